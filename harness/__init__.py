@@ -1,0 +1,22 @@
+"""repro-harness: run (model, hardware, runtime) triples, keep the evidence, compare it honestly.
+
+Public names are resolved when first used, so that `--help` is instant and the worker needs numpy alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.record.frame import load_records as load_records
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_records"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_records":
+        from harness.record.frame import load_records
+
+        return load_records
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

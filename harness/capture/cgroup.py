@@ -1,0 +1,108 @@
+"""Limits and counters of the control group that this process is in, both versions. Never repeats a group's name.
+
+A limit holds for every group below it, so each is looked up from the process's own group to the top of what can be
+seen. In a container the top is the container's own group, whatever /proc/self/cgroup calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from harness.capture.facts import Fact, known, unknown
+from harness.capture.source import Tree
+
+NO_LIMIT = "no limit is set"
+_UNLIMITED_V1 = 2**60  # version 1 spells "no limit" as the largest multiple of a page
+
+
+def own_groups(text: str) -> dict[str, str]:
+    """/proc/self/cgroup as controller → path; version 2 under the empty name."""
+    groups: dict[str, str] = {}
+    for line in text.splitlines():
+        parts = line.split(":", 2)
+        if len(parts) == 3:
+            groups.update(dict.fromkeys(parts[1].split(","), parts[2]))
+    return groups
+
+
+def _folders(tree: Tree, controller: str) -> Iterator[str]:
+    """Every folder that may hold the controller's files, the process's own group first."""
+    groups = own_groups(tree.text("proc/self/cgroup").value or "")
+    seen: set[str] = set()
+    homes = [(groups.get("", "/"), ("", "unified")), (groups.get(controller, "/"), (controller, f"{controller},cpuacct"))]
+    for path, mounts in homes:
+        clean = PurePosixPath("/", *(p for p in path.split("/") if p not in ("", ".", "..")))
+        for group in (clean, *clean.parents):
+            for mount in mounts:
+                folder = str(PurePosixPath("sys/fs/cgroup", mount) / str(group).lstrip("/"))
+                if folder not in seen:
+                    seen.add(folder)
+                    yield folder
+
+
+def texts(tree: Tree, controller: str, *names: str) -> list[str]:
+    """What the files called `names` hold in the process's group and in those above it."""
+    found = (tree.text(f"{folder}/{name}") for folder in _folders(tree, controller) for name in names)
+    return [fact.value for fact in found if fact.value is not None]
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(text.strip())
+    except ValueError:
+        return None
+
+
+def quota_of(text: str) -> int | None:
+    """Millicores from `cpu.max` ("200000 100000"); None for "max" and for what cannot be understood."""
+    parts = text.split()
+    quota, period = _integer(parts[0]) if parts else None, _integer(parts[1]) if len(parts) > 1 else 100_000
+    if quota is None or period is None or quota <= 0 or period <= 0:
+        return None
+    return min(quota * 1000 // period, 10**9)
+
+
+def cpu_quota_millicores(tree: Tree) -> Fact[int]:
+    """The tightest CPU quota over this process, in thousandths of a core."""
+    found = [quota_of(text) for text in texts(tree, "cpu", "cpu.max")]
+    for folder in _folders(tree, "cpu"):
+        quota, period = tree.text(f"{folder}/cpu.cfs_quota_us"), tree.text(f"{folder}/cpu.cfs_period_us")
+        if quota.value is not None and period.value is not None:
+            found.append(quota_of(f"{quota.value} {period.value}"))
+    return _tightest(found, "the CPU quota")
+
+
+def memory_limit_bytes(tree: Tree) -> Fact[int]:
+    """The tightest memory limit over this process."""
+    raw = [_integer(text) for text in texts(tree, "memory", "memory.max", "memory.limit_in_bytes")]
+    return _tightest([n if n is not None and 0 < n < _UNLIMITED_V1 else None for n in raw], "the memory limit")
+
+
+def _tightest(found: list[int | None], what: str) -> Fact[int]:
+    limits = [limit for limit in found if limit is not None]
+    if limits:
+        return known(min(limits))
+    return unknown(NO_LIMIT if found else f"{what} is not shown: no control group file can be read")
+
+
+def cpuset(tree: Tree) -> Fact[str]:
+    """The list of CPUs that the process's own group may use."""
+    lists = texts(tree, "cpuset", "cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
+    filled = [text.strip() for text in lists if text.strip()]
+    return known(filled[0]) if filled else unknown("no control group file lists CPUs")
+
+
+def throttled(tree: Tree) -> Fact[tuple[int, int]]:
+    """How often, and for how many µs in all, the group and those above it were stopped for their quota."""
+    times, spent_us, seen = 0, 0, False
+    for text in texts(tree, "cpu", "cpu.stat"):
+        counters = dict(line.split()[:2] for line in text.splitlines() if len(line.split()) >= 2)
+        count = _integer(counters.get("nr_throttled", ""))
+        spent = _integer(counters.get("throttled_usec", ""))
+        spent_ns = _integer(counters.get("throttled_time", ""))  # version 1
+        if count is not None:
+            seen = True
+            times += count
+            spent_us += spent if spent is not None else (spent_ns or 0) // 1000
+    return known((times, spent_us)) if seen else unknown("no control group file counts CPU throttling")

@@ -1,0 +1,69 @@
+"""The errors that a user can meet. Each says what, where, and the way out; the command line prints them as one line.
+
+Standard library only: the worker and the runtimes raise these too.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadInput",
+    "Interrupted",
+    "NotEnoughSpace",
+    "RecordInvalid",
+    "ReproError",
+    "RunFailed",
+    "RuntimeUnavailable",
+    "one_line",
+]
+
+
+def one_line(text: str, limit: int = 500) -> str:
+    """`text` on a single line of at most `limit` characters, control characters made visible."""
+    flat = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in flat)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+class ReproError(Exception):
+    """Base of every error that ends a command without a traceback.
+
+    `what` says what is wrong, `where` names the file, field or option, `fix` tells how to mend it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return one_line(f"{text}; {self.fix}" if self.fix else text)
+
+
+class BadInput(ReproError):
+    """A name, file, option or value that the user gave cannot be used."""
+
+
+class RecordInvalid(BadInput):
+    """A record, or its samples, is damaged, from a newer schema, or does not agree with itself."""
+
+
+class NotEnoughSpace(BadInput):
+    """The disk or the memory is too small for what was asked."""
+
+
+class RuntimeUnavailable(ReproError):
+    """A runtime's environment is missing, broken or of the wrong version."""
+
+
+class RunFailed(ReproError):
+    """The measurement could not be finished: the worker died, hung or ran out of memory."""
+
+    exit_code = 3
+
+
+class Interrupted(RunFailed):
+    """The user stopped the run; what was finished is kept."""
+
+    exit_code = 130

@@ -1,0 +1,67 @@
+"""Files that are whole or not there, and locks that end with their holder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import BadInput, NotEnoughSpace, ReproError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Temp file, fsync, rename, fsync of the folder. Raises `BadInput` or `NotEnoughSpace`; leaves nothing half written."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise refusal(error, path) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # noqa: S103, PTH101 - a result is for reading
+        os.replace(name, path)  # noqa: PTH105
+        sync_folder(path.parent)
+    except OSError as error:
+        raise refusal(error, path) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108
+
+
+def write_text(path: Path, text: str) -> None:
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refusal(error: OSError, path: Path) -> ReproError:
+    """The one clear line for a failed write."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NotEnoughSpace("no space left on the disk", where=str(path), fix="free some, or name another folder")
+    return BadInput(f"can't be written ({error.strerror})", where=str(path), fix="name a folder that you can write to")
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock on `path`; the kernel frees it with the process. Raises `BadInput` with `busy` when it is held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(busy, where=str(path), fix="wait for it to end") from error
+        yield

@@ -1,0 +1,148 @@
+"""Is A as fast as B? A ratio with its interval, and a verdict against a band that may be "cannot tell".
+
+In logs: ratio = exp(mean log A − mean log B), Welch's interval at level 1 − 2α, which is the interval of the two one-sided
+tests (Schuirmann 1987): inside the band it says *same*, outside *faster* or *slower*, and across an edge *cannot tell*.
+The naive rule "the ratio is inside the band" is never used: it passes a true 1.10 half of the time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+import numpy as np
+
+from harness.errors import BadInput, RecordInvalid
+from harness.measure.estimate import LEAST_PROCESSES
+from harness.measure.student import t_quantile
+
+__all__ = ["BAND", "Comparison", "Verdict", "compare", "not_comparable", "repeatability_limit"]
+
+BAND = (0.90, 1.10)
+_MOST_PROCESSES = 1000  # more than this per side is no advice
+_EDGE = 1e-3  # a ratio within 0.1 % of an edge stays there, however many processes follow
+
+
+class Verdict(StrEnum):
+    """What a comparison says of A, against B."""
+
+    SAME = "same"
+    FASTER = "faster"
+    SLOWER = "slower"
+    CANNOT_TELL = "cannot_tell"
+    NOT_COMPARABLE = "not_comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`ratio` = A/B with its interval at `level` = 1 − 2α, all dimensionless; None where there is none to give.
+
+    `more_processes`: how many more per side would probably decide, where the verdict is *cannot tell* and any number would.
+    """
+
+    ratio: float | None
+    low: float | None
+    high: float | None
+    level: float
+    verdict: Verdict
+    reason: str
+    more_processes: int | None = None
+
+
+def compare(
+    a_medians: Sequence[float],
+    b_medians: Sequence[float],
+    band: tuple[float, float] = BAND,
+    alpha: float = 0.05,
+    *,
+    higher_is_better: bool = True,
+) -> Comparison:
+    """Compares the process medians of two runs, shapes (n_a,) and (n_b,), same unit, positive.
+
+    `alpha` is the error of each one-sided test: 0.05 at a fixed number of processes, 0.02 a look under the sequential
+    rule. `higher_is_better` is False for times, where a ratio above the band means *slower*. Raises `BadInput` for a
+    band or alpha that make no sense, `RecordInvalid` for values that are not positive.
+    """
+    if not 0 < band[0] < band[1] or not 0 < alpha < 0.5:
+        raise BadInput(
+            f"band {band} with alpha {alpha}", where="comparison", fix="use 0 < low < high and 0 < alpha < 0.5"
+        )
+    a, b = _logs(a_medians), _logs(b_medians)
+    level = 1 - 2 * alpha
+    distance = float(a.mean() - b.mean())
+    ratio = math.exp(distance)
+    fewest = min(a.size, b.size)
+    if fewest < 2:
+        return Comparison(ratio, None, None, level, Verdict.CANNOT_TELL, *_too_few(fewest))
+    var_a, var_b = float(a.var(ddof=1)) / a.size, float(b.var(ddof=1)) / b.size
+    margin = t_quantile(1 - alpha, _welch_df(var_a, var_b, a.size, b.size)) * math.sqrt(var_a + var_b)
+    low, high = math.exp(distance - margin), math.exp(min(distance + margin, 700.0))
+    if fewest < LEAST_PROCESSES:
+        return Comparison(ratio, low, high, level, Verdict.CANNOT_TELL, *_too_few(fewest))
+    verdict = _verdict(low, high, band, higher_is_better)
+    figures = f"{level:.0%} interval {low:.3f} to {high:.3f}"
+    if verdict is not Verdict.CANNOT_TELL:
+        place = "inside" if verdict is Verdict.SAME else "outside"
+        return Comparison(ratio, low, high, level, verdict, f"{figures} lies {place} {band[0]} to {band[1]}")
+    spread = var_a * a.size + var_b * b.size
+    more = _more_processes(distance, spread, fewest, band, alpha)
+    return Comparison(ratio, low, high, level, verdict, f"{figures} crosses an edge of {band[0]} to {band[1]}", more)
+
+
+def not_comparable(fields: Sequence[str], alpha: float = 0.05) -> Comparison:
+    """The comparison of runs that differ in `fields` that must match."""
+    return Comparison(None, None, None, 1 - 2 * alpha, Verdict.NOT_COMPARABLE, f"differs in {', '.join(fields)}")
+
+
+def repeatability_limit(ratios: Sequence[float]) -> float:
+    """The 95th percentile of |ratio − 1| over A/A comparisons of one machine: what it cannot tell apart. At least 20."""
+    if len(ratios) < 20:
+        raise BadInput(f"{len(ratios)} A/A ratios give no 95th percentile", where="repeatability", fix="use 20 or more")
+    return float(np.quantile(np.abs(np.asarray(ratios, dtype=np.float64) - 1), 0.95))
+
+
+def _logs(medians: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    values = np.array(medians, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values <= 0).any():
+        raise RecordInvalid("a comparison needs positive, finite process medians on both sides", where="comparison")
+    return np.log(values)
+
+
+def _welch_df(var_a: float, var_b: float, n_a: int, n_b: int) -> float:
+    """Welch-Satterthwaite degrees of freedom from the variances of the two means."""
+    total = var_a + var_b
+    if total == 0:
+        return n_a + n_b - 2.0
+    share = var_a / total  # shares instead of squares of variances, which may underflow
+    return 1.0 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1))
+
+
+def _verdict(low: float, high: float, band: tuple[float, float], higher_is_better: bool) -> Verdict:
+    if band[0] <= low and high <= band[1]:
+        return Verdict.SAME
+    if low > band[1]:
+        return Verdict.FASTER if higher_is_better else Verdict.SLOWER
+    if high < band[0]:
+        return Verdict.SLOWER if higher_is_better else Verdict.FASTER
+    return Verdict.CANNOT_TELL
+
+
+def _too_few(fewest: int) -> tuple[str, int]:
+    reason = f"{fewest} processes on a side decide nothing, {LEAST_PROCESSES} are needed"
+    return reason, LEAST_PROCESSES - fewest
+
+
+def _more_processes(distance: float, spread: float, n: int, band: tuple[float, float], alpha: float) -> int | None:
+    """n' = z²(s_a² + s_b²)/m² + z²/4 per side, less n: m is the log distance to the nearest edge, z the normal quantile.
+
+    The normal approximation of the t test's size, with Guenther's correction (1981) for estimating the variance.
+    """
+    gap = min(abs(distance - math.log(band[0])), abs(distance - math.log(band[1])))
+    if gap < _EDGE:
+        return None
+    z = NormalDist().inv_cdf(1 - alpha)
+    needed = math.ceil(z * z * spread / gap**2 + z * z / 4)
+    return max(needed - n, 1) if needed <= _MOST_PROCESSES else None

@@ -1,0 +1,154 @@
+"""When a run has enough processes: small rules fed with numbers, one verdict each time. Never starts or stops anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from harness.errors import BadInput
+from harness.measure.comparison import BAND, Verdict, compare
+from harness.measure.estimate import Estimate, estimate
+
+__all__ = ["ALPHA", "LOOKS", "TARGET", "Decision", "FixedNumber", "Rule", "SequentialLooks"]
+
+LOOKS = (
+    3,
+    5,
+    8,
+)  # 3 decide a quiet machine; 8 hold a between-process sd of 2.4 % at the target; each costs a model load
+ALPHA = 0.02  # one-sided, at each look: three looks together keep a false "same" at the edge below 5 % (simulated)
+TARGET = 0.02  # 95 % half-width: a fifth of the ±10 % band, so precision leaves room for a verdict
+
+
+class Rule(StrEnum):
+    """Why a run stopped, or that it goes on. Written into the record."""
+
+    PRECISE = "precise"
+    PRECISE_AND_DECIDED = "precise_and_decided"
+    BUDGET = "budget"
+    MAX_PROCESSES = "max_processes"
+    FIXED = "fixed"
+    GO_ON = "go_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to stop, by which rule, and in figures why. A run that stops without `precise` carries *imprecise*."""
+
+    stop: bool
+    rule: Rule
+    precise: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialLooks:
+    """Looks after a few process counts; stops when precise and, where there is a hub value, off the band's edges.
+
+    `hub_medians` are the hub's process medians in the unit of ours; empty without a hub.
+    """
+
+    looks: tuple[int, ...] = LOOKS
+    alpha: float = ALPHA
+    target: float = TARGET
+    hub_medians: tuple[float, ...] = ()
+    band: tuple[float, float] = BAND
+
+    def __post_init__(self) -> None:
+        if not self.looks or sorted(set(self.looks)) != list(self.looks) or self.looks[0] < 1:
+            raise BadInput(f"looks after {self.looks} processes", where="stopping rule", fix="give rising counts")
+
+    def decide(
+        self,
+        process_medians: Sequence[float],
+        elapsed_s: float,
+        budget_s: float | None,
+        expected_process_s: float,
+    ) -> Decision:
+        """What to do after the processes so far. The first process is always run; a look that the budget cannot hold never.
+
+        Between looks nothing is tested: only the budget can end the run there.
+        """
+        n = len(process_medians)
+        if n == 0:
+            return Decision(False, Rule.GO_ON, False, f"no process yet, first look after {self.looks[0]}")
+        known = _estimate(process_medians)
+        precise = _is_precise(known, self.target)
+        width = _width(known, self.target)
+        if n in self.looks or n > self.looks[-1]:
+            verdict = self._verdict(process_medians)
+            if precise and verdict is None:
+                return Decision(True, Rule.PRECISE, True, width)
+            if precise and verdict is not Verdict.CANNOT_TELL:
+                return Decision(True, Rule.PRECISE_AND_DECIDED, True, f"{width}; against the hub: {verdict}")
+        if n >= self.looks[-1]:
+            return Decision(True, Rule.MAX_PROCESSES, precise, f"{width}; {n} processes are the most")
+        following = next(look for look in self.looks if look > n)
+        return _within_budget(following, n, elapsed_s, budget_s, expected_process_s, precise, width)
+
+    def _verdict(self, process_medians: Sequence[float]) -> Verdict | None:
+        if not self.hub_medians:
+            return None
+        return compare(process_medians, self.hub_medians, self.band, self.alpha).verdict
+
+
+@dataclass(frozen=True, slots=True)
+class FixedNumber:
+    """A number of processes chosen beforehand (`--processes N`): no look, so no price for looking."""
+
+    processes: int
+    target: float = TARGET
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise BadInput(f"{self.processes} processes", where="--processes", fix="give 1 or more")
+
+    def decide(
+        self,
+        process_medians: Sequence[float],
+        elapsed_s: float,
+        budget_s: float | None,
+        expected_process_s: float,
+    ) -> Decision:
+        """What to do after the processes so far. A budget, where given, ends the run before a process it cannot hold."""
+        n = len(process_medians)
+        if n == 0:
+            return Decision(False, Rule.GO_ON, False, f"no process yet of {self.processes}")
+        known = _estimate(process_medians)
+        precise, width = _is_precise(known, self.target), _width(known, self.target)
+        if n >= self.processes:
+            return Decision(True, Rule.FIXED, precise, f"{width}; {n} processes as asked")
+        return _within_budget(n + 1, n, elapsed_s, budget_s, expected_process_s, precise, width)
+
+
+def _estimate(process_medians: Sequence[float]) -> Estimate | None:
+    return estimate([np.array([median]) for median in process_medians])
+
+
+def _is_precise(known: Estimate | None, target: float) -> bool:
+    return known is not None and known.decides and known.half_width is not None and known.half_width <= target
+
+
+def _width(known: Estimate | None, target: float) -> str:
+    if known is None or known.half_width is None:
+        return f"no interval from one process, target ±{target:.1%}"
+    return f"95 % half-width ±{known.half_width:.2%} after {known.n_processes} processes, target ±{target:.1%}"
+
+
+def _within_budget(
+    following: int,
+    n: int,
+    elapsed_s: float,
+    budget_s: float | None,
+    expected_process_s: float,
+    precise: bool,
+    width: str,
+) -> Decision:
+    needed_s = elapsed_s + (following - n) * expected_process_s
+    if budget_s is not None and needed_s > budget_s:
+        text = f"{width}; {following} processes would end at {needed_s:.0f} s, the budget is {budget_s:.0f} s"
+        return Decision(True, Rule.BUDGET, precise, text)
+    return Decision(False, Rule.GO_ON, precise, f"{width}; next after {following} processes")

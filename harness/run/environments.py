@@ -1,0 +1,204 @@
+"""Each runtime's own virtual environment in the cache, made from its lock with hashes; complete once `install.json` is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from harness.errors import BadInput, RuntimeUnavailable, one_line
+from harness.files import locked, write_text
+from runtimes.recipes import RECIPES, Recipe
+
+Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
+_NINJA = re.compile(r"\[(\d+)/(\d+)\]")
+_FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A finished environment. Everything here enters the record."""
+
+    runtime: str
+    backend: str
+    key: str
+    lock_sha256: str
+    build_flags: tuple[str, ...]
+    built_wheel_sha256: str
+    build_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the environment for one runtime and backend lies on this machine."""
+
+    folder: Path
+    recipe: Recipe
+    runtime: str
+    backend: str
+    flags: tuple[str, ...]
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    def installed(self) -> Installed | None:
+        """What is there, if it is complete."""
+        try:
+            data = json.loads((self.folder / "install.json").read_text())
+            return Installed(**{**data, "build_flags": tuple(data["build_flags"])}) if self.python.exists() else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+def place(cache: Path, runtime: str, backend: str) -> Place:
+    """The place of an environment; its name changes with lock, flags, Python and instruction set."""
+    recipe = RECIPES.get(runtime)
+    if recipe is None:
+        raise BadInput(f"{runtime} has no recipe here", where="--runtime", fix="give its interpreter with --python PATH")
+    if backend not in recipe.backends:
+        raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
+    # The operator's own flags are honoured, and recorded where they are plain settings.
+    flags = (*recipe.backends[backend], *(f for f in os.environ.get("CMAKE_ARGS", "").split() if _FLAG.fullmatch(f)))
+    parts = (recipe.lock_text, *flags, platform.python_version(), platform.machine(), _instruction_set())
+    key = sha256("\0".join(parts).encode()).hexdigest()[:12]
+    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, flags)
+
+
+def _instruction_set() -> str:
+    # A build with -march=native is this processor's: on a shared cache another one must build its own.
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def every(cache: Path) -> list[tuple[Path, Installed]]:
+    """All complete environments in the cache."""
+    found = []
+    for marker in sorted((cache / "runtimes").glob("*/*/install.json")):
+        try:
+            data = json.loads(marker.read_text())
+            found.append((marker.parent, Installed(**{**data, "build_flags": tuple(data["build_flags"])})))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def install(where: Place, progress: Progress) -> Installed:
+    """Make the environment, unless it is there. Raises `RuntimeUnavailable` with the log's place and its last error."""
+    where.folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(where.folder.with_suffix(".lock"), f"another install of {where.runtime} is running"):
+        there = where.installed()
+        if there is not None:
+            return there
+        _need_tools(where.recipe)
+        shutil.rmtree(where.folder, ignore_errors=True)
+        log = where.folder.with_suffix(".log")
+        log.unlink(missing_ok=True)
+        began = time.monotonic()
+        progress("making the environment", 0, 0)
+        _run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
+        wheel = _built_wheel(where, log, progress)
+        seconds = int(time.monotonic() - began)
+        progress("installing", 0, 0)
+        pip = [str(where.python), "-m", "pip", "install", "--no-deps"]
+        rest = where.folder / "lock.txt"
+        rest.write_text("".join(block for name, block in _blocks(where.recipe.lock_text) if name != where.recipe.built))
+        _run([*pip, "--require-hashes", "-r", str(rest)], log, {}, None)
+        if wheel is not None:
+            _run([*pip, str(wheel)], log, {}, None)
+        done = Installed(
+            runtime=where.runtime,
+            backend=where.backend,
+            key=where.folder.name,
+            lock_sha256=sha256(where.recipe.lock_text.encode()).hexdigest(),
+            build_flags=where.flags,
+            built_wheel_sha256=sha256(wheel.read_bytes()).hexdigest() if wheel else "",
+            build_seconds=seconds,
+        )
+        write_text(where.folder / "install.json", json.dumps(asdict(done), indent=1))
+        return done
+
+
+def _need_tools(recipe: Recipe) -> None:
+    missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
+    if missing:
+        raise RuntimeUnavailable(
+            f"no {' or '.join(missing)} on this machine, and {recipe.built} is built from source",
+            where="compiler",
+            fix="install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)",
+        )
+
+
+def _blocks(lock: str) -> list[tuple[str, str]]:
+    """Each requirement of a lock with its hashes, by name."""
+    blocks: list[tuple[str, str]] = []
+    for line in lock.splitlines(keepends=True):
+        if line.startswith((" ", "\t")) and blocks:
+            blocks[-1] = (blocks[-1][0], blocks[-1][1] + line)
+        elif line.strip() and not line.startswith("#"):
+            blocks.append((re.split(r"[=<>!~ ;\[]", line, maxsplit=1)[0].lower(), line))
+    return blocks
+
+
+def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
+    """The wheel compiled for this place; kept apart from pip's cache, which does not know build flags."""
+    recipe = where.recipe
+    if not recipe.built:
+        return None
+    shelf = where.folder.parents[1] / "wheels" / where.folder.name
+    if not any(shelf.glob("*.whl")):
+        one = where.folder / "built.txt"
+        one.write_text(dict(_blocks(recipe.lock_text))[recipe.built])
+        scratch = where.folder / "wheel"
+        progress(f"downloading {recipe.built}", 0, 0)
+        arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]
+        flags = {"CMAKE_ARGS": " ".join(where.flags)}
+
+        def note(line: str) -> None:
+            step = _NINJA.search(line)
+            if step:
+                progress(f"building {recipe.built}", int(step[1]), int(step[2]))
+
+        _run([str(where.python), "-m", "pip", "wheel", *arguments], log, flags, note)
+        shelf.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scratch, shelf)
+    return next(shelf.glob("*.whl"))
+
+
+def _run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callable[[str], None] | None) -> None:
+    """Run a step, its output into the log and, line by line, to `note`; the whole group is ended with us."""
+    with log.open("a") as out:
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            env=os.environ | extra, start_new_session=True,
+        )  # fmt: skip
+        try:
+            assert child.stdout is not None  # noqa: S101 - asked for
+            for line in child.stdout:
+                out.write(line)
+                if note is not None:
+                    note(line)
+            code = child.wait()
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, 9)
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+    if code:
+        lines = [line for line in log.read_text().splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)]
+        said = one_line(lines[-1], 200) if lines else f"exit status {code}"
+        raise RuntimeUnavailable(f"{Path(command[0]).name} failed: {said}", where="install", fix=f"the whole log is {log}")

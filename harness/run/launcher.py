@@ -1,0 +1,212 @@
+"""Starts one worker, hears its frames, and makes sure that it is gone at the end, whatever happens.
+
+The parent sleeps in `select` while the child is timed. Standard output and error of the child are drained and only
+their end is kept: an engine may print what it likes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import errors
+from harness.worker.frames import Decoder, Frame, ProtocolError
+from harness.worker.plan import Plan
+
+TAIL_BYTES = 16_384
+_READ = 1 << 16
+# Prefixes of the variables that engines heed; everything else of the environment stays with the parent.
+ENGINE_VARIABLES = ("CUDA_", "GGML_", "GOMP_", "HIP_", "HSA_", "KMP_", "MKL_", "NVIDIA_", "OMP_", "OPENBLAS_")
+ENGINE_VARIABLES += ("PYTORCH_", "ROCR_", "VLLM_", "VK_")
+_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds of silence after which a worker counts as hung, by what it is doing."""
+
+    start_s: float = 60
+    load_s: float = 1800
+    trial_s: float = 900
+
+    def after(self, kind: str) -> float:
+        """How long the next frame may take after one of this kind."""
+        return {"": self.start_s, "hello": self.start_s, "loading": self.load_s}.get(kind, self.trial_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """What a worker runs in: a Python with the engine, the bundle on its path, and a home of its own."""
+
+    python: Path
+    bundle: Path
+    home: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a worker ended; `error` is None when it carried out its plan."""
+
+    error: errors.ReproError | None
+    output_tail: str
+
+
+def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, str]:
+    """The allow-listed environment of a worker."""
+    kept = {k: v for k, v in own.items() if k in _PASSED or k.startswith(ENGINE_VARIABLES)}
+    return kept | {
+        "PYTHONPATH": str(interpreter.bundle),
+        "PYTHONNOUSERSITE": "1",
+        "HOME": str(interpreter.home),
+        "TMPDIR": str(interpreter.home),
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+
+
+def run_worker(
+    interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear: Callable[[Frame], None]
+) -> Ended:
+    """Run one worker to its end. `hear` gets each frame as it comes.
+
+    Kills and reaps the whole process group on every way out, an exception in `hear` and Ctrl-C included.
+    """
+    interpreter.home.mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    try:
+        child = subprocess.Popen(
+            [str(interpreter.python), "-P", "-m", "harness.worker", str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=interpreter.home,
+            env=environment(interpreter, os.environ),
+            pass_fds=(writing,),
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+    except OSError as error:
+        os.close(reading)
+        os.close(writing)
+        raise errors.RuntimeUnavailable(
+            f"can't start the interpreter ({error.strerror})", where=str(interpreter.python), fix="name another --python"
+        ) from error
+    os.close(writing)
+    session = _Session(child, reading, deadlines, hear)
+    try:
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit says why
+            assert child.stdin is not None  # noqa: S101 - asked for above
+            child.stdin.write(plan.to_json().encode())
+            child.stdin.close()
+        return session.listen()
+    finally:
+        session.close()
+
+
+class _Session:
+    def __init__(
+        self, child: subprocess.Popen[bytes], frames: int, deadlines: Deadlines, hear: Callable[[Frame], None]
+    ) -> None:
+        self._child, self._frames, self._deadlines, self._hear = child, frames, deadlines, hear
+        self._decoder = Decoder()
+        self._tail = b""
+        self._last = ""
+        self._error: errors.ReproError | None = None
+
+    def listen(self) -> Ended:
+        output = self._child.stdout
+        assert output is not None  # noqa: S101 - asked for
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._frames, selectors.EVENT_READ)
+            selector.register(output, selectors.EVENT_READ)
+            deadline = time.monotonic() + self._deadlines.after("")
+            while True:
+                # A second at most, so that a grandchild which holds the pipes open can't hide the worker's death.
+                ready = {key.fd for key, _ in selector.select(min(max(deadline - time.monotonic(), 0), 1.0))}
+                if output.fileno() in ready:
+                    data = os.read(output.fileno(), _READ)
+                    self._tail = (self._tail + data)[-TAIL_BYTES:]
+                    if not data:
+                        selector.unregister(output)
+                if self._frames in ready:
+                    data = os.read(self._frames, _READ)
+                    if not data:
+                        break
+                    if self._take(data):
+                        deadline = time.monotonic() + self._deadlines.after(self._last)
+                elif not ready and self._child.poll() is not None:
+                    break
+                if time.monotonic() >= deadline:
+                    waited = self._deadlines.after(self._last)
+                    return self._ended(f"the worker hung: nothing for {waited:g} s after {self._last or 'its start'!r}")
+                if self._error is not None:
+                    break
+        return self._ended("")
+
+    def _take(self, data: bytes) -> bool:
+        whole = False
+        try:
+            for frame in self._decoder.feed(data):
+                whole = True
+                self._last = frame.kind
+                if frame.kind == "error":
+                    self._error = _error_from(frame)
+                else:
+                    self._hear(frame)
+        except ProtocolError as error:
+            self._error = errors.RunFailed(f"the worker's pipe carries garbage ({error})", where="worker")
+        return whole
+
+    def _ended(self, hung: str) -> Ended:
+        tail = self._tail.decode(errors="replace").replace("\0", "")
+        if hung:
+            self._error = errors.RunFailed(hung, where="worker")
+        elif self._error is None and self._last != "end":
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(10)
+            self._error = _death(self._child.returncode, self._last, tail)
+        return Ended(self._error, tail)
+
+    def close(self) -> None:
+        """Nothing of the worker's process group survives this."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._last == "end":
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.wait(30)
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        os.close(self._frames)
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+def _error_from(frame: Frame) -> errors.ReproError:
+    kind = getattr(errors, str(frame.header.get("error")), errors.RunFailed)
+    if not (isinstance(kind, type) and issubclass(kind, errors.ReproError)):
+        kind = errors.RunFailed
+    text = {name: str(frame.header.get(name, "")) for name in ("what", "where", "fix")}
+    return kind(text["what"], where=text["where"], fix=text["fix"])
+
+
+def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
+    said = errors.one_line(tail.strip().splitlines()[-1] if tail.strip() else "", 200)
+    if not last:
+        return errors.RuntimeUnavailable(
+            f"the worker did not start: {said or f'exit status {code}'}",
+            where="worker",
+            fix="install the runtime anew, or name a --python that has numpy and the engine",
+        )
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return errors.RunFailed(f"the worker was killed by {name}{hint} after {last!r}", where="worker")
+    return errors.RunFailed(f"the worker ended with status {code} after {last!r}: {said}", where="worker")

@@ -1,0 +1,55 @@
+"""`python -P -m harness.worker DESCRIPTOR < plan.json`: one measuring process. Started by `harness.run.launcher`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from hashlib import sha256
+from importlib.metadata import distributions
+
+from harness import __version__
+from harness.errors import ReproError, one_line
+from harness.worker.frames import PROTOCOL, Pipe
+from harness.worker.plan import Plan
+from harness.worker.process import run
+
+
+def _packages() -> dict[str, str]:
+    """Every distribution that this interpreter sees: name → version and the digest of its file list."""
+    found = {}
+    for item in distributions():
+        record = item.read_text("RECORD") or ""
+        name = item.metadata["Name"]
+        if name:
+            found[name.lower()] = f"{item.version} sha256:{sha256(record.encode()).hexdigest()}"
+    return dict(sorted(found.items()))
+
+
+def main() -> int:
+    """Exit status 0 when the plan was carried out; else an `error` frame says why."""
+    pipe = Pipe(int(sys.argv[-1]))
+    try:
+        hello = {"protocol": PROTOCOL, "version": __version__, "python": platform.python_version()}
+        pipe.send("hello", {**hello, "packages": _packages()})
+        run(Plan.from_json(sys.stdin.read()), pipe.send)
+    except BrokenPipeError:
+        return 1  # nobody listens any more
+    except ReproError as error:
+        return _report(pipe, type(error).__name__, error.what, error.where, error.fix)
+    except MemoryError as error:
+        return _report(pipe, "NotEnoughSpace", f"out of memory ({error})", "worker", "take a smaller model or context")
+    except Exception as error:  # noqa: BLE001 - an engine may raise anything; the parent must hear of it
+        import traceback
+
+        traceback.print_exc()  # to stderr, which the parent keeps the end of
+        return _report(pipe, "RunFailed", f"{type(error).__name__}: {error}", "worker", "")
+    return 0
+
+
+def _report(pipe: Pipe, name: str, what: str, where: str, fix: str) -> int:
+    pipe.send("error", {"error": name, "what": one_line(what), "where": where, "fix": fix})
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What a worker is told to do, whole, before it starts. JSON on its standard input; nothing else reaches it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPlan:
+    """One workload as token ids. `distinct` is a prompt of the same length for the cache-honesty check, or empty."""
+
+    id: str
+    mode: str
+    prompt: tuple[int, ...]
+    output_tokens: int
+    forced: tuple[int, ...] | None = None
+    distinct: tuple[int, ...] = ()
+
+    @property
+    def stamps(self) -> int:
+        """Tokens that one trial stamps."""
+        return max(self.output_tokens, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One worker process: either it turns `texts` into ids, or it measures `workloads`."""
+
+    runtime: str
+    model_path: str
+    model_format: str
+    options: Mapping[str, Any]
+    process: int = 0
+    seed: int = 0
+    warmup_trials: int = 2
+    warmup_limit: int = 10
+    warmup_limit_s: int = 30
+    timed_trials: int = 3
+    workloads: tuple[WorkloadPlan, ...] = ()
+    probe: tuple[int, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    add_bos: bool = True
+
+    def to_json(self) -> str:
+        """For the worker's standard input."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The reverse of `to_json`."""
+        data = json.loads(text)
+        workloads = tuple(
+            WorkloadPlan(
+                id=item["id"],
+                mode=item["mode"],
+                prompt=tuple(item["prompt"]),
+                output_tokens=item["output_tokens"],
+                forced=None if item["forced"] is None else tuple(item["forced"]),
+                distinct=tuple(item["distinct"]),
+            )
+            for item in data.pop("workloads")
+        )
+        return cls(**{**data, "probe": tuple(data["probe"])}, workloads=workloads)

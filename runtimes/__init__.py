@@ -1,0 +1,1 @@
+"""Inference engines behind one interface: `interface.py` says what an adapter is, `table.py` finds it by name."""

@@ -1,0 +1,130 @@
+"""What the harness asks of an inference engine, and what an engine may ask of the harness. Types only.
+
+An adapter module must import without its engine: the command line reads `formats` and `options` from it in the core
+environment; the engine itself is imported inside `load`, in the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a runtime, declared so that the command line can refuse a bad one before a worker starts."""
+
+    help: str
+    kind: type = str  # int, bool or str
+    default: Scalar = None  # None: chosen by the harness or the engine, and recorded as resolved
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The model's files on this machine, already checked; `path` is the file (GGUF) or folder (safetensors) to open."""
+
+    path: Path
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that the engine used; `memory_bytes` is None where the engine does not tell."""
+
+    name: str
+    kind: str  # cpu, gpu, igpu, accelerator
+    description: str
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFacts:
+    """What a record must say about the engine that ran. Settings are as resolved, never as asked for."""
+
+    engine: str  # the engine itself, not its wrapper: llama.cpp
+    version: str  # the engine's own
+    package: str  # the distribution that carries it, with its version
+    commit: str
+    build: Mapping[str, Scalar]
+    settings: Mapping[str, Scalar]
+    devices: tuple[Device, ...]
+    vocab_size: int
+    context_tokens: int
+    bos_id: int | None
+    add_bos: bool
+    clock: str  # what the stamps mean: "host, after llama_synchronize"
+    model: Mapping[str, Scalar] = field(default_factory=dict)  # what the engine says that it loaded
+
+
+class Watch(Protocol):
+    """The stopwatch that a runtime calls while it generates. Each call stamps a clock into an array made beforehand."""
+
+    def start(self) -> None:
+        """The work of this trial begins now."""
+
+    def step(self) -> None:
+        """A forward step has really finished; the next token is not chosen yet."""
+
+    def token(self) -> None:
+        """The next output token is available to the caller (or the prefill ended, in a prefill-only trial)."""
+
+
+class EventPool(Protocol):
+    """Device-side stamps for an engine whose stream the adapter owns (CUDA events); made before the first trial."""
+
+    def record(self, index: int) -> None:
+        """Record event `index` on the stream that does the work; never synchronises."""
+
+    def elapsed_ns(self, count: int) -> NDArray[np.int64]:
+        """After one synchronise: the `count - 1` intervals between neighbouring events, in nanoseconds."""
+
+
+class LoadedRuntime(Protocol):
+    """An engine with one model in memory."""
+
+    facts: RuntimeFacts
+
+    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
+        """The ids of `text` by the model's own tokenizer; special tokens in the text are plain text."""
+
+    def generate(
+        self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
+    ) -> list[int]:
+        """Prefill `prompt`, then produce exactly `output_tokens` ids, ignoring end-of-sequence.
+
+        Greedy: each id is the arg-max of the logits. Forced (`forced` given): ids are fed from the list and no
+        choice is made. With `output_tokens == 0` only the prefill runs; with an empty prompt, `forced` is decoded
+        from an empty cache, one token a step. Calls `watch.start()`, then `step()` and `token()` for each token.
+        """
+
+    def score(self, tokens: Sequence[int]) -> float:
+        """Mean negative log-likelihood, in nats a token, of tokens[1:] given what stands before each."""
+
+    def counters(self) -> Mapping[str, int]:
+        """The engine's own account since the last `reset`: prefill_ns, prefill_tokens, decode_ns, decode_steps."""
+
+    def reset(self) -> None:
+        """Empty every cache, so that the next `generate` computes its whole prompt."""
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+class Runtime(Protocol):
+    """One inference engine, loaded once per worker process."""
+
+    name: str
+    formats: tuple[str, ...]
+    options: Mapping[str, Option]
+
+    def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedRuntime:
+        """Open the model. Raises `RuntimeUnavailable` or `BadInput` with the way out."""

@@ -1,0 +1,281 @@
+"""llama.cpp through the low-level calls of llama-cpp-python: decode, synchronise, stamp. Never its high-level loop,
+which keeps prompt prefixes, samples and turns ids into text inside what would be timed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
+from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
+
+KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
+FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct-io": 4}
+SCORE_CHUNK = 8  # every logit row of a chunk is kept: 8 rows of a 262k vocabulary are 8 MiB, so peak memory stays true
+
+
+class LlamaCpp:
+    """The adapter. Batch sizes, KV type and threads default to what llama-bench uses."""
+
+    name = "llama.cpp"
+    formats = ("gguf",)
+    options: Mapping[str, Option] = {
+        "threads": Option("threads of a decode step; default: the cores that this process may use", int, minimum=1),
+        "threads_batch": Option("threads of the prefill; default: as threads", int, minimum=1),
+        "batch": Option("most tokens handed over in one llama_decode", int, 2048, minimum=1),
+        "ubatch": Option("most tokens computed at once", int, 512, minimum=1),
+        "context": Option("slots of the KV cache; default: what the suite needs, rounded up to 256", int, minimum=8),
+        "gpu_layers": Option("layers on the GPU; -1: all; default: all where the build has a GPU", int, minimum=-1),
+        "flash_attn": Option("flash attention", str, "auto", tuple(FLASH_ATTENTION)),
+        "type_k": Option("type of the K cache", str, "f16", tuple(KV_TYPES)),
+        "type_v": Option("type of the V cache", str, "f16", tuple(KV_TYPES)),
+        "load_mode": Option("how the file is brought in", str, "auto", tuple(LOAD_MODES)),
+        "repack": Option("let the CPU backend repack weights for its instruction set", bool, True),
+        "offload_kqv": Option("keep the KV cache and its operations on the GPU", bool, True),
+    }
+
+    def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedLlama:
+        """Load the file and make the context."""
+        try:
+            from llama_cpp import llama_cpp as engine
+        except (ImportError, OSError, RuntimeError) as error:
+            raise RuntimeUnavailable(
+                f"llama-cpp-python can't be imported ({error})", where="llama.cpp", fix="run: repro runtime install llama.cpp"
+            ) from error
+        return LoadedLlama(engine, model, options)
+
+
+class LoadedLlama:
+    """One model and one context; sequence 0 only."""
+
+    def __init__(self, engine: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
+        self._engine = engine
+        self._log = LogTap(engine)
+        engine.llama_backend_init()
+        found = devices()
+        layers = options.get("gpu_layers")
+        if layers is None:
+            layers = -1 if any(d.kind != "cpu" for d in found) else 0
+        self._model = self._open(model, options, layers)
+        self._context = self._make_context(options)
+        self._memory = engine.llama_get_memory(self._context)
+        self._vocab = engine.llama_model_get_vocab(self._model)
+        self._vocab_size = int(engine.llama_vocab_n_tokens(self._vocab))
+        self._capacity = int(engine.llama_n_batch(self._context))
+        self._batch = engine.llama_batch_init(self._capacity, 0, 1)
+        for slot in range(self._capacity):
+            self._batch.n_seq_id[slot] = 1
+            self._batch.seq_id[slot][0] = 0
+        self._rows: dict[int, NDArray[np.float32]] = {}
+        self.facts = self._facts(options, layers, found)
+        self._log.quiet()
+
+    def _open(self, model: ModelFiles, options: Mapping[str, Any], layers: int) -> Any:
+        params = self._engine.llama_model_default_params()
+        params.n_gpu_layers = layers
+        params.load_mode = LOAD_MODES[options.get("load_mode", "auto")]
+        params.use_extra_bufts = bool(options.get("repack", True))
+        handle = self._engine.llama_model_load_from_file(str(model.path).encode(), params)
+        if not handle:
+            raise BadInput(
+                f"llama.cpp can't load it ({self._log.last_error() or 'no reason given'})",
+                where=model.path.name,
+                fix="check the architecture against the engine's version, or take another file",
+            )
+        return handle
+
+    def _make_context(self, options: Mapping[str, Any]) -> Any:
+        engine, params = self._engine, self._engine.llama_context_default_params()
+        params.n_ctx = options["context"]
+        params.n_batch = min(options.get("batch", 2048), options["context"])
+        params.n_ubatch = min(options.get("ubatch", 512), params.n_batch)
+        params.n_threads = options["threads"]
+        params.n_threads_batch = options.get("threads_batch") or options["threads"]
+        params.flash_attn_type = FLASH_ATTENTION[options.get("flash_attn", "auto")]
+        params.type_k = KV_TYPES[options.get("type_k", "f16")]
+        params.type_v = KV_TYPES[options.get("type_v", "f16")]
+        params.offload_kqv = bool(options.get("offload_kqv", True))
+        params.no_perf = False  # the engine's own counters are our cross-check
+        context = engine.llama_init_from_model(self._model, params)
+        if not context:
+            raise BadInput(
+                f"llama.cpp can't make a context ({self._log.last_error() or 'no reason given'})",
+                where="llama.cpp",
+                fix="try a smaller -o context, -o flash_attn=on with a quantised KV type, or more memory",
+            )
+        return context
+
+    def _facts(self, options: Mapping[str, Any], layers: int, found: tuple[Device, ...]) -> RuntimeFacts:
+        from importlib.metadata import version
+
+        engine, context, text = self._engine, self._context, self._log.text()
+        description = ctypes.create_string_buffer(256)
+        engine.llama_model_desc(self._model, description, 256)
+        settings: dict[str, Scalar] = {
+            "threads": int(engine.llama_n_threads(context)),
+            "threads_batch": int(engine.llama_n_threads_batch(context)),
+            "batch": int(engine.llama_n_batch(context)),
+            "ubatch": int(engine.llama_n_ubatch(context)),
+            "context": int(engine.llama_n_ctx(context)),
+            "gpu_layers": layers,
+            "gpu_layers_offloaded": self._log.find(r"offloaded (\d+/\d+) layers", text),
+            "flash_attn": self._flash_attention(options, text),
+            "type_k": options.get("type_k", "f16"),
+            "type_v": options.get("type_v", "f16"),
+            "load_mode": options.get("load_mode", "auto"),
+            "repack": bool(options.get("repack", True)),
+            "offload_kqv": bool(options.get("offload_kqv", True)),
+            "memory_clear": "llama_memory_clear",
+            "batching": 1,
+        }
+        bos = int(engine.llama_vocab_bos(self._vocab))
+        return RuntimeFacts(
+            engine="llama.cpp",
+            version=engine_version(),
+            package=f"llama-cpp-python {version('llama-cpp-python')}",
+            commit=commit(),
+            build=system_info(engine),
+            settings=settings,
+            devices=found,
+            vocab_size=self._vocab_size,
+            context_tokens=int(engine.llama_n_ctx(context)),
+            bos_id=bos if bos >= 0 else None,
+            add_bos=bool(engine.llama_vocab_get_add_bos(self._vocab)),
+            clock="host, after llama_synchronize",
+            model={
+                "description": description.value.decode(errors="replace"),
+                "size_bytes": int(engine.llama_model_size(self._model)),
+                "parameters": int(engine.llama_model_n_params(self._model)),
+                "layers": int(engine.llama_model_n_layer(self._model)),
+                "context_trained": int(engine.llama_model_n_ctx_train(self._model)),
+            },
+        )
+
+    def _flash_attention(self, options: Mapping[str, Any], text: str) -> str:
+        asked: str = options.get("flash_attn", "auto")
+        if asked != "auto":
+            return asked
+        resolved = self._log.find(r"Flash Attention (?:was auto, set to )?(enabled|disabled)", text)
+        return {"enabled": "on", "disabled": "off"}.get(resolved or "", "auto, resolution not reported")
+
+    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
+        """Ids of `text`; a text that names special tokens gets their letters, not the tokens."""
+        raw = text.encode()
+        room = len(raw) + 8
+        ids = (self._engine.llama_token * room)()
+        made = self._engine.llama_tokenize(self._vocab, raw, len(raw), ids, room, add_bos, False)
+        if made < 0:
+            raise RunFailed(f"llama_tokenize needs {-made} slots for {len(raw)} bytes", where="llama.cpp")
+        return list(ids[:made])
+
+    def generate(
+        self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
+    ) -> list[int]:
+        """See `LoadedRuntime.generate`. The choice is numpy's arg-max over the logits where they lie."""
+        engine, context, batch = self._engine, self._context, self._batch
+        decode, synchronize = engine.llama_decode, engine.llama_synchronize
+        token, position = batch.token, batch.pos
+        step, stamp, choose = watch.step, watch.token, self._choose
+        made: list[int] = []
+        depth = len(prompt)
+        watch.start()
+        if depth:
+            self._feed(prompt)
+            synchronize(context)
+            step()
+            if output_tokens:
+                made.append(choose() if forced is None else forced[0])
+            stamp()
+        batch.n_tokens = 1
+        batch.logits[0] = 1
+        # After a prefill the newest id is fed next; without one, the list is fed from its start.
+        for index in range(len(made), output_tokens):
+            token[0] = made[-1] if depth else forced[index]  # type: ignore[index]
+            position[0] = depth + index - (1 if depth else 0)
+            code = decode(context, batch)
+            if code:
+                self._refuse(code)
+            synchronize(context)
+            step()
+            made.append(choose() if forced is None else forced[index])
+            stamp()
+        return made
+
+    def _feed(self, ids: Sequence[int], every_logit: bool = False, begin: int = 0) -> None:
+        batch, last = self._batch, len(ids) - 1
+        for chunk in range(0, len(ids), self._capacity):
+            size = min(self._capacity, len(ids) - chunk)
+            for slot in range(size):
+                batch.token[slot] = ids[chunk + slot]
+                batch.pos[slot] = begin + chunk + slot
+                batch.logits[slot] = 1 if every_logit or chunk + slot == last else 0
+            batch.n_tokens = size
+            code = self._engine.llama_decode(self._context, batch)
+            if code:
+                self._refuse(code)
+
+    def _refuse(self, code: int) -> None:
+        if code == 1:
+            raise BadInput("the KV cache is full", where="-o context", fix="make the context larger")
+        raise RunFailed(f"llama_decode answered {code} ({self._log.last_error()})", where="llama.cpp")
+
+    def _choose(self) -> int:
+        return int(self._row(-1).argmax())
+
+    def _row(self, index: int) -> NDArray[np.float32]:
+        pointer = self._engine.llama_get_logits_ith(self._context, index)
+        address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
+        row = self._rows.get(address)
+        if row is None:
+            row = np.ctypeslib.as_array(pointer, (self._vocab_size,))
+            self._rows[address] = row
+        return row
+
+    def score(self, tokens: Sequence[int]) -> float:
+        """Teacher-forced, from an empty cache."""
+        self.reset()
+        total = 0.0
+        for begin in range(0, len(tokens), SCORE_CHUNK):
+            chunk = tokens[begin : begin + SCORE_CHUNK]
+            self._feed(chunk, every_logit=True, begin=begin)
+            self._engine.llama_synchronize(self._context)
+            for index in range(len(chunk)):
+                if begin + index + 1 < len(tokens):
+                    row = self._row(index).astype(np.float64)
+                    top = row.max()
+                    total += float(top + np.log(np.exp(row - top).sum()) - row[tokens[begin + index + 1]])
+        self.reset()
+        return total / max(len(tokens) - 1, 1)
+
+    def counters(self) -> Mapping[str, int]:
+        """From llama_perf_context; a count of 1 with no time is its way to say none."""
+        data = self._engine.llama_perf_context(self._context)
+        return {
+            "prefill_ns": round(data.t_p_eval_ms * 1e6),
+            "prefill_tokens": int(data.n_p_eval) if data.t_p_eval_ms > 0 else 0,
+            "decode_ns": round(data.t_eval_ms * 1e6),
+            "decode_steps": int(data.n_eval) if data.t_eval_ms > 0 else 0,
+        }
+
+    def reset(self) -> None:
+        """Clear the KV cache and the engine's counters, and see that the cache is empty."""
+        engine = self._engine
+        engine.llama_memory_clear(self._memory, False)
+        engine.llama_perf_context_reset(self._context)
+        left = engine.llama_memory_seq_pos_max(self._memory, 0)
+        if left != -1:
+            raise RunFailed(f"the KV cache still holds position {left} after llama_memory_clear", where="llama.cpp")
+
+    def close(self) -> None:
+        """Free batch, context and model, in this order."""
+        self._rows.clear()
+        self._engine.llama_batch_free(self._batch)
+        self._engine.llama_free(self._context)
+        self._engine.llama_model_free(self._model)

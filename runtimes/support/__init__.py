@@ -1,0 +1,1 @@
+"""What several adapters share. torch may be imported here and nowhere else."""

@@ -1,0 +1,124 @@
+"""What a build of llama.cpp says of itself: version, commit, instruction sets, devices, and its log while it loads."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from pathlib import Path
+from typing import Any
+
+from runtimes.interface import Device, Scalar
+
+LEVEL_WARN, LEVEL_ERROR, LEVEL_DEBUG = 2, 3, 4
+DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
+
+
+class LogTap:
+    """Receives llama.cpp's log: kept while the model loads, where it alone tells what `auto` became; then dropped."""
+
+    def __init__(self, engine: Any) -> None:
+        self._lines: list[str] = []
+        self._errors: list[str] = []
+        self._keep = True
+        # The callback object must live as long as the library may call it.
+        self._callback = engine.llama_log_callback(self._receive)
+        engine.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _receive(self, level: int, text: bytes, _data: ctypes.c_void_p) -> None:
+        if level == LEVEL_ERROR:
+            self._errors = [*self._errors[-19:], text.decode(errors="replace").strip()]
+        elif self._keep and level != LEVEL_DEBUG:
+            self._lines.append(text.decode(errors="replace"))
+
+    def text(self) -> str:
+        """All that was kept."""
+        return "".join(self._lines)
+
+    def find(self, pattern: str, text: str) -> str | None:
+        """The last match of the pattern's first group."""
+        found = re.findall(pattern, text)
+        return str(found[-1]) if found else None
+
+    def last_error(self) -> str:
+        """The first of the last errors: the later ones only say that loading failed."""
+        return self._errors[0] if self._errors else ""
+
+    def quiet(self) -> None:
+        """Keep errors only from here on."""
+        self._keep = False
+        self._lines.clear()
+
+
+def _library(name: str) -> ctypes.CDLL:
+    import llama_cpp
+
+    folder = Path(llama_cpp.__file__).parent / "lib"
+    for suffix in ("so", "dylib", "dll"):
+        path = folder / f"lib{name}.{suffix}"
+        if path.exists():
+            return ctypes.CDLL(str(path))
+    raise OSError(f"no lib{name} in llama_cpp/lib")
+
+
+def _text(library: str, function: str) -> str:
+    try:
+        call = getattr(_library(library), function)
+    except (OSError, AttributeError):
+        return "unknown"
+    call.restype = ctypes.c_char_p
+    return str((call() or b"unknown").decode(errors="replace"))
+
+
+def engine_version() -> str:
+    """ggml's version: llama.cpp's shared library carries no number of its own."""
+    return f"ggml {_text('ggml-base', 'ggml_version')}"
+
+
+def commit() -> str:
+    """The commit that the build names."""
+    return _text("ggml-base", "ggml_commit")
+
+
+def system_info(engine: Any) -> dict[str, Scalar]:
+    """The build's features as `{"CPU.AVX2": True, …}` from llama_print_system_info."""
+    flags: dict[str, Scalar] = {
+        "supports_gpu_offload": bool(engine.llama_supports_gpu_offload()),
+        "supports_mmap": bool(engine.llama_supports_mmap()),
+        "supports_mlock": bool(engine.llama_supports_mlock()),
+    }
+    backend = ""
+    for part in engine.llama_print_system_info().decode(errors="replace").split("|"):
+        name, equals, value = part.partition("=")
+        if ":" in name:
+            backend, _, name = (piece.strip() for piece in name.partition(":"))
+        if equals and name.strip():
+            value = value.strip()
+            flags[f"{backend}.{name.strip()}"] = {"1": True, "0": False}.get(value, value)
+    return flags
+
+
+def devices() -> tuple[Device, ...]:
+    """Every device that this build can use, as ggml lists them."""
+    ggml, base = _library("ggml"), _library("ggml-base")
+    ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
+    ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
+    ggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
+    for name in ("ggml_backend_dev_name", "ggml_backend_dev_description"):
+        getattr(base, name).restype = ctypes.c_char_p
+        getattr(base, name).argtypes = [ctypes.c_void_p]
+    base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_size_t)] * 2]
+    found = []
+    for index in range(ggml.ggml_backend_dev_count()):
+        handle = ggml.ggml_backend_dev_get(index)
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
+        found.append(
+            Device(
+                name=base.ggml_backend_dev_name(handle).decode(errors="replace"),
+                kind=DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), "accelerator"),
+                description=base.ggml_backend_dev_description(handle).decode(errors="replace"),
+                memory_bytes=total.value or None,
+            )
+        )
+    return tuple(found)
