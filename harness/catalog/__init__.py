@@ -1,0 +1,1 @@
+"""Suites and models: find, load, fetch, and check by digest."""

@@ -103,8 +103,8 @@ def run_worker(
     try:
         with contextlib.suppress(BrokenPipeError):  # it died at once; its exit says why
             assert child.stdin is not None  # noqa: S101 - asked for above
-            child.stdin.write(plan.to_json().encode())
-            child.stdin.close()
+            child.stdin.write(plan.to_json().encode() + b"\n")
+            child.stdin.flush()
         return session.listen()
     finally:
         session.close()
@@ -160,9 +160,18 @@ class _Session:
                     self._error = _error_from(frame)
                 else:
                     self._hear(frame)
+                if frame.kind == "trial":
+                    self._answer()
         except ProtocolError as error:
             self._error = errors.RunFailed(f"the worker's pipe carries garbage ({error})", where="worker")
         return whole
+
+    def _answer(self) -> None:
+        """Tell the worker that its trial is safe with us; it waits for that, so nothing of ours is timed."""
+        assert self._child.stdin is not None  # noqa: S101 - asked for
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(b".")
+            self._child.stdin.flush()
 
     def _ended(self, hung: str) -> Ended:
         tail = self._tail.decode(errors="replace").replace("\0", "")

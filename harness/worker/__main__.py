@@ -1,11 +1,16 @@
-"""`python -P -m harness.worker DESCRIPTOR < plan.json`: one measuring process. Started by `harness.run.launcher`."""
+"""`python -P -m harness.worker DESCRIPTOR`: one measuring process. Started by `harness.run.launcher`.
+
+Standard input carries the plan on one line, then one byte for each trial that the parent has taken in.
+"""
 
 from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.metadata import distributions
+from typing import Any
 
 from harness import __version__
 from harness.errors import ReproError, one_line
@@ -28,10 +33,17 @@ def _packages() -> dict[str, str]:
 def main() -> int:
     """Exit status 0 when the plan was carried out; else an `error` frame says why."""
     pipe = Pipe(int(sys.argv[-1]))
+
+    def send(kind: str, header: Mapping[str, Any], body: bytes) -> None:
+        pipe.send(kind, header, body)
+        # The parent writes journal and progress bar before it answers: none of its work falls into a timed region.
+        if kind == "trial" and not sys.stdin.buffer.read(1):
+            raise BrokenPipeError
+
     try:
         hello = {"protocol": PROTOCOL, "version": __version__, "python": platform.python_version()}
         pipe.send("hello", {**hello, "packages": _packages()})
-        run(Plan.from_json(sys.stdin.read()), pipe.send)
+        run(Plan.from_json(sys.stdin.buffer.readline().decode()), send)
     except BrokenPipeError:
         return 1  # nobody listens any more
     except ReproError as error:

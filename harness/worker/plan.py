@@ -1,4 +1,4 @@
-"""What a worker is told to do, whole, before it starts. JSON on its standard input; nothing else reaches it."""
+"""What a worker is told to do, whole, before it starts: one line of JSON on its standard input."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+# Thin: every target calls `repro` or a well-known tool. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+MODEL ?= gemma-3-270m-q4_k_m
+RUNTIME ?= llama.cpp
+SUITE ?= default
+ARGS ?=
+TESTS ?= tests
+VENV := .venv
+REPRO := $(VENV)/bin/repro
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test check format schema clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A stamp file names what was installed, so that a second `make bench` starts within seconds.
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] [ARGS=…]
+	$(REPRO) bench --model '$(MODEL)' --runtime '$(RUNTIME)' --suite '$(SUITE)' $(ARGS)
+
+test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
+	$(VENV)/bin/python -m pytest $(TESTS)
+
+check: $(VENV)/.dev ## lint, format, types, and who may import whom
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## let ruff mend what it can
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+schema: $(VENV)/.core ## write the record's JSON Schema to docs/schema/
+	$(REPRO) schema --out docs/schema/record-v1.json
+
+clean: ## remove the checkout's environment and caches (not the user's cache)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

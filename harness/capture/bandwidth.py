@@ -1,0 +1,81 @@
+"""Memory bandwidth as measured here: copies and reads in numpy over all usable cores, about two seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+REPEATS = 5
+_LEAST, _MOST = 384 << 20, 2 << 30  # far beyond any cache that two passes could share
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """Best of the repeats, bytes/s; `read` is what decode is bound by."""
+
+    read_bytes_per_s: int
+    copy_bytes_per_s: int
+    triad_bytes_per_s: int
+    threads: int
+    array_bytes: int
+
+
+def measure(threads: int, l3_bytes: int = 0) -> Bandwidth:
+    """Arrays of four times the last-level cache at least, an eighth of the free memory at most."""
+    room = psutil.virtual_memory().available // 8
+    size = int(min(max(_LEAST, 4 * l3_bytes), _MOST, room) // 3 // threads // 8 * 8)
+    # numpy releases its lock in array operations, so that threads really run side by side.
+    arrays = [tuple(np.full(size // 4, 1.0, np.float32) for _ in range(3)) for _ in range(threads)]
+    total = size * threads
+    return Bandwidth(
+        read_bytes_per_s=_best(arrays, _read, total * 3),
+        copy_bytes_per_s=_best(arrays, _copy, total * 2),
+        triad_bytes_per_s=_best(arrays, _triad, total * 5),
+        threads=threads,
+        array_bytes=total * 3,
+    )
+
+
+Arrays = tuple[NDArray[np.float32], ...]
+
+
+def _read(arrays: Arrays) -> None:
+    # The maximum of doubles is vectorised and keeps nothing: as fast as a dot product, without BLAS's own threads.
+    for array in arrays:
+        array.view(np.float64).max()
+
+
+def _copy(arrays: Arrays) -> None:
+    np.copyto(arrays[0], arrays[1])
+
+
+def _triad(arrays: Arrays) -> None:
+    # a = b + s·c in two passes over memory: numpy has no fused loop. So five streams move, not STREAM's three.
+    np.multiply(arrays[2], np.float32(0.5), out=arrays[0])
+    np.add(arrays[0], arrays[1], out=arrays[0])
+
+
+def _best(arrays: list[Arrays], work: Callable[[Arrays], None], moved: int) -> int:
+    best = 0
+    for _ in range(REPEATS):
+        gate = threading.Barrier(len(arrays) + 1)
+
+        def run(own: Arrays, gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            work(own)
+
+        threads = [threading.Thread(target=run, args=(own,)) for own in arrays]
+        for thread in threads:
+            thread.start()
+        gate.wait()
+        began = time.perf_counter_ns()
+        for thread in threads:
+            thread.join()
+        best = max(best, moved * 1_000_000_000 // max(time.perf_counter_ns() - began, 1))
+    return best

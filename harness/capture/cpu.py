@@ -1,0 +1,120 @@
+"""The processor: what it is, what it can compute, and how the system lets it run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.capture.facts import Fact, known, maybe, unknown, whole
+from harness.capture.source import Source
+from harness.capture.topology import Topology, read_topology
+
+# What decides how fast an engine's kernels are; everything else of the long list stays out.
+FLAGS = frozenset(
+    "avx avx2 avx512f avx512bw avx512vl avx512_vnni avx512_bf16 avx512_fp16 avx_vnni amx_tile amx_int8 amx_bf16 f16c "
+    "fma sse4_2 asimd asimddp asimdhp i8mm bf16 sve sve2 sme neon hypervisor".split()
+)
+_POLICY = "sys/devices/system/cpu/cpu0/cpufreq"
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """Frequencies in Hz, caches in bytes."""
+
+    model: Fact[str]
+    vendor: Fact[str]
+    family: Fact[int]
+    model_number: Fact[int]
+    stepping: Fact[int]
+    microcode: Fact[str]
+    architecture: Fact[str]
+    flags: Fact[tuple[str, ...]]
+    topology: Topology
+    l3_bytes: Fact[int]
+    governor: Fact[str]
+    boost: Fact[bool]
+    max_hz: Fact[int]
+
+
+def cpuinfo_fields(text: str) -> dict[str, str]:
+    """The first processor's block of /proc/cpuinfo."""
+    block = text.split("\n\n", 1)[0]
+    pairs = (line.partition(":") for line in block.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip()}
+
+
+def cache_bytes(text: str) -> int | None:
+    """`32768K` in bytes."""
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    scale = units.get(text.strip()[-1:].upper())
+    number = whole(text.strip()[:-1] if scale else text)
+    return None if number is None else number * (scale or 1)
+
+
+def read_cpu(source: Source) -> Cpu:
+    """The processor of this machine."""
+    if source.linux:
+        return _linux(source)
+    if source.system == "Darwin":
+        return _darwin(source)
+    nothing = unknown(f"processors are read on Linux and macOS, not on {source.system or 'this system'}")
+    return Cpu(*([nothing] * 6), known(source.machine or "unknown"), nothing, read_topology(source), *([nothing] * 4))
+
+
+def _linux(source: Source) -> Cpu:
+    tree = source.tree
+    fields = cpuinfo_fields(tree.text("proc/cpuinfo").value or "")
+
+    def field(*names: str) -> Fact[str]:
+        value = next((fields[name] for name in names if fields.get(name)), None)
+        return maybe(" ".join(value.split()) if value else None, f"/proc/cpuinfo has no {names[0]}")
+
+    def number(*names: str) -> Fact[int]:
+        return field(*names).then(lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is no number")
+
+    present = FLAGS & set((fields.get("flags") or fields.get("Features") or "").split())
+    boost = tree.line("sys/devices/system/cpu/cpufreq/boost").then(lambda t: {"1": True, "0": False}.get(t), "boost")
+    turbo = tree.line("sys/devices/system/cpu/intel_pstate/no_turbo").then(
+        lambda t: {"0": True, "1": False}.get(t), "no_turbo"
+    )
+    return Cpu(
+        model=field("model name", "Model", "Hardware"),
+        vendor=field("vendor_id", "CPU implementer"),
+        family=number("cpu family", "CPU architecture"),
+        model_number=number("model", "CPU part"),
+        stepping=number("stepping", "CPU revision"),
+        microcode=field("microcode"),
+        architecture=known(source.machine or "unknown"),
+        flags=maybe(tuple(sorted(present)) or None, "/proc/cpuinfo lists none of the flags that matter"),
+        topology=read_topology(source),
+        l3_bytes=tree.line("sys/devices/system/cpu/cpu0/cache/index3/size").then(cache_bytes, "the size is no number"),
+        governor=tree.line(f"{_POLICY}/scaling_governor"),
+        boost=boost if boost.known else turbo,
+        max_hz=tree.line(f"{_POLICY}/cpuinfo_max_freq").then(
+            lambda t: None if (khz := whole(t)) is None else khz * 1000, "cpuinfo_max_freq is no number"
+        ),
+    )
+
+
+def _darwin(source: Source) -> Cpu:
+    def number(name: str) -> Fact[int]:
+        return source.setting(name).then(whole, f"sysctl {name} is no number")
+
+    words = f"{source.sysctl.get('machdep.cpu.features', '')} {source.sysctl.get('machdep.cpu.leaf7_features', '')}"
+    present = {word.lower().replace("avx1.0", "avx") for word in words.split()} & FLAGS
+    arm = {"hw.optional.neon": "neon", "hw.optional.arm.FEAT_DotProd": "asimddp", "hw.optional.arm.FEAT_I8MM": "i8mm"}
+    present |= {flag for name, flag in arm.items() if source.sysctl.get(name) == "1"}
+    return Cpu(
+        model=source.setting("machdep.cpu.brand_string"),
+        vendor=source.setting("machdep.cpu.vendor") if source.machine != "arm64" else known("Apple"),
+        family=number("machdep.cpu.family"),
+        model_number=number("machdep.cpu.model"),
+        stepping=number("machdep.cpu.stepping"),
+        microcode=unknown("macOS does not show the microcode"),
+        architecture=known(source.machine),
+        flags=maybe(tuple(sorted(present)) or None, "sysctl lists none of the features that matter"),
+        topology=read_topology(source),
+        l3_bytes=number("hw.l3cachesize"),
+        governor=unknown("macOS has no governor"),
+        boost=unknown("macOS does not tell"),
+        max_hz=number("hw.cpufrequency_max"),
+    )

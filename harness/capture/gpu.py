@@ -1,0 +1,107 @@
+"""The GPUs of this machine. A part that can't be read is unknown with its reason; nothing here raises."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.capture.facts import Fact, known, unknown
+from harness.capture.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One device; clocks in Hz, power in mW, temperature in milli-degrees Celsius. Ids and bus places are never read."""
+
+    name: Fact[str]
+    memory_bytes: Fact[int]
+    driver: Fact[str]
+    sm_clock_hz: Fact[int]
+    memory_clock_hz: Fact[int]
+    power_limit_mw: Fact[int]
+    temperature_millicelsius: Fact[int]
+    throttle_reasons: Fact[int]
+    ecc: Fact[bool]
+    mig: Fact[bool]
+    compute_mode: Fact[int]
+    pcie_generation: Fact[int]
+    pcie_width: Fact[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """What each vendor's library lists."""
+
+    nvidia: Fact[tuple[Gpu, ...]]
+    amd: Fact[tuple[str, ...]]
+    apple: Fact[str]
+
+
+def read_gpus(source: Source) -> Gpus:
+    """All of them."""
+    return Gpus(nvidia=_nvidia(), amd=_amd(source), apple=_apple(source))
+
+
+def _nvidia() -> Fact[tuple[Gpu, ...]]:
+    try:
+        import pynvml
+    except ImportError:
+        return unknown("nvidia-ml-py is not installed")
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return unknown(f"the NVIDIA management library says: {error}")
+    try:
+        return known(tuple(_gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount())))
+    except pynvml.NVMLError as error:
+        return unknown(f"the NVIDIA management library says: {error}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, handle: Any) -> Gpu:
+    def ask(call: Callable[[], Any]) -> Fact[Any]:
+        try:
+            value = call()
+        except nvml.NVMLError as error:
+            return unknown(f"the NVIDIA management library says: {error}")
+        return known(value.decode(errors="replace") if isinstance(value, bytes) else value)
+
+    def clock(kind: int) -> Fact[int]:
+        return ask(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, kind)) * 1_000_000)
+
+    return Gpu(
+        name=ask(lambda: nvml.nvmlDeviceGetName(handle)),
+        memory_bytes=ask(lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).total)),
+        driver=ask(nvml.nvmlSystemGetDriverVersion),
+        sm_clock_hz=clock(nvml.NVML_CLOCK_SM),
+        memory_clock_hz=clock(nvml.NVML_CLOCK_MEM),
+        power_limit_mw=ask(lambda: int(nvml.nvmlDeviceGetEnforcedPowerLimit(handle))),
+        temperature_millicelsius=ask(lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)) * 1000),
+        throttle_reasons=ask(lambda: int(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))),
+        ecc=ask(lambda: bool(nvml.nvmlDeviceGetEccMode(handle)[0])),
+        mig=ask(lambda: bool(nvml.nvmlDeviceGetMigMode(handle)[0])),
+        compute_mode=ask(lambda: int(nvml.nvmlDeviceGetComputeMode(handle))),
+        pcie_generation=ask(lambda: int(nvml.nvmlDeviceGetCurrPcieLinkGeneration(handle))),
+        pcie_width=ask(lambda: int(nvml.nvmlDeviceGetCurrPcieLinkWidth(handle))),
+    )
+
+
+def _amd(source: Source) -> Fact[tuple[str, ...]]:
+    if not source.linux:
+        return unknown("AMD devices are read on Linux")
+    if not source.tree.exists("sys/module/amdgpu"):
+        return unknown("the amdgpu driver is not loaded")
+    if importlib.util.find_spec("amdsmi") is None:
+        return unknown("the amdgpu driver is loaded and amdsmi is not installed")
+    names = source.tree.names("sys/class/drm/card?/device/product_name")
+    found = tuple(text for name in names if (text := source.tree.line(name).value))
+    return known(found) if found else unknown("the driver names no product")
+
+
+def _apple(source: Source) -> Fact[str]:
+    if source.system != "Darwin" or source.machine != "arm64":
+        return unknown("not an Apple machine")
+    return source.setting("machdep.cpu.brand_string").then(lambda name: f"{name} GPU", "no name")

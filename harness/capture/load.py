@@ -1,0 +1,94 @@
+"""How busy the machine is, read before and after a run, and what lies between the readings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from harness.capture.facts import Fact, scaled, unknown
+from harness.capture.source import Source, this_machine
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One reading; loads in thousandths, pressure in µs stalled since boot, swapped-in pages since boot."""
+
+    load1_milli: Fact[int]
+    cpu_pressure_us: Fact[int]
+    memory_pressure_us: Fact[int]
+    io_pressure_us: Fact[int]
+    swapped_in_pages: Fact[int]
+    steal_ticks: Fact[int]
+    busy_ns: int  # CPU time spent by everything, all cores
+    idle_ns: int
+
+
+def pressure_us(text: str) -> int | None:
+    """The `total` of the `some` line of a PSI file."""
+    for line in text.splitlines():
+        if line.startswith("some "):
+            return next((int(w[6:]) for w in line.split() if w.startswith("total=") and w[6:].isdigit()), None)
+    return None
+
+
+def counter(text: str, name: str) -> int | None:
+    """The number after `name` at the start of a line (/proc/vmstat, /proc/stat)."""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] == name and words[1].isdigit():
+            return int(words[1])
+    return None
+
+
+def read_load(source: Source | None = None) -> Load:
+    """The machine's load now; about a millisecond."""
+    source = source or this_machine()
+    tree = source.tree
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    steal = tree.text("proc/stat").then(
+        lambda t: (lambda w: int(w[8]) if len(w) > 8 and w[8].isdigit() else None)(t.partition("\n")[0].split()),
+        "/proc/stat counts no steal",
+    )
+    average = tree.line("proc/loadavg").then(lambda t: scaled(t.split()[0], 3) if t.split() else None, "no average")
+    if not average.known and hasattr(os, "getloadavg"):
+        average = Fact(round(os.getloadavg()[0] * 1000))
+    return Load(
+        load1_milli=average,
+        cpu_pressure_us=tree.text("proc/pressure/cpu").then(pressure_us, "no total"),
+        memory_pressure_us=tree.text("proc/pressure/memory").then(pressure_us, "no total"),
+        io_pressure_us=tree.text("proc/pressure/io").then(pressure_us, "no total"),
+        swapped_in_pages=tree.text("proc/vmstat").then(lambda t: counter(t, "pswpin"), "no pswpin"),
+        steal_ticks=steal if source.linux else unknown("a counter of Linux"),
+        busy_ns=round((sum(times) - idle - getattr(times, "guest", 0.0)) * 1e9),
+        idle_ns=round(idle * 1e9),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What happened from one reading to the next. `others_ppm`: share of all cores' time that others used."""
+
+    others_ppm: int
+    swapped_in_pages: int
+    steal_ppm: int
+
+
+def between(before: Load, after: Load, own_cpu_ns: int) -> Between:
+    """`own_cpu_ns` is the CPU time of our workers and ourselves in that time."""
+    busy, idle = after.busy_ns - before.busy_ns, after.idle_ns - before.idle_ns
+    total = max(busy + idle, 1)
+    steal_ns = _grown(before.steal_ticks, after.steal_ticks) * 10_000_000  # a tick is 1/100 s
+    return Between(
+        others_ppm=max(0, busy - own_cpu_ns) * 1_000_000 // total,
+        swapped_in_pages=_grown(before.swapped_in_pages, after.swapped_in_pages),
+        steal_ppm=steal_ns * 1_000_000 // total,
+    )
+
+
+def _grown(before: Fact[int], after: Fact[int]) -> int:
+    if before.value is None or after.value is None:
+        return 0
+    return max(0, after.value - before.value)

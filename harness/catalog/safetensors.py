@@ -1,0 +1,110 @@
+"""Reads and checks safetensors headers, and refuses model folders that could run code."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+
+MAX_HEADER = 100 << 20  # as the format's own library
+DTYPES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+    "U16": 2, "U32": 4, "U64": 8, "F8_E4M3": 1, "F8_E5M2": 1,
+}  # fmt: skip
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor; offsets count from the start of the data."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The checked header of one file."""
+
+    tensors: tuple[Tensor, ...]
+    metadata: dict[str, str]
+    sha256: str
+
+
+def read(path: Path) -> Header:
+    """The checked header. Raises `BadInput` with what is wrong."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(8)
+            length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+            if not 2 <= length <= min(MAX_HEADER, size - 8):
+                raise _bad(path, "is not a safetensors file, or is truncated")
+            text = file.read(length)
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
+    return _parse(text, size - 8 - length, path)
+
+
+def _parse(text: bytes, room: int, path: Path) -> Header:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise _bad(path, "has a key twice in its header")
+        return found
+
+    try:
+        data = json.loads(text, object_pairs_hook=once)
+        metadata = data.pop("__metadata__", {})
+        entries = sorted(((n, t["dtype"], t["shape"], t["data_offsets"]) for n, t in data.items()), key=lambda e: e[3])
+        ok = all(isinstance(k, str) and isinstance(v, str) for k, v in metadata.items())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _bad(path, f"has a header that can't be read ({error})") from error
+    tensors, end = [], 0
+    for name, dtype, shape, offsets in entries:
+        whole = isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2
+        if dtype not in DTYPES or not whole or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
+            raise _bad(path, f"describes the tensor {name!r} badly")
+        n_bytes = DTYPES[dtype]
+        for count in shape:
+            n_bytes *= count
+        if offsets[0] != end or offsets[1] - offsets[0] != n_bytes:
+            raise _bad(path, f"places the tensor {name!r} wrongly")
+        end = offsets[1]
+        tensors.append(Tensor(name, dtype, tuple(shape), n_bytes))
+    if end != room or not ok:
+        raise _bad(path, f"holds {room} bytes of data and its header describes {end}")
+    return Header(tuple(tensors), metadata, sha256(text).hexdigest())
+
+
+def check_folder(folder: Path) -> list[Path]:
+    """The weight files of a model folder. Raises `BadInput` for anything that could run code when loaded."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    for path in files:
+        if path.suffix == ".py" or path.suffix in PICKLES:
+            kind = "Python" if path.suffix == ".py" else "a pickle or array file"
+            raise BadInput(f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy")
+        if path.suffix == ".json" and path.stat().st_size < 64 << 20:
+            try:
+                config = json.loads(path.read_bytes())
+            except ValueError:
+                raise _bad(path, "is not JSON") from None
+            if isinstance(config, dict) and "auto_map" in config:
+                raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
+    weights = [path for path in files if path.suffix == ".safetensors"]
+    if not weights:
+        raise BadInput("no .safetensors file in it", where=str(folder), fix="name a GGUF file or a safetensors folder")
+    for path in weights:
+        read(path)
+    return weights
+
+
+def _bad(path: Path, what: str) -> BadInput:
+    return BadInput(what, where=str(path), fix="fetch it again or take another file")

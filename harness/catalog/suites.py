@@ -1,0 +1,171 @@
+"""Suites of workloads: one TOML file each, validated, named by the digest of its bytes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.catalog.paths import configs
+from harness.errors import BadInput
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,40}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Workload(_Part):
+    """One prompt and what to make of it. `text`, or `prompt_tokens` synthetic ones from `seed`, or no prompt (forced)."""
+
+    id: Identifier
+    title: str
+    mode: Literal["greedy", "forced"]
+    output_tokens: int = Field(ge=0, le=1_000_000)
+    text: str | None = None
+    prompt_tokens: int | None = Field(default=None, ge=2, le=10_000_000)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.text is not None and self.prompt_tokens is not None:
+            raise ValueError(f"{self.id}: give text or prompt_tokens, not both")
+        if self.mode == "greedy" and self.output_tokens < 1:
+            raise ValueError(f"{self.id}: output_tokens is {self.output_tokens}; a greedy workload makes 1 or more")
+        if self.mode == "greedy" and self.text is None and self.prompt_tokens is None:
+            raise ValueError(f"{self.id}: a greedy workload needs text or prompt_tokens")
+        if self.mode == "forced" and self.text is None and self.prompt_tokens is None and self.output_tokens < 1:
+            raise ValueError(f"{self.id}: neither prompt nor output tokens: nothing to run")
+        return self
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether a prefill is part of it."""
+        return self.text is not None or self.prompt_tokens is not None
+
+
+class Suite(_Part):
+    """A pinned set of workloads and how often each is run."""
+
+    name: Identifier
+    version: int = Field(ge=1)
+    title: str
+    headline: Identifier = Field(description="the workload whose decode rate is the number of the run")
+    cache_check: Identifier = Field(description="the workload that is also run with prompts never seen before")
+    seed: int = Field(ge=0)
+    warmup_trials: int = Field(ge=2, le=10)
+    timed_trials: int = Field(ge=1, le=1000)
+    budget_s: int = Field(ge=1)
+    probe: str = Field(min_length=100, description="text whose likelihood shows that the named weights were loaded")
+    words: tuple[str, ...] = Field(min_length=50, description="what synthetic prompts are made of")
+    workloads: tuple[Workload, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, data: object) -> object:
+        # TOML has arrays, the model has tuples; everything else stays strict.
+        if isinstance(data, dict):
+            return {k: tuple(v) if k in ("words", "workloads") and isinstance(v, list) else v for k, v in data.items()}
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [workload.id for workload in self.workloads]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two workloads have one id")
+        found = {workload.id: workload for workload in self.workloads}
+        if self.headline not in found or found[self.headline].output_tokens < 2:
+            raise ValueError(f"headline {self.headline!r} is no workload with 2 or more output tokens")
+        if self.cache_check not in found or found[self.cache_check].prompt_tokens is None:
+            raise ValueError(f"cache_check {self.cache_check!r} is no workload with a synthetic prompt")
+        return self
+
+    def workload(self, identifier: str) -> Workload:
+        """By id."""
+        return next(w for w in self.workloads if w.id == identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A suite and the digest of its file."""
+
+    suite: Suite
+    sha256: str
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """`quick-v1`."""
+        return f"{self.suite.name}-v{self.suite.version}"
+
+
+def names() -> list[str]:
+    """Every suite with its version: `default-v1`."""
+    return sorted(path.stem for path in (configs() / "suites").glob("*.toml"))
+
+
+def load(name: str) -> Loaded:
+    """A suite by `name`, `name-vN`, or the path of a TOML file; without a version the newest. Raises `BadInput`."""
+    if name.endswith(".toml") or "/" in name:
+        return read(Path(name))
+    known = names()
+    if name not in known:
+        versions = [n for n in known if re.fullmatch(re.escape(name) + r"-v(\d+)", n)]
+        if not versions:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known
+            raise BadInput(f"no suite is called {name!r}", where="--suite", fix=f"did you mean {' or '.join(near)}?")
+        name = max(versions, key=lambda n: int(n.rpartition("-v")[2]))
+    return read(configs() / "suites" / f"{name}.toml")
+
+
+def read(path: Path) -> Loaded:
+    """The suite in a file. Raises `BadInput` with file, place and reason."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
+    try:
+        return Loaded(Suite.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest(), path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
+    except ValidationError as error:
+        raise BadInput(first_problem(error), where=str(path), fix="see docs/suites.md") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic found, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def synthetic(words: tuple[str, ...], seed: int, count: int) -> str:
+    """`count` words; word i by sha256 of seed and i, so that no library's random numbers can change a suite."""
+    picked = (int.from_bytes(sha256(f"{seed}:{i}".encode()).digest()[:4], "big") % len(words) for i in range(count))
+    return " ".join(words[index] for index in picked)
+
+
+def prompt_text(suite: Suite, workload: Workload, variation: int = 0) -> str | None:
+    """The text to tokenise: at least as many tokens as the prompt needs. `variation` > 0: another text of the same kind."""
+    if workload.prompt_tokens is None:
+        return workload.text
+    return synthetic(suite.words, suite.seed + workload.seed + 1_000_003 * variation, workload.prompt_tokens)
+
+
+def forced_ids(suite: Suite, workload: Workload, vocabulary: int) -> tuple[int, ...] | None:
+    """The ids that a forced workload feeds: seeded draws from the whole vocabulary, as llama-bench does."""
+    if workload.mode != "forced":
+        return None
+    seed = suite.seed + workload.seed
+    return tuple(
+        int.from_bytes(sha256(f"forced:{seed}:{i}".encode()).digest()[:4], "big") % vocabulary
+        for i in range(workload.output_tokens)
+    )

@@ -1,0 +1,88 @@
+"""The command `repro`. Each subcommand's module is imported when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from harness import __version__
+from harness.errors import ReproError, one_line
+
+# name → (module:attribute, one line of help). A test compares the help with the commands' own.
+COMMANDS = {
+    "bench": ("harness.commands.bench:bench", "Measure a (model, hardware, runtime) triple and write its record."),
+    "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
+    "compare": ("harness.commands.compare:compare", "Compare two records: ratio, interval, and a verdict."),
+    "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),
+    "export": ("harness.commands.export:export", "Write records as a table: CSV, JSON, Parquet or Markdown."),
+    "suite": ("harness.commands.suite:suite", "List and show the suites of workloads."),
+    "model": ("harness.commands.model:model", "List, show, fetch and verify models."),
+    "runtime": ("harness.commands.runtime:runtime", "Install, list and remove the runtimes' environments."),
+    "doctor": ("harness.commands.doctor:doctor", "Say what would spoil a measurement on this machine."),
+    "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in `COMMANDS` and imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest names for an unknown one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=2) or list(COMMANDS)
+            raise click.UsageError(f"no command is called {args[0]!r}; did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that listing imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="repro")
+def cli() -> None:
+    """Measure local AI inference for real, and keep the evidence.
+
+    Exit status: 0 done, 2 bad input, 3 the run failed, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error that a user can cause ends as one line on standard error."""
+    try:
+        result: Any = cli.main(arguments, prog_name="repro", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except ReproError as error:
+        _end(str(error), error.exit_code)
+    except click.ClickException as error:
+        _end(one_line(error.format_message()), 2)
+    except (click.Abort, KeyboardInterrupt):
+        _end("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output is gone (`repro show … | head`); that is no error.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"repro: {message}", err=True)
+    sys.exit(code)

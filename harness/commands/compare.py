@@ -1,0 +1,50 @@
+"""`repro compare A B`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Compare two records: ratio, interval, and a verdict.")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--band", type=float, default=10.0, show_default=True, help="Half of the tolerance band, per cent.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparisons for programs.")
+def compare(a: Path, b: Path, band: float, as_json: bool) -> None:
+    """A against B: ratio = A / B."""
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.units import quantity
+    from harness.errors import BadInput
+    from harness.record.store import read
+    from harness.run.comparing import compare_records
+
+    if not 0 < band < 50:
+        raise BadInput(f"{band} is no band", where="--band", fix="give per cent between 0 and 50, such as 10")
+    left, right = read(a), read(b)
+    found = compare_records(left.record, right.record, (1 - band / 100, 1 + band / 100))
+    if as_json:
+        print_json({"a": left.id, "b": right.id, **found.to_json()})
+        return
+    console = out()
+    console.print(f"A {left.path.parent.name}\nB {right.path.parent.name}")
+    console.print("differ in: " + (", ".join(found.differences) or "nothing that is recorded"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("workload", "metric", "A", "B", "A / B", "interval", "verdict"):
+        table.add_column(name, justify="left" if name in ("workload", "metric", "verdict") else "right")
+    for row in found.rows:
+        result = row.comparison
+        interval = "–" if result.low is None else f"{result.low:.3f} to {result.high:.3f}"
+        ratio = "–" if result.ratio is None else f"{result.ratio:.3f}"
+        verdict = str(result.verdict).replace("_", " ")
+        if result.more_processes:
+            verdict += f" (about {result.more_processes} more processes a side would)"
+        elif result.ratio is None:
+            verdict += f" ({result.reason})"
+        shown = [quantity(value, row.unit) for value in (row.a, row.b)]
+        table.add_row(row.workload, row.metric, *shown, ratio, interval, verdict)
+    console.print(table)
+    console.print(f"[dim]band ±{band:g} %, intervals at {found.rows[0].comparison.level:.0%}[/]" if found.rows else "")

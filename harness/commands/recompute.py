@@ -1,0 +1,24 @@
+"""`repro recompute RECORD`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Derive a record's summary again from its raw samples.")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome for programs.")
+def recompute(record: Path, as_json: bool) -> None:
+    """Refuse a record whose numbers do not follow from its samples, to the last digit."""
+    from harness.commands.console import out, print_json
+    from harness.record.store import read
+    from harness.run.recompute import verify
+
+    stored = read(record)
+    numbers = verify(stored)
+    if as_json:
+        print_json({"record": stored.id, "numbers": numbers, "match": True})
+    else:
+        out().print(f"{numbers} numbers of {stored.id[:16]}… follow from its samples, to the last digit")

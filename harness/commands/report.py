@@ -1,0 +1,130 @@
+"""A record as a person reads it in the terminal: the headline first, then the table, then what to doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.commands.histogram import histogram
+from harness.commands.units import half_width, memory, percent, quantity
+from harness.record.schema import MetricResult, Record
+from harness.record.store import Stored
+
+_STATUS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "unknown": "[yellow]unknown[/]"}
+_SEVERITY = {"note": "note", "warning": "[yellow]warning[/]", "invalid": "[red]INVALID[/]"}
+
+
+def report(console: Console, stored: Stored) -> None:
+    """Print all of it."""
+    record = stored.record
+    if record.run.synthetic:
+        console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
+    _head(console, stored)
+    console.print(_table(record))
+    _distributions(console, stored)
+    _checks(console, record)
+    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…[/]")
+
+
+def _head(console: Console, stored: Stored) -> None:
+    record = stored.record
+    model, runtime = record.model, record.runtime
+    device = ", ".join(f"{d.description or d.name}" for d in runtime.devices) or "unknown device"
+    console.print(f"[bold]{escape(str(model.get('name')))}[/]  {escape(_model_line(model))}")
+    console.print(f"{escape(runtime.name)}  {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}")
+    console.print(f"{escape(device)}  {escape(settings_line(record))}")
+    headline = record.headline
+    if headline is not None and headline.estimate is not None:
+        estimate = headline.estimate
+        value = quantity(estimate.point, headline.unit)
+        interval = ""
+        if estimate.low is not None and estimate.high is not None:
+            low, high = quantity(estimate.low, headline.unit), quantity(estimate.high, headline.unit)
+            interval = f"  95 % interval {low.removesuffix(' tok/s')} to {high}"
+        n = len(estimate.process_medians)
+        console.print(f"\n[bold]decode {value}[/]{interval}  ({record.suite.headline}, {n} processes, {estimate.n_trials} trials)")
+    console.print(f"[dim]stopped: {escape(record.run.stop_rule)}: {escape(record.run.stop_detail)}[/]\n")
+
+
+def _model_line(model: dict[str, Any]) -> str:
+    parts = [str(model.get("variant", "")), str(model.get("quantisation", ""))]
+    if isinstance(model.get("parameters"), int):
+        parts.append(f"{model['parameters'] / 1e6:.0f} M parameters")
+    return ", ".join(part for part in parts if part)
+
+
+def settings_line(record: Record) -> str:
+    """The settings that a reader asks for first."""
+    wanted = ("threads", "context", "batch", "ubatch", "flash_attn", "type_k", "type_v", "gpu_layers", "dtype")
+    settings = record.runtime.settings
+    return " ".join(f"{name}={settings[name]}" for name in wanted if settings.get(name) is not None)
+
+
+def _table(record: Record) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("workload", "tokens in → out", "decode", "", "prefill", "", "TTFT", "ITL p50", "ITL p95", "E2E"):
+        table.add_column(name, justify="left" if name == "workload" else "right", no_wrap=True)
+    shapes = {workload.id: workload for workload in record.workloads}
+    for result in record.results:
+        shape = shapes[result.workload]
+        metrics = {metric.metric: metric for metric in result.metrics}
+        tokens = f"{shape.prompt_tokens} → {shape.output_tokens}"
+        name = result.workload if shape.mode == "greedy" else f"{result.workload} [dim]forced[/]"
+        decode, prefill = metrics.get("decode_rate"), metrics.get("prefill_rate")
+        table.add_row(
+            name, tokens, _point(decode), _width(decode), _point(prefill), _width(prefill),
+            _point(metrics.get("ttft")), _percentile(metrics.get("itl"), 50), _percentile(metrics.get("itl"), 95),
+            _point(metrics.get("e2e")),
+        )  # fmt: skip
+    return table
+
+
+def _point(metric: MetricResult | None) -> str:
+    return "–" if metric is None or metric.estimate is None else quantity(metric.estimate.point, metric.unit)
+
+
+def _width(metric: MetricResult | None) -> str:
+    return "" if metric is None or metric.estimate is None else half_width(metric.estimate.half_width_ppm)
+
+
+def _percentile(metric: MetricResult | None, wanted: int) -> str:
+    if metric is None or metric.tokens is None:
+        return "–"
+    value = next((p.value for p in metric.tokens.percentiles if p.percent == wanted), None)
+    return quantity(value, metric.unit)
+
+
+def _distributions(console: Console, stored: Stored) -> None:
+    record = stored.record
+    result = next((r for r in record.results if r.workload == record.suite.headline), None)
+    if result is not None:
+        lines = histogram(stored, result.workload)
+        if lines:
+            console.print(f"\n[bold]ITL of {result.workload}[/] (all tokens of the timed trials)")
+            for line in lines:
+                console.print(line)
+    console.print()
+    for metric in record.process_results:
+        if metric.estimate is not None:
+            name = {"load_time": "model load", "peak_rss": "peak memory (RSS)"}.get(metric.metric, metric.metric)
+            console.print(f"{name}: {quantity(metric.estimate.point, metric.unit)}")
+    use = record.derived.get("bandwidth_use_ppm")
+    if isinstance(use, int):
+        per_token = record.derived.get("bytes_per_token")
+        read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
+        console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
+
+
+def _checks(console: Console, record: Record) -> None:
+    console.print("\n[bold]Checks[/]")
+    for check in record.checks:
+        console.print(f"  {_STATUS[check.status]}  {check.code}: {escape(check.text)}")
+    console.print("[bold]Findings[/]" + ("" if record.findings else ": none"))
+    for finding in record.findings:
+        place = f" {finding.workload}" if finding.workload else ""
+        console.print(f"  {_SEVERITY[finding.severity]}  {finding.code}{escape(place)}: {escape(finding.text)}")
+    console.print()
+

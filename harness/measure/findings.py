@@ -1,0 +1,199 @@
+"""What a reader of a number should know: detectors over one workload's trials or the whole run, with evidence. Pure.
+
+Nothing here removes a value. Each code, its meaning and what to do stand in `CODES`, which the docs print.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measure.metrics import measure_trial
+from harness.measure.trend import bimodal_gap, mann_kendall_p, robust_sd, theil_sen_change, thirds_change
+from harness.measure.trial import Purpose, Trial
+from harness.measure.warmup import settled
+
+__all__ = ["CODES", "Finding", "Severity", "workload_findings"]
+
+Values = NDArray[np.float64]
+
+
+class Severity(StrEnum):
+    """How much a finding costs: nothing, trust, or the run."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found; `evidence` holds integers with the unit in the name."""
+
+    code: str
+    severity: Severity
+    text: str
+    workload: str = ""
+    metric: str = ""
+    evidence: Mapping[str, int] = field(default_factory=dict)
+
+
+# code → (what it means, what to do)
+CODES: Mapping[str, tuple[str, str]] = {
+    "imprecise": ("the 95 % interval is wider than the target", "run again with a larger --budget on a quieter machine"),
+    "not_settled": ("the warm-up trials never agreed", "see whether something else runs; look at the per-trial samples"),
+    "drift": ("the trials trend up or down within their processes", "let the machine cool, check clocks and power"),
+    "unsteady": ("the last third of the trials differs from the first", "as for drift"),
+    "bimodal": ("the trials fall into two groups", "pin the threads to one kind of core; check clock states"),
+    "autocorrelated": ("neighbouring trials resemble each other", "something slow is at work: heat, another job"),
+    "unstable": ("the spread of the trials is 20 % or more", "run again on a quieter machine"),
+    "outliers": ("some trials lie far from the rest; they are kept", "see the cause named with each, if one is known"),
+    "throttled": ("the control group stopped the process for its quota", "raise the CPU quota or use fewer threads"),
+    "page_faults": ("pages came from disk during timed trials", "free memory, or -o load_mode=mlock"),
+    "background_load": ("other work ran beside the measurement", "stop it; `repro doctor` helps to find it"),
+    "swap": ("the system swapped during the run", "free memory"),
+    "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
+    "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
+    "clock_drift": ("two clocks disagree about the length of the run", "check the time daemon and the clock source"),
+    "instrument_overhead": ("stamping took more than 0.5 % of the decode time", "take a larger model: this one outruns us"),
+    "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
+    "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
+    "check_failed": ("a truth check failed", "do not use the number before you know why"),
+}
+
+DRIFT_P, DRIFT_SIZE = 0.01, 0.01
+THIRDS_SIZE, THIRDS_ERRORS = 0.02, 3.0
+BIMODAL_GAP = 0.05
+UNSTABLE_SPREAD = 0.20
+OUTLIER_DEVIATIONS, OUTLIER_SIZE = 5.0, 0.02  # five robust deviations, and far enough to matter
+INVALID_SHARE = 0.20
+
+
+def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
+    """Everything to say about one workload's trials; the other workloads' are ignored."""
+    own = [trial for trial in trials if trial.workload == workload]
+    timed = [trial for trial in own if trial.purpose is Purpose.TIMED]
+    valid = [trial for trial in timed if trial.valid]
+    found = [*_invalid(workload, timed), *_not_settled(workload, own)]
+    if valid:
+        speed = np.array([_speed(trial) for trial in valid], dtype=np.float64)
+        # A trend is looked for within processes: their own levels differ and are what the interval is made of.
+        level = {p: float(np.median(speed[[t.process == p for t in valid]])) for p in {t.process for t in valid}}
+        relative = speed / np.array([level[trial.process] for trial in valid])
+        found += _trend(workload, relative, valid)
+        found += _shape(workload, speed)
+        found += _outliers(workload, relative, valid)
+        found += _kernel(workload, valid)
+    return found
+
+
+def _speed(trial: Trial) -> float:
+    """What a trial is judged by: its decode rate, or the prefill rate where it has no decode."""
+    measured = measure_trial(trial)
+    return measured.decode_rate or measured.prefill_rate or 1e9 / float(trial.token_ns[-1])
+
+
+def _ppm(value: float) -> int:
+    return round(value * 1e6)
+
+
+def _invalid(workload: str, timed: Sequence[Trial]) -> list[Finding]:
+    lost = [trial for trial in timed if not trial.valid]
+    if not lost:
+        return []
+    share = len(lost) / len(timed)
+    severity = Severity.INVALID if share > INVALID_SHARE else Severity.WARNING
+    text = f"{len(lost)} of {len(timed)} timed trials are invalid: {lost[0].invalid_reason}"
+    return [Finding("invalid_trials", severity, text, workload, "", {"invalid": len(lost), "timed": len(timed)})]
+
+
+def _not_settled(workload: str, own: Sequence[Trial]) -> list[Finding]:
+    restless = []
+    for process in sorted({trial.process for trial in own}):
+        lengths = [int(t.token_ns[-1]) for t in own if t.process == process and t.purpose is Purpose.WARMUP]
+        if len(lengths) >= 2 and not settled(lengths):
+            restless.append(process)
+    if not restless:
+        return []
+    text = f"the warm-up of {len(restless)} processes did not settle"
+    return [Finding("not_settled", Severity.WARNING, text, workload, "", {"processes": len(restless)})]
+
+
+def _trend(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Finding]:
+    """Drift over the trials of all processes, laid one upon the other by their place within the process."""
+    found = []
+    places = np.array([trial.order for trial in valid])
+    in_time = relative[np.argsort(places, kind="stable")]
+    p, change = mann_kendall_p(in_time), theil_sen_change(in_time)
+    if p < DRIFT_P and abs(change) > DRIFT_SIZE:
+        text = f"speed drifts by {change:+.1%} from first to last trial (Mann-Kendall p = {p:.4f})"
+        found.append(Finding("drift", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change), "p_ppm": _ppm(p)}))
+    change, error = thirds_change(in_time)
+    if abs(change) > max(THIRDS_SIZE, THIRDS_ERRORS * error):
+        text = f"the last third of the trials is {change:+.1%} against the first"
+        found.append(Finding("unsteady", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change)}))
+    n = relative.size
+    if n >= 10:
+        centred = relative - relative.mean()
+        energy = float(centred @ centred)
+        rho = float(centred[1:] @ centred[:-1]) / energy if energy > 0 else 0.0
+        # Centring on each process's median makes neighbours repel each other a little: only likeness is a finding.
+        if rho > 2.58 / math.sqrt(n):
+            text = f"lag-1 correlation of neighbouring trials is {rho:.2f}"
+            found.append(Finding("autocorrelated", Severity.NOTE, text, workload, "", {"rho_ppm": _ppm(rho)}))
+    return found
+
+
+def _shape(workload: str, speed: Values) -> list[Finding]:
+    found = []
+    gap = bimodal_gap(speed)
+    if gap > BIMODAL_GAP:
+        text = f"two groups of trials, {gap:.1%} apart"
+        found.append(Finding("bimodal", Severity.WARNING, text, workload, "", {"gap_ppm": _ppm(gap)}))
+    spread = float((speed.max() - speed.min()) / np.median(speed))
+    if spread >= UNSTABLE_SPREAD:
+        text = f"fastest and slowest trial are {spread:.0%} apart"
+        found.append(Finding("unstable", Severity.WARNING, text, workload, "", {"spread_ppm": _ppm(spread)}))
+    return found
+
+
+def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Finding]:
+    middle, deviation = float(np.median(relative)), robust_sd(relative)
+    far = np.abs(relative - middle) > max(OUTLIER_DEVIATIONS * deviation, OUTLIER_SIZE)
+    if relative.size < 5 or not far.any():
+        return []
+    tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]
+    causes = sorted({_cause(trial, valid) for trial in tagged})
+    text = f"{len(tagged)} of {len(valid)} trials lie far from the rest ({', '.join(causes)})"
+    return [Finding("outliers", Severity.NOTE, text, workload, "", {"trials": len(tagged)})]
+
+
+def _cause(trial: Trial, others: Sequence[Trial]) -> str:
+    if trial.counters.get("major_faults", 0) > 0:
+        return "page faults"
+    if trial.counters.get("cpu_throttled_ns", 0) > 0:
+        return "CPU quota"
+    usual = float(np.median([other.counters.get("involuntary_switches", 0) for other in others]))
+    if trial.counters.get("involuntary_switches", 0) > 3 * usual + 10:
+        return "pre-empted by other work"
+    return "cause unknown"
+
+
+def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    found = []
+    faults = sum(trial.counters.get("major_faults", 0) for trial in valid)
+    if faults:
+        text = f"{faults} pages came from disk during timed trials"
+        found.append(Finding("page_faults", Severity.WARNING, text, workload, "", {"major_faults": faults}))
+    stopped = sum(trial.counters.get("cpu_throttled_ns", 0) for trial in valid)
+    if stopped:
+        total = sum(int(trial.token_ns[-1]) for trial in valid)
+        text = f"the control group's quota stopped the process for {stopped / total:.2%} of the timed trials"
+        evidence = {"throttled_ns": stopped, "timed_ns": total}
+        found.append(Finding("throttled", Severity.WARNING, text, workload, "", evidence))
+    return found

@@ -1,0 +1,82 @@
+"""Bytes of a record: RFC 8785 once, when it is made; afterwards the stored bytes are the truth and are read strictly.
+
+Refused on reading: floats, NaN, duplicate keys, integers beyond 2^53, keys that are not ASCII, deep nesting, and text
+that is not what RFC 8785 would have written.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from harness.errors import RecordInvalid
+
+SIZE_LIMIT = 16 << 20
+DEPTH_LIMIT = 32
+_SAFE_INTEGER = 2**53 - 1
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of `value`. Raises `RecordInvalid` for a float or anything else that a record may not hold."""
+    import rfc8785
+
+    _check(value, "record", 0)
+    try:
+        return bytes(rfc8785.dumps(value))
+    except rfc8785.CanonicalizationError as error:
+        raise RecordInvalid(f"can't be written canonically ({error})", where="record") from error
+
+
+def digest(payload: bytes) -> str:
+    """A record's id: the sha256 of its payload, in hexadecimal."""
+    return sha256(payload).hexdigest()
+
+
+def parse(payload: bytes, where: str) -> Any:
+    """The value of canonical bytes. Raises `RecordInvalid` with the reason."""
+    if len(payload) > SIZE_LIMIT:
+        raise RecordInvalid(f"has {len(payload)} bytes, the limit is {SIZE_LIMIT}", where=where)
+    try:
+        value = json.loads(
+            payload.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except RecordInvalid as error:
+        raise RecordInvalid(error.what, where=where, fix="it was not written by this harness") from None
+    except (ValueError, RecursionError) as error:
+        raise RecordInvalid(f"is not JSON ({error})", where=where, fix="it is damaged; take another copy") from error
+    _check(value, where, 0)
+    if canonical(value) != payload:
+        raise RecordInvalid("its bytes are not canonical (RFC 8785)", where=where, fix="it was edited; take the original")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RecordInvalid("a key stands twice in one object")
+    return found
+
+
+def _refuse_number(text: str) -> Any:
+    raise RecordInvalid(f"holds {text[:24]}: a record has integers only")
+
+
+def _check(value: Any, where: str, depth: int) -> None:
+    if depth > DEPTH_LIMIT:
+        raise RecordInvalid(f"is nested deeper than {DEPTH_LIMIT}", where=where)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                raise RecordInvalid(f"the key {key!r} is not ASCII text", where=where)
+            _check(item, where, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item, where, depth + 1)
+    elif isinstance(value, bool) or value is None or isinstance(value, str):
+        return
+    elif not isinstance(value, int) or abs(value) > _SAFE_INTEGER:
+        raise RecordInvalid(f"{value!r} is not an integer below 2^53", where=where)

@@ -1,0 +1,71 @@
+"""Raw samples as a Parquet file, one row a trial. Columns only: what a trial means is not known here."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import RecordInvalid
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS_LIMIT = 1_000_000
+BYTES_LIMIT = 1 << 30
+
+
+def schema() -> pyarrow.Schema:
+    """The columns, in order, with their types; lists hold nanoseconds or token ids."""
+    import pyarrow as pa
+
+    counters = pa.map_(pa.string(), pa.int64())
+    return pa.schema(
+        [
+            ("process", pa.int32()),
+            ("order", pa.int32()),
+            ("workload", pa.string()),
+            ("purpose", pa.string()),
+            ("mode", pa.string()),
+            ("prompt_tokens", pa.int32()),
+            ("output_tokens", pa.int32()),
+            ("start_ns", pa.int64()),
+            ("token_ns", pa.list_(pa.int64())),
+            ("step_ns", pa.list_(pa.int64())),
+            ("output_ids", pa.list_(pa.int64())),
+            ("counters", counters),
+            ("engine", counters),
+            ("invalid_reason", pa.string()),
+        ]
+    )
+
+
+def encode(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """The file's bytes. Column lengths must agree."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.table(dict(columns), schema=schema()), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def decode(data: bytes, expected_sha256: str, where: str) -> dict[str, list[Any]]:
+    """The columns of a samples file that must have this digest. Raises `RecordInvalid`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if sha256(data).hexdigest() != expected_sha256:
+        raise RecordInvalid("the samples are not those of the record (sha256 differs)", where=where, fix="take its own")
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+        if file.metadata.num_rows > ROWS_LIMIT or size > BYTES_LIMIT:
+            raise RecordInvalid(f"{file.metadata.num_rows} rows in {size} bytes are over the limits", where=where)
+        if not file.schema_arrow.equals(schema()):
+            raise RecordInvalid("its columns are not those of samples", where=where)
+        columns: dict[str, list[Any]] = file.read().to_pydict()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RecordInvalid(f"can't be read as Parquet ({error})", where=where) from error
+    return columns

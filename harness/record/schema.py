@@ -1,0 +1,265 @@
+"""Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
+
+History
+- 1.0: the first. Readers accept any 1.x and keep the fields that they do not know; a 2.x is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:repro-harness:record:v1"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Unit = Literal["micro_tokens_per_s", "ns", "bytes"]
+
+
+class Part(BaseModel):
+    """Base of all parts: immutable, strictly typed, unknown fields kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+
+class Harness(Part):
+    """The program that measured."""
+
+    version: str
+    commit: str | None
+    dirty: bool | None
+    worker_sha256: Sha256
+
+
+class FailedProcess(Part):
+    """A worker that died, hung or was stopped; its finished trials are in the samples, never in an estimate."""
+
+    index: Count
+    reason: str
+
+
+class Run(Part):
+    """How the run was led and why it ended."""
+
+    started_utc: str
+    finished_utc: str
+    seed: Count
+    synthetic: bool = Field(description="made by a simulated runtime: never a measurement")
+    resumed: bool
+    budget_s: Count
+    stop_rule: str
+    stop_detail: str
+    precise: bool
+    failed_processes: tuple[FailedProcess, ...]
+    command: str = Field(description="what repeats the run, from its settings; never the command line as typed")
+    load_before: dict[str, Any]
+    load_after: dict[str, Any]
+
+
+class Device(Part):
+    """A device that the engine used."""
+
+    name: str
+    kind: str
+    description: str
+    memory_bytes: Count | None
+
+
+class Runtime(Part):
+    """The engine as it ran: settings are resolved values, never requests."""
+
+    name: str
+    engine: str
+    version: str
+    package: str
+    commit: str
+    build: dict[str, str | int | bool | None]
+    settings: dict[str, str | int | bool | None]
+    options: dict[str, str | int | bool | None] = Field(description="what the operator asked for")
+    variables: dict[str, str] = Field(description="environment variables that the engine heeds")
+    devices: tuple[Device, ...]
+    python: str
+    packages: dict[str, str] = Field(description="name → version and sha256 of its file list")
+    environment: dict[str, Any] = Field(description="lock, backend and build flags, or that the operator gave a Python")
+    clock: str
+    vocab_size: Count
+    context_tokens: Count
+    model: dict[str, str | int | bool | None] = Field(description="what the engine says that it loaded")
+
+
+class Suite(Part):
+    """The suite, named by the digest of its file."""
+
+    name: str
+    version: Count
+    sha256: Sha256
+    headline: str
+    warmup_trials: Count
+    timed_trials: Count
+
+
+class Workload(Part):
+    """One workload as it was run: `prompt_sha256` covers the ids as little-endian 64-bit integers."""
+
+    id: str
+    title: str
+    mode: Literal["greedy", "forced"]
+    prompt_tokens: Count
+    output_tokens: Count
+    prompt_sha256: Sha256
+    forced_sha256: Sha256 | None
+
+
+class Tokenization(Part):
+    """How text became ids, once for the model."""
+
+    bos_id: int | None
+    add_bos: bool
+    template: str
+    tokenizer_sha256: Sha256 | None
+
+
+class Process(Part):
+    """One measuring process."""
+
+    index: Count
+    load_ns: Count
+    peak_rss_bytes: Count
+    stamp_cost_ps: Count
+    resolution_ns: Count
+    gap_p999_ns: Count
+    drift_ppm: Count
+
+
+class Percentile(Part):
+    """In the metric's unit, or null with the reason."""
+
+    percent: Count
+    value: int | None
+    reason: str
+
+
+class Distribution(Part):
+    """A sample; all but counts and `cv_ppm` in the metric's unit."""
+
+    n: Count
+    n_eff_milli: Count
+    mean: int
+    sd: int | None
+    cv_ppm: int | None
+    min: int
+    max: int
+    percentiles: tuple[Percentile, ...]
+
+
+class Estimate(Part):
+    """Geometric mean of the process medians with the Student t interval of their logs, in the metric's unit."""
+
+    point: int
+    low: int | None
+    high: int | None
+    half_width_ppm: int | None
+    level_ppm: int
+    process_medians: tuple[int, ...]
+    n_trials: Count
+    cv_within_ppm: int | None
+    cv_between_ppm: int | None
+    reason: str
+
+
+class MetricResult(Part):
+    """One metric of one workload."""
+
+    metric: str
+    unit: Unit
+    higher_is_better: bool
+    clock: str
+    estimate: Estimate | None
+    trials: Distribution | None
+    tokens: Distribution | None
+
+
+class WorkloadResult(Part):
+    """What a workload gave; everything here is recomputed from the samples by `repro recompute`."""
+
+    workload: str
+    warmup: Count
+    timed: Count
+    invalid: Count
+    deterministic: bool | None
+    output_sha256: Sha256 | None
+    output_ids: tuple[int, ...]
+    metrics: tuple[MetricResult, ...]
+
+
+class Probe(Part):
+    """Teacher-forced likelihood of the suite's probe text."""
+
+    ids_sha256: Sha256
+    tokens: Count
+    mean_nll_micronats: int | None
+
+
+class Check(Part):
+    """A truth check: `unknown` says what could not be known, in `text`."""
+
+    code: str
+    status: Literal["pass", "fail", "unknown"]
+    text: str
+    evidence: dict[str, int]
+
+
+class Finding(Part):
+    """Something that a reader of the number should know."""
+
+    code: str
+    severity: Literal["note", "warning", "invalid"]
+    workload: str
+    metric: str
+    text: str
+    evidence: dict[str, int]
+
+
+class Samples(Part):
+    """The Parquet file beside the record."""
+
+    file: str
+    sha256: Sha256
+    rows: Count
+
+
+class Record(Part):
+    """One run of one (model, hardware, runtime) triple."""
+
+    schema_version: str
+    harness: Harness
+    run: Run
+    model: dict[str, Any]
+    runtime: Runtime
+    environment: dict[str, Any]
+    suite: Suite
+    tokenization: Tokenization
+    workloads: tuple[Workload, ...]
+    processes: tuple[Process, ...]
+    results: tuple[WorkloadResult, ...]
+    process_results: tuple[MetricResult, ...]
+    derived: dict[str, Any]
+    probe: Probe | None
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+    samples: Samples
+
+    def result(self, workload: str, metric: str) -> MetricResult | None:
+        """The metric of a workload, if it was measured."""
+        for entry in self.results:
+            if entry.workload == workload:
+                return next((m for m in entry.metrics if m.metric == metric), None)
+        return None
+
+    @property
+    def headline(self) -> MetricResult | None:
+        """The decode rate of the suite's headline workload."""
+        return self.result(self.suite.headline, "decode_rate")

@@ -1,0 +1,60 @@
+"""A record as the predicate of an in-toto Statement v1, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import RecordInvalid
+from harness.record.canonical import canonical, digest, parse
+from harness.record.schema import PREDICATE_TYPE, SCHEMA_VERSION, STATEMENT_TYPE, Record
+
+
+def payload_of(record: Record, subjects: Sequence[tuple[str, str]]) -> bytes:
+    """The statement's canonical bytes; `subjects` are (name, sha256) of samples, model files and suite."""
+    statement: Mapping[str, Any] = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": value}} for name, value in subjects],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": record.model_dump(mode="json"),
+    }
+    return canonical(statement)
+
+
+def record_of(payload: bytes, where: str) -> tuple[Record, str]:
+    """The record in the bytes, and its id. Raises `RecordInvalid`: damaged, foreign, or from a newer schema."""
+    value = parse(payload, where)
+    if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
+        raise RecordInvalid("is not an in-toto statement", where=where, fix="name a record.json of this harness")
+    predicate = value.get("predicate")
+    version = predicate.get("schema_version") if isinstance(predicate, dict) else None
+    ours = SCHEMA_VERSION.partition(".")[0]
+    if not isinstance(version, str) or value.get("predicateType") != PREDICATE_TYPE or version.partition(".")[0] != ours:
+        kind = f"record schema {version}" if isinstance(version, str) else str(value.get("predicateType"))
+        raise RecordInvalid(f"holds {kind}, this harness reads {ours}.x", where=where, fix="update repro-harness")
+    try:
+        # JSON has no tuples: strictness holds for numbers and texts, lists are taken as the sequences that they are.
+        record = Record.model_validate_json(canonical(predicate))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecordInvalid(f"{place}: {first['msg']}", where=where, fix="it was not written by this harness") from error
+    bound = {item["name"]: item["digest"]["sha256"] for item in _subjects(value, where)}
+    if bound.get(record.samples.file) != record.samples.sha256:
+        raise RecordInvalid("its statement does not bind the samples that it names", where=where)
+    return record, digest(payload)
+
+
+def _subjects(statement: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    subjects = statement.get("subject")
+    if not isinstance(subjects, list) or not all(
+        isinstance(item, dict)
+        and isinstance(item.get("name"), str)
+        and isinstance(item.get("digest"), dict)
+        and isinstance(item["digest"].get("sha256"), str)
+        for item in subjects
+    ):
+        raise RecordInvalid("its statement has no proper subjects", where=where)
+    return subjects

@@ -1,0 +1,273 @@
+"""Everything that a run learned, as one record with its samples. The only place that knows run, capture and catalogue."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import harness
+from harness.capture.bandwidth import Bandwidth
+from harness.capture.facts import to_plain
+from harness.capture.load import Load, between
+from harness.capture.peaks import Peak
+from harness.capture.privacy import leaks, own_identifiers
+from harness.capture.snapshot import Environment
+from harness.errors import RecordInvalid
+from harness.measure.trial import Trial
+from harness.record import schema
+from harness.record.samples import encode
+from harness.record.statement import payload_of
+from harness.record.store import SAMPLES_FILE
+from harness.run.checks import CheckResult
+from harness.run.launcher import ENGINE_VARIABLES
+from harness.run.measuring import Outcome
+from harness.run.plan import Ids
+from harness.run.remarks import Instrument, findings_of
+from harness.run.summary import process_result, results
+from harness.run.tables import columns_of
+from harness.run.tokens import digest_of
+from harness.run.truth import bytes_per_token, truth_checks
+from harness.worker.plan import Plan
+from runtimes.table import SYNTHETIC
+
+if TYPE_CHECKING:
+    from harness.run.bench import Prepared
+
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.,:=+-]{0,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All the ingredients."""
+
+    prepared: Prepared
+    outcome: Outcome
+    ids: Ids
+    plan: Plan
+    environment: Environment
+    load_before: Load
+    load_after: Load
+    bandwidth: Bandwidth
+    peak: Peak
+    started_utc: str
+    started: float
+    seed: int
+    budget_s: int
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Of every process, those that failed included."""
+        return [trial for log in self.outcome.logs for trial in log.trials]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the runtime said when it was loaded."""
+        return next(log.facts for log in self.outcome.logs if log.complete)
+
+
+def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
+    """The payload, the samples, and a name for the folder. Raises `RecordInvalid` if it would name this host or its user."""
+    trials, prepared = evidence.trials, evidence.prepared
+    samples = encode(columns_of(trials))
+    checks = truth_checks(evidence, samples)
+    record = _record(evidence, checks, sha256(samples).hexdigest())
+    found = leaks(record.model_dump(mode="json"), own_identifiers())
+    if found:
+        raise RecordInvalid(
+            f"it would publish an identifier of this machine in {found[0]}",
+            where="privacy check",
+            fix="rename the model file or option that holds it",
+        )
+    subjects = [
+        (SAMPLES_FILE, record.samples.sha256),
+        (prepared.identity.file, prepared.identity.sha256),
+        (f"{prepared.suite.label}.toml", prepared.suite.sha256),
+    ]
+    payload = payload_of(record, subjects)
+    stamp = re.sub(r"[-:]", "", evidence.started_utc)
+    parts = (stamp, prepared.identity.name, prepared.adapter.name, prepared.suite.label, sha256(payload).hexdigest()[:8])
+    return payload, samples, re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
+
+
+def _record(evidence: Evidence, checks: list[CheckResult], samples_sha256: str) -> schema.Record:
+    prepared, outcome, facts = evidence.prepared, evidence.outcome, evidence.facts
+    software, suite = evidence.environment.software, prepared.suite.suite
+    complete = [log for log in outcome.logs if log.complete]
+    trials = evidence.trials
+    measured = results([workload.id for workload in suite.workloads], trials, facts["clock"])
+    return schema.Record(
+        schema_version=schema.SCHEMA_VERSION,
+        harness=schema.Harness(
+            version=harness.__version__,
+            commit=software.commit.value,
+            dirty=software.dirty.value,
+            worker_sha256=prepared.bundle_sha256,
+        ),
+        run=_run(evidence),
+        model=prepared.identity.to_json(),
+        runtime=_runtime(evidence),
+        environment=evidence.environment.to_json(),
+        suite=schema.Suite(
+            name=suite.name,
+            version=suite.version,
+            sha256=prepared.suite.sha256,
+            headline=suite.headline,
+            warmup_trials=suite.warmup_trials,
+            timed_trials=suite.timed_trials,
+        ),
+        tokenization=schema.Tokenization(
+            bos_id=facts["bos_id"],
+            add_bos=prepared.identity.add_bos,
+            template="none",
+            tokenizer_sha256=prepared.identity.tokenizer_sha256,
+        ),
+        workloads=_workloads(evidence),
+        processes=tuple(
+            schema.Process(
+                index=log.index,
+                load_ns=log.load_ns,
+                peak_rss_bytes=log.peak_rss_bytes,
+                drift_ppm=log.drift_ppm,
+                **{name: log.clock[name] for name in ("stamp_cost_ps", "resolution_ns", "gap_p999_ns")},
+            )
+            for log in complete
+        ),
+        results=measured,
+        process_results=(
+            process_result("load_time", "ns", [log.load_ns for log in complete], "host"),
+            process_result("peak_rss", "bytes", [log.peak_rss_bytes for log in complete], "the kernel's account"),
+        ),
+        derived=_derived(evidence, measured),
+        probe=_probe(evidence),
+        checks=tuple(schema.Check(**asdict(check)) for check in checks),
+        findings=findings_of(
+            evidence.outcome,
+            [workload.id for workload in suite.workloads],
+            suite.headline,
+            measured,
+            Instrument.of(complete, trials),
+            between(evidence.load_before, evidence.load_after, _own_cpu_ns(trials)),
+            checks,
+        ),
+        samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
+    )
+
+
+def _own_cpu_ns(trials: list[Trial]) -> int:
+    """CPU time that the workers spent in trials; loading is not in it and counts as others', a second or so a process."""
+    return sum(trial.counters.get("cpu_ns", 0) for trial in trials)
+
+
+def _run(evidence: Evidence) -> schema.Run:
+    prepared, outcome = evidence.prepared, evidence.outcome
+    return schema.Run(
+        started_utc=evidence.started_utc,
+        finished_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        seed=evidence.seed,
+        synthetic=prepared.adapter.name in SYNTHETIC,
+        resumed=prepared.request.resume,
+        budget_s=evidence.budget_s,
+        stop_rule=outcome.decision.rule.value,
+        stop_detail=outcome.decision.detail,
+        precise=outcome.decision.precise,
+        failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.what) for f in outcome.failures),
+        command=_command(evidence),
+        load_before=_plain(evidence.load_before),
+        load_after=_plain(evidence.load_after),
+    )
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    plain = to_plain(value)
+    assert isinstance(plain, dict)  # noqa: S101 - a dataclass becomes an object
+    return plain
+
+
+def _command(evidence: Evidence) -> str:
+    prepared = evidence.prepared
+    request = prepared.request
+    parts = ["repro bench", f"--model {prepared.identity.reference}", f"--runtime {request.runtime}"]
+    parts.append(f"--suite {prepared.suite.label}")
+    parts += [f"-o {name}={_option(value)}" for name, value in sorted(prepared.given.items())]
+    if request.processes is not None:
+        parts.append(f"--processes {request.processes}")
+    return " ".join([*parts, f"--budget {evidence.budget_s}", f"--seed {evidence.seed}"])
+
+
+def _option(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _runtime(evidence: Evidence) -> schema.Runtime:
+    facts, prepared = evidence.facts, evidence.prepared
+    hello = next(log.hello for log in evidence.outcome.logs if log.complete)
+    variables = {name: value for name, value in os.environ.items() if name.startswith(ENGINE_VARIABLES)}
+    return schema.Runtime(
+        name=prepared.adapter.name,
+        engine=facts["engine"],
+        version=facts["version"],
+        package=facts["package"],
+        commit=facts["commit"],
+        build=facts["build"],
+        settings=facts["settings"],
+        options=dict(prepared.given),
+        # A value with a path in it could name the user: then only that it is set is recorded.
+        variables={n: v if _PLAIN_VALUE.fullmatch(v) else "set, not recorded" for n, v in sorted(variables.items())},
+        devices=tuple(schema.Device(**device) for device in facts["devices"]),
+        python=hello["python"],
+        packages=hello["packages"],
+        environment=_plain(prepared.installed) if prepared.installed else {"given_by_operator": True},
+        clock=facts["clock"],
+        vocab_size=facts["vocab_size"],
+        context_tokens=facts["context_tokens"],
+        model=facts["model"],
+    )
+
+
+def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
+    titles = {workload.id: workload.title for workload in evidence.prepared.suite.suite.workloads}
+    return tuple(
+        schema.Workload(
+            id=plan.id,
+            title=titles[plan.id],
+            mode="forced" if plan.mode == "forced" else "greedy",
+            prompt_tokens=len(plan.prompt),
+            output_tokens=plan.output_tokens,
+            prompt_sha256=digest_of(plan.prompt),
+            forced_sha256=None if plan.forced is None else digest_of(plan.forced),
+        )
+        for plan in evidence.plan.workloads
+    )
+
+
+def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) -> dict[str, Any]:
+    """What follows from the numbers and the machine; bandwidth use is of the headline workload."""
+    headline = evidence.prepared.suite.suite.headline
+    rates = {r.workload: m.estimate.point for r in measured for m in r.metrics if m.metric == "decode_rate" and m.estimate}
+    per_token = bytes_per_token(evidence, headline)
+    use = None
+    if headline in rates and per_token:
+        use = rates[headline] * per_token // evidence.bandwidth.read_bytes_per_s
+    return {
+        "measured_bandwidth": asdict(evidence.bandwidth),
+        "bytes_per_token": per_token,
+        "bandwidth_use_ppm": use,
+        "peak_arithmetic": asdict(evidence.peak),
+        "energy_per_token": {"value": None, "reason": "no energy counter is read by this version"},
+        "peak_device_memory": {"value": None, "reason": "the engine ran on the CPU: see peak_rss"}
+        if all(device["kind"] == "cpu" for device in evidence.facts["devices"])
+        else {"value": None, "reason": "not read by this version"},
+    }
+
+
+def _probe(evidence: Evidence) -> schema.Probe | None:
+    scored = next((log.probe for log in evidence.outcome.logs if log.probe is not None), None)
+    if scored is None:
+        return None
+    ids = evidence.ids["probe"]
+    return schema.Probe(ids_sha256=digest_of(ids), tokens=len(ids), mean_nll_micronats=scored["mean_nll_micronats"])

@@ -1,0 +1,256 @@
+"""One run from request to record: the order of the steps, and nothing else. Each step is a function elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+
+from harness.capture import snapshot
+from harness.capture.load import read_load
+from harness.catalog import fetch, models, paths, suites
+from harness.catalog.identity import Identity, identify
+from harness.catalog.suites import Loaded
+from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
+from harness.files import locked
+from harness.measure.stopping import FixedNumber, SequentialLooks
+from harness.record import store
+from harness.run import backend, bundle, environments, options, tokens
+from harness.run.assemble import Evidence, assemble
+from harness.run.journal import Journal
+from harness.run.launcher import Deadlines, Interpreter, run_worker
+from harness.run.listener import Listener
+from harness.run.measuring import Measuring
+from harness.run.plan import Triple, estimated_context, plan_for, required_context, texts_of
+from harness.worker.frames import Frame
+from harness.worker.plan import Plan
+from runtimes.interface import Runtime, Scalar
+from runtimes.recipes import RECIPES
+from runtimes.table import SYNTHETIC, find
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the operator asked for."""
+
+    model: str
+    runtime: str
+    suite: str
+    settings: tuple[str, ...] = ()
+    results: Path = Path("results")
+    backend: str = "auto"
+    python: Path | None = None
+    processes: int | None = None
+    budget_s: int | None = None
+    seed: int | None = None
+    resume: bool = False
+    deadlines: Deadlines = Deadlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything checked and in place; nothing measured yet."""
+
+    request: Request
+    suite: Loaded
+    adapter: Runtime
+    identity: Identity
+    model_path: Path
+    given: Mapping[str, Scalar]
+    options: Mapping[str, Scalar]
+    interpreter: Interpreter
+    installed: environments.Installed | None
+    bundle_sha256: str
+    cores: int
+
+
+def bench(request: Request, listener: Listener) -> Path:
+    """Measure and write the record; returns its path. Raises `ReproError`s, each with the way out."""
+    cache = paths.cache()
+    with locked(cache / "measuring.lock", "another measurement is running on this machine"):
+        prepared = prepare(request, cache, listener)
+        return _measure(prepared, cache, listener)
+
+
+def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
+    """Check every input before anything long begins; fetch and install what is missing."""
+    suite = suites.load(request.suite)
+    adapter = find(request.runtime)
+    given = options.parse(request.settings, adapter.options, adapter.name)
+    reference = models.resolve(request.model)
+    if request.python is not None and not request.python.exists():
+        raise BadInput("there is no such interpreter", where=f"--python {request.python}", fix="name a python executable")
+    store.writable(request.results)
+    model_path = fetch.fetch(reference, cache, listener.advance)
+    if isinstance(reference, models.Model):
+        fetch.verify(reference, model_path, cache, listener.advance)
+    identity = identify(
+        reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
+    )
+    if identity.format not in adapter.formats:
+        raise BadInput(
+            f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {identity.format}",
+            where=identity.file,
+            fix="take another runtime or another file",
+        )
+    _need_memory(identity)
+    cores = snapshot.cores()
+    filled = options.fill(given, adapter.options, cores=cores, required_context=estimated_context(suite.suite))
+    folder, bundle_sha256 = bundle.make(cache)
+    python, installed = _python(request, cache, listener)
+    return Prepared(
+        request=request,
+        suite=suite,
+        adapter=adapter,
+        identity=identity,
+        model_path=model_path,
+        given=given,
+        options=filled,
+        interpreter=Interpreter(python, folder, cache / "worker-home"),
+        installed=installed,
+        bundle_sha256=bundle_sha256,
+        cores=cores,
+    )
+
+
+def _need_memory(identity: Identity) -> None:
+    free = psutil.virtual_memory().available
+    if free < 1.2 * identity.size:
+        raise NotEnoughSpace(
+            f"the model needs about {round(1.2 * identity.size) >> 20} MiB of memory and {free >> 20} MiB are free",
+            where=identity.file,
+            fix="close other programs, or take a smaller model",
+        )
+
+
+def _python(
+    request: Request, cache: Path, listener: Listener
+) -> tuple[Path, environments.Installed | None]:
+    if request.python is not None:
+        return request.python.absolute(), None
+    if request.runtime in SYNTHETIC:
+        return Path(sys.executable), None
+    if request.runtime not in RECIPES:
+        raise RuntimeUnavailable(
+            f"{request.runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
+        )
+    where = environments.place(cache, request.runtime, backend_of(request.runtime, request.backend))
+    installed = where.installed()
+    if installed is None:
+        listener.stage(f"installing {request.runtime} ({where.backend}); once, some minutes")
+        installed = environments.install(where, listener.advance)
+    return where.python, installed
+
+
+def backend_of(runtime: str, asked: str) -> str:
+    """The backend to build for: as asked, or what suits the machine."""
+    if asked != "auto":
+        return asked
+    return backend.choose(backend.look(), RECIPES[runtime].backends)[0]
+
+
+def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
+    request, suite = prepared.request, prepared.suite.suite
+    ids, vocabulary = _ids(prepared, cache, listener)
+    settings = options.fill(
+        prepared.given, prepared.adapter.options, cores=prepared.cores, required_context=required_context(suite, ids)
+    )
+    prepared = replace(prepared, options=settings)
+    seed = suite.seed if request.seed is None else request.seed
+    triple = Triple(
+        prepared.adapter.name, prepared.model_path, prepared.identity.format, settings, suite, vocabulary, seed
+    )
+    journal = _journal(prepared, seed)
+    budget = suite.budget_s if request.budget_s is None else request.budget_s
+    before, environment = read_load(), snapshot.capture()
+    started = time.time()
+    listener.stage(f"measuring {prepared.suite.label}")
+    outcome = Measuring(
+        interpreter=prepared.interpreter,
+        plan_for=lambda process: plan_for(triple, ids, process),
+        headline=suite.headline,
+        rule=SequentialLooks() if request.processes is None else FixedNumber(request.processes),
+        budget_s=budget,
+        deadlines=request.deadlines,
+        journal=journal,
+        listener=listener,
+    ).run()
+    after = read_load()
+    listener.stage("measuring the memory's bandwidth")
+    evidence = Evidence(
+        prepared=prepared,
+        outcome=outcome,
+        ids=ids,
+        plan=plan_for(triple, ids, 0),
+        environment=environment,
+        load_before=before,
+        load_after=after,
+        bandwidth=snapshot.bandwidth(prepared.cores, environment),
+        peak=snapshot.peak(environment, prepared.cores),
+        started_utc=journal.started_utc,
+        started=started,
+        seed=seed,
+        budget_s=budget,
+    )
+    payload, samples, name = assemble(evidence)
+    path = store.write(request.results, name, payload, samples)
+    journal.discard()
+    return path
+
+
+def _journal(prepared: Prepared, seed: int) -> Journal:
+    request = prepared.request
+    identity = {
+        "model": prepared.identity.sha256,
+        "runtime": request.runtime,
+        "suite": prepared.suite.sha256,
+        "options": dict(prepared.options),
+        "environment": prepared.installed.key if prepared.installed else str(request.python),
+        "bundle": prepared.bundle_sha256,
+        "seed": seed,
+    }
+    make = Journal.resume if request.resume else Journal.create
+    return make(request.results, identity)
+
+
+def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The suite's prompts as ids of this model, made by a worker the first time."""
+    identity, suite = prepared.identity, prepared.suite
+    tokenizer = identity.tokenizer_sha256 or identity.sha256
+    if prepared.adapter.name in SYNTHETIC:
+        tokenizer = prepared.adapter.name
+    key = sha256(f"{tokenizer}:{suite.sha256}:bos={identity.add_bos}".encode()).hexdigest()[:24]
+
+    def tokenise(texts: Mapping[str, str]) -> tokens.Tokenised:
+        listener.stage("turning the prompts into token ids; once for this model and suite")
+        found: dict[str, list[int]] = {}
+        vocabulary = 0
+
+        def hear(frame: Frame) -> None:
+            nonlocal vocabulary
+            if frame.kind == "loaded":
+                vocabulary = frame.header["facts"]["vocab_size"]
+            elif frame.kind == "tokens":
+                found.update(frame.header["ids"])
+
+        plan = Plan(
+            prepared.adapter.name,
+            str(prepared.model_path),
+            identity.format,
+            dict(prepared.options),
+            texts=texts,
+            add_bos=identity.add_bos,
+        )
+        ended = run_worker(prepared.interpreter, plan, prepared.request.deadlines, hear)
+        if ended.error is not None:
+            raise ended.error
+        if not found:
+            raise RunFailed("the worker gave no token ids", where="tokenising")
+        return tokens.Tokenised(found, vocabulary)
+
+    return tokens.tokens(cache, key, texts_of(suite.suite), tokenise)

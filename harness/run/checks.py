@@ -1,0 +1,136 @@
+"""Truth checks of a run (`docs/metrics.md` names them): pure functions from trials and facts to verdicts with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.measure.trial import Mode, Purpose, Trial
+
+REPEAT_LIMIT = 0.90  # a repeated prompt's TTFT below this share of a distinct one's means that something was cached
+COUNTER_LIMIT = 0.01  # our stamps against the engine's own account
+STEP_SLACK = 0.98  # TTFT against the fastest step: two clocks' reads and a lucky step
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """`status` is pass, fail or unknown; `evidence` holds integers with the unit in the name."""
+
+    code: str
+    status: str
+    text: str
+    evidence: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """An upper bound with where it comes from; `value` None when unknown, and `source` then says why."""
+
+    value: int | None
+    source: str
+
+
+def counting(trials: Sequence[Trial]) -> CheckResult:
+    """Exactly the asked tokens, each from the vocabulary, in every trial."""
+    wrong = [t for t in trials if t.invalid_reason.startswith(("token-count", "stamp-count", "not-in-vocabulary"))]
+    made = sum(len(t.output_ids) for t in trials)
+    if wrong:
+        return CheckResult("counting", "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)})
+    return CheckResult("counting", "pass", f"{len(trials)} trials made exactly the tokens asked for", {"tokens": made})
+
+
+def prefill_complete(trials: Sequence[Trial]) -> CheckResult:
+    """The engine computed every prompt token in every trial: no cache served any."""
+    known = [t for t in trials if t.prompt_tokens > 0 and "prefill_tokens" in t.engine]
+    if not known:
+        return CheckResult("prefill_complete", "unknown", "the engine does not count the prompt tokens that it computed")
+    short = [t for t in known if t.engine["prefill_tokens"] != t.prompt_tokens and t.prompt_tokens > 1]
+    if short:
+        first = short[0]
+        text = f"{first.workload}: the engine computed {first.engine['prefill_tokens']} of {first.prompt_tokens} tokens"
+        return CheckResult("prefill_complete", "fail", text, {"trials": len(short)})
+    text = f"the engine computed every prompt token in {len(known)} trials"
+    return CheckResult("prefill_complete", "pass", text, {"trials": len(known)})
+
+
+def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
+    """A repeated prompt is not more than 10 % faster than a new one: ratio of TTFT per process, median of processes."""
+    ratios = []
+    for process in sorted({t.process for t in trials}):
+        own = [t for t in trials if t.process == process and t.valid]
+        for fresh in (t for t in own if t.purpose is Purpose.DISTINCT):
+            repeats = [t for t in own if t.workload == fresh.workload and t.purpose is Purpose.TIMED]
+            if repeats:
+                ratios.append(float(np.median([t.token_ns[0] for t in repeats]) / fresh.token_ns[0]))
+    if not ratios:
+        return CheckResult("cache_honesty", "unknown", "no distinct prompt was run beside repeated ones")
+    ratio = float(np.median(ratios))
+    status = "pass" if ratio >= REPEAT_LIMIT else "fail"
+    text = f"a repeated prompt took {ratio:.3f} of a distinct one's TTFT (limit {REPEAT_LIMIT}, {len(ratios)} pairs)"
+    return CheckResult("cache_honesty", status, text, {"ratio_ppm": round(ratio * 1e6), "pairs": len(ratios)})
+
+
+def decode_physics(rate: float | None, bytes_per_token: int | None, bandwidth: Ceiling) -> CheckResult:
+    """Decode rate ≤ memory bandwidth / bytes read for a token. `rate` in tokens/s."""
+    if rate is None or not bytes_per_token or bandwidth.value is None:
+        why = bandwidth.source if bandwidth.value is None else "no decode rate or no bytes per token"
+        return CheckResult("physics_decode", "unknown", why)
+    share = rate * bytes_per_token / bandwidth.value
+    # Reading at the measured rate exactly is legal; the measurement itself may be a few per cent low.
+    status = "pass" if share <= 1.05 else "fail"
+    text = f"reads {share:.0%} of {bandwidth.value / 1e9:.1f} GB/s ({bandwidth.source})"
+    return CheckResult("physics_decode", status, text, {"bandwidth_use_ppm": round(share * 1e6)})
+
+
+def prefill_physics(rate: float | None, operations_per_token: int | None, peak: Ceiling) -> CheckResult:
+    """Prefill rate ≤ peak arithmetic / operations for a token. `rate` in tokens/s."""
+    if rate is None or not operations_per_token or peak.value is None:
+        why = peak.source if peak.value is None else "no prefill rate or no operation count"
+        return CheckResult("physics_prefill", "unknown", why)
+    share = rate * operations_per_token / peak.value
+    text = f"computes {share:.1%} of {peak.value / 1e12:.2f} Top/s ({peak.source})"
+    status = "pass" if share <= 1 else "fail"
+    return CheckResult("physics_prefill", status, text, {"arithmetic_use_ppm": round(share * 1e6)})
+
+
+def ttft_physics(trials: Sequence[Trial]) -> CheckResult:
+    """TTFT ≥ one step: a prefill reads the weights at least once, as a decode step does."""
+    greedy = [t for t in trials if t.mode is Mode.GREEDY and t.valid and t.prompt_tokens > 0 and t.step_ns.size > 1]
+    if not greedy:
+        return CheckResult("physics_ttft", "unknown", "the engine does not expose its steps")
+    step = min(int(t.step_ns[1:].min()) for t in greedy)
+    ttft = min(int(t.token_ns[0]) for t in greedy)
+    status = "pass" if ttft >= STEP_SLACK * step else "fail"
+    text = f"the fastest TTFT is {ttft / 1e6:.2f} ms, the fastest step {step / 1e6:.2f} ms"
+    return CheckResult("physics_ttft", status, text, {"ttft_ns": ttft, "step_ns": step})
+
+
+def engine_counters(trials: Sequence[Trial]) -> CheckResult:
+    """Our step times against the engine's own, over all valid timed trials: within 1 %."""
+    known = [t for t in trials if t.valid and t.purpose is Purpose.TIMED and t.step_ns.size and "decode_ns" in t.engine]
+    if not known:
+        return CheckResult("engine_counters", "unknown", "the engine keeps no times of its own, or hides its steps")
+    ours = engine = 0
+    for trial in known:
+        ours += int(trial.step_ns.sum())
+        engine += trial.engine["prefill_ns"] + trial.engine["decode_ns"]
+    gap = (ours - engine) / engine if engine else 1.0
+    status = "pass" if abs(gap) <= COUNTER_LIMIT else "fail"
+    text = f"our steps add up to {1 + gap:.4f} of the engine's own account over {len(known)} trials"
+    return CheckResult("engine_counters", status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine})
+
+
+def determinism(trials: Sequence[Trial]) -> CheckResult:
+    """Greedy ids agree between all trials of a workload; the distinct prompts are their own."""
+    outputs: dict[str, set[tuple[int, ...]]] = {}
+    for trial in trials:
+        if trial.mode is Mode.GREEDY and trial.valid and trial.purpose is not Purpose.DISTINCT:
+            outputs.setdefault(trial.workload, set()).add(tuple(trial.output_ids))
+    several = sorted(name for name, ids in outputs.items() if len(ids) > 1)
+    if several:
+        text = f"greedy output differs between trials of {', '.join(several)}"
+        return CheckResult("determinism", "fail", text, {"workloads": len(several)})
+    text = f"greedy output is the same in all trials of {len(outputs)} workloads"
+    return CheckResult("determinism", "pass", text, {"workloads": len(outputs)})

@@ -1,0 +1,68 @@
+"""The frames of one worker as a value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.measure.trial import Purpose, Trial
+from harness.worker.frames import Frame, trial_from
+
+THROTTLED_SHARE_PPM = 10_000  # of a trial spent throttled by the control group: more makes it invalid
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLog:
+    """One worker process; `complete` when it carried out its whole plan."""
+
+    index: int
+    hello: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    load_ns: int = 0
+    clock: Mapping[str, int] = field(default_factory=dict)
+    drift_ppm: int = 0
+    probe: Mapping[str, Any] | None = None
+    peak_rss_bytes: int = 0
+    trials: tuple[Trial, ...] = ()
+    complete: bool = False
+
+    def timed(self, workload: str) -> list[Trial]:
+        """The valid timed trials of a workload."""
+        return [t for t in self.trials if t.workload == workload and t.purpose is Purpose.TIMED and t.valid]
+
+
+def collect(index: int, frames: Sequence[Frame]) -> ProcessLog:
+    """Fold the frames. Trials of a process that did not end well are kept, but invalid."""
+    log = ProcessLog(index)
+    trials = []
+    for frame in frames:
+        match frame.kind:
+            case "hello":
+                log = replace(log, hello=frame.header)
+            case "loaded":
+                log = replace(log, facts=frame.header["facts"], load_ns=frame.header["load_ns"])
+            case "clock":
+                log = replace(log, clock=frame.header)
+            case "clocks":
+                log = replace(log, drift_ppm=frame.header["drift_ppm"])
+            case "probe":
+                log = replace(log, probe=frame.header)
+            case "trial":
+                trials.append(replace(trial_from(frame), process=index))
+            case "end":
+                log = replace(log, complete=True, peak_rss_bytes=frame.header["peak_rss_bytes"])
+    judged = tuple(judge(trial, log.complete) for trial in trials)
+    return replace(log, trials=judged)
+
+
+def judge(trial: Trial, complete: bool) -> Trial:
+    """Apply the rules that were declared before the run; the worker's own reason comes first."""
+    if trial.invalid_reason:
+        return trial
+    if not complete:
+        return replace(trial, invalid_reason="process-failed: its worker did not end its plan")
+    throttled, length = trial.counters.get("cpu_throttled_ns", 0), int(trial.token_ns[-1])
+    if length and throttled * 1_000_000 // length > THROTTLED_SHARE_PPM:
+        return replace(trial, invalid_reason=f"throttled: {throttled} ns of {length} by the control group's quota")
+    return trial

@@ -1,0 +1,142 @@
+"""The loop of a run: ask what is next, run one worker, keep its frames, until the rule says stop or the user does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.errors import Interrupted, RunFailed
+from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+from harness.run.collect import ProcessLog, collect
+from harness.run.journal import Journal
+from harness.run.launcher import Deadlines, Interpreter, run_worker
+from harness.run.listener import Listener
+from harness.run.next_step import Failure, Finish, GiveUp, Progress, next_step
+from harness.worker.frames import Frame
+from harness.worker.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that was measured, and why it ended."""
+
+    logs: tuple[ProcessLog, ...]
+    failures: tuple[Failure, ...]
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """One run; `plan_for` gives the plan of a process by its index."""
+
+    interpreter: Interpreter
+    plan_for: Callable[[int], Plan]
+    headline: str
+    rule: SequentialLooks | FixedNumber
+    budget_s: float
+    deadlines: Deadlines
+    journal: Journal
+    listener: Listener
+
+    def run(self) -> Outcome:
+        """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
+        frames = self.journal.processes()
+        logs = {index: collect(index, found) for index, found in frames.items()}
+        failures = [
+            Failure(index, RunFailed("interrupted before its end", where="worker"))
+            for index, log in logs.items()
+            if not log.complete
+        ]
+        known_failures = len(failures)  # those of an earlier start are history, not a reason to give up
+        spent = sum(_length_s(log) for log in logs.values())
+        began = time.monotonic()
+        while True:
+            complete = [log for log in logs.values() if log.complete]
+            progress = Progress(
+                medians=[m for log in complete if (m := _headline(log, self.headline)) is not None],
+                failures=failures[known_failures:],
+                indices_used=max(logs, default=-1) + 1,
+                elapsed_s=spent + time.monotonic() - began,
+                process_s=max((_length_s(log) for log in complete), default=0.0),
+            )
+            step = next_step(progress, self.rule, self.budget_s)
+            match step:
+                case Finish():
+                    return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), step.decision)
+                case GiveUp():
+                    raise self._failed(step.error, logs)
+            log, failure = self._one(step.index, len(complete), logs)
+            logs[step.index] = log
+            if failure is not None:
+                failures.append(failure)
+                self.listener.remark(f"process {step.index} failed: {failure.error}")
+            elif not log.timed(self.headline):
+                # Every trial fell to a rule; more processes would fall the same way.
+                reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
+                raise RunFailed(
+                    f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}", where="run"
+                )
+
+    def _one(self, index: int, done: int, logs: dict[int, ProcessLog]) -> tuple[ProcessLog, Failure | None]:
+        frames: list[Frame] = []
+        plan = self.plan_for(index)
+        least = len(plan.workloads) * (plan.warmup_trials + plan.timed_trials)
+        least += sum(bool(w.distinct) for w in plan.workloads)
+        trials = 0
+
+        def hear(frame: Frame) -> None:
+            nonlocal trials
+            frames.append(frame)
+            self.journal.append(index, frame)
+            if frame.kind == "loading":
+                self.listener.advance(f"process {done + 1}: loading the model", 0, least)
+            elif frame.kind == "trial":
+                trials += 1
+                text = f"process {done + 1}: {frame.header['workload']} ({frame.header['purpose']})"
+                self.listener.advance(text, min(trials, least), least)
+
+        try:
+            ended = run_worker(self.interpreter, plan, self.deadlines, hear)
+        except KeyboardInterrupt:
+            logs[index] = collect(index, frames)
+            kept = sum(len(log.trials) for log in logs.values())
+            raise Interrupted(
+                f"stopped: {done} processes are whole, {kept} trials are kept",
+                where=str(self.journal.folder),
+                fix="go on with --resume",
+            ) from None
+        if frames:
+            self.journal.settle(index)
+        log = collect(index, frames)
+        if ended.error is None:
+            return log, None
+        return replace(log, complete=False), Failure(index, ended.error)
+
+    def _failed(self, error: Exception, logs: dict[int, ProcessLog]) -> Exception:
+        kept = sum(len(log.trials) for log in logs.values())
+        if isinstance(error, RunFailed) and kept:
+            return RunFailed(
+                error.what,
+                where=error.where,
+                fix=f"{kept} trials are kept in {self.journal.folder}; mend the cause and go on with --resume",
+            )
+        self.journal.discard()
+        return error
+
+
+def _headline(log: ProcessLog, workload: str) -> float | None:
+    """The process median of the decode rate, tokens/s."""
+    from harness.measure.metrics import measure_trial
+
+    rates = [rate for t in log.timed(workload) if (rate := measure_trial(t).decode_rate) is not None]
+    return float(np.median(rates)) if rates else None
+
+
+def _length_s(log: ProcessLog) -> float:
+    if not log.trials:
+        return 0.0
+    last = log.trials[-1]
+    return (log.load_ns + last.start_ns + int(last.token_ns[-1])) / 1e9

@@ -1,0 +1,65 @@
+"""What a run does next, from what it has. Pure: the caller reads the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.errors import ReproError
+from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+
+MAX_FAILURES = 2  # one crash may be chance; a second says that the next would crash, too
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A worker that did not end its plan."""
+
+    index: int
+    error: ReproError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run so far: the headline medians of complete processes, the failures, and the time spent."""
+
+    medians: Sequence[float]
+    failures: Sequence[Failure]
+    indices_used: int
+    elapsed_s: float
+    process_s: float  # how long a process takes, as far as seen
+
+
+@dataclass(frozen=True, slots=True)
+class RunProcess:
+    """Start a worker with this index."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Enough, by the rule in `decision`."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The triple can't be measured here; the last failure says why."""
+
+    error: ReproError
+
+
+def next_step(
+    progress: Progress, rule: SequentialLooks | FixedNumber, budget_s: float | None
+) -> RunProcess | Finish | GiveUp:
+    """Ask the stopping rule; go on past one failure, not past two. An error in the input is final at once."""
+    if progress.failures:
+        last = progress.failures[-1].error
+        if last.exit_code == 2 or len(progress.failures) >= MAX_FAILURES:
+            return GiveUp(last)
+    decision = rule.decide(progress.medians, progress.elapsed_s, budget_s, progress.process_s)
+    if decision.stop:
+        return Finish(decision)
+    return RunProcess(progress.indices_used)

@@ -1,0 +1,64 @@
+"""The operator's `-o NAME=VALUE` settings against what the runtime declares, and the defaults that the harness fills in. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from harness.errors import BadInput
+from runtimes.interface import Option, Scalar
+
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
+
+
+def parse(settings: Sequence[str], declared: Mapping[str, Option], runtime: str) -> dict[str, Scalar]:
+    """`NAME=VALUE` texts as typed values. Raises `BadInput` naming the option and what it takes."""
+    found: dict[str, Scalar] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput(f"{text!r} is not NAME=VALUE", where="-o", fix=f"for example -o {next(iter(declared))}=…")
+        option = declared.get(name)
+        if option is None:
+            near = difflib.get_close_matches(name, declared, n=3) or sorted(declared)
+            raise BadInput(f"{runtime} has no option {name!r}", where="-o", fix=f"did you mean {', '.join(near)}?")
+        found[name] = _typed(name, value, option)
+    return found
+
+
+def _typed(name: str, value: str, option: Option) -> Scalar:
+    if option.kind is bool:
+        if value.lower() in _TRUE + _FALSE:
+            return value.lower() in _TRUE
+        raise BadInput(f"{value!r} is neither true nor false", where=f"-o {name}", fix=option.help)
+    if option.kind is int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise BadInput(f"{value!r} is not a whole number", where=f"-o {name}", fix=option.help) from None
+        if option.minimum is not None and number < option.minimum:
+            raise BadInput(f"{number} is below {option.minimum}", where=f"-o {name}", fix=option.help)
+        return number
+    if option.choices and value not in option.choices:
+        raise BadInput(f"{value!r} is not offered", where=f"-o {name}", fix=f"take one of {', '.join(option.choices)}")
+    return value
+
+
+def fill(
+    given: Mapping[str, Scalar], declared: Mapping[str, Option], *, cores: int, required_context: int
+) -> dict[str, Scalar]:
+    """The settings to run with: declared defaults, usable cores, and a context that holds the longest workload."""
+    filled = {name: option.default for name, option in declared.items() if option.default is not None}
+    if "threads" in declared:
+        filled["threads"] = cores
+    if "context" in declared:
+        filled["context"] = -(-required_context // CONTEXT_STEP) * CONTEXT_STEP
+        asked = given.get("context")
+        if isinstance(asked, int) and asked < required_context:
+            raise BadInput(
+                f"{asked} tokens are too few: the suite needs {required_context}",
+                where="-o context",
+                fix=f"give {filled['context']} or leave it out, or take a shorter suite",
+            )
+    return filled | dict(given)

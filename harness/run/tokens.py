@@ -1,0 +1,67 @@
+"""Prompts as ids: made once for a model and a suite by a worker, which has the tokenizer, then kept in the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import BadInput
+from harness.files import write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What a suite needs tokenised: key → text, and how many ids to keep (None: all)."""
+
+    texts: Mapping[str, str]
+    lengths: Mapping[str, int | None]
+
+
+def digest_of(ids: tuple[int, ...]) -> str:
+    """sha256 over the ids as little-endian 64-bit integers."""
+    return sha256(np.asarray(ids, dtype="<i8").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenised:
+    """What a worker made of the texts."""
+
+    ids: Mapping[str, list[int]]
+    vocabulary: int
+
+
+def tokens(
+    cache: Path, key: str, wanted: Texts, tokenise: Callable[[Mapping[str, str]], Tokenised]
+) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The ids of every text, cut to length, and the size of the vocabulary.
+
+    `key` names tokenizer, suite and BOS policy; `tokenise` runs a worker when the cache has none. Raises `BadInput`
+    where a text gives fewer ids than were asked for.
+    """
+    path = cache / "tokens" / f"{key}.json"
+    found = _read(path)
+    if found is None or set(found.ids) != set(wanted.texts):
+        found = tokenise(wanted.texts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(asdict(found), separators=(",", ":")))
+    cut = {}
+    for name, ids in found.ids.items():
+        length = wanted.lengths[name]
+        if length is not None and len(ids) < length:
+            raise BadInput(f"its text gives {len(ids)} tokens, not {length}", where=name, fix="give the suite more words")
+        cut[name] = tuple(ids if length is None else ids[:length])
+    return cut, found.vocabulary
+
+
+def _read(path: Path) -> Tokenised | None:
+    try:
+        data = json.loads(path.read_text())
+        ids = {str(name): [int(token) for token in some] for name, some in data["ids"].items()}
+        return Tokenised(ids, int(data["vocabulary"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,75 @@
+"""The truth checks of a run, put together from its evidence."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from harness.catalog import gguf, weights
+from harness.measure.aggregate import summarise
+from harness.measure.metrics import Metric
+from harness.record.samples import decode
+from harness.run import checks
+from harness.run.checks import Ceiling, CheckResult
+from harness.run.summary import results
+from harness.run.tables import trials_of
+
+if TYPE_CHECKING:
+    from harness.run.assemble import Evidence
+
+
+def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
+    """Every check of `docs/metrics.md`, in its order."""
+    trials = evidence.trials
+    bandwidth = Ceiling(evidence.bandwidth.read_bytes_per_s, "reads measured here")
+    peak = Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+    on_cpu = all(device["kind"] == "cpu" for device in evidence.facts["devices"])
+    if not on_cpu:
+        reason = "the engine has a GPU and its bandwidth is not measured by this version"
+        bandwidth, peak = Ceiling(None, reason), Ceiling(None, "the engine has a GPU and its peak is not known here")
+    if evidence.prepared.adapter.name == "simulated":
+        bandwidth = peak = Ceiling(None, "a simulation has no physics")
+    headline = evidence.prepared.suite.suite.headline
+    prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
+    longest = max(prefills, key=lambda name: prefills[name])
+    return [
+        checks.counting(trials),
+        checks.prefill_complete(trials),
+        checks.cache_honesty(trials),
+        checks.determinism(trials),
+        checks.decode_physics(_rate(evidence, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth),
+        checks.prefill_physics(
+            _rate(evidence, longest, Metric.PREFILL_RATE),
+            evidence.prepared.identity.prefill_operations_per_token,
+            peak,
+        ),
+        checks.ttft_physics(trials),
+        checks.engine_counters(trials),
+        _arithmetic(evidence, samples),
+    ]
+
+
+def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
+    """Weights and KV cache read by a decode step at the workload's mean depth; None where the cache's form is unknown."""
+    prepared = evidence.prepared
+    plan = next(p for p in evidence.plan.workloads if p.id == workload)
+    settings = evidence.facts["settings"]
+    header = gguf.read(prepared.model_path)
+    depth = len(plan.prompt) + plan.output_tokens // 2
+    cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
+    return None if cache is None else prepared.identity.bytes_per_token + cache
+
+
+def _rate(evidence: Evidence, workload: str, metric: Metric) -> float | None:
+    found = summarise(workload, evidence.trials).metric(metric)
+    return found.estimate.point if found is not None and found.estimate is not None else None
+
+
+def _arithmetic(evidence: Evidence, samples: bytes) -> CheckResult:
+    """The stored samples, read back, give the same numbers."""
+    names = [workload.id for workload in evidence.prepared.suite.suite.workloads]
+    clock = evidence.facts["clock"]
+    again = trials_of(decode(samples, sha256(samples).hexdigest(), "samples"), "samples")
+    same = results(names, again, clock) == results(names, evidence.trials, clock)
+    text = "the summary follows from the stored samples to the last digit"
+    return CheckResult("arithmetic", "pass" if same else "fail", text if same else f"not so: {text}")

@@ -1,0 +1,70 @@
+"""Places and locks of runtime environments; the real install runs end to end."""
+
+import pytest
+
+from harness.errors import BadInput, RuntimeUnavailable
+from harness.run import environments
+from harness.run.backend import Toolbox, choose
+from harness.run.environments import _blocks, _need_tools, place
+from runtimes.recipes import RECIPES, Recipe
+
+OFFERED = RECIPES["llama.cpp"].backends
+
+
+@pytest.mark.parametrize(
+    ("toolbox", "backend"),
+    [
+        (Toolbox("Linux", "x86_64", False, frozenset()), "cpu"),
+        (Toolbox("Linux", "x86_64", True, frozenset({"nvcc"})), "cuda"),
+        (Toolbox("Linux", "x86_64", False, frozenset({"nvcc"})), "cpu"),
+        (Toolbox("Linux", "x86_64", False, frozenset({"hipcc"})), "rocm"),
+        (Toolbox("Linux", "x86_64", False, frozenset({"glslc", "vulkaninfo"})), "vulkan"),
+        (Toolbox("Darwin", "arm64", False, frozenset()), "metal"),
+        (Toolbox("Darwin", "x86_64", False, frozenset()), "cpu"),
+    ],
+)
+def test_auto_takes_what_the_machine_can_build_and_use(toolbox, backend):
+    assert choose(toolbox, OFFERED)[0] == backend
+
+
+def test_a_driver_without_a_toolkit_is_named():
+    assert "nvcc" in choose(Toolbox("Linux", "x86_64", True, frozenset()), OFFERED)[1]
+
+
+def test_a_lock_has_a_hash_for_everything_it_names():
+    for recipe in RECIPES.values():
+        blocks = _blocks(recipe.lock_text)
+        assert {name for name, _ in blocks} >= {recipe.built, "numpy"}
+        assert all("--hash=sha256:" in text and "==" in text for _, text in blocks)
+
+
+def test_other_flags_are_another_place(tmp_path, monkeypatch):
+    cpu, cuda = place(tmp_path, "llama.cpp", "cpu"), place(tmp_path, "llama.cpp", "cuda")
+    assert cpu.folder != cuda.folder
+    assert "-DGGML_CUDA=ON" in cuda.flags
+    monkeypatch.setenv("CMAKE_ARGS", "-DGGML_BLAS=ON; rm -rf")
+    own = place(tmp_path, "llama.cpp", "cpu")
+    assert own.flags[-1] == "-DGGML_BLAS=ON;"
+    assert own.folder != cpu.folder
+
+
+def test_unknown_backends_and_runtimes_without_a_recipe_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="take one of cpu, cuda"):
+        place(tmp_path, "llama.cpp", "tpu")
+    with pytest.raises(BadInput, match="--python"):
+        place(tmp_path, "other", "cpu")
+
+
+def test_a_half_made_environment_does_not_count(tmp_path):
+    where = place(tmp_path, "llama.cpp", "cpu")
+    (where.folder / "bin").mkdir(parents=True)
+    (where.folder / "bin" / "python").write_text("")
+    assert where.installed() is None
+    (where.folder / "install.json").write_text("{")
+    assert where.installed() is None
+    assert environments.every(tmp_path) == []
+
+
+def test_a_machine_without_a_compiler_is_told_what_to_install():
+    with pytest.raises(RuntimeUnavailable, match="build-essential"):
+        _need_tools(Recipe("llama.cpp.txt", "llama-cpp-python", tools=("no-such-compiler",)))
