@@ -24,8 +24,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: S103, PTH101 - a result is for reading
-        os.replace(name, path)  # noqa: PTH105
+        os.chmod(name, 0o644)  # noqa: PTH101 - a result is for reading
+        os.replace(name, path)
         sync_folder(path.parent)
     except OSError as error:
         raise refusal(error, path) from error

@@ -47,7 +47,9 @@ class LlamaCpp:
             from llama_cpp import llama_cpp as engine
         except (ImportError, OSError, RuntimeError) as error:
             raise RuntimeUnavailable(
-                f"llama-cpp-python can't be imported ({error})", where="llama.cpp", fix="run: repro runtime install llama.cpp"
+                f"llama-cpp-python can't be imported ({error})",
+                where="llama.cpp",
+                fix="run: repro runtime install llama.cpp",
             ) from error
         return LoadedLlama(engine, model, options)
 

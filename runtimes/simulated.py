@@ -30,7 +30,9 @@ class Simulated:
     options: Mapping[str, Option] = {
         "step_us": Option("true length of a decode step, microseconds", int, 500, minimum=1),
         "prefill_us": Option("true length of the prefill per prompt token, microseconds", int, 20, minimum=0),
-        "within_ppm": Option("standard deviation of a step within a process, parts per million", int, 10_000, minimum=0),
+        "within_ppm": Option(
+            "standard deviation of a step within a process, parts per million", int, 10_000, minimum=0
+        ),
         "between_ppm": Option("standard deviation between processes, parts per million", int, 10_000, minimum=0),
         "drift_ppm": Option("growth of a step from one trial to the next, parts per million", int, 0),
         "bimodal_ppm": Option("every second trial is slower by this much, parts per million", int, 0),

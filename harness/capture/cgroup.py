@@ -30,7 +30,10 @@ def _folders(tree: Tree, controller: str) -> Iterator[str]:
     """Every folder that may hold the controller's files, the process's own group first."""
     groups = own_groups(tree.text("proc/self/cgroup").value or "")
     seen: set[str] = set()
-    homes = [(groups.get("", "/"), ("", "unified")), (groups.get(controller, "/"), (controller, f"{controller},cpuacct"))]
+    homes = [
+        (groups.get("", "/"), ("", "unified")),
+        (groups.get(controller, "/"), (controller, f"{controller},cpuacct")),
+    ]
     for path, mounts in homes:
         clean = PurePosixPath("/", *(p for p in path.split("/") if p not in ("", ".", "..")))
         for group in (clean, *clean.parents):

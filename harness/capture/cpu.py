@@ -57,7 +57,21 @@ def read_cpu(source: Source) -> Cpu:
     if source.system == "Darwin":
         return _darwin(source)
     nothing = unknown(f"processors are read on Linux and macOS, not on {source.system or 'this system'}")
-    return Cpu(*([nothing] * 6), known(source.machine or "unknown"), nothing, read_topology(source), *([nothing] * 4))
+    return Cpu(
+        model=nothing,
+        vendor=nothing,
+        family=nothing,
+        model_number=nothing,
+        stepping=nothing,
+        microcode=nothing,
+        architecture=known(source.machine or "unknown"),
+        flags=nothing,
+        topology=read_topology(source),
+        l3_bytes=nothing,
+        governor=nothing,
+        boost=nothing,
+        max_hz=nothing,
+    )
 
 
 def _linux(source: Source) -> Cpu:
@@ -69,7 +83,9 @@ def _linux(source: Source) -> Cpu:
         return maybe(" ".join(value.split()) if value else None, f"/proc/cpuinfo has no {names[0]}")
 
     def number(*names: str) -> Fact[int]:
-        return field(*names).then(lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is no number")
+        return field(*names).then(
+            lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is no number"
+        )
 
     present = FLAGS & set((fields.get("flags") or fields.get("Features") or "").split())
     boost = tree.line("sys/devices/system/cpu/cpufreq/boost").then(lambda t: {"1": True, "0": False}.get(t), "boost")

@@ -54,7 +54,9 @@ def _nvidia() -> Fact[tuple[Gpu, ...]]:
     except pynvml.NVMLError as error:
         return unknown(f"the NVIDIA management library says: {error}")
     try:
-        return known(tuple(_gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount())))
+        return known(
+            tuple(_gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount()))
+        )
     except pynvml.NVMLError as error:
         return unknown(f"the NVIDIA management library says: {error}")
     finally:
@@ -79,7 +81,9 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
         sm_clock_hz=clock(nvml.NVML_CLOCK_SM),
         memory_clock_hz=clock(nvml.NVML_CLOCK_MEM),
         power_limit_mw=ask(lambda: int(nvml.nvmlDeviceGetEnforcedPowerLimit(handle))),
-        temperature_millicelsius=ask(lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)) * 1000),
+        temperature_millicelsius=ask(
+            lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)) * 1000
+        ),
         throttle_reasons=ask(lambda: int(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))),
         ecc=ask(lambda: bool(nvml.nvmlDeviceGetEccMode(handle)[0])),
         mig=ask(lambda: bool(nvml.nvmlDeviceGetMigMode(handle)[0])),

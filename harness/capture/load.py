@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 
 import psutil
@@ -23,6 +24,7 @@ class Load:
     steal_ticks: Fact[int]
     busy_ns: int  # CPU time spent by everything, all cores
     idle_ns: int
+    own_ns: int  # CPU time of this program and of the children that it has waited for
 
 
 def pressure_us(text: str) -> int | None:
@@ -64,7 +66,13 @@ def read_load(source: Source | None = None) -> Load:
         steal_ticks=steal if source.linux else unknown("a counter of Linux"),
         busy_ns=round((sum(times) - idle - getattr(times, "guest", 0.0)) * 1e9),
         idle_ns=round(idle * 1e9),
+        own_ns=_own_ns(),
     )
+
+
+def _own_ns() -> int:
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,13 @@ class Between:
     steal_ppm: int
 
 
-def between(before: Load, after: Load, own_cpu_ns: int) -> Between:
-    """`own_cpu_ns` is the CPU time of our workers and ourselves in that time."""
+def between(before: Load, after: Load) -> Between:
+    """What the two readings, made by one program, have between them."""
     busy, idle = after.busy_ns - before.busy_ns, after.idle_ns - before.idle_ns
     total = max(busy + idle, 1)
     steal_ns = _grown(before.steal_ticks, after.steal_ticks) * 10_000_000  # a tick is 1/100 s
     return Between(
-        others_ppm=max(0, busy - own_cpu_ns) * 1_000_000 // total,
+        others_ppm=max(0, busy - (after.own_ns - before.own_ns)) * 1_000_000 // total,
         swapped_in_pages=_grown(before.swapped_in_pages, after.swapped_in_pages),
         steal_ppm=steal_ns * 1_000_000 // total,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import socket
@@ -21,17 +22,17 @@ def own_identifiers() -> frozenset[str]:
     """Host and user names, home, MAC and IP addresses, machine and boot ids of this machine, in lower case."""
     found = {socket.gethostname(), socket.getfqdn(), str(Path.home())}
     found |= {os.environ.get(name, "") for name in ("HOSTNAME", "USER", "LOGNAME", "HOME")}
-    try:
+    with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
-    except (KeyError, OSError):
-        pass
     for path in _IDS:
         try:
             found.add(Path(path).read_text().strip())
         except OSError:
             continue
     for addresses in psutil.net_if_addrs().values():
-        found |= {a.address.partition("%")[0] for a in addresses if not a.address.startswith(("127.", "::1", "00:00:00"))}
+        found |= {
+            a.address.partition("%")[0] for a in addresses if not a.address.startswith(("127.", "::1", "00:00:00"))
+        }
     return frozenset(
         text.lower() for text in found if len(text) >= LEAST_LENGTH and text.lower() not in _COMMON and text != "/root"
     )

@@ -92,7 +92,12 @@ def parse_sysctl(text: str) -> dict[str, str]:
 def _run_sysctl() -> dict[str, str]:
     try:
         done = subprocess.run(
-            ["/usr/sbin/sysctl", *SYSCTL_NAMES], capture_output=True, text=True, errors="replace", timeout=5, check=False
+            ["/usr/sbin/sysctl", *SYSCTL_NAMES],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return {}

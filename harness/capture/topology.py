@@ -90,13 +90,18 @@ def _linux(source: Source) -> Topology:
         logical_cores=logical,
         physical_cores=physical,
         performance_cores=maybe(
-            sum(1 for core in groups.value or () if core & fast) or None, "the kernel does not tell kinds of cores apart"
+            sum(1 for core in groups.value or () if core & fast) or None,
+            "the kernel does not tell kinds of cores apart",
         ),
         smt=first_known(derived, active),
         allowed_logical_cores=allowed_fact,
-        allowed_physical_cores=groups.then(lambda g: sum(1 for core in g if core & allowed) or None, allowed_fact.reason or none),
+        allowed_physical_cores=groups.then(
+            lambda g: sum(1 for core in g if core & allowed) or None, allowed_fact.reason or none
+        ),
         quota_millicores=cgroup.cpu_quota_millicores(tree),
-        numa_nodes=tree.line("sys/devices/system/node/online").then(lambda t: len(cpu_list(t)) or None, "no node is listed"),
+        numa_nodes=tree.line("sys/devices/system/node/online").then(
+            lambda t: len(cpu_list(t)) or None, "no node is listed"
+        ),
     )
 
 
@@ -110,7 +115,9 @@ def _darwin(source: Source) -> Topology:
         logical_cores=logical,
         physical_cores=physical,
         performance_cores=fast or unknown("the cores are of one kind"),
-        smt=logical.then(lambda n: None if physical.value is None else n > physical.value, physical.reason or "no count"),
+        smt=logical.then(
+            lambda n: None if physical.value is None else n > physical.value, physical.reason or "no count"
+        ),
         allowed_logical_cores=logical,
         allowed_physical_cores=physical,
         quota_millicores=unknown(cgroup.NO_LIMIT),

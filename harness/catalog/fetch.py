@@ -41,15 +41,20 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
 
 def verify(model: Model, path: Path, cache: Path, progress: Progress) -> str:
     """The file's digest, which must be the catalogue's."""
-    file = model.files[0]
     found = digest.cached(path, cache, lambda done, total: progress("checking the digest", done, total))
-    if found != file.sha256:
+    refuse_digest(model, path, found)
+    return found
+
+
+def refuse_digest(model: Model, path: Path, found: str) -> None:
+    """Raises `BadInput` when `found` is not the catalogue's sha256."""
+    expected = model.files[0].sha256
+    if found != expected:
         raise BadInput(
-            f"its sha256 is {found[:16]}…, the catalogue says {file.sha256[:16]}…",
+            f"its sha256 is {found[:16]}…, the catalogue says {expected[:16]}…",
             where=str(path),
             fix=f"delete it and run: repro model fetch {model.id}",
         )
-    return found
 
 
 def _need_room(folder: Path, needed: int) -> None:

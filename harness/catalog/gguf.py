@@ -203,10 +203,12 @@ def _tensors(reader: _Reader, count: int) -> tuple[Tensor, ...]:
         elements = 1
         for size in shape:
             elements *= size
-            if not 0 < size or elements > 1 << 50:
+            if not size > 0 or elements > 1 << 50:
                 raise _bad(reader.path, f"gives the tensor {name!r} the shape {shape}")
         if shape[0] % block:
-            raise _bad(reader.path, f"gives the tensor {name!r} rows of {shape[0]}, and {type_name} has blocks of {block}")
+            raise _bad(
+                reader.path, f"gives the tensor {name!r} rows of {shape[0]}, and {type_name} has blocks of {block}"
+            )
         found[name] = Tensor(name, shape, type_name, elements // block * block_bytes, offset)
     return tuple(found.values())
 

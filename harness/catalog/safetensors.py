@@ -90,14 +90,18 @@ def check_folder(folder: Path) -> list[Path]:
     for path in files:
         if path.suffix == ".py" or path.suffix in PICKLES:
             kind = "Python" if path.suffix == ".py" else "a pickle or array file"
-            raise BadInput(f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy")
+            raise BadInput(
+                f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy"
+            )
         if path.suffix == ".json" and path.stat().st_size < 64 << 20:
             try:
                 config = json.loads(path.read_bytes())
             except ValueError:
                 raise _bad(path, "is not JSON") from None
             if isinstance(config, dict) and "auto_map" in config:
-                raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
+                raise BadInput(
+                    "it names code to run (auto_map)", where=str(path), fix="use a model without custom code"
+                )
     weights = [path for path in files if path.suffix == ".safetensors"]
     if not weights:
         raise BadInput("no .safetensors file in it", where=str(folder), fix="name a GGUF file or a safetensors folder")

@@ -94,7 +94,7 @@ def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int |
     kv_heads: Any = header.metadata.get(f"{architecture}.attention.head_count_kv", heads)
     if not layers or not heads or number("attention.kv_lora_rank") or number("ssm.state_size"):
         return None
-    per_layer = list(kv_heads) if isinstance(kv_heads, tuple) else [kv_heads] * layers
+    per_layer: list[int] = list(kv_heads) if isinstance(kv_heads, tuple) else [kv_heads] * layers
     width = (number("embedding_length") or 0) // heads
     bits = (number("attention.key_length") or width) * KV_BITS[type_k]
     bits += (number("attention.value_length") or width) * KV_BITS[type_v]

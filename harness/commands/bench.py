@@ -8,17 +8,42 @@ import click
 
 
 @click.command(help="Measure a (model, hardware, runtime) triple and write its record.")
-@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="Catalogue id, path, or hf:owner/name@revision/file.")
+@click.option(
+    "--model",
+    default="gemma-3-270m-q4_k_m",
+    show_default=True,
+    help="Catalogue id, path, or hf:owner/name@revision/file.",
+)
 @click.option("--runtime", default="llama.cpp", show_default=True, help="Name of the runtime.")
 @click.option("--suite", default="default", show_default=True, help="Name of the suite, or a TOML file.")
-@click.option("-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the runtime; repeatable.")
-@click.option("--backend", default="auto", show_default=True, help="Which build of the runtime: cpu, cuda, vulkan, metal, rocm.")
-@click.option("--python", type=click.Path(path_type=Path), help="Measure in this interpreter instead of the runtime's own environment.")
+@click.option(
+    "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the runtime; repeatable."
+)
+@click.option(
+    "--backend", default="auto", show_default=True, help="Which build of the runtime: cpu, cuda, vulkan, metal, rocm."
+)
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    help="Measure in this interpreter instead of the runtime's own environment.",
+)
 @click.option("--processes", type=click.IntRange(1, 1000), help="Exactly this many processes, without looks.")
-@click.option("--budget", "budget_s", type=click.IntRange(1), metavar="SECONDS", help="No look is begun that would end later; default: the suite's.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.IntRange(1),
+    metavar="SECONDS",
+    help="No look is begun that would end later; default: the suite's.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32), help="Seed of the order of trials; default: the suite's.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of the same triple.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for the record.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the record.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the record for programs.")
 def bench(
     model: str,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command(help="Write records as a table: CSV, JSON, Parquet or Markdown.")
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["csv", "json", "parquet", "markdown"]), default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "json", "parquet", "markdown"]), default="csv", show_default=True
+)
 @click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; standard output otherwise.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     """One row for each record, workload and metric."""
@@ -42,7 +46,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
 _SHOWN = "model quantisation runtime device workload metric unit point low high processes".split()
 
 
-def _markdown(rows: list[dict[str, object]]) -> str:
+def _markdown(rows: list[dict[Hashable, Any]]) -> str:
     """The columns that fit a page; the other formats hold them all."""
     lines = ["| " + " | ".join(_SHOWN) + " |", "|" + "|".join(" --- " for _ in _SHOWN) + "|"]
     for row in rows:
@@ -51,6 +55,6 @@ def _markdown(rows: list[dict[str, object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+    if value is None or value != value:  # NaN is not itself
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")

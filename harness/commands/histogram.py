@@ -24,7 +24,9 @@ def histogram(stored: Stored, workload: str) -> list[str]:
     counts, edges = np.histogram(values, bins=BINS, range=(float(low), float(high)))
     lines = [_line(int(n), int(counts.max()), float(edges[i]), float(edges[i + 1])) for i, n in enumerate(counts)]
     below, above = int((values < low).sum()), int((values > high).sum())
-    lines.append(f"  {values.size} gaps; {below} shorter, {above} longer (longest {significant(float(values.max()))} ms)")
+    lines.append(
+        f"  {values.size} gaps; {below} shorter, {above} longer (longest {significant(float(values.max()))} ms)"
+    )
     return lines
 
 

@@ -36,7 +36,9 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._console.is_terminal:
             self._bar.stop()
 
@@ -49,7 +51,13 @@ class Progress:
         count = _count(done, total)
         if self._console.is_terminal:
             self._bar.update(
-                self._task, description=text, completed=done, total=total or None, count=count, visible=True, refresh=True
+                self._task,
+                description=text,
+                completed=done,
+                total=total or None,
+                count=count,
+                visible=True,
+                refresh=True,
             )
             return
         now = time.monotonic()

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.commands.histogram import histogram
-from harness.commands.units import half_width, memory, percent, quantity
+from harness.commands.units import bare, half_width, memory, percent, quantity
 from harness.record.schema import MetricResult, Record
 from harness.record.store import Stored
 
@@ -34,7 +34,9 @@ def _head(console: Console, stored: Stored) -> None:
     model, runtime = record.model, record.runtime
     device = ", ".join(f"{d.description or d.name}" for d in runtime.devices) or "unknown device"
     console.print(f"[bold]{escape(str(model.get('name')))}[/]  {escape(_model_line(model))}")
-    console.print(f"{escape(runtime.name)}  {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}")
+    console.print(
+        f"{escape(runtime.name)}  {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}"
+    )
     console.print(f"{escape(device)}  {escape(settings_line(record))}")
     headline = record.headline
     if headline is not None and headline.estimate is not None:
@@ -45,7 +47,9 @@ def _head(console: Console, stored: Stored) -> None:
             low, high = quantity(estimate.low, headline.unit), quantity(estimate.high, headline.unit)
             interval = f"  95 % interval {low.removesuffix(' tok/s')} to {high}"
         n = len(estimate.process_medians)
-        console.print(f"\n[bold]decode {value}[/]{interval}  ({record.suite.headline}, {n} processes, {estimate.n_trials} trials)")
+        console.print(
+            f"\n[bold]decode {value}[/]{interval}  ({record.suite.headline}, {n} processes, {estimate.n_trials} trials)"
+        )
     console.print(f"[dim]stopped: {escape(record.run.stop_rule)}: {escape(record.run.stop_detail)}[/]\n")
 
 
@@ -65,25 +69,25 @@ def settings_line(record: Record) -> str:
 
 def _table(record: Record) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("workload", "tokens in → out", "decode", "", "prefill", "", "TTFT", "ITL p50", "ITL p95", "E2E"):
+    names = ("workload", "in → out", "decode tok/s", "", "prefill tok/s", "", "TTFT ms", "ITL p50", "p95 ms", "E2E ms")
+    for name in names:
         table.add_column(name, justify="left" if name == "workload" else "right", no_wrap=True)
     shapes = {workload.id: workload for workload in record.workloads}
     for result in record.results:
         shape = shapes[result.workload]
         metrics = {metric.metric: metric for metric in result.metrics}
-        tokens = f"{shape.prompt_tokens} → {shape.output_tokens}"
-        name = result.workload if shape.mode == "greedy" else f"{result.workload} [dim]forced[/]"
         decode, prefill = metrics.get("decode_rate"), metrics.get("prefill_rate")
         table.add_row(
-            name, tokens, _point(decode), _width(decode), _point(prefill), _width(prefill),
-            _point(metrics.get("ttft")), _percentile(metrics.get("itl"), 50), _percentile(metrics.get("itl"), 95),
-            _point(metrics.get("e2e")),
+            result.workload + (" [dim]forced[/]" if shape.mode == "forced" else ""),
+            f"{shape.prompt_tokens} → {shape.output_tokens}",
+            _point(decode), _width(decode), _point(prefill), _width(prefill), _point(metrics.get("ttft")),
+            _percentile(metrics.get("itl"), 50), _percentile(metrics.get("itl"), 95), _point(metrics.get("e2e")),
         )  # fmt: skip
     return table
 
 
 def _point(metric: MetricResult | None) -> str:
-    return "–" if metric is None or metric.estimate is None else quantity(metric.estimate.point, metric.unit)
+    return "–" if metric is None or metric.estimate is None else bare(metric.estimate.point)
 
 
 def _width(metric: MetricResult | None) -> str:
@@ -94,7 +98,7 @@ def _percentile(metric: MetricResult | None, wanted: int) -> str:
     if metric is None or metric.tokens is None:
         return "–"
     value = next((p.value for p in metric.tokens.percentiles if p.percent == wanted), None)
-    return quantity(value, metric.unit)
+    return "–" if value is None else bare(value)
 
 
 def _distributions(console: Console, stored: Stored) -> None:
@@ -127,4 +131,3 @@ def _checks(console: Console, record: Record) -> None:
         place = f" {finding.workload}" if finding.workload else ""
         console.print(f"  {_SEVERITY[finding.severity]}  {finding.code}{escape(place)}: {escape(finding.text)}")
     console.print()
-

@@ -18,6 +18,11 @@ def quantity(value: int | None, unit: Unit) -> str:
             return memory(value)
 
 
+def bare(value: int) -> str:
+    """A rate in tokens/s or a time in ms without its unit: both are stored in millionths of it."""
+    return significant(value / 1e6)
+
+
 def significant(value: float, digits: int = 4) -> str:
     """`value` with `digits` significant digits, never in powers of ten."""
     if value == 0:

@@ -45,8 +45,14 @@ class Finding:
 
 # code → (what it means, what to do)
 CODES: Mapping[str, tuple[str, str]] = {
-    "imprecise": ("the 95 % interval is wider than the target", "run again with a larger --budget on a quieter machine"),
-    "not_settled": ("the warm-up trials never agreed", "see whether something else runs; look at the per-trial samples"),
+    "imprecise": (
+        "the 95 % interval is wider than the target",
+        "run again with a larger --budget on a quieter machine",
+    ),
+    "not_settled": (
+        "the warm-up trials never agreed",
+        "see whether something else runs; look at the per-trial samples",
+    ),
     "drift": ("the trials trend up or down within their processes", "let the machine cool, check clocks and power"),
     "unsteady": ("the last third of the trials differs from the first", "as for drift"),
     "bimodal": ("the trials fall into two groups", "pin the threads to one kind of core; check clock states"),
@@ -60,7 +66,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
     "clock_drift": ("two clocks disagree about the length of the run", "check the time daemon and the clock source"),
-    "instrument_overhead": ("stamping took more than 0.5 % of the decode time", "take a larger model: this one outruns us"),
+    "instrument_overhead": (
+        "stamping took more than 0.5 % of the decode time",
+        "take a larger model: this one outruns us",
+    ),
     "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
     "check_failed": ("a truth check failed", "do not use the number before you know why"),
@@ -132,7 +141,9 @@ def _trend(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Find
     p, change = mann_kendall_p(in_time), theil_sen_change(in_time)
     if p < DRIFT_P and abs(change) > DRIFT_SIZE:
         text = f"speed drifts by {change:+.1%} from first to last trial (Mann-Kendall p = {p:.4f})"
-        found.append(Finding("drift", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change), "p_ppm": _ppm(p)}))
+        found.append(
+            Finding("drift", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change), "p_ppm": _ppm(p)})
+        )
     change, error = thirds_change(in_time)
     if abs(change) > max(THIRDS_SIZE, THIRDS_ERRORS * error):
         text = f"the last third of the trials is {change:+.1%} against the first"

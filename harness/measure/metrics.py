@@ -173,7 +173,7 @@ def _check_sizes(trial: Trial) -> None:
     # A prefill may take several steps; the decode steps are the last ones.
     if trial.step_ns.ndim != 1 or 0 < trial.step_ns.size < expected:
         raise _invalid(trial, f"step_ns has shape {trial.step_ns.shape}, expected at least {expected} steps or none")
-    if trial.token_ns.dtype.kind not in "iu" or trial.step_ns.size and trial.step_ns.dtype.kind not in "iu":
+    if trial.token_ns.dtype.kind not in "iu" or (trial.step_ns.size and trial.step_ns.dtype.kind not in "iu"):
         raise _invalid(trial, f"stamps are {trial.token_ns.dtype}, expected integer nanoseconds")
 
 

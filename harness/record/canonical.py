@@ -50,7 +50,9 @@ def parse(payload: bytes, where: str) -> Any:
         raise RecordInvalid(f"is not JSON ({error})", where=where, fix="it is damaged; take another copy") from error
     _check(value, where, 0)
     if canonical(value) != payload:
-        raise RecordInvalid("its bytes are not canonical (RFC 8785)", where=where, fix="it was edited; take the original")
+        raise RecordInvalid(
+            "its bytes are not canonical (RFC 8785)", where=where, fix="it was edited; take the original"
+        )
     return value
 
 

@@ -31,7 +31,11 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     predicate = value.get("predicate")
     version = predicate.get("schema_version") if isinstance(predicate, dict) else None
     ours = SCHEMA_VERSION.partition(".")[0]
-    if not isinstance(version, str) or value.get("predicateType") != PREDICATE_TYPE or version.partition(".")[0] != ours:
+    if (
+        not isinstance(version, str)
+        or value.get("predicateType") != PREDICATE_TYPE
+        or version.partition(".")[0] != ours
+    ):
         kind = f"record schema {version}" if isinstance(version, str) else str(value.get("predicateType"))
         raise RecordInvalid(f"holds {kind}, this harness reads {ours}.x", where=where, fix="update repro-harness")
     try:
@@ -40,7 +44,9 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise RecordInvalid(f"{place}: {first['msg']}", where=where, fix="it was not written by this harness") from error
+        raise RecordInvalid(
+            f"{place}: {first['msg']}", where=where, fix="it was not written by this harness"
+        ) from error
     bound = {item["name"]: item["digest"]["sha256"] for item in _subjects(value, where)}
     if bound.get(record.samples.file) != record.samples.sha256:
         raise RecordInvalid("its statement does not bind the samples that it names", where=where)

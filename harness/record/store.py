@@ -76,7 +76,9 @@ def read(path: Path) -> Stored:
             raise RecordInvalid(f"is larger than {SIZE_LIMIT} bytes", where=str(file))
         payload = file.read_bytes()
     except FileNotFoundError as error:
-        raise BadInput("there is no record", where=str(path), fix="name a folder under results/, or its record.json") from error
+        raise BadInput(
+            "there is no record", where=str(path), fix="name a folder under results/, or its record.json"
+        ) from error
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(file)) from error
     record, identity = record_of(payload, str(file))

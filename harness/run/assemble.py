@@ -90,7 +90,13 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
     ]
     payload = payload_of(record, subjects)
     stamp = re.sub(r"[-:]", "", evidence.started_utc)
-    parts = (stamp, prepared.identity.name, prepared.adapter.name, prepared.suite.label, sha256(payload).hexdigest()[:8])
+    parts = (
+        stamp,
+        prepared.identity.name,
+        prepared.adapter.name,
+        prepared.suite.label,
+        sha256(payload).hexdigest()[:8],
+    )
     return payload, samples, re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
 
 
@@ -151,16 +157,11 @@ def _record(evidence: Evidence, checks: list[CheckResult], samples_sha256: str) 
             suite.headline,
             measured,
             Instrument.of(complete, trials),
-            between(evidence.load_before, evidence.load_after, _own_cpu_ns(trials)),
+            between(evidence.load_before, evidence.load_after),
             checks,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
     )
-
-
-def _own_cpu_ns(trials: list[Trial]) -> int:
-    """CPU time that the workers spent in trials; loading is not in it and counts as others', a second or so a process."""
-    return sum(trial.counters.get("cpu_ns", 0) for trial in trials)
 
 
 def _run(evidence: Evidence) -> schema.Run:
@@ -248,7 +249,9 @@ def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
 def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) -> dict[str, Any]:
     """What follows from the numbers and the machine; bandwidth use is of the headline workload."""
     headline = evidence.prepared.suite.suite.headline
-    rates = {r.workload: m.estimate.point for r in measured for m in r.metrics if m.metric == "decode_rate" and m.estimate}
+    rates = {
+        r.workload: m.estimate.point for r in measured for m in r.metrics if m.metric == "decode_rate" and m.estimate
+    }
     per_token = bytes_per_token(evidence, headline)
     use = None
     if headline in rates and per_token:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Request:
     budget_s: int | None = None
     seed: int | None = None
     resume: bool = False
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     given = options.parse(request.settings, adapter.options, adapter.name)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
-        raise BadInput("there is no such interpreter", where=f"--python {request.python}", fix="name a python executable")
+        raise BadInput(
+            "there is no such interpreter", where=f"--python {request.python}", fix="name a python executable"
+        )
     store.writable(request.results)
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
@@ -128,9 +130,7 @@ def _need_memory(identity: Identity) -> None:
         )
 
 
-def _python(
-    request: Request, cache: Path, listener: Listener
-) -> tuple[Path, environments.Installed | None]:
+def _python(request: Request, cache: Path, listener: Listener) -> tuple[Path, environments.Installed | None]:
     if request.python is not None:
         return request.python.absolute(), None
     if request.runtime in SYNTHETIC:

@@ -37,7 +37,9 @@ def counting(trials: Sequence[Trial]) -> CheckResult:
     wrong = [t for t in trials if t.invalid_reason.startswith(("token-count", "stamp-count", "not-in-vocabulary"))]
     made = sum(len(t.output_ids) for t in trials)
     if wrong:
-        return CheckResult("counting", "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)})
+        return CheckResult(
+            "counting", "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)}
+        )
     return CheckResult("counting", "pass", f"{len(trials)} trials made exactly the tokens asked for", {"tokens": made})
 
 
@@ -45,7 +47,9 @@ def prefill_complete(trials: Sequence[Trial]) -> CheckResult:
     """The engine computed every prompt token in every trial: no cache served any."""
     known = [t for t in trials if t.prompt_tokens > 0 and "prefill_tokens" in t.engine]
     if not known:
-        return CheckResult("prefill_complete", "unknown", "the engine does not count the prompt tokens that it computed")
+        return CheckResult(
+            "prefill_complete", "unknown", "the engine does not count the prompt tokens that it computed"
+        )
     short = [t for t in known if t.engine["prefill_tokens"] != t.prompt_tokens and t.prompt_tokens > 1]
     if short:
         first = short[0]
@@ -119,7 +123,9 @@ def engine_counters(trials: Sequence[Trial]) -> CheckResult:
     gap = (ours - engine) / engine if engine else 1.0
     status = "pass" if abs(gap) <= COUNTER_LIMIT else "fail"
     text = f"our steps add up to {1 + gap:.4f} of the engine's own account over {len(known)} trials"
-    return CheckResult("engine_counters", status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine})
+    return CheckResult(
+        "engine_counters", status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine}
+    )
 
 
 def determinism(trials: Sequence[Trial]) -> CheckResult:

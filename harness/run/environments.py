@@ -65,7 +65,9 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
     """The place of an environment; its name changes with lock, flags, Python and instruction set."""
     recipe = RECIPES.get(runtime)
     if recipe is None:
-        raise BadInput(f"{runtime} has no recipe here", where="--runtime", fix="give its interpreter with --python PATH")
+        raise BadInput(
+            f"{runtime} has no recipe here", where="--runtime", fix="give its interpreter with --python PATH"
+        )
     if backend not in recipe.backends:
         raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
     # The operator's own flags are honoured, and recorded where they are plain settings.
@@ -201,4 +203,6 @@ def _run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callabl
     if code:
         lines = [line for line in log.read_text().splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)]
         said = one_line(lines[-1], 200) if lines else f"exit status {code}"
-        raise RuntimeUnavailable(f"{Path(command[0]).name} failed: {said}", where="install", fix=f"the whole log is {log}")
+        raise RuntimeUnavailable(
+            f"{Path(command[0]).name} failed: {said}", where="install", fix=f"the whole log is {log}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -68,10 +69,8 @@ class Journal:
         found: dict[int, list[Frame]] = {}
         for path in sorted(self.folder.glob("process-*.frames")):
             frames: list[Frame] = []
-            try:
+            with contextlib.suppress(ProtocolError):
                 frames.extend(Decoder().feed(path.read_bytes()))
-            except ProtocolError:
-                pass
             found[int(path.stem.removeprefix("process-"))] = frames
         return found
 

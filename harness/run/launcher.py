@@ -23,8 +23,9 @@ from harness.worker.plan import Plan
 TAIL_BYTES = 16_384
 _READ = 1 << 16
 # Prefixes of the variables that engines heed; everything else of the environment stays with the parent.
-ENGINE_VARIABLES = ("CUDA_", "GGML_", "GOMP_", "HIP_", "HSA_", "KMP_", "MKL_", "NVIDIA_", "OMP_", "OPENBLAS_")
-ENGINE_VARIABLES += ("PYTORCH_", "ROCR_", "VLLM_", "VK_")
+ENGINE_VARIABLES = tuple(
+    "CUDA_ GGML_ GOMP_ HIP_ HSA_ KMP_ MKL_ NVIDIA_ OMP_ OPENBLAS_ PYTORCH_ ROCR_ VLLM_ VK_".split()
+)
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
@@ -72,9 +73,7 @@ def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, s
     }
 
 
-def run_worker(
-    interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear: Callable[[Frame], None]
-) -> Ended:
+def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear: Callable[[Frame], None]) -> Ended:
     """Run one worker to its end. `hear` gets each frame as it comes.
 
     Kills and reaps the whole process group on every way out, an exception in `hear` and Ctrl-C included.
@@ -96,7 +95,9 @@ def run_worker(
         os.close(reading)
         os.close(writing)
         raise errors.RuntimeUnavailable(
-            f"can't start the interpreter ({error.strerror})", where=str(interpreter.python), fix="name another --python"
+            f"can't start the interpreter ({error.strerror})",
+            where=str(interpreter.python),
+            fix="name another --python",
         ) from error
     os.close(writing)
     session = _Session(child, reading, deadlines, hear)

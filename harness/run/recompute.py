@@ -20,7 +20,10 @@ def verify(stored: Stored) -> int:
         raise RecordInvalid(f"the samples have {len(trials)} rows, the record says {record.samples.rows}", where=where)
     fresh = results([entry.workload for entry in record.results], trials, record.runtime.clock)
     count = _same([r.model_dump() for r in fresh], [r.model_dump() for r in record.results], "results", where)
-    values = {"load_time": [p.load_ns for p in record.processes], "peak_rss": [p.peak_rss_bytes for p in record.processes]}
+    values = {
+        "load_time": [p.load_ns for p in record.processes],
+        "peak_rss": [p.peak_rss_bytes for p in record.processes],
+    }
     for entry in record.process_results:
         again = process_result(entry.metric, entry.unit, values.get(entry.metric, ()), entry.clock)
         count += _same(again.model_dump(), entry.model_dump(), f"process_results.{entry.metric}", where)
@@ -34,5 +37,7 @@ def _same(ours: Any, theirs: Any, place: str, where: str) -> int:
     if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and len(ours) == len(theirs):
         return sum(_same(a, b, f"{place}[{i}]", where) for i, (a, b) in enumerate(zip(ours, theirs, strict=True)))
     if ours != theirs:
-        raise RecordInvalid(f"{place} is {theirs}, its samples give {ours}", where=where, fix="do not trust this record")
+        raise RecordInvalid(
+            f"{place} is {theirs}, its samples give {ours}", where=where, fix="do not trust this record"
+        )
     return 1

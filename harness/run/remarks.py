@@ -103,7 +103,7 @@ def _instrument(instrument: Instrument) -> list[Finding]:
 def _machine(machine: Between) -> list[Finding]:
     found = []
     if machine.others_ppm > OTHERS_LIMIT_PPM:
-        text = f"other work, loading included, used {machine.others_ppm / 1e4:.0f} % of the cores' time"
+        text = f"other programs used {machine.others_ppm / 1e4:.0f} % of the cores' time"
         found.append(Finding("background_load", Severity.WARNING, text, evidence={"others_ppm": machine.others_ppm}))
     if machine.steal_ppm > OTHERS_LIMIT_PPM // 5:
         text = f"the hypervisor took {machine.steal_ppm / 1e4:.1f} % of the cores' time"

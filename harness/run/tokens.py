@@ -53,7 +53,9 @@ def tokens(
     for name, ids in found.ids.items():
         length = wanted.lengths[name]
         if length is not None and len(ids) < length:
-            raise BadInput(f"its text gives {len(ids)} tokens, not {length}", where=name, fix="give the suite more words")
+            raise BadInput(
+                f"its text gives {len(ids)} tokens, not {length}", where=name, fix="give the suite more words"
+            )
         cut[name] = tuple(ids if length is None else ids[:length])
     return cut, found.vocabulary
 

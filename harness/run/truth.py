@@ -37,7 +37,9 @@ def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
         checks.prefill_complete(trials),
         checks.cache_honesty(trials),
         checks.determinism(trials),
-        checks.decode_physics(_rate(evidence, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth),
+        checks.decode_physics(
+            _rate(evidence, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth
+        ),
         checks.prefill_physics(
             _rate(evidence, longest, Metric.PREFILL_RATE),
             evidence.prepared.identity.prefill_operations_per_token,

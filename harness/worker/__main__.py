@@ -50,7 +50,7 @@ def main() -> int:
         return _report(pipe, type(error).__name__, error.what, error.where, error.fix)
     except MemoryError as error:
         return _report(pipe, "NotEnoughSpace", f"out of memory ({error})", "worker", "take a smaller model or context")
-    except Exception as error:  # noqa: BLE001 - an engine may raise anything; the parent must hear of it
+    except Exception as error:
         import traceback
 
         traceback.print_exc()  # to stderr, which the parent keeps the end of

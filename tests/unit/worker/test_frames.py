@@ -52,7 +52,17 @@ def test_a_trial_comes_back_whole():
     back = trial_from(Frame("trial", json.loads(json.dumps(header)), body))
     assert back.token_ns.tolist() == [5, 9, 14]
     assert back.step_ns.tolist() == [4, 3, 4]
-    for name in ("process", "order", "workload", "purpose", "mode", "output_ids", "counters", "engine", "invalid_reason"):
+    for name in (
+        "process",
+        "order",
+        "workload",
+        "purpose",
+        "mode",
+        "output_ids",
+        "counters",
+        "engine",
+        "invalid_reason",
+    ):
         assert getattr(back, name) == getattr(trial, name)
 
 

@@ -1,0 +1,31 @@
+"""`repro doctor`."""
+
+from __future__ import annotations
+
+import click
+
+_MARKS = {"ok": "[green]ok[/]", "note": "note", "warn": "[yellow]warn[/]", "bad": "[red]BAD[/]"}
+
+
+@click.command(help="Say what would spoil a measurement on this machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
+def doctor(as_json: bool) -> int:
+    """Exit status 3 when something makes measuring pointless."""
+    from dataclasses import asdict
+
+    from rich.markup import escape
+
+    from harness.capture.doctor import examine, gather, worst
+    from harness.catalog.paths import cache
+    from harness.commands.console import out, print_json
+
+    checks = examine(gather(cache()))
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        console = out()
+        for check in checks:
+            console.print(f"{_MARKS[check.level]:>4}  [bold]{check.name}[/]: {escape(check.what)}")
+            if check.fix and check.level != "ok":
+                console.print(f"      → {escape(check.fix)}")
+    return 3 if worst(checks) == "bad" else 0

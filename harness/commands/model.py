@@ -1,0 +1,97 @@
+"""`repro model`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.catalog.models import Reference
+    from harness.commands.progress import Progress
+
+
+@click.group(help="List, show, fetch and verify models.")
+def model() -> None:
+    """Models."""
+
+
+@model.command("list", help="The models of the catalogue.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_(as_json: bool) -> None:
+    """One line each."""
+    from harness.catalog import models
+    from harness.commands.console import out, print_json
+
+    found = [models.load(name) for name in models.names()]
+    if as_json:
+        print_json([entry.model_dump(mode="json") for entry in found])
+        return
+    for entry in found:
+        size = f"{entry.files[0].size / 2**20:.0f} MiB"
+        out().print(
+            f"{entry.id:24} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
+        )
+
+
+@model.command(help="What a model is, from its checked file.")
+@click.argument("reference")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def show(reference: str, as_json: bool) -> None:
+    """Fetches it when it is not here."""
+    from harness.catalog import identity, models, paths
+    from harness.commands.console import err, out, print_json
+    from harness.commands.progress import Progress
+
+    found = models.resolve(reference)
+    with Progress(err()) as progress:
+        who = identity.identify(found, _fetched(found, progress), paths.cache())
+    if as_json:
+        print_json(who.to_json())
+        return
+    for name, value in who.to_json().items():
+        out().print(f"{name:28} {value}", markup=False)
+
+
+@model.command(help="Bring a model into the cache and check its digest.")
+@click.argument("reference")
+def fetch(reference: str) -> None:
+    """Resumes where an earlier fetch stopped."""
+    from harness.catalog import models
+    from harness.commands.console import err, out
+    from harness.commands.progress import Progress
+
+    with Progress(err()) as progress:
+        path = _fetched(models.resolve(reference), progress)
+    out().print(str(path), markup=False)
+
+
+@model.command(help="Hash a model's file again, ignoring what the cache remembers.")
+@click.argument("identifier")
+def verify(identifier: str) -> None:
+    """Exit status 2 on a mismatch."""
+    from harness.catalog import digest, models, paths
+    from harness.catalog.fetch import refuse_digest
+    from harness.commands.console import err, out
+    from harness.commands.progress import Progress
+    from harness.errors import BadInput
+
+    entry = models.load(identifier)
+    path = paths.cache() / "models" / entry.id / entry.files[0].name
+    if not path.exists():
+        raise BadInput("it is not in the cache", where=identifier, fix=f"run: repro model fetch {identifier}")
+    with Progress(err()) as progress:
+        found = digest.hash_file(path, lambda done, total: progress.advance("checking the digest", done, total))
+    refuse_digest(entry, path, found)
+    out().print(f"{path.name}: sha256 {found} as in the catalogue", markup=False)
+
+
+def _fetched(reference: Reference, progress: Progress) -> Path:
+    from harness.catalog import fetch, models, paths
+
+    path = fetch.fetch(reference, paths.cache(), progress.advance)
+    if isinstance(reference, models.Model):
+        fetch.verify(reference, path, paths.cache(), progress.advance)
+    return path

@@ -1,0 +1,84 @@
+"""`repro runtime`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(help="Install, list and remove the runtimes' environments.")
+def runtime() -> None:
+    """Runtimes."""
+
+
+@runtime.command(help="Make a runtime's environment from its lock, building what has no wheel.")
+@click.argument("name")
+@click.option(
+    "--backend", default="auto", show_default=True, help="cpu, cuda, vulkan, metal, rocm; auto looks at the machine."
+)
+def install(name: str, backend: str) -> None:
+    """Does nothing when it is there."""
+    from harness.catalog.paths import cache
+    from harness.commands.console import err, out
+    from harness.commands.progress import Progress
+    from harness.errors import BadInput
+    from harness.run import environments
+    from harness.run.bench import backend_of
+    from runtimes.recipes import RECIPES
+    from runtimes.table import find
+
+    find(name)
+    if name not in RECIPES:
+        raise BadInput(
+            f"{name} needs no environment of ours", where="runtime install", fix="use --python PATH with bench"
+        )
+    where = environments.place(cache(), name, backend_of(name, backend))
+    with Progress(err()) as progress:
+        done = environments.install(where, progress.advance)
+    out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
+    out().print(str(where.python), markup=False)
+
+
+@runtime.command("list", help="Every runtime, and the environments that are installed.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_(as_json: bool) -> None:
+    """Names first, then places."""
+    from dataclasses import asdict
+
+    from harness.catalog.paths import cache
+    from harness.commands.console import out, print_json
+    from harness.run import environments
+    from runtimes import table
+
+    installed = environments.every(cache())
+    if as_json:
+        print_json([{"folder": str(folder), **asdict(item)} for folder, item in installed])
+        return
+    for name in table.names():
+        kind = "for self-tests only" if name in table.SYNTHETIC else ""
+        out().print(f"{name:12} {kind}", markup=False)
+        for folder, item in installed:
+            if item.runtime == name:
+                out().print(f"  {item.key:20} built in {item.build_seconds} s  {folder}", markup=False)
+
+
+@runtime.command(help="Delete the environments of a runtime.")
+@click.argument("name")
+@click.option("--backend", help="Only those of this backend.")
+def remove(name: str, backend: str | None) -> None:
+    """The built wheel goes with it."""
+    import shutil
+
+    from harness.catalog.paths import cache
+    from harness.commands.console import out
+    from harness.errors import BadInput
+    from harness.run import environments
+    from runtimes.table import find
+
+    find(name)
+    found = [f for f, item in environments.every(cache()) if item.runtime == name and backend in (None, item.backend)]
+    if not found:
+        raise BadInput("nothing of it is installed", where=name, fix="see: repro runtime list")
+    for folder in found:
+        shutil.rmtree(folder)
+        shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)
+        out().print(f"removed {folder}", markup=False)

@@ -1,0 +1,55 @@
+"""`repro suite`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(help="List and show the suites of workloads.")
+def suite() -> None:
+    """Suites."""
+
+
+@suite.command("list", help="Every suite with its digest.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_(as_json: bool) -> None:
+    """One line each."""
+    from harness.catalog import suites
+    from harness.commands.console import out, print_json
+
+    loaded = [suites.load(name) for name in suites.names()]
+    if as_json:
+        print_json([{"suite": one.label, "sha256": one.sha256, "title": one.suite.title} for one in loaded])
+        return
+    for one in loaded:
+        out().print(f"{one.label:12} {one.sha256[:16]}…  {one.suite.title}", markup=False)
+
+
+@suite.command(help="The workloads of a suite.")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def show(name: str, as_json: bool) -> None:
+    """A table."""
+    from rich.table import Table
+
+    from harness.catalog import suites
+    from harness.commands.console import out, print_json
+
+    loaded = suites.load(name)
+    if as_json:
+        print_json({"sha256": loaded.sha256, **loaded.suite.model_dump(mode="json")})
+        return
+    console = out()
+    console.print(f"{loaded.label}  {loaded.suite.title}\nsha256 {loaded.sha256}", markup=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("workload", "mode", "prompt", "output", "what"):
+        table.add_column(column)
+    for workload in loaded.suite.workloads:
+        prompt = f"{workload.prompt_tokens} tokens" if workload.prompt_tokens else ("text" if workload.text else "none")
+        mark = " (headline)" if workload.id == loaded.suite.headline else ""
+        table.add_row(workload.id, workload.mode, prompt, f"{workload.output_tokens}", workload.title + mark)
+    console.print(table)
+    s = loaded.suite
+    console.print(
+        f"each process: {s.warmup_trials} or more warm-up and {s.timed_trials} timed trials a workload; budget {s.budget_s} s"
+    )
