@@ -1,0 +1,109 @@
+"""Suites: what ships is valid and pinned, what is broken gets one clear line."""
+
+import pytest
+
+from harness.catalog import suites
+from harness.errors import BadInput
+from harness.run.plan import estimated_context, plan_for, required_context, texts_of
+
+# A change of one byte is a new version: then add a line here and leave these alone.
+PINNED = {
+    "default-v1": "7ad0354e5ff57e4203626c30f4cc95c995d588f70e83204de1a7772dde3f61a8",
+    "quick-v1": "23761ed654f794d9",
+}
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_a_published_suite_never_changes(name):
+    assert suites.load(name).sha256.startswith(PINNED[name])
+
+
+def test_every_suite_in_the_tree_is_pinned_here():
+    assert set(suites.names()) == set(PINNED)
+
+
+def test_a_name_without_version_is_the_newest():
+    assert suites.load("quick").label == "quick-v1"
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(BadInput, match="did you mean quick-v1"):
+        suites.load("quik")
+
+
+def test_a_synthetic_prompt_is_the_same_forever():
+    words = tuple(f"w{i}" for i in range(100))
+    assert suites.synthetic(words, 7, 5) == "w47 w67 w13 w27 w79"
+    assert suites.synthetic(words, 8, 5) != suites.synthetic(words, 7, 5)
+
+
+def test_forced_ids_are_seeded_and_in_the_vocabulary():
+    suite = suites.load("quick").suite
+    ids = suites.forced_ids(suite, suite.workload("tg64@d0"), 1000)
+    assert ids == suites.forced_ids(suite, suite.workload("tg64@d0"), 1000)
+    assert len(ids) == 64
+    assert all(0 <= i < 1000 for i in ids)
+    assert suites.forced_ids(suite, suite.workload("chat-short"), 1000) is None
+
+
+def test_distinct_prompts_are_distinct():
+    suite = suites.load("quick").suite
+    texts = [suites.prompt_text(suite, suite.workload("prefill-512"), v) for v in range(9)]
+    assert len(set(texts)) == 9
+
+
+def test_the_estimated_context_is_never_too_small():
+    suite = suites.load("default").suite
+    wanted = texts_of(suite)
+    # One id for each byte is the worst that a tokenizer does.
+    ids = {k: tuple(range(len(t.encode()) + 1))[: wanted.lengths[k]] for k, t in wanted.texts.items()}
+    assert estimated_context(suite) >= required_context(suite, ids)
+
+
+def broken(tmp_path, **changes):
+    text = (suites.load("quick").path).read_text()
+    for before, after in changes.values():
+        assert before in text
+        text = text.replace(before, after, 1)
+    path = tmp_path / "broken.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("output_tokens = 32", "output_tokens = 0", "output_tokens is 0"),
+        ("output_tokens = 32", "output_tokens = -3", "output_tokens"),
+        ('headline = "decode-128"', 'headline = "decode"', "headline 'decode' is no workload"),
+        ('mode = "greedy"', 'mode = "sampled"', "mode"),
+        ("version = 1", "version = 1\ncolour = 2", "colour"),
+        ("version = 1", "version = ", "is not valid TOML"),
+        ('id = "prefill-512"', 'id = "chat-short"', "two workloads have one id"),
+        ("timed_trials = 3", "timed_trials = 0", "timed_trials"),
+    ],
+)
+def test_a_broken_suite_is_refused_in_one_line_that_names_the_file(tmp_path, before, after, words):
+    with pytest.raises(BadInput) as caught:
+        suites.load(str(broken(tmp_path, change=(before, after))))
+    assert words in str(caught.value)
+    assert "broken.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_first_process_scores_the_probe_and_each_has_its_own_distinct_prompt():
+    from pathlib import Path
+
+    from harness.run.plan import Triple
+
+    suite = suites.load("quick").suite
+    wanted = texts_of(suite)
+    ids = {key: tuple((len(key) * 31 + ord(key[-1]) * 7 + i) % 1000 for i in range(wanted.lengths[key] or 13)) for key in wanted.texts}
+    triple = Triple("simulated", Path("m"), "gguf", {}, suite, 1000, seed=5)
+    first, second = plan_for(triple, ids, 0), plan_for(triple, ids, 1)
+    assert first.probe
+    assert not second.probe
+    checked = [w for plan in (first, second) for w in plan.workloads if w.id == suite.cache_check]
+    assert checked[0].prompt == checked[1].prompt
+    assert checked[0].distinct != checked[1].distinct
+    assert all(len(w.distinct) == 512 for w in checked)
