@@ -1,7 +1,26 @@
 """Settings that hold for every test."""
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import tiny_gguf
 
 # Two noisy cores: neither deadlines nor slow generation say anything about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def simulated_record(tmp_path_factory):
+    """A record of the simulated runtime, made by the real program from end to end in a few seconds."""
+    from harness.run.bench import Request, bench
+    from harness.run.listener import Silent
+
+    folder = tmp_path_factory.mktemp("simulated")
+    model = folder / "tiny.gguf"
+    model.write_bytes(tiny_gguf.build())
+    settings = ("step_us=200", "prefill_us=5", "seed=3", "between_ppm=2000")
+    request = Request(str(model), "simulated", "quick", settings, results=folder / "results", processes=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        return bench(request, Silent())

@@ -45,7 +45,12 @@ METADATA = {
     "tokenizer.ggml.add_bos_token": True,
 }
 # name → shape as GGUF writes it (fastest dimension first); all F32
-TENSORS = {"token_embd.weight": (64, 4), "output.weight": (64, 4), "blk.0.attn_q.weight": (64, 64), "norm.weight": (64,)}
+TENSORS = {
+    "token_embd.weight": (64, 4),
+    "output.weight": (64, 4),
+    "blk.0.attn_q.weight": (64, 64),
+    "norm.weight": (64,),
+}
 
 
 def build(metadata=METADATA, tensors=TENSORS, version=3, magic=b"GGUF", alignment=32) -> bytes:

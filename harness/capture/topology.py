@@ -114,12 +114,12 @@ def _darwin(source: Source) -> Topology:
     return Topology(
         logical_cores=logical,
         physical_cores=physical,
-        performance_cores=fast or unknown("the cores are of one kind"),
+        performance_cores=unknown("the cores are of one kind") if fast is None else fast,
         smt=logical.then(
             lambda n: None if physical.value is None else n > physical.value, physical.reason or "no count"
         ),
         allowed_logical_cores=logical,
-        allowed_physical_cores=physical,
+        allowed_physical_cores=physical if fast is None else fast,
         quota_millicores=unknown(cgroup.NO_LIMIT),
         numa_nodes=known(1),
     )

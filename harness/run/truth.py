@@ -27,6 +27,9 @@ def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
     if not on_cpu:
         reason = "the engine has a GPU and its bandwidth is not measured by this version"
         bandwidth, peak = Ceiling(None, reason), Ceiling(None, "the engine has a GPU and its peak is not known here")
+    cached = evidence.environment.cpu.l3_bytes.value or 0
+    if on_cpu and (bytes_per_token(evidence, evidence.prepared.suite.suite.headline) or 0) < cached:
+        bandwidth = Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
     if evidence.prepared.adapter.name == "simulated":
         bandwidth = peak = Ceiling(None, "a simulation has no physics")
     headline = evidence.prepared.suite.suite.headline

@@ -13,7 +13,9 @@ WHOLE = tiny_gguf.build()
 
 
 @settings(max_examples=3000)
-@given(edits=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), min_size=1, max_size=8), cut=st.integers(0, 900))
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), min_size=1, max_size=8), cut=st.integers(0, 900)
+)
 def test_edited_bytes(edits, cut):
     data = bytearray(WHOLE[: len(WHOLE) - cut])
     for place, byte in edits:

@@ -16,7 +16,20 @@ def trials(rng, processes=3, timed=3, noise=0.01, between=0.01, change=lambda or
             stamps = np.cumsum(np.concatenate(([30e6], gaps))).astype(np.int64)
             purpose = Purpose.WARMUP if order < 2 else Purpose.TIMED
             found.append(
-                Trial(process, order, "w", purpose, Mode.GREEDY, 16, 33, 0, stamps, np.zeros(0, np.int64), (), counters or {})
+                Trial(
+                    process,
+                    order,
+                    "w",
+                    purpose,
+                    Mode.GREEDY,
+                    16,
+                    33,
+                    0,
+                    stamps,
+                    np.zeros(0, np.int64),
+                    (),
+                    counters or {},
+                )
             )
     return found
 

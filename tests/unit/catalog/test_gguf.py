@@ -45,12 +45,12 @@ LIES = {
     "claims 18446744073709551615 tensors": tiny_gguf.build()[:8] + b"\xff" * 8 + tiny_gguf.build()[16:],
     "is truncated": tiny_gguf.build()[:-100],
     "ends inside its header": tiny_gguf.build()[:200],
-    "has the tensor 'output.weight' twice": patched(tiny_gguf.text("token_embd.weight")[8:], b"output.weight\0\0\0\0").replace(
-        struct.pack("<Q", 17) + b"output.weight\0\0\0\0", struct.pack("<Q", 13) + b"output.weight", 1
-    ),
-    "has the key 'general.name' twice": patched(b"general.type\0", b"") if False else tiny_gguf.build(
-        {**tiny_gguf.METADATA, "general.namf": "x"}
-    ).replace(b"general.namf", b"general.name"),
+    "has the tensor 'output.weight' twice": patched(
+        tiny_gguf.text("token_embd.weight")[8:], b"output.weight\0\0\0\0"
+    ).replace(struct.pack("<Q", 17) + b"output.weight\0\0\0\0", struct.pack("<Q", 13) + b"output.weight", 1),
+    "has the key 'general.name' twice": patched(b"general.type\0", b"")
+    if False
+    else tiny_gguf.build({**tiny_gguf.METADATA, "general.namf": "x"}).replace(b"general.namf", b"general.name"),
     "the alignment 33": tiny_gguf.build({**tiny_gguf.METADATA, "general.alignment": 33}),
     "the shape (64, 0)": tiny_gguf.build(tensors={"a": (64, 0)}),
     "9 dimensions": tiny_gguf.build(tensors={"a": (1,) * 9}),

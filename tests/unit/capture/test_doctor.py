@@ -1,0 +1,60 @@
+"""The doctor's advice."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.capture.doctor import Observed, examine, worst
+from harness.capture.facts import known
+from harness.capture.load import Between
+from harness.capture.snapshot import capture
+
+
+@pytest.fixture(scope="module")
+def healthy():
+    seen = capture()
+    cpu = replace(seen.cpu, governor=known("performance"))
+    host = replace(seen.host, virtualisation=known("none"), clock_source=known("tsc"))
+    memory = replace(seen.memory, available_bytes=known(8 << 30), swap_used_bytes=known(0))
+    return Observed(replace(seen, cpu=cpu, host=host, memory=memory), Between(0, 0, 0), (), 100 << 30, (3, 11))
+
+
+def level(seen, name):
+    return next(check for check in examine(seen) if check.name == name)
+
+
+def test_a_healthy_machine_has_nothing_to_mend(healthy):
+    assert worst(examine(healthy)) in ("ok", "note")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        ("other load", {"quiet": Between(300_000, 0, 0)}, "bad"),
+        ("other load", {"quiet": Between(80_000, 0, 0)}, "warn"),
+        ("build tools", {"missing_tools": ("c++",)}, "bad"),
+        ("disk", {"free_disk_bytes": 1 << 30}, "bad"),
+        ("Python", {"python": (3, 10)}, "bad"),
+    ],
+)
+def test_each_trouble_is_named_with_what_to_do(healthy, name, change, expected):
+    check = level(replace(healthy, **change), name)
+    assert check.level == expected
+    assert check.fix
+
+
+def test_troubles_of_the_machine_are_named(healthy):
+    seen = healthy.environment
+    topology = replace(seen.cpu.topology, quota_millicores=known(1500), allowed_physical_cores=known(4))
+    sick = replace(
+        seen,
+        cpu=replace(seen.cpu, governor=known("powersave"), topology=topology),
+        host=replace(seen.host, virtualisation=known("kvm"), on_battery=known(True), clock_source=known("hpet")),
+        memory=replace(seen.memory, swap_used_bytes=known(1 << 30), available_bytes=known(1 << 29)),
+    )
+    checks = {c.name: c for c in examine(replace(healthy, environment=sick, quiet=Between(0, 0, 50_000)))}
+    for name in ("clock governor", "CPU quota", "swap", "power", "clock source", "virtual machine"):
+        assert checks[name].level == "warn", name
+        assert checks[name].fix
+    assert checks["memory"].level == "bad"
+    assert "-o threads=1" in checks["CPU quota"].fix
