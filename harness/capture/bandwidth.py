@@ -12,7 +12,7 @@ import psutil
 from numpy.typing import NDArray
 
 REPEATS = 5
-_LEAST, _MOST = 384 << 20, 2 << 30  # far beyond any cache that two passes could share
+_LEAST = 384 << 20  # far beyond any cache that two passes could share
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,15 @@ class Bandwidth:
     array_bytes: int
 
 
-def measure(threads: int, l3_bytes: int = 0) -> Bandwidth:
+def array_bytes(threads: int, l3_bytes: int, free_bytes: int) -> int:
+    """Bytes of one array: three for every thread, four times the caches in all, an eighth of the free memory at most."""
+    return int(min(max(_LEAST, 4 * l3_bytes), free_bytes // 8) // 3 // threads // 8 * 8)
+
+
+def measure(threads: int, l3_bytes: int = 0, limit_bytes: int | None = None) -> Bandwidth:
     """Arrays of four times the last-level cache at least, an eighth of the free memory at most."""
-    room = psutil.virtual_memory().available // 8
-    size = int(min(max(_LEAST, 4 * l3_bytes), _MOST, room) // 3 // threads // 8 * 8)
+    free = psutil.virtual_memory().available
+    size = array_bytes(threads, l3_bytes, free if limit_bytes is None else min(free, limit_bytes))
     # numpy releases its lock in array operations, so that threads really run side by side.
     arrays = [tuple(np.full(size // 4, 1.0, np.float32) for _ in range(3)) for _ in range(threads)]
     total = size * threads

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.capture.facts import Fact, known, maybe, unknown, whole
-from harness.capture.source import Source
-from harness.capture.topology import Topology, read_topology
+from harness.capture.source import Source, Tree
+from harness.capture.topology import Topology, cpu_list, read_topology
 
 # What decides how fast an engine's kernels are; everything else of the long list stays out.
 FLAGS = frozenset(
@@ -14,6 +14,7 @@ FLAGS = frozenset(
     "fma sse4_2 asimd asimddp asimdhp i8mm bf16 sve sve2 sme neon hypervisor".split()
 )
 _POLICY = "sys/devices/system/cpu/cpu0/cpufreq"
+_POLICIES = "sys/devices/system/cpu/cpu[0-9]*/cpufreq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,26 @@ def cache_bytes(text: str) -> int | None:
     return None if number is None else number * (scale or 1)
 
 
+def l3_total_bytes(tree: Tree) -> int | None:
+    """All caches of level 3 together: a large processor has one for every few cores."""
+    caches: dict[frozenset[int], int] = {}
+    for name in tree.names("sys/devices/system/cpu/cpu[0-9]*/cache/index3/size"):
+        folder = name.rpartition("/")[0]
+        size = cache_bytes(tree.line(name).value or "")
+        if size and tree.line(f"{folder}/level").value in (None, "3"):
+            caches[cpu_list(tree.line(f"{folder}/shared_cpu_list").value or "")] = size
+    return sum(caches.values()) or None
+
+
+def max_hz(tree: Tree) -> Fact[int]:
+    """The highest clock of any core. acpi-cpufreq leaves the boost out of its maximum, so that is no maximum."""
+    drivers = {tree.line(name).value for name in tree.names(f"{_POLICIES}/scaling_driver")}
+    if "acpi-cpufreq" in drivers:
+        return unknown("acpi-cpufreq's maximum leaves out the boost")
+    khz = [whole(tree.line(name).value or "") for name in tree.names(f"{_POLICIES}/cpuinfo_max_freq")]
+    return maybe(max((n * 1000 for n in khz if n), default=None), "cpufreq shows no cpuinfo_max_freq")
+
+
 def read_cpu(source: Source) -> Cpu:
     """The processor of this machine."""
     if source.linux:
@@ -76,7 +97,9 @@ def read_cpu(source: Source) -> Cpu:
 
 def _linux(source: Source) -> Cpu:
     tree = source.tree
-    fields = cpuinfo_fields(tree.text("proc/cpuinfo").value or "")
+    text = tree.text("proc/cpuinfo").value or ""
+    # A Raspberry Pi names its board below the last processor.
+    fields = {**cpuinfo_fields(text.rstrip().rpartition("\n\n")[2]), **cpuinfo_fields(text)}
 
     def field(*names: str) -> Fact[str]:
         value = next((fields[name] for name in names if fields.get(name)), None)
@@ -102,12 +125,10 @@ def _linux(source: Source) -> Cpu:
         architecture=known(source.machine or "unknown"),
         flags=maybe(tuple(sorted(present)) or None, "/proc/cpuinfo lists none of the flags that matter"),
         topology=read_topology(source),
-        l3_bytes=tree.line("sys/devices/system/cpu/cpu0/cache/index3/size").then(cache_bytes, "the size is no number"),
+        l3_bytes=maybe(l3_total_bytes(tree), "no cache of level 3 is listed"),
         governor=tree.line(f"{_POLICY}/scaling_governor"),
         boost=boost if boost.known else turbo,
-        max_hz=tree.line(f"{_POLICY}/cpuinfo_max_freq").then(
-            lambda t: None if (khz := whole(t)) is None else khz * 1000, "cpuinfo_max_freq is no number"
-        ),
+        max_hz=max_hz(tree),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -12,7 +13,7 @@ from harness.capture.source import Source
 
 # Makers whose product names say "virtual machine"; a product's own name could single a machine out and stays out.
 _VIRTUAL = {"QEMU": "kvm", "KVM": "kvm", "VMware": "vmware", "VirtualBox": "virtualbox", "Xen": "xen",
-            "Microsoft Corporation": "hyper-v", "Amazon EC2": "kvm", "Google": "kvm", "Parallels": "parallels"}  # fmt: skip
+            "Amazon EC2": "kvm", "Parallels": "parallels"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,16 @@ def read_host(source: Source) -> Host:
         python=known(f"{platform.python_implementation()} {platform.python_version()}"),
         container=known(_in_container(source)),
         virtualisation=_virtualisation(source),
-        on_battery=unknown("no battery is shown") if battery is None else known(not battery.power_plugged),
+        on_battery=_on_battery(battery),
         clock_source=tree.line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
     )
+
+
+def _on_battery(battery: Any) -> Fact[bool]:
+    if battery is None:
+        return unknown("no battery is shown")
+    plugged = battery.power_plugged  # None where the system can't tell
+    return unknown("the system does not tell mains from battery") if plugged is None else known(not plugged)
 
 
 def _in_container(source: Source) -> bool:
@@ -77,7 +85,16 @@ def _virtualisation(source: Source) -> Fact[str]:
     for word, kind in _VIRTUAL.items():
         if word in maker:
             return known(kind)
+    # These two makers sell machines as well: only the product tells, and only these two names of it are looked for.
+    product = source.tree.line("sys/class/dmi/id/product_name", "the product in DMI").value or ""
+    if "Microsoft Corporation" in maker and product == "Virtual Machine":
+        return known("hyper-v")
+    if "Google" in maker and product == "Google Compute Engine":
+        return known("kvm")
     info = source.tree.text("proc/cpuinfo").value or ""
     if " hypervisor" in info:
         return known("a hypervisor that does not say which")
-    return known("none") if info else unknown("/proc/cpuinfo cannot be read")
+    if not info:
+        return unknown("/proc/cpuinfo cannot be read")
+    # Only x86 has a flag for it: elsewhere its absence says nothing.
+    return known("none") if "flags" in info else unknown("this architecture has no flag for a hypervisor")

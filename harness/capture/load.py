@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
-from harness.capture.facts import Fact, scaled, unknown
+from harness.capture.facts import UNLISTED, Fact, known, scaled, unknown, whole
 from harness.capture.source import Source, this_machine
 
 
@@ -22,16 +22,17 @@ class Load:
     io_pressure_us: Fact[int]
     swapped_in_pages: Fact[int]
     steal_ticks: Fact[int]
-    busy_ns: int  # CPU time spent by everything, all cores
-    idle_ns: int
-    own_ns: int  # CPU time of this program and of the children that it has waited for
+    # Totals since boot: beyond RFC 8785's integers after 104 core-days, and of no use but for a difference.
+    busy_ns: int = field(metadata=UNLISTED)  # CPU time spent by everything, all cores
+    idle_ns: int = field(metadata=UNLISTED)
+    own_ns: int = field(metadata=UNLISTED)  # CPU time of this program and of the children that it has waited for
 
 
 def pressure_us(text: str) -> int | None:
     """The `total` of the `some` line of a PSI file."""
     for line in text.splitlines():
         if line.startswith("some "):
-            return next((int(w[6:]) for w in line.split() if w.startswith("total=") and w[6:].isdigit()), None)
+            return next((whole(w[6:]) for w in line.split() if w.startswith("total=")), None)
     return None
 
 
@@ -39,8 +40,8 @@ def counter(text: str, name: str) -> int | None:
     """The number after `name` at the start of a line (/proc/vmstat, /proc/stat)."""
     for line in text.splitlines():
         words = line.split()
-        if len(words) >= 2 and words[0] == name and words[1].isdigit():
-            return int(words[1])
+        if len(words) >= 2 and words[0] == name:
+            return whole(words[1])
     return None
 
 
@@ -51,12 +52,12 @@ def read_load(source: Source | None = None) -> Load:
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     steal = tree.text("proc/stat").then(
-        lambda t: (lambda w: int(w[8]) if len(w) > 8 and w[8].isdigit() else None)(t.partition("\n")[0].split()),
+        lambda t: (lambda w: whole(w[8]) if len(w) > 8 else None)(t.partition("\n")[0].split()),
         "/proc/stat counts no steal",
     )
     average = tree.line("proc/loadavg").then(lambda t: scaled(t.split()[0], 3) if t.split() else None, "no average")
     if not average.known and hasattr(os, "getloadavg"):
-        average = Fact(round(os.getloadavg()[0] * 1000))
+        average = known(round(os.getloadavg()[0] * 1000))
     return Load(
         load1_milli=average,
         cpu_pressure_us=tree.text("proc/pressure/cpu").then(pressure_us, "no total"),

@@ -13,7 +13,7 @@ FASTEST_HZ = 6_500_000_000  # no processor on sale clocks higher; used where the
 _RATES = (
     ("amx_int8", 4096, "AMX int8: 16×16 results of 64 products every 16 cycles, 2 operations each, one tile unit"),
     ("avx512_vnni", 256, "AVX-512 VNNI: 2 ports × 64 int8 products × 2"),
-    ("avx512f", 128, "AVX-512: 2 ports × 32 int16 products × 2"),
+    ("avx512f", 256, "AVX-512: 2 ports × 64 int8 products × 2"),
     ("avx_vnni", 128, "AVX-VNNI: 2 ports × 32 int8 products × 2"),
     ("avx2", 128, "AVX2: 2 ports × 32 int8 products × 2"),
     ("i8mm", 256, "int8 matrix multiply: 4 pipes × 32 products × 2"),

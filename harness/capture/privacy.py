@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,13 +15,16 @@ import psutil
 
 # Shorter names, and the likes of `root`, would be found in every innocent word.
 LEAST_LENGTH = 5
-_COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "localhost", "runner"})
+_COMMON = frozenset(
+    "admin debian fedora intel linux localhost macos model nvidia pytorch radeon root runner server ubuntu user windows".split()
+)
 _IDS = ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/var/lib/dbus/machine-id")
 
 
 def own_identifiers() -> frozenset[str]:
     """Host and user names, home, MAC and IP addresses, machine and boot ids of this machine, in lower case."""
     found = {socket.gethostname(), socket.getfqdn(), str(Path.home())}
+    found |= {name.partition(".")[0] for name in found if not name.startswith("/")}  # "name.local" is also "name"
     found |= {os.environ.get(name, "") for name in ("HOSTNAME", "USER", "LOGNAME", "HOME")}
     with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
@@ -39,9 +43,13 @@ def own_identifiers() -> frozenset[str]:
 
 
 def leaks(document: Any, identifiers: Iterable[str]) -> list[str]:
-    """Where in a JSON-like document one of the identifiers stands: `environment.host.os`; empty when nowhere."""
-    wanted = tuple(identifiers)
-    return [place for place, text in _texts(document, "") if any(mark in text.lower() for mark in wanted)]
+    """Where in a JSON-like document one of the identifiers stands as a word: `environment.host.os`; empty when nowhere."""
+    wanted = sorted(identifiers)
+    if not wanted:
+        return []
+    # As a word of its own: 10.0.0.1 does not stand in 110.0.0.12.
+    mark = re.compile(r"(?<![a-z0-9])(?:" + "|".join(map(re.escape, wanted)) + r")(?![a-z0-9])")
+    return [place for place, text in _texts(document, "") if mark.search(text.lower())]
 
 
 def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:

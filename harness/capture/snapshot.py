@@ -56,7 +56,7 @@ def cores() -> int:
 
 def bandwidth(threads: int, environment: Environment) -> Bandwidth:
     """Measure it now."""
-    return measuring.measure(threads, environment.cpu.l3_bytes.value or 0)
+    return measuring.measure(threads, environment.cpu.l3_bytes.value or 0, environment.memory.limit_bytes.value)
 
 
 def peak(environment: Environment, threads: int) -> Peak:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -43,10 +44,12 @@ def read_software() -> Software:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    # In a hook git sets GIT_DIR, which -C does not override: the answer would be about another repository.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True, text=True, timeout=10, check=False,
+            capture_output=True, text=True, timeout=10, check=False, env=env,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
