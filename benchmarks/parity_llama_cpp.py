@@ -54,9 +54,10 @@ def build_peer(cache: Path, place: environments.Place) -> Path:
         archive.extractall(folder, filter="data")
     source = next(folder.glob("llama_cpp_python-*")) / "vendor" / "llama.cpp"
     print("building llama-bench", file=sys.stderr)
-    quiet = {"check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run(["cmake", "-S", str(source), "-B", str(folder / "build"), *CMAKE], **quiet)
-    subprocess.run(["cmake", "--build", str(folder / "build"), "--target", "llama-bench", "-j2"], **quiet)
+    with (folder / "build.log").open("w") as log:
+        for step in (["-S", str(source), "-B", str(folder / "build"), *CMAKE], ["--build", str(folder / "build")]):
+            extra = ["--target", "llama-bench", "-j2"] if step[0] == "--build" else []
+            subprocess.run(["cmake", *step, *extra], check=True, stdout=log, stderr=log)
     return program
 
 

@@ -69,6 +69,8 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
             value = call()
         except nvml.NVMLError as error:
             return unknown(f"the NVIDIA management library says: {error}")
+        except AttributeError as error:
+            return unknown(f"this nvidia-ml-py lacks a function: {error}")
         return known(value.decode(errors="replace") if isinstance(value, bytes) else value)
 
     def clock(kind: int) -> Fact[int]:

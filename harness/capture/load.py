@@ -22,6 +22,7 @@ class Load:
     io_pressure_us: Fact[int]
     swapped_in_pages: Fact[int]
     steal_ticks: Fact[int]
+    thermal_throttles: Fact[int]
     # Totals since boot: beyond RFC 8785's integers after 104 core-days, and of no use but for a difference.
     busy_ns: int = field(metadata=UNLISTED)  # CPU time spent by everything, all cores
     idle_ns: int = field(metadata=UNLISTED)
@@ -65,10 +66,18 @@ def read_load(source: Source | None = None) -> Load:
         io_pressure_us=tree.text("proc/pressure/io").then(pressure_us, "no total"),
         swapped_in_pages=tree.text("proc/vmstat").then(lambda t: counter(t, "pswpin"), "no pswpin"),
         steal_ticks=steal if source.linux else unknown("a counter of Linux"),
+        thermal_throttles=_thermal_throttles(source),
         busy_ns=round((sum(times) - idle - getattr(times, "guest", 0.0)) * 1e9),
         idle_ns=round(idle * 1e9),
         own_ns=_own_ns(),
     )
+
+
+def _thermal_throttles(source: Source) -> Fact[int]:
+    """How often cores slowed down for their heat since boot, as Intel's processors count it."""
+    names = source.tree.names("sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
+    counts = [count for name in names if (count := whole(source.tree.line(name).value or "")) is not None]
+    return known(sum(counts)) if counts else unknown("no core counts its thermal throttling")
 
 
 def _own_ns() -> int:
@@ -83,6 +92,7 @@ class Between:
     others_ppm: int
     swapped_in_pages: int
     steal_ppm: int
+    thermal_throttles: int
 
 
 def between(before: Load, after: Load) -> Between:
@@ -94,6 +104,7 @@ def between(before: Load, after: Load) -> Between:
         others_ppm=max(0, busy - (after.own_ns - before.own_ns)) * 1_000_000 // total,
         swapped_in_pages=_grown(before.swapped_in_pages, after.swapped_in_pages),
         steal_ppm=steal_ns * 1_000_000 // total,
+        thermal_throttles=_grown(before.thermal_throttles, after.thermal_throttles),
     )
 
 

@@ -36,6 +36,12 @@ def chosen(text: str) -> str | None:
     return inside or None
 
 
+def usable_bytes(memory: Memory) -> int:
+    """What a program may still take: the free memory, or less where a control group says so."""
+    free = memory.available_bytes.value or 0
+    return free if memory.limit_bytes.value is None else min(free, memory.limit_bytes.value)
+
+
 def read_memory(source: Source) -> Memory:
     """The memory of this machine."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()

@@ -59,7 +59,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "autocorrelated": ("neighbouring trials resemble each other", "something slow is at work: heat, another job"),
     "unstable": ("the spread of the trials is 20 % or more", "run again on a quieter machine"),
     "outliers": ("some trials lie far from the rest; they are kept", "see the cause named with each, if one is known"),
-    "throttled": ("the control group stopped the process for its quota", "raise the CPU quota or use fewer threads"),
+    "throttled": (
+        "the control group's quota, or heat, slowed the process",
+        "raise the CPU quota, use fewer threads, or cool it",
+    ),
     "page_faults": ("pages came from disk during timed trials", "free memory, or -o load_mode=mlock"),
     "background_load": ("other work ran beside the measurement", "stop it; `repro doctor` helps to find it"),
     "swap": ("the system swapped during the run", "free memory"),

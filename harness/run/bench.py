@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-import psutil
-
 from harness.capture import snapshot
 from harness.capture.load import read_load
+from harness.capture.memory import read_memory, usable_bytes
+from harness.capture.source import this_machine
 from harness.catalog import fetch, models, paths, suites
 from harness.catalog.identity import Identity, identify
 from harness.catalog.suites import Loaded
@@ -121,7 +121,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
 
 
 def _need_memory(identity: Identity) -> None:
-    free = psutil.virtual_memory().available
+    free = usable_bytes(read_memory(this_machine()))
     if free < 1.2 * identity.size:
         raise NotEnoughSpace(
             f"the model needs about {round(1.2 * identity.size) >> 20} MiB of memory and {free >> 20} MiB are free",

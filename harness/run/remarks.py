@@ -108,6 +108,10 @@ def _machine(machine: Between) -> list[Finding]:
     if machine.steal_ppm > OTHERS_LIMIT_PPM // 5:
         text = f"the hypervisor took {machine.steal_ppm / 1e4:.1f} % of the cores' time"
         found.append(Finding("background_load", Severity.WARNING, text, evidence={"steal_ppm": machine.steal_ppm}))
+    if machine.thermal_throttles:
+        text = f"cores slowed down for their heat {machine.thermal_throttles} times during the run"
+        evidence = {"thermal_throttles": machine.thermal_throttles}
+        found.append(Finding("throttled", Severity.WARNING, text, evidence=evidence))
     if machine.swapped_in_pages:
         text = f"{machine.swapped_in_pages} pages were swapped in during the run"
         found.append(Finding("swap", Severity.WARNING, text, evidence={"pages": machine.swapped_in_pages}))

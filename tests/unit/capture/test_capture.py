@@ -156,7 +156,7 @@ def test_no_text_makes_a_parser_raise(text):
 
 
 def reading(busy, idle, own=0, swapped=0):
-    return Load(*[known(0)] * 4, known(swapped), known(0), busy, idle, own)
+    return Load(*[known(0)] * 4, known(swapped), known(0), known(0), busy, idle, own)
 
 
 def test_what_others_used_is_what_we_did_not():

@@ -16,7 +16,7 @@ def healthy():
     cpu = replace(seen.cpu, governor=known("performance"))
     host = replace(seen.host, virtualisation=known("none"), clock_source=known("tsc"))
     memory = replace(seen.memory, available_bytes=known(8 << 30), swap_used_bytes=known(0))
-    return Observed(replace(seen, cpu=cpu, host=host, memory=memory), Between(0, 0, 0), (), 100 << 30, (3, 11))
+    return Observed(replace(seen, cpu=cpu, host=host, memory=memory), Between(0, 0, 0, 0), (), 100 << 30, (3, 11))
 
 
 def level(seen, name):
@@ -30,8 +30,8 @@ def test_a_healthy_machine_has_nothing_to_mend(healthy):
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
     [
-        ("other load", {"quiet": Between(300_000, 0, 0)}, "bad"),
-        ("other load", {"quiet": Between(80_000, 0, 0)}, "warn"),
+        ("other load", {"quiet": Between(300_000, 0, 0, 0)}, "bad"),
+        ("other load", {"quiet": Between(80_000, 0, 0, 0)}, "warn"),
         ("build tools", {"missing_tools": ("c++",)}, "bad"),
         ("disk", {"free_disk_bytes": 1 << 30}, "bad"),
         ("Python", {"python": (3, 10)}, "bad"),
@@ -52,7 +52,7 @@ def test_troubles_of_the_machine_are_named(healthy):
         host=replace(seen.host, virtualisation=known("kvm"), on_battery=known(True), clock_source=known("hpet")),
         memory=replace(seen.memory, swap_used_bytes=known(1 << 30), available_bytes=known(1 << 29)),
     )
-    checks = {c.name: c for c in examine(replace(healthy, environment=sick, quiet=Between(0, 0, 50_000)))}
+    checks = {c.name: c for c in examine(replace(healthy, environment=sick, quiet=Between(0, 0, 50_000, 0)))}
     for name in ("clock governor", "CPU quota", "swap", "power", "clock source", "virtual machine"):
         assert checks[name].level == "warn", name
         assert checks[name].fix

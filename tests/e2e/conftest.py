@@ -1,0 +1,62 @@
+"""The program as a user runs it: `repro` in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests import tiny_gguf
+
+PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
+
+
+class Repro:
+    """Runs commands with a cache and a results folder of their own, unless the user's cache is asked for."""
+
+    def __init__(self, folder, cache=None):
+        self.folder = folder
+        self.results = folder / "results"
+        self.environment = dict(os.environ)
+        if cache is not None:
+            self.environment["XDG_CACHE_HOME"] = str(cache)
+
+    def __call__(self, *arguments, timeout=1800, **environment):
+        return subprocess.run(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+
+    def start(self, *arguments):
+        return subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def records(self):
+        return sorted(self.results.glob("*/record.json"))
+
+
+@pytest.fixture
+def repro(tmp_path):
+    return Repro(tmp_path, tmp_path / "cache")
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(tiny_gguf.build())
+    return path
+
+
+def refused(done, code=2):
+    """One line on standard error, no traceback; returns it."""
+    assert done.returncode == code, (done.returncode, done.stderr[-2000:])
+    lines = done.stderr.strip().splitlines()
+    assert "Traceback" not in done.stderr
+    assert lines[-1].startswith("repro: ")
+    return lines[-1]
+
+
+INTERRUPT, KILL = signal.SIGINT, signal.SIGKILL

@@ -1,0 +1,119 @@
+"""Bad input as a user gives it: one clear line, exit status 2, nothing half written."""
+
+import json
+import os
+
+import pytest
+
+from tests.e2e.conftest import refused
+
+SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_us=50", "-o", "prefill_us=1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("bench", "--model", "gemma-3"), "did you mean gemma-3-270m-q4_k_m"),
+        (("bench", "--runtime", "llamacpp", "--model", "TINY"), "did you mean llama.cpp"),
+        (("bench", "--suite", "quik", "--model", "TINY"), "did you mean quick-v1"),
+        (("bench", "--suite", "none.toml", "--model", "TINY"), "can't be read"),
+        (("bench", "--model", "missing.gguf"), "there is no such file"),
+        (("bench", "--model", "EMPTY"), "is empty"),
+        (("bench", "--model", "TEXT"), "is not a GGUF file"),
+        (("bench", "--model", "CUT"), "it is truncated"),
+        (("bench", "--model", "PICKLE"), "is not a .gguf file"),
+        (("bench", "--model", "TINY", "-o", "thread=2"), "did you mean threads"),
+        (("bench", "--model", "TINY", "-o", "threads=0"), "is below 1"),
+        (("bench", "--model", "TINY", "-o", "context=100"), "too few: the suite needs"),
+        (("bench", "--model", "TINY", "--python", "/no/python"), "there is no such interpreter"),
+        (("bench", "--model", "TINY", "--backend", "tpu"), "take one of cpu"),
+        (("bench", "--processes", "0"), "0 is not in the range"),
+        (("bench", "--colour"), "No such option"),
+        (("benhc",), "did you mean bench"),
+        (("show", "none"), "there is no record"),
+        (("show", "TEXT"), "is not JSON"),
+        (("compare", "none", "none"), "there is no record"),
+        (("export", "none"), "there is no record"),
+        (("recompute", "none"), "there is no record"),
+        (("suite", "show", "nothing"), "no suite is called"),
+        (("model", "show", "nothing"), "no model is called"),
+        (("model", "verify", "gemma-3-270m-q4_k_m"), "repro model fetch"),
+        (("runtime", "install", "nothing"), "no runtime is called"),
+        (("runtime", "remove", "llama.cpp"), "nothing of it is installed"),
+        ((*SIMULATED, "--model", "TINY", "--resume"), "no unfinished run"),
+    ],
+)
+def test_one_line_says_what_where_and_how_to_mend_it(repro, tiny, tmp_path, arguments, words):
+    (tmp_path / "empty.gguf").touch()
+    (tmp_path / "text.gguf").write_text("hello\n" * 100)
+    (tmp_path / "cut.gguf").write_bytes(tiny.read_bytes()[:-100])
+    (tmp_path / "model.bin").write_bytes(b"x")
+    names = {"TINY": "tiny.gguf", "EMPTY": "empty.gguf", "TEXT": "text.gguf", "CUT": "cut.gguf", "PICKLE": "model.bin"}
+    line = refused(repro(*(names.get(word, word) for word in arguments)))
+    assert words in line
+    assert not repro.records()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        ("no-memory", 2, "out of memory"),
+        ("load-error", 2, "out of memory while loading"),
+        ("crash", 3, "killed by SIGABRT"),
+        ("garbage", 3, "pipe carries garbage"),
+        ("short", 3, "no valid trial of decode-128: token-count: 127 of 128"),
+    ],
+)
+def test_a_runtime_that_fails_ends_the_run_in_one_line(repro, tiny, fault, code, words):
+    done = repro(*SIMULATED, "--model", tiny, "-o", f"fault={fault}", "-o", "fault_at=4")
+    assert words in refused(done, code)
+    assert not repro.records()
+
+
+def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_path):
+    flag = tmp_path / "struck"
+    done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "fault=kill", "-o", "fault_at=9",
+                 "-o", f"fault_flag={flag}")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert len(record["processes"]) == 3
+    assert record["run"]["failed_processes"] == [
+        {"index": 0, "reason": "the worker was killed by SIGKILL (out of memory?) after 'trial'"}
+    ]
+    assert "process_failed" in {finding["code"] for finding in record["findings"]}
+    frame = __import__("pandas").read_parquet(repro.records()[0].parent / "samples.parquet")
+    lost = frame[frame.process == 0]
+    assert len(lost) == 9
+    assert lost.invalid_reason.str.startswith("process-failed").all()
+
+
+def test_results_that_can_not_be_written_are_noticed_before_measuring(repro, tiny, tmp_path):
+    (tmp_path / "file").touch()
+    assert "can't be written" in refused(repro(*SIMULATED, "--model", tiny, "--results", "file"))
+    if os.geteuid() != 0:  # root may write anywhere
+        (tmp_path / "locked").mkdir(mode=0o500)
+        assert "can't be written" in refused(repro(*SIMULATED, "--model", tiny, "--results", "locked"))
+
+
+def test_two_measurements_never_share_the_machine(repro, tiny):
+    first = repro.start(*SIMULATED, "--model", tiny, "-o", "step_us=3000")
+    try:
+        for _ in range(200):
+            if (repro.folder / "cache" / "repro-harness" / "measuring.lock").exists() and repro.results.exists():
+                break
+            __import__("time").sleep(0.05)
+        assert "another measurement is running" in refused(repro(*SIMULATED, "--model", tiny))
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_record_from_a_newer_schema_and_a_changed_one_are_refused(repro, simulated_record, tmp_path):
+    from harness.record.canonical import canonical
+
+    value = json.loads(simulated_record.read_bytes())
+    value["predicate"]["schema_version"] = "2.0"
+    (tmp_path / "newer.json").write_bytes(canonical(value))
+    assert "update repro-harness" in refused(repro("show", "newer.json"))
+    (tmp_path / "edited.json").write_bytes(simulated_record.read_bytes().replace(b'"seed":', b'"seed": ', 1))
+    assert "not canonical" in refused(repro("show", "edited.json"))

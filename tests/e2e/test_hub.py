@@ -1,0 +1,101 @@
+"""Downloads from a model hub: the real client against a local server, in a process of its own as `repro` runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import local_hub, tiny_gguf
+
+MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB: the client writes 10 at a time
+
+
+@pytest.fixture
+def hub():
+    with local_hub.serving({"tiny.gguf": MODEL, "model.bin": b"pickle"}) as (hub, address):
+        hub.address = address
+        yield hub
+
+
+@pytest.fixture
+def repro(hub, tmp_path):
+    def run(*arguments):
+        environment = os.environ | {
+            "HF_ENDPOINT": hub.address,
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+        }
+        program = "from harness.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, timeout=120
+        )
+
+    return run
+
+
+def test_a_file_is_fetched_at_a_pinned_commit_and_checked(repro, hub, tmp_path):
+    done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+    assert done.returncode == 0, done.stderr
+    path = done.stdout.replace("\n", "").strip()
+    assert Path(path).read_bytes() == MODEL
+    assert set(hub.revisions) == {local_hub.COMMIT}, "the branch was followed instead of the commit"
+    shown = repro("model", "show", "hf:owner/model@main/tiny.gguf")
+    assert "F32" in shown.stdout
+    outside = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_relative_to(tmp_path / "cache" / "repro-harness")]
+    assert not outside
+
+
+def test_a_broken_download_goes_on_where_it_stopped(repro, hub):
+    hub.cut_at = 15_000_000
+    for _ in range(3):
+        done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+        if done.returncode == 0:
+            break
+        assert "\n" not in done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 0, done.stderr
+    assert hub.ranges, "it began anew"
+    assert int(hub.ranges[0].split("=")[1].rstrip("-")) > 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("hf:owner/nothing@main/tiny.gguf", "no such repository"),
+        ("hf:owner/model@v9/tiny.gguf", "no such revision"),
+        ("hf:owner/model@main/other.gguf", "no such file"),
+        ("hf:owner/model@main/model.bin", "only .gguf and .safetensors"),
+        ("hf:owner/model", "write hf:owner/name@revision/file"),
+    ],
+)
+def test_what_is_not_there_gets_one_clear_line(repro, reference, words):
+    done = repro("model", "fetch", reference)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gated_repository_is_named(repro, hub):
+    hub.gated = True
+    done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+    assert done.returncode == 2
+    assert "gated" in done.stderr
+    assert "HF_TOKEN" in done.stderr
+
+
+def test_a_file_that_is_not_what_the_hub_says_is_refused_and_deleted(repro, hub, tmp_path):
+    hub.digest_lie = "0" * 64
+    done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+    assert done.returncode == 2
+    assert "sha256" in done.stderr
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_size == len(MODEL)]
+
+
+def test_without_a_hub_there_is_one_clear_line(repro, hub):
+    hub.address = "http://127.0.0.1:9"
+    done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+    assert done.returncode == 2
+    assert "can't be fetched" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,53 @@
+"""A run that is stopped, by hand or by force, keeps what it has and goes on from there."""
+
+import json
+import signal
+import time
+
+import psutil
+import pandas as pd
+import pytest
+
+RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3",
+       "-o", "step_us=1500", "-o", "prefill_us=5", "-o", "seed=4")  # fmt: skip
+
+
+def wait_for_process(repro, index, trials):
+    """Until so many trials of a process are in the journal."""
+    for _ in range(600):
+        files = list(repro.results.glob(f".partial/*/process-{index:03d}.frames"))
+        if files and files[0].read_bytes().count(b'"kind":"trial"') >= trials:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never got there")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_a_stopped_run_goes_on_with_what_it_has(repro, tiny, how):
+    running = repro.start(*RUN, "--model", tiny)
+    wait_for_process(repro, 1, 5)
+    running.send_signal(how)
+    _, said = running.communicate(timeout=60)
+    if how is signal.SIGINT:
+        assert running.returncode == 130
+        last = said.strip().splitlines()[-1]
+        assert "1 processes are whole" in last
+        assert "--resume" in last
+        assert "Traceback" not in said
+    time.sleep(1.5)
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "harness.worker" in (p.info["cmdline"] or [])]
+    assert not repro.records()
+
+    done = repro(*RUN, "--model", tiny, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["run"]["resumed"]
+    assert len(record["processes"]) == 3
+    assert [p["index"] for p in record["processes"]] == [0, 2, 3]
+    assert record["run"]["failed_processes"] == [{"index": 1, "reason": "interrupted before its end"}]
+    samples = pd.read_parquet(repro.records()[0].parent / "samples.parquet")
+    cut = samples[samples.process == 1]
+    assert len(cut) >= 5
+    assert (cut.invalid_reason != "").all()
+    assert not list(repro.results.glob(".partial/*/*.frames"))
+    assert repro("recompute", repro.records()[0].parent).returncode == 0
