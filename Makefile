@@ -5,7 +5,8 @@ MODEL ?= gemma-3-270m-q4_k_m
 RUNTIME ?= llama.cpp
 SUITE ?= default
 ARGS ?=
-TESTS ?= tests
+# In this order: what needs nothing first, the real model last.
+TESTS ?= tests/unit tests/property tests/simulation tests/e2e
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 

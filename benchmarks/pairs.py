@@ -39,3 +39,12 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
 def cv(values: Sequence[float]) -> float:
     """Standard deviation of the logarithms."""
     return float(np.log(np.asarray(values)).std(ddof=1))
+
+
+def cv_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
+    """cv(a) / cv(b) with the 95 % interval of a ratio of variances (F distribution, normal logarithms)."""
+    from scipy import stats
+
+    point = cv(a) / cv(b)
+    low, high = stats.f.ppf([0.025, 0.975], len(a) - 1, len(b) - 1)
+    return Ratio(point, point / math.sqrt(high), point / math.sqrt(low), min(len(a), len(b)))

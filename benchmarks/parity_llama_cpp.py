@@ -1,4 +1,4 @@
-"""Our rates against llama-bench's: same machine, same shared libraries, same settings, interleaved A B B A.
+"""Our rates against llama-bench's: same machine, same shared libraries, same settings, neighbours in time compared.
 
 llama-bench is built once from the very sdist of the pinned llama-cpp-python, and run on the shared libraries of the
 environment that we measure in, so that both execute the same machine code.
@@ -18,20 +18,19 @@ from pathlib import Path
 
 import machine
 import pairs
+from rig import MODEL, Rig, ready
 
-from harness.catalog import fetch, models, paths
 from harness.measure.metrics import measure_trial
-from harness.measure.trial import Purpose
-from harness.run import bundle, environments
-from harness.run.bench import backend_of
-from harness.run.collect import collect
-from harness.run.launcher import Deadlines, Interpreter, run_worker
-from harness.worker.frames import Frame
-from harness.worker.plan import Plan, WorkloadPlan
+from harness.run import environments
+from harness.worker.plan import WorkloadPlan
 from runtimes.recipes import RECIPES
 
-MODEL = "gemma-3-270m-q4_k_m"
 PROMPT, OUTPUT = 512, 128
+# Neighbours in time are compared, in turn before and after each other; both tests of ours stand next to its one tg.
+ORDER = (
+    (("ours", "pp"), ("its", "pp"), ("ours", "tg"), ("its", "tg"), ("ours", "greedy")),
+    (("its", "pp"), ("ours", "pp"), ("ours", "greedy"), ("its", "tg"), ("ours", "tg")),
+)
 CMAKE = "-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF".split()
 CMAKE += "-DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TOOLS=ON -DLLAMA_CURL=OFF".split()
 
@@ -44,7 +43,7 @@ def build_peer(cache: Path, place: environments.Place) -> Path:
         return program
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    block = dict(environments._blocks(RECIPES["llama.cpp"].lock_text))["llama-cpp-python"]
+    block = dict(environments.blocks(RECIPES["llama.cpp"].lock_text))["llama-cpp-python"]
     (folder / "wish.txt").write_text(block)
     print("fetching the sdist", file=sys.stderr)
     pip = [str(place.python), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
@@ -61,38 +60,29 @@ def build_peer(cache: Path, place: environments.Place) -> Path:
     return program
 
 
-def peer(program: Path, libraries: Path, model: Path, threads: int, trials: int) -> dict[str, float]:
-    """One llama-bench process: the median of its repetitions."""
-    command = [str(program), "-m", str(model), "-p", str(PROMPT), "-n", str(OUTPUT), "-t", str(threads)]
+def peer(program: Path, libraries: Path, model: Path, threads: int, trials: int, test: str) -> float:
+    """One llama-bench process of one test: the median of its repetitions, tokens/s."""
+    sizes = {"pp": ["-p", str(PROMPT), "-n", "0"], "tg": ["-p", "0", "-n", str(OUTPUT)]}[test]
+    command = [str(program), "-m", str(model), *sizes, "-t", str(threads)]
     command += ["-b", "2048", "-ub", "512", "-fa", "1", "-ngl", "0", "-r", str(trials), "-o", "json"]
     environment = os.environ | {"LD_LIBRARY_PATH": str(libraries)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    rows = json.loads(done.stdout)
-    return {"pp" if row["n_prompt"] else "tg": statistics.median(row["samples_ts"]) for row in rows}
+    return statistics.median(json.loads(done.stdout)[0]["samples_ts"])
 
 
-def ours(interpreter: Interpreter, model: Path, threads: int, trials: int, seed: int) -> dict[str, float]:
-    """One of our processes, with the same shapes forced, and a greedy decode beside them."""
-    ids = tuple((7919 * i + seed) % 200_000 + 10 for i in range(PROMPT))
-    workloads = (
-        WorkloadPlan("pp", "forced", (2, *ids[1:]), 0),
-        WorkloadPlan("tg", "forced", (), OUTPUT, (2, *ids[1:OUTPUT])),
-        WorkloadPlan("greedy", "greedy", (2, ids[0]), OUTPUT),
-    )
-    options = {"threads": threads, "context": 768, "flash_attn": "on", "gpu_layers": 0}
-    plan = Plan("llama.cpp", str(model), "gguf", options, seed=seed, timed_trials=trials, workloads=workloads)
-    frames: list[Frame] = []
-    ended = run_worker(interpreter, plan, Deadlines(), frames.append)
-    if ended.error is not None:
-        raise ended.error
-    found: dict[str, list[float]] = {"pp": [], "tg": [], "greedy": []}
-    for trial in collect(0, frames).trials:
-        if trial.purpose is Purpose.TIMED:
-            measured = measure_trial(trial)
-            rate = measured.prefill_rate if trial.workload == "pp" else measured.decode_rate
-            assert rate is not None
-            found[trial.workload].append(rate)
-    return {name: statistics.median(values) for name, values in found.items()}
+def ours(rig: Rig, threads: int, trials: int, test: str) -> float:
+    """One of our processes with one workload of the same shape, in the context that llama-bench would make."""
+    ids = tuple((7919 * i) % 200_000 + 10 for i in range(PROMPT))
+    workload = {
+        "pp": WorkloadPlan("pp", "forced", (2, *ids[1:]), 0),
+        "tg": WorkloadPlan("tg", "forced", (), OUTPUT, (2, *ids[1:OUTPUT])),
+        "greedy": WorkloadPlan("greedy", "greedy", (2, ids[0]), OUTPUT),
+    }[test]
+    context = len(workload.prompt) + workload.output_tokens
+    options = {"threads": threads, "context": context, "flash_attn": "on", "gpu_layers": 0}
+    measured = [measure_trial(trial) for trial in rig.timed(workload, options, trials)]
+    rates = [one.prefill_rate if test == "pp" else one.decode_rate for one in measured]
+    return statistics.median(rate for rate in rates if rate is not None)
 
 
 def main() -> None:
@@ -103,24 +93,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
 
-    cache = paths.cache()
-    place = environments.place(cache, "llama.cpp", backend_of("llama.cpp", "cpu"))
-    environments.install(place, lambda text, done, total: print(text, done, total, file=sys.stderr))
-    model = fetch.fetch(models.load(MODEL), cache, lambda *_: None)
-    program = build_peer(cache, place)
-    libraries = next(place.folder.glob("lib/python3*/site-packages/llama_cpp/lib"))
-    folder, _ = bundle.make(cache)
-    interpreter = Interpreter(place.python, folder, cache / "worker-home")
+    rig = ready()
+    program = build_peer(rig.cache, rig.place)
+    libraries = next(rig.place.folder.glob("lib/python3*/site-packages/llama_cpp/lib"))
     a: list[dict[str, float]] = []
     b: list[dict[str, float]] = []
     for index in range(chosen.pairs):
-        # A B, then B A: what grows slowly meets both alike.
-        for who in "AB" if index % 2 == 0 else "BA":
-            if who == "A":
-                a.append(ours(interpreter, model, chosen.threads, chosen.trials, seed=index))
+        mine: dict[str, float] = {}
+        its: dict[str, float] = {}
+        for who, test in ORDER[index % 2]:
+            if who == "ours":
+                mine[test] = ours(rig, chosen.threads, chosen.trials, test)
             else:
-                b.append(peer(program, libraries, model, chosen.threads, chosen.trials))
-        print(f"pair {index + 1}/{chosen.pairs}: ours {a[-1]}, llama-bench {b[-1]}", file=sys.stderr)
+                its[test] = peer(program, libraries, rig.model, chosen.threads, chosen.trials, test)
+        a.append(mine)
+        b.append(its)
+        print(f"pair {index + 1}/{chosen.pairs}: ours {mine}, llama-bench {its}", file=sys.stderr)
     page = report(a, b, chosen)
     print(page)
     if chosen.out:
@@ -140,19 +128,18 @@ def report(a: list[dict[str, float]], b: list[dict[str, float]], chosen: argpars
         f"Made by `python benchmarks/parity_llama_cpp.py --pairs {chosen.pairs} --trials {chosen.trials}`.",
         f"{machine.line()}.",
         f"Model {MODEL}, {chosen.threads} threads, batch 2048, ubatch 512, flash attention on, KV f16, the same shared",
-        "libraries for both. One pair = one process each, interleaved A B B A; a process counts with its median.",
+        "libraries for both. One process a test, neighbours in time compared; a process counts with its median.",
         "",
-        "| what | ours / llama-bench [95 % interval] | bar | met | our CV | its CV |",
-        "|---|---|---|---|---|---|",
+        "| what | ours / llama-bench [95 % interval] | bar | met | our CV | its CV | our CV / its CV [95 % interval] |",
+        "|---|---|---|---|---|---|---|",
     ]
     for title, left, right, low, high in rows:
         ours_, its = [one[left] for one in a], [one[right] for one in b]
         found = pairs.ratio(ours_, its)
         bar = f"touches [{low}, {high}]" if high < 9 else f"≥ {low}"
         met = found.touches(low, high)
-        lines.append(
-            f"| {title} | {found} | {bar} | {'yes' if met else 'NO'} | {pairs.cv(ours_):.2%} | {pairs.cv(its):.2%} |"
-        )
+        spread = f"{pairs.cv(ours_):.2%} | {pairs.cv(its):.2%} | {pairs.cv_ratio(ours_, its)}"
+        lines.append(f"| {title} | {found} | {bar} | {'yes' if met else 'NO'} | {spread} |")
     lines += ["", "Process medians, tokens/s:", "", "| pair | our tg | its tg | our pp | its pp | our greedy |"]
     lines += ["|---|---|---|---|---|---|"]
     for index, (x, y) in enumerate(zip(a, b, strict=True)):

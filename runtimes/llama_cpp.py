@@ -36,6 +36,9 @@ class LlamaCpp:
         "flash_attn": Option("flash attention", str, "auto", tuple(FLASH_ATTENTION)),
         "type_k": Option("type of the K cache", str, "f16", tuple(KV_TYPES)),
         "type_v": Option("type of the V cache", str, "f16", tuple(KV_TYPES)),
+        "swa_full": Option(
+            "full-size cache for sliding-window layers; off as in llama-bench and llama-server", bool, False
+        ),
         "load_mode": Option("how the file is brought in", str, "auto", tuple(LOAD_MODES)),
         "repack": Option("let the CPU backend repack weights for its instruction set", bool, True),
         "offload_kqv": Option("keep the KV cache and its operations on the GPU", bool, True),
@@ -104,6 +107,7 @@ class LoadedLlama:
         params.type_k = KV_TYPES[options.get("type_k", "f16")]
         params.type_v = KV_TYPES[options.get("type_v", "f16")]
         params.offload_kqv = bool(options.get("offload_kqv", True))
+        params.swa_full = bool(options.get("swa_full", False))
         params.no_perf = False  # the engine's own counters are our cross-check
         context = engine.llama_init_from_model(self._model, params)
         if not context:
@@ -131,6 +135,7 @@ class LoadedLlama:
             "flash_attn": self._flash_attention(options, text),
             "type_k": options.get("type_k", "f16"),
             "type_v": options.get("type_v", "f16"),
+            "swa_full": bool(options.get("swa_full", False)),
             "load_mode": options.get("load_mode", "auto"),
             "repack": bool(options.get("repack", True)),
             "offload_kqv": bool(options.get("offload_kqv", True)),

@@ -52,7 +52,7 @@ class Hub:
                     return self.file(match[1], match[2], match[3])
                 return self.refuse(404, "RepoNotFound")
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815
 
             def info(self, repo, revision):
                 if repo != "owner/model":

@@ -35,6 +35,11 @@ import click
     metavar="SECONDS",
     help="No look is begun that would end later; default: the suite's.",
 )
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="A record to stand against: look until the verdict is clear.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32), help="Seed of the order of trials; default: the suite's.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of the same triple.")
 @click.option(
@@ -54,17 +59,21 @@ def bench(
     python: Path | None,
     processes: int | None,
     budget_s: int | None,
+    against: Path | None,
     seed: int | None,
     resume: bool,
     results: Path,
     as_json: bool,
 ) -> None:
     """Run it, show it."""
+    from harness.commands.compare import print_comparison
     from harness.commands.console import err, out, print_json
     from harness.commands.progress import Progress
     from harness.commands.report import report
+    from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import Request, bench
+    from harness.run.comparing import compare_records
 
     request = Request(
         model=model,
@@ -77,6 +86,7 @@ def bench(
         processes=processes,
         budget_s=budget_s,
         seed=seed,
+        against=None if against is None else read(against),
         resume=resume,
     )
     with Progress(err()) as progress:
@@ -84,5 +94,8 @@ def bench(
     stored = read(path)
     if as_json:
         print_json({"id": stored.id, "path": str(path), **stored.record.model_dump(mode="json")})
-    else:
-        report(out(), stored)
+        return
+    report(out(), stored)
+    if request.against is not None:
+        found = compare_records(stored.record, request.against.record, BAND)
+        print_comparison(out(), stored, request.against, found, band=100 * (BAND[1] - 1))

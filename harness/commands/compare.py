@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.record.store import Stored
+    from harness.run.comparing import RecordComparison
 
 
 @click.command(help="Compare two records: ratio, interval, and a verdict.")
@@ -14,10 +21,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the comparisons for programs.")
 def compare(a: Path, b: Path, band: float, as_json: bool) -> None:
     """A against B: ratio = A / B."""
-    from rich.table import Table
-
     from harness.commands.console import out, print_json
-    from harness.commands.units import quantity
     from harness.errors import BadInput
     from harness.record.store import read
     from harness.run.comparing import compare_records
@@ -29,9 +33,18 @@ def compare(a: Path, b: Path, band: float, as_json: bool) -> None:
     if as_json:
         print_json({"a": left.id, "b": right.id, **found.to_json()})
         return
-    console = out()
-    console.print(f"A {left.path.parent.name}\nB {right.path.parent.name}")
-    console.print("differ in: " + (", ".join(found.differences) or "nothing that is recorded"))
+    print_comparison(out(), left, right, found, band)
+
+
+def print_comparison(console: Console, left: Stored, right: Stored, found: RecordComparison, band: float) -> None:
+    """The table of A against B; `band` in per cent."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.units import quantity
+
+    console.print(f"A {escape(left.path.parent.name)}\nB {escape(right.path.parent.name)}")
+    console.print("differ in: " + (escape(", ".join(found.differences)) or "nothing that is recorded"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("workload", "metric", "A", "B", "A / B", "interval", "verdict"):
         table.add_column(name, justify="left" if name in ("workload", "metric", "verdict") else "right")

@@ -14,11 +14,8 @@ from harness.measure.estimate import Estimate, estimate
 
 __all__ = ["ALPHA", "LOOKS", "TARGET", "Decision", "FixedNumber", "Rule", "SequentialLooks"]
 
-LOOKS = (
-    3,
-    5,
-    8,
-)  # 3 decide a quiet machine; 8 hold a between-process sd of 2.4 % at the target; each costs a model load
+# 3 decide a quiet machine; 8 hold a between-process sd of 2.4 % at the target; each costs a model load.
+LOOKS = (3, 5, 8)
 ALPHA = 0.02  # one-sided, at each look: three looks together keep a false "same" at the edge below 5 % (simulated)
 TARGET = 0.02  # 95 % half-width: a fifth of the ±10 % band, so precision leaves room for a verdict
 
@@ -89,6 +86,10 @@ class SequentialLooks:
         following = next(look for look in self.looks if look > n)
         return _within_budget(following, n, elapsed_s, budget_s, expected_process_s, precise, width)
 
+    def goal(self, processes: int) -> int:
+        """How many processes the next look comes after."""
+        return next((look for look in self.looks if look > processes), self.looks[-1])
+
     def _verdict(self, process_medians: Sequence[float]) -> Verdict | None:
         if not self.hub_medians:
             return None
@@ -122,6 +123,10 @@ class FixedNumber:
         if n >= self.processes:
             return Decision(True, Rule.FIXED, precise, f"{width}; {n} processes as asked")
         return _within_budget(n + 1, n, elapsed_s, budget_s, expected_process_s, precise, width)
+
+    def goal(self, processes: int) -> int:
+        """How many processes there will be."""
+        return max(self.processes, processes)
 
 
 def _estimate(process_medians: Sequence[float]) -> Estimate | None:

@@ -47,6 +47,7 @@ class Request:
     python: Path | None = None
     processes: int | None = None
     budget_s: int | None = None
+    against: store.Stored | None = None
     seed: int | None = None
     resume: bool = False
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -88,6 +89,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             "there is no such interpreter", where=f"--python {request.python}", fix="name a python executable"
         )
     store.writable(request.results)
+    _rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
         fetch.verify(reference, model_path, cache, listener.advance)
@@ -172,9 +174,9 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     listener.stage(f"measuring {prepared.suite.label}")
     outcome = Measuring(
         interpreter=prepared.interpreter,
-        plan_for=lambda process: plan_for(triple, ids, process),
+        plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
         headline=suite.headline,
-        rule=SequentialLooks() if request.processes is None else FixedNumber(request.processes),
+        rule=_rule(request, prepared.suite),
         budget_s=budget,
         deadlines=request.deadlines,
         journal=journal,
@@ -201,6 +203,22 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     path = store.write(request.results, name, payload, samples)
     journal.discard()
     return path
+
+
+def _rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
+    """The stopping rule; with a record to stand against, it looks at the verdict, too. Raises `BadInput`."""
+    if request.processes is not None:
+        return FixedNumber(request.processes)
+    if request.against is None:
+        return SequentialLooks()
+    record, headline = request.against.record, request.against.record.headline
+    if record.suite.sha256 != suite.sha256 or headline is None or headline.estimate is None:
+        raise BadInput(
+            f"it ran {record.suite.name}-v{record.suite.version}, this run is {suite.label}",
+            where=f"--against {request.against.path.parent.name}",
+            fix="take its suite, or a record of this one",
+        )
+    return SequentialLooks(hub_medians=tuple(median / 1e6 for median in headline.estimate.process_medians))
 
 
 def _journal(prepared: Prepared, seed: int) -> Journal:

@@ -117,7 +117,7 @@ def install(where: Place, progress: Progress) -> Installed:
         progress("installing", 0, 0)
         pip = [str(where.python), "-m", "pip", "install", "--no-deps"]
         rest = where.folder / "lock.txt"
-        rest.write_text("".join(block for name, block in _blocks(where.recipe.lock_text) if name != where.recipe.built))
+        rest.write_text("".join(block for name, block in blocks(where.recipe.lock_text) if name != where.recipe.built))
         _run([*pip, "--require-hashes", "-r", str(rest)], log, {}, None)
         if wheel is not None:
             _run([*pip, str(wheel)], log, {}, None)
@@ -144,7 +144,7 @@ def _need_tools(recipe: Recipe) -> None:
         )
 
 
-def _blocks(lock: str) -> list[tuple[str, str]]:
+def blocks(lock: str) -> list[tuple[str, str]]:
     """Each requirement of a lock with its hashes, by name."""
     blocks: list[tuple[str, str]] = []
     for line in lock.splitlines(keepends=True):
@@ -163,7 +163,7 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
     shelf = where.folder.parents[1] / "wheels" / where.folder.name
     if not any(shelf.glob("*.whl")):
         one = where.folder / "built.txt"
-        one.write_text(dict(_blocks(recipe.lock_text))[recipe.built])
+        one.write_text(dict(blocks(recipe.lock_text))[recipe.built])
         scratch = where.folder / "wheel"
         progress(f"downloading {recipe.built}", 0, 0)
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.errors import Interrupted, RunFailed
+from harness.errors import Interrupted, ReproError, RunFailed
+from harness.measure.metrics import measure_trial
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
 from harness.run.collect import ProcessLog, collect
 from harness.run.journal import Journal
@@ -30,10 +31,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """One run; `plan_for` gives the plan of a process by its index."""
+    """One run; `plan_for` gives the plan of a process by its index, and whether it scores the probe."""
 
     interpreter: Interpreter
-    plan_for: Callable[[int], Plan]
+    plan_for: Callable[[int, bool], Plan]
     headline: str
     rule: SequentialLooks | FixedNumber
     budget_s: float
@@ -82,21 +83,25 @@ class Measuring:
 
     def _one(self, index: int, done: int, logs: dict[int, ProcessLog]) -> tuple[ProcessLog, Failure | None]:
         frames: list[Frame] = []
-        plan = self.plan_for(index)
+        plan = self.plan_for(index, not any(log.probe for log in logs.values()))
         least = len(plan.workloads) * (plan.warmup_trials + plan.timed_trials)
         least += sum(bool(w.distinct) for w in plan.workloads)
+        goal = self.rule.goal(done)
         trials = 0
 
         def hear(frame: Frame) -> None:
             nonlocal trials
             frames.append(frame)
             self.journal.append(index, frame)
-            if frame.kind == "loading":
-                self.listener.advance(f"process {done + 1}: loading the model", 0, least)
-            elif frame.kind == "trial":
+            what = "loading the model"
+            if frame.kind == "trial":
                 trials += 1
-                text = f"process {done + 1}: {frame.header['workload']} ({frame.header['purpose']})"
-                self.listener.advance(text, min(trials, least), least)
+                what = f"{frame.header['workload']} ({frame.header['purpose']})"
+            if frame.kind in ("loading", "trial"):
+                # Further warm-up trials than the least are not known beforehand: they stand still on the bar.
+                self.listener.advance(
+                    f"process {done + 1} of {goal}: {what}", done * least + min(trials, least), goal * least
+                )
 
         try:
             ended = run_worker(self.interpreter, plan, self.deadlines, hear)
@@ -115,22 +120,19 @@ class Measuring:
             return log, None
         return replace(log, complete=False), Failure(index, ended.error)
 
-    def _failed(self, error: Exception, logs: dict[int, ProcessLog]) -> Exception:
+    def _failed(self, error: ReproError, logs: dict[int, ProcessLog]) -> ReproError:
+        """The error that ended the run, saying what is kept; without any trial there is nothing to keep."""
         kept = sum(len(log.trials) for log in logs.values())
-        if isinstance(error, RunFailed) and kept:
-            return RunFailed(
-                error.what,
-                where=error.where,
-                fix=f"{kept} trials are kept in {self.journal.folder}; mend the cause and go on with --resume",
-            )
-        self.journal.discard()
-        return error
+        if not kept:
+            self.journal.discard()
+            return error
+        way_out = f"{error.fix}; " if error.fix else ""
+        fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume goes on with them"
+        return type(error)(error.what, where=error.where, fix=fix)
 
 
 def _headline(log: ProcessLog, workload: str) -> float | None:
     """The process median of the decode rate, tokens/s."""
-    from harness.measure.metrics import measure_trial
-
     rates = [rate for t in log.timed(workload) if (rate := measure_trial(t).decode_rate) is not None]
     return float(np.median(rates)) if rates else None
 

@@ -56,8 +56,8 @@ def estimated_context(suite: Suite) -> int:
     return max(*lengths, len(suite.probe.encode()) + 1)
 
 
-def plan_for(triple: Triple, ids: Ids, process: int) -> Plan:
-    """The plan of one process. The first one scores the probe, too."""
+def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Plan:
+    """The plan of one process; one process of a run scores the probe, too."""
     suite = triple.suite
     workloads = []
     for workload in suite.workloads:
@@ -82,7 +82,7 @@ def plan_for(triple: Triple, ids: Ids, process: int) -> Plan:
         warmup_trials=suite.warmup_trials,
         timed_trials=suite.timed_trials,
         workloads=tuple(workloads),
-        probe=ids[PROBE] if process == 0 else (),
+        probe=ids[PROBE] if probe else (),
     )
 
 

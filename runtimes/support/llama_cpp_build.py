@@ -113,12 +113,14 @@ def devices() -> tuple[Device, ...]:
         handle = ggml.ggml_backend_dev_get(index)
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
+        kind = DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), "accelerator")
         found.append(
             Device(
                 name=base.ggml_backend_dev_name(handle).decode(errors="replace"),
-                kind=DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), "accelerator"),
+                kind=kind,
                 description=base.ggml_backend_dev_description(handle).decode(errors="replace"),
-                memory_bytes=total.value or None,
+                # The exact size of main memory would help to single a machine out; its tier is captured elsewhere.
+                memory_bytes=None if kind == "cpu" else total.value or None,
             )
         )
     return tuple(found)

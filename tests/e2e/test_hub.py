@@ -9,7 +9,9 @@ import pytest
 
 from tests import local_hub, tiny_gguf
 
-MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB: the client writes 10 at a time
+MODEL = tiny_gguf.build(
+    tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)}
+)  # 24 MiB: the client writes 10 at a time
 
 
 @pytest.fixture
@@ -43,7 +45,9 @@ def test_a_file_is_fetched_at_a_pinned_commit_and_checked(repro, hub, tmp_path):
     assert set(hub.revisions) == {local_hub.COMMIT}, "the branch was followed instead of the commit"
     shown = repro("model", "show", "hf:owner/model@main/tiny.gguf")
     assert "F32" in shown.stdout
-    outside = [p for p in tmp_path.rglob("*") if p.is_file() and not p.is_relative_to(tmp_path / "cache" / "repro-harness")]
+    outside = [
+        p for p in tmp_path.rglob("*") if p.is_file() and not p.is_relative_to(tmp_path / "cache" / "repro-harness")
+    ]
     assert not outside
 
 

@@ -4,8 +4,8 @@ import json
 import signal
 import time
 
-import psutil
 import pandas as pd
+import psutil
 import pytest
 
 RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3",

@@ -91,7 +91,7 @@ def test_a_broken_suite_is_refused_in_one_line_that_names_the_file(tmp_path, bef
     assert "\n" not in str(caught.value)
 
 
-def test_the_first_process_scores_the_probe_and_each_has_its_own_distinct_prompt():
+def test_one_process_scores_the_probe_and_each_has_its_own_distinct_prompt():
     from pathlib import Path
 
     from harness.run.plan import Triple
@@ -103,7 +103,7 @@ def test_the_first_process_scores_the_probe_and_each_has_its_own_distinct_prompt
         for key in wanted.texts
     }
     triple = Triple("simulated", Path("m"), "gguf", {}, suite, 1000, seed=5)
-    first, second = plan_for(triple, ids, 0), plan_for(triple, ids, 1)
+    first, second = plan_for(triple, ids, 0, probe=True), plan_for(triple, ids, 1)
     assert first.probe
     assert not second.probe
     checked = [w for plan in (first, second) for w in plan.workloads if w.id == suite.cache_check]

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.run import environments
 from harness.run.backend import Toolbox, choose
-from harness.run.environments import _blocks, _need_tools, place
+from harness.run.environments import _need_tools, blocks, place
 from runtimes.recipes import RECIPES, Recipe
 
 OFFERED = RECIPES["llama.cpp"].backends
@@ -33,9 +33,9 @@ def test_a_driver_without_a_toolkit_is_named():
 
 def test_a_lock_has_a_hash_for_everything_it_names():
     for recipe in RECIPES.values():
-        blocks = _blocks(recipe.lock_text)
-        assert {name for name, _ in blocks} >= {recipe.built, "numpy"}
-        assert all("--hash=sha256:" in text and "==" in text for _, text in blocks)
+        found = blocks(recipe.lock_text)
+        assert {name for name, _ in found} >= {recipe.built, "numpy"}
+        assert all("--hash=sha256:" in text and "==" in text for _, text in found)
 
 
 def test_other_flags_are_another_place(tmp_path, monkeypatch):

@@ -1,0 +1,95 @@
+"""Truth checks: each passes on honest trials and fails on the cheat that it is for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.measure.trial import Mode, Purpose, Trial
+from harness.run import checks
+from harness.run.checks import Ceiling
+from harness.run.collect import judge
+
+
+def trial(process=0, purpose=Purpose.TIMED, ttft=50_000_000, prompt=100, **changes):
+    stamps = np.array([ttft, ttft + 10_000_000, ttft + 20_000_000])
+    values = {
+        "process": process, "order": 0, "workload": "w", "purpose": purpose, "mode": Mode.GREEDY, "prompt_tokens": prompt,
+        "output_tokens": 3, "start_ns": 0, "token_ns": stamps, "step_ns": np.array([ttft, 9_900_000, 9_900_000]),
+        "output_ids": (1, 2, 3),
+        "engine": {"prefill_ns": ttft, "prefill_tokens": prompt, "decode_ns": 19_800_000, "decode_steps": 2},
+    }  # fmt: skip
+    return Trial(**{**values, **changes})
+
+
+HONEST = [
+    trial(p, purpose) for p in range(3) for purpose in (Purpose.WARMUP, Purpose.TIMED, Purpose.TIMED, Purpose.DISTINCT)
+]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.counting,
+        checks.prefill_complete,
+        checks.cache_honesty,
+        checks.ttft_physics,
+        checks.engine_counters,
+        checks.determinism,
+    ],
+)
+def test_honest_trials_pass(check):
+    assert check(HONEST).status == "pass"
+
+
+def cached(t):
+    return replace(t, token_ns=t.token_ns - t.token_ns[0] + 5_000_000) if t.purpose is Purpose.TIMED else t
+
+
+CHEATS = {
+    "a cached prompt is faster than a new one": (checks.cache_honesty, cached),
+    "a prefix was kept": (checks.prefill_complete, lambda t: replace(t, engine={**t.engine, "prefill_tokens": 1})),
+    "tokens are missing": (checks.counting, lambda t: replace(t, invalid_reason="token-count: 2 of 3")),
+    "the first token was faked": (
+        checks.ttft_physics,
+        lambda t: replace(t, token_ns=t.token_ns - t.token_ns[0] + 1_000_000),
+    ),
+    "the clock runs slow": (checks.engine_counters, lambda t: replace(t, step_ns=(t.step_ns * 0.98).astype(np.int64))),
+    "the output changes": (checks.determinism, lambda t: replace(t, output_ids=(t.process, 2, 3))),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_a_cheat_fails_the_check_that_is_for_it(cheat):
+    check, change = CHEATS[cheat]
+    found = check([change(t) for t in HONEST])
+    assert found.status == "fail"
+    assert all(type(value) is int for value in found.evidence.values())
+
+
+def test_what_can_not_be_known_is_unknown_and_says_why():
+    blind = [replace(t, engine={}, step_ns=np.zeros(0, np.int64)) for t in HONEST if t.purpose is not Purpose.DISTINCT]
+    for check in (checks.prefill_complete, checks.cache_honesty, checks.ttft_physics, checks.engine_counters):
+        found = check(blind)
+        assert found.status == "unknown"
+        assert found.text
+    assert checks.decode_physics(10.0, 5, Ceiling(None, "not measured")).text == "not measured"
+
+
+@pytest.mark.parametrize(("rate", "status"), [(50.0, "pass"), (100.0, "pass"), (120.0, "fail")])
+def test_nothing_decodes_faster_than_memory_can_be_read(rate, status):
+    assert checks.decode_physics(rate, 250_000_000, Ceiling(25_000_000_000, "measured")).status == status
+
+
+@pytest.mark.parametrize(("rate", "status"), [(1000.0, "pass"), (20_000.0, "fail")])
+def test_nothing_computes_faster_than_the_cores_can(rate, status):
+    assert checks.prefill_physics(rate, 200_000_000, Ceiling(3_000_000_000_000, "peak")).status == status
+
+
+def test_rules_declared_beforehand_make_a_trial_invalid():
+    assert judge(trial(), complete=True).valid
+    assert judge(trial(), complete=False).invalid_reason.startswith("process-failed")
+    stopped = trial(counters={"cpu_throttled_ns": 5_000_000})
+    assert judge(stopped, complete=True).invalid_reason.startswith("throttled")
+    assert judge(trial(counters={"cpu_throttled_ns": 500_000}), complete=True).valid
+    assert judge(trial(invalid_reason="token-count: 1 of 3"), complete=False).invalid_reason == "token-count: 1 of 3"
