@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.depth import DepthFit, fit_depth, fit_depths
 from harness.measure.distribution import Distribution, distribution, lag1_autocorrelation
 from harness.measure.estimate import Estimate, estimate
 from harness.measure.metrics import METRICS, Metric, TrialMetrics, measure_block, stack
@@ -37,6 +38,7 @@ class WorkloadSummary:
     deterministic: bool | None
     output_ids: tuple[int, ...]
     metrics: tuple[MetricSummary, ...]
+    depth: DepthFit | None  # medians over the trials of t = a + b·k; None below 8 tokens
 
     def metric(self, metric: Metric) -> MetricSummary | None:
         """One of them, if it is defined here."""
@@ -56,7 +58,7 @@ def summarise(workload: str, trials: Sequence[Trial]) -> WorkloadSummary:
         measured.update(zip(block.rows, measure_block(block), strict=True))
     processes = sorted({trial.process for trial in valid})
     rows = [[measured[i] for i, trial in enumerate(valid) if trial.process == process] for process in processes]
-    outputs = {tuple(trial.output_ids) for trial in valid if trial.mode is Mode.GREEDY}
+    outputs = {tuple(trial.output_ids) for trial in valid if trial.mode is Mode.GREEDY and len(trial.output_ids)}
     return WorkloadSummary(
         workload=workload,
         warmup=sum(trial.purpose is Purpose.WARMUP for trial in own),
@@ -65,7 +67,19 @@ def summarise(workload: str, trials: Sequence[Trial]) -> WorkloadSummary:
         deterministic=len(outputs) == 1 if outputs else None,
         output_ids=tuple(valid[0].output_ids) if outputs else (),
         metrics=tuple(entry for metric in METRICS if (entry := _summary(metric, rows)).estimate is not None),
+        depth=_depth(valid, measured),
     )
+
+
+def _depth(valid: Sequence[Trial], measured: dict[int, TrialMetrics]) -> DepthFit | None:
+    fits = [
+        fit
+        for index, trial in enumerate(valid)
+        if (itl := measured[index].itl) is not None and (fit := fit_depth(itl, trial.prompt_tokens)) is not None
+    ]
+    if not fits:
+        return None
+    return DepthFit(*(float(np.median(values)) for values in zip(*map(astuple, fits), strict=True)))
 
 
 def _summary(metric: Metric, rows: Sequence[Sequence[TrialMetrics]]) -> MetricSummary:
@@ -90,5 +104,7 @@ def _tokens(metric: Metric, rows: Sequence[Sequence[TrialMetrics]]) -> Distribut
         return None
     lengths = {array.size for array in arrays}
     matrices = [np.stack([array for array in arrays if array.size == length]) for length in sorted(lengths)]
-    # Tokens of a trial are not independent: the sample is worth n(1 − ρ)/(1 + ρ), with ρ clipped at 0.
-    return distribution(np.concatenate(arrays), max(lag1_autocorrelation(matrices), 0.0))
+    # Tokens of a trial are not independent: the sample is worth n(1 − ρ)/(1 + ρ), with ρ ≥ 0 of what is left when the
+    # growth with the depth of the cache is taken away.
+    residuals = [fit_depths(matrix, np.zeros(len(matrix), np.int64))[1] for matrix in matrices]
+    return distribution(np.concatenate(arrays), max(lag1_autocorrelation(residuals), 0.0))

@@ -16,18 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BadInput
-from harness.measure.student import incomplete_beta
 
 __all__ = [
     "PERCENTS",
-    "BootstrapInterval",
     "Distribution",
-    "MedianInterval",
     "Percentile",
     "distribution",
-    "hierarchical_bootstrap_median",
     "lag1_autocorrelation",
-    "median_interval",
     "required_samples",
 ]
 
@@ -65,32 +60,6 @@ class Distribution:
     def at(self, percent: int) -> Percentile:
         """The percentile of that number, one of `PERCENTS`."""
         return next(entry for entry in self.percentiles if entry.percent == percent)
-
-
-@dataclass(frozen=True, slots=True)
-class MedianInterval:
-    """Order-statistic interval of a median: the `rank`-th smallest and largest value; `level` is its true coverage."""
-
-    low: float
-    high: float
-    rank: int
-    level: float
-
-
-@dataclass(frozen=True, slots=True)
-class BootstrapInterval:
-    """A percentile interval from resampling processes, then trials within each. A figure to show, never a verdict's base.
-
-    At few processes it is too narrow: it covers about 76 % instead of 95 % at three.
-    """
-
-    point: float
-    low: float
-    high: float
-    level: float
-    resamples: int
-    seed: int
-    method: str = "hierarchical percentile bootstrap of the median over (process, trial)"
 
 
 @lru_cache(maxsize=256)
@@ -149,53 +118,3 @@ def lag1_autocorrelation(rows: Sequence[Values]) -> float:
         energy = float(np.einsum("ij,ij->", centred, centred))
         square += energy if energy > rounding else 0.0
     return product / square if square > 0 else 0.0
-
-
-def median_interval(values: Values, level: float = _LEVEL) -> MedianInterval | None:
-    """Distribution-free interval of the median of independent `values`, shape (n,); None below 6 values (at 95 %).
-
-    Ranks [d, n+1−d] with the largest d for which P(Binomial(n, ½) < d) ≤ (1 − level)/2 (David & Nagaraja 2003, 7.1).
-    """
-    n = int(values.size)
-    if n == 0 or 0.5**n > (1 - level) / 2:
-        return None
-    low, high = 1, n // 2 + 1  # P(Bin < low) is small enough, P(Bin < high) is not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _below(middle, n) <= (1 - level) / 2:
-            low = middle
-        else:
-            high = middle
-    ordered = np.sort(values)
-    return MedianInterval(float(ordered[low - 1]), float(ordered[n - low]), low, 1 - 2 * _below(low, n))
-
-
-def _below(rank: int, n: int) -> float:
-    """P(Binomial(n, ½) < rank) for 1 ≤ rank ≤ n."""
-    return incomplete_beta(n - rank + 1, rank, 0.5)
-
-
-def hierarchical_bootstrap_median(
-    values_by_process: Sequence[Values], *, seed: int, resamples: int = 2000, level: float = _LEVEL
-) -> BootstrapInterval | None:
-    """Resamples processes, then the trials of each (one value a trial, shape (t,)), and takes the median of all.
-
-    The generator is PCG64 with `seed`, so the same input gives the same figures. None without values.
-    """
-    filled = [values for values in values_by_process if values.size]
-    if not filled:
-        return None
-    sizes = np.array([values.size for values in filled])
-    table = np.full((len(filled), int(sizes.max())), np.nan)
-    for row, values in zip(table, filled, strict=True):
-        row[: values.size] = values
-    generator = np.random.Generator(np.random.PCG64(seed))
-    medians = np.empty(resamples)
-    for i in range(resamples):
-        process = generator.integers(0, len(filled), len(filled))
-        trial = (generator.random((len(filled), table.shape[1])) * sizes[process, np.newaxis]).astype(np.int64)
-        drawn = table[process[:, np.newaxis], trial]
-        used = np.arange(table.shape[1]) < sizes[process, np.newaxis]
-        medians[i] = np.median(drawn[used])
-    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
-    return BootstrapInterval(float(np.median(np.concatenate(filled))), float(low), float(high), level, resamples, seed)

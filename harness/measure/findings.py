@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measure.metrics import measure_trial
-from harness.measure.trend import bimodal_gap, mann_kendall_p, robust_sd, theil_sen_change, thirds_change
+from harness.measure.trend import bimodal_gap, mann_kendall_p, theil_sen_change, thirds_change
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import settled
 
@@ -80,10 +80,12 @@ CODES: Mapping[str, tuple[str, str]] = {
 
 DRIFT_P, DRIFT_SIZE = 0.01, 0.01
 THIRDS_SIZE, THIRDS_ERRORS = 0.02, 3.0
+THIRDS_LEAST = 15  # from thirds of three, 8 of 100 clean runs at 2 % noise would be accused: their MAD is often near 0
 BIMODAL_GAP = 0.05
 UNSTABLE_SPREAD = 0.20
 OUTLIER_DEVIATIONS, OUTLIER_SIZE = 5.0, 0.02  # five robust deviations, and far enough to matter
 INVALID_SHARE = 0.20
+THROTTLED_SHARE = 0.01
 
 
 def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
@@ -93,7 +95,7 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
     valid = [trial for trial in timed if trial.valid]
     found = [*_invalid(workload, timed), *_not_settled(workload, own)]
     if valid:
-        speed = np.array([_speed(trial) for trial in valid], dtype=np.float64)
+        speed = _speeds(valid)
         # A trend is looked for within processes: their own levels differ and are what the interval is made of.
         level = {p: float(np.median(speed[[t.process == p for t in valid]])) for p in {t.process for t in valid}}
         relative = speed / np.array([level[trial.process] for trial in valid])
@@ -104,10 +106,12 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
     return found
 
 
-def _speed(trial: Trial) -> float:
-    """What a trial is judged by: its decode rate, or the prefill rate where it has no decode."""
-    measured = measure_trial(trial)
-    return measured.decode_rate or measured.prefill_rate or 1e9 / float(trial.token_ns[-1])
+def _speeds(valid: Sequence[Trial]) -> Values:
+    """What the trials are judged by: the rate of what takes most of their time, one choice for all of them."""
+    measured = [measure_trial(trial) for trial in valid]
+    prefill = sum(one.ttft or 0.0 for one in measured) > 0.5 * sum(one.e2e or 0.0 for one in measured)
+    rates = [(one.prefill_rate if prefill else one.decode_rate) for one in measured]
+    return np.array([rate or 1e9 / float(t.token_ns[-1]) for rate, t in zip(rates, valid, strict=True)])
 
 
 def _ppm(value: float) -> int:
@@ -148,7 +152,7 @@ def _trend(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Find
             Finding("drift", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change), "p_ppm": _ppm(p)})
         )
     change, error = thirds_change(in_time)
-    if abs(change) > max(THIRDS_SIZE, THIRDS_ERRORS * error):
+    if relative.size >= THIRDS_LEAST and abs(change) > max(THIRDS_SIZE, THIRDS_ERRORS * error):
         text = f"the last third of the trials is {change:+.1%} against the first"
         found.append(Finding("unsteady", Severity.WARNING, text, workload, "", {"change_ppm": _ppm(change)}))
     n = relative.size
@@ -177,9 +181,14 @@ def _shape(workload: str, speed: Values) -> list[Finding]:
 
 
 def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Finding]:
-    middle, deviation = float(np.median(relative)), robust_sd(relative)
-    far = np.abs(relative - middle) > max(OUTLIER_DEVIATIONS * deviation, OUTLIER_SIZE)
-    if relative.size < 5 or not far.any():
+    distance = np.abs(relative - 1)
+    process = np.array([trial.process for trial in valid])
+    # One trial of each process is its median, or nearest to it: as zeros they would halve the MAD at three trials.
+    others = np.concatenate([np.sort(distance[process == p])[1:] for p in np.unique(process)])
+    if relative.size < 5 or not others.size:
+        return []
+    far = distance > max(OUTLIER_DEVIATIONS * 1.4826 * float(np.median(others)), OUTLIER_SIZE)
+    if not far.any():
         return []
     tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]
     causes = sorted({_cause(trial, valid) for trial in tagged})
@@ -209,5 +218,6 @@ def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:
         total = sum(int(trial.token_ns[-1]) for trial in valid)
         text = f"the control group's quota stopped the process for {stopped / total:.2%} of the timed trials"
         evidence = {"throttled_ns": stopped, "timed_ns": total}
-        found.append(Finding("throttled", Severity.WARNING, text, workload, "", evidence))
+        severity = Severity.WARNING if stopped > THROTTLED_SHARE * total else Severity.NOTE
+        found.append(Finding("throttled", severity, text, workload, "", evidence))
     return found

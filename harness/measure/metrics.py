@@ -92,9 +92,12 @@ class TrialMetrics:
     e2e: float | None
 
     def scalar(self, metric: Metric) -> float | None:
-        """One number for the trial: the metric itself, or the median of a per-token metric."""
+        """One number for the trial: the metric itself, or the median of a per-token metric.
+
+        None, too, for a median of 0: where most tokens came in pairs, a median says nothing of their pace.
+        """
         value: float | Values | None = getattr(self, metric.value)
-        return float(np.median(value)) if isinstance(value, np.ndarray) else value
+        return (float(np.median(value)) or None) if isinstance(value, np.ndarray) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
             ttft=float(first[i]) if block.has_prompt else None,
             prefill_rate=_rate(int(block.prompt_tokens[i]), first[i]) if block.has_prompt else None,
             itl=None if itl is None else itl[i],
-            tpot=None if itl is None else float(span[i]) / itl.shape[1],
+            tpot=None if itl is None else float(span[i]) / itl.shape[1] or None,
             decode_rate=None if itl is None else _rate(itl.shape[1], span[i]),
             step_time=None if step_time is None else step_time[i],
             e2e=float(last[i]),

@@ -182,6 +182,14 @@ class MetricResult(Part):
     tokens: Distribution | None
 
 
+class Depth(Part):
+    """How a token's time grows with the KV cache, t = a + b·k: medians over the trials."""
+
+    intercept_ns: int
+    slope_ps: int = Field(description="picoseconds a cached token")
+    residual_cv_ppm: int
+
+
 class WorkloadResult(Part):
     """What a workload gave; everything here is recomputed from the samples by `repro recompute`."""
 
@@ -193,6 +201,7 @@ class WorkloadResult(Part):
     output_sha256: Sha256 | None
     output_ids: tuple[int, ...]
     metrics: tuple[MetricResult, ...]
+    depth: Depth | None
 
 
 class Probe(Part):

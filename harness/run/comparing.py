@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.measure.comparison import Comparison, compare, not_comparable
+from harness.measure.stopping import ALPHA, Rule
 from harness.record.schema import MetricResult, Record, Unit, Workload
 
 # TTFT and prefill rate, ITL, TPOT and decode rate tell one story each: a reader wants the story once.
+FIXED_ALPHA = 0.05  # for a number of processes that was chosen beforehand
 SHOWN = ("decode_rate", "prefill_rate", "e2e")
 
 
@@ -49,22 +51,31 @@ def compare_records(a: Record, b: Record, band: tuple[float, float]) -> RecordCo
                 continue
             if right is None or right.estimate is None:
                 continue
-            rows.append(_row(workload, other, left, right, band))
+            rows.append(_row(workload, other, left, right, band, _alpha(a, b)))
     return RecordComparison(differences(a, b), tuple(rows))
 
 
-def _row(a: Workload, b: Workload, left: MetricResult, right: MetricResult, band: tuple[float, float]) -> Row:
+def _alpha(a: Record, b: Record) -> float:
+    """The error of each one-sided test: less where a run ended because its scatter looked small (simulated)."""
+    fixed = all(record.run.stop_rule == Rule.FIXED.value for record in (a, b))
+    return FIXED_ALPHA if fixed else ALPHA
+
+
+def _row(
+    a: Workload, b: Workload, left: MetricResult, right: MetricResult, band: tuple[float, float], alpha: float
+) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
     must_match = ("mode", "prompt_tokens", "output_tokens", "prompt_sha256", "forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]
     if differing:
-        result = not_comparable(differing)
+        result = not_comparable(differing, alpha)
     else:
         result = compare(
             left.estimate.process_medians,
             right.estimate.process_medians,
             band,
+            alpha,
             higher_is_better=left.higher_is_better,
         )
     return Row(a.id, left.metric, left.unit, left.estimate.point, right.estimate.point, result)

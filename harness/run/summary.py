@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.measure.aggregate import MetricSummary, WorkloadSummary, summarise
+from harness.measure.depth import DepthFit
 from harness.measure.estimate import estimate
 from harness.measure.metrics import METRICS
 from harness.measure.trial import Trial
@@ -30,6 +31,15 @@ def _result(summary: WorkloadSummary, clock: str) -> schema.WorkloadResult:
         output_sha256=digest_of(summary.output_ids) if summary.output_ids else None,
         output_ids=summary.output_ids,
         metrics=tuple(_metric(entry, clock) for entry in summary.metrics),
+        depth=None if summary.depth is None else _depth(summary.depth),
+    )
+
+
+def _depth(fit: DepthFit) -> schema.Depth:
+    return schema.Depth(
+        intercept_ns=round(fit.intercept_ns),
+        slope_ps=round(fit.slope_ns * 1000),
+        residual_cv_ppm=round(fit.residual_cv * 1e6),
     )
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.errors import BadInput
 from harness.measure.comparison import Verdict, compare, not_comparable, repeatability_limit
-from harness.measure.distribution import distribution, lag1_autocorrelation, median_interval, required_samples
+from harness.measure.distribution import distribution, lag1_autocorrelation, required_samples
 from harness.measure.estimate import estimate
 from harness.measure.stopping import FixedNumber, Rule, SequentialLooks
 from harness.measure.student import t_quantile
@@ -52,13 +52,6 @@ def test_the_correlation_of_tokens_is_found():
     assert lag1_autocorrelation([series]) == pytest.approx(0.6, abs=0.03)
     assert abs(lag1_autocorrelation([noise])) < 0.03
     assert lag1_autocorrelation([np.ones((2, 9))]) == 0
-
-
-@pytest.mark.parametrize(("n", "rank"), [(6, 1), (9, 2), (10, 2), (15, 4), (20, 6), (30, 10)])
-def test_the_interval_of_a_median_has_the_known_ranks(n, rank):
-    found = median_interval(np.arange(1.0, n + 1))
-    assert (found.low, found.high) == (rank, n + 1 - rank)
-    assert median_interval(np.arange(5.0)) is None
 
 
 def test_an_estimate_is_the_geometric_mean_with_t_on_logs():

@@ -5,8 +5,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from harness.run import bundle, launcher
 from harness.worker.frames import trial_from
 from harness.worker.plan import Plan, WorkloadPlan
@@ -30,4 +28,4 @@ def test_a_slow_parent_delays_the_next_trial_and_is_not_timed(tmp_path):
     for before, after in itertools.pairwise(trials):
         between = after.start_ns - (before.start_ns + int(before.token_ns[-1]))
         assert between >= PAUSE_S * 0.95e9
-        assert after.token_ns[-1] == pytest.approx(2.0e6, rel=0.5)
+        assert after.token_ns[-1] < PAUSE_S * 0.5e9
