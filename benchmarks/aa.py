@@ -1,7 +1,8 @@
 """The same triple against itself: what this machine cannot tell apart, and how often equal things are called *same*.
 
 Real pairs: two sides of three fresh processes each, interleaved A B B A. Then 100 pairs are drawn from all the processes,
-with replacement, under the sequential rule that `repro bench` follows (looks after 3, 5 and 8 processes).
+with replacement, under the rule that `repro bench --against` follows: looks after 3, 5 and 8 processes, stopping when the
+interval is narrow and the verdict clear.
 """
 
 from __future__ import annotations
@@ -33,16 +34,12 @@ def process(rig: Rig, threads: int, seed: int) -> float:
 
 
 def drawn(pool: list[float], rng: np.random.Generator) -> Verdict:
-    """One pair drawn from the pool: a finished hub of five, and a run that looks after 3, 5 and 8."""
+    """One pair drawn from the pool: a finished hub of five, and a run that stops as `repro bench --against` does."""
     hub = tuple(rng.choice(pool, 5))
     ours = rng.choice(pool, 8)
     rule = SequentialLooks(hub_medians=hub)
-    verdict = Verdict.CANNOT_TELL
-    for look in rule.looks:
-        verdict = compare(ours[:look], hub, rule.band, rule.alpha).verdict
-        if verdict is not Verdict.CANNOT_TELL:
-            break
-    return verdict
+    made = next(n for n in range(1, 9) if rule.decide(ours[:n], 0, None, 0).stop)
+    return compare(ours[:made], hub, rule.band, rule.alpha).verdict
 
 
 def main() -> None:

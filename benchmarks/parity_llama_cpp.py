@@ -120,7 +120,7 @@ def report(a: list[dict[str, float]], b: list[dict[str, float]], chosen: argpars
     rows = (
         ("decode, forced (tg128@d0)", "tg", "tg", 0.99, 1.02),
         ("prefill, forced (pp512@d0)", "pp", "pp", 0.99, 1.02),
-        ("greedy decode, choice included, against tg128", "greedy", "tg", 0.98, 9.0),
+        ("greedy decode, choice included, against tg128", "greedy", "tg", 0.98, None),
     )
     lines = [
         "# Parity with llama-bench",
@@ -136,10 +136,15 @@ def report(a: list[dict[str, float]], b: list[dict[str, float]], chosen: argpars
     for title, left, right, low, high in rows:
         ours_, its = [one[left] for one in a], [one[right] for one in b]
         found = pairs.ratio(ours_, its)
-        bar = f"touches [{low}, {high}]" if high < 9 else f"≥ {low}"
-        met = found.touches(low, high)
+        bar = f"point ≥ {low}" if high is None else f"interval touches [{low}, {high}]"
+        met = found.point >= low if high is None else found.touches(low, high)
         spread = f"{pairs.cv(ours_):.2%} | {pairs.cv(its):.2%} | {pairs.cv_ratio(ours_, its)}"
         lines.append(f"| {title} | {found} | {bar} | {'yes' if met else 'NO'} | {spread} |")
+    lines += [
+        "",
+        "The bar for our run-to-run CV is that it be no larger than its; with this many pairs the ratio of two CVs is only known",
+        "within the interval shown: below 1 throughout is met, above 1 throughout is missed, across 1 is not decided.",
+    ]
     lines += ["", "Process medians, tokens/s:", "", "| pair | our tg | its tg | our pp | its pp | our greedy |"]
     lines += ["|---|---|---|---|---|---|"]
     for index, (x, y) in enumerate(zip(a, b, strict=True)):

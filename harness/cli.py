@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
 from harness import __version__
 from harness.errors import ReproError, one_line
+from harness.files import refusal
 
 # name → (module:attribute, one line of help). A test compares the help with the commands' own.
 COMMANDS = {
@@ -81,6 +83,8 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output is gone (`repro show … | head`); that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        _end(str(refusal(error, Path(str(error.filename or ".")))), 2)
 
 
 def _end(message: str, code: int) -> None:

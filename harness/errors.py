@@ -27,14 +27,16 @@ def one_line(text: str, limit: int = 500) -> str:
 class ReproError(Exception):
     """Base of every error that ends a command without a traceback.
 
-    `what` says what is wrong, `where` names the file, field or option, `fix` tells how to mend it.
+    `what` says what is wrong, `where` names the file, field or option, `fix` tells how to mend it. `code` is a short word
+    for the record: free text of an engine may hold paths and serial numbers, and stays in the terminal.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "", code: str = "") -> None:
         super().__init__(what, where, fix)
         self.what, self.where, self.fix = what, where, fix
+        self.code = code or type(self).__name__
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

@@ -52,7 +52,8 @@ def refusal(error: OSError, path: Path) -> ReproError:
     """The one clear line for a failed write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotEnoughSpace("no space left on the disk", where=str(path), fix="free some, or name another folder")
-    return BadInput(f"can't be written ({error.strerror})", where=str(path), fix="name a folder that you can write to")
+    reason = error.strerror or type(error).__name__
+    return BadInput(f"can't be written ({reason})", where=str(path), fix="name a folder that you can write to")
 
 
 @contextlib.contextmanager

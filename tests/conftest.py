@@ -18,7 +18,7 @@ def simulated_record(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("simulated")
     model = folder / "tiny.gguf"
-    model.write_bytes(tiny_gguf.build())
+    model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     settings = ("step_us=200", "prefill_us=5", "seed=3", "between_ppm=2000")
     request = Request(str(model), "simulated", "quick", settings, results=folder / "results", processes=3)
     with pytest.MonkeyPatch.context() as patch:

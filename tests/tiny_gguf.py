@@ -44,6 +44,8 @@ METADATA = {
     "tokenizer.ggml.bos_token_id": 0,
     "tokenizer.ggml.add_bos_token": True,
 }
+# As above, trained for as many tokens as any suite needs.
+LONG = {**METADATA, "llama.context_length": 32768}
 # name → shape as GGUF writes it (fastest dimension first); all F32
 TENSORS = {
     "token_embd.weight": (64, 4),

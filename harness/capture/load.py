@@ -11,6 +11,9 @@ import psutil
 from harness.capture.facts import UNLISTED, Fact, known, scaled, unknown, whole
 from harness.capture.source import Source, this_machine
 
+# Guests' time is in that of their hosts already; stolen time was nobody's here.
+_NOT_BUSY = ("guest", "guest_nice", "steal")
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -67,7 +70,7 @@ def read_load(source: Source | None = None) -> Load:
         swapped_in_pages=tree.text("proc/vmstat").then(lambda t: counter(t, "pswpin"), "no pswpin"),
         steal_ticks=steal if source.linux else unknown("a counter of Linux"),
         thermal_throttles=_thermal_throttles(source),
-        busy_ns=round((sum(times) - idle - getattr(times, "guest", 0.0)) * 1e9),
+        busy_ns=round((sum(times) - idle - sum(getattr(times, name, 0.0) for name in _NOT_BUSY)) * 1e9),
         idle_ns=round(idle * 1e9),
         own_ns=_own_ns(),
     )
@@ -98,8 +101,8 @@ class Between:
 def between(before: Load, after: Load) -> Between:
     """What the two readings, made by one program, have between them."""
     busy, idle = after.busy_ns - before.busy_ns, after.idle_ns - before.idle_ns
-    total = max(busy + idle, 1)
     steal_ns = _grown(before.steal_ticks, after.steal_ticks) * 10_000_000  # a tick is 1/100 s
+    total = max(busy + idle + steal_ns, 1)
     return Between(
         others_ppm=max(0, busy - (after.own_ns - before.own_ns)) * 1_000_000 // total,
         swapped_in_pages=_grown(before.swapped_in_pages, after.swapped_in_pages),

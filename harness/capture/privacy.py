@@ -23,7 +23,7 @@ _IDS = ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/var/lib/dbus/mac
 
 def own_identifiers() -> frozenset[str]:
     """Host and user names, home, MAC and IP addresses, machine and boot ids of this machine, in lower case."""
-    found = {socket.gethostname(), socket.getfqdn(), str(Path.home())}
+    found = {socket.gethostname(), str(Path.home())}
     found |= {name.partition(".")[0] for name in found if not name.startswith("/")}  # "name.local" is also "name"
     found |= {os.environ.get(name, "") for name in ("HOSTNAME", "USER", "LOGNAME", "HOME")}
     with contextlib.suppress(KeyError, OSError):
@@ -40,6 +40,12 @@ def own_identifiers() -> frozenset[str]:
     return frozenset(
         text.lower() for text in found if len(text) >= LEAST_LENGTH and text.lower() not in _COMMON and text != "/root"
     )
+
+
+def distinctive(identifiers: Iterable[str], vocabulary: str) -> frozenset[str]:
+    """Those that are no words of ours: a user called `bench` or `llama` is not named by every record."""
+    words = set(re.findall(r"[a-z][a-z0-9_]*", vocabulary.lower()))
+    return frozenset(identifiers) - words
 
 
 def leaks(document: Any, identifiers: Iterable[str]) -> list[str]:

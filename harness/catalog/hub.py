@@ -13,7 +13,7 @@ from harness.catalog.models import HubReference
 from harness.errors import BadInput
 
 Progress = Callable[[str, int, int], None]
-ALLOWED = (".gguf", ".safetensors")
+ALLOWED = (".gguf",)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -23,15 +23,20 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
     Raises `BadInput`: unknown repository, revision or file, gated, offline, wrong digest, a format that could run code.
     """
     if not reference.file.endswith(ALLOWED):
-        raise BadInput("only .gguf and .safetensors are accepted", where=str(reference), fix="name such a file")
+        raise BadInput("only .gguf files are accepted", where=str(reference), fix="name such a file")
     # Nothing of the user's home is read, and nothing is told to anybody.
     os.environ.setdefault("HF_HOME", str(cache / "huggingface"))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable against any hub
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
     from huggingface_hub import errors as hub_errors
 
     folder = cache / "hub"
+    if _COMMIT.fullmatch(reference.revision):
+        # A commit never changes: what was verified once needs no network again.
+        there = try_to_load_from_cache(reference.repo, reference.file, cache_dir=folder, revision=reference.revision)
+        if isinstance(there, str):
+            return Path(there)
     try:
         info = HfApi().model_info(reference.repo, revision=reference.revision, files_metadata=True)
         commit, stated, size = _facts(reference, info)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, gguf, weights
+from harness.catalog import digest, gguf, safetensors, weights
 from harness.catalog.models import HubReference, Model, Reference
 from harness.errors import BadInput
 
@@ -36,8 +36,6 @@ class Identity:
     bytes_per_token: int
     operations_per_token: int
     prefill_operations_per_token: int
-    bos_id: int | None
-    add_bos: bool
 
     def to_json(self) -> dict[str, Any]:
         """For the record."""
@@ -46,13 +44,19 @@ class Identity:
 
 def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`."""
-    if path.is_dir() or path.suffix != ".gguf":
+    if path.is_dir():
+        safetensors.check_folder(path)
+        raise BadInput(
+            "is a safetensors folder, and no runtime here reads those yet", where=str(path), fix="name a GGUF file"
+        )
+    if path.suffix != ".gguf":
         raise BadInput("is not a .gguf file", where=str(path), fix="name a GGUF file")
     header = gguf.read(path)
+    if (header.number("split.count") or 1) > 1:
+        raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
     title = header.text("general.name") or path.stem
-    bos = header.number("tokenizer.ggml.bos_token_id")
     return Identity(
         reference=_reference(reference, path),
         name=entry.id if entry else path.stem,
@@ -74,8 +78,6 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
         bytes_per_token=weights.bytes_per_token(header),
         operations_per_token=weights.operations_per_token(header),
         prefill_operations_per_token=weights.prefill_operations_per_token(header),
-        bos_id=bos,
-        add_bos=header.metadata.get("tokenizer.ggml.add_bos_token", bos is not None) is True,
     )
 
 

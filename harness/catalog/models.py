@@ -134,7 +134,11 @@ def resolve(text: str) -> Reference:
         if match is None or ".." in match[3]:
             raise BadInput(f"{text!r} is no hub reference", where="--model", fix="write hf:owner/name@revision/file")
         return HubReference(match[1], match[2], match[3])
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (RuntimeError, OSError) as error:
+        raise BadInput(f"is no usable path ({error})", where="--model", fix="check it") from error
     if path.exists() or "/" in text or text.endswith((".gguf", ".safetensors")):
         if not path.exists():
             raise BadInput("there is no such file", where=text, fix="check the path")

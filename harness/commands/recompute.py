@@ -11,7 +11,7 @@ import click
 @click.argument("record", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome for programs.")
 def recompute(record: Path, as_json: bool) -> None:
-    """Refuse a record whose numbers do not follow from its samples, to the last digit."""
+    """Refuse a record whose results and findings do not follow from its samples, to the last digit."""
     from harness.commands.console import out, print_json
     from harness.record.store import read
     from harness.run.recompute import verify

@@ -25,7 +25,7 @@ def load_records(*paths: str | Path) -> pandas.DataFrame:
 COLUMNS = (
     "record model quantisation runtime runtime_version device suite workload mode prompt_tokens output_tokens "
     "metric unit point low high half_width processes trials cv_within cv_between "
-    "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings started_utc path"
+    "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings started_utc folder"
 ).split()
 
 
@@ -62,7 +62,7 @@ def _row(item: Stored, metric: MetricResult, where: dict[str, Any]) -> dict[str,
         "unit": unit,
         "findings": " ".join(sorted({f.code for f in record.findings if f.workload in ("", where["workload"])})),
         "started_utc": record.run.started_utc,
-        "path": str(item.path),
+        "folder": item.path.parent.name,
     }
     row |= where
     if metric.estimate is not None:

@@ -38,7 +38,7 @@ class FailedProcess(Part):
     """A worker that died, hung or was stopped; its finished trials are in the samples, never in an estimate."""
 
     index: Count
-    reason: str
+    reason: str = Field(description="a code, never an engine's own words")
 
 
 class Run(Part):
@@ -49,7 +49,7 @@ class Run(Part):
     seed: Count
     synthetic: bool = Field(description="made by a simulated runtime: never a measurement")
     resumed: bool
-    budget_s: Count
+    budget_s: Count | None
     stop_rule: str
     stop_detail: str
     precise: bool

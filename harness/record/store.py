@@ -90,7 +90,11 @@ def find(paths: list[Path]) -> list[Stored]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir() and not (path / RECORD_FILE).exists():
-            below = sorted(p for p in path.rglob(RECORD_FILE) if not any(part.startswith(".") for part in p.parts))
+            below = sorted(
+                p
+                for p in path.rglob(RECORD_FILE)
+                if not any(part.startswith(".") for part in p.relative_to(path).parts)
+            )
             if not below:
                 raise BadInput("there is no record below it", where=str(path), fix="name a folder that holds records")
             found += below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -15,8 +16,10 @@ from harness.capture.bandwidth import Bandwidth
 from harness.capture.facts import to_plain
 from harness.capture.load import Load, between
 from harness.capture.peaks import Peak
-from harness.capture.privacy import leaks, own_identifiers
+from harness.capture.privacy import distinctive, leaks, own_identifiers
 from harness.capture.snapshot import Environment
+from harness.catalog import models
+from harness.catalog.suites import Loaded
 from harness.errors import RecordInvalid
 from harness.measure.trial import Trial
 from harness.record import schema
@@ -31,14 +34,16 @@ from harness.run.remarks import Instrument, findings_of
 from harness.run.summary import process_result, results
 from harness.run.tables import columns_of
 from harness.run.tokens import digest_of
-from harness.run.truth import bytes_per_token, truth_checks
+from harness.run.truth import bandwidth_ceiling, bytes_per_token, truth_checks
 from harness.worker.plan import Plan
+from runtimes import table
 from runtimes.table import SYNTHETIC
 
 if TYPE_CHECKING:
     from harness.run.bench import Prepared
 
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.,:=+-]{0,64}")
+# A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
+_PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,8 @@ class Evidence:
     bandwidth: Bandwidth
     peak: Peak
     started_utc: str
-    started: float
     seed: int
-    budget_s: int
+    budget_s: int | None
 
     @property
     def trials(self) -> list[Trial]:
@@ -76,13 +80,7 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
     samples = encode(columns_of(trials))
     checks = truth_checks(evidence, samples)
     record = _record(evidence, checks, sha256(samples).hexdigest())
-    found = leaks(record.model_dump(mode="json"), own_identifiers())
-    if found:
-        raise RecordInvalid(
-            f"it would publish an identifier of this machine in {found[0]}",
-            where="privacy check",
-            fix="rename the model file or option that holds it",
-        )
+    refuse_identifiers(record.model_dump(mode="json"), prepared.suite)
     subjects = [
         (SAMPLES_FILE, record.samples.sha256),
         (prepared.identity.file, prepared.identity.sha256),
@@ -98,6 +96,29 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
         sha256(payload).hexdigest()[:8],
     )
     return payload, samples, re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
+
+
+def refuse_identifiers(document: Any, suite: Loaded) -> None:
+    """The last gate: raises `RecordInvalid` where the document would name this host, its user or its network.
+
+    Called before a run, too, with what the operator chose, so that nothing is measured in vain.
+    """
+    vocabulary = " ".join(
+        (
+            json.dumps(schema.Record.model_json_schema()),
+            suite.path.read_text(),
+            "repro bench",
+            *models.names(),
+            *table.names(),
+        )
+    )
+    found = leaks(document, distinctive(own_identifiers(), vocabulary))
+    if found:
+        raise RecordInvalid(
+            f"the record would publish an identifier of this machine in {found[0]}",
+            where="privacy check",
+            fix="rename the model file or the option that holds it",
+        )
 
 
 def _record(evidence: Evidence, checks: list[CheckResult], samples_sha256: str) -> schema.Record:
@@ -128,7 +149,7 @@ def _record(evidence: Evidence, checks: list[CheckResult], samples_sha256: str) 
         ),
         tokenization=schema.Tokenization(
             bos_id=facts["bos_id"],
-            add_bos=prepared.identity.add_bos,
+            add_bos=facts["add_bos"],
             template="none",
             tokenizer_sha256=prepared.identity.tokenizer_sha256,
         ),
@@ -176,7 +197,7 @@ def _run(evidence: Evidence) -> schema.Run:
         stop_rule=outcome.decision.rule.value,
         stop_detail=outcome.decision.detail,
         precise=outcome.decision.precise,
-        failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.what) for f in outcome.failures),
+        failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
         command=_command(evidence),
         load_before=_plain(evidence.load_before),
         load_after=_plain(evidence.load_after),
@@ -197,7 +218,13 @@ def _command(evidence: Evidence) -> str:
     parts += [f"-o {name}={_option(value)}" for name, value in sorted(prepared.given.items())]
     if request.processes is not None:
         parts.append(f"--processes {request.processes}")
-    return " ".join([*parts, f"--budget {evidence.budget_s}", f"--seed {evidence.seed}"])
+    if prepared.installed is not None and request.backend != "auto":
+        parts.append(f"--backend {prepared.installed.backend}")
+    if request.python is not None:
+        parts.append("--python PATH")
+    if evidence.budget_s is not None:
+        parts.append(f"--budget {evidence.budget_s}")
+    return " ".join([*parts, f"--seed {evidence.seed}"])
 
 
 def _option(value: object) -> str:
@@ -217,7 +244,6 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         build=facts["build"],
         settings=facts["settings"],
         options=dict(prepared.given),
-        # A value with a path in it could name the user: then only that it is set is recorded.
         variables={n: v if _PLAIN_VALUE.fullmatch(v) else "set, not recorded" for n, v in sorted(variables.items())},
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
@@ -253,13 +279,14 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         r.workload: m.estimate.point for r in measured for m in r.metrics if m.metric == "decode_rate" and m.estimate
     }
     per_token = bytes_per_token(evidence, headline)
-    use = None
-    if headline in rates and per_token:
-        use = rates[headline] * per_token // evidence.bandwidth.read_bytes_per_s
+    ceiling, use = bandwidth_ceiling(evidence), None
+    if headline in rates and per_token and ceiling.value is not None:
+        use = rates[headline] * per_token // ceiling.value
     return {
         "measured_bandwidth": asdict(evidence.bandwidth),
         "bytes_per_token": per_token,
         "bandwidth_use_ppm": use,
+        "bandwidth_source": ceiling.source,
         "peak_arithmetic": asdict(evidence.peak),
         "energy_per_token": {"value": None, "reason": "no energy counter is read by this version"},
         "peak_device_memory": {"value": None, "reason": "the engine ran on the CPU: see peak_rss"}

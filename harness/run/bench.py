@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -21,12 +20,12 @@ from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record import store
 from harness.run import backend, bundle, environments, options, tokens
-from harness.run.assemble import Evidence, assemble
+from harness.run.assemble import Evidence, assemble, refuse_identifiers
 from harness.run.journal import Journal
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.measuring import Measuring
-from harness.run.plan import Triple, estimated_context, plan_for, required_context, texts_of
+from harness.run.plan import Triple, least_context, plan_for, required_context, texts_of
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar
@@ -102,9 +101,17 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             where=identity.file,
             fix="take another runtime or another file",
         )
+    refuse_identifiers({"model": identity.to_json(), "options": given}, suite)
     _need_memory(identity)
     cores = snapshot.cores()
-    filled = options.fill(given, adapter.options, cores=cores, required_context=estimated_context(suite.suite))
+    least = least_context(suite.suite)
+    if identity.context_trained is not None and least > identity.context_trained:
+        raise BadInput(
+            f"it was trained for {identity.context_trained} tokens, and {suite.label} needs {least} or more",
+            where=identity.file,
+            fix="take a shorter suite",
+        )
+    filled = options.fill(given, adapter.options, cores=cores, required_context=least)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = _python(request, cache, listener)
     return Prepared(
@@ -168,9 +175,9 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         prepared.adapter.name, prepared.model_path, prepared.identity.format, settings, suite, vocabulary, seed
     )
     journal = _journal(prepared, seed)
-    budget = suite.budget_s if request.budget_s is None else request.budget_s
+    # A number of processes that was asked for is run in full, unless a budget was asked for, too.
+    budget = request.budget_s if request.processes is not None else request.budget_s or suite.budget_s
     before, environment = read_load(), snapshot.capture()
-    started = time.time()
     listener.stage(f"measuring {prepared.suite.label}")
     outcome = Measuring(
         interpreter=prepared.interpreter,
@@ -195,7 +202,6 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         bandwidth=snapshot.bandwidth(prepared.cores, environment),
         peak=snapshot.peak(environment, prepared.cores),
         started_utc=journal.started_utc,
-        started=started,
         seed=seed,
         budget_s=budget,
     )
@@ -242,7 +248,7 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
     tokenizer = identity.tokenizer_sha256 or identity.sha256
     if prepared.adapter.name in SYNTHETIC:
         tokenizer = prepared.adapter.name
-    key = sha256(f"{tokenizer}:{suite.sha256}:bos={identity.add_bos}".encode()).hexdigest()[:24]
+    key = sha256(f"{tokenizer}:{suite.sha256}".encode()).hexdigest()[:24]
 
     def tokenise(texts: Mapping[str, str]) -> tokens.Tokenised:
         listener.stage("turning the prompts into token ids; once for this model and suite")
@@ -262,7 +268,6 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
             identity.format,
             dict(prepared.options),
             texts=texts,
-            add_bos=identity.add_bos,
         )
         ended = run_worker(prepared.interpreter, plan, prepared.request.deadlines, hear)
         if ended.error is not None:

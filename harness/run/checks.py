@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.measure.estimate import LEAST_PROCESSES
+from harness.measure.student import t_quantile
 from harness.measure.trial import Mode, Purpose, Trial
 
 REPEAT_LIMIT = 0.90  # a repeated prompt's TTFT below this share of a distinct one's means that something was cached
@@ -60,7 +63,7 @@ def prefill_complete(trials: Sequence[Trial]) -> CheckResult:
 
 
 def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
-    """A repeated prompt is not more than 10 % faster than a new one: ratio of TTFT per process, median of processes."""
+    """A repeated prompt is not more than 10 % faster than a new one: ratio of TTFT per process, 95 % bound of the mean log."""
     ratios = []
     for process in sorted({t.process for t in trials}):
         own = [t for t in trials if t.process == process and t.valid]
@@ -70,10 +73,21 @@ def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
                 ratios.append(float(np.median([t.token_ns[0] for t in repeats]) / fresh.token_ns[0]))
     if not ratios:
         return CheckResult("cache_honesty", "unknown", "no distinct prompt was run beside repeated ones")
-    ratio = float(np.median(ratios))
-    status = "pass" if ratio >= REPEAT_LIMIT else "fail"
+    logs = np.log(ratios)
+    ratio, upper = float(np.exp(logs.mean())), None
+    if len(ratios) >= LEAST_PROCESSES:
+        error = float(logs.std(ddof=1)) / math.sqrt(len(ratios))
+        upper = float(np.exp(logs.mean() + t_quantile(0.95, len(ratios) - 1) * error))
     text = f"a repeated prompt took {ratio:.3f} of a distinct one's TTFT (limit {REPEAT_LIMIT}, {len(ratios)} pairs)"
-    return CheckResult("cache_honesty", status, text, {"ratio_ppm": round(ratio * 1e6), "pairs": len(ratios)})
+    evidence = {"ratio_ppm": round(ratio * 1e6), "pairs": len(ratios)}
+    if upper is not None:
+        evidence["upper_ppm"] = round(upper * 1e6)
+    if ratio >= REPEAT_LIMIT:
+        return CheckResult("cache_honesty", "pass", text, evidence)
+    # A busy moment can slow the one distinct trial of a process: only what noise can't explain is a failure.
+    if upper is not None and upper < REPEAT_LIMIT:
+        return CheckResult("cache_honesty", "fail", text, evidence)
+    return CheckResult("cache_honesty", "unknown", f"{text}; too noisy or too few to tell", evidence)
 
 
 def decode_physics(rate: float | None, bytes_per_token: int | None, bandwidth: Ceiling) -> CheckResult:
@@ -134,6 +148,8 @@ def determinism(trials: Sequence[Trial]) -> CheckResult:
     for trial in trials:
         if trial.mode is Mode.GREEDY and trial.valid and trial.purpose is not Purpose.DISTINCT:
             outputs.setdefault(trial.workload, set()).add(tuple(trial.output_ids))
+    if not outputs:
+        return CheckResult("determinism", "unknown", "no greedy output to compare")
     several = sorted(name for name, ids in outputs.items() if len(ids) > 1)
     if several:
         text = f"greedy output differs between trials of {', '.join(several)}"

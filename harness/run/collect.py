@@ -26,6 +26,7 @@ class ProcessLog:
     peak_rss_bytes: int = 0
     trials: tuple[Trial, ...] = ()
     complete: bool = False
+    failure: str = ""  # the code of the error that ended it, once that is known
 
     def timed(self, workload: str) -> list[Trial]:
         """The valid timed trials of a workload."""
@@ -50,10 +51,12 @@ def collect(index: int, frames: Sequence[Frame]) -> ProcessLog:
                 log = replace(log, probe=frame.header)
             case "trial":
                 trials.append(replace(trial_from(frame), process=index))
+            case "failed":
+                log = replace(log, failure=frame.header["code"])
             case "end":
                 log = replace(log, complete=True, peak_rss_bytes=frame.header["peak_rss_bytes"])
-    judged = tuple(judge(trial, log.complete) for trial in trials)
-    return replace(log, trials=judged)
+    complete = log.complete and not log.failure
+    return replace(log, complete=complete, trials=tuple(judge(trial, complete) for trial in trials))
 
 
 def judge(trial: Trial, complete: bool) -> Trial:

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, RuntimeUnavailable, one_line
+from harness.errors import BadInput, NotEnoughSpace, RuntimeUnavailable, one_line
 from harness.files import locked, write_text
 from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
+BUILD_ROOM = 2 << 30
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
@@ -70,8 +71,7 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
         )
     if backend not in recipe.backends:
         raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
-    # The operator's own flags are honoured, and recorded where they are plain settings.
-    flags = (*recipe.backends[backend], *(f for f in os.environ.get("CMAKE_ARGS", "").split() if _FLAG.fullmatch(f)))
+    flags = (*recipe.backends[backend], *os.environ.get("CMAKE_ARGS", "").split())
     parts = (recipe.lock_text, *flags, platform.python_version(), platform.machine(), _instruction_set())
     key = sha256("\0".join(parts).encode()).hexdigest()[:12]
     return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, flags)
@@ -106,6 +106,7 @@ def install(where: Place, progress: Progress) -> Installed:
         if there is not None:
             return there
         _need_tools(where.recipe)
+        _need_room(where.folder.parent)
         shutil.rmtree(where.folder, ignore_errors=True)
         log = where.folder.with_suffix(".log")
         log.unlink(missing_ok=True)
@@ -126,7 +127,8 @@ def install(where: Place, progress: Progress) -> Installed:
             backend=where.backend,
             key=where.folder.name,
             lock_sha256=sha256(where.recipe.lock_text.encode()).hexdigest(),
-            build_flags=where.flags,
+            # The operator's own flags are honoured; one that holds a path is not for publication.
+            build_flags=tuple(f if _FLAG.fullmatch(f) else "a flag, not recorded" for f in where.flags),
             built_wheel_sha256=sha256(wheel.read_bytes()).hexdigest() if wheel else "",
             build_seconds=seconds,
         )
@@ -141,6 +143,16 @@ def _need_tools(recipe: Recipe) -> None:
             f"no {' or '.join(missing)} on this machine, and {recipe.built} is built from source",
             where="compiler",
             fix="install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)",
+        )
+
+
+def _need_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < BUILD_ROOM:
+        raise NotEnoughSpace(
+            f"building needs {BUILD_ROOM >> 20} MiB and {free >> 20} MiB are free",
+            where=str(folder),
+            fix="free some, or set XDG_CACHE_HOME to a larger disk",
         )
 
 

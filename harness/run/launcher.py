@@ -11,13 +11,14 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import errors
-from harness.worker.frames import Decoder, Frame, ProtocolError
+from harness.worker.frames import PROTOCOL, Decoder, Frame, ProtocolError
 from harness.worker.plan import Plan
 
 TAIL_BYTES = 16_384
@@ -38,8 +39,9 @@ class Deadlines:
     trial_s: float = 900
 
     def after(self, kind: str) -> float:
-        """How long the next frame may take after one of this kind."""
-        return {"": self.start_s, "hello": self.start_s, "loading": self.load_s}.get(kind, self.trial_s)
+        """How long the next frame, or after `end` the exit, may take after one of this kind."""
+        waits = {"": self.start_s, "hello": self.start_s, "loading": self.load_s, "end": self.start_s}
+        return waits.get(kind, self.trial_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,8 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear:
     os.close(writing)
     session = _Session(child, reading, deadlines, hear)
     try:
-        with contextlib.suppress(BrokenPipeError):  # it died at once; its exit says why
-            assert child.stdin is not None  # noqa: S101 - asked for above
-            child.stdin.write(plan.to_json().encode() + b"\n")
-            child.stdin.flush()
+        # A plan can be larger than a pipe holds: it is written beside the listening, under the same watchdog.
+        threading.Thread(target=session.tell, args=(plan.to_json().encode() + b"\n",), daemon=True).start()
         return session.listen()
     finally:
         session.close()
@@ -157,6 +157,8 @@ class _Session:
             for frame in self._decoder.feed(data):
                 whole = True
                 self._last = frame.kind
+                if frame.kind == "hello" and frame.header.get("protocol") != PROTOCOL:
+                    raise ProtocolError(f"the worker speaks protocol {frame.header.get('protocol')}, not {PROTOCOL}")
                 if frame.kind == "error":
                     self._error = _error_from(frame)
                 else:
@@ -164,25 +166,44 @@ class _Session:
                 if frame.kind == "trial":
                     self._answer()
         except ProtocolError as error:
-            self._error = errors.RunFailed(f"the worker's pipe carries garbage ({error})", where="worker")
+            self._error = errors.RunFailed(
+                f"the worker's pipe carries garbage ({error})", where="worker", code="protocol"
+            )
         return whole
+
+    def tell(self, data: bytes) -> None:
+        """Write to the worker's standard input; one that died at once says why by its exit."""
+        assert self._child.stdin is not None  # noqa: S101 - asked for
+        with contextlib.suppress(OSError, ValueError):
+            self._child.stdin.write(data)
+            self._child.stdin.flush()
 
     def _answer(self) -> None:
         """Tell the worker that its trial is safe with us; it waits for that, so nothing of ours is timed."""
-        assert self._child.stdin is not None  # noqa: S101 - asked for
-        with contextlib.suppress(BrokenPipeError):
-            self._child.stdin.write(b".")
-            self._child.stdin.flush()
+        self.tell(b".")
 
     def _ended(self, hung: str) -> Ended:
+        self._drain()
         tail = self._tail.decode(errors="replace").replace("\0", "")
+        if self._last == "end" and self._error is None:
+            return Ended(None, tail)  # its plan is carried out; that it lingers costs nothing
         if hung:
-            self._error = errors.RunFailed(hung, where="worker")
-        elif self._error is None and self._last != "end":
+            self._error = errors.RunFailed(hung, where="worker", code=f"hung after {self._last or 'start'}")
+        elif self._error is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(10)
             self._error = _death(self._child.returncode, self._last, tail)
         return Ended(self._error, tail)
+
+    def _drain(self) -> None:
+        """What the worker said last may still lie in its pipe."""
+        if self._child.stdout is None:
+            return
+        descriptor = self._child.stdout.fileno()
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(descriptor, _READ):
+                self._tail = (self._tail + data)[-TAIL_BYTES:]
 
     def close(self) -> None:
         """Nothing of the worker's process group survives this."""
@@ -203,8 +224,8 @@ def _error_from(frame: Frame) -> errors.ReproError:
     kind = getattr(errors, str(frame.header.get("error")), errors.RunFailed)
     if not (isinstance(kind, type) and issubclass(kind, errors.ReproError)):
         kind = errors.RunFailed
-    text = {name: str(frame.header.get(name, "")) for name in ("what", "where", "fix")}
-    return kind(text["what"], where=text["where"], fix=text["fix"])
+    text = {name: str(frame.header.get(name, "")) for name in ("what", "where", "fix", "code")}
+    return kind(text["what"], where=text["where"], fix=text["fix"], code=text["code"])
 
 
 def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
@@ -214,9 +235,12 @@ def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
             f"the worker did not start: {said or f'exit status {code}'}",
             where="worker",
             fix="install the runtime anew, or name a --python that has numpy and the engine",
+            code="no start",
         )
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
-        return errors.RunFailed(f"the worker was killed by {name}{hint} after {last!r}", where="worker")
-    return errors.RunFailed(f"the worker ended with status {code} after {last!r}: {said}", where="worker")
+        text = f"the worker was killed by {name}{hint} after {last!r}"
+        return errors.RunFailed(text, where="worker", code=f"killed by {name} after {last}")
+    text = f"the worker ended with status {code} after {last!r}: {said}"
+    return errors.RunFailed(text, where="worker", code=f"exit status {code} after {last}")

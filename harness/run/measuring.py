@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Measuring:
     plan_for: Callable[[int, bool], Plan]
     headline: str
     rule: SequentialLooks | FixedNumber
-    budget_s: float
+    budget_s: float | None
     deadlines: Deadlines
     journal: Journal
     listener: Listener
@@ -47,7 +47,7 @@ class Measuring:
         frames = self.journal.processes()
         logs = {index: collect(index, found) for index, found in frames.items()}
         failures = [
-            Failure(index, RunFailed("interrupted before its end", where="worker"))
+            Failure(index, RunFailed("it did not end its plan", where="worker", code=log.failure or "interrupted"))
             for index, log in logs.items()
             if not log.complete
         ]
@@ -74,12 +74,6 @@ class Measuring:
             if failure is not None:
                 failures.append(failure)
                 self.listener.remark(f"process {step.index} failed: {failure.error}")
-            elif not log.timed(self.headline):
-                # Every trial fell to a rule; more processes would fall the same way.
-                reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
-                raise RunFailed(
-                    f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}", where="run"
-                )
 
     def _one(self, index: int, done: int, logs: dict[int, ProcessLog]) -> tuple[ProcessLog, Failure | None]:
         frames: list[Frame] = []
@@ -116,9 +110,16 @@ class Measuring:
         if frames:
             self.journal.settle(index)
         log = collect(index, frames)
-        if ended.error is None:
+        error = ended.error
+        if error is None and not log.timed(self.headline):
+            reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
+            text = f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}"
+            error = RunFailed(text, where="run", code=f"no valid trial of {self.headline}")
+        if error is None:
             return log, None
-        return replace(log, complete=False), Failure(index, ended.error)
+        failed = Frame("failed", {"code": error.code})
+        self.journal.append(index, failed)
+        return collect(index, [*frames, failed]), Failure(index, error)
 
     def _failed(self, error: ReproError, logs: dict[int, ProcessLog]) -> ReproError:
         """The error that ended the run, saying what is kept; without any trial there is nothing to keep."""
@@ -128,7 +129,7 @@ class Measuring:
             return error
         way_out = f"{error.fix}; " if error.fix else ""
         fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume goes on with them"
-        return type(error)(error.what, where=error.where, fix=fix)
+        return type(error)(error.what, where=error.where, fix=fix, code=error.code)
 
 
 def _headline(log: ProcessLog, workload: str) -> float | None:

@@ -50,10 +50,9 @@ def required_context(suite: Suite, ids: Ids) -> int:
     return max(longest, len(ids[PROBE]))
 
 
-def estimated_context(suite: Suite) -> int:
-    """As `required_context`, before anything is tokenised: a text gives at most as many ids as it has bytes, plus BOS."""
-    lengths = [(w.prompt_tokens or len((w.text or "").encode()) + 1) + w.output_tokens for w in suite.workloads]
-    return max(*lengths, len(suite.probe.encode()) + 1)
+def least_context(suite: Suite) -> int:
+    """As `required_context`, before anything is tokenised: a text is at least one token."""
+    return max((w.prompt_tokens or bool(w.text)) + w.output_tokens for w in suite.workloads)
 
 
 def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Plan:

@@ -1,4 +1,4 @@
-"""A stored record against its own samples: every number again, and a refusal at the first that differs."""
+"""A stored record against its own samples: results and workloads' findings again, a refusal at the first that differs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from harness.errors import RecordInvalid
 from harness.record.samples import decode
 from harness.record.store import Stored
+from harness.run.remarks import WORKLOAD_CODES, findings_of_workload
 from harness.run.summary import process_result, results
 from harness.run.tables import trials_of
 
@@ -18,8 +19,15 @@ def verify(stored: Stored) -> int:
     trials = trials_of(columns, where)
     if len(trials) != record.samples.rows:
         raise RecordInvalid(f"the samples have {len(trials)} rows, the record says {record.samples.rows}", where=where)
-    fresh = results([entry.workload for entry in record.results], trials, record.runtime.clock)
-    count = _same([r.model_dump() for r in fresh], [r.model_dump() for r in record.results], "results", where)
+    names = [workload.id for workload in record.workloads]
+    if {trial.workload for trial in trials} - set(names):
+        raise RecordInvalid("the samples hold a workload that the record does not name", where=where)
+    fresh = results(names, trials, record.runtime.clock)
+    findings = [f for name in names for f in findings_of_workload(name, trials)]
+    # Findings about machine, instrument and stopping rest on more than the samples and stay as recorded.
+    recorded = [f.model_dump() for f in record.findings if f.workload and f.code in WORKLOAD_CODES]
+    count = _same(_ordered([f.model_dump() for f in findings]), _ordered(recorded), "findings", where)
+    count += _same([r.model_dump() for r in fresh], [r.model_dump() for r in record.results], "results", where)
     values = {
         "load_time": [p.load_ns for p in record.processes],
         "peak_rss": [p.peak_rss_bytes for p in record.processes],
@@ -28,6 +36,10 @@ def verify(stored: Stored) -> int:
         again = process_result(entry.metric, entry.unit, values.get(entry.metric, ()), entry.clock)
         count += _same(again.model_dump(), entry.model_dump(), f"process_results.{entry.metric}", where)
     return count
+
+
+def _ordered(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(findings, key=lambda finding: (finding["workload"], finding["code"], finding["text"]))
 
 
 def _same(ours: Any, theirs: Any, place: str, where: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.capture.load import Between
@@ -31,14 +31,18 @@ class Instrument:
     def of(cls, logs: Sequence[ProcessLog], trials: Sequence[Trial]) -> Instrument:
         """From each process's own self-test; a token costs one stamp, and one more where steps are stamped."""
         cost = {log.index: log.clock["stamp_cost_ps"] for log in logs}
+        return cls(cls.share_of(cost, trials), max((log.drift_ppm for log in logs), default=0))
+
+    @staticmethod
+    def share_of(cost_ps: Mapping[int, int], trials: Sequence[Trial]) -> int:
+        """Share of the greedy decode time that stamps took, ppm; `cost_ps` is a process's cost of one."""
         spent_ps = total_ns = 0
         for trial in trials:
             if trial.purpose is Purpose.TIMED and trial.valid and trial.mode is Mode.GREEDY and trial.output_tokens > 1:
                 stamps = trial.output_tokens - 1 + max(trial.step_ns.size - 1, 0)
-                spent_ps += stamps * cost[trial.process]
+                spent_ps += stamps * cost_ps[trial.process]
                 total_ns += int(trial.token_ns[-1] - trial.token_ns[0])
-        share = spent_ps * 1000 // total_ns if total_ns else 0
-        return cls(share, max((log.drift_ppm for log in logs), default=0))
+        return spent_ps * 1000 // total_ns if total_ns else 0
 
 
 def findings_of(
@@ -57,15 +61,29 @@ def findings_of(
     found += _instrument(instrument)
     found += _machine(machine)
     for failure in outcome.failures:
-        found.append(Finding("process_failed", Severity.WARNING, f"process {failure.index}: {failure.error.what}"))
+        found.append(Finding("process_failed", Severity.WARNING, f"process {failure.index}: {failure.error.code}"))
     for check in checks:
         if check.status == "fail":
             code = "nondeterministic" if check.code == "determinism" else "check_failed"
             severity = Severity.WARNING if check.code == "determinism" else Severity.INVALID
             found.append(Finding(code, severity, f"{check.code}: {check.text}", evidence=check.evidence))
     order = [Severity.INVALID, Severity.WARNING, Severity.NOTE]
-    ordered = sorted(found, key=lambda finding: order.index(finding.severity))
-    return tuple(schema.Finding(**{**asdict(f), "severity": f.severity.value}) for f in ordered)
+    return tuple(_recorded(f) for f in sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+# What `workload_findings` can say: these follow from the samples alone.
+WORKLOAD_CODES = frozenset(
+    "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled".split()
+)
+
+
+def findings_of_workload(workload: str, trials: Sequence[Trial]) -> list[schema.Finding]:
+    """The findings that follow from a workload's samples, as a record holds them."""
+    return [_recorded(finding) for finding in workload_findings(workload, trials)]
+
+
+def _recorded(finding: Finding) -> schema.Finding:
+    return schema.Finding(**{**asdict(finding), "severity": finding.severity.value})
 
 
 def _precision(outcome: Outcome, headline: str, results: Sequence[schema.WorkloadResult]) -> list[Finding]:

@@ -40,7 +40,7 @@ def tokens(
 ) -> tuple[dict[str, tuple[int, ...]], int]:
     """The ids of every text, cut to length, and the size of the vocabulary.
 
-    `key` names tokenizer, suite and BOS policy; `tokenise` runs a worker when the cache has none. Raises `BadInput`
+    `key` names tokenizer and suite; `tokenise` runs a worker when the cache has none. Raises `BadInput`
     where a text gives fewer ids than were asked for.
     """
     path = cache / "tokens" / f"{key}.json"

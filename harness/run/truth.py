@@ -13,6 +13,7 @@ from harness.run import checks
 from harness.run.checks import Ceiling, CheckResult
 from harness.run.summary import results
 from harness.run.tables import trials_of
+from runtimes.table import SYNTHETIC
 
 if TYPE_CHECKING:
     from harness.run.assemble import Evidence
@@ -21,17 +22,7 @@ if TYPE_CHECKING:
 def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
     """Every check of `docs/metrics.md`, in its order."""
     trials = evidence.trials
-    bandwidth = Ceiling(evidence.bandwidth.read_bytes_per_s, "reads measured here")
-    peak = Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
-    on_cpu = all(device["kind"] == "cpu" for device in evidence.facts["devices"])
-    if not on_cpu:
-        reason = "the engine has a GPU and its bandwidth is not measured by this version"
-        bandwidth, peak = Ceiling(None, reason), Ceiling(None, "the engine has a GPU and its peak is not known here")
-    cached = evidence.environment.cpu.l3_bytes.value or 0
-    if on_cpu and (bytes_per_token(evidence, evidence.prepared.suite.suite.headline) or 0) < cached:
-        bandwidth = Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
-    if evidence.prepared.adapter.name == "simulated":
-        bandwidth = peak = Ceiling(None, "a simulation has no physics")
+    bandwidth, peak = bandwidth_ceiling(evidence), _peak_ceiling(evidence)
     headline = evidence.prepared.suite.suite.headline
     prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
     longest = max(prefills, key=lambda name: prefills[name])
@@ -52,6 +43,30 @@ def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
         checks.engine_counters(trials),
         _arithmetic(evidence, samples),
     ]
+
+
+def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
+    """The memory bandwidth that bounds decode here, or why none does."""
+    if evidence.prepared.adapter.name in SYNTHETIC:
+        return Ceiling(None, "a simulation has no physics")
+    if not _on_cpu(evidence):
+        return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
+    cached = evidence.environment.cpu.l3_bytes.value or 0
+    if (bytes_per_token(evidence, evidence.prepared.suite.suite.headline) or 0) < cached:
+        return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
+    return Ceiling(evidence.bandwidth.most_bytes_per_s, "the most that was measured here")
+
+
+def _peak_ceiling(evidence: Evidence) -> Ceiling:
+    if evidence.prepared.adapter.name in SYNTHETIC:
+        return Ceiling(None, "a simulation has no physics")
+    if not _on_cpu(evidence):
+        return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
+    return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+
+
+def _on_cpu(evidence: Evidence) -> bool:
+    return all(device["kind"] == "cpu" for device in evidence.facts["devices"])
 
 
 def bytes_per_token(evidence: Evidence, workload: str) -> int | None:

@@ -47,19 +47,22 @@ def main() -> int:
     except BrokenPipeError:
         return 1  # nobody listens any more
     except ReproError as error:
-        return _report(pipe, type(error).__name__, error.what, error.where, error.fix)
+        return _report(pipe, type(error).__name__, error.what, error.where, error.fix, error.code)
     except MemoryError as error:
-        return _report(pipe, "NotEnoughSpace", f"out of memory ({error})", "worker", "take a smaller model or context")
+        return _report(
+            pipe, "NotEnoughSpace", f"out of memory ({error})", "worker", "take a smaller model or context", "no memory"
+        )
     except Exception as error:
         import traceback
 
         traceback.print_exc()  # to stderr, which the parent keeps the end of
-        return _report(pipe, "RunFailed", f"{type(error).__name__}: {error}", "worker", "")
+        kind = type(error).__name__
+        return _report(pipe, "RunFailed", f"{kind}: {error}", "worker", "", f"exception {kind}")
     return 0
 
 
-def _report(pipe: Pipe, name: str, what: str, where: str, fix: str) -> int:
-    pipe.send("error", {"error": name, "what": one_line(what), "where": where, "fix": fix})
+def _report(pipe: Pipe, name: str, what: str, where: str, fix: str, code: str) -> int:
+    pipe.send("error", {"error": name, "what": one_line(what), "where": where, "fix": fix, "code": code})
     return 1
 
 

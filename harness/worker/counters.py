@@ -6,22 +6,45 @@ import resource
 import sys
 from pathlib import Path
 
-_CPU_STAT = (Path("/sys/fs/cgroup/cpu.stat"), Path("/sys/fs/cgroup/cpu/cpu.stat"))
+_ROOT = Path("/sys/fs/cgroup")
 
 
-def _throttled_ns() -> int:
-    for path in _CPU_STAT:
-        try:
-            text = path.read_text()
-        except OSError:
+def _cpu_stat(groups: str, root: Path) -> Path | None:
+    """The cpu.stat nearest to this process that counts throttling: its own group's, or one above it."""
+    for line in groups.splitlines():
+        _, controllers, name = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
             continue
-        for line in text.splitlines():
-            name, _, value = line.partition(" ")
-            if name == "throttled_usec":
-                return int(value) * 1000
-            if name == "throttled_time":
-                return int(value)
-    return 0
+        top = root / controllers if controllers else root
+        group = top / name.lstrip("/")
+        for folder in (group, *group.parents):
+            stat = folder / "cpu.stat"
+            if folder.is_relative_to(top) and stat.exists() and "throttled_" in stat.read_text():
+                return stat
+    return None
+
+
+def _find() -> Path | None:
+    try:
+        return _cpu_stat(Path("/proc/self/cgroup").read_text(), _ROOT)
+    except (OSError, ValueError):
+        return None
+
+
+_STAT = _find()
+
+
+def _throttled_ns() -> dict[str, int]:
+    """`cpu_throttled_ns`, or nothing where no group counts it: an unknown is not a zero."""
+    try:
+        text = _STAT.read_text() if _STAT is not None else ""
+    except OSError:
+        return {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        if name in ("throttled_usec", "throttled_time"):
+            return {"cpu_throttled_ns": int(value) * (1000 if name == "throttled_usec" else 1)}
+    return {}
 
 
 def read() -> dict[str, int]:
@@ -33,13 +56,13 @@ def read() -> dict[str, int]:
         "voluntary_switches": usage.ru_nvcsw,
         "involuntary_switches": usage.ru_nivcsw,
         "cpu_ns": round((usage.ru_utime + usage.ru_stime) * 1e9),
-        "cpu_throttled_ns": _throttled_ns(),
+        **_throttled_ns(),
     }
 
 
 def difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     """What a trial added."""
-    return {name: after[name] - before[name] for name in before}
+    return {name: after[name] - before[name] for name in before if name in after}
 
 
 def peak_rss_bytes() -> int:

@@ -42,7 +42,6 @@ class Plan:
     workloads: tuple[WorkloadPlan, ...] = ()
     probe: tuple[int, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
-    add_bos: bool = True
 
     def to_json(self) -> str:
         """For the worker's standard input."""

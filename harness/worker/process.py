@@ -29,7 +29,8 @@ def run(plan: Plan, send: Send) -> None:
     loaded = _load(plan, send)
     try:
         if plan.texts:
-            ids = {key: loaded.tokenize(text, add_bos=plan.add_bos) for key, text in plan.texts.items()}
+            bos = loaded.facts.add_bos
+            ids = {key: loaded.tokenize(text, add_bos=bos) for key, text in plan.texts.items()}
             send("tokens", {"ids": ids}, b"")
         if plan.workloads:
             _Process(plan, loaded, send).measure()

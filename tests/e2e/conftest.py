@@ -46,7 +46,7 @@ def repro(tmp_path):
 @pytest.fixture
 def tiny(tmp_path):
     path = tmp_path / "tiny.gguf"
-    path.write_bytes(tiny_gguf.build())
+    path.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     return path
 
 

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from tests import tiny_gguf
 from tests.e2e.conftest import refused
 
 SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_us=50", "-o", "prefill_us=1")
@@ -22,8 +23,13 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         (("bench", "--model", "TEXT"), "is not a GGUF file"),
         (("bench", "--model", "CUT"), "it is truncated"),
         (("bench", "--model", "PICKLE"), "is not a .gguf file"),
+        (("bench", "--model", "SHARD"), "is one of several shards"),
+        (("bench", "--model", "FOLDER"), "the folder holds Python"),
+        (("bench", "--model", "~nobody-here/x.gguf"), "is no usable path"),
+        (("bench", "--model", "x" * 300 + ".gguf"), "File name too long"),
         (("bench", "--model", "TINY", "-o", "thread=2"), "did you mean threads"),
         (("bench", "--model", "TINY", "-o", "threads=0"), "is below 1"),
+        (("bench", "--model", "SHORT"), "trained for 128 tokens"),
         (("bench", "--model", "TINY", "-o", "context=100"), "too few: the suite needs"),
         (("bench", "--model", "TINY", "--python", "/no/python"), "there is no such interpreter"),
         (("bench", "--model", "TINY", "--backend", "tpu"), "take one of cpu"),
@@ -48,7 +54,12 @@ def test_one_line_says_what_where_and_how_to_mend_it(repro, tiny, tmp_path, argu
     (tmp_path / "text.gguf").write_text("hello\n" * 100)
     (tmp_path / "cut.gguf").write_bytes(tiny.read_bytes()[:-100])
     (tmp_path / "model.bin").write_bytes(b"x")
+    (tmp_path / "short.gguf").write_bytes(tiny_gguf.build())
+    (tmp_path / "shard.gguf").write_bytes(tiny_gguf.build({**tiny_gguf.LONG, "split.count": 3}))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "modeling.py").touch()
     names = {"TINY": "tiny.gguf", "EMPTY": "empty.gguf", "TEXT": "text.gguf", "CUT": "cut.gguf", "PICKLE": "model.bin"}
+    names |= {"SHORT": "short.gguf", "SHARD": "shard.gguf", "FOLDER": "folder"}
     line = refused(repro(*(names.get(word, word) for word in arguments)))
     assert words in line
     assert not repro.records()
@@ -77,14 +88,26 @@ def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert len(record["processes"]) == 3
-    assert record["run"]["failed_processes"] == [
-        {"index": 0, "reason": "the worker was killed by SIGKILL (out of memory?) after 'trial'"}
-    ]
+    assert record["run"]["failed_processes"] == [{"index": 0, "reason": "killed by SIGKILL after trial"}]
     assert "process_failed" in {finding["code"] for finding in record["findings"]}
     frame = __import__("pandas").read_parquet(repro.records()[0].parent / "samples.parquet")
     lost = frame[frame.process == 0]
     assert len(lost) == 9
     assert lost.invalid_reason.str.startswith("process-failed").all()
+
+
+def test_a_runtime_that_keeps_its_prompts_is_found_out(repro, tiny):
+    done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "prefill_us=20", "-o", "fault=cached")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    failed = {check["code"] for check in record["checks"] if check["status"] == "fail"}
+    assert {"cache_honesty", "prefill_complete"} <= failed
+    assert "invalid" in {finding["severity"] for finding in record["findings"]}
+
+
+def test_a_cache_that_can_not_be_written_is_one_line(repro, tiny, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    assert "can't be written" in refused(repro(*SIMULATED, "--model", tiny))
 
 
 def test_results_that_can_not_be_written_are_noticed_before_measuring(repro, tiny, tmp_path):

@@ -69,7 +69,7 @@ def test_a_broken_download_goes_on_where_it_stopped(repro, hub):
         ("hf:owner/nothing@main/tiny.gguf", "no such repository"),
         ("hf:owner/model@v9/tiny.gguf", "no such revision"),
         ("hf:owner/model@main/other.gguf", "no such file"),
-        ("hf:owner/model@main/model.bin", "only .gguf and .safetensors"),
+        ("hf:owner/model@main/model.bin", "only .gguf files"),
         ("hf:owner/model", "write hf:owner/name@revision/file"),
     ],
 )

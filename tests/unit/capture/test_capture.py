@@ -191,3 +191,10 @@ def test_bandwidth_is_measured_in_plausible_figures():
     for value in (found.read_bytes_per_s, found.copy_bytes_per_s, found.triad_bytes_per_s):
         assert 10**8 < value < 10**13
     assert found.array_bytes >= 100 << 20
+
+
+def test_a_name_that_is_a_word_of_ours_names_nobody():
+    names = privacy.distinctive(
+        {"bench", "llama", "10.0.0.7", "zanzibar", "bench-host"}, 'repro bench "llama.cpp" 10 0 7'
+    )
+    assert names == {"10.0.0.7", "zanzibar", "bench-host"}

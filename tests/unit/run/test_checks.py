@@ -67,6 +67,15 @@ def test_a_cheat_fails_the_check_that_is_for_it(cheat):
     assert all(type(value) is int for value in found.evidence.values())
 
 
+def test_one_slow_distinct_trial_is_noise_and_not_a_cache():
+    slow = [
+        replace(t, token_ns=t.token_ns * 3) if t.purpose is Purpose.DISTINCT and t.process == 1 else t for t in HONEST
+    ]
+    found = checks.cache_honesty(slow)
+    assert found.status == "unknown"
+    assert "too noisy" in found.text
+
+
 def test_what_can_not_be_known_is_unknown_and_says_why():
     blind = [replace(t, engine={}, step_ns=np.zeros(0, np.int64)) for t in HONEST if t.purpose is not Purpose.DISTINCT]
     for check in (checks.prefill_complete, checks.cache_honesty, checks.ttft_physics, checks.engine_counters):
