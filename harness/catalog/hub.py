@@ -10,10 +10,12 @@ from typing import Any
 
 from harness.catalog import digest
 from harness.catalog.models import HubReference
-from harness.errors import BadInput
+from harness.errors import BadInput, ReproError
+from harness.files import need_room, sync_folder
 
 Progress = Callable[[str, int, int], None]
 ALLOWED = (".gguf",)
+TIMEOUT_S = 30.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -27,51 +29,71 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
     # Nothing of the user's home is read, and nothing is told to anybody.
     os.environ.setdefault("HF_HOME", str(cache / "huggingface"))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable against any hub
-    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import HfApi
     from huggingface_hub import errors as hub_errors
 
-    folder = cache / "hub"
-    if _COMMIT.fullmatch(reference.revision):
-        # A commit never changes: what was verified once needs no network again.
-        there = try_to_load_from_cache(reference.repo, reference.file, cache_dir=folder, revision=reference.revision)
-        if isinstance(there, str):
-            return Path(there)
+    place = cache / "hub" / reference.repo.replace("/", "--")
+    if _COMMIT.fullmatch(reference.revision) and (place / reference.revision / reference.file).exists():
+        # A commit never changes, and a file has its final name only after its digest was checked.
+        return place / reference.revision / reference.file
     try:
         info = HfApi().model_info(reference.repo, revision=reference.revision, files_metadata=True)
         commit, stated, size = _facts(reference, info)
-        path = Path(
-            hf_hub_download(
-                reference.repo,
-                reference.file,
-                revision=commit,
-                cache_dir=folder,
-                tqdm_class=_reporter(progress, reference.file, size),
-            )
-        )
+        target = place / commit / reference.file
+        if target.exists():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        need_room(target.parent, size)
+        part = target.with_name(target.name + ".part")
+        _stream(HubReference(reference.repo, commit, reference.file), part, size, progress)
     except hub_errors.GatedRepoError as error:
         raise _refused(reference, "the repository is gated", "accept its terms there and set HF_TOKEN") from error
     except hub_errors.RepositoryNotFoundError as error:
         raise _refused(reference, "no such repository, or it is private", "check the name, or set HF_TOKEN") from error
     except hub_errors.RevisionNotFoundError as error:
         raise _refused(reference, "no such revision", "name a branch, tag or commit of it") from error
-    except (hub_errors.EntryNotFoundError, hub_errors.LocalEntryNotFoundError) as error:
-        raise _refused(
-            reference, "no such file, or the connection broke", "check the name, run again to go on"
-        ) from error
-    except BadInput:
+    except hub_errors.EntryNotFoundError as error:
+        raise _refused(reference, "no such file", "see the repository's list of files") from error
+    except ReproError:
         raise
     except Exception as error:  # the transport's own exceptions change with the library's version
-        reason = " ".join(str(error).split())[:160]
-        raise _refused(reference, f"can't be fetched ({reason})", "check the network; what is there is kept") from error
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        fix = "check the network and run it again: it goes on where it stopped"
+        raise _refused(reference, f"can't be fetched ({reason})", fix) from error
     wanted = expected or stated
-    found = digest.cached(path.resolve(), cache, lambda done, total: progress("checking the digest", done, total))
+    found = digest.hash_file(part, lambda done, total: progress("checking the digest", done, total))
     if wanted is None or found != wanted:
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         told = f"its sha256 is {found[:16]}…, not {wanted[:16]}…" if wanted else "the hub states no digest for it"
         raise _refused(reference, told, "fetch again; if it stays so, do not use it")
-    return path
+    os.replace(part, target)
+    sync_folder(target.parent)
+    return target
+
+
+def _stream(reference: HubReference, part: Path, size: int, progress: Progress) -> None:
+    """Append what is missing to `part`; the library's own download deletes its part on every failure."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+    url = hf_hub_url(reference.repo, reference.file, revision=reference.revision)
+    done = part.stat().st_size if part.exists() else 0
+    if size and done >= size:
+        return
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT_S) as response:
+        hf_raise_for_status(response)
+        if response.status_code != 206:
+            done = 0  # the hub knows no ranges: from the start
+        with part.open("ab" if done else "wb") as out:
+            for block in response.iter_bytes(1 << 20):
+                out.write(block)
+                done += len(block)
+                progress(f"fetching {reference.file}", done, size)
+            out.flush()
+            os.fsync(out.fileno())
 
 
 def _facts(reference: HubReference, info: Any) -> tuple[str, str | None, int]:
@@ -87,21 +109,3 @@ def _facts(reference: HubReference, info: Any) -> tuple[str, str | None, int]:
 
 def _refused(reference: HubReference, what: str, fix: str) -> BadInput:
     return BadInput(what, where=str(reference), fix=fix)
-
-
-def _reporter(progress: Progress, name: str, size: int) -> Any:
-    """A stand-in for tqdm that tells our progress instead of printing."""
-    from tqdm.auto import tqdm
-
-    class Reporter(tqdm):  # type: ignore[misc]
-        def __init__(self, *arguments: Any, **settings: Any) -> None:
-            settings.pop("name", None)
-            super().__init__(*arguments, **{**settings, "disable": True})
-            self._done = int(settings.get("initial") or 0)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self._done += int(n or 0)
-            progress(f"fetching {name}", self._done, size)
-            return None
-
-    return Reporter

@@ -88,26 +88,34 @@ def check_folder(folder: Path) -> list[Path]:
     """The weight files of a model folder. Raises `BadInput` for anything that could run code when loaded."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
-        if path.suffix == ".py" or path.suffix in PICKLES:
-            kind = "Python" if path.suffix == ".py" else "a pickle or array file"
+        suffix = path.suffix.lower()
+        if suffix == ".py" or suffix in PICKLES:
+            kind = "Python" if suffix == ".py" else "a pickle or array file"
             raise BadInput(
                 f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy"
             )
-        if path.suffix == ".json" and path.stat().st_size < 64 << 20:
-            try:
-                config = json.loads(path.read_bytes())
-            except ValueError:
-                raise _bad(path, "is not JSON") from None
-            if isinstance(config, dict) and "auto_map" in config:
-                raise BadInput(
-                    "it names code to run (auto_map)", where=str(path), fix="use a model without custom code"
-                )
+        if suffix == ".json" and path.stat().st_size < 64 << 20 and "auto_map" in _keys(path):
+            raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
     weights = [path for path in files if path.suffix == ".safetensors"]
     if not weights:
         raise BadInput("no .safetensors file in it", where=str(folder), fix="name a GGUF file or a safetensors folder")
     for path in weights:
         read(path)
     return weights
+
+
+def _keys(path: Path) -> set[str]:
+    """Every key of a JSON file, however deep it stands."""
+    keys: set[str] = set()
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        keys.update(key for key, _ in pairs)
+
+    try:
+        json.loads(path.read_bytes(), object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        raise _bad(path, "is not JSON") from None
+    return keys
 
 
 def _bad(path: Path, what: str) -> BadInput:

@@ -133,7 +133,7 @@ def read(path: Path) -> Loaded:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
     try:
         return Loaded(Suite.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest(), path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
     except ValidationError as error:
         raise BadInput(first_problem(error), where=str(path), fix="see docs/suites.md") from error

@@ -21,6 +21,7 @@ FILE_TYPES = {
 }  # fmt: skip
 KV_BITS = {"f32": 32.0, "f16": 16.0, "bf16": 16.0, "q8_0": 8.5, "q5_1": 6.0, "q5_0": 5.5, "q4_1": 5.0, "q4_0": 4.5}
 KV_BITS |= {"iq4_nl": 4.5}
+MAX_LAYERS = 4096  # no model has more; a header that says so lies
 
 
 def quantisation(header: Header) -> str:
@@ -94,7 +95,12 @@ def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int |
     kv_heads: Any = header.metadata.get(f"{architecture}.attention.head_count_kv", heads)
     if not layers or not heads or number("attention.kv_lora_rank") or number("ssm.state_size"):
         return None
-    per_layer: list[int] = list(kv_heads) if isinstance(kv_heads, tuple) else [kv_heads] * layers
+    if not 0 < layers <= MAX_LAYERS or type_k not in KV_BITS or type_v not in KV_BITS:
+        return None
+    listed = kv_heads if isinstance(kv_heads, tuple) else (kv_heads,) * layers
+    per_layer = [int(count) for count in listed if type(count) is int and 0 <= count < 1 << 20]
+    if len(per_layer) != len(listed):
+        return None
     width = (number("embedding_length") or 0) // heads
     bits = (number("attention.key_length") or width) * KV_BITS[type_k]
     bits += (number("attention.value_length") or width) * KV_BITS[type_v]

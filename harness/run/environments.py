@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, NotEnoughSpace, RuntimeUnavailable, one_line
-from harness.files import locked, write_text
+from harness.errors import BadInput, RuntimeUnavailable, one_line
+from harness.files import locked, need_room, write_text
 from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
@@ -106,7 +106,7 @@ def install(where: Place, progress: Progress) -> Installed:
         if there is not None:
             return there
         _need_tools(where.recipe)
-        _need_room(where.folder.parent)
+        need_room(where.folder.parent, BUILD_ROOM)
         shutil.rmtree(where.folder, ignore_errors=True)
         log = where.folder.with_suffix(".log")
         log.unlink(missing_ok=True)
@@ -143,16 +143,6 @@ def _need_tools(recipe: Recipe) -> None:
             f"no {' or '.join(missing)} on this machine, and {recipe.built} is built from source",
             where="compiler",
             fix="install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)",
-        )
-
-
-def _need_room(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < BUILD_ROOM:
-        raise NotEnoughSpace(
-            f"building needs {BUILD_ROOM >> 20} MiB and {free >> 20} MiB are free",
-            where=str(folder),
-            fix="free some, or set XDG_CACHE_HOME to a larger disk",
         )
 
 

@@ -77,6 +77,8 @@ class Journal:
     def discard(self) -> None:
         """The record is written: the journal is no longer needed."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other unfinished runs may lie beside it
+            self.folder.parent.rmdir()
 
     def _path(self, process: int) -> Path:
         return self.folder / f"process-{process:03d}.frames"

@@ -71,7 +71,7 @@ def test_compare_names_what_differs(repro, record, tmp_path, tiny):
     done = repro("bench", "--runtime", "simulated", "--suite", "quick", "--model", tiny, "--processes", "3", "--results", "other",
                  "-o", "step_us=300", "-o", "prefill_us=5", "-o", "seed=3", "-o", "between_ppm=2000")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(repro("compare", next(Path(tmp_path / "other").iterdir()), record, "--json").stdout)
+    found = json.loads(repro("compare", next(Path(tmp_path / "other").glob("2*")), record, "--json").stdout)
     assert found["differences"] == ["setting step_us"]
     decode = next(r for r in found["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
     assert decode["comparison"]["verdict"] == "slower"

@@ -9,9 +9,7 @@ import pytest
 
 from tests import local_hub, tiny_gguf
 
-MODEL = tiny_gguf.build(
-    tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)}
-)  # 24 MiB: the client writes 10 at a time
+MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB
 
 
 @pytest.fixture
@@ -53,14 +51,28 @@ def test_a_file_is_fetched_at_a_pinned_commit_and_checked(repro, hub, tmp_path):
 
 def test_a_broken_download_goes_on_where_it_stopped(repro, hub):
     hub.cut_at = 15_000_000
-    for _ in range(3):
-        done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
-        if done.returncode == 0:
-            break
-        assert "\n" not in done.stderr.strip().splitlines()[-1]
+    broken = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
+    assert broken.returncode == 2
+    assert "it goes on where it stopped" in broken.stderr.splitlines()[-1]
+    assert "Traceback" not in broken.stderr
+    done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
     assert done.returncode == 0, done.stderr
-    assert hub.ranges, "it began anew"
-    assert int(hub.ranges[0].split("=")[1].rstrip("-")) > 0
+    (asked,) = hub.ranges
+    assert 14_000_000 <= int(asked.removeprefix("bytes=").rstrip("-")) <= 15_000_000
+    assert Path(done.stdout.replace("\n", "").strip()).read_bytes() == MODEL
+
+
+def test_a_file_at_a_commit_needs_the_network_once(repro, hub):
+    reference = f"hf:owner/model@{local_hub.COMMIT}/tiny.gguf"
+    assert repro("model", "fetch", reference).returncode == 0
+    hub.address = "http://127.0.0.1:9"
+    assert repro("model", "fetch", reference).returncode == 0
+
+
+def test_a_wrong_file_is_not_believed_the_second_time(repro, hub):
+    hub.digest_lie = "0" * 64
+    for _ in range(2):
+        assert repro("model", "fetch", f"hf:owner/model@{local_hub.COMMIT}/tiny.gguf").returncode == 2
 
 
 @pytest.mark.parametrize(

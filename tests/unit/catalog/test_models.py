@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import files
 from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.errors import BadInput, NotEnoughSpace
@@ -53,7 +54,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 
 
 def test_a_full_disk_is_noticed_before_the_download(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: type("U", (), {"free": 1000})())
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: type("U", (), {"free": 1000})())
     with pytest.raises(NotEnoughSpace, match="XDG_CACHE_HOME"):
         fetch.fetch(models.load(models.names()[0]), tmp_path, lambda *_: None)
     assert not list(Path(tmp_path).rglob("*.gguf"))

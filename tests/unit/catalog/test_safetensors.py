@@ -53,6 +53,10 @@ def test_a_bad_header_is_refused_in_one_line(tmp_path, data):
     [
         ("modeling.py", b"print()", "Python"),
         ("pytorch_model.bin", b"x", "pickle"),
+        ("MODEL.BIN", b"x", "pickle"),
+        ("evil.PY", b"x", "Python"),
+        ("config.json", b'{"text_config": {"auto_map": {}}}', "auto_map"),
+        ("config.json", b'{"a":' * 100_000, "is not JSON"),
         ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', "auto_map"),
         ("config.json", b"{", "is not JSON"),
     ],
