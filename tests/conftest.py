@@ -13,7 +13,8 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def simulated_record(tmp_path_factory):
     """A record of the simulated runtime, made by the real program from end to end in a few seconds."""
-    from harness.run.bench import Request, bench
+    from harness.run.bench import bench
+    from harness.run.evidence import Request
     from harness.run.listener import Silent
 
     folder = tmp_path_factory.mktemp("simulated")

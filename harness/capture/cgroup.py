@@ -1,4 +1,4 @@
-"""Limits and counters of the control group that this process is in, both versions. Never repeats a group's name.
+"""Limits of the control group that this process is in, both versions. Never repeats a group's name.
 
 A limit holds for every group below it, so each is looked up from the process's own group to the top of what can be
 seen. In a container the top is the container's own group, whatever /proc/self/cgroup calls it.
@@ -94,18 +94,3 @@ def cpuset(tree: Tree) -> Fact[str]:
     lists = texts(tree, "cpuset", "cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
     filled = [text.strip() for text in lists if text.strip()]
     return known(filled[0]) if filled else unknown("no control group file lists CPUs")
-
-
-def throttled(tree: Tree) -> Fact[tuple[int, int]]:
-    """How often, and for how many µs in all, the group and those above it were stopped for their quota."""
-    times, spent_us, seen = 0, 0, False
-    for text in texts(tree, "cpu", "cpu.stat"):
-        counters = dict(line.split()[:2] for line in text.splitlines() if len(line.split()) >= 2)
-        count = _integer(counters.get("nr_throttled", ""))
-        spent = _integer(counters.get("throttled_usec", ""))
-        spent_ns = _integer(counters.get("throttled_time", ""))  # version 1
-        if count is not None:
-            seen = True
-            times += count
-            spent_us += spent if spent is not None else (spent_ns or 0) // 1000
-    return known((times, spent_us)) if seen else unknown("no control group file counts CPU throttling")

@@ -72,8 +72,9 @@ def bench(
     from harness.commands.report import report
     from harness.measure.comparison import BAND
     from harness.record.store import read
-    from harness.run.bench import Request, bench
+    from harness.run.bench import bench
     from harness.run.comparing import compare_records
+    from harness.run.evidence import Request
 
     request = Request(
         model=model,

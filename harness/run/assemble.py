@@ -6,72 +6,34 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import harness
-from harness.capture.bandwidth import Bandwidth
 from harness.capture.facts import to_plain
-from harness.capture.load import Load, between
-from harness.capture.peaks import Peak
+from harness.capture.load import between
 from harness.capture.privacy import distinctive, leaks, own_identifiers
-from harness.capture.snapshot import Environment
 from harness.catalog import models
 from harness.catalog.suites import Loaded
 from harness.errors import RecordInvalid
-from harness.measure.trial import Trial
 from harness.record import schema
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
 from harness.run.checks import CheckResult
+from harness.run.evidence import Evidence
 from harness.run.launcher import ENGINE_VARIABLES
-from harness.run.measuring import Outcome
-from harness.run.plan import Ids
 from harness.run.remarks import Instrument, findings_of
 from harness.run.summary import process_result, results
 from harness.run.tables import columns_of
 from harness.run.tokens import digest_of
 from harness.run.truth import bandwidth_ceiling, bytes_per_token, truth_checks
-from harness.worker.plan import Plan
 from runtimes import table
 from runtimes.table import SYNTHETIC
 
-if TYPE_CHECKING:
-    from harness.run.bench import Prepared
-
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
 _PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All the ingredients."""
-
-    prepared: Prepared
-    outcome: Outcome
-    ids: Ids
-    plan: Plan
-    environment: Environment
-    load_before: Load
-    load_after: Load
-    bandwidth: Bandwidth
-    peak: Peak
-    started_utc: str
-    seed: int
-    budget_s: int | None
-
-    @property
-    def trials(self) -> list[Trial]:
-        """Of every process, those that failed included."""
-        return [trial for log in self.outcome.logs for trial in log.trials]
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What the runtime said when it was loaded."""
-        return next(log.facts for log in self.outcome.logs if log.complete)
 
 
 def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,53 +20,17 @@ from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record import store
 from harness.run import backend, bundle, environments, options, tokens
-from harness.run.assemble import Evidence, assemble, refuse_identifiers
+from harness.run.assemble import assemble, refuse_identifiers
+from harness.run.evidence import Evidence, Prepared, Request
 from harness.run.journal import Journal
-from harness.run.launcher import Deadlines, Interpreter, run_worker
+from harness.run.launcher import Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.measuring import Measuring
 from harness.run.plan import Triple, least_context, plan_for, required_context, texts_of
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.interface import Runtime, Scalar
 from runtimes.recipes import RECIPES
 from runtimes.table import SYNTHETIC, find
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the operator asked for."""
-
-    model: str
-    runtime: str
-    suite: str
-    settings: tuple[str, ...] = ()
-    results: Path = Path("results")
-    backend: str = "auto"
-    python: Path | None = None
-    processes: int | None = None
-    budget_s: int | None = None
-    against: store.Stored | None = None
-    seed: int | None = None
-    resume: bool = False
-    deadlines: Deadlines = field(default_factory=Deadlines)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Everything checked and in place; nothing measured yet."""
-
-    request: Request
-    suite: Loaded
-    adapter: Runtime
-    identity: Identity
-    model_path: Path
-    given: Mapping[str, Scalar]
-    options: Mapping[str, Scalar]
-    interpreter: Interpreter
-    installed: environments.Installed | None
-    bundle_sha256: str
-    cores: int
 
 
 def bench(request: Request, listener: Listener) -> Path:

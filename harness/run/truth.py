@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from harness.catalog import gguf, weights
 from harness.measure.aggregate import summarise
@@ -11,12 +10,10 @@ from harness.measure.metrics import Metric
 from harness.record.samples import decode
 from harness.run import checks
 from harness.run.checks import Ceiling, CheckResult
+from harness.run.evidence import Evidence
 from harness.run.summary import results
 from harness.run.tables import trials_of
 from runtimes.table import SYNTHETIC
-
-if TYPE_CHECKING:
-    from harness.run.assemble import Evidence
 
 
 def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:

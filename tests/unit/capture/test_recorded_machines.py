@@ -101,7 +101,6 @@ def test_a_container_is_held_to_its_quota_rounded_up_and_to_its_cpuset(tmp_path:
     assert (topology.allowed_logical_cores.value, topology.allowed_physical_cores.value) == (6, 3)
     assert usable_cores(topology).value == 3
     assert cgroup.memory_limit_bytes(source.tree).value == 4 << 30
-    assert cgroup.throttled(source.tree).value == (3, 1200)
 
 
 def test_the_name_of_a_control_group_is_in_no_fact(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""The values that travel through a run: what was asked, what is in place, and everything that was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.capture.bandwidth import Bandwidth
+from harness.capture.load import Load
+from harness.capture.peaks import Peak
+from harness.capture.snapshot import Environment
+from harness.catalog.identity import Identity
+from harness.catalog.suites import Loaded
+from harness.measure.trial import Trial
+from harness.record import store
+from harness.run import environments
+from harness.run.launcher import Deadlines, Interpreter
+from harness.run.measuring import Outcome
+from harness.run.plan import Ids
+from harness.worker.plan import Plan
+from runtimes.interface import Runtime, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the operator asked for."""
+
+    model: str
+    runtime: str
+    suite: str
+    settings: tuple[str, ...] = ()
+    results: Path = Path("results")
+    backend: str = "auto"
+    python: Path | None = None
+    processes: int | None = None
+    budget_s: int | None = None
+    against: store.Stored | None = None
+    seed: int | None = None
+    resume: bool = False
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything checked and in place; nothing measured yet."""
+
+    request: Request
+    suite: Loaded
+    adapter: Runtime
+    identity: Identity
+    model_path: Path
+    given: Mapping[str, Scalar]
+    options: Mapping[str, Scalar]
+    interpreter: Interpreter
+    installed: environments.Installed | None
+    bundle_sha256: str
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All the ingredients."""
+
+    prepared: Prepared
+    outcome: Outcome
+    ids: Ids
+    plan: Plan
+    environment: Environment
+    load_before: Load
+    load_after: Load
+    bandwidth: Bandwidth
+    peak: Peak
+    started_utc: str
+    seed: int
+    budget_s: int | None
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Of every process, those that failed included."""
+        return [trial for log in self.outcome.logs for trial in log.trials]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the runtime said when it was loaded."""
+        return next(log.facts for log in self.outcome.logs if log.complete)
