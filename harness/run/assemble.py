@@ -40,8 +40,10 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
     """The payload, the samples, and a name for the folder. Raises `RecordInvalid` if it would name this host or its user."""
     trials, prepared = evidence.trials, evidence.prepared
     samples = encode(columns_of(trials))
-    checks = truth_checks(evidence, samples)
-    record = _record(evidence, checks, sha256(samples).hexdigest())
+    workloads = [workload.id for workload in prepared.suite.suite.workloads]
+    measured = results(workloads, trials, evidence.facts["clock"])
+    checks = truth_checks(evidence, samples, measured)
+    record = _record(evidence, measured, checks, sha256(samples).hexdigest())
     refuse_identifiers(record.model_dump(mode="json"), prepared.suite)
     subjects = [
         (SAMPLES_FILE, record.samples.sha256),
@@ -83,12 +85,13 @@ def refuse_identifiers(document: Any, suite: Loaded) -> None:
         )
 
 
-def _record(evidence: Evidence, checks: list[CheckResult], samples_sha256: str) -> schema.Record:
+def _record(
+    evidence: Evidence, measured: tuple[schema.WorkloadResult, ...], checks: list[CheckResult], samples_sha256: str
+) -> schema.Record:
     prepared, outcome, facts = evidence.prepared, evidence.outcome, evidence.facts
     software, suite = evidence.environment.software, prepared.suite.suite
     complete = [log for log in outcome.logs if log.complete]
     trials = evidence.trials
-    measured = results([workload.id for workload in suite.workloads], trials, facts["clock"])
     return schema.Record(
         schema_version=schema.SCHEMA_VERSION,
         harness=schema.Harness(

@@ -55,11 +55,7 @@ class Place:
 
     def installed(self) -> Installed | None:
         """What is there, if it is complete."""
-        try:
-            data = json.loads((self.folder / "install.json").read_text())
-            return Installed(**{**data, "build_flags": tuple(data["build_flags"])}) if self.python.exists() else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        return _read(self.folder / "install.json") if self.python.exists() else None
 
 
 def place(cache: Path, runtime: str, backend: str) -> Place:
@@ -90,12 +86,19 @@ def every(cache: Path) -> list[tuple[Path, Installed]]:
     """All complete environments in the cache."""
     found = []
     for marker in sorted((cache / "runtimes").glob("*/*/install.json")):
-        try:
-            data = json.loads(marker.read_text())
-            found.append((marker.parent, Installed(**{**data, "build_flags": tuple(data["build_flags"])})))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
+        installed = _read(marker)
+        if installed is not None:
+            found.append((marker.parent, installed))
     return found
+
+
+def _read(marker: Path) -> Installed | None:
+    """What an `install.json` says; None where it is missing or damaged: then the environment is made anew."""
+    try:
+        data = json.loads(marker.read_text())
+        return Installed(**{**data, "build_flags": tuple(data["build_flags"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def install(where: Place, progress: Progress) -> Installed:
@@ -148,13 +151,13 @@ def _need_tools(recipe: Recipe) -> None:
 
 def blocks(lock: str) -> list[tuple[str, str]]:
     """Each requirement of a lock with its hashes, by name."""
-    blocks: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     for line in lock.splitlines(keepends=True):
-        if line.startswith((" ", "\t")) and blocks:
-            blocks[-1] = (blocks[-1][0], blocks[-1][1] + line)
+        if line.startswith((" ", "\t")) and found:
+            found[-1] = (found[-1][0], found[-1][1] + line)
         elif line.strip() and not line.startswith("#"):
-            blocks.append((re.split(r"[=<>!~ ;\[]", line, maxsplit=1)[0].lower(), line))
-    return blocks
+            found.append((re.split(r"[=<>!~ ;\[]", line, maxsplit=1)[0].lower(), line))
+    return found
 
 
 def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from harness.catalog import gguf, weights
-from harness.measure.aggregate import summarise
 from harness.measure.metrics import Metric
+from harness.record import schema
 from harness.record.samples import decode
 from harness.run import checks
 from harness.run.checks import Ceiling, CheckResult
@@ -16,7 +17,7 @@ from harness.run.tables import trials_of
 from runtimes.table import SYNTHETIC
 
 
-def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
+def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> list[CheckResult]:
     """Every check of `docs/metrics.md`, in its order."""
     trials = evidence.trials
     bandwidth, peak = bandwidth_ceiling(evidence), _peak_ceiling(evidence)
@@ -29,16 +30,16 @@ def truth_checks(evidence: Evidence, samples: bytes) -> list[CheckResult]:
         checks.cache_honesty(trials),
         checks.determinism(trials),
         checks.decode_physics(
-            _rate(evidence, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth
+            _rate(measured, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth
         ),
         checks.prefill_physics(
-            _rate(evidence, longest, Metric.PREFILL_RATE),
+            _rate(measured, longest, Metric.PREFILL_RATE),
             evidence.prepared.identity.prefill_operations_per_token,
             peak,
         ),
         checks.ttft_physics(trials),
         checks.engine_counters(trials),
-        _arithmetic(evidence, samples),
+        _arithmetic(evidence, samples, measured),
     ]
 
 
@@ -77,16 +78,18 @@ def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     return None if cache is None else prepared.identity.bytes_per_token + cache
 
 
-def _rate(evidence: Evidence, workload: str, metric: Metric) -> float | None:
-    found = summarise(workload, evidence.trials).metric(metric)
-    return found.estimate.point if found is not None and found.estimate is not None else None
+def _rate(measured: Sequence[schema.WorkloadResult], workload: str, name: str) -> float | None:
+    """The point estimate of a rate, tokens/s."""
+    for result in measured:
+        for metric in result.metrics:
+            if (result.workload, metric.metric) == (workload, name) and metric.estimate is not None:
+                return metric.estimate.point / 1e6
+    return None
 
 
-def _arithmetic(evidence: Evidence, samples: bytes) -> CheckResult:
+def _arithmetic(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
     """The stored samples, read back, give the same numbers."""
-    names = [workload.id for workload in evidence.prepared.suite.suite.workloads]
-    clock = evidence.facts["clock"]
     again = trials_of(decode(samples, sha256(samples).hexdigest(), "samples"), "samples")
-    same = results(names, again, clock) == results(names, evidence.trials, clock)
+    same = results([result.workload for result in measured], again, evidence.facts["clock"]) == tuple(measured)
     text = "the summary follows from the stored samples to the last digit"
     return CheckResult("arithmetic", "pass" if same else "fail", text if same else f"not so: {text}")

@@ -36,7 +36,6 @@ class Plan:
     process: int = 0
     seed: int = 0
     warmup_trials: int = 2
-    warmup_limit: int = 10
     warmup_limit_s: int = 30
     timed_trials: int = 3
     workloads: tuple[WorkloadPlan, ...] = ()

@@ -80,9 +80,8 @@ class _Process:
     def _warm_up(self, workload: WorkloadPlan) -> None:
         lengths: list[int] = []
         began = time.perf_counter()
-        while len(lengths) < self._plan.warmup_trials or (
-            len(lengths) < self._plan.warmup_limit
-            and needs_more(np.asarray(lengths), time.perf_counter() - began, self._plan.warmup_limit_s)
+        while len(lengths) < self._plan.warmup_trials or needs_more(
+            lengths, time.perf_counter() - began, self._plan.warmup_limit_s
         ):
             lengths.append(int(self._trial(workload, Purpose.WARMUP).token_ns[-1]))
 

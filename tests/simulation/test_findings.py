@@ -1,10 +1,14 @@
 """Detectors against a known truth: seldom wrong on clean data, and there when something is planted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import harness
 from harness.measure.findings import CODES, Severity, workload_findings
 from harness.measure.trial import Mode, Purpose, Trial
+from harness.run.remarks import WORKLOAD_CODES
 
 
 def trials(rng, processes=3, timed=3, noise=0.01, between=0.01, change=lambda order, process: 1.0, counters=None):
@@ -63,6 +67,16 @@ def test_what_is_planted_is_found(code):
     rng = np.random.default_rng(5)
     hits = sum(code in {f.code for f in workload_findings("w", trials(rng, **PLANTED[code]))} for _ in range(50))
     assert hits >= 45, hits
+
+
+def test_every_detector_is_planted_here_and_known_to_recompute():
+    assert set(PLANTED) | {"invalid_trials"} == WORKLOAD_CODES
+
+
+def test_the_docs_list_every_code_with_its_meaning():
+    page = (Path(harness.__file__).parent.parent / "docs" / "metrics.md").read_text()
+    for code, (meaning, what_to_do) in CODES.items():
+        assert f"| `{code}` | {meaning} | {what_to_do} |" in page
 
 
 def test_every_finding_has_a_meaning_integers_as_evidence_and_one_sentence():
