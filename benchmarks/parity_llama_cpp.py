@@ -23,7 +23,6 @@ from rig import MODEL, Rig, ready
 from harness.measure.metrics import measure_trial
 from harness.run import environments
 from harness.worker.plan import WorkloadPlan
-from runtimes.recipes import RECIPES
 
 PROMPT, OUTPUT = 512, 128
 # Neighbours in time are compared, in turn before and after each other; both tests of ours stand next to its one tg.
@@ -43,7 +42,7 @@ def build_peer(cache: Path, place: environments.Place) -> Path:
         return program
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    block = dict(environments.blocks(RECIPES["llama.cpp"].lock_text))["llama-cpp-python"]
+    block = dict(environments.blocks(place.lock_text))["llama-cpp-python"]
     (folder / "wish.txt").write_text(block)
     print("fetching the sdist", file=sys.stderr)
     pip = [str(place.python), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]

@@ -1,4 +1,4 @@
-"""What the benchmarks measure with: the installed llama.cpp, the default model, and one process that times a workload."""
+"""What the benchmarks measure with: an installed runtime, the default model, and one process that times a workload."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import fetch, models, paths
+from harness.catalog.identity import identify
 from harness.measure.trial import Purpose, Trial
-from harness.run import bundle, environments
-from harness.run.bench import backend_of
+from harness.run import bundle, environments, preparing
 from harness.run.collect import collect
 from harness.run.launcher import Deadlines, Interpreter, run_worker
+from harness.run.listener import Silent
+from harness.run.telemetry import Telemetry
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan, WorkloadPlan
 
@@ -27,24 +29,50 @@ class Rig:
     place: environments.Place
     model: Path
     interpreter: Interpreter
+    runtime: str = "llama.cpp"
+    format: str = "gguf"
 
-    def timed(self, workload: WorkloadPlan, options: dict[str, Any], trials: int = 3, seed: int = 0) -> list[Trial]:
+    def timed(
+        self,
+        workload: WorkloadPlan,
+        options: dict[str, Any],
+        trials: int = 3,
+        seed: int = 0,
+        telemetry: Telemetry | None = None,
+    ) -> list[Trial]:
         """The timed trials of one fresh process."""
         plan = Plan(
-            "llama.cpp", str(self.model), "gguf", options, seed=seed, timed_trials=trials, workloads=(workload,)
+            self.runtime, str(self.model), self.format, options, seed=seed, timed_trials=trials, workloads=(workload,)
         )
         frames: list[Frame] = []
-        ended = run_worker(self.interpreter, plan, Deadlines(), frames.append)
+
+        def hear(frame: Frame) -> None:
+            frames.append(frame)
+            if telemetry is not None:
+                if frame.kind == "loaded":
+                    telemetry.begin(frame.header["facts"])
+                if frame.kind == "trial":
+                    telemetry.trial()
+                telemetry.rest()
+
+        ended = run_worker(self.interpreter, plan, Deadlines(), hear)
+        if telemetry is not None:
+            telemetry.end()
         if ended.error is not None:
             raise ended.error
         return [trial for trial in collect(0, frames).trials if trial.purpose is Purpose.TIMED]
 
 
-def ready() -> Rig:
-    """Install and fetch what is missing."""
+def ready(runtime: str = "llama.cpp") -> Rig:
+    """Install, fetch and convert what is missing; on the CPU."""
     cache = paths.cache()
-    place = environments.place(cache, "llama.cpp", backend_of("llama.cpp", "cpu"))
+    place = environments.place(cache, runtime, "cpu")
     environments.install(place, lambda text, done, total: print(text, done, total, file=sys.stderr))
-    model = fetch.fetch(models.load(MODEL), cache, lambda *_: None)
+    reference = models.load(MODEL)
+    model = fetch.fetch(reference, cache, lambda *_: None)
     folder, _ = bundle.make(cache)
-    return Rig(cache, place, model, Interpreter(place.python, folder, cache / "worker-home"))
+    interpreter = Interpreter(place.python, folder, cache / "worker-home")
+    if runtime == "llama.cpp":
+        return Rig(cache, place, model, interpreter)
+    converted = preparing.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, Silent())
+    return Rig(cache, place, converted, interpreter, runtime, "safetensors")

@@ -18,12 +18,13 @@ from harness.files import refusal
 COMMANDS = {
     "bench": ("harness.commands.bench:bench", "Measure a (model, hardware, runtime) triple and write its record."),
     "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
-    "compare": ("harness.commands.compare:compare", "Compare two records: ratio, interval, and a verdict."),
+    "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
+    "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
     "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),
     "export": ("harness.commands.export:export", "Write records as a table: CSV, JSON, Parquet or Markdown."),
     "suite": ("harness.commands.suite:suite", "List and show the suites of workloads."),
-    "model": ("harness.commands.model:model", "List, show, fetch and verify models."),
-    "runtime": ("harness.commands.runtime:runtime", "Install, list and remove the runtimes' environments."),
+    "model": ("harness.commands.model:model", "List, show, fetch, verify and prepare models."),
+    "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove the runtimes."),
     "doctor": ("harness.commands.doctor:doctor", "Say what would spoil a measurement on this machine."),
     "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
 }

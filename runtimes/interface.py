@@ -6,7 +6,7 @@ environment; the engine itself is imported inside `load`, in the worker.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,11 @@ class Watch(Protocol):
     def token(self) -> None:
         """The next output token is available to the caller (or the prefill ended, in a prefill-only trial)."""
 
+    def device(self, events: EventPool, count: int) -> None:
+        """In place of `step` and `token`, right after the trial's one synchronise: the first `count` events are the
+        start (index 0) and each token in turn. Stamps the host's end, then reads the device's times.
+        """
+
 
 class EventPool(Protocol):
     """Device-side stamps for an engine whose stream the adapter owns (CUDA events); made before the first trial."""
@@ -103,7 +108,8 @@ class LoadedRuntime(Protocol):
 
         Greedy: each id is the arg-max of the logits. Forced (`forced` given): ids are fed from the list and no
         choice is made. With `output_tokens == 0` only the prefill runs; with an empty prompt, `forced` is decoded
-        from an empty cache, one token a step. Calls `watch.start()`, then `step()` and `token()` for each token.
+        from an empty cache, one token a step. Calls `watch.start()`, then `step()` and `token()` for each token
+        (`step()` never, where the engine hides its steps), or, with a device-side clock, `device()` once at the end.
         """
 
     def score(self, tokens: Sequence[int]) -> float:
@@ -128,3 +134,42 @@ class Runtime(Protocol):
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedRuntime:
         """Open the model. Raises `RuntimeUnavailable` or `BadInput` with the way out."""
+
+
+class Converting(Protocol):
+    """What a runtime may have beside: a way to its own format from a GGUF."""
+
+    def convert(self, model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
+        """Fill the empty `folder` from the GGUF `model`. Runs in the worker. Raises `BadInput` where it can't."""
+
+
+class Batching(Protocol):
+    """What a loaded runtime may have beside, if its adapter says `batches = True`: several requests at once."""
+
+    def generate_batch(
+        self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
+    ) -> list[tuple[list[int], Mapping[str, int]]]:
+        """Greedy, all requests handed over at one moment; ids and counters of each, in the order of `prompts`.
+
+        Each watch is started then, and stamps its own request's tokens.
+        """
+
+
+def batches(runtime: Runtime) -> bool:
+    """Whether its loaded runtimes are `Batching`: its attribute `batches`, false where there is none."""
+    return bool(getattr(runtime, "batches", False))
+
+
+def runs_in_core(runtime: Runtime) -> bool:
+    """Whether it needs no engine of its own: its attribute `in_core`, which few adapters have."""
+    return bool(getattr(runtime, "in_core", False))
+
+
+def forces(runtime: Runtime) -> bool:
+    """Whether it can decode ids that it is given: its attribute `forces`, true where there is none."""
+    return bool(getattr(runtime, "forces", True))
+
+
+def converts(runtime: Runtime) -> bool:
+    """Whether it is `Converting`, too."""
+    return hasattr(runtime, "convert")

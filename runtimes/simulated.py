@@ -27,6 +27,8 @@ class Simulated:
 
     name = "simulated"
     formats = ("gguf", "safetensors")
+    in_core = True
+    batches = True
     options: Mapping[str, Option] = {
         "step_us": Option("true length of a decode step, microseconds", int, 500, minimum=1),
         "prefill_us": Option("true length of the prefill per prompt token, microseconds", int, 20, minimum=0),
@@ -41,6 +43,7 @@ class Simulated:
         "fault": Option("what goes wrong", str, "none", FAULTS),
         "fault_at": Option("the trial in which it goes wrong, from 0", int, 0, minimum=0),
         "fault_flag": Option("a file: the fault strikes only while it does not exist, and makes it", str, ""),
+        "device": Option("the kind of device that it says it ran on", str, "cpu", ("cpu", "gpu")),
         "threads": Option("accepted and recorded", int, minimum=1),
         "context": Option("accepted and recorded", int, minimum=8),
     }
@@ -70,7 +73,7 @@ class LoadedSimulation:
             commit="none",
             build={},
             settings=dict(truth),
-            devices=(Device("simulated", "cpu", "no device at all"),),
+            devices=(Device("simulated", truth["device"], "no device at all"),),
             vocab_size=VOCABULARY,
             context_tokens=truth["context"] or 4096,
             bos_id=None,
@@ -131,6 +134,23 @@ class LoadedSimulation:
         short = 1 if self._truth["fault"] == "short" else 0
         ids = [(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens - short)]
         return list(forced[: output_tokens - short]) if forced is not None else ids
+
+    def generate_batch(
+        self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
+    ) -> list[tuple[list[int], Mapping[str, int]]]:
+        """All requests in step; each further one makes a step a tenth longer."""
+        self._trial += 1
+        step_ns = self._truth["step_us"] * 1000 * self._process * (1 + 0.1 * (len(prompts) - 1))
+        began = time.perf_counter_ns()
+        for watch in watches:
+            watch.start()
+        for index in range(output_tokens):
+            while time.perf_counter_ns() - began < step_ns * (index + 1):
+                pass
+            for watch in watches:
+                watch.token()
+        ids = [[(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens)] for prompt in prompts]
+        return [(made, {"prefill_tokens": len(prompt)}) for made, prompt in zip(ids, prompts, strict=True)]
 
     def _fail(self) -> None:
         fault = self._truth["fault"]

@@ -14,7 +14,10 @@ ENTRY_POINT = "repro.runtimes"
 # Ours stand here as well as in the distribution's entry points: a worker runs from a bundle without metadata.
 BUILT_IN = {
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
+    "openai-http": "runtimes.openai_http:OpenAIHTTP",
+    "pytorch": "runtimes.pytorch:PyTorch",
     "simulated": "runtimes.simulated:Simulated",
+    "vllm": "runtimes.vllm:VLLM",
 }
 
 # For tests and self-tests: a record made with one of these says so and is never a measurement.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.capture.load import Between, between, read_load
 from harness.capture.memory import usable_bytes
+from harness.capture.meters import Nvidia
 from harness.capture.snapshot import Environment, capture
 
 WATCH_S = 1.0
@@ -35,6 +36,7 @@ class Observed:
     missing_tools: tuple[str, ...]
     free_disk_bytes: int
     python: tuple[int, int]
+    device_others: int | None = None  # other processes that compute on NVIDIA devices; None where that can't be seen
 
 
 def gather(cache: Path) -> Observed:
@@ -49,7 +51,18 @@ def gather(cache: Path) -> Observed:
         missing_tools=tuple(tool for tool in ("cc", "c++", "git", "make") if shutil.which(tool) is None),
         free_disk_bytes=shutil.disk_usage(existing).free,
         python=(sys.version_info.major, sys.version_info.minor),
+        device_others=_device_others(),
     )
+
+
+def _device_others() -> int | None:
+    meter = Nvidia.open(frozenset())
+    if meter is None:
+        return None
+    try:
+        return meter.processes()
+    finally:
+        meter.close()
 
 
 def examine(seen: Observed) -> list[Check]:
@@ -67,6 +80,7 @@ def examine(seen: Observed) -> list[Check]:
         _disk(seen.free_disk_bytes),
         _python(seen.python),
         _gpu(seen.environment),
+        *([] if seen.device_others is None else [_device(seen.device_others)]),
     ]
 
 
@@ -175,3 +189,12 @@ def _gpu(environment: Environment) -> Check:
     if nvidia.value:
         return Check("GPU", "ok", ", ".join(gpu.name.value or "unnamed" for gpu in nvidia.value))
     return Check("GPU", "note", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "measurements run on the CPU")
+
+
+def _device(others: int) -> Check:
+    if others:
+        text = f"{others} other processes compute on the devices"
+        return Check(
+            "GPU in use", "bad", text, "end them (nvidia-smi lists them): two measurements at once measure each other"
+        )
+    return Check("GPU in use", "ok", "nobody else computes on the devices")

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, gguf, safetensors, weights
+from harness.catalog import digest, model_folder, weights
 from harness.catalog.models import HubReference, Model, Reference
 from harness.errors import BadInput
 
@@ -36,6 +36,8 @@ class Identity:
     bytes_per_token: int
     operations_per_token: int
     prefill_operations_per_token: int
+    files: dict[str, str]  # name → sha256; of a folder, `sha256` is the digest of this list
+    derived_from: str | None = None  # sha256 of the file that this was converted from
 
     def to_json(self) -> dict[str, Any]:
         """For the record."""
@@ -43,32 +45,38 @@ class Identity:
 
 
 def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:
-    """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`."""
-    if path.is_dir():
-        safetensors.check_folder(path)
-        raise BadInput(
-            "is a safetensors folder, and no runtime here reads those yet", where=str(path), fix="name a GGUF file"
-        )
-    if path.suffix != ".gguf":
-        raise BadInput("is not a .gguf file", where=str(path), fix="name a GGUF file")
-    header = gguf.read(path)
+    """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
+
+    `path` is a GGUF, or a folder of safetensors; one that `repro model prepare` made says what it was made from.
+    """
+    if not path.is_dir() and path.suffix != ".gguf":
+        raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix="name one of these")
+    header = model_folder.header(path)
     if (header.number("split.count") or 1) > 1:
         raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
+    origin = model_folder.read_object(path / model_folder.PREPARED) if path.is_dir() else {}
+    found = (
+        model_folder.manifest(path, cache, progress)
+        if path.is_dir()
+        else {path.name: digest.cached(path, cache, progress)}
+    )
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
     title = header.text("general.name") or path.stem
+    quantisation = weights.quantisation(header)
+    licence = entry.licence.name if entry else (header.text("general.license") or "not stated")
     return Identity(
         reference=_reference(reference, path),
-        name=entry.id if entry else path.stem,
+        name=_name(entry, path, origin),
         family=entry.family if entry else (header.text("general.basename") or title),
-        variant=weights.variant(header, path.stem),
-        format="gguf",
+        variant=entry.variant if entry else weights.variant(header, path.stem),
+        format="safetensors" if path.is_dir() else "gguf",
         architecture=header.text("general.architecture") or "unknown",
-        quantisation=weights.quantisation(header),
-        licence=entry.licence.name if entry else (header.text("general.license") or "not stated"),
+        quantisation=f"{quantisation} from {origin['quantisation']}" if origin else quantisation,
+        licence=licence,
         file=path.name,
-        size=path.stat().st_size,
-        sha256=digest.cached(path, cache, progress),
+        size=sum(tensor.n_bytes for tensor in header.tensors) if path.is_dir() else path.stat().st_size,
+        sha256=model_folder.manifest_sha256(found) if path.is_dir() else found[path.name],
         metadata_sha256=header.metadata_sha256,
         tokenizer_sha256=header.tokenizer_sha256,
         template_sha256=sha256(template.encode()).hexdigest() if template else None,
@@ -78,7 +86,15 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
         bytes_per_token=weights.bytes_per_token(header),
         operations_per_token=weights.operations_per_token(header),
         prefill_operations_per_token=weights.prefill_operations_per_token(header),
+        files=found,
+        derived_from=origin.get("source_sha256"),
     )
+
+
+def _name(entry: Model | None, path: Path, origin: dict[str, Any]) -> str:
+    """The row that it belongs to: a conversion is one of its own."""
+    base = entry.id if entry else (path.name if path.is_dir() else path.stem)
+    return str(origin.get("name", base)) if origin else base
 
 
 def _reference(reference: Reference, path: Path) -> str:

@@ -32,6 +32,7 @@ class Workload(_Part):
     text: str | None = None
     prompt_tokens: int | None = Field(default=None, ge=2, le=10_000_000)
     seed: int = Field(default=0, ge=0)
+    concurrency: int | None = Field(default=None, ge=1, le=1024)  # that many requests at once, and their throughput
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -43,6 +44,8 @@ class Workload(_Part):
             raise ValueError(f"{self.id}: a greedy workload needs text or prompt_tokens")
         if self.mode == "forced" and self.text is None and self.prompt_tokens is None and self.output_tokens < 1:
             raise ValueError(f"{self.id}: neither prompt nor output tokens: nothing to run")
+        if self.concurrency is not None and self.mode != "greedy":
+            raise ValueError(f"{self.id}: concurrent requests are greedy")
         return self
 
     @property
@@ -83,6 +86,8 @@ class Suite(_Part):
         found = {workload.id: workload for workload in self.workloads}
         if self.headline not in found or found[self.headline].output_tokens < 2:
             raise ValueError(f"headline {self.headline!r} is no workload with 2 or more output tokens")
+        if found[self.headline].concurrency is not None:
+            raise ValueError(f"headline {self.headline!r} is of several requests at once: it must be of one alone")
         if self.cache_check not in found or found[self.cache_check].prompt_tokens is None:
             raise ValueError(f"cache_check {self.cache_check!r} is no workload with a synthetic prompt")
         return self

@@ -49,8 +49,18 @@ import click
     show_default=True,
     help="Folder for the record.",
 )
+@click.option(
+    "--matrix",
+    type=click.Path(path_type=Path),
+    help="Measure every triple of a TOML file instead; --results, --resume, --summary and --json go with it.",
+)
+@click.option(
+    "--summary", type=click.Path(path_type=Path), help="With --matrix: add the table to this file as Markdown."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the record for programs.")
+@click.pass_context
 def bench(
+    context: click.Context,
     model: str,
     runtime: str,
     suite: str,
@@ -63,9 +73,18 @@ def bench(
     seed: int | None,
     resume: bool,
     results: Path,
+    matrix: Path | None,
+    summary: Path | None,
     as_json: bool,
 ) -> None:
     """Run it, show it."""
+    from harness.errors import BadInput
+
+    if matrix is not None:
+        _matrix(context, matrix, summary)
+        return
+    if summary is not None:
+        raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
     from harness.commands.compare import print_comparison
     from harness.commands.console import err, out, print_json
     from harness.commands.progress import Progress
@@ -100,3 +119,25 @@ def bench(
     if request.against is not None:
         found = compare_records(stored.record, request.against.record, BAND)
         print_comparison(out(), stored, request.against, found, band=100 * (BAND[1] - 1))
+
+
+def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> None:
+    from click.core import ParameterSource
+
+    from harness.commands import matrix as command
+    from harness.errors import BadInput
+
+    alone = {"matrix", "results", "resume", "summary", "as_json"}
+    given = [
+        n for n in context.params if context.get_parameter_source(n) is ParameterSource.COMMANDLINE and n not in alone
+    ]
+    if given:
+        raise BadInput(
+            f"a matrix names its own {', '.join(sorted(given))}",
+            where="--matrix",
+            fix="write it into the file's triples",
+        )
+    params = context.params
+    context.exit(
+        command.run(matrix, params["results"], resume=params["resume"], summary=summary, as_json=params["as_json"])
+    )

@@ -14,26 +14,40 @@ if TYPE_CHECKING:
     from harness.run.comparing import RecordComparison
 
 
-@click.command(help="Compare two records: ratio, interval, and a verdict.")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.command(help="Compare records: ratio, interval, and a verdict. Of three or more, each against the first.")
+@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--band", type=float, default=10.0, show_default=True, help="Half of the tolerance band, per cent.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparisons for programs.")
-def compare(a: Path, b: Path, band: float, as_json: bool) -> None:
-    """A against B: ratio = A / B."""
+def compare(records: tuple[Path, ...], band: float, as_json: bool) -> None:
+    """Of two, A against B: ratio = A / B."""
     from harness.commands.console import out, print_json
+    from harness.commands.side_by_side import print_side_by_side
     from harness.errors import BadInput
     from harness.record.store import read
     from harness.run.comparing import compare_records
 
     if not 0 < band < 50:
         raise BadInput(f"{band} is no band", where="--band", fix="give per cent between 0 and 50, such as 10")
-    left, right = read(a), read(b)
-    found = compare_records(left.record, right.record, (1 - band / 100, 1 + band / 100))
-    if as_json:
-        print_json({"a": left.id, "b": right.id, **found.to_json()})
+    if len(records) < 2:
+        raise BadInput("one record has nothing to stand against", where="compare", fix="name two or more")
+    limits = (1 - band / 100, 1 + band / 100)
+    left, *others = [read(path) for path in records]
+    if len(others) > 1:
+        if as_json:
+            found = [
+                {"a": one.id, "b": left.id, **compare_records(one.record, left.record, limits).to_json()}
+                for one in others
+            ]
+            print_json(found)
+            return
+        print_side_by_side(out(), [left, *others], limits)
         return
-    print_comparison(out(), left, right, found, band)
+    right = others[0]
+    two = compare_records(left.record, right.record, limits)
+    if as_json:
+        print_json({"a": left.id, "b": right.id, **two.to_json()})
+        return
+    print_comparison(out(), left, right, two, band)
 
 
 def print_comparison(console: Console, left: Stored, right: Stored, found: RecordComparison, band: float) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.commands.bars import bar
 from harness.commands.units import significant
 from harness.record.samples import decode
 from harness.record.store import Stored
 
 BINS, WIDTH = 12, 44
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def histogram(stored: Stored, workload: str) -> list[str]:
@@ -31,9 +31,7 @@ def histogram(stored: Stored, workload: str) -> list[str]:
 
 
 def _line(count: int, most: int, low: float, high: float) -> str:
-    eighths = round(count / most * WIDTH * 8) if most else 0
-    bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-    return f"  {significant(low):>8}–{significant(high):<8} ms {bar} {count}"
+    return f"  {significant(low):>8}–{significant(high):<8} ms {bar(count / most if most else 0, WIDTH)} {count}"
 
 
 def _gaps_ms(stored: Stored, workload: str) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.commands.progress import Progress
 
 
-@click.group(help="List, show, fetch and verify models.")
+@click.group(help="List, show, fetch, verify and prepare models.")
 def model() -> None:
     """Models."""
 
@@ -66,6 +66,34 @@ def fetch(reference: str) -> None:
     with Progress(err()) as progress:
         path = _fetched(models.resolve(reference), progress)
     out().print(str(path), markup=False)
+
+
+@model.command(help="Make bf16 safetensors of a GGUF, for the runtimes that read those; once, in the cache.")
+@click.argument("reference")
+@click.option("--runtime", default="pytorch", show_default=True, help="Whose environment does it.")
+def prepare(reference: str, runtime: str) -> None:
+    """`repro bench` does it, too, when it is missing."""
+    from harness.catalog import identity, models, paths
+    from harness.commands.console import err, out
+    from harness.commands.progress import Progress
+    from harness.errors import BadInput
+    from harness.run import preparing
+    from harness.run.bench import interpreter_for
+    from runtimes.table import find
+
+    found = models.resolve(reference)
+    if not hasattr(find(runtime), "convert"):
+        raise BadInput(f"{runtime} converts nothing", where="--runtime", fix="take pytorch or vllm")
+    with Progress(err()) as progress:
+        path = _fetched(found, progress)
+        who = identity.identify(found, path, paths.cache())
+        if who.format != "gguf":
+            raise BadInput("is in safetensors already", where=reference, fix="measure it as it is")
+        interpreter = interpreter_for(runtime, paths.cache(), progress)
+        made = preparing.prepare(runtime, who, path, interpreter, paths.cache(), progress)
+        who = identity.identify(found, made, paths.cache())
+    out().print(f"{who.name}: {who.quantisation}, sha256 {who.sha256}", markup=False)
+    out().print(str(made), markup=False)
 
 
 @model.command(help="Hash a model's file again, ignoring what the cache remembers.")

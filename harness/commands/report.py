@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.commands.curve import curve
 from harness.commands.histogram import histogram
-from harness.commands.units import bare, half_width, memory, percent, quantity
+from harness.commands.units import bare, half_width, memory, percent, quantity, significant
 from harness.record.schema import MetricResult, Record
 from harness.record.store import Stored
 
@@ -110,6 +111,11 @@ def _distributions(console: Console, stored: Stored) -> None:
             console.print(f"\n[bold]ITL of {result.workload}[/] (all tokens of the timed trials)")
             for line in lines:
                 console.print(line)
+    lines = curve(record)
+    if lines:
+        console.print("\n[bold]Throughput by requests at once[/]")
+        for line in lines:
+            console.print(line, markup=False)
     console.print()
     for metric in record.process_results:
         if metric.estimate is not None:
@@ -120,6 +126,34 @@ def _distributions(console: Console, stored: Stored) -> None:
         per_token = record.derived.get("bytes_per_token")
         read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
         console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
+    for line in _device_lines(record):
+        console.print(line)
+
+
+def _device_lines(record: Record) -> list[str]:
+    """What the meters told, where there were any."""
+    lines = []
+    energy = record.derived.get("energy_per_token", {})
+    if isinstance(energy.get("value_nj"), int):
+        lines.append(
+            f"energy: {significant(energy['value_nj'] / 1e9)} J a token, prefill included ({energy['source']})"
+        )
+    held = record.derived.get("peak_device_memory", {}).get("value")
+    if isinstance(held, int):
+        lines.append(f"peak device memory: {memory(held)}")
+    seen = record.derived.get("telemetry") or {}
+    if seen:
+        parts = [f"{seen['samples']} samples {'beside the trials' if seen.get('beside') else 'between trials'}"]
+        if "sm_clock_hz_mean" in seen:
+            parts.append(f"core {seen['sm_clock_hz_mean'] // 1_000_000} MHz")
+        if "power_mw_mean" in seen:
+            parts.append(f"{significant(seen['power_mw_mean'] / 1000)} W")
+        if "temperature_mc_max" in seen:
+            parts.append(f"up to {seen['temperature_mc_max'] // 1000} °C")
+        if "throttle_reasons" in seen:
+            parts.append(f"clock reasons {seen['throttle_reasons']:#x}")
+        lines.append("devices: " + ", ".join(parts))
+    return lines
 
 
 def _checks(console: Console, record: Record) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 
-@click.group(help="Install, list and remove the runtimes' environments.")
+@click.group(help="Install, list, check and remove the runtimes.")
 def runtime() -> None:
     """Runtimes."""
 
@@ -59,6 +61,32 @@ def list_(as_json: bool) -> None:
         for folder, item in installed:
             if item.runtime == name:
                 out().print(f"  {item.key:20} built in {item.build_seconds} s  {folder}", markup=False)
+
+
+@runtime.command(help="Try what any adapter must hold: counts, caches, stamps, determinism, errors.")
+@click.argument("name")
+@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="As for bench.")
+@click.option("--backend", default="auto", show_default=True, help="As for bench.")
+@click.option("-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="As for bench.")
+@click.option("--python", type=click.Path(path_type=Path), help="The interpreter that has the engine and the adapter.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def check(name: str, model: str, backend: str, settings: tuple[str, ...], python: Path | None, as_json: bool) -> None:
+    """Exit status 1 when a check fails."""
+    from harness.commands.console import err, out, print_json
+    from harness.commands.progress import Progress
+    from harness.run.conforming import conform
+    from harness.run.evidence import Request
+
+    request = Request(model=model, runtime=name, suite="quick", settings=settings, backend=backend, python=python)
+    with Progress(err()) as progress:
+        found = conform(request, progress)
+    if as_json:
+        print_json([{"code": code, "status": status, "text": text} for code, status, text in found])
+    else:
+        for code, status, text in found:
+            out().print(f"{status:8} {code:28} {text}", markup=False)
+    if any(status == "fail" for _, status, _ in found):
+        raise SystemExit(1)
 
 
 @runtime.command(help="Delete the environments of a runtime.")

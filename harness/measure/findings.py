@@ -69,6 +69,15 @@ CODES: Mapping[str, tuple[str, str]] = {
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
     "clock_drift": ("two clocks disagree about the length of the run", "check the time daemon and the clock source"),
+    "clock_disagreement": (
+        "the host's clock and the device's events differ by more than 1 % over a trial",
+        "the host launches too slowly: close other work, or -o compile=reduce-overhead",
+    ),
+    "chunked": (
+        "the server sent several tokens in one chunk: its ITL is per chunk",
+        "read TTFT, decode rate and E2E; turn off stream intervals or speculation at the server",
+    ),
+    "recompiled": ("the engine compiled anew during timed trials", "more warm-up, or -o compile=off"),
     "instrument_overhead": (
         "stamping took more than 0.5 % of the decode time",
         "take a larger model: this one outruns us",
@@ -85,6 +94,7 @@ BIMODAL_GAP = 0.05
 UNSTABLE_SPREAD = 0.20
 OUTLIER_DEVIATIONS, OUTLIER_SIZE = 5.0, 0.02  # five robust deviations, and far enough to matter
 INVALID_SHARE = 0.20
+CLOCKS_LIMIT = 0.01
 THROTTLED_SHARE = 0.01
 
 
@@ -103,6 +113,9 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
         found += _shape(workload, speed)
         found += _outliers(workload, relative, valid)
         found += _kernel(workload, valid)
+        found += _clocks(workload, valid)
+        found += _recompiled(workload, valid)
+        found += _chunked(workload, valid)
     return found
 
 
@@ -205,6 +218,34 @@ def _cause(trial: Trial, others: Sequence[Trial]) -> str:
     if trial.counters.get("involuntary_switches", 0) > 3 * usual + 10:
         return "pre-empted by other work"
     return "cause unknown"
+
+
+def _clocks(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    """Host against device, over the trials that a device timed."""
+    both = [trial for trial in valid if "host_e2e_ns" in trial.counters]
+    device, host = sum(int(t.token_ns[-1]) for t in both), sum(t.counters["host_e2e_ns"] for t in both)
+    if not both or abs(host - device) <= CLOCKS_LIMIT * host:
+        return []
+    text = f"host clock and device events differ by {(host - device) / host:+.2%} of the trial"
+    evidence = {"host_ns": host, "device_ns": device}
+    return [Finding("clock_disagreement", Severity.WARNING, text, workload, "", evidence)]
+
+
+def _recompiled(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    graphs = sum(trial.engine.get("compiled_graphs", 0) for trial in valid)
+    if not graphs:
+        return []
+    text = f"the engine compiled {graphs} graphs during timed trials"
+    return [Finding("recompiled", Severity.WARNING, text, workload, "", {"graphs": graphs})]
+
+
+def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    told = [trial for trial in valid if "chunks" in trial.engine]
+    chunks, tokens = sum(t.engine["chunks"] for t in told), sum(max(t.output_tokens, 1) for t in told)
+    if chunks >= tokens:
+        return []
+    text = f"{tokens} tokens came in {chunks} chunks: the ITL is per chunk"
+    return [Finding("chunked", Severity.NOTE, text, workload, "itl", {"chunks": chunks, "tokens": tokens})]
 
 
 def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:

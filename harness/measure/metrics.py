@@ -47,6 +47,7 @@ class Metric(StrEnum):
     TPOT = "tpot"
     STEP_TIME = "step_time"
     E2E = "e2e"
+    THROUGHPUT = "throughput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ METRICS: Mapping[Metric, MetricFacts] = MappingProxyType(
             MetricFacts(Metric.TPOT, "ns", False, False, "mean time per output token after the first"),
             MetricFacts(Metric.STEP_TIME, "ns", False, True, "time inside the runtime's decode step, without sampling"),
             MetricFacts(Metric.E2E, "ns", False, False, "time from the start to the last output token"),
+            MetricFacts(
+                Metric.THROUGHPUT, "tokens/s", True, False, "output tokens of all requests of a batch / its length"
+            ),
         )
     }
 )
@@ -90,6 +94,7 @@ class TrialMetrics:
     decode_rate: float | None
     step_time: Values | None
     e2e: float | None
+    throughput: float | None = None  # of the batch that the request was part of
 
     def scalar(self, metric: Metric) -> float | None:
         """One number for the trial: the metric itself, or the median of a per-token metric.
@@ -112,6 +117,9 @@ class Block:
     step_ns: NDArray[np.int64]
     prompt_tokens: NDArray[np.int64]
     has_output: bool
+    batches: tuple[
+        tuple[int, int], ...
+    ] = ()  # concurrency and length (ns) of each row's batch; (0, 0) where there is none
 
     @property
     def has_prompt(self) -> bool:
@@ -157,9 +165,15 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
             decode_rate=None if itl is None else _rate(itl.shape[1], span[i]),
             step_time=None if step_time is None else step_time[i],
             e2e=float(last[i]),
+            throughput=_throughput(block, i, n),
         )
         for i in range(len(block.rows))
     )
+
+
+def _throughput(block: Block, row: int, tokens: int) -> float | None:
+    concurrency, length = block.batches[row] if block.batches else (0, 0)
+    return concurrency * tokens * 1e9 / length if length > 0 else None
 
 
 def _rate(count: int, elapsed_ns: np.float64) -> float | None:
@@ -189,7 +203,8 @@ def _block(trials: Sequence[Trial], rows: tuple[int, ...]) -> Block:
     if (step_ns < 0).any():
         raise _invalid(trials[int(np.argmax((step_ns < 0).any(axis=1)))], "a step of negative length")
     prompts = np.array([trial.prompt_tokens for trial in trials], dtype=np.int64)
-    return Block(rows, token_ns, step_ns, prompts, has_output=trials[0].output_tokens > 0)
+    batches = tuple((t.counters.get("concurrency", 0), t.counters.get("batch_ns", 0)) for t in trials)
+    return Block(rows, token_ns, step_ns, prompts, trials[0].output_tokens > 0, batches)
 
 
 def _invalid(trial: Trial, what: str) -> RecordInvalid:

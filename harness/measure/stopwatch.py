@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -17,10 +18,19 @@ from harness.measure.trial import Stamps
 CLOCK_NAME = "time.perf_counter_ns"
 
 
+class Events(Protocol):
+    """The part of `runtimes.interface.EventPool` that is read here."""
+
+    def elapsed_ns(self, count: int) -> Stamps:
+        """Lengths between neighbours of the first `count` events."""
+
+
 class Stopwatch:
     """Implements `runtimes.interface.Watch` for trials of at most `capacity` tokens."""
 
-    __slots__ = ("_clock", "_steps", "_steps_made", "_tokens", "_tokens_made", "_view", "_view_steps", "started_ns")
+    __slots__ = (
+        "_clock", "_steps", "_steps_made", "_tokens", "_tokens_made", "_view", "_view_steps", "host_ns", "started_ns",
+    )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
         self._clock = time.perf_counter_ns
@@ -31,10 +41,12 @@ class Stopwatch:
         self._view_steps = memoryview(self._steps)  # type: ignore[arg-type]
         self._tokens_made = self._steps_made = 0
         self.started_ns = 0
+        self.host_ns: int | None = None  # length of the trial by the host's clock, where a device timed its tokens
 
     def start(self) -> None:
         """Stamp t0."""
         self._tokens_made = self._steps_made = 0
+        self.host_ns = None
         self.started_ns = self._clock()
 
     def step(self) -> None:
@@ -46,6 +58,14 @@ class Stopwatch:
         """Stamp a token that the caller can use."""
         self._view[self._tokens_made] = self._clock()
         self._tokens_made += 1
+
+    def device(self, events: Events, count: int) -> None:
+        """The trial ended on the device just now: stamp that, then take its own times for the tokens."""
+        ended = self._clock()
+        made = count - 1
+        self._tokens[:made] = self.started_ns + np.cumsum(events.elapsed_ns(count))
+        self._tokens_made = made
+        self.host_ns = ended - self.started_ns
 
     def token_ns(self) -> Stamps:
         """Shape (n,): nanoseconds from t0 to each token; a copy."""

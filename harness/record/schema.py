@@ -1,6 +1,7 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
+- 1.1: `workloads[].concurrency`; more counters in the samples (device meters, batches); more entries in `derived` and `model`.
 - 1.0: the first. Readers accept any 1.x and keep the fields that they do not know; a 2.x is refused.
 """
 
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:repro-harness:record:v1"
 
@@ -111,6 +112,7 @@ class Workload(Part):
     output_tokens: Count
     prompt_sha256: Sha256
     forced_sha256: Sha256 | None
+    concurrency: Count | None = Field(default=None, description="requests at once; null: one, timed as such")
 
 
 class Tokenization(Part):

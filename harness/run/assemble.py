@@ -22,6 +22,7 @@ from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
 from harness.run.checks import CheckResult
+from harness.run.energy import energy_per_token, peak_device_memory, telemetry
 from harness.run.evidence import Evidence
 from harness.run.launcher import ENGINE_VARIABLES
 from harness.run.remarks import Instrument, findings_of
@@ -40,7 +41,7 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
     """The payload, the samples, and a name for the folder. Raises `RecordInvalid` if it would name this host or its user."""
     trials, prepared = evidence.trials, evidence.prepared
     samples = encode(columns_of(trials))
-    workloads = [workload.id for workload in prepared.suite.suite.workloads]
+    workloads = [workload.id for workload in evidence.plan.workloads]
     measured = results(workloads, trials, evidence.facts["clock"])
     checks = truth_checks(evidence, samples, measured)
     record = _record(evidence, measured, checks, sha256(samples).hexdigest())
@@ -103,7 +104,7 @@ def _record(
         run=_run(evidence),
         model=prepared.identity.to_json(),
         runtime=_runtime(evidence),
-        environment=evidence.environment.to_json(),
+        environment=_environment(evidence),
         suite=schema.Suite(
             name=suite.name,
             version=suite.version,
@@ -139,7 +140,7 @@ def _record(
         checks=tuple(schema.Check(**asdict(check)) for check in checks),
         findings=findings_of(
             evidence.outcome,
-            [workload.id for workload in suite.workloads],
+            [workload.id for workload in evidence.plan.workloads],
             suite.headline,
             measured,
             Instrument.of(complete, trials),
@@ -148,6 +149,14 @@ def _record(
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
     )
+
+
+def _environment(evidence: Evidence) -> dict[str, Any]:
+    """The machine here, unless what computed may be another: a server's speed is never booked on its client."""
+    found = evidence.environment.to_json()
+    if all(device["kind"] != "server" for device in evidence.facts["devices"]):
+        return found
+    return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
 
 
 def _run(evidence: Evidence) -> schema.Run:
@@ -232,6 +241,7 @@ def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
             output_tokens=plan.output_tokens,
             prompt_sha256=digest_of(plan.prompt),
             forced_sha256=None if plan.forced is None else digest_of(plan.forced),
+            concurrency=plan.concurrency,
         )
         for plan in evidence.plan.workloads
     )
@@ -253,10 +263,11 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "bandwidth_use_ppm": use,
         "bandwidth_source": ceiling.source,
         "peak_arithmetic": asdict(evidence.peak),
-        "energy_per_token": {"value": None, "reason": "no energy counter is read by this version"},
-        "peak_device_memory": {"value": None, "reason": "the engine ran on the CPU: see peak_rss"}
-        if all(device["kind"] == "cpu" for device in evidence.facts["devices"])
-        else {"value": None, "reason": "not read by this version"},
+        "energy_per_token": energy_per_token(headline, evidence.trials),
+        "peak_device_memory": peak_device_memory(
+            all(device["kind"] in ("cpu", "server") for device in evidence.facts["devices"]), evidence.trials
+        ),
+        "telemetry": telemetry(evidence.trials),
     }
 
 

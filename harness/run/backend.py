@@ -30,8 +30,10 @@ def look() -> Toolbox:
     )
 
 
-def choose(toolbox: Toolbox, offered: Collection[str]) -> tuple[str, str]:
-    """The backend for `--backend auto` and the reason in words."""
+def choose(toolbox: Toolbox, offered: Collection[str], *, builds: bool = True) -> tuple[str, str]:
+    """The backend for `--backend auto` and the reason in words. What comes built needs the driver alone."""
+    if not builds and toolbox.nvidia_driver and "cuda" in offered:
+        return "cuda", "an NVIDIA driver is here"
     wishes = (
         ("metal", toolbox.system == "Darwin" and toolbox.machine == "arm64", "an Apple GPU"),
         ("cuda", toolbox.nvidia_driver and "nvcc" in toolbox.programs, "an NVIDIA driver and nvcc are here"),
@@ -41,6 +43,6 @@ def choose(toolbox: Toolbox, offered: Collection[str]) -> tuple[str, str]:
     for backend, here, reason in wishes:
         if here and backend in offered:
             return backend, reason
-    if toolbox.nvidia_driver and "cuda" in offered:
+    if builds and toolbox.nvidia_driver and "cuda" in offered:
         return "cpu", "an NVIDIA driver is here but nvcc is not: install the CUDA toolkit for --backend cuda"
     return "cpu", "no GPU toolchain is here"

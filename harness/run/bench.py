@@ -19,7 +19,7 @@ from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailab
 from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record import store
-from harness.run import backend, bundle, environments, options, tokens
+from harness.run import backend, bundle, environments, options, preparing, tokens
 from harness.run.assemble import assemble, refuse_identifiers
 from harness.run.evidence import Evidence, Prepared, Request
 from harness.run.journal import Journal
@@ -29,6 +29,7 @@ from harness.run.measuring import Measuring
 from harness.run.plan import Triple, least_context, plan_for, required_context, texts_of
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
+from runtimes.interface import batches, converts, forces, runs_in_core
 from runtimes.recipes import RECIPES
 from runtimes.table import SYNTHETIC, find
 
@@ -59,7 +60,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
     )
-    if identity.format not in adapter.formats:
+    converting = identity.format not in adapter.formats
+    if converting and not (identity.format == "gguf" and converts(adapter)):
         raise BadInput(
             f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {identity.format}",
             where=identity.file,
@@ -78,6 +80,10 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     filled = options.fill(given, adapter.options, cores=cores, required_context=least)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = _python(request, cache, listener)
+    interpreter = Interpreter(python, folder, cache / "worker-home")
+    if converting:
+        model_path = preparing.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
+        identity = identify(reference, model_path, cache)
     return Prepared(
         request=request,
         suite=suite,
@@ -86,7 +92,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         model_path=model_path,
         given=given,
         options=filled,
-        interpreter=Interpreter(python, folder, cache / "worker-home"),
+        interpreter=interpreter,
         installed=installed,
         bundle_sha256=bundle_sha256,
         cores=cores,
@@ -103,19 +109,30 @@ def _need_memory(identity: Identity) -> None:
         )
 
 
+def interpreter_for(runtime: str, cache: Path, listener: Listener, *, asked: str = "auto") -> Interpreter:
+    """The interpreter of a runtime's own environment, installed when it is missing."""
+    folder, _ = bundle.make(cache)
+    where, _ = _installed(runtime, asked, cache, listener)
+    return Interpreter(where, folder, cache / "worker-home")
+
+
 def _python(request: Request, cache: Path, listener: Listener) -> tuple[Path, environments.Installed | None]:
     if request.python is not None:
         return request.python.absolute(), None
-    if request.runtime in SYNTHETIC:
+    if runs_in_core(find(request.runtime)):
         return Path(sys.executable), None
-    if request.runtime not in RECIPES:
+    return _installed(request.runtime, request.backend, cache, listener)
+
+
+def _installed(runtime: str, asked: str, cache: Path, listener: Listener) -> tuple[Path, environments.Installed]:
+    if runtime not in RECIPES:
         raise RuntimeUnavailable(
-            f"{request.runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
+            f"{runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
         )
-    where = environments.place(cache, request.runtime, backend_of(request.runtime, request.backend))
+    where = environments.place(cache, runtime, backend_of(runtime, asked))
     installed = where.installed()
     if installed is None:
-        listener.stage(f"installing {request.runtime} ({where.backend}); once, some minutes")
+        listener.stage(f"installing {runtime} ({where.backend}); once, some minutes")
         installed = environments.install(where, listener.advance)
     return where.python, installed
 
@@ -124,7 +141,8 @@ def backend_of(runtime: str, asked: str) -> str:
     """The backend to build for: as asked, or what suits the machine."""
     if asked != "auto":
         return asked
-    return backend.choose(backend.look(), RECIPES[runtime].backends)[0]
+    recipe = RECIPES[runtime]
+    return backend.choose(backend.look(), recipe.backends, builds=bool(recipe.built))[0]
 
 
 def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
@@ -136,7 +154,15 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     prepared = replace(prepared, options=settings)
     seed = suite.seed if request.seed is None else request.seed
     triple = Triple(
-        prepared.adapter.name, prepared.model_path, prepared.identity.format, settings, suite, vocabulary, seed
+        prepared.adapter.name,
+        prepared.model_path,
+        prepared.identity.format,
+        settings,
+        suite,
+        vocabulary,
+        seed,
+        forces(prepared.adapter),
+        batches(prepared.adapter),
     )
     journal = _journal(prepared, seed)
     # A number of processes that was asked for is run in full, unless a budget was asked for, too.
@@ -152,6 +178,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         deadlines=request.deadlines,
         journal=journal,
         listener=listener,
+        cores=prepared.cores,
     ).run()
     after = read_load()
     listener.stage("measuring the memory's bandwidth")
@@ -202,8 +229,9 @@ def _journal(prepared: Prepared, seed: int) -> Journal:
         "bundle": prepared.bundle_sha256,
         "seed": seed,
     }
-    make = Journal.resume if request.resume else Journal.create
-    return make(request.results, identity)
+    if request.resume:
+        return Journal.resume(request.results, identity, or_new=request.or_new)
+    return Journal.create(request.results, identity)
 
 
 def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str, tuple[int, ...]], int]:

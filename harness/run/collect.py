@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.capture.meters import THROTTLING
 from harness.measure.trial import Purpose, Trial
 from harness.worker.frames import Frame, trial_from
 
@@ -51,6 +52,9 @@ def collect(index: int, frames: Sequence[Frame]) -> ProcessLog:
                 log = replace(log, probe=frame.header)
             case "trial":
                 trials.append(replace(trial_from(frame), process=index))
+            case "telemetry" if trials:
+                counters = {**trials[-1].counters, **{name: int(value) for name, value in frame.header.items()}}
+                trials[-1] = replace(trials[-1], counters=counters)
             case "failed":
                 log = replace(log, failure=frame.header["code"])
             case "end":
@@ -68,4 +72,9 @@ def judge(trial: Trial, complete: bool) -> Trial:
     throttled, length = trial.counters.get("cpu_throttled_ns", 0), int(trial.token_ns[-1])
     if length and throttled * 1_000_000 // length > THROTTLED_SHARE_PPM:
         return replace(trial, invalid_reason=f"throttled: {throttled} ns of {length} by the control group's quota")
+    reasons = trial.counters.get("throttle_reasons", 0) & THROTTLING
+    if reasons or trial.counters.get("thermal_violation_ns", 0) > 0:
+        return replace(trial, invalid_reason=f"throttled: the device held its clocks down (reasons {reasons:#x})")
+    if trial.counters.get("strangers_max", 0) > 0:
+        return replace(trial, invalid_reason="stranger: another process computed on the device")
     return trial

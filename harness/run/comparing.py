@@ -11,7 +11,7 @@ from harness.record.schema import MetricResult, Record, Unit, Workload
 
 # TTFT and prefill rate, ITL, TPOT and decode rate tell one story each: a reader wants the story once.
 FIXED_ALPHA = 0.05  # for a number of processes that was chosen beforehand
-SHOWN = ("decode_rate", "prefill_rate", "e2e")
+SHOWN = ("decode_rate", "prefill_rate", "e2e", "throughput")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _row(
 ) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
-    must_match = ("mode", "prompt_tokens", "output_tokens", "prompt_sha256", "forced_sha256")
+    must_match = ("mode", "prompt_tokens", "output_tokens", "prompt_sha256", "forced_sha256", "concurrency")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]
     if differing:
         result = not_comparable(differing, alpha)

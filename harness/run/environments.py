@@ -46,6 +46,7 @@ class Place:
     recipe: Recipe
     runtime: str
     backend: str
+    lock_text: str
     flags: tuple[str, ...]
 
     @property
@@ -67,10 +68,19 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
         )
     if backend not in recipe.backends:
         raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
-    flags = (*recipe.backends[backend], *os.environ.get("CMAKE_ARGS", "").split())
-    parts = (recipe.lock_text, *flags, platform.python_version(), platform.machine(), _instruction_set())
+    lock = recipe.lock_text(backend)
+    if lock is None:
+        system, machine, version = recipe.backends[backend].only or ("", "", "")
+        raise RuntimeUnavailable(
+            f"{runtime} for {backend} is pinned for {system} on {machine} with Python {version} only",
+            where="--backend",
+            fix="take another backend or runtime, make .venv with that Python, or give an interpreter with --python PATH",
+        )
+    own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
+    flags = (*recipe.backends[backend].flags, *own)
+    parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
     key = sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, flags)
+    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, lock, flags)
 
 
 def _instruction_set() -> str:
@@ -118,18 +128,14 @@ def install(where: Place, progress: Progress) -> Installed:
         _run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
         wheel = _built_wheel(where, log, progress)
         seconds = int(time.monotonic() - began)
-        progress("installing", 0, 0)
-        pip = [str(where.python), "-m", "pip", "install", "--no-deps"]
-        rest = where.folder / "lock.txt"
-        rest.write_text("".join(block for name, block in blocks(where.recipe.lock_text) if name != where.recipe.built))
-        _run([*pip, "--require-hashes", "-r", str(rest)], log, {}, None)
+        _install(where, log, progress)
         if wheel is not None:
-            _run([*pip, str(wheel)], log, {}, None)
+            _run([*_pip(where), str(wheel)], log, {}, None)
         done = Installed(
             runtime=where.runtime,
             backend=where.backend,
             key=where.folder.name,
-            lock_sha256=sha256(where.recipe.lock_text.encode()).hexdigest(),
+            lock_sha256=sha256(where.lock_text.encode()).hexdigest(),
             # The operator's own flags are honoured; one that holds a path is not for publication.
             build_flags=tuple(f if _FLAG.fullmatch(f) else "a flag, not recorded" for f in where.flags),
             built_wheel_sha256=sha256(wheel.read_bytes()).hexdigest() if wheel else "",
@@ -139,11 +145,44 @@ def install(where: Place, progress: Progress) -> Installed:
         return done
 
 
+def _pip(where: Place) -> list[str]:
+    return [str(where.python), "-m", "pip", "install", "--no-deps", "--disable-pip-version-check"]
+
+
+def _install(where: Place, log: Path, progress: Progress) -> None:
+    """Everything of the lock but what is built; what PyPI may not have comes first, from its own index if need be."""
+    recipe = where.recipe
+    found = [(name, block) for name, block in blocks(where.lock_text) if name != recipe.built]
+    first = [block for name, block in found if name in recipe.indexed]
+    for name, part in (("indexed.txt", first), ("lock.txt", [block for n, block in found if n not in recipe.indexed])):
+        if not part:
+            continue
+        path = where.folder / name
+        path.write_text("".join(part))
+        command = [*_pip(where), "--require-hashes", "-r", str(path)]
+        done = 0
+
+        def note(line: str) -> None:
+            nonlocal done
+            if line.startswith("Collecting "):
+                done += 1
+                progress(f"downloading {line.split()[1].split('=')[0]}", done, len(found))
+
+        try:
+            _run(command, log, {}, note)
+        except RuntimeUnavailable:
+            if name == "lock.txt":
+                raise
+            _run([*command, "--extra-index-url", recipe.index], log, {}, note)
+    progress("installed", len(found), len(found))
+
+
 def _need_tools(recipe: Recipe) -> None:
     missing = [tool for tool in recipe.tools if shutil.which(tool) is None]
     if missing:
+        what = f"{recipe.built} is built from source" if recipe.built else "the engine compiles its kernels with it"
         raise RuntimeUnavailable(
-            f"no {' or '.join(missing)} on this machine, and {recipe.built} is built from source",
+            f"no {' or '.join(missing)} on this machine, and {what}",
             where="compiler",
             fix="install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)",
         )
@@ -168,7 +207,7 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
     shelf = where.folder.parents[1] / "wheels" / where.folder.name
     if not any(shelf.glob("*.whl")):
         one = where.folder / "built.txt"
-        one.write_text(dict(blocks(recipe.lock_text))[recipe.built])
+        one.write_text(dict(blocks(where.lock_text))[recipe.built])
         scratch = where.folder / "wheel"
         progress(f"downloading {recipe.built}", 0, 0)
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]

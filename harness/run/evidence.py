@@ -39,6 +39,7 @@ class Request:
     against: store.Stored | None = None
     seed: int | None = None
     resume: bool = False
+    or_new: bool = False  # where there is nothing to resume, begin
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

@@ -38,13 +38,15 @@ class Journal:
         return cls(folder, started)
 
     @classmethod
-    def resume(cls, results: Path, identity: Mapping[str, Any]) -> Journal:
-        """The newest unfinished run of the same identity. Raises `BadInput` where there is none."""
+    def resume(cls, results: Path, identity: Mapping[str, Any], *, or_new: bool = False) -> Journal:
+        """The newest unfinished run of the same identity. Raises `BadInput` where there is none and none may be begun."""
         for folder in sorted((results / FOLDER).glob(f"{_key(identity)}-*"), reverse=True):
             try:
                 return cls(folder, json.loads((folder / "run.json").read_text())["started_utc"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue
+        if or_new:
+            return cls.create(results, identity)
         raise BadInput(
             "no unfinished run of this model, runtime, suite and options",
             where=str(results / FOLDER),

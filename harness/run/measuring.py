@@ -16,6 +16,7 @@ from harness.run.journal import Journal
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.next_step import Failure, Finish, GiveUp, Progress, next_step
+from harness.run.telemetry import Telemetry
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -41,6 +42,7 @@ class Measuring:
     deadlines: Deadlines
     journal: Journal
     listener: Listener
+    cores: int
 
     def run(self) -> Outcome:
         """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
@@ -82,11 +84,20 @@ class Measuring:
         least += sum(bool(w.distinct) for w in plan.workloads)
         goal = self.rule.goal(done)
         trials = 0
+        telemetry = Telemetry(self.cores)
+
+        def keep(frame: Frame) -> None:
+            frames.append(frame)
+            self.journal.append(index, frame)
 
         def hear(frame: Frame) -> None:
             nonlocal trials
-            frames.append(frame)
-            self.journal.append(index, frame)
+            metered = telemetry.trial() if frame.kind == "trial" else {}
+            keep(frame)
+            if metered:
+                keep(Frame("telemetry", metered))
+            if frame.kind == "loaded":
+                telemetry.begin(frame.header["facts"])
             what = "loading the model"
             if frame.kind == "trial":
                 trials += 1
@@ -96,6 +107,7 @@ class Measuring:
                 self.listener.advance(
                     f"process {done + 1} of {goal}: {what}", done * least + min(trials, least), goal * least
                 )
+            telemetry.rest()
 
         try:
             ended = run_worker(self.interpreter, plan, self.deadlines, hear)
@@ -107,6 +119,8 @@ class Measuring:
                 where=str(self.journal.folder),
                 fix="go on with --resume",
             ) from None
+        finally:
+            telemetry.end()
         if frames:
             self.journal.settle(index)
         log = collect(index, frames)

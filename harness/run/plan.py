@@ -28,6 +28,8 @@ class Triple:
     suite: Suite
     vocabulary: int
     seed: int
+    forces: bool = True  # else workloads that decode given ids are left out
+    batches: bool = False  # else workloads of several requests at once are left out
 
 
 def texts_of(suite: Suite) -> Texts:
@@ -60,6 +62,10 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
     suite = triple.suite
     workloads = []
     for workload in suite.workloads:
+        if workload.mode == "forced" and workload.output_tokens and not triple.forces:
+            continue
+        if (workload.concurrency or 1) > 1 and not triple.batches:
+            continue
         distinct = ids.get(_key(workload.id, 1 + process % VARIATIONS), ()) if workload.id == suite.cache_check else ()
         workloads.append(
             WorkloadPlan(
@@ -69,6 +75,7 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
                 output_tokens=workload.output_tokens,
                 forced=suites.forced_ids(suite, workload, triple.vocabulary),
                 distinct=distinct,
+                concurrency=workload.concurrency if triple.batches else None,
             )
         )
     return Plan(

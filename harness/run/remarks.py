@@ -73,7 +73,8 @@ def findings_of(
 
 # What `workload_findings` can say: these follow from the samples alone.
 WORKLOAD_CODES = frozenset(
-    "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled".split()
+    "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled "
+    "clock_disagreement recompiled chunked".split()
 )
 
 

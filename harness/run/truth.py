@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from harness.catalog import gguf, weights
+from harness.catalog import model_folder, weights
 from harness.measure.metrics import Metric
 from harness.record import schema
 from harness.record.samples import decode
@@ -47,6 +47,8 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
     """The memory bandwidth that bounds decode here, or why none does."""
     if evidence.prepared.adapter.name in SYNTHETIC:
         return Ceiling(None, "a simulation has no physics")
+    if _at_server(evidence):
+        return Ceiling(None, "a server computes, and its device is not known")
     if not _on_cpu(evidence):
         return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
     cached = evidence.environment.cpu.l3_bytes.value or 0
@@ -58,9 +60,15 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
 def _peak_ceiling(evidence: Evidence) -> Ceiling:
     if evidence.prepared.adapter.name in SYNTHETIC:
         return Ceiling(None, "a simulation has no physics")
+    if _at_server(evidence):
+        return Ceiling(None, "a server computes, and its device is not known")
     if not _on_cpu(evidence):
         return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
     return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+
+
+def _at_server(evidence: Evidence) -> bool:
+    return any("server" in device["kind"] for device in evidence.facts["devices"])
 
 
 def _on_cpu(evidence: Evidence) -> bool:
@@ -72,7 +80,7 @@ def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     prepared = evidence.prepared
     plan = next(p for p in evidence.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
-    header = gguf.read(prepared.model_path)
+    header = model_folder.header(prepared.model_path)
     depth = len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
     return None if cache is None else prepared.identity.bytes_per_token + cache

@@ -18,6 +18,7 @@ class WorkloadPlan:
     output_tokens: int
     forced: tuple[int, ...] | None = None
     distinct: tuple[int, ...] = ()
+    concurrency: int | None = None  # None: one request, timed as such
 
     @property
     def stamps(self) -> int:
@@ -27,7 +28,9 @@ class WorkloadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One worker process: either it turns `texts` into ids, or it measures `workloads`."""
+    """One worker process: it turns `texts` into ids, or measures `workloads`, fills the folder
+    `convert_to`, or tries what every adapter must hold.
+    """
 
     runtime: str
     model_path: str
@@ -41,6 +44,8 @@ class Plan:
     workloads: tuple[WorkloadPlan, ...] = ()
     probe: tuple[int, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    convert_to: str = ""
+    conformance: bool = False
 
     def to_json(self) -> str:
         """For the worker's standard input."""
@@ -58,6 +63,7 @@ class Plan:
                 output_tokens=item["output_tokens"],
                 forced=None if item["forced"] is None else tuple(item["forced"]),
                 distinct=tuple(item["distinct"]),
+                concurrency=item["concurrency"],
             )
             for item in data.pop("workloads")
         )

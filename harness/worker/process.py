@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from harness.errors import one_line
 from harness.measure import stopwatch
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
-from harness.worker import counters
+from harness.worker import conformance, counters
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan, WorkloadPlan
 from harness.worker.schedule import timed_order
-from runtimes.interface import LoadedRuntime, ModelFiles
+from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles
 from runtimes.table import find
 
 Send = Callable[[str, Mapping[str, Any], bytes], None]
@@ -26,6 +27,12 @@ Send = Callable[[str, Mapping[str, Any], bytes], None]
 
 def run(plan: Plan, send: Send) -> None:
     """Do what the plan says; everything learned goes through `send` as soon as it is known."""
+    if plan.convert_to:
+        _convert(plan, send)
+        return
+    if plan.conformance:
+        _conform(plan, send)
+        return
     loaded = _load(plan, send)
     try:
         if plan.texts:
@@ -36,6 +43,23 @@ def run(plan: Plan, send: Send) -> None:
             _Process(plan, loaded, send).measure()
     finally:
         loaded.close()
+    send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
+
+
+def _convert(plan: Plan, send: Send) -> None:
+    def progress(text: str, done: int, total: int) -> None:
+        send("progress", {"text": text, "done": done, "total": total}, b"")
+
+    cast(Converting, find(plan.runtime)).convert(Path(plan.model_path), Path(plan.convert_to), progress)
+    send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
+
+
+def _conform(plan: Plan, send: Send) -> None:
+    def report(code: str, status: str, text: str) -> None:
+        send("check", {"code": code, "status": status, "text": one_line(text, 300)}, b"")
+
+    send("loading", {}, b"")
+    conformance.run(find(plan.runtime), ModelFiles(Path(plan.model_path), plan.model_format), plan.options, report)
     send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
 
 
@@ -54,7 +78,8 @@ class _Process:
     def __init__(self, plan: Plan, loaded: LoadedRuntime, send: Send) -> None:
         self._plan, self._loaded, self._send = plan, loaded, send
         # The pages are touched now, not in the first trial.
-        self._watch = stopwatch.Stopwatch(max(w.stamps for w in plan.workloads))
+        stamps, several = max(w.stamps for w in plan.workloads), max(w.concurrency or 1 for w in plan.workloads)
+        self._watches = [stopwatch.Stopwatch(stamps) for _ in range(several)]
         self._order = 0
         self._origin_ns = 0
 
@@ -83,40 +108,75 @@ class _Process:
         while len(lengths) < self._plan.warmup_trials or needs_more(
             lengths, time.perf_counter() - began, self._plan.warmup_limit_s
         ):
-            lengths.append(int(self._trial(workload, Purpose.WARMUP).token_ns[-1]))
+            lengths.append(self._trial(workload, Purpose.WARMUP))
 
-    def _trial(self, workload: WorkloadPlan, purpose: Purpose) -> Trial:
+    def _trial(self, workload: WorkloadPlan, purpose: Purpose) -> int:
+        """Run it and report it; its length in nanoseconds."""
         prompt = workload.distinct if purpose is Purpose.DISTINCT else workload.prompt
         self._loaded.reset()
         gc.collect(0)
         before = counters.read()
-        ids = self._loaded.generate(prompt, workload.output_tokens, self._watch, forced=workload.forced)
-        after = counters.read()
+        watches = self._watches[: workload.concurrency or 1]
+        if workload.concurrency is None:
+            ids = self._loaded.generate(prompt, workload.output_tokens, watches[0], forced=workload.forced)
+            after = counters.read()
+            made: list[tuple[list[int], Mapping[str, int]]] = [(ids, self._loaded.counters())]
+        else:
+            loaded = cast(Batching, self._loaded)
+            made = loaded.generate_batch([prompt] * workload.concurrency, workload.output_tokens, watches)
+            after = counters.read()
+        ended = max(watch.started_ns + int(watch.token_ns()[-1]) for watch in watches)
+        length = ended - watches[0].started_ns
+        spent = counters.difference(before, after)
+        if workload.concurrency is not None:
+            spent |= {"concurrency": workload.concurrency, "batch_ns": length}
+        for (ids, engine), watch in zip(made, watches, strict=True):
+            self._report(workload, purpose, len(prompt), ids, dict(engine), watch, spent | _host_clock(watch))
+        self._order += 1
+        return length
+
+    def _report(
+        self,
+        workload: WorkloadPlan,
+        purpose: Purpose,
+        prompt_tokens: int,
+        ids: list[int],
+        engine: dict[str, int],
+        watch: stopwatch.Stopwatch,
+        spent: dict[str, int],
+    ) -> None:
         trial = Trial(
             process=self._plan.process,
             order=self._order,
             workload=workload.id,
             purpose=purpose,
             mode=Mode(workload.mode),
-            prompt_tokens=len(prompt),
+            prompt_tokens=prompt_tokens,
             output_tokens=workload.output_tokens,
-            start_ns=self._watch.started_ns - self._origin_ns,
-            token_ns=self._watch.token_ns(),
-            step_ns=self._watch.step_ns(),
+            start_ns=watch.started_ns - self._origin_ns,
+            token_ns=watch.token_ns(),
+            step_ns=watch.step_ns(),
             output_ids=tuple(ids),
-            counters=counters.difference(before, after),
-            engine=dict(self._loaded.counters()),
-            invalid_reason=_counting(ids, workload, self._watch.token_ns().size, self._loaded.facts.vocab_size),
+            counters=spent,
+            engine=engine,
+            invalid_reason=_counting(ids, workload, watch.token_ns().size, self._loaded.facts.vocab_size, engine),
         )
-        self._order += 1
         self._send("trial", *trial_frame(trial))
-        return trial
 
 
-def _counting(ids: list[int], workload: WorkloadPlan, stamps: int, vocabulary: int) -> str:
-    """Truth check 2: exactly the asked number of tokens, each stamped, each from the vocabulary."""
-    if len(ids) != workload.output_tokens:
-        return f"token-count: {len(ids)} of {workload.output_tokens}"
+def _host_clock(watch: stopwatch.Stopwatch) -> dict[str, int]:
+    """The host's account of a trial that a device timed, for the comparison of the two clocks."""
+    return {} if watch.host_ns is None else {"host_e2e_ns": watch.host_ns}
+
+
+def _counting(ids: list[int], workload: WorkloadPlan, stamps: int, vocabulary: int, engine: Mapping[str, int]) -> str:
+    """Truth check 2: exactly the asked number of tokens, each stamped, each from the vocabulary.
+
+    A server that does not tell its ids counts them: `completion_tokens`, of which a prefill alone takes one.
+    """
+    made = engine.get("completion_tokens", 0) if not ids else len(ids)
+    if made != workload.output_tokens and not (made == workload.stamps and not ids):
+        return f"token-count: {made} of {workload.output_tokens}"
     if stamps != workload.stamps:
         return f"stamp-count: {stamps} of {workload.stamps}"
     strange = [token for token in ids if not 0 <= token < vocabulary]

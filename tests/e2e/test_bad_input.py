@@ -22,7 +22,7 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         (("bench", "--model", "EMPTY"), "is empty"),
         (("bench", "--model", "TEXT"), "is not a GGUF file"),
         (("bench", "--model", "CUT"), "it is truncated"),
-        (("bench", "--model", "PICKLE"), "is not a .gguf file"),
+        (("bench", "--model", "PICKLE"), "is neither a .gguf file nor a folder"),
         (("bench", "--model", "SHARD"), "is one of several shards"),
         (("bench", "--model", "FOLDER"), "the folder holds Python"),
         (("bench", "--model", "~nobody-here/x.gguf"), "is no usable path"),

@@ -11,7 +11,9 @@ from harness.measure.trial import Mode, Purpose, Trial
 from harness.run.remarks import WORKLOAD_CODES
 
 
-def trials(rng, processes=3, timed=3, noise=0.01, between=0.01, change=lambda order, process: 1.0, counters=None):
+def trials(
+    rng, processes=3, timed=3, noise=0.01, between=0.01, change=lambda order, process: 1.0, counters=None, engine=None
+):
     found = []
     for process in range(processes):
         level = 10e6 * np.exp(rng.normal(0, between))
@@ -33,6 +35,7 @@ def trials(rng, processes=3, timed=3, noise=0.01, between=0.01, change=lambda or
                     np.zeros(0, np.int64),
                     (),
                     counters or {},
+                    engine or {},
                 )
             )
     return found
@@ -58,6 +61,9 @@ PLANTED = {
     "not_settled": dict(change=lambda order, process: 1.5 if order == 0 else 1.0),
     "page_faults": dict(counters={"major_faults": 3}),
     "throttled": dict(counters={"cpu_throttled_ns": 1_000_000}),
+    "clock_disagreement": dict(counters={"host_e2e_ns": 10**10}),
+    "chunked": dict(engine={"chunks": 20}),
+    "recompiled": dict(engine={"compiled_graphs": 1}),
     "autocorrelated": dict(timed=24, change=lambda order, process: 1.05 if (order // 6) % 2 else 1.0),
 }
 

@@ -49,7 +49,7 @@ def test_a_path_is_identified_from_its_header_alone(tmp_path):
 def test_a_file_that_is_no_gguf_is_refused(tmp_path):
     path = tmp_path / "model.bin"
     path.write_bytes(b"x")
-    with pytest.raises(BadInput, match=r"is not a \.gguf file"):
+    with pytest.raises(BadInput, match=r"is neither a \.gguf file nor a folder"):
         identify(path, path, tmp_path / "cache")
 
 

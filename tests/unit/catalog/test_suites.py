@@ -10,6 +10,7 @@ from harness.run.plan import least_context, plan_for, required_context, texts_of
 PINNED = {
     "default-v1": "7ad0354e5ff57e4203626c30f4cc95c995d588f70e83204de1a7772dde3f61a8",
     "quick-v1": "5f18567857f5ac864533e348190ffb767fbbad295fe6de0c418c760a0df458a4",
+    "concurrency-v1": "967dad3c4acac41817e9690878decaae4aecb674764a1ca2d756a6d4fa826fdf",
 }
 
 

@@ -78,11 +78,23 @@ def test_one_slow_distinct_trial_is_noise_and_not_a_cache():
 
 def test_what_can_not_be_known_is_unknown_and_says_why():
     blind = [replace(t, engine={}, step_ns=np.zeros(0, np.int64)) for t in HONEST if t.purpose is not Purpose.DISTINCT]
-    for check in (checks.prefill_complete, checks.cache_honesty, checks.ttft_physics, checks.engine_counters):
+    for check in (checks.prefill_complete, checks.cache_honesty, checks.engine_counters):
         found = check(blind)
         assert found.status == "unknown"
         assert found.text
     assert checks.decode_physics(10.0, 5, Ceiling(None, "not measured")).text == "not measured"
+    assert checks.ttft_physics([]).status == "unknown"
+    assert checks.determinism([replace(t, output_ids=()) for t in HONEST]).status == "unknown"
+
+
+def test_an_engine_that_hides_its_steps_is_held_to_its_tokens():
+    hidden = [replace(t, step_ns=np.zeros(0, np.int64)) for t in HONEST]
+    span = {int(t.token_ns[-1] - t.token_ns[0]) for t in hidden if t.purpose is Purpose.TIMED}
+    assert checks.ttft_physics(hidden).status == "pass"
+    told = [replace(t, engine={**t.engine, "decode_ns": int(t.token_ns[-1] - t.token_ns[0])}) for t in hidden]
+    assert checks.engine_counters(told).evidence["gap_ppm"] == 0
+    late = [replace(t, engine={**t.engine, "decode_ns": int(1.1 * (t.token_ns[-1] - t.token_ns[0]))}) for t in hidden]
+    assert checks.engine_counters(late).status == ("fail" if max(span) > 0 else "unknown")
 
 
 @pytest.mark.parametrize(("rate", "status"), [(50.0, "pass"), (100.0, "pass"), (120.0, "fail")])

@@ -6,7 +6,7 @@ from harness.errors import BadInput, RuntimeUnavailable
 from harness.run import environments
 from harness.run.backend import Toolbox, choose
 from harness.run.environments import _need_tools, blocks, place
-from runtimes.recipes import RECIPES, Recipe
+from runtimes.recipes import LOCKS, RECIPES, Recipe
 
 OFFERED = RECIPES["llama.cpp"].backends
 
@@ -33,9 +33,34 @@ def test_a_driver_without_a_toolkit_is_named():
 
 def test_a_lock_has_a_hash_for_everything_it_names():
     for recipe in RECIPES.values():
-        found = blocks(recipe.lock_text)
-        assert {name for name, _ in found} >= {recipe.built, "numpy"}
-        assert all("--hash=sha256:" in text and "==" in text for _, text in found)
+        for build in recipe.backends.values():
+            for name in filter(None, (build.lock, build.elsewhere)):
+                found = blocks((LOCKS / name).read_text())
+                assert {name for name, _ in found} >= {*filter(None, [recipe.built]), *recipe.indexed, "numpy"}
+                assert all("--hash=sha256:" in text and "==" in text for _, text in found)
+
+
+def test_both_engines_that_read_safetensors_convert_with_the_same_libraries():
+    locks = [
+        dict(blocks((LOCKS / name).read_text()))
+        for name in ("pytorch-cpu.txt", "vllm-cpu.txt", "pytorch.txt", "vllm.txt")
+    ]
+    for package in ("transformers", "tokenizers", "gguf", "safetensors"):
+        assert len({lock[package].split()[0] for lock in locks}) == 1
+
+
+def test_what_comes_built_needs_the_driver_alone():
+    offered = RECIPES["pytorch"].backends
+    assert choose(Toolbox("Linux", "x86_64", True, frozenset()), offered, builds=False)[0] == "cuda"
+    assert choose(Toolbox("Linux", "x86_64", False, frozenset()), offered, builds=False)[0] == "cpu"
+    assert choose(Toolbox("Darwin", "arm64", False, frozenset()), offered, builds=False)[0] == "cpu"
+
+
+def test_a_backend_that_is_not_pinned_for_this_machine_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("runtimes.recipes.platform.machine", lambda: "riscv64")
+    with pytest.raises(RuntimeUnavailable, match=r"Python 3\.11 only"):
+        place(tmp_path, "vllm", "cpu")
+    assert "torch==2.13.0 " in place(tmp_path, "pytorch", "cpu").lock_text  # PyPI's own build stands in
 
 
 def test_other_flags_are_another_place(tmp_path, monkeypatch):

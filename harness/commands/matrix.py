@@ -1,0 +1,67 @@
+"""`repro bench --matrix FILE`: the whole fleet run of one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.record.store import Stored
+
+
+def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_json: bool) -> int:
+    """Run it, print one table, write `summary` as Markdown. Returns the exit status: 3 where a triple failed."""
+    from harness.catalog import matrices
+    from harness.commands.console import err, out, print_json
+    from harness.commands.progress import Progress
+    from harness.commands.side_by_side import matrix_markdown, matrix_rows, print_matrix
+    from harness.errors import Interrupted
+    from harness.record import store
+    from harness.run.bench import bench
+    from harness.run.matrix import Entry, run_matrix
+
+    loaded = matrices.read(path)
+    store.writable(results)
+    entries: list[Entry] = []
+    try:
+        with Progress(err()) as progress:
+            run_matrix(loaded, results, resume=resume, bench=bench, listener=progress, ended=entries.append)
+    except Interrupted:
+        err().print(f"{len(entries)} of {len(loaded.matrix.triples)} triples are done; --resume goes on from here")
+        raise
+    stored = [None if entry.record is None else store.read(entry.record) for entry in entries]
+    rows = matrix_rows(entries, [None if one is None else one.record for one in stored])
+    if summary is not None:
+        with summary.open("a") as file:  # a job's page is shared: what stands there stays
+            file.write(matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
+    if as_json:
+        print_json(
+            [
+                {
+                    "triple": entry.triple.model_dump(),
+                    "record": None if entry.record is None else str(entry.record),
+                    "error": entry.error,
+                }
+                for entry in entries
+            ]
+        )
+    else:
+        print_matrix(out(), rows)
+        _agreements([one for one in stored if one is not None])
+    return 3 if any(entry.record is None for entry in entries) else 0
+
+
+def _agreements(records: list[Stored]) -> None:
+    """Within each family of the same weights, everything against its first record."""
+    from harness.commands.agreement import print_agreement
+    from harness.commands.console import out
+    from harness.run.agreement import agree
+
+    families: dict[str, list[Stored]] = {}
+    for one in records:
+        model = one.record.model
+        families.setdefault(str(model.get("derived_from") or model["sha256"]), []).append(one)
+    for first, *others in families.values():
+        if others:
+            out().print()
+            print_agreement(out(), first, [(other, agree(first.record, other.record)) for other in others])

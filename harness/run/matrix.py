@@ -1,0 +1,95 @@
+"""Several triples one after the other: what fails is noted and the rest goes on; an interrupted matrix can be resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.catalog.matrices import Loaded, Triple
+from harness.errors import Interrupted, ReproError
+from harness.files import refusal, write_text
+from harness.run.evidence import Request
+from harness.run.listener import Listener
+
+Bench = Callable[[Request, Listener], Path]
+FOLDER = ".matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one triple ended: a record, or the error in one line."""
+
+    triple: Triple
+    record: Path | None
+    error: str = ""
+    earlier: bool = False  # measured before this start, and kept
+
+
+def request_of(triple: Triple, results: Path) -> Request:
+    """The request that `repro bench` would make of it."""
+    return Request(
+        model=triple.model,
+        runtime=triple.runtime,
+        suite=triple.suite,
+        settings=triple.settings,
+        results=results,
+        backend=triple.backend,
+        processes=triple.processes,
+        budget_s=triple.budget_s,
+    )
+
+
+def run_matrix(
+    loaded: Loaded, results: Path, *, resume: bool, bench: Bench, listener: Listener, ended: Callable[[Entry], None]
+) -> list[Entry]:
+    """Every triple in order; `ended` hears of each at once. Raises `Interrupted` when the user stops it.
+
+    The state lies under `results/.matrix/` until every triple has a record: a resume skips those, goes on with the one
+    that was cut off, and tries again what failed.
+    """
+    state = results / FOLDER / f"{loaded.matrix.name}-{loaded.sha256[:16]}.json"
+    done = _read(state) if resume else {}
+    entries = []
+    for index, triple in enumerate(loaded.matrix.triples, 1):
+        kept = done.get(triple.key)
+        if kept is not None and (results / kept).exists():
+            entry = Entry(triple, results / kept, earlier=True)
+        else:
+            listener.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
+            entry = _one(triple, results, resume, bench, listener)
+        if entry.record is not None:
+            done[triple.key] = str(entry.record.relative_to(results))
+            _write(state, done)
+        entries.append(entry)
+        ended(entry)
+    if all(entry.record is not None for entry in entries):
+        state.unlink(missing_ok=True)
+    return entries
+
+
+def _one(triple: Triple, results: Path, resume: bool, bench: Bench, listener: Listener) -> Entry:
+    request = request_of(triple, results)
+    try:
+        return Entry(triple, bench(replace(request, resume=resume, or_new=resume), listener))
+    except Interrupted:
+        raise
+    except ReproError as error:
+        return Entry(triple, None, str(error))
+
+
+def _read(state: Path) -> dict[str, str]:
+    try:
+        data = json.loads(state.read_text())
+        return {str(key): str(value) for key, value in data.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _write(state: Path, done: dict[str, str]) -> None:
+    try:
+        state.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(error, state) from error
+    write_text(state, json.dumps(done, indent=1))

@@ -1,0 +1,210 @@
+"""What any adapter must hold, tried on a real model in the adapter's own environment. `repro runtime check` reads it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from harness.errors import ReproError
+from harness.measure.stopwatch import Stopwatch
+from harness.worker.counters import current_rss_bytes
+from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
+
+TEXT = "The harbour is quiet in the morning, and the boats come home one after the other."
+SHORT, LONG = 4, 12  # output tokens of the trials
+SMALL = 64 << 20  # a model below this drowns in what an engine keeps for itself
+Outcome = tuple[str, str]  # pass, fail or unknown, and what was seen
+Report = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tried: the adapter, its loaded model, and a prompt in its own ids."""
+
+    adapter: Runtime
+    loaded: LoadedRuntime
+    options: Mapping[str, Any]
+    prompt: tuple[int, ...]
+
+    def trial(
+        self, count: int, *, prompt: Sequence[int] | None = None, forced: Sequence[int] | None = None
+    ) -> tuple[list[int], Stopwatch, Mapping[str, int]]:
+        """One generation as a worker would do it: ids, watch and counters."""
+        watch = Stopwatch(max(count, 1))
+        self.loaded.reset()
+        given = self.prompt if prompt is None else prompt
+        ids = self.loaded.generate(given, count, watch, forced=forced)
+        return ids, watch, dict(self.loaded.counters())
+
+
+def run(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report) -> None:
+    """Try everything; each result goes to `report` at once."""
+    report("errors_clear", *_errors_clear(adapter, model, options))
+    before = current_rss_bytes()
+    loaded = adapter.load(model, options)
+    try:
+        prompt = tuple(loaded.tokenize(TEXT, add_bos=loaded.facts.add_bos))
+        subject = Subject(adapter, loaded, options, prompt)
+        for check in CHECKS:
+            report(check.__name__.removeprefix("_"), *_tried(check, subject))
+        held = current_rss_bytes()
+    finally:
+        loaded.close()
+    report("close_frees_memory", *_freed(before, held, loaded.facts))
+
+
+def _tried(check: Callable[[Subject], Outcome], subject: Subject) -> Outcome:
+    try:
+        return check(subject)
+    except Exception as error:  # an adapter's fault is what is looked for
+        return "fail", f"{type(error).__name__}: {error}"
+
+
+def _errors_clear(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> Outcome:
+    missing = model.path.with_name(f"no-such-{model.path.name}")
+    try:
+        adapter.load(ModelFiles(missing, model.format), options).close()
+    except ReproError as error:
+        return ("pass", f"a missing model: {error.what}") if error.fix else ("fail", "its error names no way out")
+    except Exception as error:
+        return "fail", f"a missing model raises {type(error).__name__}, not one of harness.errors"
+    return "fail", "a missing model loads"
+
+
+def _facts_complete(subject: Subject) -> Outcome:
+    facts = subject.loaded.facts
+    empty = [f.name for f in fields(RuntimeFacts) if getattr(facts, f.name) in ("", None, ()) and f.name != "bos_id"]
+    if empty:
+        return "fail", f"empty: {', '.join(empty)}"
+    values = [*facts.settings.values(), *facts.build.values(), *facts.model.values()]
+    strange = [value for value in values if not isinstance(value, str | int | bool | None)]
+    if strange:
+        return (
+            "fail",
+            f"a fact is a {type(strange[0]).__name__}; text, whole numbers, booleans and None can be recorded",
+        )
+    if facts.vocab_size < 2 or facts.context_tokens < len(subject.prompt) + LONG:
+        return "fail", f"vocabulary {facts.vocab_size}, context {facts.context_tokens}"
+    return "pass", f"{facts.engine} {facts.version}, {len(facts.settings)} settings, clock: {facts.clock}"
+
+
+def _tokenizes(subject: Subject) -> Outcome:
+    facts, plain = subject.loaded.facts, subject.loaded.tokenize(TEXT, add_bos=False)
+    if not plain or not all(0 <= token < facts.vocab_size for token in plain):
+        return "fail", "ids outside of the vocabulary, or none"
+    led = subject.loaded.tokenize(TEXT, add_bos=True)
+    if facts.bos_id is not None and led != [facts.bos_id, *plain]:
+        return "fail", "add_bos puts something else in front than the beginning-of-sequence token"
+    return "pass", f"{len(plain)} ids"
+
+
+def _exact_count(subject: Subject) -> Outcome:
+    for count in (1, SHORT, LONG):
+        ids, watch, _ = subject.trial(count)
+        stamps = watch.token_ns().size
+        if len(ids) != count or stamps != count:
+            return "fail", f"{count} tokens asked for, {len(ids)} made, {stamps} stamped"
+        if not all(0 <= token < subject.loaded.facts.vocab_size for token in ids):
+            return "fail", "an id outside of the vocabulary"
+    return "pass", f"1, {SHORT} and {LONG} tokens, each stamped"
+
+
+def _prefill_alone(subject: Subject) -> Outcome:
+    ids, watch, _ = subject.trial(0)
+    if ids or watch.token_ns().size != 1:
+        return "fail", f"{len(ids)} tokens and {watch.token_ns().size} stamps for a prefill alone"
+    return "pass", "no token, one stamp"
+
+
+def _deterministic(subject: Subject) -> Outcome:
+    outputs = {tuple(subject.trial(LONG)[0]) for _ in range(3)}
+    return ("pass", "three trials, one output") if len(outputs) == 1 else ("fail", f"{len(outputs)} different outputs")
+
+
+def _first_token_is_first_output(subject: Subject) -> Outcome:
+    one, several = subject.trial(1)[0], subject.trial(SHORT)[0]
+    return ("pass", f"id {one[0]}") if one[0] == several[0] else ("fail", f"{one[0]} alone, {several[0]} as the first")
+
+
+def _stamps_monotonic(subject: Subject) -> Outcome:
+    _, watch, _ = subject.trial(LONG)
+    stamps = watch.token_ns()
+    if stamps[0] <= 0 or (np.diff(stamps) <= 0).any():
+        return "fail", f"stamps {stamps.tolist()[:4]}… do not rise"
+    steps = watch.step_ns()
+    if steps.size and (steps <= 0).any():
+        return "fail", "a step without length"
+    return "pass", "stamps rise" + (", steps stamped apart" if steps.size else ", steps hidden by the engine")
+
+
+def _caches_cleared(subject: Subject) -> Outcome:
+    subject.trial(1)
+    _, _, counters = subject.trial(1)
+    computed = counters.get("prefill_tokens")
+    if computed is None:
+        return "unknown", "the engine does not count the prompt tokens that it computed"
+    if computed != len(subject.prompt):
+        return "fail", f"a repeated prompt: {computed} of {len(subject.prompt)} tokens computed"
+    return "pass", f"a repeated prompt is computed whole, {computed} tokens"
+
+
+def _forced(subject: Subject) -> Outcome:
+    free = subject.trial(SHORT)[0]
+    if subject.trial(SHORT, forced=free)[0] != free:
+        return "fail", "fed its own choice it gives another"
+    other = [(token + 1) % subject.loaded.facts.vocab_size for token in free]
+    if subject.trial(SHORT, forced=other)[0] != other:
+        return "fail", "the ids given are not the ids returned"
+    ids, watch, _ = subject.trial(SHORT, prompt=(), forced=other)
+    if ids != other or watch.token_ns().size != SHORT:
+        return "fail", "decode from an empty cache: wrong ids or stamps"
+    return "pass", "after a prompt, and from an empty cache"
+
+
+def _scores(subject: Subject) -> Outcome:
+    first, second = subject.loaded.score(subject.prompt), subject.loaded.score(subject.prompt)
+    if not math.isfinite(first) or first <= 0:
+        return "fail", f"a likelihood of {first}"
+    if abs(first - second) > 1e-6 * first:
+        return "fail", f"{first} and then {second}"
+    again = subject.trial(SHORT)[0]
+    return ("pass", f"{first:.4f} nats a token") if len(again) == SHORT else ("fail", "no generation after a score")
+
+
+def _context_kept(subject: Subject) -> Outcome:
+    context = subject.loaded.facts.context_tokens
+    prompt = (list(subject.prompt) * (context // len(subject.prompt) + 1))[:context]
+    try:
+        subject.trial(SHORT, prompt=prompt)
+    except ReproError as error:
+        text = f"one token too many: {error.what}"
+        return ("pass", text) if len(subject.trial(1)[0]) == 1 else ("fail", "it does not recover")
+    return "fail", f"{context + SHORT} tokens went into a context of {context}"
+
+
+def _freed(before: int, held: int, facts: RuntimeFacts) -> Outcome:
+    size, after = facts.model.get("size_bytes"), current_rss_bytes()
+    if not before or not isinstance(size, int) or size < SMALL:
+        return "unknown", "the model is too small, or the system does not tell"
+    kept = max(after - before, 0)
+    text = f"{(held - before) >> 20} MiB with the model, {kept >> 20} MiB after close"
+    return ("pass" if kept < (held - before) - size // 2 else "fail"), text
+
+
+CHECKS: Sequence[Callable[[Subject], Outcome]] = (
+    _facts_complete,
+    _tokenizes,
+    _exact_count,
+    _prefill_alone,
+    _deterministic,
+    _first_token_is_first_output,
+    _stamps_monotonic,
+    _caches_cleared,
+    _forced,
+    _scores,
+    _context_kept,
+)

@@ -1,0 +1,95 @@
+"""A folder of safetensors as the Hugging Face libraries lay it out: its tokenizer, and how one is made from a GGUF.
+
+Shared by the adapters that read such folders; the libraries are imported where they are used, in the worker.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+
+PREPARED = "prepared.json"  # written beside the weights by `repro model prepare`
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none. Raises `BadInput` for a damaged one."""
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch or prepare the model again") from error
+    return data if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """Text to ids as the model's own tokenizer does it; special tokens in the text are plain text."""
+
+    backend: Any
+    bos_id: int | None
+    add_bos: bool
+
+    @classmethod
+    def of(cls, folder: Path) -> Tokenizer:
+        """The folder's tokenizer. Raises `BadInput` where there is no tokenizer.json."""
+        import tokenizers
+
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise BadInput(
+                "has no tokenizer.json", where=str(folder), fix="add it: a fast tokenizer is the only kind that is read"
+            )
+        backend = tokenizers.Tokenizer.from_file(str(path))
+        bos = read_json(folder / "config.json").get("bos_token_id")
+        bos_id = bos if isinstance(bos, int) else None
+        prepared = read_json(folder / PREPARED)
+        # A tokenizer made from a GGUF may have lost the rule; the GGUF's own word stands beside the weights.
+        said = prepared.get("add_bos")
+        first = backend.encode("a").ids[:1]
+        add_bos = said if isinstance(said, bool) else bos_id is not None and first == [bos_id]
+        backend.encode_special_tokens = True
+        return cls(backend, bos_id, add_bos)
+
+    def ids(self, text: str, *, add_bos: bool) -> list[int]:
+        """Ids of `text`, the beginning-of-sequence token first where it is asked for and there is one."""
+        made: list[int] = self.backend.encode(text, add_special_tokens=False).ids
+        return [self.bos_id, *made] if add_bos and self.bos_id is not None else made
+
+
+def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
+    """Dequantise a GGUF to bf16 safetensors with configuration and tokenizer. Raises `BadInput` where transformers can't.
+
+    Runs in an engine's environment, once for a model. Twice the parameters' four bytes of memory are needed.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    place, name = model.parent, model.name
+    try:
+        progress("reading and dequantising the GGUF", 0, 3)
+        loaded = AutoModelForCausalLM.from_pretrained(
+            place,
+            gguf_file=name,
+            dtype=torch.bfloat16,
+            quantization_config=GgufConfig(dequantize=True),
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+        progress("writing safetensors", 1, 3)
+        loaded.save_pretrained(folder)
+        del loaded
+        progress("converting the tokenizer", 2, 3)
+        AutoTokenizer.from_pretrained(
+            place, gguf_file=name, local_files_only=True, trust_remote_code=False
+        ).save_pretrained(folder)
+        progress("converting the tokenizer", 3, 3)
+    except (ValueError, KeyError, NotImplementedError, ImportError) as error:
+        raise BadInput(
+            f"transformers can't convert it ({error})", where=name, fix="take the runtime llama.cpp for this file"
+        ) from error

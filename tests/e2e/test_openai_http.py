@@ -1,0 +1,200 @@
+"""The OpenAI-compatible adapter: against servers of a few lines for what goes wrong, and the real llama-cpp-python server."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness.record.store import read
+from tests.e2e.conftest import refused
+
+SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
+
+
+class Fake(BaseHTTPRequestHandler):
+    """Streams a token every millisecond; `fault` says what it does wrong."""
+
+    fault = "none"
+    per_chunk = 1
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self._json({"data": [{"id": "tiny"}]} if self.path == "/v1/models" else None)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/tokenize":
+            words = body["content"].split()
+            return self._json({"tokens": [len(word) for word in words] * 3})
+        if not body.get("stream"):
+            return self._json({"choices": [{"text": "a"}], "usage": {"prompt_tokens": len(body["prompt"])}})
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        wanted = body["max_tokens"] - (2 if self.fault == "fewer" else 0)
+        sent = 0
+        while sent < wanted:
+            if self.fault == "breaks off" and sent >= wanted // 2:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return None
+            size = min(self.per_chunk, wanted - sent)
+            time.sleep(0.001 * size)
+            ids = {} if self.fault == "no ids" else {"token_ids": list(range(sent, sent + size))}
+            self._event({"choices": [{"text": "x" * size, **ids}]})
+            sent += size
+        counted = len(body["prompt"]) + (3 if self.fault == "prompt" else 0)
+        self._event({"choices": [], "usage": {"prompt_tokens": counted, "completion_tokens": sent}})
+        self.wfile.write(b"data: [DONE]\n\n")
+        return None
+
+    def _event(self, data):
+        self.wfile.write(b"data: " + json.dumps(data).encode() + b"\n\n")
+        self.wfile.flush()
+
+    def _json(self, data):
+        raw = json.dumps(data).encode()
+        self.send_response(200 if data is not None else 404)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+
+@contextmanager
+def serving(**facts):
+    handler = type("Handler", (Fake,), facts)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def bench(repro, tiny, url, *arguments):
+    return repro(
+        "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "--processes", "1",
+        "-o", f"url={url}", *arguments,
+    )  # fmt: skip
+
+
+def test_a_server_is_timed_at_the_client_and_its_hardware_stays_unknown(repro, tiny):
+    with serving() as url:
+        done = bench(repro, tiny, url)
+    assert done.returncode == 0, done.stderr
+    record = read(repro.records()[0]).record
+    assert record.runtime.clock == "host, at the client, each chunk received"
+    assert record.runtime.devices[0].kind == "server"
+    assert record.environment["cpu"] == {"value": None, "reason": "the server's machine is not known"}
+    assert {w.id for w in record.workloads} == {"decode", "chat", "pp64@d0"}  # no forced decode
+    assert 300 < record.headline.estimate.point / 1e6 < 1000
+    assert record.probe is None or record.probe.mean_nll_micronats is None
+
+
+def test_the_operator_may_vouch_for_the_hardware(repro, tiny):
+    with serving() as url:
+        done = bench(repro, tiny, url, "-o", "vouch=true")
+    assert done.returncode == 0, done.stderr
+    record = read(repro.records()[0]).record
+    assert record.runtime.settings["hardware"] == "vouched for by the operator"
+    assert "model" in record.environment["cpu"]
+
+
+def test_a_server_that_does_not_tell_its_ids_is_counted_by_its_usage(repro, tiny):
+    with serving(fault="no ids") as url:
+        done = bench(repro, tiny, url)
+    assert done.returncode == 0, done.stderr
+    counting = next(c for c in read(repro.records()[0]).record.checks if c.code == "counting")
+    assert counting.status == "pass"
+
+
+def test_chunks_of_several_tokens_are_said_to_be_chunks(repro, tiny):
+    with serving(per_chunk=3) as url:
+        done = bench(repro, tiny, url)
+    assert done.returncode == 0, done.stderr
+    codes = {finding.code for finding in read(repro.records()[0]).record.findings}
+    assert "chunked" in codes
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("fewer", "the server sent 22 tokens of 24"),
+        ("breaks off", "the stream"),
+        ("prompt", "prompt tokens, not"),
+    ],
+)
+def test_a_server_that_fails_is_told_in_one_line(repro, tiny, fault, words):
+    with serving(fault=fault) as url:
+        line = refused(bench(repro, tiny, url), code=3)
+    assert words in line
+
+
+def test_addresses_that_are_refused(repro, tiny):
+    assert "is not this machine" in refused(bench(repro, tiny, "http://192.0.2.1:8080/v1"))
+    assert "-o remote=true" in refused(bench(repro, tiny, "http://example.invalid/v1"))
+    assert "not a plain http" in refused(bench(repro, tiny, "https://127.0.0.1/v1"))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    assert "no server answers" in refused(bench(repro, tiny, f"http://127.0.0.1:{port}/v1"))
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory):
+    """llama-cpp-python's own server on the real model, in llama.cpp's environment plus what the server needs."""
+    from harness.catalog import fetch, models, paths
+    from harness.run import environments
+    from harness.run.bench import backend_of
+
+    folder = tmp_path_factory.mktemp("server")
+    model = fetch.fetch(models.load("gemma-3-270m-q4_k_m"), paths.cache(), lambda *_: None)
+    place = environments.place(paths.cache(), "llama.cpp", backend_of("llama.cpp", "auto"))
+    environments.install(place, lambda *_: None)
+    extra = paths.cache() / "peers" / f"llama-server-{place.folder.name}"
+    wanted = ("uvicorn", "fastapi", "pydantic-settings", "sse-starlette", "starlette-context", "PyYAML")
+    if not (extra / "uvicorn").exists():
+        pip = [str(place.python), "-m", "pip", "install", "--quiet", "--target", str(extra), *wanted]
+        subprocess.run(pip, check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (folder / "log").open("w")
+    child = subprocess.Popen(
+        [str(place.python), "-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--n_ctx", "1024"],
+        env=os.environ | {"PYTHONPATH": str(extra)}, stdout=log, stderr=log,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and child.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.2)
+        assert child.poll() is None, (folder / "log").read_text()[-3000:]
+        yield model, f"http://127.0.0.1:{port}/v1"
+    finally:
+        child.terminate()
+        child.wait(30)
+        log.close()
+
+
+@pytest.mark.e2e
+def test_a_real_server_on_this_machine_is_seen_to_hold_the_model(repro, real_server):
+    model, url = real_server
+    done = bench(repro, model, url, "-o", "eos_id=1", "-o", "engine=llama.cpp", "-o", "context=1024")
+    assert done.returncode == 0, done.stderr
+    record = read(repro.records()[0]).record
+    assert record.runtime.settings["hardware"] == "process seen with the model open"
+    assert record.runtime.engine == "llama.cpp"
+    assert "model" in record.environment["cpu"]
+    assert {c.code: c.status for c in record.checks}["counting"] == "pass"
