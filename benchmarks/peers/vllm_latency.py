@@ -6,6 +6,7 @@ Run by the runtime's interpreter, without a line of the harness: FOLDER PROMPT O
 import sys
 
 import vllm
+from vllm import LLM  # noqa: F401 - imported before the name below is replaced
 from vllm.benchmarks import latency
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 

@@ -36,6 +36,7 @@ class Observed:
     missing_tools: tuple[str, ...]
     free_disk_bytes: int
     python: tuple[int, int]
+    cuda_toolkit: bool = False
     device_others: int | None = None  # other processes that compute on NVIDIA devices; None where that can't be seen
 
 
@@ -51,12 +52,13 @@ def gather(cache: Path) -> Observed:
         missing_tools=tuple(tool for tool in ("cc", "c++", "git", "make") if shutil.which(tool) is None),
         free_disk_bytes=shutil.disk_usage(existing).free,
         python=(sys.version_info.major, sys.version_info.minor),
+        cuda_toolkit=shutil.which("nvcc") is not None,
         device_others=_device_others(),
     )
 
 
 def _device_others() -> int | None:
-    meter = Nvidia.open(frozenset())
+    meter = Nvidia.open(frozenset(), None)
     if meter is None:
         return None
     try:
@@ -65,8 +67,8 @@ def _device_others() -> int | None:
         meter.close()
 
 
-def examine(seen: Observed) -> list[Check]:
-    """Every check, in order of how often it spoils numbers."""
+def examine(seen: Observed, *, gpu: bool = False) -> list[Check]:
+    """Every check, in order of how often it spoils numbers; with `gpu`, the lack of one is bad."""
     return [
         _others(seen.quiet),
         _steal(seen.quiet, seen.environment),
@@ -79,7 +81,8 @@ def examine(seen: Observed) -> list[Check]:
         _tools(seen.missing_tools),
         _disk(seen.free_disk_bytes),
         _python(seen.python),
-        _gpu(seen.environment),
+        _gpu(seen.environment, gpu),
+        *([_toolkit(seen.cuda_toolkit)] if gpu else []),
         *([] if seen.device_others is None else [_device(seen.device_others)]),
     ]
 
@@ -184,10 +187,18 @@ def _python(version: tuple[int, int]) -> Check:
     return Check("Python", "ok" if version >= (3, 11) else "bad", f"{version[0]}.{version[1]}", "use 3.11 or newer")
 
 
-def _gpu(environment: Environment) -> Check:
+def _toolkit(there: bool) -> Check:
+    if there:
+        return Check("CUDA toolkit", "ok", "nvcc is here")
+    return Check("CUDA toolkit", "bad", "nvcc is not here", "install it: without it llama.cpp is built for the CPU")
+
+
+def _gpu(environment: Environment, needed: bool) -> Check:
     nvidia = environment.gpu.nvidia
     if nvidia.value:
         return Check("GPU", "ok", ", ".join(gpu.name.value or "unnamed" for gpu in nvidia.value))
+    if needed:
+        return Check("GPU", "bad", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "check the driver (nvidia-smi)")
     return Check("GPU", "note", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "measurements run on the CPU")
 
 

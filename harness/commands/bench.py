@@ -87,6 +87,7 @@ def bench(
         raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
     from harness.commands.compare import print_comparison
     from harness.commands.console import err, out, print_json
+    from harness.commands.keys import open_keys
     from harness.commands.progress import Progress
     from harness.commands.report import report
     from harness.measure.comparison import BAND
@@ -94,6 +95,7 @@ def bench(
     from harness.run.bench import bench
     from harness.run.comparing import compare_records
     from harness.run.evidence import Request
+    from runtimes.table import SYNTHETIC
 
     request = Request(
         model=model,
@@ -108,6 +110,7 @@ def bench(
         seed=seed,
         against=None if against is None else read(against),
         resume=resume,
+        signers=None if runtime in SYNTHETIC else open_keys(),
     )
     with Progress(err()) as progress:
         path = bench(request, progress)

@@ -8,8 +8,9 @@ _MARKS = {"ok": "[green]ok[/]", "note": "note", "warn": "[yellow]warn[/]", "bad"
 
 
 @click.command(help="Say what would spoil a measurement on this machine.")
+@click.option("--gpu", is_flag=True, help="Also ask for a GPU that can be used, and the toolkit that builds for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
-def doctor(as_json: bool) -> int:
+def doctor(gpu: bool, as_json: bool) -> int:
     """Exit status 3 when something makes measuring pointless."""
     from dataclasses import asdict
 
@@ -19,7 +20,7 @@ def doctor(as_json: bool) -> int:
     from harness.catalog.paths import cache
     from harness.commands.console import out, print_json
 
-    checks = examine(gather(cache()))
+    checks = examine(gather(cache()), gpu=gpu)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.files import refusal
+
 if TYPE_CHECKING:
     from harness.record.store import Stored
 
@@ -13,6 +15,7 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     """Run it, print one table, write `summary` as Markdown. Returns the exit status: 3 where a triple failed."""
     from harness.catalog import matrices
     from harness.commands.console import err, out, print_json
+    from harness.commands.keys import open_keys
     from harness.commands.progress import Progress
     from harness.commands.side_by_side import matrix_markdown, matrix_rows, print_matrix
     from harness.errors import Interrupted
@@ -22,10 +25,21 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
 
     loaded = matrices.read(path)
     store.writable(results)
+    if summary is not None:
+        _appendable(summary)
+    signers = open_keys()
     entries: list[Entry] = []
     try:
         with Progress(err()) as progress:
-            run_matrix(loaded, results, resume=resume, bench=bench, listener=progress, ended=entries.append)
+            run_matrix(
+                loaded,
+                results,
+                resume=resume,
+                bench=bench,
+                listener=progress,
+                ended=entries.append,
+                signers=signers,
+            )
     except Interrupted:
         err().print(f"{len(entries)} of {len(loaded.matrix.triples)} triples are done; --resume goes on from here")
         raise
@@ -49,6 +63,15 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
         print_matrix(out(), rows)
         _agreements([one for one in stored if one is not None])
     return 3 if any(entry.record is None for entry in entries) else 0
+
+
+def _appendable(summary: Path) -> None:
+    """Found out now rather than after the measurements."""
+    try:
+        with summary.open("a"):
+            pass
+    except OSError as error:
+        raise refusal(error, summary) from error
 
 
 def _agreements(records: list[Stored]) -> None:

@@ -27,7 +27,9 @@ def report(console: Console, stored: Stored) -> None:
     console.print(_table(record))
     _distributions(console, stored)
     _checks(console, record)
-    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…[/]")
+    operator = record.operator
+    by = f"signed by {escape(operator.handle)}" if operator is not None else "not signed (repro keys new)"
+    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…  {by}[/]")
 
 
 def _head(console: Console, stored: Stored) -> None:

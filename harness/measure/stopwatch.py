@@ -59,6 +59,11 @@ class Stopwatch:
         self._view[self._tokens_made] = self._clock()
         self._tokens_made += 1
 
+    def again(self) -> None:
+        """The newest stamp once more."""
+        self._view[self._tokens_made] = self._view[self._tokens_made - 1]
+        self._tokens_made += 1
+
     def device(self, events: Events, count: int) -> None:
         """The trial ended on the device just now: stamp that, then take its own times for the tokens."""
         ended = self._clock()

@@ -1,7 +1,7 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
-- 1.1: `workloads[].concurrency`; more counters in the samples (device meters, batches); more entries in `derived` and `model`.
+- 1.1: `operator`; `workloads[].concurrency`; more counters in the samples (device meters, batches); more in `derived`, `model`.
 - 1.0: the first. Readers accept any 1.x and keep the fields that they do not know; a 2.x is refused.
 """
 
@@ -242,6 +242,14 @@ class Samples(Part):
     rows: Count
 
 
+class Operator(Part):
+    """Who answers for the record: public Ed25519 keys in hexadecimal; the envelope beside it is signed by both."""
+
+    handle: str = Field(description="a pseudonym")
+    operator_key: Sha256
+    rig_key: Sha256
+
+
 class Record(Part):
     """One run of one (model, hardware, runtime) triple."""
 
@@ -262,6 +270,7 @@ class Record(Part):
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
     samples: Samples
+    operator: Operator | None = Field(default=None, description="null: not signed")
 
     def result(self, workload: str, metric: str) -> MetricResult | None:
         """The metric of a workload, if it was measured."""

@@ -1,4 +1,6 @@
-"""Records as folders: `record.json` (the payload) and `samples.parquet`, written whole or not at all."""
+"""Records as folders: `record.json` (the payload), `samples.parquet`, and `record.dsse.json` where it is signed; written whole
+or not at all.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadInput, RecordInvalid
-from harness.files import refusal, sync_folder, write_bytes
+from harness.files import refusal, sync, write_bytes
 from harness.record.canonical import SIZE_LIMIT
 from harness.record.schema import Record
 from harness.record.statement import record_of
 
 RECORD_FILE = "record.json"
 SAMPLES_FILE = "samples.parquet"
+ENVELOPE_FILE = "record.dsse.json"  # only beside a signed record
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,16 @@ class Stored:
     record: Record
     payload: bytes
 
+    def envelope(self) -> bytes | None:
+        """The bytes of the envelope beside it; None where it is not signed."""
+        path = self.path.parent / ENVELOPE_FILE
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordInvalid(f"can't read the envelope ({error.strerror})", where=str(path)) from error
+
     def samples(self) -> bytes:
         """The bytes of the samples beside it; their digest is checked by whoever decodes them."""
         path = self.path.parent / SAMPLES_FILE
@@ -36,8 +49,8 @@ class Stored:
             raise RecordInvalid(f"can't read the samples ({error.strerror})", where=str(path)) from error
 
 
-def write(folder: Path, name: str, payload: bytes, samples: bytes) -> Path:
-    """Make `folder/name` with both files; the folder appears whole. Returns the path of its record.json."""
+def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: bytes | None = None) -> Path:
+    """Make `folder/name` with its files; the folder appears whole. Returns the path of its record.json."""
     target = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,9 +60,11 @@ def write(folder: Path, name: str, payload: bytes, samples: bytes) -> Path:
     try:
         write_bytes(scratch / RECORD_FILE, payload)
         write_bytes(scratch / SAMPLES_FILE, samples)
+        if envelope is not None:
+            write_bytes(scratch / ENVELOPE_FILE, envelope)
         scratch.chmod(0o755)
         os.replace(scratch, target)
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         raise refusal(error, target) from error
     finally:

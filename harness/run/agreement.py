@@ -102,9 +102,14 @@ def _verdict(
     apart = None if base is None or ours is None or not base else abs(ours - base) / base
     likelihood = "no common probe" if apart is None else f"the probe's likelihoods are {apart:.2%} apart"
     if limit is None:
-        return Agreement.DIFFERENT, f"the weights are not the same and neither comes from the other; {likelihood}"
+        return (
+            Agreement.DIFFERENT,
+            f"other models: the weights are not the same and neither comes from the other; {likelihood}",
+        )
     if apart is not None and apart > limit:
         return Agreement.DIFFERENT, f"{likelihood}, more than {limit:.1%}: not the same model, or broken output"
+    if not found:
+        return Agreement.UNKNOWN, f"no greedy workload with the same prompt; {likelihood}"
     if not parted:
         return Agreement.IDENTICAL, f"every greedy id of {len(found)} workloads agrees; {likelihood}"
     where = ", ".join(f"{one.workload} at token {one.first_mismatch} of {one.compared}" for one in parted)

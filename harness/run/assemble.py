@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -18,10 +19,12 @@ from harness.catalog import models
 from harness.catalog.suites import Loaded
 from harness.errors import RecordInvalid
 from harness.record import schema
+from harness.record.keys import Signers
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
 from harness.run.checks import CheckResult
+from harness.run.collect import ProcessLog
 from harness.run.energy import energy_per_token, peak_device_memory, telemetry
 from harness.run.evidence import Evidence
 from harness.run.launcher import ENGINE_VARIABLES
@@ -131,10 +134,7 @@ def _record(
             for log in complete
         ),
         results=measured,
-        process_results=(
-            process_result("load_time", "ns", [log.load_ns for log in complete], "host"),
-            process_result("peak_rss", "bytes", [log.peak_rss_bytes for log in complete], "the kernel's account"),
-        ),
+        process_results=_process_results(evidence, complete),
         derived=_derived(evidence, measured),
         probe=_probe(evidence),
         checks=tuple(schema.Check(**asdict(check)) for check in checks),
@@ -148,13 +148,20 @@ def _record(
             checks,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
+        operator=_operator(prepared.signers),
     )
 
 
+def _operator(signers: Signers | None) -> schema.Operator | None:
+    if signers is None:
+        return None
+    public = signers.public
+    return schema.Operator(handle=public.handle, operator_key=public.operator_key, rig_key=public.rig_key)
+
+
 def _environment(evidence: Evidence) -> dict[str, Any]:
-    """The machine here, unless what computed may be another: a server's speed is never booked on its client."""
     found = evidence.environment.to_json()
-    if all(device["kind"] != "server" for device in evidence.facts["devices"]):
+    if not _elsewhere(evidence):
         return found
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
 
@@ -173,8 +180,8 @@ def _run(evidence: Evidence) -> schema.Run:
         precise=outcome.decision.precise,
         failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
         command=_command(evidence),
-        load_before=_plain(evidence.load_before),
-        load_after=_plain(evidence.load_after),
+        load_before={} if _elsewhere(evidence) else _plain(evidence.load_before),
+        load_after={} if _elsewhere(evidence) else _plain(evidence.load_after),
     )
 
 
@@ -250,10 +257,13 @@ def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
 def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) -> dict[str, Any]:
     """What follows from the numbers and the machine; bandwidth use is of the headline workload."""
     headline = evidence.prepared.suite.suite.headline
+    per_token = bytes_per_token(evidence, headline)
+    if _elsewhere(evidence):
+        reason = {"value": None, "reason": "the server's machine is not known"}
+        return {"bytes_per_token": per_token, "energy_per_token": reason, "peak_device_memory": reason}
     rates = {
         r.workload: m.estimate.point for r in measured for m in r.metrics if m.metric == "decode_rate" and m.estimate
     }
-    per_token = bytes_per_token(evidence, headline)
     ceiling, use = bandwidth_ceiling(evidence), None
     if headline in rates and per_token and ceiling.value is not None:
         use = rates[headline] * per_token // ceiling.value
@@ -265,10 +275,25 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "peak_arithmetic": asdict(evidence.peak),
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(
-            all(device["kind"] in ("cpu", "server") for device in evidence.facts["devices"]), evidence.trials
+            all(device["kind"] in ("cpu", "local-server") for device in evidence.facts["devices"]), evidence.trials
         ),
         "telemetry": telemetry(evidence.trials),
     }
+
+
+def _elsewhere(evidence: Evidence) -> bool:
+    """Whether what computed may be another machine: a server's speed is never booked on its client."""
+    return any(device["kind"] == "server" for device in evidence.facts["devices"])
+
+
+def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:
+    """Load time and memory of the engine's process; a server's are not those of its client."""
+    if any("server" in device["kind"] for device in evidence.facts["devices"]):
+        return ()
+    return (
+        process_result("load_time", "ns", [log.load_ns for log in complete], "host"),
+        process_result("peak_rss", "bytes", [log.peak_rss_bytes for log in complete], "the kernel's account"),
+    )
 
 
 def _probe(evidence: Evidence) -> schema.Probe | None:

@@ -18,7 +18,8 @@ from harness.catalog.suites import Loaded
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
-from harness.record import store
+from harness.record import envelope, store
+from harness.record.keys import Signers
 from harness.run import backend, bundle, environments, options, preparing, tokens
 from harness.run.assemble import assemble, refuse_identifiers
 from harness.run.evidence import Evidence, Prepared, Request
@@ -82,6 +83,12 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     python, installed = _python(request, cache, listener)
     interpreter = Interpreter(python, folder, cache / "worker-home")
     if converting:
+        if request.python is not None and not preparing.there(cache, identity):
+            raise BadInput(
+                f"{identity.name} is not converted yet, and that is done by pinned libraries only",
+                where="--python",
+                fix=f"run first: repro model prepare {request.model}",
+            )
         model_path = preparing.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
         identity = identify(reference, model_path, cache)
     return Prepared(
@@ -96,6 +103,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         installed=installed,
         bundle_sha256=bundle_sha256,
         cores=cores,
+        # A simulation is never a measurement that somebody answers for.
+        signers=None if adapter.name in SYNTHETIC else request.signers,
     )
 
 
@@ -197,9 +206,13 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         budget_s=budget,
     )
     payload, samples, name = assemble(evidence)
-    path = store.write(request.results, name, payload, samples)
+    path = store.write(request.results, name, payload, samples, _signed(payload, prepared.signers))
     journal.discard()
     return path
+
+
+def _signed(payload: bytes, signers: Signers | None) -> bytes | None:
+    return None if signers is None else envelope.sign(payload, [signers.operator, signers.rig]).to_bytes()
 
 
 def _rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
@@ -234,13 +247,21 @@ def _journal(prepared: Prepared, seed: int) -> Journal:
     return Journal.create(request.results, identity)
 
 
+def _token_key(tokenizer: str, suite: Loaded) -> str:
+    return sha256(f"{tokenizer}:{suite.sha256}".encode()).hexdigest()[:24]
+
+
 def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str, tuple[int, ...]], int]:
     """The suite's prompts as ids of this model, made by a worker the first time."""
     identity, suite = prepared.identity, prepared.suite
-    tokenizer = identity.tokenizer_sha256 or identity.sha256
-    if prepared.adapter.name in SYNTHETIC:
-        tokenizer = prepared.adapter.name
-    key = sha256(f"{tokenizer}:{suite.sha256}".encode()).hexdigest()[:24]
+    # A folder's configuration decides on BOS and vocabulary, too: its whole digest stands for its tokenizer.
+    tokenizer = identity.sha256 if identity.format == "safetensors" else identity.tokenizer_sha256 or identity.sha256
+    key = _token_key(tokenizer, suite)
+    if runs_in_core(prepared.adapter) and (
+        prepared.adapter.name in SYNTHETIC or not tokens.there(cache, key, texts_of(suite.suite))
+    ):
+        # What a simulation, or a server that nobody checked, makes of a text is its own affair.
+        key = _token_key(f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}", suite)
 
     def tokenise(texts: Mapping[str, str]) -> tokens.Tokenised:
         listener.stage("turning the prompts into token ids; once for this model and suite")

@@ -9,6 +9,7 @@ from harness.measure.trial import Purpose, Trial
 
 # NVML's total is refreshed every 20 to 100 ms: a shorter window would be a guess.
 LEAST_WINDOW_NS = 2_000_000_000
+LEAST_TRIAL_NS = 500_000_000  # a trial's reading is up to 100 ms late at either end, in both directions alike
 COUNTERS = {"device_energy_uj": "the devices' energy counter", "cpu_energy_uj": "RAPL, all processor packages"}
 
 
@@ -24,6 +25,12 @@ def energy_per_token(workload: str, trials: Sequence[Trial]) -> dict[str, Any]:
         window = sum(int(trial.token_ns[-1]) for trial in own)
         if window < LEAST_WINDOW_NS:
             return {"value_nj": None, "reason": f"{window / 1e9:.1f} s of trials are too short for the counter"}
+        if window < LEAST_TRIAL_NS * len(own):
+            mean = window / len(own) / 1e9
+            return {
+                "value_nj": None,
+                "reason": f"trials of {mean:.2f} s are too short: the counter is read around each",
+            }
         energy, tokens = sum(t.counters[name] for t in own), sum(t.output_tokens for t in own)
         return {"value_nj": energy * 1000 // tokens, "source": source, "window_ns": window, "tokens": tokens}
     return {"value_nj": None, "reason": "no energy counter can be read here"}

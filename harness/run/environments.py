@@ -20,7 +20,6 @@ from harness.files import locked, need_room, write_text
 from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
-BUILD_ROOM = 2 << 30
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
@@ -119,7 +118,7 @@ def install(where: Place, progress: Progress) -> Installed:
         if there is not None:
             return there
         _need_tools(where.recipe)
-        need_room(where.folder.parent, BUILD_ROOM)
+        need_room(where.folder.parent, where.recipe.backends[where.backend].room_gib << 30)
         shutil.rmtree(where.folder, ignore_errors=True)
         log = where.folder.with_suffix(".log")
         log.unlink(missing_ok=True)

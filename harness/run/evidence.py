@@ -15,6 +15,7 @@ from harness.catalog.identity import Identity
 from harness.catalog.suites import Loaded
 from harness.measure.trial import Trial
 from harness.record import store
+from harness.record.keys import Signers
 from harness.run import environments
 from harness.run.launcher import Deadlines, Interpreter
 from harness.run.measuring import Outcome
@@ -40,6 +41,7 @@ class Request:
     seed: int | None = None
     resume: bool = False
     or_new: bool = False  # where there is nothing to resume, begin
+    signers: Signers | None = None  # the operator's open keys
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 
@@ -58,6 +60,7 @@ class Prepared:
     installed: environments.Installed | None
     bundle_sha256: str
     cores: int
+    signers: Signers | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.catalog.matrices import Loaded, Triple
-from harness.errors import Interrupted, ReproError
+from harness.errors import Interrupted, ReproError, one_line
 from harness.files import refusal, write_text
+from harness.record.keys import Signers
 from harness.run.evidence import Request
 from harness.run.listener import Listener
 
@@ -27,7 +29,7 @@ class Entry:
     earlier: bool = False  # measured before this start, and kept
 
 
-def request_of(triple: Triple, results: Path) -> Request:
+def request_of(triple: Triple, results: Path, signers: Signers | None = None) -> Request:
     """The request that `repro bench` would make of it."""
     return Request(
         model=triple.model,
@@ -38,11 +40,19 @@ def request_of(triple: Triple, results: Path) -> Request:
         backend=triple.backend,
         processes=triple.processes,
         budget_s=triple.budget_s,
+        signers=signers,
     )
 
 
 def run_matrix(
-    loaded: Loaded, results: Path, *, resume: bool, bench: Bench, listener: Listener, ended: Callable[[Entry], None]
+    loaded: Loaded,
+    results: Path,
+    *,
+    resume: bool,
+    bench: Bench,
+    listener: Listener,
+    ended: Callable[[Entry], None],
+    signers: Signers | None = None,
 ) -> list[Entry]:
     """Every triple in order; `ended` hears of each at once. Raises `Interrupted` when the user stops it.
 
@@ -58,7 +68,7 @@ def run_matrix(
             entry = Entry(triple, results / kept, earlier=True)
         else:
             listener.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
-            entry = _one(triple, results, resume, bench, listener)
+            entry = _one(request_of(triple, results, signers), triple, resume, bench, listener)
         if entry.record is not None:
             done[triple.key] = str(entry.record.relative_to(results))
             _write(state, done)
@@ -69,14 +79,20 @@ def run_matrix(
     return entries
 
 
-def _one(triple: Triple, results: Path, resume: bool, bench: Bench, listener: Listener) -> Entry:
-    request = request_of(triple, results)
+def _one(request: Request, triple: Triple, resume: bool, bench: Bench, listener: Listener) -> Entry:
     try:
         return Entry(triple, bench(replace(request, resume=resume, or_new=resume), listener))
     except Interrupted:
         raise
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped before anything was measured", where=str(triple), fix="go on with --resume"
+        ) from None
     except ReproError as error:
         return Entry(triple, None, str(error))
+    except Exception as error:  # a fault of ours, or of an adapter, is that triple's alone
+        traceback.print_exc()
+        return Entry(triple, None, one_line(f"{type(error).__name__}: {error}"))
 
 
 def _read(state: Path) -> dict[str, str]:

@@ -85,17 +85,21 @@ class Measuring:
         goal = self.rule.goal(done)
         trials = 0
         telemetry = Telemetry(self.cores)
+        batch: tuple[int, dict[str, int]] = (-1, {})
 
         def keep(frame: Frame) -> None:
             frames.append(frame)
             self.journal.append(index, frame)
 
         def hear(frame: Frame) -> None:
-            nonlocal trials
-            metered = telemetry.trial() if frame.kind == "trial" else {}
+            nonlocal trials, batch
             keep(frame)
-            if metered:
-                keep(Frame("telemetry", metered))
+            if frame.kind == "trial":
+                # The requests of one batch come one after the other: they share what was metered over it.
+                if frame.header["order"] != batch[0]:
+                    batch = (int(frame.header["order"]), telemetry.trial())
+                if batch[1]:
+                    keep(Frame("telemetry", batch[1]))
             if frame.kind == "loaded":
                 telemetry.begin(frame.header["facts"])
             what = "loading the model"

@@ -12,11 +12,12 @@ from harness.capture.source import this_machine
 from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
 from harness.errors import NotEnoughSpace
-from harness.files import locked, need_room, sync_folder, write_text
+from harness.files import locked, need_room, sync, write_text
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
+from runtimes.support.hf_folder import VERSIONS
 
 DTYPE = "bf16"
 FOUR = 4  # bytes of a parameter while it is converted, beside the two that are kept
@@ -27,16 +28,21 @@ def place(cache: Path, identity: Identity) -> Path:
     return cache / "prepared" / identity.sha256[:16] / f"{identity.name}-{DTYPE}"
 
 
+def there(cache: Path, identity: Identity) -> bool:
+    """Whether the conversion was made before."""
+    return (place(cache, identity) / model_folder.PREPARED).exists()
+
+
 def prepare(
     runtime: str, identity: Identity, source: Path, interpreter: Interpreter, cache: Path, listener: Listener
 ) -> Path:
     """The folder, made if it is not there. Raises `NotEnoughSpace`, `BadInput` or `RunFailed` with the way out."""
     target = place(cache, identity)
-    if (target / model_folder.PREPARED).exists():
+    if there(cache, identity):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target.parent / "prepare.lock", f"another conversion of {identity.name} is running"):
-        if (target / model_folder.PREPARED).exists():
+        if there(cache, identity):
             return target
         need_room(target.parent, 2 * identity.parameters + (128 << 20))
         _need_memory(identity)
@@ -48,11 +54,13 @@ def prepare(
         try:
             _convert(runtime, source, scratch, interpreter, listener)
             _sign(scratch, identity, source)
-            model_folder.header(scratch)  # refused now, were it not what it should be
+            for path in scratch.iterdir():
+                sync(path)
+            model_folder.header(scratch)  # refused now, were it not what it should be; before anybody finds it
             scratch.chmod(0o755)
             shutil.rmtree(target, ignore_errors=True)
             scratch.rename(target)
-            sync_folder(target.parent)
+            sync(target.parent)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target
@@ -82,12 +90,16 @@ def _convert(runtime: str, source: Path, scratch: Path, interpreter: Interpreter
 def _sign(folder: Path, identity: Identity, source: Path) -> None:
     """Says what the folder was made from; a folder without this file is not whole."""
     header = gguf.read(source)
+    versions = folder / VERSIONS
+    made_by = json.loads(versions.read_text())
+    versions.unlink()
     add_bos = header.metadata.get("tokenizer.ggml.add_bos_token")
     facts = {
         "name": f"{identity.name}-{DTYPE}",
         "source": identity.reference,
         "source_sha256": identity.sha256,
         "quantisation": identity.quantisation,
+        "made_by": made_by,
         # llama.cpp's rule for sentencepiece vocabularies where the file is silent
         "add_bos": add_bos
         if isinstance(add_bos, bool)

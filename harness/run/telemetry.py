@@ -20,7 +20,7 @@ SPARE_FOR_GPU = 4  # usable cores from which one is free beside an engine that w
 _MEANS = ("sm_clock_hz", "memory_clock_hz", "power_mw")
 _PEAKS = ("temperature_mc", "memory_used_bytes", "strangers")
 
-Open = Callable[[frozenset[str], frozenset[int]], list[Meter]]
+Open = Callable[[frozenset[str], frozenset[int], Sequence[str]], list[Meter]]
 
 
 class Telemetry:
@@ -38,7 +38,9 @@ class Telemetry:
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The model is loaded: open what can be metered, and sample beside the trials if a core is free."""
         kinds = frozenset(str(device["kind"]) for device in facts["devices"])
-        self._meters = self._open(kinds, _own_processes())
+        if facts["settings"].get("gpu_layers") == 0:
+            kinds = frozenset({"cpu"})  # the build lists its GPUs, and this run uses none
+        self._meters = self._open(kinds, _own_processes(), list(facts.get("device_ids") or ()))
         if not self._meters:
             return
         threads = facts["settings"].get("threads") or self._cores
@@ -81,11 +83,12 @@ class Telemetry:
             found |= meter.totals()
         return found
 
-    def _sample(self) -> None:
+    def _sample(self, beside: bool = False) -> None:
         one: dict[str, int] = {}
         with self._lock:
             for meter in self._meters:
-                one |= meter.sample()
+                if meter.quick or not beside:
+                    one |= meter.sample()
             if one:
                 self._samples.append(one)
 
@@ -98,7 +101,7 @@ class Telemetry:
         due = time.monotonic()
         while not self._stop.wait(max(due - time.monotonic(), 0)):
             due = time.monotonic() + INTERVAL_S
-            self._sample()
+            self._sample(beside=True)
 
 
 def _own_processes() -> frozenset[int]:

@@ -35,6 +35,12 @@ class Tokenised:
     vocabulary: int
 
 
+def there(cache: Path, key: str, wanted: Texts) -> bool:
+    """Whether the ids were made before."""
+    found = _read(cache / "tokens" / f"{key}.json")
+    return found is not None and set(found.ids) == set(wanted.texts)
+
+
 def tokens(
     cache: Path, key: str, wanted: Texts, tokenise: Callable[[Mapping[str, str]], Tokenised]
 ) -> tuple[dict[str, tuple[int, ...]], int]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
 
 PREPARED = "prepared.json"  # written beside the weights by `repro model prepare`
+VERSIONS = "versions.json"  # of the libraries that converted; becomes a part of the former
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -46,8 +48,7 @@ class Tokenizer:
                 "has no tokenizer.json", where=str(folder), fix="add it: a fast tokenizer is the only kind that is read"
             )
         backend = tokenizers.Tokenizer.from_file(str(path))
-        bos = read_json(folder / "config.json").get("bos_token_id")
-        bos_id = bos if isinstance(bos, int) else None
+        bos_id = _bos_id(folder, backend)
         prepared = read_json(folder / PREPARED)
         # A tokenizer made from a GGUF may have lost the rule; the GGUF's own word stands beside the weights.
         said = prepared.get("add_bos")
@@ -62,6 +63,29 @@ class Tokenizer:
         return [self.bos_id, *made] if add_bos and self.bos_id is not None else made
 
 
+def _bos_id(folder: Path, backend: Any) -> int | None:
+    """From the configuration, its part for text, the generation's, or the tokenizer's word for it."""
+    config = read_json(folder / "config.json")
+    text = config.get("text_config")
+    places = (config, text if isinstance(text, dict) else {}, read_json(folder / "generation_config.json"))
+    for place in places:
+        found = place.get("bos_token_id")
+        if isinstance(found, int):
+            return found
+    token = read_json(folder / "tokenizer_config.json").get("bos_token")
+    word = token.get("content") if isinstance(token, dict) else token
+    identifier = backend.token_to_id(word) if isinstance(word, str) else None
+    return identifier if isinstance(identifier, int) else None
+
+
+def trained_context(folder: Path) -> int | None:
+    """Tokens that the model was trained for, if its configuration tells."""
+    config = read_json(folder / "config.json")
+    text = config.get("text_config")
+    found = (text if isinstance(text, dict) else config).get("max_position_embeddings")
+    return found if isinstance(found, int) else None
+
+
 def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
     """Dequantise a GGUF to bf16 safetensors with configuration and tokenizer. Raises `BadInput` where transformers can't.
 
@@ -70,7 +94,11 @@ def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    place, name = model.parent, model.name
+    name = model.name
+    # Alone in a folder: what lies beside a user's file is nobody's to read.
+    place = folder / "source"
+    place.mkdir()
+    (place / name).symlink_to(model.resolve())
     try:
         progress("reading and dequantising the GGUF", 0, 3)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -89,7 +117,12 @@ def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], 
             place, gguf_file=name, local_files_only=True, trust_remote_code=False
         ).save_pretrained(folder)
         progress("converting the tokenizer", 3, 3)
+        versions = {one: version(one) for one in ("transformers", "tokenizers", "torch", "gguf", "safetensors")}
+        (folder / VERSIONS).write_text(json.dumps(versions))
     except (ValueError, KeyError, NotImplementedError, ImportError) as error:
         raise BadInput(
             f"transformers can't convert it ({error})", where=name, fix="take the runtime llama.cpp for this file"
         ) from error
+    finally:
+        (place / name).unlink()
+        place.rmdir()

@@ -51,6 +51,18 @@ class Server:
         """Whether it listens on this machine, or something here that passes on to another."""
         return _loopback(self.host)
 
+    def address(self) -> str:
+        """The address that a connection really goes to."""
+        connection = self._connect()
+        try:
+            connection.connect()
+            peer: str = connection.sock.getpeername()[0]
+        except OSError as error:
+            raise self._silent(error) from error
+        finally:
+            connection.close()
+        return peer
+
     def call(self, path: str, body: Any = None) -> Any:
         """The JSON answer; None for an error status. Raises `BadInput` where nobody answers."""
         connection = self._connect()

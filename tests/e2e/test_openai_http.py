@@ -100,6 +100,39 @@ def test_a_server_is_timed_at_the_client_and_its_hardware_stays_unknown(repro, t
     assert record.probe is None or record.probe.mean_nll_micronats is None
 
 
+def test_what_a_server_made_of_the_prompts_stays_its_own(repro, tiny):
+    with serving() as url:
+        assert bench(repro, tiny, url).returncode == 0
+    # Another runtime makes its own ids of the same model and suite.
+    done = repro(
+        "bench", "--model", tiny, "--runtime", "simulated", "--suite", SUITE, "--processes", "1", "-o", "step_us=100"
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (read(path).record for path in sorted(repro.records(), key=lambda path: path.stat().st_mtime))
+    assert first.workloads[0].prompt_sha256 != second.workloads[0].prompt_sha256
+
+
+def test_nothing_of_the_client_is_booked_for_an_unknown_server(repro, tiny):
+    with serving() as url:
+        assert bench(repro, tiny, url).returncode == 0
+    stored = read(repro.records()[0])
+    assert stored.record.process_results == ()
+    assert stored.record.run.load_before == stored.record.run.load_after == {}
+    assert set(stored.record.derived) == {"bytes_per_token", "energy_per_token", "peak_device_memory"}
+    assert next(c for c in stored.record.checks if c.code == "prefill_complete").status == "unknown"
+    assert repro("recompute", stored.path.parent).returncode == 0
+
+
+def test_it_holds_what_a_server_can_hold(repro, tiny):
+    with serving() as url:
+        done = repro("runtime", "check", "openai-http", "--model", tiny, "-o", f"url={url}", "--json")
+    found = {item["code"]: item for item in json.loads(done.stdout)}
+    assert found["forced"]["status"] == found["scores"]["status"] == found["caches_cleared"]["status"] == "unknown"
+    failed = [item for item in found.values() if item["status"] == "fail"]
+    # This server of a few lines has no context to overflow.
+    assert {item["code"] for item in failed} <= {"context_kept"}, failed
+
+
 def test_the_operator_may_vouch_for_the_hardware(repro, tiny):
     with serving() as url:
         done = bench(repro, tiny, url, "-o", "vouch=true")
@@ -141,6 +174,11 @@ def test_a_server_that_fails_is_told_in_one_line(repro, tiny, fault, words):
 
 def test_addresses_that_are_refused(repro, tiny):
     assert "is not this machine" in refused(bench(repro, tiny, "http://192.0.2.1:8080/v1"))
+    both = ("-o", "remote=true", "-o", "vouch=true")
+    with serving() as url:
+        elsewhere = url.replace("127.0.0.1", socket.gethostname())
+        if "127." not in socket.gethostbyname(socket.gethostname()):
+            assert "nobody can vouch" in refused(bench(repro, tiny, elsewhere, *both))
     assert "-o remote=true" in refused(bench(repro, tiny, "http://example.invalid/v1"))
     assert "not a plain http" in refused(bench(repro, tiny, "https://127.0.0.1/v1"))
     with socket.socket() as unused:

@@ -1,5 +1,6 @@
 """An adapter that somebody else ships is found by its entry point, checked and measured without a line of ours."""
 
+import base64
 import json
 import os
 import subprocess
@@ -63,3 +64,44 @@ def test_it_can_be_measured(their):
     done = their("bench", "--runtime", "counting", "--suite", "quick", "--processes", "1")
     assert done.returncode == 0, done.stderr
     assert "counting-runtime 1.0" in done.stdout
+
+
+def test_its_record_is_signed_and_every_change_is_found(their, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def repro(*arguments):
+        command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    made = repro("keys", "new", "--handle", "lighthouse")
+    assert made.returncode == 0, made.stderr
+    public = tmp_path / "public.json"
+    public.write_text(made.stdout)
+    assert repro("keys", "show").stdout == made.stdout
+    done = their(
+        "bench", "--runtime", "counting", "--suite", "quick", "--processes", "1", "--results", str(tmp_path / "results")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "signed by lighthouse" in done.stdout
+    (record,) = (tmp_path / "results").glob("*/record.json")
+    assert "signed by lighthouse, as the public file says" in repro("verify", record, "--keys", public).stdout
+    # Somebody else's public file.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "other"))
+    public.write_text(repro("keys", "new", "--handle", "gull").stdout)
+    assert "handle is not that of the public file" in repro("verify", record, "--keys", public).stderr
+    # A number changed and written canonically, as a forger would: the envelope is of another record.
+    original = record.read_bytes()
+    forged = original.replace(b'"seed":20261124', b'"seed":20261125')
+    assert forged != original
+    record.write_bytes(forged)
+    assert "is the envelope of another record" in repro("verify", record).stderr
+    # The same in the envelope: the signature is false.
+    sealed = record.with_name("record.dsse.json")
+    data = json.loads(sealed.read_text())
+    data["payload"] = base64.b64encode(forged).decode()
+    sealed.write_text(json.dumps(data))
+    line = repro("verify", record)
+    assert line.returncode == 2
+    assert "is false" in line.stderr
+    sealed.unlink()
+    assert "is not signed" in repro("verify", record).stderr

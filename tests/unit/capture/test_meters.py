@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.capture.meters import Amd, Rapl
+from harness.capture.meters import SW_THERMAL, Amd, Apple, Rapl, open_meters
 from harness.run.telemetry import Telemetry, in_short
 
 
@@ -106,7 +106,25 @@ def test_samples_in_short_are_bounded_by_what_was_sampled(samples):
         assert found["throttle_reasons"] & sample["throttle_reasons"] == sample["throttle_reasons"]
 
 
+def test_apple_says_when_heat_holds_the_processor_down(tmp_path, monkeypatch):
+    program = tmp_path / "pmset"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Apple.open() is None  # this is no Apple machine
+    monkeypatch.setattr("harness.capture.meters.sys.platform", "darwin")
+    assert Apple.open() is None  # and there is no pmset
+    for limit, reasons in ((100, 0), (80, SW_THERMAL)):
+        program.write_text(f"#!/bin/sh\necho 'CPU_Scheduler_Limit  = 100'\necho 'CPU_Speed_Limit  = {limit}'\n")
+        program.chmod(0o755)
+        meter = Apple.open()
+        assert meter.sample() == {"throttle_reasons": reasons}
+        assert meter.totals() == {}
+    program.write_text("#!/bin/sh\necho nothing\n")
+    assert meter.sample() == {}
+
+
 class _Meter:
+    quick = True
+
     def __init__(self):
         self.energy = 0
         self.samples = 0
@@ -127,7 +145,7 @@ class _Meter:
 @pytest.mark.parametrize(("cores", "threads", "beside"), [(2, 2, 0), (4, 2, 1)])
 def test_it_samples_beside_a_trial_only_where_a_core_is_free(cores, threads, beside):
     meter = _Meter()
-    telemetry = Telemetry(cores, lambda kinds, own: [meter])
+    telemetry = Telemetry(cores, lambda kinds, own, ids: [meter])
     telemetry.begin({"devices": [{"kind": "cpu"}], "settings": {"threads": threads}})
     found = telemetry.trial()
     telemetry.rest()
@@ -137,8 +155,26 @@ def test_it_samples_beside_a_trial_only_where_a_core_is_free(cores, threads, bes
     assert meter.closed
 
 
+def test_what_the_engine_uses_decides_what_is_metered():
+    asked = []
+
+    def opened(kinds, own, ids):
+        asked.append((set(kinds), list(ids)))
+        return []
+
+    gpu = [{"kind": "gpu"}, {"kind": "cpu"}]
+    for facts in (
+        {"devices": gpu, "settings": {"gpu_layers": 0}},  # the build lists a GPU, the run uses none
+        {"devices": gpu, "settings": {"gpu_layers": -1}},
+        {"devices": gpu, "settings": {}, "device_ids": ["GPU-1"]},
+    ):
+        Telemetry(8, opened).begin(facts)
+    assert asked == [({"cpu"}, []), ({"cpu", "gpu"}, []), ({"cpu", "gpu"}, ["GPU-1"])]
+    assert open_meters(frozenset({"server"}), frozenset(), []) == []
+
+
 def test_without_meters_nothing_is_counted():
-    telemetry = Telemetry(8, lambda kinds, own: [])
+    telemetry = Telemetry(8, lambda kinds, own, ids: [])
     telemetry.begin({"devices": [{"kind": "cpu"}], "settings": {}})
     telemetry.rest()
     assert telemetry.trial() == {}

@@ -42,11 +42,41 @@ def test_a_folder_s_digest_is_of_what_decides_its_output(both, tmp_path):
 
 
 def test_a_conversion_says_what_it_was_made_from(both, tmp_path):
-    copy = tiny_models.write_folder(tmp_path / "tiny-bf16")
+    copy = tiny_models.write_folder(tmp_path / "prepared" / "tiny-bf16")
     origin = {"name": "tiny-bf16", "quantisation": "Q4_K_M", "source_sha256": "a" * 64}
     (copy / "prepared.json").write_text(json.dumps(origin))
     who = identify(copy, copy, tmp_path)
     assert (who.name, who.quantisation, who.derived_from) == ("tiny-bf16", "F32 from Q4_K_M", "a" * 64)
+    (copy / "prepared.json").write_text("{}")
+    with pytest.raises(BadInput, match="is damaged"):
+        identify(copy, copy, tmp_path)
+
+
+def test_nobody_else_may_say_that_it_is_a_conversion(tmp_path):
+    foreign = tiny_models.write_folder(tmp_path / "foreign")
+    (foreign / "prepared.json").write_text('{"name": "gemma-3-270m-q4_k_m-bf16"}')
+    with pytest.raises(BadInput, match="only conversions in the cache"):
+        identify(foreign, foreign, tmp_path / "cache")
+
+
+def test_an_index_names_what_is_loaded_and_nothing_outside(tmp_path):
+    folder = tiny_models.write_folder(tmp_path / "sharded")
+    whole = model_folder.header(folder)
+    (folder / "consolidated.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    with pytest.raises(BadInput, match="2 weight files and no"):
+        model_folder.header(folder)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model.safetensors"}}))
+    assert weights.parameters(model_folder.header(folder).tensors) == weights.parameters(whole.tensors)
+    assert index.name in identify(folder, folder, tmp_path).files
+    for name in ("../other.safetensors", "/etc/x.safetensors", "missing.safetensors"):
+        index.write_text(json.dumps({"weight_map": {"a": name}}))
+        with pytest.raises(BadInput, match="no weight file of this folder"):
+            model_folder.header(folder)
+    for text in ("{", "[]", '{"weight_map": []}', '{"weight_map": {}}'):
+        index.write_text(text)
+        with pytest.raises(BadInput):
+            model_folder.header(folder)
 
 
 def test_experts_are_counted_by_those_that_are_chosen(tmp_path):

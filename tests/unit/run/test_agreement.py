@@ -69,6 +69,11 @@ def test_without_a_probe_parted_outputs_are_unknown(record):
     assert agree(record, changed(blind, output=lambda ids: ids[::-1])).verdict is Agreement.UNKNOWN
 
 
+def test_nothing_side_by_side_is_no_agreement(record):
+    workloads = tuple(w.model_copy(update={"prompt_sha256": "0" * 64}) for w in record.workloads)
+    assert agree(record, record.model_copy(update={"workloads": workloads})).verdict is Agreement.UNKNOWN
+
+
 def test_other_prompts_are_left_out_and_named(record):
     workloads = tuple(w.model_copy(update={"prompt_sha256": "0" * 64}) for w in record.workloads)
     pair = agree(record, record.model_copy(update={"workloads": workloads}))

@@ -1,0 +1,29 @@
+"""`repro verify RECORD`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Check a record's signatures, its samples and its arithmetic.")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(path_type=Path),
+    help="The operator's public file (repro keys show); without it the keys that the record names are believed.",
+)
+def verify(record: Path, keys_file: Path | None) -> None:
+    """Exit status 2 with the first thing that is wrong."""
+    from harness.commands.console import out
+    from harness.record.store import read
+    from harness.run.recompute import verify as recompute
+    from harness.run.signatures import signed_by
+
+    stored = read(record)
+    by = signed_by(stored, keys_file)
+    recompute(stored)
+    known = "as the public file says" if keys_file is not None else "by the keys that it names itself"
+    out().print(f"{stored.id}\nsigned by {by}, {known}; samples and summary agree", markup=False)

@@ -1,0 +1,48 @@
+"""Who signed a stored record: the envelope beside it, over the very bytes of its record.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import BadInput, RecordInvalid
+from harness.record import envelope, keys
+from harness.record.keys import PublicKeys
+from harness.record.store import ENVELOPE_FILE, Stored
+
+
+def signed_by(stored: Stored, public_file: Path | None) -> str:
+    """The operator's handle. Raises `RecordInvalid`: not signed, changed, or signed by other keys than it should be.
+
+    Both the operator's and the rig's key must have signed. Without a public file the keys that the record names are
+    believed, which shows that it is whole, not who its operator is.
+    """
+    data, operator = stored.envelope(), stored.record.operator
+    where = str(stored.path.parent / ENVELOPE_FILE)
+    if data is None or operator is None:
+        raise RecordInvalid("is not signed", where=str(stored.path), fix="run: repro keys new, and measure again")
+    named = PublicKeys(operator.handle, operator.operator_key, "0" * 64, operator.rig_key)
+    found = envelope.read(data, where)
+    if found.payload != stored.payload:
+        raise RecordInvalid("is the envelope of another record", where=where, fix="take its own")
+    try:
+        by = named.keys()
+    except ValueError as error:
+        raise RecordInvalid(f"names a key that is none ({error})", where=str(stored.path)) from None
+    if set(envelope.verify(found, by, where)) != set(by):
+        raise RecordInvalid("lacks the signature of the operator or of the rig", where=where)
+    if public_file is not None:
+        _same(named, public_file)
+    return operator.handle
+
+
+def _same(named: PublicKeys, public_file: Path) -> None:
+    try:
+        expected = keys.parse_public(public_file.read_text(), str(public_file))
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(public_file), fix="check the path") from error
+    for name in ("handle", "operator_key", "rig_key"):
+        if getattr(named, name) != getattr(expected, name):
+            what = name.replace("_", " ")
+            raise RecordInvalid(
+                f"its {what} is not that of the public file", where=str(public_file), fix="it is somebody else's record"
+            )
