@@ -68,6 +68,11 @@ def _environment(options: Mapping[str, Any]) -> None:
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "OMP_NUM_THREADS": str(threads),
     }
+    with suppress(PackageNotFoundError):
+        version("vllm-cpu")
+        # What 0.32.0 saves of a whole compilation it can't load again ("no attribute 'finalize_loading'"), and compiles anew
+        # at every start; the compiler's own cache holds.
+        wanted["VLLM_USE_AOT_COMPILE"] = "0"
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
 
@@ -195,6 +200,7 @@ class LoadedVLLM:
             "type_v": kv_name,
             "eager": bool(config.model_config.enforce_eager),
             "compilation_mode": str(getattr(compilation.mode, "name", compilation.mode)),
+            "aot_compile": os.environ.get("VLLM_USE_AOT_COMPILE", "engine's default"),
             "cudagraph_mode": str(getattr(compilation.cudagraph_mode, "name", compilation.cudagraph_mode)),
             "block_size": int(config.cache_config.block_size or 0),
             "kv_space_mib": options.get("kv_space_mib", 1024) if cpu else None,
