@@ -20,6 +20,7 @@ COMMANDS = {
     "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
     "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
     "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
+    "score": ("harness.commands.score:score", "What records would make of a row: rings, verdicts, state and tier."),
     "verify": ("harness.commands.verify:verify", "Check a record's signatures, its samples and its arithmetic."),
     "keys": ("harness.commands.keys:keys", "Make and show the keys that sign your records."),
     "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),

@@ -105,3 +105,39 @@ def test_its_record_is_signed_and_every_change_is_found(their, tmp_path, monkeyp
     assert "is false" in line.stderr
     sealed.unlink()
     assert "is not signed" in repro("verify", record).stderr
+
+
+def test_records_of_several_operators_are_scored(their, tmp_path, monkeypatch):
+    def repro(*arguments):
+        command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for handle in ("lighthouse", "gull"):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / handle))
+        assert repro("keys", "new", "--handle", handle).returncode == 0
+        done = their(
+            "bench",
+            "--runtime",
+            "counting",
+            "--suite",
+            "quick",
+            "--processes",
+            "3",
+            "--results",
+            str(tmp_path / handle),
+        )
+        assert done.returncode == 0, done.stderr
+    hub, other = ((tmp_path / handle).glob("*/record.json") for handle in ("lighthouse", "gull"))
+    hub, other = next(hub), next(other)
+    done = repro("score", hub, other, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["policy"] == "network-v2"
+    assert found["state"] in ("approved-public", "reproduced")
+    assert len(found["judged"]) == 1
+    shown = repro("score", hub, other, hub)
+    assert "community" in shown.stdout
+    assert "gull" in shown.stdout
+    assert "one source: community" in shown.stdout or "other operators inside" in shown.stdout
+    assert "is no day" in repro("score", hub, "--as-of", "tomorrow").stderr
+    assert "no policy is called" in repro("score", hub, "--policy", "network-v9").stderr

@@ -1,0 +1,131 @@
+"""The policies of the network: TOML files, validated, named by their sha256."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.catalog.paths import configs
+from harness.catalog.suites import first_problem
+from harness.errors import BadInput
+from harness.tiers.policy import Policy
+from harness.tiers.values import Source, Tier
+
+Count = Annotated[int, Field(ge=1, le=1000)]
+Alpha = Annotated[float, Field(gt=0, lt=0.5)]
+TierName = Literal["low", "moderate", "high", "very-high"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Band(_Part):
+    low: float = Field(gt=0, lt=1)
+    high: float = Field(gt=1, lt=10)
+    alpha_fixed: Alpha
+    alpha_looks: Alpha
+
+
+class _State(_Part):
+    reproduced_operators: Count
+    independent_operators: Count
+    independent_rigs: Count
+
+
+class _Tier(_Part):
+    moderate_sources: list[Literal["editorial", "verified-owner", "community", "imported"]]
+    moderate_operators: Count
+    high_classes: Count
+    very_high_classes: Count
+    very_high_skus: Count
+
+    @model_validator(mode="after")
+    def _rising(self) -> _Tier:
+        if self.very_high_classes < self.high_classes:
+            raise ValueError("very-high asks for fewer classes than high")
+        return self
+
+
+class _Caps(_Part):
+    missing: TierName
+    failed: TierName
+    contested: TierName
+    imported: TierName
+
+
+class _Staleness(_Part):
+    months: Count
+    series: Count
+
+
+class _File(_Part):
+    name: str
+    version: Count
+    band: _Band
+    state: _State
+    tier: _Tier
+    caps: _Caps
+    staleness: _Staleness
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy and the digest of its file."""
+
+    policy: Policy
+    sha256: str
+
+
+def names() -> list[str]:
+    """Every policy with its version: `network-v2`."""
+    return sorted(path.stem for path in (configs() / "policies").glob("*.toml"))
+
+
+def load(name: str = "network-v2") -> Loaded:
+    """A policy by `name-vN`. Raises `BadInput`."""
+    if name not in names():
+        raise BadInput(f"no policy is called {name!r}", where="--policy", fix=f"take one of {', '.join(names())}")
+    return read(configs() / "policies" / f"{name}.toml")
+
+
+def read(path: Path) -> Loaded:
+    """The policy in a file. Raises `BadInput` with file, place and reason."""
+    try:
+        data = path.read_bytes()
+        found = _File.model_validate(tomllib.loads(data.decode()))
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
+    except ValidationError as error:
+        raise BadInput(first_problem(error), where=str(path), fix="see configs/policies/network-v2.toml") from error
+    band, tier, caps = found.band, found.tier, found.caps
+    policy = Policy(
+        name=found.name,
+        version=found.version,
+        band_low=band.low,
+        band_high=band.high,
+        alpha_fixed=band.alpha_fixed,
+        alpha_looks=band.alpha_looks,
+        reproduced_operators=found.state.reproduced_operators,
+        independent_operators=found.state.independent_operators,
+        independent_rigs=found.state.independent_rigs,
+        moderate_sources=tuple(Source(name) for name in tier.moderate_sources),
+        moderate_operators=tier.moderate_operators,
+        high_classes=tier.high_classes,
+        very_high_classes=tier.very_high_classes,
+        very_high_skus=tier.very_high_skus,
+        missing_cap=Tier(caps.missing),
+        failed_cap=Tier(caps.failed),
+        contested_cap=Tier(caps.contested),
+        imported_cap=Tier(caps.imported),
+        stale_months=found.staleness.months,
+        stale_series=found.staleness.series,
+    )
+    return Loaded(policy, sha256(data).hexdigest())

@@ -1,0 +1,100 @@
+"""A stored record as the tier rules look at it. The only place that knows both the record and the rules."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from harness.errors import BadInput
+from harness.measure.stopping import Rule
+from harness.record.schema import Record
+from harness.record.store import Stored
+from harness.tiers.values import HardwareClass, Measurement, Source, Status, Subject
+
+
+def measurement_of(
+    stored: Stored, *, source: Source = Source.COMMUNITY, status: Status = Status.ACCEPTED
+) -> Measurement:
+    """What the rules need of a record. Raises `BadInput`: synthetic, without a headline, or on unknown hardware."""
+    record, where = stored.record, str(stored.path.parent)
+    headline = record.headline
+    if record.run.synthetic:
+        raise BadInput("is synthetic: it was never a measurement", where=where, fix="name records of real runtimes")
+    if headline is None or headline.estimate is None:
+        raise BadInput("has no decode rate of its headline workload", where=where, fix="measure it again")
+    operator = record.operator
+    return Measurement(
+        id=stored.id,
+        # Without a signature nobody can be told from anybody: each such record is a voice of its own, and shown as such.
+        operator=operator.handle if operator is not None else f"unsigned {stored.id[:12]}",
+        rig=operator.rig_key if operator is not None else f"unsigned {stored.id[:12]}",
+        subject=Subject(
+            model=str(record.model["sha256"]),
+            quantisation=str(record.model["quantisation"]),
+            engine=record.runtime.engine,
+            workload=f"{record.suite.sha256}/{record.suite.headline}",
+        ),
+        hardware=hardware_of(record, where),
+        medians=tuple(median / 1e6 for median in headline.estimate.process_medians),
+        measured=date.fromisoformat(record.run.started_utc[:10]),
+        source=source,
+        status=status,
+        fixed_number=record.run.stop_rule == Rule.FIXED.value,
+        missing=tuple(_missing(record)),
+        failed=tuple(check.code for check in record.checks if check.status == "fail"),
+    )
+
+
+def hardware_of(record: Record, where: str) -> HardwareClass:
+    """Device and count, generation, system and runtime series. Raises `BadInput` where the hardware is unknown."""
+    devices = [d for d in record.runtime.devices if d.kind not in ("cpu", "local-server")]
+    if any(device.kind == "server" for device in devices):
+        raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
+    if devices and record.runtime.settings.get("gpu_layers") != 0:
+        names = sorted(device.name for device in devices)
+        sku, generation = f"{', '.join(dict.fromkeys(names))} ×{len(names)}", devices[0].description
+    else:
+        topology = _part(record, "cpu", "topology")
+        cores = _value(topology, "allowed_physical_cores") or _value(topology, "allowed_logical_cores")
+        memory = _value(_part(record, "memory"), "tier_gib")
+        cpu = _part(record, "cpu")
+        sku = f"{_value(cpu, 'model')}, {cores} cores, {memory} GiB"
+        generation = f"family {_value(cpu, 'family')} model {_value(cpu, 'model_number')}"
+    version = re.search(r"\d+\.\d+", record.runtime.version)
+    return HardwareClass(
+        sku=sku,
+        generation=generation,
+        os_family=str(_value(_part(record, "host"), "os_family")),
+        runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
+    )
+
+
+def _missing(record: Record) -> list[str]:
+    """Mandatory fields that are not there: versions, driver, system, digests, context, raw samples."""
+    gpus = [device for device in record.runtime.devices if device.kind == "gpu"]
+    facts: dict[str, Any] = {
+        "runtime version": record.runtime.version,
+        "os": _value(_part(record, "host"), "os"),
+        "kernel": _value(_part(record, "host"), "kernel"),
+        "model digest": record.model.get("sha256"),
+        "context": record.runtime.context_tokens,
+        "samples": record.samples.rows,
+    }
+    if gpus:
+        listed = _part(record, "gpu").get("nvidia", {}).get("value") or [{}]
+        facts["driver"] = _value(listed[0], "driver")
+        facts["thermal state"] = record.derived.get("telemetry", {}).get("temperature_mc_max")
+    return [name for name, value in facts.items() if not value]
+
+
+def _part(record: Record, *names: str) -> dict[str, Any]:
+    found: Any = record.environment
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _value(part: dict[str, Any], name: str) -> Any:
+    entry = part.get(name)
+    return entry.get("value") if isinstance(entry, dict) else None

@@ -1,0 +1,118 @@
+"""What the rules are about. Plain values: no file, clock, database or schema stands behind any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Who measured."""
+
+    EDITORIAL = "editorial"
+    VERIFIED = "verified-owner"
+    COMMUNITY = "community"
+    IMPORTED = "imported"
+
+
+class Status(StrEnum):
+    """What editors have said of a record so far."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SENT_BACK = "sent-back"
+    WITHDRAWN = "withdrawn"
+
+
+class State(StrEnum):
+    """What happened to a row: its badge."""
+
+    QUEUED = "queued"
+    APPROVED = "approved-public"
+    REPRODUCED = "reproduced"
+    INDEPENDENT = "independently-reproduced"
+    REJECTED = "rejected"
+    SENT_BACK = "sent-back"
+    WITHDRAWN = "withdrawn"
+
+
+class Tier(StrEnum):
+    """How much weight a row carries: four words, never a percentage."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    HIGH = "high"
+    VERY_HIGH = "very-high"
+
+
+TIERS = tuple(Tier)  # in rising order
+
+
+class Ring(StrEnum):
+    """Where a reproduction stands."""
+
+    COMMUNITY = "community"  # the hub's own hardware class
+    INDEPENDENT = "independent"  # another one
+
+
+class Mark(StrEnum):
+    """The verdict of one reproduction."""
+
+    INSIDE = "inside"
+    INCONCLUSIVE = "inconclusive"
+    OUTSIDE = "outside"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HardwareClass:
+    """Two classes are distinct when any part differs."""
+
+    sku: str  # device and count; of a CPU its model, memory tier and usable cores
+    generation: str
+    os_family: str
+    runtime_series: str
+
+    def differs_in(self, other: HardwareClass) -> tuple[str, ...]:
+        """The axes on which the two differ."""
+        axes = ("sku", "generation", "os_family", "runtime_series")
+        return tuple(axis for axis in axes if getattr(self, axis) != getattr(other, axis))
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What must be equal for a record to be a reproduction; anything else makes it a related row."""
+
+    model: str  # digest of the weights, or the family where a repackaging was matched
+    quantisation: str
+    engine: str
+    workload: str  # digest of suite and scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One record, as far as the rules look at it. `medians` are the headline's process medians, tokens/s."""
+
+    id: str
+    operator: str
+    rig: str
+    subject: Subject
+    hardware: HardwareClass
+    medians: tuple[float, ...]
+    measured: date
+    source: Source = Source.COMMUNITY
+    status: Status = Status.ACCEPTED
+    fixed_number: bool = False  # of processes, chosen beforehand; else the run looked more than once
+    missing: tuple[str, ...] = ()  # mandatory fields that the record does not have
+    failed: tuple[str, ...] = ()  # consistency checks that it fails
+    series_behind: int = 0  # runtime series between it and the newest that the hub has seen
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A hub and everything that was submitted for it, in any order; duplicates by id are one."""
+
+    hub: Measurement
+    others: tuple[Measurement, ...] = field(default=())

@@ -1,0 +1,28 @@
+"""The verdict of one reproduction against its hub: an interval against the band, never a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.measure.comparison import Comparison, Verdict, compare
+from harness.tiers.policy import Policy
+from harness.tiers.values import Mark, Measurement, Status
+
+_MARKS = {Verdict.SAME: Mark.INSIDE, Verdict.FASTER: Mark.OUTSIDE, Verdict.SLOWER: Mark.OUTSIDE}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A mark with the comparison that made it; None for what is not reviewed yet."""
+
+    mark: Mark
+    comparison: Comparison | None
+
+
+def judge(hub: Measurement, record: Measurement, policy: Policy) -> Judged:
+    """Inside, outside or inconclusive by the interval that carries both sides' uncertainty; pending before review."""
+    if record.status is Status.PENDING:
+        return Judged(Mark.PENDING, None)
+    alpha = policy.alpha_fixed if hub.fixed_number and record.fixed_number else policy.alpha_looks
+    found = compare(record.medians, hub.medians, (policy.band_low, policy.band_high), alpha)
+    return Judged(_MARKS.get(found.verdict, Mark.INCONCLUSIVE), found)

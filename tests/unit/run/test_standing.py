@@ -1,0 +1,60 @@
+"""A record as the tier rules see it: what it is, and on what hardware."""
+
+import pytest
+
+from harness.errors import BadInput
+from harness.record.store import read
+from harness.run.standing import hardware_of, measurement_of
+
+
+@pytest.fixture
+def stored(simulated_record):
+    return read(simulated_record)
+
+
+def real(stored, **changes):
+    """The simulated record, as if it had been measured."""
+    record = stored.record.model_copy(
+        update={"run": stored.record.run.model_copy(update={"synthetic": False}), **changes}
+    )
+    return type(stored)(stored.path, stored.id, record, stored.payload)
+
+
+def devices(stored, *kinds, **other):
+    one = stored.record.runtime.devices[0]
+    found = tuple(one.model_copy(update={"kind": kind, "name": "RTX 4090", "description": "cc 8.9"}) for kind in kinds)
+    return stored.record.runtime.model_copy(update={"devices": found, **other})
+
+
+def test_a_synthetic_record_is_no_voice(stored):
+    with pytest.raises(BadInput, match="is synthetic"):
+        measurement_of(stored)
+
+
+def test_a_processor_is_its_model_cores_and_memory(stored):
+    found = measurement_of(real(stored))
+    assert found.id == stored.id
+    assert found.operator == found.rig == f"unsigned {stored.id[:12]}"
+    assert found.hardware.os_family == "Linux"
+    assert "cores" in found.hardware.sku
+    assert len(found.medians) == 3
+    assert found.missing == ()
+
+
+def test_gpus_are_counted_and_their_driver_is_asked_for(stored):
+    found = measurement_of(real(stored, runtime=devices(stored, "gpu", "gpu", "cpu")))
+    assert (found.hardware.sku, found.hardware.generation) == ("RTX 4090 ×2", "cc 8.9")
+    assert set(found.missing) >= {"driver", "thermal state"}
+    settings = {**stored.record.runtime.settings, "gpu_layers": 0}
+    idle = measurement_of(real(stored, runtime=devices(stored, "gpu", settings=settings)))
+    assert "cores" in idle.hardware.sku
+
+
+def test_a_server_on_unknown_hardware_has_no_class(stored):
+    with pytest.raises(BadInput, match="hardware is not known"):
+        hardware_of(real(stored, runtime=devices(stored, "server")).record, "x")
+
+
+def test_failed_checks_are_failures_of_consistency(stored):
+    checks = tuple(c.model_copy(update={"status": "fail"}) for c in stored.record.checks[:1])
+    assert measurement_of(real(stored, checks=checks)).failed == (checks[0].code,)

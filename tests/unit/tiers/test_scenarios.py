@@ -1,0 +1,155 @@
+"""The scenario table of the trust specification, by name; and what the derivation says of each."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from harness.catalog.policies import load
+from harness.tiers.score import score
+from harness.tiers.values import Mark, Source, State, Status, Tier
+from tests.tier_rows import (
+    AS_OF,
+    CLASSES,
+    HUB_CLASS,
+    community,
+    editorial,
+    hub,
+    independent,
+    measurement,
+    pending,
+    row,
+    series,
+)
+
+POLICY = load("network-v2").policy
+FAILED = ("the samples do not recompute to the summary",)
+
+SCENARIOS = {
+    "fresh community submission, approved, complete": (row(hub()), State.APPROVED, Tier.LOW),
+    "the same with driver version missing, three community greens": (
+        row(hub(missing=("driver",)), *community(3)), State.INDEPENDENT, Tier.LOW),
+    "editorial hub, no reproduction": (row(editorial()), State.APPROVED, Tier.MODERATE),
+    "editorial hub, 3 community greens by 3 operators on 3 machines": (
+        row(editorial(), *community(3)), State.INDEPENDENT, Tier.MODERATE),
+    "editorial hub, 2 independent on 2 distinct classes": (
+        row(editorial(), *independent(2)), State.REPRODUCED, Tier.HIGH),
+    "editorial hub, 2 independent operators on one and the same other class": (
+        row(editorial(), *independent(2, classes=(CLASSES[0], CLASSES[0]))), State.REPRODUCED, Tier.MODERATE),
+    "4 independent operators, all on the hub's SKU and OS, four runtime series": (
+        row(editorial(), *series(4)), State.INDEPENDENT, Tier.HIGH),
+    "seed's figure: 3 community + 4 independent on 4 classes, all inside": (
+        row(editorial(), *community(3), *independent(4)), State.INDEPENDENT, Tier.VERY_HIGH),
+    "v1 figure: 4 green, 1 pending, 1 red, all same class": (
+        row(editorial(), *community(4), pending("p"), *community(1, 80.0)), State.INDEPENDENT, Tier.MODERATE),
+    "4 independent greens, then the hub's samples fail to recompute": (
+        row(editorial(failed=FAILED), *independent(4)), State.INDEPENDENT, Tier.LOW),
+    "2 independent greens and 2 independent reds": (
+        row(editorial(), *independent(2), *independent(4, 70.0)[2:]), State.REPRODUCED, Tier.MODERATE),
+    "very-high row, 19 months old": (
+        row(*(replace(m, measured=date(2025, 4, 20)) for m in (editorial(), *independent(4)))),
+        State.INDEPENDENT, Tier.HIGH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_scenario_holds(name):
+    found, state, tier = SCENARIOS[name]
+    result = score(found, POLICY, AS_OF)
+    assert (result.state, result.tier) == (state, tier), [step.text for step in result.derived_from]
+    assert result.derived_from[-1].tier == tier
+
+
+def test_two_greens_and_two_reds_are_contested():
+    found, _, _ = SCENARIOS["2 independent greens and 2 independent reds"]
+    result = score(found, POLICY, AS_OF)
+    assert result.contested
+    assert result.derived_from[-1].rule == "cap: contested"
+    assert len(result.derived_from[-1].records) == 2
+
+
+def test_one_operator_with_five_handles_on_one_rig_is_one_voice():
+    handles = [measurement(f"h{i}", hardware=CLASSES[i % 4], rig="one-rig") for i in range(5)]
+    result = score(row(editorial(), *handles), POLICY, AS_OF)
+    one = score(row(editorial(), handles[0]), POLICY, AS_OF)
+    assert (result.state, result.tier) == (one.state, one.tier) == (State.REPRODUCED, Tier.MODERATE)
+
+
+def test_handles_are_tied_through_several_rigs():
+    tied = [
+        measurement("a", hardware=CLASSES[0], operator="a", rig="r1"),
+        measurement("b", hardware=CLASSES[1], operator="b", rig="r2"),
+        measurement("link", operator="b", rig="r1", status=Status.REJECTED),
+    ]
+    assert score(row(editorial(), *tied), POLICY, AS_OF).tier is Tier.MODERATE
+    assert score(row(editorial(), *tied[:2]), POLICY, AS_OF).tier is Tier.HIGH
+
+
+def test_the_hub_s_own_operator_never_reproduces_its_row():
+    own = measurement("again", hardware=CLASSES[0], operator="op-hub")
+    other_handle = measurement("other", hardware=CLASSES[1], rig="rig-hub")
+    assert score(row(hub(), own, other_handle), POLICY, AS_OF).state is State.APPROVED
+
+
+def test_several_rigs_of_one_operator_are_laid_over_the_most_classes():
+    # Both of A's classes are open to A alone or to B: only A on the second and B on the first cover two.
+    a = [measurement(f"a{i}", hardware=CLASSES[i], operator="a") for i in (0, 1)]
+    b = measurement("b", hardware=CLASSES[0], operator="b")
+    assert score(row(editorial(), *a, b), POLICY, AS_OF).tier is Tier.HIGH
+    assert score(row(editorial(), *a), POLICY, AS_OF).tier is Tier.MODERATE
+
+
+def test_a_related_row_is_no_reproduction():
+    other = replace(measurement("x", hardware=CLASSES[0]), subject=replace(hub().subject, quantisation="Q8_0"))
+    result = score(row(editorial(), other), POLICY, AS_OF)
+    assert result.state is State.APPROVED
+    assert other.id not in result.judged
+
+
+def test_a_wide_interval_counts_neither_way():
+    wide = replace(measurement("w", hardware=CLASSES[0]), medians=(70.0, 100.0, 130.0))
+    result = score(row(editorial(), wide), POLICY, AS_OF)
+    assert result.judged[wide.id].mark is Mark.INCONCLUSIVE
+    assert (result.state, result.tier) == (State.APPROVED, Tier.MODERATE)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (Status.PENDING, State.QUEUED),
+        (Status.REJECTED, State.REJECTED),
+        (Status.SENT_BACK, State.SENT_BACK),
+        (Status.WITHDRAWN, State.WITHDRAWN),
+    ],
+)
+def test_what_is_not_approved_has_no_tier(status, state):
+    result = score(row(hub(status=status), *independent(4)), POLICY, AS_OF)
+    assert (result.state, result.tier) == (state, None)
+
+
+def test_an_imported_log_is_low_at_most():
+    assert score(row(hub(source=Source.IMPORTED), *independent(4)), POLICY, AS_OF).tier is Tier.LOW
+
+
+def test_a_runtime_two_series_behind_is_one_tier_down_and_age_adds_nothing():
+    old = [replace(m, series_behind=2) for m in (editorial(), *independent(4))]
+    assert score(row(*old), POLICY, AS_OF).tier is Tier.HIGH
+    older = [replace(m, measured=date(2020, 1, 1)) for m in old]
+    assert score(row(*older), POLICY, AS_OF).tier is Tier.HIGH
+
+
+def test_the_derivation_names_the_axes_and_the_records():
+    result = score(row(editorial(), *series(2)), POLICY, AS_OF)
+    high = next(step for step in result.derived_from if step.rule == "high")
+    assert "runtime_series" in high.text
+    assert set(high.records) == {"id-s0", "id-s1"}
+    assert [factor.name for factor in result.factors] == [
+        "source", "reproductions", "completeness", "consistency", "age", "version drift",
+    ]  # fmt: skip
+
+
+def test_both_versions_score_the_same_hub():
+    found = row(editorial(), measurement("x", hardware=CLASSES[0]))
+    assert score(found, load("network-v1").policy, AS_OF).tier is Tier.HIGH
+    assert score(found, POLICY, AS_OF).tier is Tier.MODERATE
+    assert found.hub.hardware == HUB_CLASS
