@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import machine
@@ -28,9 +29,9 @@ from harness.worker.plan import WorkloadPlan
 SOURCE = Path(__file__).parents[1] / "tests" / "doubles" / "nvml.c"
 
 
-def opened(kinds: frozenset[str], own: frozenset[int]) -> list[Meter]:
+def opened(kinds: frozenset[str], own: frozenset[int], ids: Sequence[str]) -> list[Meter]:
     """The double's meter, whatever the device."""
-    del kinds
+    del kinds, ids
     meter = Nvidia.open(own)
     assert meter is not None
     return [meter]
@@ -45,7 +46,7 @@ def decode(rig: Rig, threads: int, tokens: int, telemetry: Telemetry | None) -> 
 
 def tick_us() -> tuple[float, float]:
     """Median and 99th percentile of one sample, microseconds."""
-    meter = opened(frozenset(), frozenset())[0]
+    meter = opened(frozenset(), frozenset(), ())[0]
     made = []
     for _ in range(1000):
         began = time.perf_counter_ns()

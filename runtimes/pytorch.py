@@ -141,7 +141,16 @@ class LoadedPyTorch:
                 input_ids=token, position_ids=position, past_key_values=self._cache, use_cache=True, logits_to_keep=1
             ).logits
 
-        return step if mode == "off" else self._torch.compile(step, mode=None if mode == "default" else mode)
+        if mode == "off":
+            return step
+        compiled = self._torch.compile(step, mode=None if mode == "default" else mode)
+
+        def marked(token: Any, position: Any) -> Any:
+            # What a CUDA graph gave is overwritten by its next replay: the step before is done with.
+            self._torch.compiler.cudagraph_mark_step_begin()
+            return compiled(token, position)
+
+        return marked
 
     def _facts(self, transformers: Any, options: Mapping[str, Any]) -> RuntimeFacts:
         torch, config = self._torch, self._model.config

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,8 +112,27 @@ def test_the_real_model_agrees_between_pytorch_and_vllm_and_with_its_source(benc
     assert "identical" in said.stdout
 
 
+def test_several_requests_at_once_give_the_ids_of_one_alone_and_a_curve(tiny, tmp_path):
+    repro = Repro(tmp_path)
+    done = repro(
+        "bench", "--runtime", "vllm", "--model", tiny["vllm"], "--suite", "concurrency", "--processes", "1", *TINY["vllm"]
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    record = read(repro.records()[0]).record
+    outputs = {result.workload: result.output_ids for result in record.results}
+    assert outputs["batch-1"] == outputs["batch-2"]
+    assert {w.concurrency for w in record.workloads} == {None, 1, 2, 4, 8}
+    rates = [record.result(f"batch-{n}", "throughput").estimate.point for n in (1, 2, 4, 8)]
+    assert rates == sorted(rates)
+    assert "Throughput by requests at once" in done.stdout
+    assert "preemptions" not in done.stderr
+
+
 def test_bad_input_is_one_line(tiny, tmp_path):
     repro = Repro(tmp_path)
+    for runtime in ("pytorch", "vllm"):
+        bare = ("bench", "--runtime", runtime, "--model", tiny["vllm"], "--suite", SUITE, "--python", sys.executable)
+        assert f"repro runtime install {runtime}" in refused(repro(*bare))
     line = refused(repro("bench", "--runtime", "llama.cpp", "--model", tiny["pytorch"], "--suite", SUITE))
     assert "reads gguf, this is safetensors" in line
     line = refused(
