@@ -5,8 +5,10 @@ MODEL ?= gemma-3-270m-q4_k_m
 RUNTIME ?= llama.cpp
 SUITE ?= default
 ARGS ?=
-# In this order: what needs nothing first, the real model last.
-TESTS ?= tests/unit tests/property tests/simulation tests/e2e
+# `make test TESTS=…` runs only those.
+TESTS ?=
+# These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
+TOGETHER := tests/unit tests/property tests/simulation tests/e2e/test_bad_input.py tests/e2e/test_commands.py tests/e2e/test_hub.py
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
@@ -33,7 +35,12 @@ bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] 
 	$(REPRO) bench --model '$(MODEL)' --runtime '$(RUNTIME)' --suite '$(SUITE)' $(ARGS)
 
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
+ifeq ($(TESTS),)
+	$(VENV)/bin/python -m pytest -n 2 $(TOGETHER)
+	$(VENV)/bin/python -m pytest tests/e2e $(addprefix --ignore=,$(filter tests/e2e/%,$(TOGETHER)))
+else
 	$(VENV)/bin/python -m pytest $(TESTS)
+endif
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(VENV)/bin/ruff check .
