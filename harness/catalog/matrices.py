@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from harness.catalog.suites import first_problem
-from harness.errors import BadInput
+from harness.catalog import toml_file
+from harness.catalog.toml_file import Part
 
 Word = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Triple(_Part):
+class Triple(Part):
     """One measurement; the hardware is the machine's own."""
 
     model: Word
@@ -48,7 +43,7 @@ class Triple(_Part):
         return " ".join((self.model, self.runtime, self.suite, *self.settings))
 
 
-class Matrix(_Part):
+class Matrix(Part):
     """The triples in the order in which they are run."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
@@ -80,12 +75,4 @@ class Loaded:
 
 def read(path: Path) -> Loaded:
     """The matrix in a file. Raises `BadInput` with file, place and reason."""
-    try:
-        data = path.read_bytes()
-        return Loaded(Matrix.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest())
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
-    except ValidationError as error:
-        raise BadInput(first_problem(error), where=str(path), fix="see docs/matrices.md") from error
+    return Loaded(*toml_file.read(path, Matrix, "docs/matrices.md"))

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from harness.catalog import toml_file
 from harness.catalog.paths import configs
-from harness.catalog.suites import first_problem
+from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
+class _Part(Part):
     @model_validator(mode="before")
     @classmethod
     def _lists(cls, data: object) -> object:
@@ -116,12 +114,7 @@ def load(identifier: str) -> Model:
             fix=f"did you mean {' or '.join(near)}? A path or hf:owner/name@revision/file will do, too",
         )
     path = configs() / "models" / f"{identifier}.toml"
-    try:
-        model = Model.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
-    except ValidationError as error:
-        raise BadInput(first_problem(error), where=str(path), fix="see docs/models.md") from error
+    model, _ = toml_file.read(path, Model, "docs/models.md")
     if model.id != identifier:
         raise BadInput(f"its id is {model.id!r}", where=str(path), fix="name the file for the id")
     return model

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from harness.catalog import toml_file
 from harness.catalog.paths import configs
-from harness.catalog.suites import first_problem
+from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 from harness.tiers.policy import Policy
 from harness.tiers.values import Source, Tier
@@ -21,24 +20,20 @@ Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 TierName = Literal["low", "moderate", "high", "very-high"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class _Band(_Part):
+class _Band(Part):
     low: float = Field(gt=0, lt=1)
     high: float = Field(gt=1, lt=10)
     alpha_fixed: Alpha
     alpha_looks: Alpha
 
 
-class _State(_Part):
+class _State(Part):
     reproduced_operators: Count
     independent_operators: Count
     independent_rigs: Count
 
 
-class _Tier(_Part):
+class _Tier(Part):
     moderate_sources: list[Literal["editorial", "verified-owner", "community", "imported"]]
     moderate_operators: Count
     high_classes: Count
@@ -52,19 +47,19 @@ class _Tier(_Part):
         return self
 
 
-class _Caps(_Part):
+class _Caps(Part):
     missing: TierName
     failed: TierName
     contested: TierName
     imported: TierName
 
 
-class _Staleness(_Part):
+class _Staleness(Part):
     months: Count
     series: Count
 
 
-class _File(_Part):
+class _File(Part):
     name: str
     version: Count
     band: _Band
@@ -96,15 +91,7 @@ def load(name: str = "network-v2") -> Loaded:
 
 def read(path: Path) -> Loaded:
     """The policy in a file. Raises `BadInput` with file, place and reason."""
-    try:
-        data = path.read_bytes()
-        found = _File.model_validate(tomllib.loads(data.decode()))
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
-    except ValidationError as error:
-        raise BadInput(first_problem(error), where=str(path), fix="see configs/policies/network-v2.toml") from error
+    found, digest = toml_file.read(path, _File, "configs/policies/network-v2.toml")
     band, tier, caps = found.band, found.tier, found.caps
     policy = Policy(
         name=found.name,
@@ -128,4 +115,4 @@ def read(path: Path) -> Loaded:
         stale_months=found.staleness.months,
         stale_series=found.staleness.series,
     )
-    return Loaded(policy, sha256(data).hexdigest())
+    return Loaded(policy, digest)

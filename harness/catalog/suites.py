@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from harness.catalog import toml_file
 from harness.catalog.paths import configs
+from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,40}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Workload(_Part):
+class Workload(Part):
     """One prompt and what to make of it. `text`, or `prompt_tokens` synthetic ones from `seed`, or no prompt (forced)."""
 
     id: Identifier
@@ -54,7 +51,7 @@ class Workload(_Part):
         return self.text is not None or self.prompt_tokens is not None
 
 
-class Suite(_Part):
+class Suite(Part):
     """A pinned set of workloads and how often each is run."""
 
     name: Identifier
@@ -132,24 +129,8 @@ def load(name: str) -> Loaded:
 
 def read(path: Path) -> Loaded:
     """The suite in a file. Raises `BadInput` with file, place and reason."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
-    try:
-        return Loaded(Suite.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest(), path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
-    except ValidationError as error:
-        raise BadInput(first_problem(error), where=str(path), fix="see docs/suites.md") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that pydantic found, in one line."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    suite, digest = toml_file.read(path, Suite, "docs/suites.md")
+    return Loaded(suite, digest, path)
 
 
 def synthetic(words: tuple[str, ...], seed: int, count: int) -> str:

@@ -1,0 +1,42 @@
+"""The catalogue's files: TOML, validated strictly, named by the sha256 of their bytes."""
+
+from __future__ import annotations
+
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import BadInput
+
+P = TypeVar("P", bound="Part")
+
+
+class Part(BaseModel):
+    """Base of all parts of such a file: immutable, strictly typed, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def read(path: Path, kind: type[P], see: str) -> tuple[P, str]:
+    """What the file holds, and its sha256. Raises `BadInput` with file, place and reason; `see` names what explains it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
+    try:
+        return kind.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
+    except ValidationError as error:
+        raise BadInput(_first_problem(error), where=str(path), fix=f"see {see}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic found, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
