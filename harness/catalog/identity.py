@@ -78,7 +78,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
         size=sum(tensor.n_bytes for tensor in header.tensors) if path.is_dir() else path.stat().st_size,
         sha256=model_folder.manifest_sha256(found) if path.is_dir() else found[path.name],
         metadata_sha256=header.metadata_sha256,
-        tokenizer_sha256=header.tokenizer_sha256,
+        tokenizer_sha256=header.tokenizer_sha256 or found.get("tokenizer.json"),
         template_sha256=sha256(template.encode()).hexdigest() if template else None,
         parameters=weights.parameters(header.tensors),
         context_trained=header.number(f"{header.text('general.architecture')}.context_length"),

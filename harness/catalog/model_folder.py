@@ -13,8 +13,8 @@ from typing import Any
 
 from harness.catalog import digest, gguf, safetensors
 from harness.errors import BadInput
+from runtimes.support.hf_folder import PREPARED, read_json
 
-PREPARED = "prepared.json"
 # What decides the model's output beside the weights; a README may change freely.
 _COUNTED = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
@@ -43,7 +43,7 @@ def header(path: Path) -> gguf.Header:
 
 def _folder_header(folder: Path) -> gguf.Header:
     parts = safetensors.check_folder(folder)  # first of all: nothing is read from a folder that could run code
-    config = read_object(folder / "config.json")
+    config = read_json(folder / "config.json")
     if not config:
         raise BadInput("has no config.json", where=str(folder), fix="name the folder that holds config and weights")
     text = config.get("text_config")
@@ -57,11 +57,10 @@ def _folder_header(folder: Path) -> gguf.Header:
     experts = next((inner[name] for name in _EXPERTS if type(inner.get(name)) is int), None)
     if experts:
         metadata[f"{architecture}.expert_count"] = experts
-    template = read_object(folder / "tokenizer_config.json").get("chat_template")
+    template = read_json(folder / "tokenizer_config.json").get("chat_template")
     jinja = folder / "chat_template.jinja"
     if isinstance(template, str) or jinja.exists():
         metadata["tokenizer.chat_template"] = template if isinstance(template, str) else _text(jinja)
-    tokenizer = folder / "tokenizer.json"
     found = [t for path in parts for t in safetensors.read(path).tensors]
     return gguf.Header(
         version=0,
@@ -69,7 +68,7 @@ def _folder_header(folder: Path) -> gguf.Header:
         tensors=tuple(gguf.Tensor(_name(t.name), t.shape, t.type, t.n_bytes, 0) for t in found),
         data_offset=0,
         metadata_sha256=sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-        tokenizer_sha256=digest.hash_file(tokenizer) if tokenizer.exists() else None,
+        tokenizer_sha256=None,  # 30 MB of JSON: `manifest` has it, from the cache
     )
 
 
@@ -89,17 +88,6 @@ def _name(name: str) -> str:
     return f"{name}_exps." if re.search(r"\.experts\.", name) else name
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none. Raises `BadInput`."""
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch or prepare the model again") from error
-    return data if isinstance(data, dict) else {}
-
-
 def origin(folder: Path, cache: Path) -> dict[str, str]:
     """What a conversion in our own cache was made from; empty for any other model. Raises `BadInput`: nobody else may say so."""
     path = folder / PREPARED
@@ -111,7 +99,7 @@ def origin(folder: Path, cache: Path) -> dict[str, str]:
             where=str(folder),
             fix="remove that file",
         )
-    found = read_object(path)
+    found = read_json(path)
     if not all(isinstance(found.get(key), str) for key in ("name", "quantisation", "source_sha256")):
         raise BadInput("is damaged", where=str(path), fix=f"delete {folder.parent} and run: repro model prepare")
     return {key: str(found[key]) for key in ("name", "quantisation", "source_sha256")}

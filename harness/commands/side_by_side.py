@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from harness.measure.comparison import Comparison
     from harness.record.schema import MetricResult, Record
     from harness.record.store import Stored
     from harness.run.matrix import Entry
@@ -31,6 +32,10 @@ def print_side_by_side(console: Console, records: Sequence[Stored], band: tuple[
             f"{letter} {escape(runtime.name)} {escape(runtime.version)}, {escape(str(model['name']))} "
             f"({escape(str(model['quantisation']))})  [dim]{escape(stored.path.parent.name)}[/]"
         )
+    compared = [
+        {(row.workload, row.metric): row.comparison for row in compare_records(one.record, base, band).rows}
+        for one in records[1:]
+    ]
     table = _table("workload", "metric", "", "value", "", "/ A", "interval", "verdict")
     for workload in base.workloads:
         for metric in METRICS:
@@ -38,20 +43,16 @@ def print_side_by_side(console: Console, records: Sequence[Stored], band: tuple[
             if own is None or own.estimate is None:
                 continue
             table.add_row(workload.id, metric, "A", *_value(own), "", "", "", end_section=False)
-            for letter, stored in zip(letters[1:], records[1:], strict=True):
-                table.add_row("", "", letter, *_row(stored.record, base, workload.id, metric, band))
+            for letter, stored, found in zip(letters[1:], records[1:], compared, strict=True):
+                result = stored.record.result(workload.id, metric)
+                table.add_row("", "", letter, *_row(result, found.get((workload.id, metric))))
     console.print(table)
     console.print(f"[dim]band ±{100 * (band[1] - 1):g} %; a ratio is one thing's only where nothing else differs[/]")
 
 
-def _row(record: Record, base: Record, workload: str, metric: str, band: tuple[float, float]) -> tuple[str, ...]:
-    found = next(
-        (r for r in compare_records(record, base, band).rows if (r.workload, r.metric) == (workload, metric)), None
-    )
-    own = record.result(workload, metric)
-    if found is None or own is None:
+def _row(own: MetricResult | None, one: Comparison | None) -> tuple[str, ...]:
+    if one is None or own is None:
         return ("–", "", "", "", "not measured")
-    one = found.comparison
     if one.ratio is None:
         return (*_value(own), "–", "–", f"{str(one.verdict).replace('_', ' ')} ({one.reason})")
     interval = "–" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"

@@ -53,8 +53,13 @@ class PublicKeys:
 
     def keys(self) -> dict[str, Ed25519PublicKey]:
         """By their ids."""
-        found = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(k)) for k in (self.operator_key, self.rig_key)]
-        return {key_id(key): key for key in found}
+        return by_id(self.operator_key, self.rig_key)
+
+
+def by_id(*keys: str) -> dict[str, Ed25519PublicKey]:
+    """Public keys by their ids. Raises `ValueError` for what is none."""
+    found = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in keys]
+    return {key_id(key): key for key in found}
 
 
 @dataclass(frozen=True, slots=True)

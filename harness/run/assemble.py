@@ -161,7 +161,7 @@ def _operator(signers: Signers | None) -> schema.Operator | None:
 
 def _environment(evidence: Evidence) -> dict[str, Any]:
     found = evidence.environment.to_json()
-    if not _elsewhere(evidence):
+    if not evidence.elsewhere:
         return found
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
 
@@ -180,8 +180,8 @@ def _run(evidence: Evidence) -> schema.Run:
         precise=outcome.decision.precise,
         failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
         command=_command(evidence),
-        load_before={} if _elsewhere(evidence) else _plain(evidence.load_before),
-        load_after={} if _elsewhere(evidence) else _plain(evidence.load_after),
+        load_before={} if evidence.elsewhere else _plain(evidence.load_before),
+        load_after={} if evidence.elsewhere else _plain(evidence.load_after),
     )
 
 
@@ -258,7 +258,7 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
     """What follows from the numbers and the machine; bandwidth use is of the headline workload."""
     headline = evidence.prepared.suite.suite.headline
     per_token = bytes_per_token(evidence, headline)
-    if _elsewhere(evidence):
+    if evidence.elsewhere:
         reason = {"value": None, "reason": "the server's machine is not known"}
         return {"bytes_per_token": per_token, "energy_per_token": reason, "peak_device_memory": reason}
     rates = {
@@ -274,21 +274,14 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "bandwidth_source": ceiling.source,
         "peak_arithmetic": asdict(evidence.peak),
         "energy_per_token": energy_per_token(headline, evidence.trials),
-        "peak_device_memory": peak_device_memory(
-            all(device["kind"] in ("cpu", "local-server") for device in evidence.facts["devices"]), evidence.trials
-        ),
+        "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
     }
 
 
-def _elsewhere(evidence: Evidence) -> bool:
-    """Whether what computed may be another machine: a server's speed is never booked on its client."""
-    return any(device["kind"] == "server" for device in evidence.facts["devices"])
-
-
 def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:
     """Load time and memory of the engine's process; a server's are not those of its client."""
-    if any("server" in device["kind"] for device in evidence.facts["devices"]):
+    if evidence.at_server:
         return ()
     return (
         process_result("load_time", "ns", [log.load_ns for log in complete], "host"),

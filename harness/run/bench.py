@@ -118,10 +118,10 @@ def _need_memory(identity: Identity) -> None:
         )
 
 
-def interpreter_for(runtime: str, cache: Path, listener: Listener, *, asked: str = "auto") -> Interpreter:
+def interpreter_for(runtime: str, cache: Path, listener: Listener) -> Interpreter:
     """The interpreter of a runtime's own environment, installed when it is missing."""
     folder, _ = bundle.make(cache)
-    where, _ = _installed(runtime, asked, cache, listener)
+    where, _ = _installed(runtime, "auto", cache, listener)
     return Interpreter(where, folder, cache / "worker-home")
 
 

@@ -86,6 +86,25 @@ class Evidence:
         return [trial for log in self.outcome.logs for trial in log.trials]
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether every device that the engine names is a processor."""
+        return self._kinds <= {"cpu"}
+
+    @property
+    def at_server(self) -> bool:
+        """Whether a server computed, here or elsewhere."""
+        return bool(self._kinds & {"server", "local-server"})
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether what computed may be another machine: a server's speed is never booked on its client."""
+        return "server" in self._kinds
+
+    @property
+    def _kinds(self) -> set[str]:
+        return {str(device["kind"]) for device in self.facts["devices"]}
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the runtime said when it was loaded."""
         return next(log.facts for log in self.outcome.logs if log.complete)

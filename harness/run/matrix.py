@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalog.matrices import Loaded, Triple
@@ -26,11 +26,10 @@ class Entry:
     triple: Triple
     record: Path | None
     error: str = ""
-    earlier: bool = False  # measured before this start, and kept
 
 
-def request_of(triple: Triple, results: Path, signers: Signers | None = None) -> Request:
-    """The request that `repro bench` would make of it."""
+def _request(triple: Triple, results: Path, resume: bool, signers: Signers | None) -> Request:
+    """What `repro bench` would make of it; a resume goes on with what was cut off, or begins."""
     return Request(
         model=triple.model,
         runtime=triple.runtime,
@@ -40,6 +39,8 @@ def request_of(triple: Triple, results: Path, signers: Signers | None = None) ->
         backend=triple.backend,
         processes=triple.processes,
         budget_s=triple.budget_s,
+        resume=resume,
+        or_new=resume,
         signers=signers,
     )
 
@@ -65,10 +66,10 @@ def run_matrix(
     for index, triple in enumerate(loaded.matrix.triples, 1):
         kept = done.get(triple.key)
         if kept is not None and (results / kept).exists():
-            entry = Entry(triple, results / kept, earlier=True)
+            entry = Entry(triple, results / kept)
         else:
             listener.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
-            entry = _one(request_of(triple, results, signers), triple, resume, bench, listener)
+            entry = _one(_request(triple, results, resume, signers), triple, bench, listener)
         if entry.record is not None:
             done[triple.key] = str(entry.record.relative_to(results))
             _write(state, done)
@@ -79,9 +80,9 @@ def run_matrix(
     return entries
 
 
-def _one(request: Request, triple: Triple, resume: bool, bench: Bench, listener: Listener) -> Entry:
+def _one(request: Request, triple: Triple, bench: Bench, listener: Listener) -> Entry:
     try:
-        return Entry(triple, bench(replace(request, resume=resume, or_new=resume), listener))
+        return Entry(triple, bench(request, listener))
     except Interrupted:
         raise
     except KeyboardInterrupt:

@@ -93,13 +93,13 @@ class Measuring:
 
         def hear(frame: Frame) -> None:
             nonlocal trials, batch
+            # The meters first: what this program writes is not the trial's. The requests of one batch come one after the
+            # other and share what was metered over it.
+            if frame.kind == "trial" and frame.header["order"] != batch[0]:
+                batch = (int(frame.header["order"]), telemetry.trial())
             keep(frame)
-            if frame.kind == "trial":
-                # The requests of one batch come one after the other: they share what was metered over it.
-                if frame.header["order"] != batch[0]:
-                    batch = (int(frame.header["order"]), telemetry.trial())
-                if batch[1]:
-                    keep(Frame("telemetry", batch[1]))
+            if frame.kind == "trial" and batch[1]:
+                keep(Frame("telemetry", batch[1]))
             if frame.kind == "loaded":
                 telemetry.begin(frame.header["facts"])
             what = "loading the model"

@@ -17,7 +17,7 @@ from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.support.hf_folder import VERSIONS
+from runtimes.support.hf_folder import PREPARED, VERSIONS
 
 DTYPE = "bf16"
 FOUR = 4  # bytes of a parameter while it is converted, beside the two that are kept
@@ -30,7 +30,7 @@ def place(cache: Path, identity: Identity) -> Path:
 
 def there(cache: Path, identity: Identity) -> bool:
     """Whether the conversion was made before."""
-    return (place(cache, identity) / model_folder.PREPARED).exists()
+    return (place(cache, identity) / PREPARED).exists()
 
 
 def prepare(
@@ -105,4 +105,4 @@ def _sign(folder: Path, identity: Identity, source: Path) -> None:
         if isinstance(add_bos, bool)
         else header.text("tokenizer.ggml.model") in ("llama", "gemma4", None),
     }
-    write_text(folder / model_folder.PREPARED, json.dumps(facts, indent=1))
+    write_text(folder / PREPARED, json.dumps(facts, indent=1))

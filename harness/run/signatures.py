@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, RecordInvalid
 from harness.record import envelope, keys
-from harness.record.keys import PublicKeys
+from harness.record.schema import Operator
 from harness.record.store import ENVELOPE_FILE, Stored
 
 
@@ -20,22 +20,21 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     where = str(stored.path.parent / ENVELOPE_FILE)
     if data is None or operator is None:
         raise RecordInvalid("is not signed", where=str(stored.path), fix="run: repro keys new, and measure again")
-    named = PublicKeys(operator.handle, operator.operator_key, "0" * 64, operator.rig_key)
     found = envelope.read(data, where)
     if found.payload != stored.payload:
         raise RecordInvalid("is the envelope of another record", where=where, fix="take its own")
     try:
-        by = named.keys()
+        by = keys.by_id(operator.operator_key, operator.rig_key)
     except ValueError as error:
         raise RecordInvalid(f"names a key that is none ({error})", where=str(stored.path)) from None
     if set(envelope.verify(found, by, where)) != set(by):
         raise RecordInvalid("lacks the signature of the operator or of the rig", where=where)
     if public_file is not None:
-        _same(named, public_file)
+        _same(operator, public_file)
     return operator.handle
 
 
-def _same(named: PublicKeys, public_file: Path) -> None:
+def _same(named: Operator, public_file: Path) -> None:
     try:
         expected = keys.parse_public(public_file.read_text(), str(public_file))
     except OSError as error:

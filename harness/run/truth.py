@@ -47,9 +47,9 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
     """The memory bandwidth that bounds decode here, or why none does."""
     if evidence.prepared.adapter.name in SYNTHETIC:
         return Ceiling(None, "a simulation has no physics")
-    if _at_server(evidence):
+    if evidence.at_server:
         return Ceiling(None, "a server computes, and its device is not known")
-    if not _on_cpu(evidence):
+    if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
     cached = evidence.environment.cpu.l3_bytes.value or 0
     if (bytes_per_token(evidence, evidence.prepared.suite.suite.headline) or 0) < cached:
@@ -60,19 +60,11 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
 def _peak_ceiling(evidence: Evidence) -> Ceiling:
     if evidence.prepared.adapter.name in SYNTHETIC:
         return Ceiling(None, "a simulation has no physics")
-    if _at_server(evidence):
+    if evidence.at_server:
         return Ceiling(None, "a server computes, and its device is not known")
-    if not _on_cpu(evidence):
+    if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
     return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
-
-
-def _at_server(evidence: Evidence) -> bool:
-    return any("server" in device["kind"] for device in evidence.facts["devices"])
-
-
-def _on_cpu(evidence: Evidence) -> bool:
-    return all(device["kind"] == "cpu" for device in evidence.facts["devices"])
 
 
 def bytes_per_token(evidence: Evidence, workload: str) -> int | None:

@@ -122,8 +122,7 @@ def _base(hub: Measurement, voices: Chorus, policy: Policy) -> Step:
 
 def _stale(hub: Measurement, voices: Chorus, policy: Policy, as_of: date) -> str:
     """Why it is stale; empty where it is not. The newest record that counts decides, and the least drifted one."""
-    months = months_between(_newest(hub, voices), as_of)
-    behind = min(m.series_behind for m in _counted(hub, voices))
+    months, behind = _age_and_drift(hub, voices, as_of)
     if months > policy.stale_months:
         return f"the newest measurement is {months} months old"
     if behind >= policy.stale_series:
@@ -131,12 +130,11 @@ def _stale(hub: Measurement, voices: Chorus, policy: Policy, as_of: date) -> str
     return ""
 
 
-def _counted(hub: Measurement, voices: Chorus) -> list[Measurement]:
-    return [hub, *(voice.record for voice in voices.inside)]
-
-
-def _newest(hub: Measurement, voices: Chorus) -> date:
-    return max(measurement.measured for measurement in _counted(hub, voices))
+def _age_and_drift(hub: Measurement, voices: Chorus, as_of: date) -> tuple[int, int]:
+    """Months since the newest measurement that counts, and the series that the least drifted one lies behind."""
+    counted = [hub, *(voice.record for voice in voices.inside)]
+    newest = max(measurement.measured for measurement in counted)
+    return months_between(newest, as_of), min(measurement.series_behind for measurement in counted)
 
 
 def months_between(earlier: date, later: date) -> int:
@@ -157,8 +155,7 @@ def _factors(hub: Measurement, voices: Chorus, as_of: date) -> tuple[Factor, ...
         f"{len(voices.pending)} pending"
     )
     heard = ids(v.record for v in (*voices.inside, *voices.outside, *voices.inconclusive))
-    months = months_between(_newest(hub, voices), as_of)
-    behind = min(m.series_behind for m in _counted(hub, voices))
+    months, behind = _age_and_drift(hub, voices, as_of)
     return (
         Factor("source", f"measured by {hub.source}", (hub.id,)),
         Factor("reproductions", reproductions, heard + ids(voices.pending)),

@@ -5,7 +5,6 @@ Works unchanged on ROCm builds of torch, whose `torch.cuda` speaks HIP.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,9 +35,3 @@ class CudaEvents:
         """
         pairs = zip(self._events[: count - 1], self._events[1:count], strict=True)
         return np.array([round(a.elapsed_time(b) * 1e6) for a, b in pairs], dtype=np.int64)
-
-
-def device_ids(torch: Any, indices: Iterable[int]) -> tuple[str, ...]:
-    """The devices' unique ids as the driver's own library takes them, for the meters; empty where torch tells none."""
-    found = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in indices]
-    return tuple(one if one.startswith("GPU-") else f"GPU-{one}" for one in found if one)

@@ -24,7 +24,7 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch or prepare the model again") from error
     return data if isinstance(data, dict) else {}
 

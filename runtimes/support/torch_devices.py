@@ -1,0 +1,33 @@
+"""What torch tells of devices and types, in a record's words; shared by the adapters whose engines run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from runtimes.interface import Device
+
+DTYPES = ("auto", "bfloat16", "float16", "float32")  # of weights, as an option offers them
+_KV_TYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
+
+
+def kv_type(dtype: str) -> str:
+    """A cache's type as llama.cpp names it, from torch's name for it."""
+    return _KV_TYPES.get(dtype, dtype)
+
+
+def processor(torch: Any) -> Device:
+    """The CPU, by the instruction set that torch's kernels were chosen for."""
+    return Device("CPU", "cpu", f"torch with {torch.backends.cpu.get_cpu_capability()}")
+
+
+def gpu(torch: Any, index: int) -> Device:
+    """A CUDA (or HIP) device."""
+    found = torch.cuda.get_device_properties(index)
+    return Device(str(found.name), "gpu", f"compute capability {found.major}.{found.minor}", int(found.total_memory))
+
+
+def device_ids(torch: Any, indices: Iterable[int]) -> tuple[str, ...]:
+    """The devices' unique ids as the driver's own library takes them, for the meters; empty where torch tells none."""
+    found = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in indices]
+    return tuple(one if one.startswith("GPU-") else f"GPU-{one}" for one in found if one)
