@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -46,9 +45,9 @@ def encode(columns: Mapping[str, Sequence[Any]]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     pq.write_table(pa.table(dict(columns), schema=schema()), sink, compression="zstd")
-    return sink.getvalue()
+    return bytes(sink.getvalue())
 
 
 def decode(data: bytes, expected_sha256: str, where: str) -> dict[str, list[Any]]:
@@ -59,13 +58,14 @@ def decode(data: bytes, expected_sha256: str, where: str) -> dict[str, list[Any]
     if sha256(data).hexdigest() != expected_sha256:
         raise RecordInvalid("the samples are not those of the record (sha256 differs)", where=where, fix="take its own")
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
+        # One thread: a pool thread that lets go of a Python object while the interpreter ends aborts the process.
+        file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
         size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
         if file.metadata.num_rows > ROWS_LIMIT or size > BYTES_LIMIT:
             raise RecordInvalid(f"{file.metadata.num_rows} rows in {size} bytes are over the limits", where=where)
         if not file.schema_arrow.equals(schema()):
             raise RecordInvalid("its columns are not those of samples", where=where)
-        columns: dict[str, list[Any]] = file.read().to_pydict()
+        columns: dict[str, list[Any]] = file.read(use_threads=False).to_pydict()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RecordInvalid(f"can't be read as Parquet ({error})", where=where) from error
     return columns

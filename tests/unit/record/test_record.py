@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -145,6 +147,24 @@ def test_samples_with_other_columns_or_garbage_are_refused(stored):
     data = sink.getvalue().to_pybytes()
     with pytest.raises(RecordInvalid, match="columns"):
         samples.decode(data, sha256(data).hexdigest(), "x")
+
+
+def test_samples_are_written_and_read_without_another_thread():
+    # Arrow's pool threads that outlive the work abort the interpreter at exit, now and then: there must be none.
+    program = """
+import os
+from hashlib import sha256
+from harness.record import samples
+import pyarrow.parquet
+before = len(os.listdir("/proc/self/task"))
+data = samples.encode({f.name: [None] * 9 for f in samples.schema()})
+samples.decode(data, sha256(data).hexdigest(), "here")
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("threads are counted in /proc")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, NotEnoughSpace), (errno.EIO, BadInput)])
