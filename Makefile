@@ -8,12 +8,13 @@ ARGS ?=
 # `make test TESTS=…` runs only those.
 TESTS ?=
 # These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
-TOGETHER := tests/unit tests/property tests/simulation tests/e2e/test_bad_input.py tests/e2e/test_commands.py tests/e2e/test_hub.py
+TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
+TOGETHER += tests/e2e/test_model_hub.py tests/e2e/test_hub_commands.py
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check format schema clean
+.PHONY: help install bench test check hub-demo format schema clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,10 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+hub-demo: $(VENV)/.core ## make the demonstration hub anew, results/demo-hub: a real run, and operators who do not exist
+	rm -rf results/demo-hub
+	$(REPRO) hub demo results/demo-hub --model '$(MODEL)' --runtime '$(RUNTIME)'
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .

@@ -31,7 +31,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         raise refusal(error, path) from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # what is left over must not hide what went wrong
             os.unlink(name)  # noqa: PTH108
 
 

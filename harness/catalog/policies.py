@@ -59,6 +59,10 @@ class _Staleness(Part):
     series: Count
 
 
+class _Review(Part):
+    approvals: Count
+
+
 class _File(Part):
     name: str
     version: Count
@@ -67,6 +71,7 @@ class _File(Part):
     tier: _Tier
     caps: _Caps
     staleness: _Staleness
+    review: _Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +119,6 @@ def read(path: Path) -> Loaded:
         imported_cap=Tier(caps.imported),
         stale_months=found.staleness.months,
         stale_series=found.staleness.series,
+        approvals=found.review.approvals,
     )
     return Loaded(policy, digest)

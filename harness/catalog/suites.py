@@ -146,12 +146,16 @@ def prompt_text(suite: Suite, workload: Workload, variation: int = 0) -> str | N
     return synthetic(suite.words, suite.seed + workload.seed + 1_000_003 * variation, workload.prompt_tokens)
 
 
-def forced_ids(suite: Suite, workload: Workload, vocabulary: int) -> tuple[int, ...] | None:
-    """The ids that a forced workload feeds: seeded draws from the whole vocabulary, as llama-bench does."""
+def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str = "") -> tuple[int, ...] | None:
+    """The ids that a forced workload feeds: seeded draws from the whole vocabulary, as llama-bench does.
+
+    A hub's challenge enters the seed: what was measured before it was issued fed other ids.
+    """
     if workload.mode != "forced":
         return None
     seed = suite.seed + workload.seed
     return tuple(
-        int.from_bytes(sha256(f"forced:{seed}:{i}".encode()).digest()[:4], "big") % vocabulary
+        int.from_bytes(sha256(f"forced:{seed}:{i}{challenge and ':'}{challenge}".encode()).digest()[:4], "big")
+        % vocabulary
         for i in range(workload.output_tokens)
     )

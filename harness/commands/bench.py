@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from harness.commands.hub_option import hub_option
+
+if TYPE_CHECKING:
+    from harness.record.store import Stored
 
 
 @click.command(help="Measure a (model, hardware, runtime) triple and write its record.")
@@ -41,6 +47,12 @@ import click
     help="A record to stand against: look until the verdict is clear.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32), help="Seed of the order of trials; default: the suite's.")
+@click.option(
+    "--challenge",
+    metavar="HEX",
+    help="A hub's single-use number (repro hub challenge): it enters the seed and the record.",
+)
+@hub_option
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of the same triple.")
 @click.option(
     "--results",
@@ -71,6 +83,8 @@ def bench(
     budget_s: int | None,
     against: Path | None,
     seed: int | None,
+    challenge: str | None,
+    target: str | None,
     resume: bool,
     results: Path,
     matrix: Path | None,
@@ -108,6 +122,7 @@ def bench(
         processes=processes,
         budget_s=budget_s,
         seed=seed,
+        challenge=_challenge(challenge, seed),
         against=None if against is None else read(against),
         resume=resume,
         signers=None if runtime in SYNTHETIC else open_keys(),
@@ -122,6 +137,45 @@ def bench(
     if request.against is not None:
         found = compare_records(stored.record, request.against.record, BAND)
         print_comparison(out(), stored, request.against, found, band=100 * (BAND[1] - 1))
+    if target and stored.record.operator is not None:
+        _at_the_hub(target, stored)
+
+
+def _challenge(text: str | None, seed: int | None) -> str | None:
+    import re
+
+    from harness.errors import BadInput
+
+    if text is not None and re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise BadInput(
+            "is no challenge: 64 hexadecimal digits", where="--challenge", fix="take what repro hub challenge prints"
+        )
+    if text is not None and seed is not None:
+        raise BadInput("a challenge makes the seed", where="--seed", fix="leave it out")
+    return text
+
+
+def _at_the_hub(target: str, stored: Stored) -> None:
+    """Where the run falls. The record is written: whatever the hub says now loses nothing."""
+    from harness.commands.console import err, out
+    from harness.commands.falls import print_fall
+    from harness.commands.hub_option import open_for_reading
+    from harness.errors import ReproError
+    from harness.hub import acts
+    from harness.hub.ingest import checked
+
+    try:
+        found = checked(stored.envelope() or b"", stored.samples(), str(stored.path))
+        hub = open_for_reading(target)
+        with hub.reading() as reader:
+            row = acts.home(reader, found, acts.Wish())
+        if row == found.id:
+            out().print(f"the hub {target} has no row of this triple yet: submitting opens one", markup=False)
+        else:
+            print_fall(out(), hub, found, row)
+        err().print(f"repro submit {stored.path.parent} --hub {target}", markup=False)
+    except ReproError as error:
+        err().print(f"the hub could not be asked: {error}", markup=False)
 
 
 def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> None:

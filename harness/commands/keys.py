@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.record.places import keys_folder
+
 if TYPE_CHECKING:
+    from harness.record.editor_keys import EditorSigners
     from harness.record.keys import Signers
 
 VARIABLE = "REPRO_PASSPHRASE"
 
 
-@click.group(help="Make and show the keys that sign your records.")
+@click.group(help="Make, show and rotate the keys that sign your records.")
 def keys() -> None:
     """Keys."""
 
 
 @keys.command(help="Make an operator's keys, once: they stand for your handle and this machine.")
+@click.option(
+    "--role", type=click.Choice(["operator", "editor"]), default="operator", show_default=True, help="Whose keys."
+)
 @click.option("--handle", required=True, help="A pseudonym: 2 to 32 of a-z, 0-9, dash and underscore.")
 @click.option(
     "--passphrase", is_flag=True, help=f"Ask for a passphrase; {VARIABLE} gives it where nobody can be asked."
 )
-def new(handle: str, passphrase: bool) -> None:
+def new(role: str, handle: str, passphrase: bool) -> None:
     """Never overwrites."""
     from harness.commands.console import err, out
-    from harness.record import keys
+    from harness.record import editor_keys, keys
 
     secret = None
     if passphrase:
         secret = os.environ.get(VARIABLE) or click.prompt(
             "passphrase", hide_input=True, confirmation_prompt=True, err=True
         )
-    made = keys.create(keys.folder(), handle, secret)
-    out().print(made.to_json(), markup=False)
+    if role == "editor":
+        out().print(editor_keys.create(keys_folder(), handle, secret).to_json(), markup=False)
+    else:
+        out().print(keys.create(keys_folder(), handle, secret).to_json(), markup=False)
     err().print(
-        f"The private keys lie in {keys.folder()}: keep a copy where only you can read it; a lost key is a lost handle.",
+        f"The private keys lie in {keys_folder()}: keep a copy where only you can read it; a lost key is a lost handle.",
         markup=False,
     )
 
@@ -49,21 +58,58 @@ def show() -> None:
     from harness.errors import BadInput
     from harness.record import keys
 
-    found = keys.public(keys.folder())
+    found = keys.public(keys_folder())
     if found is None:
-        raise BadInput("there are no keys yet", where=str(keys.folder()), fix="run: repro keys new --handle NAME")
+        raise BadInput("there are no keys yet", where=str(keys_folder()), fix="run: repro keys new --handle NAME")
     out().print(found.to_json(), markup=False)
+
+
+@keys.command(help="Let the announced next key take over; tell the hub with repro operator rotate.")
+def rotate() -> None:
+    """The keys of before stay in a folder beside."""
+    from harness.commands.console import out
+    from harness.record import keys
+
+    place = keys_folder()
+    out().print(keys.rotate(place, secret(place / keys.OPERATOR, "operator's")).to_json(), markup=False)
+
+
+def secret(path: Path, whose: str) -> str | None:
+    """The passphrase of a key's file; None where it has none. Raises `BadInput` where it can't be asked for."""
+    from harness.errors import BadInput
+    from harness.record import keys
+
+    if not keys.locked(path):
+        return None
+    found = os.environ.get(VARIABLE)
+    if found is None:
+        if not sys.stdin.isatty():
+            raise BadInput(f"the {whose} key asks for a passphrase", where=str(path), fix=f"set {VARIABLE}")
+        found = str(click.prompt(f"passphrase of the {whose} key", hide_input=True, err=True))
+    return found
 
 
 def open_keys() -> Signers | None:
     """The keys to sign with, opened before anything long begins; None where no keys were made."""
-    from harness.errors import BadInput
     from harness.record import keys
 
-    place = keys.folder()
-    secret = os.environ.get(VARIABLE)
-    if secret is None and keys.locked(place):
-        if not sys.stdin.isatty():
-            raise BadInput("the operator's key asks for a passphrase", where=str(place), fix=f"set {VARIABLE}")
-        secret = click.prompt("passphrase of the operator's key", hide_input=True, err=True)
-    return keys.unlock(place, secret if keys.locked(place) else None)
+    place = keys_folder()
+    return keys.unlock(place, secret(place / keys.OPERATOR, "operator's"))
+
+
+def operator_keys() -> Signers:
+    """As `open_keys`. Raises `BadInput` where no keys were made."""
+    from harness.errors import BadInput
+
+    found = open_keys()
+    if found is None:
+        raise BadInput("there are no keys yet", where=str(keys_folder()), fix="run: repro keys new --handle NAME")
+    return found
+
+
+def editor_keys() -> EditorSigners:
+    """An editor's open keys. Raises `BadInput` where none were made."""
+    from harness.record import editor_keys as roles
+
+    place = keys_folder()
+    return roles.unlock(place, secret(place / roles.EDITOR, "editor's"))

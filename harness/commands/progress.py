@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+
+from harness.commands.console import err
 
 _QUIET_S = 10.0  # without a terminal: a line at most this often
 
@@ -75,3 +79,10 @@ def _count(done: int, total: int) -> str:
     if total > 10_000_000:
         return f"{done >> 20}/{total >> 20} MiB"
     return f"{done}/{total}" if total else ""
+
+
+@contextmanager
+def counting(text: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error for (done, of)."""
+    with Progress(err()) as bar:
+        yield lambda done, total: bar.advance(text, done, total)

@@ -1,51 +1,97 @@
-"""`repro score HUB RECORD…`."""
+"""`repro score`: all rows of a hub, or records on disk."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import click
 
+from harness.commands.hub_option import hub_option
+
 
 @click.command(
-    help="What records would make of a row: rings, verdicts, state and tier. Each with the rules that led to it."
+    help="State and tier of every row of a hub; or what records would make of a row: rings, verdicts, state and tier."
 )
-@click.argument("hub", type=click.Path(path_type=Path))
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--editorial", is_flag=True, help="The hub's record was measured by the editors.")
-@click.option("--policy", default="network-v2", show_default=True, help="Version of the rules.")
+@hub_option
+@click.option("--editorial", is_flag=True, help="The first record was measured by the editors.")
+@click.option("--policy", help="Version of the rules; default: the hub's, or network-v2.")
 @click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on that day; default: today.")
+@click.option(
+    "--all", "everything", is_flag=True, help="With rows that are not public: queued, rejected, sent back, withdrawn."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def score(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str, as_of: str | None, as_json: bool) -> None:
-    """As if an editor had accepted all of them: no hub knows these records yet."""
+def score(
+    records: tuple[Path, ...],
+    target: str | None,
+    editorial: bool,
+    policy: str | None,
+    as_of: str | None,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """With records, the first is the row and the others stand against it, as if an editor had accepted all of them."""
+    from harness.commands.days import day_of
+
+    day = day_of(as_of)
+    if records:
+        _records(records[0], records[1:], editorial, policy or "network-v2", day, as_json)
+    else:
+        _rows(target, policy, day, everything, as_json)
+
+
+def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str, day: date, as_json: bool) -> None:
     from dataclasses import asdict
 
     from harness.catalog import policies
     from harness.commands.console import out, print_json
     from harness.commands.standing import print_score
+    from harness.hub.standing import measurement_of
     from harness.record.store import find, read
-    from harness.run.standing import measurement_of
     from harness.tiers.score import score as rules
     from harness.tiers.values import Row, Source
 
     loaded = policies.load(policy)
-    day = _day(as_of)
     first = measurement_of(read(hub), source=Source.EDITORIAL if editorial else Source.COMMUNITY)
     others = tuple(measurement_of(stored) for stored in find(list(records)))
     found = rules(Row(first, others), loaded.policy, day)
     if as_json:
         print_json({"policy": policy, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(found)})
         return
-    print_score(out(), first, others, found, f"{policy}, {day.isoformat()}")
+    console = out()
+    print_score(console, first, others, found, f"{policy}, {day.isoformat()}")
+    console.print("[dim]as if an editor had accepted every record: nothing is published by this[/]")
 
 
-def _day(text: str | None) -> date:
-    from harness.errors import BadInput
+def _rows(target: str | None, policy: str | None, day: date, everything: bool, as_json: bool) -> None:
+    from dataclasses import asdict
 
-    if text is None:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(f"{text!r} is no day ({error})", where="--as-of", fix="write YYYY-MM-DD") from error
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.hub.bulk import all_standings
+
+    hub = open_for_reading(target)
+    loaded, listed = all_standings(hub, policy, day)
+    found = [one for one in listed if everything or one.tier is not None]
+    name = f"{loaded.policy.name}-v{loaded.policy.version}"
+    if as_json:
+        said = [asdict(one) for one in found]
+        print_json({"policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), "rows": said})
+        return
+    console = out()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("row", "model", "engine", "device", "workload", "state", "tier", "records"):
+        table.add_column(title, justify="right" if title == "records" else "left")
+    for one in found:
+        tier = "–" if one.tier is None else f"{one.tier}{', contested' if one.contested else ''}"
+        texts = (f"{one.model_name} {one.quantisation}", one.engine, one.sku, one.workload.partition("/")[2])
+        table.add_row(one.row[:12], *(escape(text) for text in texts), str(one.state), tier, str(one.records))
+    console.print(table)
+    console.print(
+        f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW says why",
+        markup=False,
+    )

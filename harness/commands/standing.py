@@ -19,7 +19,7 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
 
     contested = ", contested" if found.contested else ""
     console.print(f"[bold]{found.state}[/], confidence [bold]{found.tier or 'none'}[/]{contested}   ({escape(under)})")
-    console.print("[dim]as if an editor had accepted every record: nothing is published by this[/]\n")
+    console.print()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("record", "operator", "ring", "/ hub", "interval", "verdict"):
         table.add_column(name, justify="right" if name in ("/ hub", "interval") else "left")
@@ -28,9 +28,8 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
         judged = found.judged.get(one.id)
         ring = "community" if one.hardware == hub.hardware else "independent"
         if judged is None:
-            table.add_row(
-                one.id[:12], escape(one.operator), "–", "", "", "another row: " + ", ".join(_differs(hub, one))
-            )
+            why = "another row: " + ", ".join(_differs(hub, one)) if one.subject != hub.subject else str(one.status)
+            table.add_row(one.id[:12], escape(one.operator), "–", "", "", why)
             continue
         made = judged.comparison
         ratio = "–" if made is None or made.ratio is None else f"{made.ratio:.3f}"
@@ -43,7 +42,8 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
         console.print(f"  {factor.name:14} {escape(factor.text)}")
     console.print("[bold]Rules, in order[/]")
     for step in found.derived_from:
-        console.print(f"  {step.rule:15} {step.tier:10} {escape(step.text)}")
+        fed = f"  [dim]{' '.join(identity[:8] for identity in step.records)}[/]" if step.records else ""
+        console.print(f"  {step.rule:15} {step.tier:10} {escape(step.text)}{fed}")
 
 
 def _differs(a: Measurement, b: Measurement) -> list[str]:

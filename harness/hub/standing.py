@@ -14,12 +14,12 @@ from harness.tiers.values import HardwareClass, Measurement, Source, Status, Sub
 
 
 def measurement_of(
-    stored: Stored, *, source: Source = Source.COMMUNITY, status: Status = Status.ACCEPTED
+    stored: Stored, *, source: Source = Source.COMMUNITY, status: Status = Status.ACCEPTED, synthetic: bool = False
 ) -> Measurement:
-    """What the rules need of a record. Raises `BadInput`: synthetic, without a headline, or on unknown hardware."""
+    """What the rules need of a record. Raises `BadInput`: synthetic (unless that may be), no headline, unknown hardware."""
     record, where = stored.record, str(stored.path.parent)
     headline = record.headline
-    if record.run.synthetic:
+    if record.run.synthetic and not synthetic:
         raise BadInput("is synthetic: it was never a measurement", where=where, fix="name records of real runtimes")
     if headline is None or headline.estimate is None:
         raise BadInput("has no decode rate of its headline workload", where=where, fix="measure it again")
@@ -68,6 +68,27 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
         os_family=str(_value(_part(record, "host"), "os_family")),
         runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
     )
+
+
+def versions_of(record: Record) -> dict[str, str]:
+    """Each version axis that a regression may lie on; an axis that is not known is left out."""
+    gpus = _part(record, "gpu").get("nvidia", {}).get("value") or [{}]
+    host = _part(record, "host")
+    found = {
+        "runtime": f"{record.runtime.version} {record.runtime.commit}".strip(),
+        "driver": _value(gpus[0], "driver"),
+        "os": _value(host, "os"),
+        "kernel": _value(host, "kernel"),
+        "libc": _value(host, "libc"),
+        "python": record.runtime.python,
+        "harness": record.harness.worker_sha256[:16],
+    }
+    for name in ("torch", "triton", "transformers"):
+        found[name] = record.runtime.packages.get(name, "").split(" ")[0]
+    for name, value in record.runtime.build.items():
+        if name in ("cuda", "rocm", "hip"):
+            found[name] = value
+    return {name: str(value) for name, value in sorted(found.items()) if value}
 
 
 def _missing(record: Record) -> list[str]:

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
 
-import numpy as np
-
-from harness.errors import BadInput, RecordInvalid
-from harness.measure.estimate import LEAST_PROCESSES
-from harness.measure.student import t_quantile
+from harness.errors import BadInput
+from harness.measure.logs import logs_of
+from harness.measure.student import LEAST_PROCESSES, t_quantile
 
 __all__ = ["BAND", "Comparison", "Verdict", "compare", "not_comparable", "repeatability_limit"]
 
@@ -70,15 +68,15 @@ def compare(
         raise BadInput(
             f"band {band} with alpha {alpha}", where="comparison", fix="use 0 < low < high and 0 < alpha < 0.5"
         )
-    a, b = _logs(a_medians), _logs(b_medians)
+    a, b = logs_of(a_medians), logs_of(b_medians)
     level = 1 - 2 * alpha
-    distance = float(a.mean() - b.mean())
+    distance = a.mean - b.mean
     ratio = math.exp(distance)
-    fewest = min(a.size, b.size)
+    fewest = min(a.n, b.n)
     if fewest < 2:
         return Comparison(ratio, None, None, level, Verdict.CANNOT_TELL, *_too_few(fewest))
-    var_a, var_b = float(a.var(ddof=1)) / a.size, float(b.var(ddof=1)) / b.size
-    margin = t_quantile(1 - alpha, _welch_df(var_a, var_b, a.size, b.size)) * math.sqrt(var_a + var_b)
+    var_a, var_b = a.variance / a.n, b.variance / b.n
+    margin = t_quantile(1 - alpha, _welch_df(var_a, var_b, a.n, b.n)) * math.sqrt(var_a + var_b)
     low, high = math.exp(distance - margin), math.exp(min(distance + margin, 700.0))
     if fewest < LEAST_PROCESSES:
         return Comparison(ratio, low, high, level, Verdict.CANNOT_TELL, *_too_few(fewest))
@@ -87,7 +85,7 @@ def compare(
     if verdict is not Verdict.CANNOT_TELL:
         place = "inside" if verdict is Verdict.SAME else "outside"
         return Comparison(ratio, low, high, level, verdict, f"{figures} lies {place} {band[0]} to {band[1]}")
-    spread = var_a * a.size + var_b * b.size
+    spread = a.variance + b.variance
     more = _more_processes(distance, spread, fewest, band, alpha)
     return Comparison(ratio, low, high, level, verdict, f"{figures} crosses an edge of {band[0]} to {band[1]}", more)
 
@@ -101,14 +99,9 @@ def repeatability_limit(ratios: Sequence[float]) -> float:
     """The 95th percentile of |ratio − 1| over A/A comparisons of one machine: what it cannot tell apart. At least 20."""
     if len(ratios) < 20:
         raise BadInput(f"{len(ratios)} A/A ratios give no 95th percentile", where="repeatability", fix="use 20 or more")
+    import numpy as np
+
     return float(np.quantile(np.abs(np.asarray(ratios, dtype=np.float64) - 1), 0.95))
-
-
-def _logs(medians: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    values = np.array(medians, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values <= 0).any():
-        raise RecordInvalid("a comparison needs positive, finite process medians on both sides", where="comparison")
-    return np.log(values)
 
 
 def _welch_df(var_a: float, var_b: float, n_a: int, n_b: int) -> float:

@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
-from harness.measure.student import t_quantile
+from harness.measure.student import LEAST_PROCESSES, t_quantile
 
 __all__ = ["LEAST_PROCESSES", "Estimate", "estimate"]
 
 Values = NDArray[np.float64]
-
-LEAST_PROCESSES = 3  # with two, t has one degree of freedom and the interval is 13 standard errors wide
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from statistics import NormalDist
 
 from harness.errors import BadInput
 
-__all__ = ["incomplete_beta", "t_cdf", "t_quantile"]
+__all__ = ["LEAST_PROCESSES", "incomplete_beta", "t_cdf", "t_quantile"]
+
+LEAST_PROCESSES = 3  # that an interval is given for: with two, t has one degree of freedom and 13 standard errors
 
 _TINY = 1e-300  # stands for 0 in a denominator of the continued fraction
 _NEARLY_NORMAL = 1e5  # from here on three terms of the normal expansion are exact to 1e-13, and the fraction is slow

@@ -73,7 +73,7 @@ def read(data: bytes, where: str) -> Envelope:
     if len(data) > SIZE_LIMIT:
         raise RecordInvalid(f"has {len(data)} bytes, the limit is {SIZE_LIMIT}", where=where)
     try:
-        value = json.loads(data, object_pairs_hook=_once)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
         if set(value) != {"payloadType", "payload", "signatures"} or not isinstance(value["payloadType"], str):
             raise ValueError("it does not hold payloadType, payload and signatures")
         found = value["signatures"]
@@ -118,6 +118,10 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return found
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _text(value: object, name: str) -> str:

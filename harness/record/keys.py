@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +25,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from harness.errors import BadInput
-from harness.files import refusal, write_bytes
+from harness.files import refusal, sync, write_bytes
 from harness.record.envelope import key_id
 
+# The y of every point of small order, with the second spellings of p, 0 and 1: anybody can sign for such a key.
+_SMALL_ORDER = {0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18} | {
+    int.from_bytes(bytes.fromhex(text), "little")
+    for text in (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+}
 HANDLE = re.compile(r"[a-z0-9][a-z0-9_-]{1,31}")
 OPERATOR, NEXT, RIG, PUBLIC = "operator.pem", "operator-next.pem", "rig.pem", "operator.json"
-
-
-def folder() -> Path:
-    """`$XDG_CONFIG_HOME/repro-harness/keys`, or below `~/.config`."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    root = Path(home) if home and Path(home).is_absolute() else Path.home() / ".config"
-    return root / "repro-harness" / "keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ class PublicKeys:
 
 def by_id(*keys: str) -> dict[str, Ed25519PublicKey]:
     """Public keys by their ids. Raises `ValueError` for what is none."""
-    found = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)) for key in keys]
+    raw = [bytes.fromhex(key) for key in keys]
+    if any(int.from_bytes(key, "little") % 2**255 in _SMALL_ORDER for key in raw):
+        raise ValueError("of small order, anybody signs for it")
+    found = [Ed25519PublicKey.from_public_bytes(key) for key in raw]
     return {key_id(key): key for key in found}
 
 
@@ -69,6 +74,7 @@ class Signers:
     public: PublicKeys
     operator: Ed25519PrivateKey
     rig: Ed25519PrivateKey
+    place: Path  # the folder that they came from
 
 
 def create(place: Path, handle: str, passphrase: str | None) -> PublicKeys:
@@ -82,7 +88,7 @@ def create(place: Path, handle: str, passphrase: str | None) -> PublicKeys:
     if (place / PUBLIC).exists():
         raise BadInput("there are keys already", where=str(place), fix="keep them: a lost key is a lost handle")
     operator, following = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    rig = _load(place / RIG, None) if (place / RIG).exists() else Ed25519PrivateKey.generate()
+    rig = load(place / RIG, None) if (place / RIG).exists() else Ed25519PrivateKey.generate()
     public = PublicKeys(
         handle,
         operator.public_key().public_bytes_raw().hex(),
@@ -91,13 +97,46 @@ def create(place: Path, handle: str, passphrase: str | None) -> PublicKeys:
     )
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _save(place / OPERATOR, operator, passphrase)
-        _save(place / NEXT, following, passphrase)
-        _save(place / RIG, rig, None)  # the machine's: a nightly run has nobody to ask
+        save(place / OPERATOR, operator, passphrase)
+        save(place / NEXT, following, passphrase)
+        save(place / RIG, rig, None)  # the machine's: a nightly run has nobody to ask
         write_bytes(place / PUBLIC, public.to_json().encode())  # last: without it there are no keys
     except OSError as error:
         raise refusal(error, place) from error
     return public
+
+
+def rotate(place: Path, passphrase: str | None) -> PublicKeys:
+    """The announced next key takes over, and a new one is announced. The keys of before stay in a folder beside.
+
+    Raises `BadInput`: no keys, or a wrong passphrase.
+    """
+    found = unlock(place, passphrase)
+    if found is None:
+        raise BadInput("there are no keys yet", where=str(place), fix="run: repro keys new --handle NAME")
+    operator, following = load(place / NEXT, passphrase), Ed25519PrivateKey.generate()
+    if key_id(operator.public_key()) != found.public.next_key_sha256:
+        raise BadInput("the next key is not the announced one", where=str(place / NEXT), fix="restore your backup")
+    made = PublicKeys(
+        found.public.handle,
+        operator.public_key().public_bytes_raw().hex(),
+        key_id(following.public_key()),
+        found.public.rig_key,
+    )
+    before = place.with_name(f"{place.name}-before-{key_id(operator.public_key())[:8]}")
+    scratch = place.with_name(f"{place.name}-rotating")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(place, scratch)
+        save(scratch / OPERATOR, operator, passphrase)
+        save(scratch / NEXT, following, passphrase)
+        write_bytes(scratch / PUBLIC, made.to_json().encode())
+        place.rename(before)
+        scratch.rename(place)
+        sync(place.parent)
+    except OSError as error:
+        raise refusal(error, place) from error
+    return made
 
 
 def public(place: Path) -> PublicKeys | None:
@@ -131,21 +170,22 @@ def unlock(place: Path, passphrase: str | None) -> Signers | None:
     found = public(place)
     if found is None:
         return None
-    signers = Signers(found, _load(place / OPERATOR, passphrase), _load(place / RIG, None))
+    signers = Signers(found, load(place / OPERATOR, passphrase), load(place / RIG, None), place)
     if set(found.keys()) != {key_id(key.public_key()) for key in (signers.operator, signers.rig)}:
         raise BadInput("the public file is not that of the private keys", where=str(place), fix="restore your backup")
     return signers
 
 
-def locked(place: Path) -> bool:
-    """Whether the operator's key asks for a passphrase."""
+def locked(path: Path) -> bool:
+    """Whether the private key in a file asks for a passphrase."""
     try:
-        return b"ENCRYPTED" in (place / OPERATOR).read_bytes()[:60]
+        return b"ENCRYPTED" in path.read_bytes()[:60]
     except OSError:
         return False
 
 
-def _save(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> None:
+def save(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> None:
+    """Write a private key that only the user can read; durable. Raises `OSError`."""
     how: KeySerializationEncryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
     # Made with its mode, never opened wider first.
@@ -157,7 +197,8 @@ def _save(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> None:
         os.fsync(file.fileno())
 
 
-def _load(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
+def load(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
+    """The private key in a file. Raises `BadInput`: not there, readable by others, another passphrase or kind."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_bytes()

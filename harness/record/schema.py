@@ -1,6 +1,7 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
+- 1.2: `run.challenge`; `operator.run_number`, `operator.previous`.
 - 1.1: `operator`; `workloads[].concurrency`; more counters in the samples (device meters, batches); more in `derived`, `model`.
 - 1.0: the first. Readers accept any 1.x and keep the fields that they do not know; a 2.x is refused.
 """
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:repro-harness:record:v1"
 
@@ -58,6 +59,9 @@ class Run(Part):
     command: str = Field(description="what repeats the run, from its settings; never the command line as typed")
     load_before: dict[str, Any]
     load_after: dict[str, Any]
+    challenge: Sha256 | None = Field(
+        default=None, description="a hub's single-use number, issued before the run; it made the seed"
+    )
 
 
 class Device(Part):
@@ -248,6 +252,8 @@ class Operator(Part):
     handle: str = Field(description="a pseudonym")
     operator_key: Sha256
     rig_key: Sha256
+    run_number: Count | None = Field(default=None, description="of this rig's signed records, counted from 1")
+    previous: Sha256 | None = Field(default=None, description="id of the rig's signed record before this one")
 
 
 class Record(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
         raise RecordInvalid(f"holds {kind}, this harness reads {ours}.x", where=where, fix="update repro-harness")
     try:
         # JSON has no tuples: strictness holds for numbers and texts, lists are taken as the sequences that they are.
-        record = Record.model_validate_json(canonical(predicate))
+        record = Record.model_validate_json(json.dumps(predicate))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -55,12 +56,16 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
 
 def _subjects(statement: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     subjects = statement.get("subject")
-    if not isinstance(subjects, list) or not all(
-        isinstance(item, dict)
-        and isinstance(item.get("name"), str)
-        and isinstance(item.get("digest"), dict)
-        and isinstance(item["digest"].get("sha256"), str)
-        for item in subjects
+    if (
+        not isinstance(subjects, list)
+        or not all(
+            isinstance(item, dict)
+            and isinstance(item.get("name"), str)
+            and isinstance(item.get("digest"), dict)
+            and isinstance(item["digest"].get("sha256"), str)
+            for item in subjects
+        )
+        or len({item["name"] for item in subjects}) != len(subjects)
     ):
         raise RecordInvalid("its statement has no proper subjects", where=where)
     return subjects

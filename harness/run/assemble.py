@@ -20,6 +20,7 @@ from harness.catalog.suites import Loaded
 from harness.errors import RecordInvalid
 from harness.record import schema
 from harness.record.keys import Signers
+from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
@@ -148,15 +149,21 @@ def _record(
             checks,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
-        operator=_operator(prepared.signers),
+        operator=_operator(prepared.signers, evidence.rig_run),
     )
 
 
-def _operator(signers: Signers | None) -> schema.Operator | None:
-    if signers is None:
+def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | None:
+    if signers is None or run is None:
         return None
     public = signers.public
-    return schema.Operator(handle=public.handle, operator_key=public.operator_key, rig_key=public.rig_key)
+    return schema.Operator(
+        handle=public.handle,
+        operator_key=public.operator_key,
+        rig_key=public.rig_key,
+        run_number=run.number,
+        previous=run.previous,
+    )
 
 
 def _environment(evidence: Evidence) -> dict[str, Any]:
@@ -182,6 +189,7 @@ def _run(evidence: Evidence) -> schema.Run:
         command=_command(evidence),
         load_before={} if evidence.elsewhere else _plain(evidence.load_before),
         load_after={} if evidence.elsewhere else _plain(evidence.load_after),
+        challenge=prepared.request.challenge,
     )
 
 

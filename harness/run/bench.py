@@ -14,11 +14,12 @@ from harness.capture.memory import read_memory, usable_bytes
 from harness.capture.source import this_machine
 from harness.catalog import fetch, models, paths, suites
 from harness.catalog.identity import Identity, identify
-from harness.catalog.suites import Loaded
+from harness.catalog.suites import Loaded, Suite
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
-from harness.record import envelope, store
+from harness.record import envelope, rig_runs, store
+from harness.record.canonical import digest
 from harness.record.keys import Signers
 from harness.run import backend, bundle, environments, options, preparing, tokens
 from harness.run.assemble import assemble, refuse_identifiers
@@ -161,7 +162,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         prepared.given, prepared.adapter.options, cores=prepared.cores, required_context=required_context(suite, ids)
     )
     prepared = replace(prepared, options=settings)
-    seed = suite.seed if request.seed is None else request.seed
+    seed = _seed(request, suite)
     triple = Triple(
         prepared.adapter.name,
         prepared.model_path,
@@ -172,7 +173,9 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         seed,
         forces(prepared.adapter),
         batches(prepared.adapter),
+        request.challenge or "",
     )
+    rig_run = None if prepared.signers is None else rig_runs.following(prepared.signers.place)
     journal = _journal(prepared, seed)
     # A number of processes that was asked for is run in full, unless a budget was asked for, too.
     budget = request.budget_s if request.processes is not None else request.budget_s or suite.budget_s
@@ -203,12 +206,22 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         peak=snapshot.peak(environment, prepared.cores),
         started_utc=journal.started_utc,
         seed=seed,
+        rig_run=rig_run,
         budget_s=budget,
     )
     payload, samples, name = assemble(evidence)
     path = store.write(request.results, name, payload, samples, _signed(payload, prepared.signers))
+    if prepared.signers is not None and rig_run is not None:
+        rig_runs.note(prepared.signers.place, rig_run, digest(payload))
     journal.discard()
     return path
+
+
+def _seed(request: Request, suite: Suite) -> int:
+    """Of the order of trials: as asked, or by the challenge, or the suite's."""
+    if request.challenge is not None:
+        return int.from_bytes(sha256(f"challenge:{request.challenge}".encode()).digest()[:4], "big")
+    return suite.seed if request.seed is None else request.seed
 
 
 def _signed(payload: bytes, signers: Signers | None) -> bytes | None:

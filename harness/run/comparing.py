@@ -42,6 +42,7 @@ def compare_records(a: Record, b: Record, band: tuple[float, float]) -> RecordCo
     """A against B. Workloads compare by what they are, not by the suite that holds them."""
     theirs = {workload.id: workload for workload in b.workloads}
     rows = []
+    challenged = bool(a.run.challenge or b.run.challenge)
     for workload in a.workloads:
         other = theirs.get(workload.id)
         for metric in SHOWN:
@@ -51,7 +52,7 @@ def compare_records(a: Record, b: Record, band: tuple[float, float]) -> RecordCo
                 continue
             if right is None or right.estimate is None:
                 continue
-            rows.append(_row(workload, other, left, right, band, _alpha(a, b)))
+            rows.append(_row(workload, other, left, right, band, _alpha(a, b), challenged))
     return RecordComparison(differences(a, b), tuple(rows))
 
 
@@ -62,11 +63,19 @@ def _alpha(a: Record, b: Record) -> float:
 
 
 def _row(
-    a: Workload, b: Workload, left: MetricResult, right: MetricResult, band: tuple[float, float], alpha: float
+    a: Workload,
+    b: Workload,
+    left: MetricResult,
+    right: MetricResult,
+    band: tuple[float, float],
+    alpha: float,
+    challenged: bool,
 ) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
-    must_match = ("mode", "prompt_tokens", "output_tokens", "prompt_sha256", "forced_sha256", "concurrency")
+    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency"]
+    if not challenged:  # a hub's challenge draws other ids on purpose
+        must_match.append("forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]
     if differing:
         result = not_comparable(differing, alpha)

@@ -16,6 +16,7 @@ from harness.catalog.suites import Loaded
 from harness.measure.trial import Trial
 from harness.record import store
 from harness.record.keys import Signers
+from harness.record.rig_runs import RigRun
 from harness.run import environments
 from harness.run.launcher import Deadlines, Interpreter
 from harness.run.measuring import Outcome
@@ -39,6 +40,7 @@ class Request:
     budget_s: int | None = None
     against: store.Stored | None = None
     seed: int | None = None
+    challenge: str | None = None  # a hub's single-use number: it makes the seed and the forced ids
     resume: bool = False
     or_new: bool = False  # where there is nothing to resume, begin
     signers: Signers | None = None  # the operator's open keys
@@ -78,6 +80,7 @@ class Evidence:
     peak: Peak
     started_utc: str
     seed: int
+    rig_run: RigRun | None
     budget_s: int | None
 
     @property

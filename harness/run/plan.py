@@ -30,6 +30,7 @@ class Triple:
     seed: int
     forces: bool = True  # else workloads that decode given ids are left out
     batches: bool = False  # else workloads of several requests at once are left out
+    challenge: str = ""  # a hub's single-use number
 
 
 def texts_of(suite: Suite) -> Texts:
@@ -73,7 +74,7 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
                 mode=workload.mode,
                 prompt=ids.get(_key(workload.id, 0), ()),
                 output_tokens=workload.output_tokens,
-                forced=suites.forced_ids(suite, workload, triple.vocabulary),
+                forced=suites.forced_ids(suite, workload, triple.vocabulary, triple.challenge),
                 distinct=distinct,
                 concurrency=workload.concurrency if triple.batches else None,
             )

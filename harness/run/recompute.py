@@ -12,10 +12,13 @@ from harness.run.summary import process_result, results
 from harness.run.tables import trials_of
 
 
-def verify(stored: Stored) -> int:
-    """How many numbers follow from the samples. Raises `RecordInvalid` naming the first that does not."""
+def verify(stored: Stored, samples: bytes | None = None) -> int:
+    """How many numbers follow from the samples, those beside the record unless given.
+
+    Raises `RecordInvalid` naming the first that does not.
+    """
     record, where = stored.record, str(stored.path)
-    columns = decode(stored.samples(), record.samples.sha256, str(stored.path.parent))
+    columns = decode(stored.samples() if samples is None else samples, record.samples.sha256, str(stored.path.parent))
     trials = trials_of(columns, where)
     if len(trials) != record.samples.rows:
         raise RecordInvalid(f"the samples have {len(trials)} rows, the record says {record.samples.rows}", where=where)

@@ -1,4 +1,4 @@
-"""Who signed a stored record: the envelope beside it, over the very bytes of its record.json."""
+"""Who signed a record: the envelope, over the very bytes of the payload."""
 
 from __future__ import annotations
 
@@ -23,15 +23,24 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     found = envelope.read(data, where)
     if found.payload != stored.payload:
         raise RecordInvalid("is the envelope of another record", where=where, fix="take its own")
-    try:
-        by = keys.by_id(operator.operator_key, operator.rig_key)
-    except ValueError as error:
-        raise RecordInvalid(f"names a key that is none ({error})", where=str(stored.path)) from None
-    if set(envelope.verify(found, by, where)) != set(by):
-        raise RecordInvalid("lacks the signature of the operator or of the rig", where=where)
+    signers(found, operator, where)
     if public_file is not None:
         _same(operator, public_file)
     return operator.handle
+
+
+def signers(sealed: envelope.Envelope, operator: Operator, where: str) -> None:
+    """Raises `RecordInvalid` unless both keys that the record names, the operator's and the rig's, have signed its bytes."""
+    if keys.HANDLE.fullmatch(operator.handle) is None:
+        raise RecordInvalid("its operator's handle is none", where=where)
+    try:
+        by = keys.by_id(operator.operator_key, operator.rig_key)
+    except ValueError as error:
+        raise RecordInvalid(f"names a key that is none ({error})", where=where) from None
+    if len(by) != 2:
+        raise RecordInvalid("names one key as operator and as rig", where=where)
+    if set(envelope.verify(sealed, by, where)) != set(by):
+        raise RecordInvalid("lacks the signature of the operator or of the rig", where=where)
 
 
 def _same(named: Operator, public_file: Path) -> None:

@@ -31,3 +31,4 @@ class Policy:
     imported_cap: Tier
     stale_months: int
     stale_series: int
+    approvals: int  # different editors that must approve a record

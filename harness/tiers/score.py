@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from harness.tiers.policy import Policy
 from harness.tiers.values import TIERS, Mark, Measurement, Ring, Row, Source, State, Status, Tier
-from harness.tiers.verdict import Judged, judge
+from harness.tiers.verdict import Judged, compared, judge
 from harness.tiers.voices import Chorus, chorus, covering
 
 _BEFORE_APPROVAL = {
@@ -50,16 +51,57 @@ class Score:
     derived_from: tuple[Step, ...]
 
 
-def score(row: Row, policy: Policy, as_of: date) -> Score:
-    """The score of `row` under `policy` on that date."""
-    hub = row.hub
-    judged = {r.id: judge(hub, r, policy) for r in row.others if r.id != hub.id and r.subject == hub.subject}
-    if hub.status is not Status.ACCEPTED:
-        return Score(_BEFORE_APPROVAL[hub.status], None, False, judged, (), ())
-    voices = chorus(hub, row.others, {key: found.mark for key, found in judged.items()})
+def score(
+    row: Row,
+    policy: Policy,
+    as_of: date,
+    judged: Mapping[str, Judged] | None = None,
+    people: Mapping[str, str] | None = None,
+) -> Score:
+    """The score of `row` under `policy` on that date.
+
+    `judged`: the verdicts by record id of everybody in `compared(row)`, where they are known already. `people`: operator →
+    person of every operator of the row, where more is known than the row tells.
+    """
+    verdicts = _judged(row, policy) if judged is None else dict(judged)
+    if row.hub.status is not Status.ACCEPTED:
+        return Score(_BEFORE_APPROVAL[row.hub.status], None, False, verdicts, (), ())
+    earned = _earned(row, policy, as_of, verdicts, people)
+    factors = _factors(row.hub, earned.voices, as_of)
+    return Score(earned.state, earned.steps[-1].tier, earned.contested, verdicts, factors, tuple(earned.steps))
+
+
+def standing(
+    row: Row,
+    policy: Policy,
+    as_of: date,
+    judged: Mapping[str, Judged] | None = None,
+    people: Mapping[str, str] | None = None,
+) -> tuple[State, Tier | None, bool]:
+    """State, tier and whether it is contested: what `score` says, without its factors and verdicts."""
+    if row.hub.status is not Status.ACCEPTED:
+        return _BEFORE_APPROVAL[row.hub.status], None, False
+    earned = _earned(row, policy, as_of, _judged(row, policy) if judged is None else judged, people)
+    return earned.state, earned.steps[-1].tier, earned.contested
+
+
+class _Earned(NamedTuple):
+    voices: Chorus
+    state: State
+    contested: bool
+    steps: list[Step]
+
+
+def _judged(row: Row, policy: Policy) -> dict[str, Judged]:
+    return {record.id: judge(row.hub, record, policy) for record in compared(row)}
+
+
+def _earned(
+    row: Row, policy: Policy, as_of: date, judged: Mapping[str, Judged], people: Mapping[str, str] | None
+) -> _Earned:
+    voices = chorus(row.hub, row.others, {key: found.mark for key, found in judged.items()}, people)
     contested = _contested(voices)
-    steps = _derivation(hub, voices, policy, as_of, contested)
-    return Score(_state(voices, policy), steps[-1].tier, contested, judged, _factors(hub, voices, as_of), tuple(steps))
+    return _Earned(voices, _state(voices, policy), contested, _derivation(row.hub, voices, policy, as_of, contested))
 
 
 def _state(voices: Chorus, policy: Policy) -> State:
@@ -78,18 +120,14 @@ def _contested(voices: Chorus) -> bool:
 def _derivation(hub: Measurement, voices: Chorus, policy: Policy, as_of: date, contested: bool) -> list[Step]:
     steps = [_base(hub, voices, policy)]
     independent = covering([voice for voice in voices.inside if voice.ring is Ring.INDEPENDENT])
-    everybody = covering(voices.inside)
     if len(independent) >= policy.high_classes:
         ids = tuple(voice.record.id for voice in independent.values())
         axes = sorted({axis for hardware in independent for axis in hardware.differs_in(hub.hardware)})
         text = f"{len(independent)} independent operators on distinct hardware classes, inside (they differ in {', '.join(axes)})"
         steps.append(Step("high", _at_least(steps, Tier.HIGH), text, ids))
     skus = {hub.hardware.sku, *(voice.record.hardware.sku for voice in voices.inside)}
-    if (
-        len(everybody) >= policy.very_high_classes
-        and len(skus) >= policy.very_high_skus
-        and steps[-1].tier is Tier.HIGH
-    ):
+    everybody = covering(voices.inside) if steps[-1].tier is Tier.HIGH and len(skus) >= policy.very_high_skus else {}
+    if everybody and len(everybody) >= policy.very_high_classes:
         ids = tuple(voice.record.id for voice in everybody.values())
         text = f"{len(everybody)} reproductions across distinct hardware classes, inside, on {len(skus)} device SKUs"
         steps.append(Step("very-high", Tier.VERY_HIGH, text, ids))

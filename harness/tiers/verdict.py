@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.measure.comparison import Comparison, Verdict, compare
 from harness.tiers.policy import Policy
-from harness.tiers.values import Mark, Measurement, Status
+from harness.tiers.values import Mark, Measurement, Row, Status
 
 _MARKS = {Verdict.SAME: Mark.INSIDE, Verdict.FASTER: Mark.OUTSIDE, Verdict.SLOWER: Mark.OUTSIDE}
+_SHOWN = (Status.ACCEPTED, Status.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,12 @@ class Judged:
 
     mark: Mark
     comparison: Comparison | None
+
+
+def compared(row: Row) -> Iterator[Measurement]:
+    """The others that get a verdict: of the hub's subject, and not refused, sent back or withdrawn."""
+    hub = row.hub
+    return (r for r in row.others if r.status in _SHOWN and r.id != hub.id and r.subject == hub.subject)
 
 
 def judge(hub: Measurement, record: Measurement, policy: Policy) -> Judged:

@@ -7,14 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.tiers.values import HardwareClass, Mark, Measurement, Ring, Status
+from harness.tiers.values import HardwareClass, Mark, Measurement, Ring, Source, Status
 
 Verdicts = Mapping[str, Mark]  # by the record's id
 
 
 def persons(records: Iterable[Measurement]) -> dict[str, str]:
-    """Operator → person. Operators who share a rig, directly or through others, are one: five handles on one machine are one
-    voice. A person is named by the first of its handles.
+    """Operator → person, from the records' own operators and rigs: see `persons_of`."""
+    return persons_of((record.operator, record.rig) for record in records)
+
+
+def persons_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Operator → person, from (operator, rig) pairs. Operators who share a rig, directly or through others, are one: five
+    handles on one machine are one voice. A person is named by the first of its handles.
     """
     parent: dict[str, str] = {}
 
@@ -25,9 +30,9 @@ def persons(records: Iterable[Measurement]) -> dict[str, str]:
         return node
 
     operators = set()
-    for record in records:
-        operators.add(record.operator)
-        a, b = root(f"operator {record.operator}"), root(f"rig {record.rig}")
+    for operator, rig in pairs:
+        operators.add(operator)
+        a, b = root(f"operator {operator}"), root(f"rig {rig}")
         parent[max(a, b)] = min(a, b)  # operators sort before rigs: a person's root is a handle
     return {operator: root(f"operator {operator}").removeprefix("operator ") for operator in operators}
 
@@ -66,11 +71,21 @@ class Chorus:
         return found[mark]
 
 
-def chorus(hub: Measurement, others: Sequence[Measurement], marks: Verdicts) -> Chorus:
-    """The voices of a row. The hub's own person never reproduces its own row; another subject is another row."""
-    unique = {record.id: record for record in others if record.id != hub.id and record.subject == hub.subject}
-    people = persons([hub, *unique.values()])
-    strangers = [r for r in unique.values() if people[r.operator] != people[hub.operator]]
+def chorus(
+    hub: Measurement, others: Sequence[Measurement], marks: Verdicts, people: Mapping[str, str] | None = None
+) -> Chorus:
+    """The voices of a row. The hub's own person never reproduces its own row; another subject is another row.
+
+    `people` names every operator's person where more is known than the row tells. Evidence from elsewhere is shown, never heard:
+    no rig has signed it, so that it ties nobody either.
+    """
+    unique = {
+        r.id: r for r in others if r.source is not Source.IMPORTED and r.id != hub.id and r.subject == hub.subject
+    }
+    if people is None:
+        people = persons([hub, *unique.values()])
+    own = people[hub.operator]
+    strangers = [record for record in unique.values() if people[record.operator] != own]
     newest: dict[tuple[str, str, HardwareClass], Measurement] = {}
     for record in strangers:
         if record.status is Status.ACCEPTED:
@@ -92,21 +107,25 @@ def chorus(hub: Measurement, others: Sequence[Measurement], marks: Verdicts) -> 
 
 def covering(voices: Sequence[Voice]) -> dict[HardwareClass, Voice]:
     """One voice a person, laid so that they cover the most distinct classes: a maximum matching (Kuhn's augmenting paths)."""
-    offers: dict[str, dict[HardwareClass, Voice]] = {}
+    classes = sorted({voice.record.hardware for voice in voices})
+    numbers = {hardware: number for number, hardware in enumerate(classes)}
+    offers: dict[str, dict[int, Voice]] = {}
     for voice in sorted(voices, key=lambda v: (v.person, v.record.id)):
-        offers.setdefault(voice.person, {}).setdefault(voice.record.hardware, voice)
-    taken: dict[HardwareClass, str] = {}
+        offers.setdefault(voice.person, {}).setdefault(numbers[voice.record.hardware], voice)
+    taken: dict[int, str] = {}
 
-    def place(person: str, tried: set[HardwareClass]) -> bool:
-        for hardware in sorted(offers[person]):
-            if hardware in tried:
+    def place(person: str, tried: set[int]) -> bool:
+        for number in sorted(offers[person]):
+            if number in tried:
                 continue
-            tried.add(hardware)
-            if hardware not in taken or place(taken[hardware], tried):
-                taken[hardware] = person
+            tried.add(number)
+            if number not in taken or place(taken[number], tried):
+                taken[number] = person
                 return True
         return False
 
     for person in offers:
+        if len(taken) == len(classes):  # nothing is left to cover: every further search would fail
+            break
         place(person, set())
-    return {hardware: offers[person][hardware] for hardware, person in sorted(taken.items())}
+    return {classes[number]: offers[person][number] for number, person in sorted(taken.items())}

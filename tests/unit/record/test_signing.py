@@ -104,7 +104,7 @@ def test_keys_are_made_once_and_open_again(tmp_path, passphrase):
     place = tmp_path / "keys"
     made = keys.create(place, "lighthouse", passphrase)
     assert keys.public(place) == made
-    assert keys.locked(place) is bool(passphrase)
+    assert keys.locked(place / keys.OPERATOR) is bool(passphrase)
     signers = keys.unlock(place, passphrase)
     assert signers.public == made
     signed = envelope.sign(b"{}", [signers.operator, signers.rig])

@@ -1,0 +1,54 @@
+"""`repro audit HUB`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+SHOWN = 50
+
+
+@click.command(
+    help="Check a whole hub: every signature, digest, link of the log, record, and everything derived from them."
+)
+@click.argument("target", metavar="HUB")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def audit(target: str, as_json: bool) -> None:
+    """Exit status 2 where anything does not hold, with all that does not."""
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import nullcontext
+    from dataclasses import asdict
+    from multiprocessing import get_context
+
+    from harness.commands.console import err, out, print_json
+    from harness.commands.progress import counting
+    from harness.errors import RecordInvalid
+    from harness.hub import engine, files
+    from harness.hub.audit import audit as check
+    from harness.hub.store import open_hub
+
+    # Exported files are replayed by the very rules: what does not hold stops that, with its place.
+    hub = files.in_memory(Path(target)) if engine.is_export(target) else open_hub(target)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with hub.reading() as reader:
+        many = cores > 1 and reader.size() > 2000
+    pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)
+    with pool as workers, counting("checking entries") as tell:
+        found = check(hub, workers, tell)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        out().print(
+            f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored anew",
+            markup=False,
+        )
+        for fault in found.faults[:SHOWN]:
+            err().print(f"{fault.where}: {fault.what}", markup=False)
+    if found.faults:
+        raise RecordInvalid(
+            f"{len(found.faults)} things do not hold", where=target, fix="trust none of its tiers before you know why"
+        )
+    if not as_json:
+        out().print("everything holds")

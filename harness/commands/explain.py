@@ -1,0 +1,63 @@
+"""`repro explain ROW`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command(
+    help="Why a row stands where it stands: state, tier, factors, and every rule with the records that fed it."
+)
+@click.argument("row")
+@hub_option
+@click.option("--policy", help="Version of the rules; default: the hub's.")
+@click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="As on that day; default: today.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def explain(row: str, target: str | None, policy: str | None, as_of: str | None, as_json: bool) -> None:
+    """By the beginning of the row's id, or of any record of it."""
+    from dataclasses import asdict
+
+    from harness.commands.console import out, print_json
+    from harness.commands.days import day_of
+    from harness.commands.hub_option import open_for_reading
+    from harness.commands.standing import print_score
+    from harness.hub import rows
+    from harness.hub.force import in_force
+
+    day = day_of(as_of)
+    with open_for_reading(target).reading() as reader:
+        loaded = in_force(reader, policy)
+        whole = rows.row_of(reader, row)
+        found, score = rows.score_row(reader, whole, loaded.policy, day)
+        evidence = [one for one in reader.all("evidence").values() if one["row"] == whole and not one["removed"]]
+    name = f"{loaded.policy.name}-v{loaded.policy.version}"
+    if as_json:
+        print_json(
+            {"row": whole, "policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(score)}
+            | {"evidence": [one["evidence"] for one in evidence]}
+        )
+        return
+    console = out()
+    print_score(console, found.hub, found.others, score, f"{name} {loaded.sha256[:12]}, {day.isoformat()}")
+    if evidence:
+        console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
+        for one in evidence:
+            print_evidence(console, one["evidence"])
+
+
+def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:
+    """One line."""
+    from rich.markup import escape
+
+    samples = evidence["samples_micro"]
+    mean = sum(samples) / len(samples) / 1e6
+    text = f"{evidence['tool']}: {evidence['metric']} {mean:.2f} tokens/s on {evidence['device']}, {evidence['model']}"
+    console.print(f"  {escape(text)}")

@@ -1,0 +1,23 @@
+"""Where a run falls, said at once: ring, ratio with its interval, verdict, and what it would do to the row's tier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.hub.ingest import Submission
+    from harness.hub.store import Hub
+
+
+def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
+    """As if an editor had accepted it."""
+    from harness.commands.days import day_of
+    from harness.hub.fall import falls
+    from harness.hub.force import in_force
+
+    with hub.reading() as reader:
+        fall = falls(reader, row, found.measured.measurement, in_force(reader).policy, day_of(None))
+    console.print(f"row {row[:12]}: {fall.text}", markup=False)
+    console.print(f"if approved: {fall.effect}", markup=False)

@@ -1,0 +1,313 @@
+"""`repro hub`: make one, keep it, move it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.commands.hub_option import hub_option
+from harness.record.places import keys_folder
+
+
+@click.group(help="Make a hub, sign its checkpoints, export, import and rebuild it.")
+def hub() -> None:
+    """A folder, or a database."""
+
+
+@hub.command(help="Make a hub; you become its first editor.")
+@hub_option
+@click.option("--origin", required=True, help="Its name for ever, as in its checkpoints: example.org/bench.")
+@click.option("--policy", default="network-v2", show_default=True, help="Version of the rules.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="When the list of editors must be renewed; default: in a year.")
+@click.option("--demonstration", is_flag=True, help="It takes synthetic records, and says so.")
+def new(target: str | None, origin: str, policy: str, expires: str | None, demonstration: bool) -> None:
+    """Editor's keys first: repro keys new --role editor --handle NAME."""
+    from datetime import UTC, datetime, timedelta
+
+    from harness.catalog import policies
+    from harness.commands.console import out
+    from harness.commands.hub_option import named
+    from harness.commands.keys import editor_keys
+    from harness.hub.founding import Charter, found, sign_checkpoint
+    from harness.hub.origin import checked
+    from harness.record.editor_keys import hub_key
+
+    place = named(target)
+    editor, loaded = editor_keys(), policies.load(policy)
+    own = hub_key(keys_folder(), checked(origin), make=True)
+    end = expires or (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+    editors = {"version": 1, "threshold": 1, "expires": end, "editors": {editor.public.handle: editor.public.entry()}}
+    charter = Charter(
+        origin,
+        own.public_key().public_bytes_raw().hex(),
+        editors,
+        policy,
+        loaded.sha256,
+        loaded.policy.approvals,
+        demonstration,
+    )
+    made = found(place, charter.event(editor.public.handle), [editor.key])
+    sign_checkpoint(made, own)
+    out().print(f"{origin} at {place}; editor {editor.public.handle}, policy {policy}", markup=False)
+
+
+@hub.command(help="Sign the log as it is now; done where the hub's key is kept.")
+@hub_option
+def checkpoint(target: str | None) -> None:
+    """A signed note (C2SP tlog-checkpoint)."""
+    import click as terminal
+
+    from harness.commands.hub_option import open_for_writing
+    from harness.hub.founding import sign_checkpoint
+
+    opened = open_for_writing(target)
+    terminal.echo(sign_checkpoint(opened, _key(opened)).decode(), nl=False)
+
+
+@hub.command(help="Issue a single-use number to an operator: a run that begins after it can't be older than it.")
+@click.option("--handle", required=True, help="To whom.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it may be used.")
+@hub_option
+def challenge(handle: str, days: int, target: str | None) -> None:
+    """For `repro bench --challenge`."""
+    from harness.commands.console import err, out
+    from harness.commands.hub_option import open_for_writing
+    from harness.hub import acts
+
+    opened = open_for_writing(target)
+    nonce, ends = acts.challenge(opened, _key(opened), handle, days)
+    out().print(nonce, markup=False)
+    err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
+
+
+@hub.command(help="Write a hub as plain files, which lose nothing.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@hub_option
+def export(folder: Path, target: str | None) -> None:
+    """The folder appears whole or not at all."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import open_for_reading
+    from harness.commands.progress import counting
+    from harness.hub import files
+
+    with counting("writing entries") as tell:
+        count = files.export(open_for_reading(target), folder, tell)
+    out().print(f"{count} entries in {folder}", markup=False)
+
+
+@hub.command(name="import", help="Make a database from exported files, event by event by the rules.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@hub_option
+def import_(folder: Path, target: str | None) -> None:
+    """The first event that does not hold stops it, and nothing is left."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import named
+    from harness.commands.progress import counting
+    from harness.errors import BadInput
+    from harness.hub import engine, files
+
+    if not engine.is_export(str(folder)):
+        raise BadInput("holds no exported hub", where=str(folder), fix="name what repro hub export wrote")
+    place = named(target)
+    with counting("taking entries") as tell:
+        files.into(folder, place, tell)
+    out().print(f"{place}: the same log", markup=False)
+
+
+@hub.command(help="Make everything that follows from log and bodies anew, in another database.")
+@click.argument("place")
+@hub_option
+def rebuild(place: str, target: str | None) -> None:
+    """Through exported files in a temporary folder: rows, states and tiers come from the log alone."""
+    import tempfile
+
+    from harness.commands.console import out
+    from harness.commands.hub_option import open_for_reading
+    from harness.commands.progress import counting
+    from harness.hub import files
+
+    with tempfile.TemporaryDirectory() as folder, counting("taking entries") as tell:
+        files.export(open_for_reading(target), Path(folder) / "hub", lambda _done, _of: None)
+        files.into(Path(folder) / "hub", place, tell)
+    out().print(f"{place}: the same log", markup=False)
+
+
+@hub.command(help="Bring a hub's database to this program's schema.")
+@hub_option
+def upgrade(target: str | None) -> None:
+    """In one transaction."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import named
+    from harness.hub import engine
+
+    database = engine.connect(engine.url_of(named(target)))
+    engine.upgrade(database)
+    out().print(f"schema {engine.version_of(database)}", markup=False)
+
+
+@hub.command(help="Adopt a policy; signed by the editors' threshold.")
+@click.argument("policy")
+@click.option("--reason", required=True, help="Why; public.")
+@hub_option
+def policy(policy: str, reason: str, target: str | None) -> None:
+    """Every verdict names the policy's version and digest."""
+    from harness.catalog import policies
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts
+
+    loaded = policies.load(policy)
+    detail = {"policy_sha256": loaded.sha256, "approvals": loaded.policy.approvals}
+    taken = acts.act(open_for_writing(target), as_editor(), "policy-adopted", policy, reason=reason, detail=detail)
+    out().print(f"{policy} ({loaded.sha256[:12]}) from entry {taken.entry.index}", markup=False)
+
+
+def _key(opened: Any) -> Any:
+    from harness.record.editor_keys import hub_key
+
+    with opened.reading() as reader:
+        origin = (reader.get("hub", "") or {})["origin"]
+    return hub_key(keys_folder(), origin, make=False)
+
+
+@hub.command(
+    help="Propose another list of editors; a file that the others sign: repro hub cosign, then repro hub apply."
+)
+@click.option(
+    "--add", "added", multiple=True, type=click.Path(path_type=Path), help="An editor's public file; repeatable."
+)
+@click.option("--remove", "removed", multiple=True, metavar="HANDLE", help="Repeatable.")
+@click.option("--threshold", type=click.IntRange(1), help="How many must sign such a change; default: as now.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="Default: in a year.")
+@click.option("--reason", required=True, help="Why; public.")
+@click.option("--out", "target_file", type=click.Path(path_type=Path), required=True, help="The file to pass round.")
+@hub_option
+def editors(
+    added: tuple[Path, ...],
+    removed: tuple[str, ...],
+    threshold: int | None,
+    expires: str | None,
+    reason: str,
+    target_file: Path,
+    target: str | None,
+) -> None:
+    """Signed by you; nothing changes before enough have signed and it is applied."""
+    from datetime import UTC, datetime, timedelta
+
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_reading
+    from harness.files import write_bytes
+    from harness.hub import acts
+    from harness.record import editor_keys
+
+    with open_for_reading(target).reading() as reader:
+        document = reader.get("editors", "") or {}
+        people = {handle: entry for handle, entry in document["editors"].items() if handle not in removed}
+        for path in added:
+            newcomer = editor_keys.parse(_text(path), str(path))
+            people[newcomer.handle] = newcomer.entry()
+        end = expires or (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+        changed = {
+            "version": document["version"] + 1,
+            "threshold": threshold or document["threshold"],
+            "expires": end,
+            "editors": people,
+        }
+        actor = as_editor()
+        event = acts.event(reader, actor, "editors-changed", "editors", reason=reason, detail={"editors": changed})
+    write_bytes(target_file, event.signed(actor.keys).to_bytes())
+    out().print(f"{target_file}: version {changed['version']}, signed by {actor.handle}", markup=False)
+
+
+@hub.command(help="Sign a proposed act of the editors, after you have read it.")
+@click.argument("file", type=click.Path(path_type=Path))
+def cosign(file: Path) -> None:
+    """Your signature is added to the file."""
+    from dataclasses import replace
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import as_editor
+    from harness.files import write_bytes
+    from harness.hub import event
+    from harness.record import envelope
+
+    sealed = envelope.read(_text(file).encode(), str(file))
+    found = event.read(sealed.payload, str(file))
+    actor = as_editor()
+    print_json(found.detail)
+    more = envelope.sign(sealed.payload, actor.keys, event.PAYLOAD_TYPE).signatures
+    write_bytes(file, replace(sealed, signatures=(*sealed.signatures, *more)).to_bytes())
+    out().print(f"{found.kind} of {found.by}: signed by {actor.handle}, too", markup=False)
+
+
+@hub.command(name="apply", help="Put a proposed act of the editors into the log, once enough have signed it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@hub_option
+def apply_(file: Path, target: str | None) -> None:
+    """Refused until then."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import open_for_writing
+    from harness.hub.acts import utc
+    from harness.hub.batch import Item
+
+    taken = open_for_writing(target).append_one(Item(_text(file).encode()), utc())
+    out().print(f"{taken.event.kind}, entry {taken.entry.index}", markup=False)
+
+
+def _text(path: Path) -> str:
+    from harness.errors import BadInput
+
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="check the path") from error
+
+
+@hub.command(help="Make a demonstration hub as plain files: real runs here beside operators who do not exist.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="What the real runs measure.")
+@click.option("--runtime", "runtimes", multiple=True, default=("llama.cpp",), show_default=True, help="Repeatable.")
+@click.option("--suite", default="quick", show_default=True, help="Of the real runs.")
+@click.option("--processes", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each real run.")
+def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, processes: int) -> None:
+    """The folder appears whole or not at all."""
+    import tempfile
+
+    from harness.commands.console import err, out
+    from harness.commands.progress import Progress, counting
+    from harness.errors import BadInput
+    from harness.hub import files
+    from harness.hub.demo import REAL, build, key
+    from harness.hub.ingest import checked
+    from harness.record import store
+    from harness.record.envelope import key_id
+    from harness.record.keys import PublicKeys, Signers
+    from harness.run.bench import bench
+    from harness.run.evidence import Request
+
+    if folder.exists():
+        raise BadInput("is there already", where=str(folder), fix="remove it, or name a new folder")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        operator, rig = key("workshop"), key("workshop rig")
+        public = PublicKeys(
+            REAL,
+            operator.public_key().public_bytes_raw().hex(),
+            key_id(key("next workshop").public_key()),
+            rig.public_key().public_bytes_raw().hex(),
+        )
+        real = []
+        for runtime in runtimes:
+            signers = Signers(public, operator, rig, place)
+            with Progress(err()) as progress:
+                request = Request(
+                    model, runtime, suite, results=place / "results", processes=processes, signers=signers
+                )
+                stored = store.read(bench(request, progress))
+            real.append(checked(stored.envelope() or b"", stored.samples(), runtime))
+        made = build(str(place / "hub"), real)
+        with counting("writing entries") as tell:
+            count = files.export(made.hub, folder, tell)
+    out().print(f"{count} entries in {folder}; see: repro score --hub {folder}", markup=False)

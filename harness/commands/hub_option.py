@@ -1,0 +1,86 @@
+"""The option that names a hub, and what a command may do with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.hub.acts import Actor
+    from harness.hub.store import Hub
+
+VARIABLE = "REPRO_HUB"
+
+
+def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--hub`, or the variable."""
+    return click.option(
+        "--hub",
+        "target",
+        envvar=VARIABLE,
+        metavar="PLACE",
+        help=f"Folder or postgresql:// URL of the hub; default: ${VARIABLE}.",
+    )(command)
+
+
+def open_for_reading(target: str | None) -> Hub:
+    """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
+    from harness.hub import engine, seen
+    from harness.hub.store import open_hub
+
+    place = named(target)
+    copy = engine.is_export(place)
+    if copy:
+        from harness.hub.files import in_memory
+
+        hub = in_memory(Path(place))
+    else:
+        hub = open_hub(place)
+    seen.look(hub, seen.folder(), live=not copy)
+    return hub
+
+
+def open_for_writing(target: str | None) -> Hub:
+    """The hub's database. Raises `BadInput`, for exported files, too: they are for reading."""
+    from harness.errors import BadInput
+    from harness.hub import engine, seen
+    from harness.hub.store import open_hub
+
+    place = named(target)
+    if engine.is_export(place):
+        raise BadInput(
+            "holds exported files, which are for reading", where=place, fix=f"repro hub import {place} --hub FOLDER"
+        )
+    hub = open_hub(place)
+    seen.look(hub, seen.folder())
+    return hub
+
+
+def named(target: str | None) -> str:
+    """The place that was given. Raises `BadInput` where none was."""
+    from harness.errors import BadInput
+
+    if not target:
+        raise BadInput("names no hub", where="--hub", fix=f"name a folder or URL, or set {VARIABLE}")
+    return target
+
+
+def as_operator() -> Actor:
+    """The operator whose keys are here. Raises `BadInput`."""
+    from harness.commands.keys import operator_keys
+    from harness.hub.acts import Actor
+
+    found = operator_keys()
+    return Actor(found.public.handle, (found.operator,))
+
+
+def as_editor() -> Actor:
+    """The editor whose keys are here. Raises `BadInput`."""
+    from harness.commands.keys import editor_keys
+    from harness.hub.acts import Actor
+
+    found = editor_keys()
+    return Actor(found.public.handle, (found.key,))

@@ -1,0 +1,53 @@
+"""`repro import`: logs of other tools, as evidence beside a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+
+@click.command(
+    name="import",
+    help="Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore. Shown, never counted.",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--tool", help="Which tool wrote it; default: recognised.")
+@click.option(
+    "--row", help="The row beside which it belongs; without it the log is read and printed, and nothing is written."
+)
+@click.option("--reason", default="", help="Where it comes from; public.")
+@hub_option
+def import_(file: Path, tool: str | None, row: str | None, reason: str, target: str | None) -> None:
+    """An editor's act: *imported* is low at most, never a voice and never a hub."""
+    from hashlib import sha256
+
+    from harness.commands.console import out
+    from harness.commands.explain import print_evidence
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.errors import BadInput
+    from harness.hub import acts, imported, rows
+    from harness.record.canonical import canonical
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(file), fix="check the path") from error
+    found = imported.read(data, str(file), tool)
+    console = out()
+    for one in found:
+        print_evidence(console, imported.as_payload(one))
+    if row is None:
+        console.print("nothing was written: name a row with --row, and a hub", markup=False)
+        return
+    actor, hub = as_editor(), open_for_writing(target)
+    with hub.reading() as reader:
+        whole = rows.row_of(reader, row)
+    for one in found:
+        payload = imported.as_payload(one)
+        detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}
+        subject = sha256(canonical([whole, payload])).hexdigest()
+        acts.act(hub, actor, "evidence-imported", subject, reason=reason, detail=detail)
+    console.print(f"{len(found)} measurements beside row {whole[:12]}", markup=False)

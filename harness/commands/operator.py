@@ -1,0 +1,103 @@
+"""`repro operator`: who measures, and what editors say of them."""
+
+from __future__ import annotations
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+
+@click.group(help="List operators, verify them, rotate and revoke keys.")
+def operator() -> None:
+    """Handles are pseudonyms."""
+
+
+@operator.command(name="list", help="Every handle of a hub.")
+@hub_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_operators(target: str | None, as_json: bool) -> None:
+    """With records by status, and whether it is verified."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.hub.operators import listing
+
+    with open_for_reading(target).reading() as reader:
+        found = listing(reader)
+    if as_json:
+        print_json(found)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("operator", "verified owner", "accepted", "pending", "other", "rigs"):
+        table.add_column(name, justify="left" if name in ("operator", "verified owner") else "right")
+    for one in found:
+        table.add_row(
+            escape(one["handle"]),
+            escape(one["why"]) if one["verified"] else "–",
+            *(str(one[name]) for name in ("accepted", "pending", "other", "rigs")),
+        )
+    out().print(table)
+
+
+def _said(kind: str, handle: str, target: str | None, reason: str) -> None:
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts
+
+    taken = acts.act(open_for_writing(target), as_editor(), kind, handle, reason=reason)
+    out().print(f"{handle}: {kind.partition('-')[2]}, entry {taken.entry.index}", markup=False)
+
+
+@operator.command(help="Say as an editor that you have seen that the operator owns the hardware.")
+@click.argument("handle")
+@click.option("--reason", required=True, help="What you have seen; public.")
+@hub_option
+def verify(handle: str, reason: str, target: str | None) -> None:
+    """Signed, in the log."""
+    _said("operator-verified", handle, target, reason)
+
+
+@operator.command(help="Take that back.")
+@click.argument("handle")
+@click.option("--reason", required=True, help="Why; public.")
+@hub_option
+def unverify(handle: str, reason: str, target: str | None) -> None:
+    """Signed, in the log."""
+    _said("operator-unverified", handle, target, reason)
+
+
+@operator.command(help="Tell a hub that your next key took over (after repro keys rotate).")
+@hub_option
+def rotate(target: str | None) -> None:
+    """Signed by the new key, whose digest the hub has known all along."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import open_for_writing
+    from harness.commands.keys import operator_keys
+    from harness.hub import acts
+
+    keys = operator_keys()
+    detail = {"operator_key": keys.public.operator_key, "next_key_sha256": keys.public.next_key_sha256}
+    actor = acts.Actor(keys.public.handle, (keys.operator,))
+    taken = acts.act(open_for_writing(target), actor, "operator-rotated", keys.public.handle, detail=detail)
+    out().print(f"{keys.public.handle}: the new key holds from entry {taken.entry.index}", markup=False)
+
+
+@operator.command(help="Revoke a key from an entry of the log on: what it signed there or later counts no more.")
+@click.argument("key")
+@click.option("--from", "from_index", type=click.IntRange(0), required=True, help="Number of the entry.")
+@click.option("--reason", required=True, help="Why; public.")
+@click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's key.")
+@hub_option
+def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
+    """By the key's id (sha256 of its 32 bytes)."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, as_operator, open_for_writing
+    from harness.hub import acts
+
+    actor = as_editor() if editorial else as_operator()
+    taken = acts.act(
+        open_for_writing(target), actor, "key-revoked", key, reason=reason, detail={"from_index": from_index}
+    )
+    out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)

@@ -1,0 +1,149 @@
+"""`repro review`: the editors' queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+if TYPE_CHECKING:
+    from harness.hub.review import Dossier
+
+
+@click.group(invoke_without_command=True, help="List the queue, look at what it holds, and decide.")
+@hub_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def review(context: click.Context, target: str | None, as_json: bool) -> None:
+    """Nothing is public before approval; no command grants "reproduced"."""
+    context.obj = target
+    if context.invoked_subcommand is None:
+        _list(target, as_json)
+
+
+def _list(target: str | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.hub.review import dossier, queue
+
+    hub = open_for_reading(target)
+    with hub.reading() as reader:
+        found = [dossier(reader, identity) for identity in queue(reader)]
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    console = out()
+    if not found:
+        console.print("the queue is empty")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("record", "operator", "what", "row", "since", "to look at"):
+        table.add_column(name)
+    for one in found:
+        remarks = ", ".join(remark.kind for remark in one.remarks) or "–"
+        table.add_row(
+            one.id[:12], escape(one.operator), escape(one.title), one.place, one.submitted[:10], escape(remarks)
+        )
+    console.print(table)
+    console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
+
+
+@review.command(help="All that an editor needs to know of a record.")
+@click.argument("record")
+@hub_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def show(context: click.Context, record: str, target: str | None, as_json: bool) -> None:
+    """Completeness, consistency, physics, likeness, similar rows, and what it would do to its row."""
+    from dataclasses import asdict
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.hub.review import dossier
+
+    with open_for_reading(target or context.obj).reading() as reader:
+        found = dossier(reader, reader.id_of(record))
+    if as_json:
+        print_json(asdict(found))
+        return
+    _print(out(), found)
+
+
+def _print(console: Any, found: Dossier) -> None:
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(found.title)}[/]")
+    for name, text in (
+        ("record", found.id),
+        ("operator", found.operator + (", verified owner" if found.verified else "")),
+        ("status", found.status + (f": {found.why}" if found.why else "")),
+        ("place", found.place),
+        ("submitted", found.submitted),
+        ("headline", found.headline),
+        (
+            "challenge",
+            "began after the hub's single-use number"
+            if found.challenged
+            else "none: when it ran is the operator's word",
+        ),
+        ("approvals", ", ".join(found.approvals) or "none"),
+        ("effect", found.effect),
+    ):
+        console.print(f"  {name:12} {escape(text)}")
+    console.print("[bold]To look at[/]")
+    for remark in found.remarks:
+        console.print(f"  {remark.kind:14} {escape(remark.text)}")
+    if not found.remarks:
+        console.print("  nothing: complete, consistent, possible, like no other")
+    if found.similar:
+        console.print("[bold]Similar rows[/]")
+        for text in found.similar:
+            console.print(f"  {escape(text)}")
+
+
+def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts
+    from harness.hub.review import held
+
+    hub = open_for_writing(target)
+    with hub.reading() as reader:
+        identity = reader.id_of(record)
+        if kind == "record-approved":
+            held(reader, identity)
+    taken = acts.act(hub, as_editor(), kind, identity, reason=reason)
+    if kind == "body-dropped":
+        hub.drop_bodies_of(identity)
+    with hub.reading() as reader:
+        fact = reader.get("record", identity) or {}
+        policy = reader.get("policy", "") or {}
+    console = out()
+    console.print(f"{identity}\n{fact['status']}, entry {taken.entry.index}", markup=False)
+    if kind == "record-approved" and fact["status"] == "pending":
+        console.print(f"{len(fact['approvals'])} of {policy['approvals']} approvals", markup=False)
+
+
+def _decision(name: str, kind: str, text: str) -> None:
+    @review.command(name=name, help=text)
+    @click.argument("record")
+    @click.option("--reason", required=True, help="Why; public, in the log for ever.")
+    @hub_option
+    @click.pass_context
+    def decide(context: click.Context, record: str, reason: str, target: str | None) -> None:
+        _decide(kind, record, target or context.obj, reason)
+
+
+_decision("approve", "record-approved", "Let a record through: it is public then.")
+_decision("reject", "record-rejected", "Keep it out, or take it out again.")
+_decision("send-back", "record-sent-back", "Ask its operator for something that the reason names.")
+_decision(
+    "take-down", "body-dropped", "Drop the bytes of a record that is out, for the sake of privacy; the proofs stay."
+)

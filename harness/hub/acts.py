@@ -1,0 +1,139 @@
+"""Acts of people at a hub: an event made for the log as it is now, signed, and appended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import BadInput
+from harness.hub.batch import Item, Taken
+from harness.hub.event import Event
+from harness.hub.ingest import Submission
+from harness.hub.measured import subject_digest
+from harness.hub.reader import Reader
+from harness.hub.store import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a handle, and the keys that sign."""
+
+    handle: str
+    keys: tuple[Ed25519PrivateKey, ...]
+
+
+def utc(now: datetime | None = None) -> str:
+    """A time as events and entries write it; now unless given."""
+    return (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def event(
+    reader: Reader, actor: Actor, kind: str, subject: str, *, reason: str = "", detail: Mapping[str, Any] | None = None
+) -> Event:
+    """The event on the log that the reader sees, not signed yet. Raises `BadInput` where there is no hub."""
+    hub = reader.get("hub", "")
+    if hub is None:
+        raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+    size = reader.size()
+    head = reader.head(size) or ""
+    return Event(kind, hub["origin"], actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
+
+
+def act(
+    hub: Hub,
+    actor: Actor,
+    kind: str,
+    subject: str,
+    *,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> Taken:
+    """Sign it and append it. Raises why it may not be."""
+    with hub.reading() as reader:
+        made = event(reader, actor, kind, subject, reason=reason, detail=detail)
+    return hub.append_one(Item(made.signed(actor.keys).to_bytes()), utc())
+
+
+def join(hub: Hub, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
+    """Make the operator known, once. Raises `BadInput` where the handle is somebody else's."""
+    with hub.reading() as reader:
+        known = reader.get("operator", actor.handle)
+    if known is None:
+        detail = {"operator_key": operator_key, "next_key_sha256": next_key_sha256}
+        act(hub, actor, "operator-joined", actor.handle, detail=detail)
+    elif known["key"] != operator_key:
+        raise BadInput(
+            f"the hub knows {actor.handle} by another key",
+            where=actor.handle,
+            fix="rotated keys: repro operator rotate; else make keys with another handle",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an operator says beside the record."""
+
+    row: str = ""  # the row that it reproduces; "" where the hub is to find it
+    idempotency: str = ""
+    request: str = ""
+
+
+def home(reader: Reader, found: Submission, wish: Wish) -> str:
+    """The row's id where the record belongs: the one that was named, the hub's of the same subject and device, or its own."""
+    if wish.row:
+        return reader.id_of(wish.row)
+    one = found.measured.measurement
+    subject = (one.subject.model, one.subject.quantisation, one.subject.engine, one.subject.workload)
+    return reader.row_for(subject, one.hardware.sku) or found.id
+
+
+def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
+    """A record's event, signed, with the record."""
+    record, operator = found.record, found.record.operator
+    if operator is None:
+        raise BadInput("is not signed", where=found.id[:12], fix="run: repro keys new, and measure again")
+    detail = {
+        "envelope_sha256": sha256(found.envelope).hexdigest(),
+        "samples_sha256": record.samples.sha256,
+        "subject_sha256": subject_digest(found.measured.measurement.subject),
+        "row": home(reader, found, wish),
+        "operator_key": operator.operator_key,
+        "rig_key": operator.rig_key,
+        "started": record.run.started_utc,
+        "finished": record.run.finished_utc,
+        "idempotency": wish.idempotency or found.id,
+        "challenge": record.run.challenge or "",
+        "request": wish.request,
+    }
+    made = event(reader, actor, "record-submitted", found.id, detail=detail)
+    return Item(made.signed(actor.keys).to_bytes(), found)
+
+
+def submit(hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None) -> Taken | None:
+    """Put the record into the queue; None where the very same one is there already. Raises why it may not be."""
+    with hub.reading() as reader:
+        known = reader.get("record", found.id)
+        if known is not None and known["operator"] == actor.handle:
+            return None
+        item = submission(reader, actor, found, wish or Wish())
+    return hub.append_one(item, utc())
+
+
+def submit_many(hub: Hub, actors: Mapping[str, Actor], found: Sequence[Submission]) -> list[Taken | Exception]:
+    """As `submit`, of many in one transaction; each answers for itself."""
+    with hub.reading() as reader:
+        items = [submission(reader, actors[one.measured.measurement.operator], one, Wish()) for one in found]
+    return list(hub.append(items, utc()))
+
+
+def challenge(hub: Hub, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:
+    """Issue a single-use number to an operator: (number, UTC time of its end)."""
+    nonce, ends = secrets.token_hex(32), utc(datetime.now(UTC) + timedelta(days=days))
+    act(hub, Actor("hub", (key,)), "challenge-issued", nonce, detail={"handle": handle, "expires": ends})
+    return nonce, ends

@@ -1,0 +1,219 @@
+"""A whole hub, checked from its bytes: every digest, link, signature and rule; every record against its samples; and what the
+database derives from them against what they give now. One fault never hides the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import select
+
+from harness.errors import ReproError
+from harness.hub import checkpoint, entry, ingest, merkle, tables
+from harness.hub.bulk import standings
+from harness.hub.entry import Entry
+from harness.hub.event import Event
+from harness.hub.force import in_force
+from harness.hub.ledger import Facts, applied
+from harness.hub.reader import Reader
+from harness.hub.rules.base import Place, public
+from harness.hub.store import Hub
+
+CHUNK = 64
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that does not hold."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What an audit saw."""
+
+    entries: int = 0
+    records: int = 0
+    checkpoints: int = 0
+    rows: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, where: str, error: object) -> None:
+        """One more fault."""
+        self.faults.append(Fault(where, error.what if isinstance(error, ReproError) else str(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A record whose bytes are still to be checked."""
+
+    id: str
+    where: str
+    event: Event
+    envelope: bytes
+    samples: bytes
+
+
+def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
+    """Every fault of the hub. With a pool, records are checked in its processes."""
+    found = Found()
+    with hub.reading() as reader:
+        facts, tree = Facts(), merkle.Tree()
+        pending = _log(reader, facts, tree, found, tell)
+        for identity, row, errors in _records(pending, pool):
+            found.records += 1
+            for error in errors:
+                found.faults.append(error)
+            if row is not None:
+                _row(reader, identity, row, found)
+        _tree(reader, tree, facts, found)
+        _derived(reader, facts, found)
+        if not found.faults:
+            try:
+                found.rows = sum(1 for _ in standings(reader, in_force(reader).policy, datetime.now(UTC).date()))
+            except ReproError as error:
+                found.add("policy", error)
+    return found
+
+
+def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Tell) -> Iterator[Pending]:
+    size = reader.size()
+    lines: list[Entry] = []
+    heads: dict[int, str] = {0: ""}
+    for index, payload in list(reader.payloads()):
+        where = f"entry {index}"
+        tree.append(merkle.leaf_hash(payload))
+        found.entries += 1
+        try:
+            line = entry.read(payload, where)
+            entry.follows(line, lines[-1] if lines else None, where)
+        except ReproError as error:
+            found.add(where, error)
+            try:
+                line = entry.read(payload, where)
+            except ReproError:
+                continue
+        lines.append(line)
+        heads[index + 1] = line.digest()
+        event = _event(reader, line, facts, heads, found)
+        if event is not None and event.kind == "record-submitted":
+            bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
+            if None not in bodies:
+                yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"")
+            elif not _will_be_dropped(reader, event.subject):
+                found.add(
+                    where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
+                )
+        tell(index + 1, size)
+
+
+def _will_be_dropped(reader: Reader, record: str) -> bool:
+    fact = reader.get("record", record)
+    return fact is not None and bool(fact["dropped"])
+
+
+def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], found: Found) -> Event | None:
+    where = f"entry {line.index}"
+    data = reader.body(line.envelope_sha256)
+    if data is None or sha256(data).hexdigest() != line.envelope_sha256:
+        found.add(where, "its event is gone" if data is None else "its event was changed")
+        return None
+    try:
+        event, made = applied(data, Place(line.index, line.at), facts, heads.get)
+        if sha256(event.payload()).hexdigest() != line.event_sha256:
+            found.add(where, "names another event")
+    except ReproError as error:
+        found.add(where, error)
+        return None
+    facts.take(made)
+    return event
+
+
+def check(one: Pending) -> tuple[str, dict[str, Any] | None, list[Fault]]:
+    """A record's id, its row for the table, and what is wrong with it. Runs in any process."""
+    faults: list[Fault] = []
+    for name, data in (("envelope", one.envelope), ("samples", one.samples)):
+        if sha256(data).hexdigest() != one.event.detail[f"{name}_sha256"]:
+            faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed"))
+    try:
+        submission = ingest.checked(one.envelope, one.samples, one.id[:12])
+        ingest.agrees(one.event, submission)
+        ingest.recomputed(submission, one.id[:12])
+        return one.id, submission.measured.row({}), faults
+    except ReproError as error:
+        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {error.what}")]
+
+
+def _records(
+    pending: Iterable[Pending], pool: Executor | None
+) -> Iterator[tuple[str, dict[str, Any] | None, list[Fault]]]:
+    if pool is None:
+        yield from map(check, pending)
+        return
+    # Bounded: what lies in memory is a few chunks, however large the hub.
+    source = iter(pending)
+    while batch := list(islice(source, CHUNK * 8)):
+        yield from pool.map(check, batch, chunksize=CHUNK)
+
+
+def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:
+    stored = reader.connection.execute(select(tables.records).where(tables.records.c.id == identity)).one_or_none()
+    if stored is None:
+        found.add(f"record {identity[:12]}", "is in the log and not in the table")
+        return
+    # Where it stands is the log's to say: `_derived` asks.
+    differing = [name for name, value in fresh.items() if stored._mapping[name] != value]
+    if differing:
+        found.add(f"record {identity[:12]}", f"the table says otherwise of {', '.join(differing)}")
+
+
+def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:
+    for level, index, value in reader.connection.execute(
+        select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
+    ):
+        if (index + 1) << level > tree.size or tree.node(level, index) != bytes(value):
+            found.add(f"node {level}/{index}", "is not what the log gives")
+    hub = facts.get("hub", "")
+    wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
+    for size, note in reader.connection.execute(wanted):
+        where = f"checkpoint {size}"
+        found.checkpoints += 1
+        try:
+            keys = {} if hub is None else {hub["origin"]: next(iter(public(hub["key"]).values()))}
+            signed = checkpoint.read(bytes(note), keys, where)
+            if signed.size != size or size > tree.size:
+                found.add(where, "is of a log of another length: entries are missing")
+            elif merkle.root(size, tree.node) != signed.root:
+                found.add(where, "is of another history than the log")
+        except ReproError as error:
+            found.add(where, error)
+
+
+def _derived(reader: Reader, facts: Facts, found: Found) -> None:
+    stored = {
+        (kind, name): json.loads(value)
+        for kind, name, value in reader.connection.execute(
+            select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.value)
+        )
+    }
+    for place in sorted(stored.keys() | facts.all.keys()):
+        if stored.get(place) != facts.all.get(place):
+            kind, name = place
+            found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
+    table = tables.records.c
+    for identity, row, index, status in reader.connection.execute(select(table.id, table.row, table.idx, table.status)):
+        fact = facts.get("record", identity)
+        if fact is None:
+            found.add(f"record {identity[:12]}", "is in the table and not in the log")
+        elif (row, index, status) != (fact["row"], fact["index"], fact["status"]):
+            found.add(f"record {identity[:12]}", "stands elsewhere in the table than in the log")

@@ -1,0 +1,211 @@
+"""What one transaction adds to a hub, seen by its own later events. An event that may not be leaves no trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, text, update
+
+from harness.errors import BadInput
+from harness.hub import ingest, merkle, tables
+from harness.hub.entry import Entry
+from harness.hub.event import Event
+from harness.hub.ingest import Submission
+from harness.hub.ledger import applied
+from harness.hub.reader import Reader
+from harness.hub.rules.base import Fact, Place
+from harness.record import envelope
+
+_UPSERT = text(
+    "INSERT INTO facts (kind, name, value, key) VALUES (:kind, :name, :value, :key) "
+    "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value"
+)
+_BODY = text("INSERT INTO bodies (sha256, kind, data) VALUES (:sha256, :kind, :data) ON CONFLICT (sha256) DO NOTHING")
+_SERIES = text("INSERT INTO series (engine, series) VALUES (:engine, :series) ON CONFLICT (engine, series) DO NOTHING")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An event's envelope, and the checked record that it brings along."""
+
+    envelope: bytes
+    submission: Submission | None = None
+    at: str = ""  # when the hub first took it, in a replay
+    dropped: bool = False  # the body was taken down later: only a replay of the log may say so
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event that is in the log now."""
+
+    entry: Entry
+    event: Event
+
+
+@dataclass(slots=True)
+class Batch:
+    """See the module."""
+
+    reader: Reader
+    facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    homes: dict[tuple[str, ...], str] = field(default_factory=dict)  # (subject and SKU) → the batch's own new row
+    events: set[str] = field(default_factory=set)
+    _known: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    _size: int = -1
+    _last: Entry | None = None
+
+    def __post_init__(self) -> None:
+        self._size = self.reader.size()
+        self._last = self.reader.entry(self._size - 1) if self._size else None
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The batch's own facts first."""
+        if (kind, name) in self.facts:
+            return self.facts[kind, name]
+        if (kind, name) not in self._known:
+            self._known[kind, name] = self.reader.get(kind, name)
+        return self._known[kind, name]
+
+    def records_by_key(self, key: str, since: int) -> list[str]:
+        """See `View`."""
+        own = [
+            (value["index"], name)
+            for (kind, name), value in self.facts.items()
+            if kind == "record" and value["key"] == key
+        ]
+        known = self.reader.records_by_key(key, since)
+        return [*known, *(name for index, name in sorted(own) if index >= since and name not in set(known))]
+
+    def take(self, item: Item, now: str) -> Taken:
+        """One more event. Raises why it may not be; nothing is kept then."""
+        now = item.at or now
+        place = Place(self._size, now if self._last is None else max(now, self._last.at))
+        event, facts = applied(item.envelope, place, self, self._head)
+        self._brings(event, item)
+        sealed = envelope.read(item.envelope, "event")
+        event_digest, envelope_digest = sha256(sealed.payload).hexdigest(), sha256(item.envelope).hexdigest()
+        line = Entry(
+            place.index, "" if self._last is None else self._last.digest(), place.at, event_digest, envelope_digest
+        )
+        if event_digest in self.events or self.reader.has_event(event_digest):
+            raise BadInput("is in the log already", where=event.kind, fix="an act is done once")
+        self._note(event, item, facts, line)
+        return Taken(line, event)
+
+    def _head(self, size: int) -> str | None:
+        started = self._size - len(self.entries)
+        return self.entries[size - 1 - started].digest() if size > started else self.reader.head(size)
+
+    def _brings(self, event: Event, item: Item) -> None:
+        """A submission's event speaks of the record that comes with it, on the row where it belongs."""
+        if event.kind == "record-submitted":
+            found = item.submission
+            if item.dropped:
+                return
+            if found is None:
+                raise BadInput("brings no record along", where=event.subject[:12])
+            ingest.agrees(event, found)
+            hub = self.get("hub", "")
+            if found.record.run.synthetic and not (hub or {}).get("demonstration"):
+                raise BadInput(
+                    "is synthetic: it was never a measurement",
+                    where=event.subject[:12],
+                    fix="submit records of real runtimes",
+                )
+            one = found.measured.measurement
+            subject = (one.subject.model, one.subject.quantisation, one.subject.engine, one.subject.workload)
+            home = self._home(subject, one.hardware.sku)
+            if home is not None and event.detail["row"] in ("", event.subject):
+                raise BadInput(
+                    "the hub has a row of the same model, device, engine and workload",
+                    where=event.subject[:12],
+                    fix=f"submit it as a reproduction of {home[:12]}",
+                )
+
+    def _home(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
+        found = self.reader.row_for(subject, sku)
+        if found is not None:
+            fact = self.get("record", found)
+            if fact is None or fact["status"] in ("pending", "accepted", "sent-back"):
+                return found
+        return self.homes.get((*subject, sku))
+
+    def _note(self, event: Event, item: Item, facts: Sequence[Fact], line: Entry) -> None:
+        for level, index, node in merkle.appended(self._size, merkle.leaf_hash(line.payload()), self._node):
+            self.nodes[level, index] = node
+        self.entries.append(line)
+        self.events.add(line.event_sha256)
+        self._last, self._size = line, self._size + 1
+        self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
+        for kind, name, value in facts:
+            self.facts[kind, name] = value
+        if event.kind == "record-submitted" and item.submission is not None:
+            found = item.submission
+            self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": found.envelope})
+            self.bodies.append({"sha256": event.detail["samples_sha256"], "kind": "samples", "data": found.samples})
+            fact = self.facts["record", event.subject]
+            place = {"row": fact["row"], "idx": line.index, "status": fact["status"]}
+            row = found.measured.row(place)
+            self.records[event.subject] = row
+            if fact["row"] == event.subject:
+                own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
+                self.homes.setdefault(own, event.subject)
+
+    def _node(self, level: int, index: int) -> bytes:
+        found = self.nodes.get((level, index))
+        return self.reader.node(level, index) if found is None else found
+
+    def write(self, connection: Connection) -> None:
+        """All of it."""
+        if not self.entries:
+            return
+        connection.execute(_BODY, self.bodies)
+        connection.execute(
+            insert(tables.entries),
+            [
+                {
+                    "idx": line.index,
+                    "payload": line.payload(),
+                    "digest": line.digest(),
+                    "event_sha256": line.event_sha256,
+                    "envelope_sha256": line.envelope_sha256,
+                }
+                for line in self.entries
+            ],
+        )
+        rows = [{"level": level, "idx": index, "hash": value} for (level, index), value in self.nodes.items()]
+        connection.execute(insert(tables.nodes), rows)
+        if self.records:
+            connection.execute(insert(tables.records), list(self.records.values()))
+        self._write_facts(connection)
+
+    def _write_facts(self, connection: Connection) -> None:
+        changed = {name: value for (kind, name), value in self.facts.items() if kind == "record"}
+        if self.facts:
+            connection.execute(_UPSERT, [
+                {"kind": kind, "name": name, "value": json.dumps(value), "key": value["key"] if kind == "record" else None}
+                for (kind, name), value in self.facts.items()
+            ])  # fmt: skip
+        moved = [{"b_id": n, "b_row": v["row"], "b_status": v["status"]} for n, v in changed.items()]
+        moved = [one for one in moved if one["b_id"] not in self.records or one["b_status"] != "pending"]
+        if moved:
+            table = tables.records
+            connection.execute(
+                update(table)
+                .where(table.c.row == bindparam("b_row"), table.c.id == bindparam("b_id"))
+                .values(status=bindparam("b_status")),
+                moved,
+            )
+        accepted = [one["b_id"] for one in moved if one["b_status"] == "accepted"]
+        for first in range(0, len(accepted), 500):
+            wanted = select(tables.records.c.engine, tables.records.c.runtime_series).distinct()
+            found = connection.execute(wanted.where(tables.records.c.id.in_(accepted[first : first + 500])))
+            connection.execute(_SERIES, [{"engine": e, "series": s} for e, s in found])

@@ -1,0 +1,150 @@
+"""State and tier of every row of a hub: read in sweeps along the table, judged many at a time, scored by the one `score`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+from multiprocessing import get_context
+
+import numpy as np
+from sqlalchemy import select
+
+from harness.catalog.policies import Loaded
+from harness.hub import rows, tables
+from harness.hub.columns import COLUMNS, measurement
+from harness.hub.force import in_force
+from harness.hub.reader import Reader
+from harness.hub.store import Hub, open_hub
+from harness.measure.logs import Logs
+from harness.tiers.bulk import MARKS, marks
+from harness.tiers.policy import Policy
+from harness.tiers.score import standing
+from harness.tiers.values import Mark, Measurement, Row, State, Status, Tier
+from harness.tiers.verdict import Judged, compared, judge
+
+SWEEPS = 256  # parts of the table, by the first two digits of a row's id
+ALONE = 20_000  # records up to which a second process costs more than it saves
+_JUDGED = tuple(Judged(mark, None) for mark in MARKS)
+_PENDING = Judged(Mark.PENDING, None)
+_WANTED = (*COLUMNS, "model_name")
+_MEDIANS = COLUMNS.index("medians")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One row of the list."""
+
+    row: str
+    model_name: str
+    quantisation: str
+    engine: str
+    sku: str
+    workload: str
+    state: State
+    tier: Tier | None
+    contested: bool
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A record with what judging it needs, and what the list shows."""
+
+    one: Measurement
+    logs: Logs
+    model_name: str
+
+
+def all_standings(hub: Hub, policy: str | None, as_of: date) -> tuple[Loaded, list[Standing]]:
+    """The policy, and every row by its id; with several processes where that pays. All of one state of the hub."""
+    with hub.reading() as reader:
+        loaded, size = in_force(reader, policy), reader.size()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if size < ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
+            return loaded, list(standings(reader, loaded.policy, as_of))
+    parts = [range(first, SWEEPS, cores) for first in range(cores)]
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        found = list(
+            pool.map(_part, *zip(*((hub.target, size, loaded.policy, as_of, part) for part in parts), strict=True))
+        )
+    if any(part is None for part in found):  # somebody wrote meanwhile: one reader sees one state
+        with hub.reading() as reader:
+            return loaded, list(standings(reader, loaded.policy, as_of))
+    merged = [one for part in found for one in part or ()]
+    return loaded, sorted(merged, key=lambda one: one.row)
+
+
+def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[int]) -> list[Standing] | None:
+    with open_hub(target).reading() as reader:
+        return list(standings(reader, policy, as_of, sweeps)) if reader.size() == size else None
+
+
+def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int] = range(SWEEPS)) -> Iterator[Standing]:
+    """Of the rows in these sweeps, in order."""
+    about, people = rows.known(reader), rows.people(reader)
+    table = tables.records.c
+    wanted = select(*(table[name] for name in _WANTED))
+    for sweep in sweeps:
+        end = f"{sweep + 1:02x}" if sweep + 1 < SWEEPS else "g"
+        found = reader.connection.execute(
+            wanted.where(table.row >= f"{sweep:02x}", table.row < end).order_by(table.row, table.id)
+        )
+        read = []
+        for values in found:
+            row, one, logs = measurement(values[:-1], about.source, about.behind, with_medians=False)
+            read.append((row, _Read(one, logs, values[-1]), values[_MEDIANS]))
+        yield from _scored(read, policy, as_of, people)
+
+
+def _scored(
+    read: Sequence[tuple[str, _Read, str]], policy: Policy, as_of: date, people: dict[str, str]
+) -> Iterator[Standing]:
+    grouped = []
+    for row, members in groupby(read, key=lambda item: item[0]):
+        own = list(members)
+        hub = next((item for item in own if item[1].one.id == row), None)
+        if hub is not None:
+            grouped.append((hub, [item for item in own if item is not hub]))
+    pairs = [
+        (hub, other)
+        for hub, others in grouped
+        for other in others
+        if other[1].one.status is Status.ACCEPTED and other[1].one.subject == hub[1].one.subject
+    ]
+    judged: dict[str, Judged] = {}
+    if pairs:
+        found = marks(_columns([hub[1] for hub, _ in pairs]), _columns([other[1] for _, other in pairs]), policy)
+        for (hub, other), place in zip(pairs, found.tolist(), strict=True):
+            judged[other[1].one.id] = _JUDGED[place] if place >= 0 else _exactly(hub, other, policy)
+    for hub, others in grouped:
+        one = hub[1].one
+        row = Row(one, tuple(o[1].one for o in others))
+        own_judged = {other.id: judged.get(other.id, _PENDING) for other in compared(row)}
+        state, tier, contested = standing(row, policy, as_of, own_judged, people)
+        yield Standing(
+            one.id,
+            hub[1].model_name,
+            one.subject.quantisation,
+            one.subject.engine,
+            one.hardware.sku,
+            one.subject.workload,
+            state,
+            tier,
+            contested,
+            1 + len(others),
+        )
+
+
+def _columns(read: Sequence[_Read]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.array([(r.logs.n, r.logs.mean, r.logs.variance, r.one.fixed_number) for r in read], dtype=np.float64).T
+
+
+def _exactly(hub: tuple[str, _Read, str], other: tuple[str, _Read, str], policy: Policy) -> Judged:
+    def whole(item: tuple[str, _Read, str]) -> Measurement:
+        return replace(item[1].one, medians=tuple(int(text) / 1e6 for text in item[2].split(",")))
+
+    return judge(whole(hub), whole(other), policy)

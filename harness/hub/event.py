@@ -1,0 +1,127 @@
+"""What happens at a hub, as signed statements: a kind, who did it, to what, why, and what its signer had seen of the log. Pure.
+
+An event is canonical JSON in a DSSE envelope of a payload type of its own, so that none can be passed off as a record. `after`
+and `head` name the log that the signer saw: an event can't be moved into another history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import RecordInvalid
+from harness.record import envelope
+from harness.record.canonical import canonical, parse
+from harness.record.keys import HANDLE
+
+PAYLOAD_TYPE = "application/vnd.repro.event.v1+json"
+EVENT_TYPE = "urn:repro-harness:event:v1"
+REASON_LIMIT = 2000
+HEX = re.compile(r"[0-9a-f]{64}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+# kind → the fields of its detail, with their types. Nothing else is taken.
+KINDS: Mapping[str, Mapping[str, type]] = {
+    "hub-created": {
+        "hub_key": str,
+        "editors": dict,
+        "policy": str,
+        "policy_sha256": str,
+        "approvals": int,
+        "demonstration": bool,
+    },
+    "policy-adopted": {"policy_sha256": str, "approvals": int},
+    "editors-changed": {"editors": dict},
+    "operator-joined": {"operator_key": str, "next_key_sha256": str},
+    "operator-rotated": {"operator_key": str, "next_key_sha256": str},
+    "key-revoked": {"from_index": int},
+    "operator-verified": {},
+    "operator-unverified": {},
+    "record-submitted": {
+        "envelope_sha256": str,
+        "samples_sha256": str,
+        "subject_sha256": str,
+        "row": str,
+        "operator_key": str,
+        "rig_key": str,
+        "started": str,
+        "finished": str,
+        "idempotency": str,
+        "challenge": str,
+        "request": str,
+    },
+    "record-withdrawn": {},
+    "record-approved": {},
+    "record-rejected": {},
+    "record-sent-back": {},
+    "challenge-issued": {"handle": str, "expires": str},
+    "request-new": {"model": str, "hardware": str, "runtime": str},
+    "request-accepted": {},
+    "request-claimed": {},
+    "request-released": {},
+    "request-archived": {},
+    "request-revived": {},
+    "request-rejected": {},
+    "request-duplicate": {"of": str},
+    "evidence-imported": {"row": str, "source_sha256": str, "evidence": dict},
+    "evidence-removed": {},
+    "body-dropped": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One act. `subject` is what it is about: a record's id, a handle, a key's id, a request's id."""
+
+    kind: str
+    hub: str  # the origin, so that no event counts at another hub
+    by: str  # a handle
+    at: str  # the signer's clock, UTC; the log's order is what counts
+    subject: str
+    reason: str
+    after: int  # entries of the log that the signer had seen
+    head: str  # and the digest of the last of them; "" of none
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def payload(self) -> bytes:
+        """The bytes that are signed."""
+        return canonical({"_type": EVENT_TYPE, **asdict(self)})
+
+    def signed(self, keys: Sequence[Ed25519PrivateKey]) -> envelope.Envelope:
+        """In its envelope."""
+        return envelope.sign(self.payload(), keys, PAYLOAD_TYPE)
+
+
+def read(payload: bytes, where: str) -> Event:
+    """The event in the bytes. Raises `RecordInvalid`: not one, or with fields that it should not have."""
+    value = parse(payload, where)
+    names = {"_type", *Event.__slots__}
+    if not isinstance(value, dict) or value.get("_type") != EVENT_TYPE or set(value) != names:
+        raise RecordInvalid("is not an event of this version", where=where, fix="update repro-harness")
+    found = Event(**{name: value[name] for name in Event.__slots__})
+    texts = (found.kind, found.hub, found.by, found.at, found.subject, found.reason, found.head)
+    if not all(isinstance(text, str) for text in texts) or not _count(found.after):
+        raise RecordInvalid("has a field of the wrong type", where=where)
+    if found.kind not in KINDS:
+        raise RecordInvalid(
+            f"is an event of kind {found.kind!r}, which is unknown", where=where, fix="update repro-harness"
+        )
+    if HANDLE.fullmatch(found.by) is None or TIME.fullmatch(found.at) is None or len(found.reason) > REASON_LIMIT:
+        raise RecordInvalid("has no proper handle, time or reason", where=where)
+    wanted = KINDS[found.kind]
+    detail = found.detail
+    if not isinstance(detail, dict) or set(detail) != set(wanted):
+        raise RecordInvalid(f"{found.kind} asks for {', '.join(wanted) or 'no detail'}", where=where)
+    for name, kind in wanted.items():
+        good = _count(detail[name]) if kind is int else isinstance(detail[name], kind)
+        if not good:
+            raise RecordInvalid(f"its {name} is no {kind.__name__}", where=where)
+    return found
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,70 @@
+"""A record in the shape of the table `records`; `harness.hub.columns` is the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from harness.hub.standing import measurement_of, versions_of
+from harness.measure.logs import logs_of
+from harness.record.canonical import canonical
+from harness.record.schema import Record
+from harness.record.store import Stored
+from harness.tiers.values import Measurement, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the table keeps of a record, as its samples give it; `logs` saves the logarithms of the medians at scoring."""
+
+    measurement: Measurement
+    versions: Mapping[str, str]
+    model_name: str
+    samples_sha256: str
+
+    def row(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        """The table's row; `place` says where it stands: row, idx, status, key."""
+        one = self.measurement
+        logs = logs_of(one.medians)
+        return {
+            **place,
+            "id": one.id,
+            "operator": one.operator,
+            "rig": one.rig,
+            "model": one.subject.model,
+            "quantisation": one.subject.quantisation,
+            "engine": one.subject.engine,
+            "workload": one.subject.workload,
+            "sku": one.hardware.sku,
+            "generation": one.hardware.generation,
+            "os_family": one.hardware.os_family,
+            "runtime_series": one.hardware.runtime_series,
+            "processes": logs.n,
+            "log_mean": logs.mean,
+            "log_variance": logs.variance,
+            "medians": ",".join(str(round(median * 1e6)) for median in one.medians),
+            "measured": one.measured.isoformat(),
+            "fixed_number": int(one.fixed_number),
+            "missing": "; ".join(one.missing),
+            "failed": "; ".join(one.failed),
+            "versions": json.dumps(self.versions, sort_keys=True),
+            "model_name": self.model_name,
+            "samples_sha256": self.samples_sha256,
+        }
+
+
+def measured_of(stored: Stored) -> Measured:
+    """Of a record that was checked. Raises `BadInput` where the rules can't take it. A synthetic one passes here: only a
+    demonstration hub takes it.
+    """
+    record: Record = stored.record
+    name = str(record.model.get("name") or record.model.get("family") or "")
+    return Measured(measurement_of(stored, synthetic=True), versions_of(record), name, record.samples.sha256)
+
+
+def subject_digest(subject: Subject) -> str:
+    """What a submission names, so that the rules need no record to see that two are of one subject."""
+    return sha256(canonical([subject.model, subject.quantisation, subject.engine, subject.workload])).hexdigest()

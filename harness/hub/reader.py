@@ -1,0 +1,134 @@
+"""Questions about one state of a hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from harness.errors import BadInput, RecordInvalid
+from harness.hub import entry as entries
+from harness.hub import merkle, tables
+from harness.hub.entry import Entry
+
+# Made once: building a statement costs more than running it.
+_FACT = select(tables.facts.c.value).where(
+    tables.facts.c.kind == bindparam("kind"), tables.facts.c.name == bindparam("name")
+)
+_ENTRY = select(tables.entries.c.payload).where(tables.entries.c.idx == bindparam("idx"))
+_DIGEST = select(tables.entries.c.digest).where(tables.entries.c.idx == bindparam("idx"))
+_EVENT = select(tables.entries.c.idx).where(tables.entries.c.event_sha256 == bindparam("digest"))
+_NODE = select(tables.nodes.c.hash).where(
+    tables.nodes.c.level == bindparam("level"), tables.nodes.c.idx == bindparam("idx")
+)
+_BODY = select(tables.bodies.c.data).where(tables.bodies.c.sha256 == bindparam("sha256"))
+_r = tables.records.c
+_HOME = (
+    select(_r.id)
+    .where(_r.model == bindparam("model"), _r.quantisation == bindparam("quantisation"))
+    .where(_r.engine == bindparam("engine"), _r.workload == bindparam("workload"), _r.sku == bindparam("sku"))
+    .where(_r.row == _r.id, _r.status.in_(("pending", "accepted", "sent-back")))
+    .order_by(_r.idx)
+    .limit(1)
+)
+
+
+class Reader:
+    """Questions about one state of a hub. A `View` for the ledger, too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The fact, or None."""
+        found = self.connection.execute(_FACT, {"kind": kind, "name": name}).scalar_one_or_none()
+        return None if found is None else json.loads(found)
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Every fact of a kind, by name."""
+        rows = self.connection.execute(
+            select(tables.facts.c.name, tables.facts.c.value)
+            .where(tables.facts.c.kind == kind)
+            .order_by(tables.facts.c.name)
+        )
+        return {name: json.loads(value) for name, value in rows}
+
+    def records_by_key(self, key: str, since: int) -> list[str]:
+        """See `View`."""
+        table = tables.facts.c
+        found = self.connection.execute(select(table.name, table.value).where(table.key == key))
+        places = sorted((json.loads(value)["index"], name) for name, value in found)
+        return [name for index, name in places if index >= since]
+
+    def origin(self) -> str:
+        """The hub's name. Raises `BadInput` where there is no hub."""
+        fact = self.get("hub", "")
+        if fact is None:
+            raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+        return str(fact["origin"])
+
+    def size(self) -> int:
+        """Entries in the log."""
+        last = self.connection.execute(select(func.max(tables.entries.c.idx))).scalar_one()
+        return 0 if last is None else int(last) + 1
+
+    def entry(self, index: int) -> Entry | None:
+        """One line of the log."""
+        payload = self.connection.execute(_ENTRY, {"idx": index}).scalar_one_or_none()
+        return None if payload is None else entries.read(payload, f"entry {index}")
+
+    def payloads(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """The lines of the log as stored, in order."""
+        wanted = select(tables.entries.c.idx, tables.entries.c.payload).where(tables.entries.c.idx >= first)
+        for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
+            yield int(index), bytes(payload)
+
+    def head(self, size: int) -> str | None:
+        """The digest of the last of `size` entries; "" of none."""
+        if size == 0:
+            return ""
+        return self.connection.execute(_DIGEST, {"idx": size - 1}).scalar_one_or_none()
+
+    def has_event(self, digest: str) -> bool:
+        """Whether an event with this payload is in the log."""
+        return self.connection.execute(_EVENT, {"digest": digest}).first() is not None
+
+    def node(self, level: int, index: int) -> bytes:
+        """A hash of the Merkle tree. Raises `RecordInvalid` where the database lacks it."""
+        found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
+        if found is None:
+            raise RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
+        return bytes(found)
+
+    def root(self) -> bytes:
+        """Of the whole log."""
+        return merkle.root(self.size(), self.node)
+
+    def body(self, digest: str) -> bytes | None:
+        """The bytes with that sha256; None where they were dropped."""
+        found = self.connection.execute(_BODY, {"sha256": digest}).scalar_one_or_none()
+        return None if found is None else bytes(found)
+
+    def checkpoint(self) -> bytes | None:
+        """The newest one that was signed."""
+        wanted = select(tables.checkpoints.c.note).order_by(tables.checkpoints.c.size.desc()).limit(1)
+        found = self.connection.execute(wanted).scalar_one_or_none()
+        return None if found is None else bytes(found)
+
+    def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
+        """The oldest open row of this subject on this device: what another record of both belongs to."""
+        names = ("model", "quantisation", "engine", "workload", "sku")
+        return self.connection.execute(_HOME, dict(zip(names, (*subject, sku), strict=True))).scalar_one_or_none()
+
+    def id_of(self, prefix: str) -> str:
+        """The one record whose id begins so. Raises `BadInput`: none, or several."""
+        good = len(prefix) >= 4 and set(prefix) <= set("0123456789abcdef")
+        table = tables.records.c
+        wanted = select(table.id).where(table.id >= prefix, table.id < prefix + "g").order_by(table.id).limit(2)
+        found = list(self.connection.execute(wanted).scalars()) if good else []
+        if len(found) != 1:
+            what = "several records have" if found else "no record has"
+            raise BadInput(f"{what} an id that begins so", where=prefix[:64], fix="give at least 4 hexadecimal digits")
+        return str(found[0])

@@ -1,0 +1,200 @@
+"""What an editor needs to decide: the queue, and of each record completeness, consistency, physics, likeness, and its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from harness.errors import RecordInvalid, ReproError
+from harness.hub import fall, rows, tables
+from harness.hub.force import in_force
+from harness.hub.gaps import Gaps, gaps_of
+from harness.hub.ingest import checked, recomputed
+from harness.hub.physics import possible
+from harness.hub.reader import Reader
+from harness.record import envelope
+from harness.record.schema import Record
+from harness.record.statement import record_of
+from harness.tiers import likeness
+
+MOST_COMPARED = 200  # of a row's other records, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to look at, with what shows it."""
+
+    kind: str
+    text: str
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One record before its editor."""
+
+    id: str
+    title: str
+    operator: str
+    verified: bool
+    status: str
+    why: str
+    place: str
+    submitted: str
+    headline: str
+    challenged: bool
+    approvals: tuple[str, ...]
+    effect: str
+    remarks: tuple[Remark, ...]
+    similar: tuple[str, ...]
+
+
+def held(reader: Reader, identity: str) -> None:
+    """Raises `RecordInvalid` unless every number of the record's summary follows from its samples."""
+    fact = reader.get("record", identity) or {}
+    data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
+    if data is None or samples is None:
+        raise RecordInvalid("its bytes are gone", where=identity[:12])
+    recomputed(checked(data, samples, identity[:12]), identity[:12])
+
+
+def queue(reader: Reader) -> list[str]:
+    """Ids of the records that wait, oldest first."""
+    table = tables.records.c
+    return list(
+        reader.connection.execute(select(table.id).where(table.status == "pending").order_by(table.idx)).scalars()
+    )
+
+
+def dossier(reader: Reader, identity: str) -> Dossier:
+    """All that is known of one record. Raises `BadInput` for one that the hub does not have."""
+    fact = reader.get("record", identity) or {}
+    row = rows.read(reader, fact["row"])
+    one = next(measured for measured in rows.members(row) if measured.id == identity)
+    record = _record(reader, fact)
+    policy = in_force(reader).policy
+    effect = fall.falls(reader, fact["row"], one, policy, date.fromisoformat(fact["submitted"][:10]))
+    operator = reader.get("operator", fact["operator"]) or {"verified": False}
+    remarks: list[Remark] = []
+    if one.missing:
+        remarks.append(Remark("incomplete", f"lacks {', '.join(one.missing)}: low at most"))
+    if one.failed:
+        remarks.append(Remark("inconsistent", f"fails {', '.join(one.failed)}: low at most"))
+    if record is None:
+        remarks.append(Remark("taken down", "its bytes are gone"))
+    else:
+        try:
+            held(reader, identity)
+        except ReproError as error:
+            remarks.append(Remark("inconsistent", error.what))
+        remarks += [Remark("finding", f"{f.code}: {f.text}") for f in record.findings if f.severity != "note"]
+        remarks += [Remark("impossible", text) for text in possible(record)]
+        remarks += _likeness(reader, identity, fact)
+    remarks += _ties(reader, identity, fact)
+    remarks += _chain(reader, record)
+    return Dossier(
+        id=identity,
+        title=title(reader, identity),
+        operator=fact["operator"],
+        verified=bool(operator["verified"]),
+        status=fact["status"],
+        why=fact["why"],
+        place="a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}: {effect.text}",
+        submitted=fact["submitted"],
+        headline=_headline(one.medians),
+        challenged=fact["challenged"],
+        approvals=tuple(fact["approvals"]),
+        effect=effect.effect,
+        remarks=tuple(remarks),
+        similar=tuple(_similar(reader, identity)),
+    )
+
+
+def title(reader: Reader, identity: str) -> str:
+    """Model, engine, device and workload of a record, in a line."""
+    table = tables.records.c
+    wanted = select(table.model_name, table.quantisation, table.runtime_series, table.sku, table.workload)
+    name, quantisation, series, sku, workload = reader.connection.execute(wanted.where(table.id == identity)).one()
+    return f"{name or 'a model'} {quantisation}, {series}, {sku}, {workload.partition('/')[2]}"
+
+
+def _headline(medians: tuple[float, ...]) -> str:
+    return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
+
+
+def _record(reader: Reader, fact: Mapping[str, Any]) -> Record | None:
+    data = reader.body(fact["envelope_sha256"])
+    return None if data is None else record_of(envelope.read(data, "record").payload, "record")[0]
+
+
+def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """Samples that another record has, too, or nearly; within the row, and exact ones anywhere."""
+    table = tables.records.c
+    same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
+    for other in reader.connection.execute(same.order_by(table.id)).scalars():
+        yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
+    own = _gaps(reader, fact)
+    if own is None:
+        return
+    try:
+        yield from (Remark("odd samples", oddity.text) for oddity in likeness.oddities(own))
+    except ReproError as error:
+        yield Remark("odd samples", error.what)
+        return
+    wanted = select(table.id).where(table.row == fact["row"], table.id != identity).order_by(table.idx.desc())
+    others: dict[str, Gaps] = {}
+    for other in list(reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars()):
+        theirs = _gaps(reader, reader.get("record", other) or {})
+        if theirs is not None and theirs.shape[1] == own.shape[1]:
+            others[other] = theirs
+    if others:
+        for found in likeness.compare_with(identity, own, others, len(others)):
+            if found.kind != "same samples":  # said already, with records of other rows
+                yield Remark(found.kind, found.text, (found.other,))
+
+
+def _gaps(reader: Reader, fact: Mapping[str, Any]) -> Gaps | None:
+    record, samples = _record(reader, fact), reader.body(fact["samples_sha256"])
+    try:
+        return None if record is None or samples is None else gaps_of(record, samples)
+    except ReproError:
+        return None
+
+
+def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """Handles that share the machine."""
+    people = rows.people(reader, [fact["operator"]])
+    others = sorted(h for h, p in people.items() if p == people.get(fact["operator"]) and h != fact["operator"])
+    if others:
+        yield Remark(
+            "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
+        )
+
+
+def _chain(reader: Reader, record: Record | None) -> Iterator[Remark]:
+    """The signed run of the rig before this one, where the hub has not seen it: was it worse."""
+    operator = None if record is None else record.operator
+    if operator is None or operator.previous is None:
+        return
+    if reader.get("record", operator.previous) is None:
+        text = f"run {operator.run_number} of its rig; the one before, {operator.previous[:12]}, was not submitted"
+        yield Remark("gap in the runs", text, (operator.previous,))
+
+
+def _similar(reader: Reader, identity: str) -> Iterator[str]:
+    """Rows that differ in one thing only: other quantisation, engine or device of the same model."""
+    table = tables.records.c
+    own = reader.connection.execute(
+        select(table.model_name, table.model, table.engine, table.workload, table.sku, table.row).where(
+            table.id == identity
+        )
+    ).one()
+    wanted = select(table.id).where(
+        table.row == table.id, table.row != own.row, table.status == "accepted", table.model_name == own.model_name
+    )
+    for other in list(reader.connection.execute(wanted.order_by(table.idx).limit(8)).scalars()):
+        yield f"{other[:12]}  {title(reader, other)}"

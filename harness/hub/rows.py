@@ -1,0 +1,130 @@
+"""Rows of a hub as the rules look at them: read from the table, with what the whole hub knows of operators and series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import select
+
+from harness.errors import BadInput
+from harness.hub import tables
+from harness.hub.columns import COLUMNS, measurement
+from harness.hub.reader import Reader
+from harness.tiers.policy import Policy
+from harness.tiers.score import Score, score
+from harness.tiers.values import Measurement, Row, Source
+from harness.tiers.voices import persons_of
+
+_SELECT = select(*(tables.records.c[name] for name in COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beyond a row: who edits, who is verified, which series accepted records have run."""
+
+    editors: frozenset[str]
+    verified: frozenset[str]
+    newer: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (engine, series) → newer ones that were seen
+
+    def source(self, operator: str) -> Source:
+        """Who measured."""
+        if operator in self.editors:
+            return Source.EDITORIAL
+        return Source.VERIFIED if operator in self.verified else Source.COMMUNITY
+
+    def behind(self, engine: str, series: str) -> int:
+        """How many newer series of the engine the hub has seen; 0 for one that it has not."""
+        return self.newer.get((engine, series), 0)
+
+
+def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
+    """For these operators, or for all."""
+    document = reader.get("editors", "") or {"editors": {}}
+    if operators is None:
+        facts = reader.all("operator")
+    else:
+        found = ((handle, reader.get("operator", handle)) for handle in set(operators))
+        facts = {handle: fact for handle, fact in found if fact is not None}
+    series: dict[str, list[str]] = {}
+    for engine, name in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series)):
+        series.setdefault(engine, []).append(name)
+    newer = {}
+    for engine, names in series.items():
+        for place, name in enumerate(sorted(names, key=_version, reverse=True)):
+            newer[engine, name] = place
+    return Known(frozenset(document["editors"]), frozenset(h for h, fact in facts.items() if fact["verified"]), newer)
+
+
+def _version(series: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(number) for number in re.findall(r"\d+", series)[-2:]), series
+
+
+def people(
+    reader: Reader, operators: Iterable[str] | None = None, also: Iterable[tuple[str, str]] = ()
+) -> dict[str, str]:
+    """Operator → person, by the rigs that operators share anywhere in the hub; of these and whoever they are tied to.
+
+    `also`: (operator, rig) of records that the hub does not have yet.
+    """
+    table = tables.records.c
+    if operators is None:
+        pairs = reader.connection.execute(select(table.operator, table.rig).distinct())
+        return persons_of((operator, rig) for operator, rig in pairs)
+    found = set(also)
+    new, seen_rigs = {*operators, *(operator for operator, _ in found)}, set[str]()
+    done: set[str] = set()
+    while new:
+        done |= new
+        own = reader.connection.execute(
+            select(table.operator, table.rig).where(table.operator.in_(new)).distinct()
+        ).all()
+        rigs = {rig for _, rig in (*own, *found)} - seen_rigs
+        seen_rigs |= rigs
+        shared = reader.connection.execute(
+            select(table.operator, table.rig).where(table.rig.in_(rigs)).distinct()
+        ).all()
+        found |= {(operator, rig) for operator, rig in [*own, *shared]}
+        new = {operator for operator, _ in shared} - done
+    return persons_of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A row with its score."""
+
+    row: Row
+    score: Score
+    names: Mapping[str, str]  # of the hub's record: model_name
+
+
+def read(reader: Reader, row: str) -> Row:
+    """One row, by its whole id. Raises `BadInput` where there is none."""
+    values = reader.connection.execute(_SELECT.where(tables.records.c.row == row).order_by(tables.records.c.id)).all()
+    operators = {one[3] for one in values}
+    about = known(reader, operators)
+    found = [measurement(tuple(one), about.source, about.behind)[1] for one in values]
+    hub = next((one for one in found if one.id == row), None)
+    if hub is None:
+        raise BadInput("there is no such row", where=row[:12], fix="see: repro score")
+    return Row(hub, tuple(one for one in found if one.id != row))
+
+
+def score_row(reader: Reader, row: str, policy: Policy, as_of: date) -> tuple[Row, Score]:
+    """A row and its score, from the row's own records and the ties of their operators."""
+    found = read(reader, row)
+    return found, score(found, policy, as_of, people=people(reader, [one.operator for one in members(found)]))
+
+
+def members(row: Row) -> Iterator[Measurement]:
+    """The hub's record, then the others."""
+    yield row.hub
+    yield from row.others
+
+
+def row_of(reader: Reader, prefix: str) -> str:
+    """The row of a record that begins so: the row's own id, whichever of its records was named. Raises `BadInput`."""
+    fact = reader.get("record", reader.id_of(prefix))
+    return "" if fact is None else str(fact["row"])

@@ -1,0 +1,176 @@
+"""The hub itself, its editors and policies; operators, their keys, and what editors say of them."""
+
+from __future__ import annotations
+
+from harness.hub.event import HEX, Event
+from harness.hub.rules.base import (
+    Fact,
+    Place,
+    Signed,
+    View,
+    document_of,
+    editor_of,
+    editors_in,
+    known,
+    public,
+    refuse_unless,
+)
+
+
+def hub_created(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The first entry of any log; its editors sign it, as many as their threshold says."""
+    refuse_unless(place.index == 0, "a hub is created once", "log")
+    detail = event.detail
+    document = document_of(detail["editors"])
+    refuse_unless(document["version"] == 1, "the first list of editors has version 1", "editors")
+    refuse_unless(
+        len(editors_in(document, signed)) >= document["threshold"], "too few of its editors signed", "signature"
+    )
+    public(detail["hub_key"])
+    return [
+        (
+            "hub",
+            "",
+            {
+                "origin": event.hub,
+                "key": detail["hub_key"],
+                "created": place.at,
+                "demonstration": detail["demonstration"],
+            },
+        ),
+        ("editors", "", document),
+        *_policy(detail["policy"], detail["policy_sha256"], detail["approvals"], place),
+    ]
+
+
+def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A policy in force from here on: the editors' threshold signs."""
+    document = editor_of(view, event.by, signed, place)
+    refuse_unless(len(editors_in(document, signed)) >= document["threshold"], "too few editors signed", "signature")
+    return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
+
+
+def _policy(name: str, digest: str, approvals: int, place: Place) -> list[Fact]:
+    refuse_unless(HEX.fullmatch(digest) is not None and 1 <= approvals <= 100, "its policy is malformed", "policy")
+    value = {"name": name, "sha256": digest, "approvals": approvals, "since": place.index}
+    return [("policy", "", value), ("policy", name, value)]
+
+
+def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The next version, signed by the threshold of the old list and of the new one, as TUF does with its root.
+
+    A key of an editor who stays may change only to the one whose digest the old list names: a stolen key can't.
+    """
+    old, new = known(view, "editors", ""), document_of(event.detail["editors"])
+    refuse_unless(new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors")
+    refuse_unless(
+        len(editors_in(old, signed)) >= old["threshold"], "too few of the present editors signed", "signature"
+    )
+    refuse_unless(len(editors_in(new, signed)) >= new["threshold"], "too few of the new editors signed", "signature")
+    for handle, entry in new["editors"].items():
+        before = old["editors"].get(handle)
+        if before is not None and before["key"] != entry["key"]:
+            refuse_unless(
+                next(iter(public(entry["key"]))) == before["next_key_sha256"],
+                f"the new key of {handle} is not the one that was announced",
+                "editors",
+                "an editor's key rotates to its announced successor only",
+            )
+    return [("editors", "", new)]
+
+
+def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A handle and its key, for ever: nobody else can take it."""
+    refuse_unless(event.subject == event.by, "an operator joins for itself", "operator")
+    refuse_unless(
+        view.get("operator", event.by) is None,
+        f"the handle {event.by} is taken",
+        "operator",
+        "make keys with another handle",
+    )
+    return _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
+
+
+def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The announced next key takes over. It must sign; the old one need not: it may be lost or stolen."""
+    operator = known(view, "operator", event.by)
+    key = next(iter(public(event.detail["operator_key"])))
+    refuse_unless(
+        key == operator["next_key_sha256"],
+        f"the key is not the one that {event.by} announced",
+        "operator",
+        "rotate with the key that lies beside the old one",
+    )
+    return _with_key(event, signed, place, view, operator)
+
+
+def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: dict[str, object]) -> list[Fact]:
+    text, following = event.detail["operator_key"], event.detail["next_key_sha256"]
+    key = next(iter(public(text)))
+    refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
+    refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
+    refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
+    entry = {"owner": event.by, "since": place.index, "revoked_from": None}
+    return [
+        ("operator", event.by, {**operator, "key": text, "next_key_sha256": following}),
+        ("key", key, entry),
+    ]
+
+
+def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """What the key signed at `from_index` or later counts no more; wall time has no say.
+
+    Its owner signs, with the key that took over, or an editor.
+    """
+    entry = known(view, "key", event.subject)
+    since = event.detail["from_index"]
+    refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
+    operator = view.get("operator", event.by)
+    current = "" if operator is None else next(iter(public(operator["key"])))
+    if entry["owner"] != event.by or current == event.subject or current not in signed.keys:
+        editor_of(view, event.by, signed, place)
+    earlier = entry["revoked_from"]
+    since = since if earlier is None else min(since, earlier)
+    facts: list[Fact] = [("key", event.subject, {**entry, "revoked_from": since})]
+    for record in view.records_by_key(event.subject, since):
+        value = known(view, "record", record)
+        if value["dropped"]:
+            continue
+        facts.append(("record", record, {**value, "status": "rejected", "why": "its key was revoked", "revoked": True}))
+    return facts
+
+
+def operator_verified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor has seen that the operator owns the hardware."""
+    return _verified(event, signed, place, view, True)
+
+
+def operator_unverified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """And takes it back."""
+    return _verified(event, signed, place, view, False)
+
+
+def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:
+    editor_of(view, event.by, signed, place)
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    operator = known(view, "operator", event.subject)
+    return [("operator", event.subject, {**operator, "verified": value, "why": event.reason})]
+
+
+def signers(event: Event, view: View) -> list[str]:
+    """The public keys, hexadecimal, of those who may have signed it; the announced next keys are known by digest alone."""
+    found: list[str] = []
+    operator = view.get("operator", event.by)
+    if operator is not None:
+        found.append(operator["key"])
+    for name in ("operator_key", "hub_key"):
+        if name in event.detail:
+            found.append(event.detail[name])
+    documents = [view.get("editors", "")]
+    if "editors" in event.detail:
+        documents.append(document_of(event.detail["editors"]))
+    found += [entry["key"] for document in documents if document for entry in document["editors"].values()]
+    hub = view.get("hub", "")
+    if hub is not None:
+        found.append(hub["key"])
+    return found

@@ -1,0 +1,213 @@
+"""Records at the hub: submitted, withdrawn, and what editors decide. Only records earn a row its state: no event sets one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from harness.hub.event import HEX, TIME, Event
+from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, known, operator_of, public, refuse_unless
+
+CLOCK_SKEW = timedelta(minutes=10)  # an operator's clock may run ahead of the hub's by so much
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+EVIDENCE = {
+    "tool", "tool_version", "engine", "model", "quantisation", "device", "metric", "prompt_tokens", "output_tokens", "depth",
+    "samples_micro", "measured",
+}  # fmt: skip
+OPEN = ("pending", "accepted", "sent-back")
+
+
+def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A record enters the queue. It opens a row of its own, or names the row that it reproduces."""
+    operator_of(view, event.by, signed)
+    detail = event.detail
+    for name in ("envelope_sha256", "samples_sha256", "subject_sha256"):
+        refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} is no digest", "submission")
+    refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
+    refuse_unless(
+        view.get("record", event.subject) is None,
+        "the hub has this record already",
+        event.subject[:12],
+        "submit another one",
+    )
+    name = f"{event.by}/{detail['idempotency']}"
+    refuse_unless(0 < len(detail["idempotency"]) <= 128, "has no idempotency key", "submission")
+    refuse_unless(
+        view.get("idempotency", name) is None,
+        "the same idempotency key came with another record",
+        "submission",
+        "take a new one",
+    )
+    row = detail["row"] or event.subject
+    if row != event.subject:
+        hub = known(view, "record", row)
+        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
+        refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "submit without naming a row")
+        refuse_unless(
+            hub["subject_sha256"] == detail["subject_sha256"],
+            "differs from the row in model, quantisation, engine or workload",
+            "row",
+            "submit it as a row of its own",
+        )
+    # The record may be older than the key that submits it: any key of the handle that is not revoked.
+    key = next(iter(public(detail["operator_key"])))
+    entry = view.get("key", key)
+    refuse_unless(
+        entry is not None and entry["owner"] == event.by,
+        "is signed by another key than the hub knows for its handle",
+        event.subject[:12],
+        "it is somebody else's record",
+    )
+    refuse_unless(
+        entry is not None and entry["revoked_from"] is None, "its key is revoked", event.subject[:12], "measure again"
+    )
+    facts = _times(event, place, view)
+    value = {
+        "status": "pending",
+        "row": row,
+        "operator": event.by,
+        "rig_key": detail["rig_key"],
+        "key": key,
+        "index": place.index,
+        "submitted": place.at,
+        "subject_sha256": detail["subject_sha256"],
+        "envelope_sha256": detail["envelope_sha256"],
+        "samples_sha256": detail["samples_sha256"],
+        "challenged": bool(detail["challenge"]),
+        "request": detail["request"],
+        "approvals": [],
+        "why": "",
+        "revoked": False,
+        "dropped": False,
+    }
+    if detail["request"]:
+        request = known(view, "request", detail["request"])
+        refuse_unless(request["status"] in ("accepted", "claimed"), f"the request is {request['status']}", "request")
+    return [*facts, ("record", event.subject, value), ("idempotency", name, {"record": event.subject})]
+
+
+def _times(event: Event, place: Place, view: View) -> list[Fact]:
+    """A run ends before it is submitted; with a challenge it begins after that was issued. The log's order is the clock."""
+    detail = event.detail
+    refuse_unless(
+        all(TIME.fullmatch(detail[name]) is not None for name in ("started", "finished")),
+        "has no proper times",
+        "submission",
+    )
+    started, finished = (datetime.strptime(detail[name], _FORMAT) for name in ("started", "finished"))
+    now = datetime.strptime(place.at, _FORMAT)
+    refuse_unless(started <= finished, "ends before it begins", "record", "measure again")
+    refuse_unless(finished <= now + CLOCK_SKEW, "ends in the future", "record", "set the machine's clock")
+    nonce = detail["challenge"]
+    if not nonce:
+        return []
+    challenge = known(view, "challenge", nonce)
+    refuse_unless(
+        challenge["handle"] == event.by, "the challenge was issued to somebody else", "challenge", "ask for one"
+    )
+    refuse_unless(challenge["used"] == "", "the challenge was used before", "challenge", "ask for a new one")
+    refuse_unless(place.at <= challenge["expires"], "the challenge has expired", "challenge", "ask for a new one")
+    refuse_unless(
+        detail["started"] >= challenge["issued"],
+        "began before its challenge was issued",
+        "record",
+        "it is back-dated or foreign",
+    )
+    return [("challenge", nonce, {**challenge, "used": event.subject})]
+
+
+def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A single-use number with a time to live, signed by the hub itself."""
+    hub = known(view, "hub", "")
+    refuse_unless(signed.by(hub["key"]), "is not signed by the hub", "signature")
+    refuse_unless(HEX.fullmatch(event.subject) is not None, "is no number of 256 bits", "challenge")
+    refuse_unless(view.get("challenge", event.subject) is None, "was issued before", "challenge")
+    refuse_unless(TIME.fullmatch(event.detail["expires"]) is not None, "has no proper end", "challenge")
+    value = {"handle": event.detail["handle"], "issued": place.at, "expires": event.detail["expires"], "used": ""}
+    return [("challenge", event.subject, value)]
+
+
+def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """Its operator takes it back; the log keeps that it was there."""
+    operator_of(view, event.by, signed)
+    record = known(view, "record", event.subject)
+    refuse_unless(record["operator"] == event.by, "is somebody else's record", event.subject[:12], "withdraw your own")
+    refuse_unless(record["status"] != "withdrawn", "is withdrawn already", event.subject[:12])
+    return [("record", event.subject, {**record, "status": "withdrawn", "why": event.reason})]
+
+
+def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """One editor's word; the record is accepted when as many have given it as the policy asks for."""
+    record = _decided(event, signed, place, view, ("pending", "sent-back", "rejected"))
+    refuse_unless(not record["dropped"], "its body was taken down", event.subject[:12])
+    refuse_unless(not record["revoked"], "its key was revoked", event.subject[:12], "it can't be approved any more")
+    if record["row"] != event.subject:
+        hub = known(view, "record", record["row"])
+        refuse_unless(
+            hub["status"] == "accepted",
+            f"its row is {hub['status']}, not approved",
+            event.subject[:12],
+            "decide on the row first",
+        )
+    approvals = sorted({*record["approvals"], event.by})
+    enough = len(approvals) >= known(view, "policy", "")["approvals"]
+    status = "accepted" if enough else "pending"
+    facts: list[Fact] = [
+        ("record", event.subject, {**record, "status": status, "approvals": approvals, "why": event.reason})
+    ]
+    request = view.get("request", record["request"]) if enough and record["request"] else None
+    if request is not None:
+        facts.append(("request", record["request"], {**request, "status": "measured", "record": event.subject}))
+    return facts
+
+
+def rejected(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """With a reason; an accepted record can be rejected later."""
+    record = _decided(event, signed, place, view, OPEN)
+    return [("record", event.subject, {**record, "status": "rejected", "approvals": [], "why": event.reason})]
+
+
+def sent_back(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """Asks for something that the reason names."""
+    record = _decided(event, signed, place, view, ("pending",))
+    return [("record", event.subject, {**record, "status": "sent-back", "approvals": [], "why": event.reason})]
+
+
+def body_dropped(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """For the sake of privacy the bytes of a record that is out go; digests, decisions and proofs stay."""
+    record = _decided(event, signed, place, view, ("rejected", "withdrawn"))
+    return [("record", event.subject, {**record, "dropped": True})]
+
+
+def _decided(event: Event, signed: Signed, place: Place, view: View, before: tuple[str, ...]) -> dict[str, Any]:
+    editor_of(view, event.by, signed, place)
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    record = known(view, "record", event.subject)
+    refuse_unless(record["status"] in before, f"is {record['status']}", event.subject[:12], "nothing to decide")
+    return record
+
+
+def evidence_imported(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A log of another tool beside a row, brought in by an editor: shown as *imported*, never a voice and never a hub."""
+    editor_of(view, event.by, signed, place)
+    row = known(view, "record", event.detail["row"])
+    refuse_unless(row["row"] == event.detail["row"], "names a record that is no row", "row")
+    refuse_unless(view.get("evidence", event.subject) is None, "was imported before", "evidence")
+    refuse_unless(HEX.fullmatch(event.detail["source_sha256"]) is not None, "its source has no digest", "evidence")
+    refuse_unless(set(event.detail["evidence"]) == EVIDENCE, "its evidence is malformed", "evidence")
+    value = {
+        "row": event.detail["row"],
+        "by": event.by,
+        "evidence": event.detail["evidence"],
+        "why": event.reason,
+        "removed": False,
+    }
+    return [("evidence", event.subject, value)]
+
+
+def evidence_removed(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """It is shown no more."""
+    editor_of(view, event.by, signed, place)
+    return [
+        ("evidence", event.subject, {**known(view, "evidence", event.subject), "removed": True, "why": event.reason})
+    ]

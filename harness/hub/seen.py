@@ -1,0 +1,65 @@
+"""What this user last saw of each hub: a hub that shows another past is refused."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from harness.errors import BadInput, RecordInvalid
+from harness.files import refusal, write_bytes
+from harness.hub import merkle
+from harness.hub.store import Hub
+from harness.record.places import keys_folder
+
+
+def folder() -> Path:
+    """Beside the keys."""
+    return keys_folder().parent / "seen"
+
+
+def look(hub: Hub, place: Path, *, live: bool = True) -> None:
+    """Compare with what was seen before, by a consistency proof, and remember the longer log. Raises `RecordInvalid`.
+
+    A copy (not `live`) may be older than what was seen, and is not remembered.
+    """
+    with hub.reading() as reader:
+        origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
+        path = place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
+        before = _read(path)
+        if before is not None:
+            size, root = before
+            if size > size_now:
+                if not live:
+                    return
+                raise RecordInvalid(
+                    f"has {size_now} entries, and had {size} when it was last seen here",
+                    where=hub.target,
+                    fix=f"its log was cut; once you know why, remove {path}",
+                )
+            proof = merkle.consistency_proof(size, size_now, reader.node)
+            if not merkle.verify_consistency(size, size_now, root, root_now, proof):
+                raise RecordInvalid(
+                    f"shows another history than it did at entry {size}",
+                    where=hub.target,
+                    fix=f"trust neither before you know why; then remove {path}",
+                )
+            if size == size_now:
+                return
+    if not live:
+        return
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(error, place) from error
+    write_bytes(path, json.dumps({"origin": origin, "size": size_now, "root": root_now.hex()}).encode())
+
+
+def _read(path: Path) -> tuple[int, bytes] | None:
+    try:
+        data = json.loads(path.read_text())
+        return int(data["size"]), bytes.fromhex(data["root"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it") from error

@@ -1,0 +1,98 @@
+"""A hub: an append-only log of signed events with the bodies that they name, and what follows from it, in one database.
+
+A batch of events is one transaction: durable when `append` returns, or not there at all. What an event may do is the ledger's to
+say; here it is only written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, delete, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from harness.errors import BadInput, ReproError
+from harness.hub import engine as databases
+from harness.hub import tables
+from harness.hub.reader import Reader
+
+if TYPE_CHECKING:
+    from harness.hub.batch import Item, Taken
+
+
+class Hub:
+    """An open hub. Reads see one state; there is one writer at a time."""
+
+    def __init__(self, engine: Engine, target: str) -> None:
+        self.engine, self.target = engine, target
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """A reader of one state. Raises `BadInput` where the database fails."""
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                yield Reader(connection)
+        except SQLAlchemyError as error:
+            raise databases.unusable(self.engine, error) from error
+
+    def append(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
+        """Take what may be taken, in order, in one transaction; of each its entry, or why not. Durable on return."""
+        from harness.hub.batch import Batch  # who only reads needs no schema
+
+        try:
+            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+                databases.hold(connection)
+                batch = Batch(Reader(connection))
+                found: list[Taken | ReproError] = []
+                for item in items:
+                    try:
+                        found.append(batch.take(item, now))
+                    except ReproError as error:
+                        found.append(error)
+                batch.write(connection)
+                return found
+        except SQLAlchemyError as error:
+            raise databases.unusable(self.engine, error) from error
+
+    def append_one(self, item: Item, now: str) -> Taken:
+        """As `append`, of one. Raises why not."""
+        (found,) = self.append([item], now)
+        if isinstance(found, ReproError):
+            raise found
+        return found
+
+    def keep_checkpoint(self, size: int, note: bytes) -> None:
+        """Store a signed checkpoint; the first of a size stays."""
+        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            connection.execute(
+                text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
+                {"size": size, "note": note},
+            )
+
+    def drop_bodies_of(self, record: str) -> None:
+        """Delete a record's bytes once the log says that they were taken down. Raises `BadInput` where it does not."""
+        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            databases.hold(connection)
+            fact = Reader(connection).get("record", record)
+            if fact is None or not fact["dropped"]:
+                raise BadInput("was not taken down", where=record[:12], fix="run: repro review take-down")
+            for digest in (fact["envelope_sha256"], fact["samples_sha256"]):
+                connection.execute(
+                    text("INSERT INTO takedowns (sha256) VALUES (:d) ON CONFLICT (sha256) DO NOTHING"), {"d": digest}
+                )
+                connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
+
+
+def open_hub(target: str) -> Hub:
+    """The hub in a folder or database. Raises `BadInput` where there is none."""
+    url = databases.url_of(target)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise BadInput("there is no hub", where=target, fix="make one: repro hub new, or repro hub import")
+    engine = databases.connect(url)
+    databases.current(engine)
+    return Hub(engine, target)

@@ -1,0 +1,109 @@
+"""The keys of an editor, and of a hub: beside the operator's in the same folder, and never in its stead: roles do not mix."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import BadInput
+from harness.files import refusal, write_bytes
+from harness.record.envelope import key_id
+from harness.record.keys import HANDLE, by_id, load, save
+
+EDITOR, NEXT, PUBLIC = "editor.pem", "editor-next.pem", "editor.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEditor:
+    """What a hub's list of editors holds of one: handle, key (hexadecimal), digest of the next one."""
+
+    handle: str
+    key: str
+    next_key_sha256: str
+
+    def to_json(self) -> str:
+        """The public file."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, indent=1)
+
+    def entry(self) -> dict[str, str]:
+        """As the list of editors holds it."""
+        return {"key": self.key, "next_key_sha256": self.next_key_sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class EditorSigners:
+    """The private key, open."""
+
+    public: PublicEditor
+    key: Ed25519PrivateKey
+
+
+def create(place: Path, handle: str, passphrase: str | None) -> PublicEditor:
+    """Make an editor's keys. Raises `BadInput` for a bad handle, and where there are keys already."""
+    if HANDLE.fullmatch(handle) is None:
+        raise BadInput(f"{handle!r} is no handle", where="--handle", fix="2 to 32 of a-z, 0-9, dash and underscore")
+    if (place / PUBLIC).exists():
+        raise BadInput("there are an editor's keys already", where=str(place), fix="keep them, or rotate them")
+    key, following = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    made = PublicEditor(handle, key.public_key().public_bytes_raw().hex(), key_id(following.public_key()))
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        save(place / EDITOR, key, passphrase)
+        save(place / NEXT, following, passphrase)
+        write_bytes(place / PUBLIC, made.to_json().encode())
+    except OSError as error:
+        raise refusal(error, place) from error
+    return made
+
+
+def parse(text: str, where: str) -> PublicEditor:
+    """A public file. Raises `BadInput`."""
+    try:
+        data = json.loads(text)
+        found = PublicEditor(**{name: str(data[name]) for name in PublicEditor.__slots__})
+        by_id(found.key)
+        if HANDLE.fullmatch(found.handle) is None or len(bytes.fromhex(found.next_key_sha256)) != 32:
+            raise ValueError("its handle or digest is none")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(
+            f"is no editor's public file ({error})", where=where, fix="take what repro keys new --role editor prints"
+        ) from error
+    return found
+
+
+def unlock(place: Path, passphrase: str | None) -> EditorSigners:
+    """The editor's open key. Raises `BadInput`: none made, a wrong passphrase, a file that others can read."""
+    path = place / PUBLIC
+    try:
+        public = parse(path.read_text(), str(path))
+    except FileNotFoundError as error:
+        raise BadInput(
+            "there are no editor's keys", where=str(place), fix="run: repro keys new --role editor --handle NAME"
+        ) from error
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check its permissions") from error
+    key = load(place / EDITOR, passphrase)
+    if key.public_key().public_bytes_raw().hex() != public.key:
+        raise BadInput("the public file is not that of the private key", where=str(place), fix="restore your backup")
+    return EditorSigners(public, key)
+
+
+def hub_key(place: Path, origin: str, *, make: bool) -> Ed25519PrivateKey:
+    """The key of a hub that is kept on this machine. Raises `BadInput` where it is not, unless it is to be made."""
+    path = place / "hubs" / f"{sha256(origin.encode()).hexdigest()[:16]}.pem"
+    if not path.exists():
+        if not make:
+            raise BadInput(
+                f"the key of the hub {origin} is not kept here", where=str(path), fix="do this where it is kept"
+            )
+        key = Ed25519PrivateKey.generate()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            save(path, key, None)
+        except OSError as error:
+            raise refusal(error, path) from error
+    return load(path, None)

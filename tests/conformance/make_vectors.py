@@ -1,0 +1,46 @@
+"""Writes the conformance vectors: `python -m tests.conformance.make_vectors`. The same bytes every time.
+
+`samples.parquet` beside them holds no rows. It is kept, not made: its bytes depend on the Parquet library that wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tests.conformance import envelope_cases, payload_cases
+from tests.conformance.building import FOLDER, Case
+
+GROUPS: tuple[Callable[[], Iterator[Case]], ...] = (
+    envelope_cases.valid,
+    payload_cases.valid,
+    envelope_cases.broken,
+    envelope_cases.types,
+    envelope_cases.signatures,
+    envelope_cases.people,
+    payload_cases.texts,
+    payload_cases.statements,
+    payload_cases.fields,
+)
+
+
+def files() -> dict[str, bytes]:
+    """Name of the file → its bytes."""
+    cases = [case for group in GROUPS for case in group()]
+    found = {f"{case.name}.json": case.to_bytes() for case in cases}
+    if len(found) != len(cases):
+        raise ValueError("two cases have one name")
+    return found
+
+
+def main() -> None:
+    """Write all, and remove what is none of them any more."""
+    made = files()
+    for path in FOLDER.glob("*.json"):
+        if path.name not in made:
+            path.unlink()
+    for name, data in made.items():
+        (FOLDER / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

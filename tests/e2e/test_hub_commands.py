@@ -1,0 +1,202 @@
+"""A hub from the command line: an operator, a second one, an editor, and anybody who looks."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.hub.synthetic import Person, Setup, person, sealed
+from harness.record import envelope, keys
+from tests.e2e.conftest import Repro, refused
+
+REAL = Setup(synthetic=False)
+
+
+class People:
+    """Each with a configuration folder of its own; records are signed with the keys that `repro keys new` made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.hub = folder, folder / "hub"
+        self.repro = Repro(folder, folder / "cache")
+
+    def __call__(self, who, *arguments, **environment):
+        return self.repro(
+            *arguments, **({"XDG_CONFIG_HOME": str(self.folder / who), "REPRO_HUB": str(self.hub)} | environment)
+        )
+
+    def good(self, who, *arguments, **environment):
+        done = self(who, *arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def operator(self, who):
+        self.good(who, "keys", "new", "--handle", who)
+
+    def record(self, who, name, **setup):
+        """A record's folder, signed by that operator."""
+        signers = keys.unlock(self.folder / who / "repro-harness" / "keys", None)
+        one = Person(who, signers.operator, person(who).following, signers.rig)
+        data, samples = sealed(one, replace(REAL, **setup))
+        folder = self.folder / "results" / name
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_bytes(envelope.read(data, "").payload)
+        (folder / "record.dsse.json").write_bytes(data)
+        (folder / "samples.parquet").write_bytes(samples)
+        return folder
+
+
+@pytest.fixture
+def people(tmp_path):
+    made = People(tmp_path)
+    made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
+    made.good("ed", "hub", "new", "--origin", "test.example/hub")
+    for who in ("ann", "bob"):
+        made.operator(who)
+    return made
+
+
+def test_from_a_record_to_a_tier(people, tmp_path):
+    first = people.record("ann", "first")
+    dry = json.loads(people.good("ann", "submit", first, "--dry-run"))
+    assert dry["record"]["operator"]["handle"] == "ann"
+    assert "queue is empty" in people.good("ed", "review")
+    row = people.good("ann", "submit", first).split()[0]
+    assert "opens a row of its own" in people.good("ann", "submit", people.record("ann", "b", sku="Synthetic GPU B"))
+    assert row[:12] in people.good("ed", "review")
+    shown = people.good("ed", "review", "show", row[:8])
+    assert "when it ran is the operator's word" in shown
+    assert "queued" in people.good("x", "score", "--all")
+    assert "queued" not in people.good("x", "score")
+    assert "accepted" in people.good("ed", "review", "approve", row[:8], "--reason", "complete")
+    assert "approved-public" in people.good("x", "explain", row[:8])
+
+    second = people.record("bob", "second", rate=101.0, seed=5)
+    said = people.good("bob", "submit", second)
+    assert "community ring" in said
+    assert "inside" in said
+    assert "approved-public, low → reproduced, moderate" in said
+    reproduction = said.split()[0]
+    people.good("ed", "review", "approve", reproduction[:10], "--reason", "agrees")
+    explained = people.good("x", "explain", row[:8])
+    for word in (
+        "reproduced",
+        "moderate",
+        "source",
+        "reproductions",
+        "completeness",
+        "consistency",
+        "age",
+        "version drift",
+        reproduction[:8],
+    ):
+        assert word in explained
+    tiers = json.loads(people.good("x", "score", "--json"))
+    assert [(r["state"], r["tier"]) for r in tiers["rows"] if r["row"] == row] == [("reproduced", "moderate")]
+
+    people.good("ed", "operator", "verify", "bob", "--reason", "saw the machine")
+    assert "saw the machine" in people.good("x", "operator", "list")
+    people.good("ed", "hub", "checkpoint")
+    assert "everything holds" in people.good("x", "audit", people.hub)
+    people.good("x", "hub", "export", tmp_path / "files")
+    assert "everything holds" in people.good("x", "audit", tmp_path / "files")
+    assert "reproduced" in people.good("x", "explain", row[:8], "--hub", tmp_path / "files")
+    people.good("x", "hub", "rebuild", tmp_path / "again")
+    assert people.good("x", "score", "--json", "--hub", tmp_path / "again") == people.good("x", "score", "--json")
+    assert "no candidate" in people.good("x", "regressions")
+    people.good("bob", "withdraw", reproduction[:8], "--reason", "wrong driver")
+    assert "approved-public" in people.good("x", "explain", row[:8])
+
+
+def test_what_is_refused_says_why_in_one_line(people, tmp_path):
+    first = people.record("ann", "first")
+    row = people.good("ann", "submit", first).split()[0]
+    for who, words, arguments in [
+        ("bob", "has this record already", ("submit", first)),
+        ("bob", "no editor's keys", ("review", "approve", row[:8], "--reason", "mine")),
+        ("ed", "Missing option '--reason'", ("review", "approve", row[:8])),
+        ("ed", "no record has an id", ("review", "approve", "ffff", "--reason", "x")),
+        ("ed", "there are no keys yet", ("submit", first)),
+        ("x", "there is no hub", ("score", "--hub", tmp_path / "nowhere")),
+        ("x", "is no kind of hub", ("score", "--hub", "https://example.org")),
+        ("x", "names no hub", ("score", "--hub", "")),
+        ("x", "no policy is called", ("explain", row[:8], "--policy", "network-v9")),
+        ("x", "is no day", ("explain", row[:8], "--as-of", "yesterday")),
+        ("x", "there is no hub", ("audit", tmp_path)),
+        ("x", "is there already", ("hub", "export", tmp_path)),
+        ("ed", "there is a hub already", ("hub", "new", "--origin", "test.example/other")),
+        ("ed", "is no origin", ("hub", "new", "--origin", "Not An Origin", "--hub", tmp_path / "n")),
+        ("bob", "is not kept here", ("hub", "checkpoint")),
+        ("ann", "somebody else's record|is somebody", ("withdraw", row[:8])),
+    ]:
+        if words.startswith("somebody"):
+            people.good("ann", "withdraw", row[:8])
+            assert "withdrawn already" in refused(people(who, *arguments))
+            continue
+        assert words in refused(people(who, *arguments)), (who, arguments)
+    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_hub_that_forgot_is_refused(people, tmp_path):
+    import shutil
+
+    people.good("ann", "score")
+    shutil.copytree(people.hub, tmp_path / "old")
+    people.good("ann", "submit", people.record("ann", "first"))
+    people.good("ann", "score")
+    shutil.rmtree(people.hub)
+    shutil.copytree(tmp_path / "old", people.hub)
+    assert "its log was cut" in refused(people("ann", "score"))
+    people.good("bob", "submit", people.record("bob", "other", sku="Synthetic GPU C"))
+    people.good("bob", "submit", people.record("bob", "more", sku="Synthetic GPU D"))
+    assert "another history" in refused(people("ann", "score"))
+
+
+def test_two_of_three_editors_change_the_list(people, tmp_path):
+    for who in ("flo", "gil"):
+        (tmp_path / f"{who}.json").write_text(people.good(who, "keys", "new", "--role", "editor", "--handle", who))
+    change = tmp_path / "change.json"
+    people.good("ed", "hub", "editors", "--add", tmp_path / "flo.json", "--add", tmp_path / "gil.json",
+                "--threshold", "2", "--reason", "three of us", "--out", change)  # fmt: skip
+    assert "too few of the new editors" in refused(people("ed", "hub", "apply", change))
+    people.good("flo", "hub", "cosign", change)
+    assert "editors-changed" in people.good("ed", "hub", "apply", change)
+    assert "everything holds" in people.good("x", "audit", people.hub)
+
+
+def test_a_challenge_and_a_rotated_key(people):
+    people.good("ann", "submit", people.record("ann", "first"))
+    nonce = people.good("ed", "hub", "challenge", "--handle", "ann").strip()
+    assert len(nonce) == 64
+    people.good("ann", "keys", "rotate")
+    assert "by another key" in refused(people("ann", "submit", people.record("ann", "second", sku="Synthetic GPU B")))
+    people.good("ann", "operator", "rotate")
+    people.good("ann", "submit", people.folder / "results" / "second")
+    people.good("ann", "submit", people.record("ann", "third", sku="Synthetic GPU C"))
+    assert "everything holds" in people.good("x", "audit", people.hub)
+
+
+def test_requests_from_the_command_line(people):
+    identity = people.good(
+        "ann", "request", "new", "--model", "m Q4", "--hardware", "RTX 4090", "--runtime", "vLLM"
+    ).split()[0]
+    people.good("ed", "request", "accept", identity[:8], "--reason", "wanted")
+    people.good("bob", "request", "claim", identity[:8])
+    assert "bob" in people.good("x", "request", "list")
+    people.good("bob", "request", "release", identity[:8])
+    people.good("ed", "request", "archive", identity[:8], "--reason", "stale")
+    assert json.loads(people.good("x", "request", "list", "--json"))[identity]["status"] == "archived"
+
+
+def test_evidence_of_another_tool_is_shown_and_never_counted(people):
+    row = people.good("ann", "submit", people.record("ann", "first")).split()[0]
+    people.good("ed", "review", "approve", row[:8], "--reason", "complete")
+    log = Path(__file__).parents[1] / "data" / "imported" / "llama-bench.json"
+    assert "nothing was written" in people.good("x", "import", log)
+    people.good("ed", "import", log, "--row", row[:8], "--reason", "a forum")
+    explained = people.good("x", "explain", row[:8])
+    assert "shown, never counted" in explained
+    assert "llama-bench" in explained
+    assert "approved-public" in explained
+    assert "low" in explained

@@ -1,0 +1,113 @@
+"""A PostgreSQL of our own for the length of a test run: a temporary cluster that listens on a socket in its folder only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+INSTALLED = Path("/usr/lib/postgresql")  # Debian's place, one folder a version
+PATIENCE_S = 60
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+port = 5432
+fsync = on
+synchronous_commit = on
+shared_buffers = 16MB
+log_timezone = UTC
+timezone = UTC
+"""
+
+
+def binaries() -> Path | None:
+    """The folder of the newest version that is installed."""
+    found = [path.parent for path in INSTALLED.glob("*/bin/initdb") if (path.parent / "postgres").exists()]
+    return max(found, key=lambda path: float(path.parent.name), default=None)
+
+
+@contextmanager
+def cluster() -> Iterator[str | None]:
+    """The URL of a running cluster's database `postgres`, for SQLAlchemy and psycopg 3; None without PostgreSQL."""
+    programs = binaries()
+    if programs is None:
+        yield None
+        return
+    # Under /tmp whatever TMPDIR says: a socket's path holds 107 bytes, and the user postgres must be able to enter.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        data = Path(folder, "data")
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        # Only the server's own syncs matter: nobody pulls the plug while initdb runs.
+        create = (
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        subprocess.run(_as_postgres(*create), cwd=folder, stdout=subprocess.DEVNULL, check=True)
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(SETTINGS.format(folder=folder))
+        with Path(folder, "log").open("wb") as log:
+            server = subprocess.Popen(
+                _as_postgres(programs / "postgres", "-D", data), cwd=folder, stdout=log, stderr=log
+            )
+        try:
+            _await(programs, folder, server)
+            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        finally:
+            _stop(server)
+
+
+def fresh(url: str) -> str:
+    """The URL of a new, empty database in the same cluster."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    name = f"test_{uuid4().hex}"
+    parts = urlsplit(url)
+    with psycopg.connect(parts._replace(scheme="postgresql").geturl(), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return parts._replace(path=f"/{name}").geturl()
+
+
+def _as_postgres(*command: str | Path) -> list[str]:
+    """As the user postgres when we are root, whom the server refuses; shut down at once should the thread that starts it die."""
+    who = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    user = (f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--init-groups") if who else ()
+    return ["setpriv", *user, "--pdeathsig=QUIT", *map(str, command)]
+
+
+def _await(programs: Path, folder: str, server: subprocess.Popen[bytes]) -> None:
+    """Returns when the server takes connections. Raises RuntimeError with its log."""
+    deadline = time.monotonic() + PATIENCE_S
+    while subprocess.run([programs / "pg_isready", "-q", "-h", folder, "-p", "5432"], check=False).returncode:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start: {Path(folder, 'log').read_text()}")
+        time.sleep(0.05)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """What `pg_ctl stop -m immediate` does: nothing of the cluster is kept."""
+    server.send_signal(signal.SIGQUIT)
+    try:
+        server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.hub_world import World, world
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str | None]:
+    with postgres.cluster() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, server: str | None) -> str:
+    """Where a new hub may be made: the same tests hold for both databases."""
+    if request.param == "sqlite":
+        return str(tmp_path / "hub")
+    if server is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    return postgres.fresh(server)
+
+
+@pytest.fixture
+def hub(place: str) -> World:
+    return world(place)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> World:
+    """In SQLite, where the database does not matter."""
+    return world(str(tmp_path / "hub"))
