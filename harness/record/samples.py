@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ROWS_LIMIT = 1_000_000
 BYTES_LIMIT = 1 << 30
+VALUES_LIMIT = 10_000_000  # stamps and ids of all rows: one that repeats takes no room in the file, and eight bytes in memory
 
 
 def schema() -> pyarrow.Schema:
@@ -60,9 +61,13 @@ def decode(data: bytes, expected_sha256: str, where: str) -> dict[str, list[Any]
     try:
         # One thread: a pool thread that lets go of a Python object while the interpreter ends aborts the process.
         file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-        if file.metadata.num_rows > ROWS_LIMIT or size > BYTES_LIMIT:
-            raise RecordInvalid(f"{file.metadata.num_rows} rows in {size} bytes are over the limits", where=where)
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        size = sum(group.total_byte_size for group in groups)
+        values = sum(group.column(j).num_values for group in groups for j in range(group.num_columns))
+        if file.metadata.num_rows > ROWS_LIMIT or size > BYTES_LIMIT or values > VALUES_LIMIT:
+            raise RecordInvalid(
+                f"{file.metadata.num_rows} rows and {values} values in {size} bytes are over the limits", where=where
+            )
         if not file.schema_arrow.equals(schema()):
             raise RecordInvalid("its columns are not those of samples", where=where)
         columns: dict[str, list[Any]] = file.read(use_threads=False).to_pydict()

@@ -1,9 +1,9 @@
 """A record as the tier rules see it: what it is, and on what hardware."""
 
 import pytest
-from harness.hub.standing import hardware_of, measurement_of
 
 from harness.errors import BadInput
+from harness.hub.standing import hardware_of, measurement_of
 from harness.record.store import read
 
 
