@@ -33,7 +33,7 @@ COMMANDS = {
     "regressions": ("harness.commands.regressions:regressions", "Pairs of records that differ in one version alone."),
     "request": ("harness.commands.request:request", "Ask for a measurement, claim one, and decide on requests."),
     "review": ("harness.commands.review:review", "List the queue, look at what it holds, and decide."),
-    "operator": ("harness.commands.operator:operator", "List operators, verify them, rotate and revoke keys."),
+    "operator": ("harness.commands.operator:operator", "List operators, verify and tie them, rotate and revoke keys."),
     "import": (
         "harness.commands.import_:import_",
         "Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",

@@ -35,7 +35,7 @@ _VENDORS = {
 }
 _VENDORS |= {"intel": "Intel"}
 _EMPTY = {"corporation", "graphics", "gpu"}
-_MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]")
+_MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) 480gb")  # a GH200 is named for its processor's memory
 _DRIVER = re.compile(
     r"\((?:radv|nvk|radeonsi|amd|nvidia|intel|dg2|acm|bmg|g1\d)[^()]*\)"
 )  # "(RADV NAVI31)", "(G13G B1)"
@@ -94,17 +94,18 @@ def table() -> tuple[Device, ...]:
 
 
 def find(name: str, memory_bytes: int | None = None) -> Device | None:
-    """The part that a driver calls `name`; None for one that is not in the table, or that the name alone does not tell.
+    """The part that a driver calls `name`; None for one that is not in the table.
 
-    `memory_bytes` tells apart parts of one name; a part of the name whose memory is another one is not the part. Where the GPU
-    shares the machine's memory it is ignored: drivers report any share.
+    `memory_bytes` tells apart parts of one name; a part whose memory is another one is not the part. Without it the fastest of
+    the name stands for all, so that a bound is never too low. Where the GPU shares the machine's memory, sizes are ignored:
+    drivers report any share of it.
     """
     key, vendors, sizes = _read_name(name)
     if memory_bytes is not None:
         sizes = (*sizes, memory_bytes / GIB)
     named = _shipped()[1].get(key, ())
     found = [d for d in named if vendors <= {d.vendor} and all(_has_memory(d, gib) for gib in sizes)]
-    return found[0] if len(found) == 1 else None
+    return max(found, key=lambda device: device.bandwidth_bytes_per_s, default=None)
 
 
 def read(folder: Path) -> tuple[Device, ...]:
@@ -150,7 +151,7 @@ def _by_name(devices: Iterable[Device], where: str) -> dict[str, tuple[Device, .
             others = [other for other in index.get(key, ()) if other is not device]
             for other in others:
                 if other.sku == device.sku or not _told_apart(other, device):
-                    what = f"{name!r} means both {other.sku!r} and {device.sku!r}"
+                    what = f"{other.sku!r} and {device.sku!r} are both called {name!r}"
                     raise BadInput(what, where=where, fix="drop one, or name each by what its driver reports")
             index[key] = (*others, device)
     return index

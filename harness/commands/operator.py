@@ -7,7 +7,7 @@ import click
 from harness.commands.hub_option import hub_option
 
 
-@click.group(help="List operators, verify them, rotate and revoke keys.")
+@click.group(help="List operators, verify and tie them, rotate and revoke keys.")
 def operator() -> None:
     """Handles are pseudonyms."""
 
@@ -66,6 +66,23 @@ def verify(handle: str, reason: str, target: str | None) -> None:
 def unverify(handle: str, reason: str, target: str | None) -> None:
     """Signed, in the log."""
     _said("operator-unverified", handle, target, reason)
+
+
+@operator.command(help="Say as an editor that two handles are one person: one voice from now on.")
+@click.argument("handle")
+@click.argument("other")
+@click.option("--reason", required=True, help="What shows it; public.")
+@hub_option
+def tie(handle: str, other: str, reason: str, target: str | None) -> None:
+    """As when both ran on one device."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts
+
+    taken = acts.act(
+        open_for_writing(target), as_editor(), "operators-tied", handle, reason=reason, detail={"other": other}
+    )
+    out().print(f"{handle} and {other}: one voice, entry {taken.entry.index}", markup=False)
 
 
 @operator.command(help="Tell a hub that your next key took over (after repro keys rotate).")

@@ -26,12 +26,14 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     """Everything that the hub would check is checked here first."""
     from harness.commands.console import err, out, print_json
     from harness.commands.hub_option import as_operator, open_for_writing
-    from harness.hub import acts
+    from harness.hub import acts, machines
     from harness.hub.requests import id_of
+    from harness.record import private
 
     found = _submission(record)
+    device_ids = private.read(record if record.is_dir() else record.parent)
     if dry_run:
-        print_json(_leaving(found))
+        print_json(_leaving(found) | {"device_ids_for_the_hub_alone": list(device_ids)})
         return
     actor = as_operator()
     hub = open_for_writing(target)
@@ -39,6 +41,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
     join(hub, actor)
     taken = acts.submit(hub, actor, found, wish)
+    machines.note(hub, found.measured.measurement.rig, device_ids)
     if taken is None:
         err().print("the hub has it already; nothing was sent", markup=False)
         return

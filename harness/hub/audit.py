@@ -22,7 +22,7 @@ from harness.hub.entry import Entry
 from harness.hub.event import Event
 from harness.hub.force import in_force
 from harness.hub.ledger import Facts, applied
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, raw
 from harness.hub.rules.base import Place, public
 from harness.hub.store import Hub
 
@@ -181,7 +181,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
     for level, index, value in reader.connection.execute(
         select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
     ):
-        if (index + 1) << level > tree.size or tree.node(level, index) != bytes(value):
+        if (index + 1) << level > tree.size or tree.node(level, index) != raw(value):
             found.add(f"node {level}/{index}", "is not what the log gives")
     hub = facts.get("hub", "")
     wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
@@ -190,7 +190,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
         found.checkpoints += 1
         try:
             keys = {} if hub is None else {hub["origin"]: next(iter(public(hub["key"]).values()))}
-            signed = checkpoint.read(bytes(note), keys, where)
+            signed = checkpoint.read(raw(note), keys, where)
             if signed.size != size or size > tree.size:
                 found.add(where, "is of a log of another length: entries are missing")
             elif merkle.root(size, tree.node) != signed.root:

@@ -41,6 +41,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "key-revoked": {"from_index": int},
     "operator-verified": {},
     "operator-unverified": {},
+    "operators-tied": {"other": str},
     "record-submitted": {
         "envelope_sha256": str,
         "samples_sha256": str,

@@ -24,6 +24,7 @@ RULES: dict[str, Rule] = {
     "key-revoked": people.key_revoked,
     "operator-verified": people.operator_verified,
     "operator-unverified": people.operator_unverified,
+    "operators-tied": people.operators_tied,
     "record-submitted": records.submitted,
     "record-withdrawn": records.withdrawn,
     "record-approved": records.approved,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from harness.catalog import devices
 from harness.record.schema import Record
-from harness.tiers.physics import decode_ceiling, prefill_ceiling
+from harness.tiers.physics import Ceiling, decode_ceiling, impossible, prefill_ceiling
 
-SLACK = 1.02  # a stated bandwidth is a round number
+MARGIN = 0.05  # stated bandwidths are round numbers: Apple's 100 GB/s are 102.4
 
 
 def possible(record: Record) -> Iterator[str]:
@@ -23,23 +23,23 @@ def possible(record: Record) -> Iterator[str]:
     if len(known) != len(gpus):
         return
     name = ", ".join(sorted({device.sku for device in known})) + (f" ×{len(known)}" if len(known) > 1 else "")
-    slowest = min(device.bandwidth_bytes_per_s for device in known)
+    together = sum(device.bandwidth_bytes_per_s for device in known)
+    peaks = [max(device.peak_flops.values()) for device in known if device.peak_flops]
+    size, operations = record.model.get("bytes_per_token"), record.model.get("prefill_operations_per_token")
     for workload in record.workloads:
-        decode, prefill = record.result(workload.id, "decode_rate"), record.result(workload.id, "prefill_rate")
-        size, parameters = record.model.get("bytes_per_token"), record.model.get("parameters")
-        if decode is not None and decode.estimate is not None and isinstance(size, int) and size > 0:
-            bound = decode_ceiling(slowest, len(known), size) * (workload.concurrency or 1) * SLACK
-            rate = decode.estimate.point / 1e6
-            if rate > bound:
-                yield f"{workload.id}: decodes {rate:.1f} tokens/s, memory of {name} allows {bound:.1f}"
-        peaks = [peak for device in known if (peak := max(device.peak_flops.values(), default=0))]
-        if (
-            prefill is not None
-            and prefill.estimate is not None
-            and isinstance(parameters, int)
-            and len(peaks) == len(known)
-        ):
-            bound = prefill_ceiling(min(peaks), len(known), parameters) * SLACK
-            rate = prefill.estimate.point / 1e6
-            if rate > bound:
-                yield f"{workload.id}: prefills {rate:.0f} tokens/s, arithmetic of {name} allows {bound:.0f}"
+        rates = {
+            metric: measured.estimate.point / 1e6
+            for metric in ("decode_rate", "prefill_rate")
+            if (measured := record.result(workload.id, metric)) is not None and measured.estimate is not None
+        }
+        if "decode_rate" in rates and isinstance(size, int) and size > 0:
+            # Requests at once share a reading of the weights.
+            bound = decode_ceiling(together * (workload.concurrency or 1), 1, size)
+            said = impossible(rates["decode_rate"], Ceiling(bound, f"the memory of {name}"), MARGIN)
+            if said:
+                yield f"{workload.id}: decode of {said}"
+        if "prefill_rate" in rates and isinstance(operations, int) and operations > 0 and len(peaks) == len(known):
+            bound = prefill_ceiling(sum(peaks), 1, operations / 2)
+            said = impossible(rates["prefill_rate"], Ceiling(bound, f"the arithmetic of {name}"), MARGIN)
+            if said:
+                yield f"{workload.id}: prefill of {said}"

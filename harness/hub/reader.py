@@ -35,6 +35,11 @@ _HOME = (
 )
 
 
+def raw(value: Any) -> bytes:
+    """A column's bytes. SQLite keeps text in one, too, if somebody puts it there: then it is other bytes, and found to be."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
 class Reader:
     """Questions about one state of a hub. A `View` for the ledger, too."""
 
@@ -77,13 +82,13 @@ class Reader:
     def entry(self, index: int) -> Entry | None:
         """One line of the log."""
         payload = self.connection.execute(_ENTRY, {"idx": index}).scalar_one_or_none()
-        return None if payload is None else entries.read(payload, f"entry {index}")
+        return None if payload is None else entries.read(raw(payload), f"entry {index}")
 
     def payloads(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """The lines of the log as stored, in order."""
         wanted = select(tables.entries.c.idx, tables.entries.c.payload).where(tables.entries.c.idx >= first)
         for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
-            yield int(index), bytes(payload)
+            yield int(index), raw(payload)
 
     def head(self, size: int) -> str | None:
         """The digest of the last of `size` entries; "" of none."""
@@ -100,7 +105,7 @@ class Reader:
         found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
         if found is None:
             raise RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
-        return bytes(found)
+        return raw(found)
 
     def root(self) -> bytes:
         """Of the whole log."""
@@ -109,13 +114,13 @@ class Reader:
     def body(self, digest: str) -> bytes | None:
         """The bytes with that sha256; None where they were dropped."""
         found = self.connection.execute(_BODY, {"sha256": digest}).scalar_one_or_none()
-        return None if found is None else bytes(found)
+        return None if found is None else raw(found)
 
     def checkpoint(self) -> bytes | None:
         """The newest one that was signed."""
         wanted = select(tables.checkpoints.c.note).order_by(tables.checkpoints.c.size.desc()).limit(1)
         found = self.connection.execute(wanted).scalar_one_or_none()
-        return None if found is None else bytes(found)
+        return None if found is None else raw(found)
 
     def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         """The oldest open row of this subject on this device: what another record of both belongs to."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from harness.errors import RecordInvalid, ReproError
-from harness.hub import fall, rows, tables
+from harness.hub import fall, machines, rows, tables
 from harness.hub.force import in_force
 from harness.hub.gaps import Gaps, gaps_of
 from harness.hub.ingest import checked, recomputed
@@ -95,6 +95,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _likeness(reader, identity, fact)
     remarks += _ties(reader, identity, fact)
+    remarks += _devices(reader, fact)
     remarks += _chain(reader, record)
     return Dossier(
         id=identity,
@@ -173,6 +174,14 @@ def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Re
         yield Remark(
             "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
         )
+
+
+def _devices(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """Handles with rig keys of their own that ran on the same device."""
+    others = [handle for handle in machines.sharing(reader, fact["rig_key"]) if handle != fact["operator"]]
+    if others:
+        text = f"{fact['operator']} and {', '.join(others)} ran on one device under several rig keys"
+        yield Remark("same device", f"{text}; if they are one person: repro operator tie")
 
 
 def _chain(reader: Reader, record: Record | None) -> Iterator[Remark]:

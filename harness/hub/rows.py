@@ -70,10 +70,11 @@ def people(
     `also`: (operator, rig) of records that the hub does not have yet.
     """
     table = tables.records.c
+    ties = [(handle, f"tie {name}") for name, fact in reader.all("tie").items() for handle in fact["operators"]]
     if operators is None:
         pairs = reader.connection.execute(select(table.operator, table.rig).distinct())
-        return persons_of((operator, rig) for operator, rig in pairs)
-    found = set(also)
+        return persons_of([*ties, *((operator, rig) for operator, rig in pairs)])
+    found = {*also, *ties}
     new, seen_rigs = {*operators, *(operator for operator, _ in found)}, set[str]()
     done: set[str] = set()
     while new:

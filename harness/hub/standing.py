@@ -6,9 +6,10 @@ import re
 from datetime import date
 from typing import Any
 
+from harness.catalog import devices as table
 from harness.errors import BadInput
 from harness.measure.stopping import Rule
-from harness.record.schema import Record
+from harness.record.schema import Device, Record
 from harness.record.store import Stored
 from harness.tiers.values import HardwareClass, Measurement, Source, Status, Subject
 
@@ -52,8 +53,9 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     if any(device.kind == "server" for device in devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
     if devices and record.runtime.settings.get("gpu_layers") != 0:
-        names = sorted(device.name for device in devices)
-        sku, generation = f"{', '.join(dict.fromkeys(names))} ×{len(names)}", devices[0].description
+        labels = sorted(_label(device) for device in devices)
+        sku = f"{', '.join(dict.fromkeys(name for name, _ in labels))} ×{len(labels)}"
+        generation = ", ".join(dict.fromkeys(generation for _, generation in labels))
     else:
         topology = _part(record, "cpu", "topology")
         cores = _value(topology, "allowed_physical_cores") or _value(topology, "allowed_logical_cores")
@@ -68,6 +70,15 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
         os_family=str(_value(_part(record, "host"), "os_family")),
         runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
     )
+
+
+def _label(device: Device) -> tuple[str, str]:
+    """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
+    found = table.find(device.name, device.memory_bytes) or table.find(device.description, device.memory_bytes)
+    if found is not None:
+        return found.sku, found.generation
+    numbered = re.fullmatch(r"(CUDA|ROCm|HIP|Vulkan|Metal|MTL|SYCL)\d*", device.name)
+    return (device.description if numbered else device.name), device.description
 
 
 def versions_of(record: Record) -> dict[str, str]:

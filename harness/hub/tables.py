@@ -63,6 +63,12 @@ facts = Table(
 series = Table(  # what accepted records have run, for version drift
     "series", metadata, Column("engine", String(64), primary_key=True), Column("series", String(128), primary_key=True)
 )
+secrets = Table(
+    "secrets", metadata, Column("name", String(32), primary_key=True), Column("value", LargeBinary, nullable=False)
+)
+devices = Table(  # digests under that secret; neither is ever exported
+    "devices", metadata, Column("digest", _DIGEST, primary_key=True), Column("rig", _DIGEST, primary_key=True)
+)
 records = Table(  # what the rules ask of a record, laid by rows so that a row is read in one sweep
     "records",
     metadata,

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 ROWS_LIMIT = 1_000_000
 BYTES_LIMIT = 1 << 30
-VALUES_LIMIT = 10_000_000  # stamps and ids of all rows: one that repeats takes no room in the file, and eight bytes in memory
+VALUES_LIMIT = (
+    10_000_000  # stamps and ids of all rows: one that repeats takes no room in the file, and eight bytes in memory
+)
 
 
 def schema() -> pyarrow.Schema:

@@ -18,7 +18,7 @@ from harness.catalog.suites import Loaded, Suite
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
-from harness.record import envelope, rig_runs, store
+from harness.record import envelope, private, rig_runs, store
 from harness.record.canonical import digest
 from harness.record.keys import Signers
 from harness.run import backend, bundle, environments, options, preparing, tokens
@@ -211,6 +211,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     )
     payload, samples, name = assemble(evidence)
     path = store.write(request.results, name, payload, samples, _signed(payload, prepared.signers))
+    private.write(path.parent, tuple(evidence.facts.get("device_ids") or ()))
     if prepared.signers is not None and rig_run is not None:
         rig_runs.note(prepared.signers.place, rig_run, digest(payload))
     journal.discard()

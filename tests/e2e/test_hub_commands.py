@@ -200,3 +200,17 @@ def test_evidence_of_another_tool_is_shown_and_never_counted(people):
     assert "llama-bench" in explained
     assert "approved-public" in explained
     assert "low" in explained
+
+
+def test_a_hub_holds_no_trace_of_its_users(people, tmp_path):
+    canaries = {"USER": "canary-user-7f3a", "LOGNAME": "canary-log-7f3a", "HOSTNAME": "canary-host-7f3a"}
+    record = people.record("ann", "canary-path-7f3a")
+    row = people.good("ann", "submit", record, **canaries).split()[0]
+    people.good("ed", "review", "approve", row[:8], "--reason", "complete", **canaries)
+    people.good("x", "hub", "export", tmp_path / "files", **canaries)
+    places = [*(tmp_path / "files").rglob("*"), *people.hub.rglob("*")]
+    assert len(places) > 10
+    for path in places:
+        data = path.read_bytes() if path.is_file() else b""
+        assert b"canary" not in data, path
+        assert str(tmp_path).encode() not in data, path

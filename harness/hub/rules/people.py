@@ -150,6 +150,17 @@ def operator_unverified(event: Event, signed: Signed, place: Place, view: View) 
     return _verified(event, signed, place, view, False)
 
 
+def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
+    editor_of(view, event.by, signed, place)
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    pair = sorted({event.subject, event.detail["other"]})
+    refuse_unless(len(pair) == 2, "ties a handle to itself", "operator", "name two")
+    for handle in pair:
+        known(view, "operator", handle)
+    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason})]
+
+
 def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:
     editor_of(view, event.by, signed, place)
     refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")

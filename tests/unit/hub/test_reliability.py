@@ -27,6 +27,13 @@ RANDOM_KILLS = int(os.environ.get("REPRO_KILLS", "25"))  # benchmarks/reliabilit
 FAULT_STEP = int(os.environ.get("REPRO_FAULT_STEP", "53"))  # and for every one of them
 
 
+def tell(line: str) -> None:
+    """For the page that benchmarks/reliability.py writes."""
+    if "REPRO_TOLD" in os.environ:
+        with Path(os.environ["REPRO_TOLD"]).open("a") as file:
+            file.write(line + "\n")
+
+
 def quiet(_done: int, _of: int) -> None:
     pass
 
@@ -111,7 +118,7 @@ def test_every_place_may_fail(what, start, server, tmp_path):
                 with open_hub(str(under / "hub")).reading() as reader:
                     assert reader.checkpoint() is not None
     assert hits >= 3
-    print(f"{what}: {hits} faults")
+    tell(f"{what}: {hits} faults")
 
 
 def test_killed_anywhere_nothing_acknowledged_is_lost(start, server, tmp_path):
@@ -128,7 +135,7 @@ def test_killed_anywhere_nothing_acknowledged_is_lost(start, server, tmp_path):
     unapproved = [identity for kind, identity in said if kind == "approve" and status[identity] != "accepted"]
     assert not unapproved
     assert len(said) >= RANDOM_KILLS
-    print(f"{RANDOM_KILLS} kills, {len(said)} acknowledged acts, none lost")
+    tell(f"kill -9: {RANDOM_KILLS} kills, {len(said)} acknowledged acts, none lost")
 
 
 def test_two_writers_lose_nothing(tmp_path):

@@ -43,7 +43,7 @@ def test_a_processor_is_its_model_cores_and_memory(stored):
 
 def test_gpus_are_counted_and_their_driver_is_asked_for(stored):
     found = measurement_of(real(stored, runtime=devices(stored, "gpu", "gpu", "cpu")))
-    assert (found.hardware.sku, found.hardware.generation) == ("RTX 4090 ×2", "cc 8.9")
+    assert (found.hardware.sku, found.hardware.generation) == ("GeForce RTX 4090 ×2", "Ada Lovelace")
     assert set(found.missing) >= {"driver", "thermal state"}
     settings = {**stored.record.runtime.settings, "gpu_layers": 0}
     idle = measurement_of(real(stored, runtime=devices(stored, "gpu", settings=settings)))
@@ -58,3 +58,16 @@ def test_a_server_on_unknown_hardware_has_no_class(stored):
 def test_failed_checks_are_failures_of_consistency(stored):
     checks = tuple(c.model_copy(update={"status": "fail"}) for c in stored.record.checks[:1])
     assert measurement_of(real(stored, checks=checks)).failed == (checks[0].code,)
+
+
+def test_a_device_is_called_by_its_name_and_never_by_an_engines_number(stored):
+    for name, description, sku in (
+        ("CUDA0", "NVIDIA GeForce RTX 4090", "GeForce RTX 4090 ×1"),
+        ("Vulkan1", "A GPU of tomorrow", "A GPU of tomorrow ×1"),
+        ("A GPU of tomorrow", "arch 9000", "A GPU of tomorrow ×1"),
+    ):
+        one = stored.record.runtime.devices[0].model_copy(
+            update={"kind": "gpu", "name": name, "description": description, "memory_bytes": None}
+        )
+        runtime = stored.record.runtime.model_copy(update={"devices": (one,)})
+        assert hardware_of(stored.record.model_copy(update={"runtime": runtime}), "here").sku == sku

@@ -1,0 +1,103 @@
+"""A tampered copy of a hub: whatever was changed behind its back, the audit finds it and says where."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from harness.hub.audit import audit
+from harness.hub.founding import sign_checkpoint
+from harness.hub.store import open_hub
+from tests.hub_world import key, world
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    hub = world(str(tmp_path / "hub"))
+    row = hub.accepted("ann")
+    hub.accepted("bob", rate=101.0)
+    hub.accepted("cat", row=row, sku="Synthetic GPU B")
+    hub.submit(hub.record("dan", sku="Synthetic GPU D"))
+    sign_checkpoint(hub.hub, key("hub"))
+    return tmp_path / "hub"
+
+
+UNLOCK = "".join(
+    f"DROP TRIGGER {table}_no_{what}; "
+    for table in ("entries", "bodies", "checkpoints")
+    for what in ("update", "delete")
+)
+LAST = "(SELECT max(idx) FROM entries)"
+SUBMITTED = "(SELECT id FROM records ORDER BY idx LIMIT 1)"
+
+# What somebody with the database's file may do → what the audit says of it.
+CHANGES = {
+    "an entry edited": ("UPDATE entries SET payload = replace(payload, 'a', 'b') WHERE idx = 3", "entry 3"),
+    "the last event removed": (f"DELETE FROM entries WHERE idx = {LAST}", "entries are missing"),
+    "an event removed from the middle": ("DELETE FROM entries WHERE idx = 4", "is entry 5 where 4 belongs"),
+    "two events exchanged": (
+        "UPDATE entries SET payload = (SELECT payload FROM entries WHERE idx = 5), digest = 'x', event_sha256 = 'x' WHERE idx = 4",
+        "is entry 5 where 4 belongs",
+    ),
+    "an event's body changed": (
+        "UPDATE bodies SET data = replace(data, 'sig', 'gis') WHERE kind = 'event' AND rowid = 2",
+        "its event was changed",
+    ),
+    "an event's body removed": ("DELETE FROM bodies WHERE kind = 'event' AND rowid = 2", "its event is gone"),
+    "a record's envelope changed": (
+        "UPDATE bodies SET data = replace(data, 'A', 'B') WHERE kind = 'record' AND rowid = (SELECT min(rowid) FROM bodies WHERE kind = 'record')",
+        "envelope of record",
+    ),
+    "a record removed": ("DELETE FROM bodies WHERE kind = 'record'", "are gone, and the log does not say why"),
+    "samples swapped": (
+        "UPDATE bodies SET data = (SELECT data FROM bodies WHERE kind = 'samples' ORDER BY rowid DESC LIMIT 1) "
+        "WHERE rowid = (SELECT min(rowid) FROM bodies WHERE kind = 'samples')",
+        "samples of record",
+    ),
+    "a rate raised in the table": (f"UPDATE records SET log_mean = log_mean + 0.1 WHERE id = {SUBMITTED}", "the table says otherwise of log_mean"),
+    "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table says otherwise of failed"),
+    "a record approved behind the editors' back": (
+        "UPDATE records SET status = 'accepted' WHERE status = 'pending'",
+        "stands elsewhere in the table",
+    ),
+    "a record moved to another row": (
+        "UPDATE records SET \"row\" = 'f' WHERE id = (SELECT id FROM records WHERE \"row\" <> id LIMIT 1)",
+        "stands elsewhere in the table",
+    ),
+    "a record invented in the table": (
+        "INSERT INTO records SELECT \"row\", 'feed', idx, status, operator, rig, model, quantisation, engine, workload, sku, generation, "
+        "os_family, runtime_series, processes, log_mean, log_variance, medians, measured, fixed_number, missing, failed, versions, "
+        f"model_name, samples_sha256 FROM records WHERE id = {SUBMITTED}",
+        "is in the table and not in the log",
+    ),
+    "a record hidden from the table": (f"DELETE FROM records WHERE id = {SUBMITTED}", "is in the log and not in the table"),
+    "an operator verified by hand": (
+        "UPDATE facts SET value = replace(value, '\"verified\": false', '\"verified\": true') WHERE kind = 'operator' AND name = 'bob'",
+        "the database says otherwise than the log",
+    ),
+    "an editor added by hand": ("UPDATE facts SET value = replace(value, 'ed', 'eve') WHERE kind = 'editors'", "says otherwise"),
+    "a fact removed": ("DELETE FROM facts WHERE kind = 'record'", "says otherwise"),
+    "a node of the tree changed": ("UPDATE nodes SET hash = zeroblob(32) WHERE level = 1 AND idx = 0", "is not what the log gives"),
+    "a checkpoint changed": ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "checkpoint"),
+    "a checkpoint of a longer log": ("UPDATE checkpoints SET size = size + 1", "entries are missing"),
+}  # fmt: skip
+
+
+def test_an_untouched_hub_is_sound(made):
+    assert audit(open_hub(str(made)), None, lambda _done, _of: None).faults == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_planted_change_is_found(made, name):
+    statement, words = CHANGES[name]
+    connection = sqlite3.connect(made / "hub.sqlite")
+    connection.executescript(UNLOCK)
+    assert connection.execute(statement).rowcount >= 1
+    connection.commit()
+    connection.close()
+    found = audit(open_hub(str(made)), None, lambda _done, _of: None)
+    assert found.faults
+    told = [f"{fault.where}: {fault.what}" for fault in found.faults]
+    assert any(words in line for line in told), told[:5]
