@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.tiers.likeness import Fingerprint, Gaps, between, compare_with, fingerprint, group_median, oddities
+from harness.tiers.gaps import Gaps, group_median
+from harness.tiers.likeness import Fingerprint, between, compare_with, fingerprint
+from harness.tiers.oddities import oddities
 from tests.simulation import forgers
 
 LOOKS = (1, 20_000, 1_000_000)  # pairs looked at in all, for which the limit is corrected

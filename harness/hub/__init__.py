@@ -1,1 +1,21 @@
-"""A hub: the signed events that it took, the log that proves their order, and the facts that follow from them."""
+"""A hub: the signed events that it took, the log that proves their order, and the facts that follow from them.
+
+`harness.hub.frame` is resolved when first used: a table needs pandas, nothing else here does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.hub.frames import frame as frame
+
+__all__ = ["frame"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "frame":
+        from harness.hub.frames import frame
+
+        return frame
+    raise AttributeError(f"module 'harness.hub' has no attribute {name!r}")

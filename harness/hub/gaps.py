@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
 from harness.measure.trial import Purpose
 from harness.record.samples import decode
 from harness.record.schema import Record
-
-Gaps = NDArray[np.int64]
+from harness.tiers.gaps import Gaps
 
 
 def gaps_of(record: Record, samples: bytes) -> Gaps:

@@ -9,7 +9,6 @@ Sources: llama.cpp tools/llama-bench/llama-bench.cpp, vllm/benchmarks/{serve,lat
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -18,14 +17,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from harness.errors import BadInput
+from harness.hub.foreign_log import Log, is_number, values
 
-SIZE_LIMIT = 8 << 20
-VALUE_LIMIT = 500_000  # in one file
-DEPTH_LIMIT = 8  # the deepest of the formats has 5
-LIST_LIMIT = 1000  # tests in one file, repetitions of one test
-TEXT_LIMIT = 200
-COUNT_LIMIT = 2**53 - 1
-RATE_LIMIT = 10**8  # tokens/s: a guard against overflow, no judgement of plausibility
 ALL_LAYERS = 99  # what people ask llama.cpp for when they mean all
 
 
@@ -51,10 +44,10 @@ def read(data: bytes, where: str, tool: str | None = None) -> list[Evidence]:
     """What the log proves, in its order. Raises `BadInput`: none of the formats, not of `tool`, or nothing that is a rate."""
     if tool is not None and tool not in TOOLS:
         raise BadInput(f"no log of {tool!r} can be read", where=where, fix=f"one of {', '.join(TOOLS)}")
-    values = _values(data, where)
+    objects = values(data, where)
     found: list[Evidence] = []
-    for number, value in enumerate(values, 1):
-        log = _Log(value, where if len(values) == 1 else f"{where}, entry {number}")
+    for number, value in enumerate(objects, 1):
+        log = Log(value, where if len(objects) == 1 else f"{where}, entry {number}")
         name, reader = _recognised(log)
         if tool not in (None, name):
             raise log.refusal(f"is a log of {name}, not of {tool}")
@@ -70,79 +63,7 @@ def as_payload(evidence: Evidence) -> dict[str, Any]:
     return {**asdict(evidence), "samples_micro": list(evidence.samples_micro)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
-    """An object of a log, and where it stands. Every method raises `BadInput` for a field that is not what it should be."""
-
-    value: Any
-    where: str
-
-    def refusal(self, what: str, fix: str = "") -> BadInput:
-        return BadInput(what, where=self.where, fix=fix)
-
-    def count(self, key: str, least: int = 0) -> int:
-        return self.whole(self.value.get(key), key, least)
-
-    def whole(self, value: Any, key: str, least: int = 0) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= COUNT_LIMIT:
-            raise self.refusal(f"its {key} is no whole number of at least {least}")
-        return value
-
-    def positive(self, key: str) -> float:
-        value = self.value.get(key)
-        if not _is_number(value) or value <= 0:
-            raise self.refusal(f"its {key} is no number above zero")
-        return float(value)
-
-    def entries(self, key: str) -> list[Any]:
-        value = self.value.get(key)
-        if not isinstance(value, list) or not 0 < len(value) <= LIST_LIMIT:
-            raise self.refusal(f"its {key} is no list of 1 to {LIST_LIMIT} entries")
-        return value
-
-    def part(self, value: Any, name: str) -> _Log:
-        if not isinstance(value, dict):
-            raise self.refusal(f"its {name} is no object")
-        return _Log(value, f"{self.where}, {name}")
-
-    def raw(self, key: str) -> str:
-        """Text as it stands: for comparing, never for keeping."""
-        value = self.value.get(key)
-        if value is not None and not isinstance(value, str):
-            raise self.refusal(f"its {key} is no text")
-        return value or ""
-
-    def text(self, key: str) -> str:
-        """Text that may be kept."""
-        return self._kept(self.raw(key), key)
-
-    def file_name(self, key: str) -> str:
-        """The last part of a path."""
-        name = self._kept(re.split(r"[\\/]", self.raw(key).rstrip("\\/ "))[-1], key)
-        if not name:
-            raise self.refusal(f"its {key} is empty")
-        return name
-
-    def _kept(self, text: str, key: str) -> str:
-        flat = " ".join(text.split())
-        if len(flat) > TEXT_LIMIT or not flat.isprintable():
-            raise self.refusal(f"its {key} is longer than {TEXT_LIMIT} characters or not printable")
-        if _IDENTIFYING.search(flat):
-            raise self.refusal(f"its {key} holds an address, a path or a serial number", "blank it in a copy")
-        return flat
-
-    def micro(self, rate: float, key: str) -> int:
-        """Micro tokens/s of tokens/s."""
-        if not 5e-7 < rate <= RATE_LIMIT:
-            raise self.refusal(f"its {key} gives no possible rate")
-        return round(rate * 1e6)
-
-    def agree(self, one: float, other: float, names: str, within: float = 0.001) -> None:
-        if abs(one - other) > within * max(one, other):
-            raise self.refusal(f"its {names} do not agree", "do not trust this log")
-
-
-def _llama_bench(test: _Log) -> list[Evidence]:
+def _llama_bench(test: Log) -> list[Evidence]:
     """A test of `llama-bench -o json|jsonl`: n_prompt alone is prefill, n_gen alone is decode, each repetition a sample.
 
     Rates are tokens / samples_ns: the log's own avg_ts is a mean of rates. Both at once (`-pg`) is one clock around two phases
@@ -178,7 +99,7 @@ def _llama_bench(test: _Log) -> list[Evidence]:
     ]
 
 
-def _llama_bench_device(test: _Log) -> str:
+def _llama_bench_device(test: Log) -> str:
     """All GPUs that the log lists (it does not say which of them ran), with the CPU wherever a part may have run there."""
     cpu, gpu = test.text("cpu_info"), test.text("gpu_info")
     if not gpu or test.raw("devices") == "none":
@@ -188,7 +109,7 @@ def _llama_bench_device(test: _Log) -> str:
     return gpu if whole or not cpu else f"{gpu} + {cpu}"
 
 
-def _localscore(run: _Log) -> list[Evidence]:
+def _localscore(run: Log) -> list[Evidence]:
     """A run of LocalScore, as printed by `-o json` and as sent to its site: prompt_tps is prefill, gen_tps is decode.
 
     Each is the mean of one phase's own clock; samples_ns there spans both phases and is not read, nor is the score. The one check
@@ -231,7 +152,7 @@ def _localscore(run: _Log) -> list[Evidence]:
     return found
 
 
-def _vllm_serve(result: _Log) -> list[Evidence]:
+def _vllm_serve(result: Log) -> list[Evidence]:
     """A result of `vllm bench serve`: decode rate, from one request at a time, all of one length.
 
     (n - 1) / (last token - first token) of each request with --save-detailed, else 1 / mean TPOT. Without the detail, equal
@@ -283,7 +204,7 @@ def _vllm_serve(result: _Log) -> list[Evidence]:
     ]
 
 
-def _per_request(result: _Log, total: str, lengths: str, requests: int) -> int:
+def _per_request(result: Log, total: str, lengths: str, requests: int) -> int:
     """Tokens of each request. Raises `BadInput` where they differ."""
     each, rest = divmod(result.count(total), requests)
     listed = result.entries(lengths) if lengths in result.value else [each] * requests
@@ -292,20 +213,20 @@ def _per_request(result: _Log, total: str, lengths: str, requests: int) -> int:
     return each
 
 
-def _span(result: _Log, gaps: Any) -> float:
+def _span(result: Log, gaps: Any) -> float:
     """Seconds from the first to the last token of a request."""
-    if not isinstance(gaps, list) or not all(_is_number(gap) and gap >= 0 for gap in gaps) or not any(gaps):
+    if not isinstance(gaps, list) or not all(is_number(gap) and gap >= 0 for gap in gaps) or not any(gaps):
         raise result.refusal("its itls are not lists of seconds")
     return math.fsum(gaps)
 
 
-def _vllm_offline(log: _Log) -> list[Evidence]:
+def _vllm_offline(log: Log) -> list[Evidence]:
     """Of `vllm bench latency|throughput` nothing: one number holds prompt and output; latency does not even say how many."""
     what = "`vllm bench latency` and `throughput` take prompt and output in one number: no rate follows"
     raise log.refusal(what, "use `vllm bench serve --max-concurrency 1 --save-result`")
 
 
-Reader: TypeAlias = Callable[[_Log], list[Evidence]]
+Reader: TypeAlias = Callable[[Log], list[Evidence]]
 # The fields that mark a format are those that every version of its tool wrote.
 FORMATS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
     ("llama-bench", ("build_commit", "model_filename", "n_prompt", "n_gen", "avg_ns", "samples_ns"), _llama_bench),
@@ -317,67 +238,13 @@ FORMATS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
 TOOLS = tuple(dict.fromkeys(name for name, _, _ in FORMATS))
 
 
-def _recognised(log: _Log) -> tuple[str, Reader]:
+def _recognised(log: Log) -> tuple[str, Reader]:
     for name, marks, reader in FORMATS:
         if isinstance(log.value, dict) and log.value.keys() >= set(marks):
             return name, reader
     fix = "take what llama-bench -o json, LocalScore -o json or vllm bench serve --save-result wrote"
     raise log.refusal("is no log that can be imported", fix)
 
-
-def _values(data: bytes, where: str) -> list[Any]:
-    """The objects of the file: one, an array of them, or one a line; in UTF-16 where PowerShell's `>` wrote it."""
-    if len(data) > SIZE_LIMIT:
-        raise BadInput(f"has {len(data)} bytes, the limit is {SIZE_LIMIT}", where=where)
-    try:
-        text = data.decode(json.detect_encoding(data))
-        if sum(map(text.count, ",[{")) > VALUE_LIMIT:
-            raise ValueError(f"it holds more than {VALUE_LIMIT} values")
-        try:
-            found = _loads(text)
-        except json.JSONDecodeError as error:
-            if error.msg != "Extra data":
-                raise
-            found = [_loads(line) for line in text.split("\n") if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"is no log in JSON: {error}", where=where, fix="take the file as the tool wrote it") from error
-    values = found if isinstance(found, list) else [found]
-    if not 0 < len(values) <= LIST_LIMIT:
-        raise BadInput(f"has {len(values)} entries, 1 to {LIST_LIMIT} are taken", where=where)
-    if not _shallow(values, DEPTH_LIMIT):
-        raise BadInput(f"is nested deeper than {DEPTH_LIMIT}", where=where)
-    return values
-
-
-def _shallow(value: Any, left: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return not inner or (left > 0 and all(_shallow(item, left - 1) for item in inner))
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_constant)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return dict(pairs)
-
-
-def _constant(text: str) -> Any:
-    raise ValueError(f"it holds {text}, which is no number")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= COUNT_LIMIT
-
-
-# A second look at the few texts that are kept: IPv4, UUID or GPU id, MAC, PCI address, host with port, user at host, path.
-_IDENTIFYING = re.compile(
-    r"(\d{1,3}\.){3}\d{1,3}|[0-9a-f]{8}-[0-9a-f]{4}-|([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]"
-    r"|\w:\d{2,5}\b|\S@[a-z]|(^|\s)(~|[a-z]:)?[\\/]\S",
-    re.IGNORECASE,
-)
 
 # llama_model_ftype_name → the name that people use, where it is not what stands before " - "
 _RECIPES = {"all F32": "F32", "Q2_K - Medium": "Q2_K", "IQ3_S mix - 3.66 bpw": "IQ3_M", "MXFP4 MoE": "MXFP4_MOE"}

@@ -12,14 +12,16 @@ from sqlalchemy import select
 from harness.errors import RecordInvalid, ReproError
 from harness.hub import fall, machines, rows, tables
 from harness.hub.force import in_force
-from harness.hub.gaps import Gaps, gaps_of
+from harness.hub.gaps import gaps_of
 from harness.hub.ingest import checked, recomputed
 from harness.hub.physics import possible
 from harness.hub.reader import Reader
 from harness.record import envelope
 from harness.record.schema import Record
 from harness.record.statement import record_of
-from harness.tiers import likeness
+from harness.tiers.gaps import Gaps
+from harness.tiers.likeness import compare_with
+from harness.tiers.oddities import oddities
 
 MOST_COMPARED = 200  # of a row's other records, the newest
 
@@ -142,7 +144,7 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     if own is None:
         return
     try:
-        yield from (Remark("odd samples", oddity.text) for oddity in likeness.oddities(own))
+        yield from (Remark("odd samples", oddity.text) for oddity in oddities(own))
     except ReproError as error:
         yield Remark("odd samples", error.what)
         return
@@ -153,7 +155,7 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
         if theirs is not None and theirs.shape[1] == own.shape[1]:
             others[other] = theirs
     if others:
-        for found in likeness.compare_with(identity, own, others, len(others)):
+        for found in compare_with(identity, own, others, len(others)):
             if found.kind != "same samples":  # said already, with records of other rows
                 yield Remark(found.kind, found.text, (found.other,))
 

@@ -9,7 +9,7 @@ heat) is gone by then. A copy with noise of k residual deviations correlates by 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -18,37 +18,29 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import RecordInvalid
-
-__all__ = [
-    "Fingerprint", "Gaps", "Likeness", "Oddity", "between", "clock_tick", "compare_with", "exact_digest", "fingerprint",
-    "group_median", "oddities", "rank_digest", "residuals",
-]  # fmt: skip
-
-Gaps = NDArray[np.int64]  # shape (trials, tokens), ns
-Values = NDArray[np.float64]
+from harness.tiers.gaps import (
+    CLIP,
+    LEAST_DISTINCT,
+    LEAST_TOKENS,
+    LEAST_TRIALS,
+    Gaps,
+    Values,
+    autocorrelation,
+    check,
+    group_median,
+    own_part,
+    rank_digest,
+    residuals,
+    sound,
+)
 
 PER_PAIR = 3e-5  # chance that two honest records are flagged; a third of the 1e-4 that is promised
 PER_GROUP = 0.05  # and that any pair of a group is
 # Of that chance, to each way of looking.
 _SHARES = {"aligned": 0.7, "mirrored": 0.1, "reordered": 0.1, "one trial": 0.1}
-_LEAST_TRIALS = 3  # below, a record's median by token leaves nothing of it
-_LEAST_TOKENS = 16
-_LEAST_DISTINCT = 8  # values in a trial, for its digest
 _LEAST_VALUES = 100  # distinct ones in a record, for its distribution
 _DEGREE = 6  # of the curve: a first trial that still settles is no copy of another's
 _BLOCKS = 16
-_CLIP = 3.0  # robust deviations: spikes of two machines on one token must not look like a copy
-_LAGS = 32
-_RANK_LEVELS = 32
-# Devices whose tick is no whole number of ns (HPET, ACPI, 19.2 and 24 MHz counters) or comes with rounding (CUDA events).
-_TICKS_NS = (1024.0, 1000.0, 500.0, 1e9 / 3_579_545, 1e9 / 14_318_180, 1e9 / 19_200_000, 1e9 / 24_000_000, 32.0)
-_DIGITS_LIMIT = 44.0  # χ² with 9 degrees of freedom: p = 1.4e-6
-_MEMORY_LIMIT = 20.1  # χ² with 8 degrees of freedom: p = 0.01
-_LEVELS_RATIO = 2.0  # of the trials' variance to that of independent draws
-_TAIL = 5.0  # robust deviations; one in 1.7 million normal values lies beyond
-_STEADY = 5e-5  # of the gap: 250 ns of 5 ms, below what devices' own events resolve
-_COARSE_NS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +49,6 @@ class Likeness:
 
     kind: str
     other: str
-    evidence: dict[str, int]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Oddity:
-    """Something in one record's samples that real runs seldom show."""
-
-    code: str
     evidence: dict[str, int]
     text: str
 
@@ -94,34 +77,9 @@ def exact_digest(gaps: Gaps) -> str:
     return sha256(np.ascontiguousarray(gaps, dtype="<i8").tobytes()).hexdigest()
 
 
-def rank_digest(gaps: Gaps) -> str:
-    """The sha256 of the gaps' ranks in 32 levels: equal for a copy that was scaled up or shifted.
-
-    Scaling down makes ties, which may move a rank over an edge: the correlation finds those copies.
-    """
-    flat = gaps.ravel()
-    ranks = np.searchsorted(np.sort(flat), flat) * _RANK_LEVELS // max(flat.size, 1)
-    return sha256(ranks.astype(np.uint8).tobytes()).hexdigest()
-
-
-def group_median(group: Iterable[Gaps]) -> Values:
-    """What the honest records of a configuration share, shape (tokens,), about 1: the median over the records of each one's
-    median by token, relative to its own level. All must have the same number of tokens.
-    """
-    shapes = [np.median(gaps, axis=0) / _level(gaps) for gaps in group]
-    shared = np.median(shapes, axis=0)
-    return np.where(shared > 0, shared, 1.0)  # 0: tokens that came in one chunk
-
-
-def residuals(gaps: Gaps, group_median: Values) -> Values:
-    """The gaps relative to the group's median by token (shape (tokens,), positive, any unit) and to their own level, less 1."""
-    relative = gaps / group_median
-    return np.asarray(relative / _level(relative) - 1, dtype=np.float64)
-
-
 def fingerprint(gaps: Gaps, group_median: Values) -> Fingerprint:
     """The fingerprint of a record in its group. Raises `RecordInvalid` for gaps without two axes or below zero."""
-    _check(gaps)
+    check(gaps)
     texture = _texture(residuals(gaps, group_median))
     flat = np.sort(gaps.ravel())
     scale = 1.4826 * float(np.median(np.abs(flat - np.median(flat))))
@@ -129,9 +87,9 @@ def fingerprint(gaps: Gaps, group_median: Values) -> Fingerprint:
     return Fingerprint(
         exact=exact_digest(gaps),
         ranks=rank_digest(gaps),
-        trials=frozenset(exact_digest(row) for row in gaps if np.unique(row).size >= _LEAST_DISTINCT),
+        trials=frozenset(exact_digest(row) for row in gaps if np.unique(row).size >= LEAST_DISTINCT),
         texture=texture,
-        echo=_autocorrelation(texture),
+        echo=autocorrelation(texture),
         spread=(texture**2).sum(axis=0) / max(len(texture), 1),
         ordered=(flat - np.median(flat)) / scale if tellable else np.zeros(0),
     )
@@ -143,10 +101,8 @@ def compare_with(identity: str, gaps: Gaps, others: Mapping[str, Gaps], pairs: i
     `pairs`: how many pairs are looked at in all, so that a group is falsely flagged once in twenty at most. Records with
     another number of tokens are of another configuration and left out. Raises `RecordInvalid` for gaps as `fingerprint` does.
     """
-    _check(gaps)
-    group = {
-        name: one for name, one in others.items() if name != identity and _sound(one) and len(one.T) == len(gaps.T)
-    }
+    check(gaps)
+    group = {name: one for name, one in others.items() if name != identity and sound(one) and len(one.T) == len(gaps.T)}
     shared = group_median([gaps, *group.values()])
     own = fingerprint(gaps, shared)
     found = (between(name, own, fingerprint(group[name], shared), pairs) for name in sorted(group))
@@ -214,114 +170,6 @@ def _too_similar(name: str, own: Fingerprint, other: Fingerprint, level: float) 
     return Likeness("too similar", name, {"distance_ppm": round(distance * 1e6), "limit_ppm": round(limit * 1e6)}, text)
 
 
-def oddities(gaps: Gaps) -> list[Oddity]:
-    """What real runs seldom show. Raises `RecordInvalid` for gaps without two axes or below zero."""
-    _check(gaps)
-    if gaps.size < 50:
-        return []
-    tick = clock_tick(gaps)
-    return [*_lattice(gaps, tick), *_repeated_trials(gaps), *_noise(gaps, tick)]
-
-
-def clock_tick(gaps: Gaps) -> float:
-    """The step of the clock behind the gaps, ns: what divides their differences, else the coarsest known tick whose phase they
-    keep, else 1.
-    """
-    whole = int(np.gcd.reduce(gaps.ravel() - gaps.min()))
-    if whole > 1:
-        return float(whole)
-    flat = gaps.ravel().astype(np.float64)
-    for tick in _TICKS_NS:
-        # Values that lie closer together than a tick keep its phase by themselves.
-        if flat.std() > 2 * tick and abs(np.exp(2j * np.pi * flat / tick).mean()) > 0.8:
-            return tick
-    return 1.0
-
-
-def _lattice(gaps: Gaps, tick: float) -> list[Oddity]:
-    """Rounded numbers, favoured digits, values that return: in ticks, or every real timer would look made up."""
-    found = []
-    if not (gaps % _COARSE_NS).any():
-        text = f"every gap is a multiple of {_COARSE_NS} ns: a clock as coarse as that, or rounded numbers"
-        found.append(Oddity("coarse", {"tick_ns": round(tick)}, text))
-    ticks = np.sort(np.rint(gaps.ravel() / tick).astype(np.int64))
-    spread = int(np.subtract(*np.quantile(ticks, [0.75, 0.25])))
-    if spread < 40:  # terminal digits of so few ticks follow the values themselves
-        return found
-    counts = np.bincount(ticks % 10, minlength=10)
-    chi_square = float(((counts - ticks.size / 10) ** 2).sum() / (ticks.size / 10))
-    if chi_square > _DIGITS_LIMIT:
-        evidence = {"chi_square_milli": round(chi_square * 1e3), "most": int(counts.max()), "gaps": ticks.size}
-        text = f"last digits are not spread evenly: χ² = {chi_square:.0f} with 9 degrees of freedom"
-        found.append(Oddity("digits", evidence, text))
-    _, times = np.unique(ticks, return_counts=True)
-    ties = int((times * (times - 1)).sum()) // 2
-    near = int((np.searchsorted(ticks, ticks + 20, "right") - np.arange(1, ticks.size + 1)).sum()) - ties
-    expected = near / 40  # pairs 1 to 20 ticks apart tell how many should be none apart
-    if ties > 10 + expected + 6 * math.sqrt(expected):
-        text = f"{ties} pairs of gaps are equal where {expected:.0f} would be by chance"
-        found.append(Oddity("repeats", {"pairs": ties, "expected": round(expected)}, text))
-    return found
-
-
-def _repeated_trials(gaps: Gaps) -> list[Oddity]:
-    orders = [rank_digest(row) for row in gaps if np.unique(row).size >= _LEAST_DISTINCT]
-    different = len(set(orders))
-    if len(orders) == different:
-        return []
-    text = f"{len(orders)} trials rise and fall in only {different} orders"
-    return [Oddity("repeated trials", {"trials": len(orders), "orders": different}, text)]
-
-
-def _noise(gaps: Gaps, tick: float) -> list[Oddity]:
-    """The floor, the memory and the tail of the noise; for records with enough trials to tell noise from shape."""
-    trials, tokens = gaps.shape
-    if trials < _LEAST_TRIALS or tokens < _LEAST_TOKENS:
-        return []
-    own = _own(residuals(gaps, group_median([gaps])))
-    noise = 1.4826 * float(np.median(np.abs(own)))
-    if tick > 1 and noise * _level(gaps) < 5 * tick:  # the clock's steps hide it
-        return []
-    if noise < _STEADY:
-        text = f"its gaps scatter by {noise * 1e6:.1f} millionths: no machine is that steady"
-        return [Oddity("steady", {"noise_ppb": round(noise * 1e9)}, text)]
-    found = []
-    medians = np.median(gaps, axis=1)
-    levels = float(medians.var(ddof=1)) / float(np.median(medians)) ** 2
-    ratio = levels / (math.pi / 2 * noise**2 / tokens)  # the variance of a median of independent normal values
-    clipped = np.clip(own / noise, -_CLIP, _CLIP)
-    memory = gaps.size * float((_autocorrelation(clipped)[:8] ** 2).sum())
-    if trials >= 5 and ratio < _LEVELS_RATIO and memory < _MEMORY_LIMIT:
-        evidence = {"levels_ratio_milli": round(ratio * 1e3), "memory_milli": round(memory * 1e3)}
-        text = "its gaps are independent draws: trials keep one level, and neighbours know nothing of each other"
-        found.append(Oddity("no memory", evidence, text))
-    farthest = float(np.abs(own).max()) / noise
-    if gaps.size >= 1000 and farthest < _TAIL:
-        text = f"none of {gaps.size} gaps lies {_TAIL:.0f} deviations off: no machine goes undisturbed for so long"
-        found.append(Oddity("no tail", {"farthest_milli": round(farthest * 1e3), "gaps": gaps.size}, text))
-    return found
-
-
-def _sound(gaps: Gaps) -> bool:
-    return gaps.ndim == 2 and gaps.size > 0 and int(gaps.min()) >= 0
-
-
-def _check(gaps: Gaps) -> None:
-    if not _sound(gaps):
-        raise RecordInvalid(f"gaps of shape {gaps.shape} are no trials", where="likeness", fix="give (trials, tokens)")
-
-
-def _level(values: Values | Gaps) -> float:
-    return float(np.median(values)) or float(values.mean()) or 1.0
-
-
-def _own(residual: Values) -> Values:
-    """The residuals less the record's medians by token and by trial."""
-    own = residual - np.median(residual, axis=1, keepdims=True)
-    own -= np.median(own, axis=0)
-    return np.asarray(own - np.median(own, axis=1, keepdims=True), dtype=np.float64)
-
-
 def _scale(own: Values) -> Values:
     """The robust deviation of each trial, shape (trials, 1), never 0: where a coarse clock makes most residuals 0, their mean."""
     scale = 1.4826 * np.median(np.abs(own), axis=1, keepdims=True)
@@ -332,12 +180,12 @@ def _scale(own: Values) -> Values:
 def _texture(residual: Values) -> Values:
     """The rows of a fingerprint."""
     trials, tokens = residual.shape
-    if trials < _LEAST_TRIALS or tokens < _LEAST_TOKENS:
+    if trials < LEAST_TRIALS or tokens < LEAST_TOKENS:
         return np.zeros((0, tokens))
-    own = _own(residual)
+    own = own_part(residual)
     smooth, places, fit = _curve(tokens)
     own = own - (np.median(own[:, places], axis=2) @ fit) @ smooth.T  # medians of blocks are deaf to spikes
-    clipped = np.clip(own / _scale(own), -_CLIP, _CLIP)
+    clipped = np.clip(own / _scale(own), -CLIP, CLIP)
     rest = clipped - (clipped @ smooth) @ smooth.T
     length = np.linalg.norm(rest, axis=1, keepdims=True)
     return np.asarray(rest / np.where(length > 0, length, 1.0), dtype=np.float64)
@@ -351,17 +199,6 @@ def _curve(tokens: int) -> tuple[Values, NDArray[np.intp], Values]:
     starts = np.linspace(0, tokens - width, _BLOCKS).round().astype(np.intp)
     places = starts[:, np.newaxis] + np.arange(width)
     return smooth, places, np.linalg.pinv(smooth[places].mean(axis=1)).T
-
-
-def _autocorrelation(texture: Values) -> Values:
-    """At lags 1, 2, …, over all rows; zeros where there are none."""
-    trials, tokens = texture.shape
-    lags = min(_LAGS, tokens // 4)
-    if trials == 0 or not texture.any():
-        return np.zeros(lags)
-    power = (np.abs(np.fft.rfft(texture, 2 * tokens, axis=1)) ** 2).sum(axis=0)
-    products = np.fft.irfft(power)
-    return np.asarray(products[1 : lags + 1] / products[0], dtype=np.float64)
 
 
 @lru_cache(maxsize=4096)

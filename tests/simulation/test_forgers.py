@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import harness
-from harness.tiers.likeness import between, compare_with, fingerprint, group_median, oddities
+from harness.tiers.gaps import group_median
+from harness.tiers.likeness import between, compare_with, fingerprint
+from harness.tiers.oddities import oddities
 from tests.simulation import forgers
 
 DOCS = Path(harness.__file__).parent.parent / "docs"

@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from harness.errors import RecordInvalid
-from harness.tiers.likeness import (
-    PER_GROUP,
-    PER_PAIR,
-    between,
-    clock_tick,
-    compare_with,
-    exact_digest,
-    fingerprint,
-    group_median,
-    oddities,
-    rank_digest,
-    residuals,
-)
+from harness.tiers.gaps import group_median, rank_digest, residuals
+from harness.tiers.likeness import PER_GROUP, PER_PAIR, between, compare_with, exact_digest, fingerprint
+from harness.tiers.oddities import clock_tick, oddities
 from tests.simulation import forgers
 
 MATRICES = arrays.arrays(np.int64, st.tuples(st.integers(1, 5), st.integers(1, 20)), elements=st.integers(1, 10**9))

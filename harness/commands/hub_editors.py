@@ -1,0 +1,102 @@
+"""`repro hub editors`, `cosign`, `apply`: acts that several editors sign, passed round as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+
+@click.command(
+    help="Propose another list of editors; a file that the others sign: repro hub cosign, then repro hub apply."
+)
+@click.option(
+    "--add", "added", multiple=True, type=click.Path(path_type=Path), help="An editor's public file; repeatable."
+)
+@click.option("--remove", "removed", multiple=True, metavar="HANDLE", help="Repeatable.")
+@click.option("--threshold", type=click.IntRange(1), help="How many must sign such a change; default: as now.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="Default: in a year.")
+@click.option("--reason", required=True, help="Why; public.")
+@click.option("--out", "target_file", type=click.Path(path_type=Path), required=True, help="The file to pass round.")
+@hub_option
+def editors(
+    added: tuple[Path, ...],
+    removed: tuple[str, ...],
+    threshold: int | None,
+    expires: str | None,
+    reason: str,
+    target_file: Path,
+    target: str | None,
+) -> None:
+    """Signed by you; nothing changes before enough have signed and it is applied."""
+    from datetime import UTC, datetime, timedelta
+
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_reading
+    from harness.files import write_bytes
+    from harness.hub import acts
+    from harness.record import editor_keys
+
+    with open_for_reading(target).reading() as reader:
+        document = reader.get("editors", "") or {}
+        people = {handle: entry for handle, entry in document["editors"].items() if handle not in removed}
+        for path in added:
+            newcomer = editor_keys.parse(_text(path), str(path))
+            people[newcomer.handle] = newcomer.entry()
+        end = expires or (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+        changed = {
+            "version": document["version"] + 1,
+            "threshold": threshold or document["threshold"],
+            "expires": end,
+            "editors": people,
+        }
+        actor = as_editor()
+        event = acts.event(reader, actor, "editors-changed", "editors", reason=reason, detail={"editors": changed})
+    write_bytes(target_file, event.signed(actor.keys).to_bytes())
+    out().print(f"{target_file}: version {changed['version']}, signed by {actor.handle}", markup=False)
+
+
+@click.command(help="Sign a proposed act of the editors, after you have read it.")
+@click.argument("file", type=click.Path(path_type=Path))
+def cosign(file: Path) -> None:
+    """Your signature is added to the file."""
+    from dataclasses import replace
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import as_editor
+    from harness.files import write_bytes
+    from harness.hub import event
+    from harness.record import envelope
+
+    sealed = envelope.read(_text(file).encode(), str(file))
+    found = event.read(sealed.payload, str(file))
+    actor = as_editor()
+    print_json(found.detail)
+    more = envelope.sign(sealed.payload, actor.keys, event.PAYLOAD_TYPE).signatures
+    write_bytes(file, replace(sealed, signatures=(*sealed.signatures, *more)).to_bytes())
+    out().print(f"{found.kind} of {found.by}: signed by {actor.handle}, too", markup=False)
+
+
+@click.command(name="apply", help="Put a proposed act of the editors into the log, once enough have signed it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@hub_option
+def apply_(file: Path, target: str | None) -> None:
+    """Refused until then."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import open_for_writing
+    from harness.hub.acts import utc
+    from harness.hub.batch import Item
+
+    taken = open_for_writing(target).append_one(Item(_text(file).encode()), utc())
+    out().print(f"{taken.event.kind}, entry {taken.entry.index}", markup=False)
+
+
+def _text(path: Path) -> str:
+    from harness.errors import BadInput
+
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="check the path") from error
