@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -159,3 +160,14 @@ def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str
         % vocabulary
         for i in range(workload.output_tokens)
     )
+
+
+def challenge_seed(challenge: str) -> int:
+    """The seed of a run's order of trials that a hub's challenge makes."""
+    return int.from_bytes(sha256(f"challenge:{challenge}".encode()).digest()[:4], "big")
+
+
+@lru_cache(maxsize=64)
+def by_digest(digest: str) -> Suite | None:
+    """The suite of our own with that digest; None where there is none."""
+    return next((found.suite for name in names() if (found := load(name)).sha256 == digest), None)

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@click.command(
-    help="Why a row stands where it stands: state, tier, factors, and every rule with the records that fed it."
-)
+@click.command(help="Why a row stands where it stands: state, tier, factors, and every rule.")
 @click.argument("row")
 @hub_option
 @click.option("--policy", help="Version of the rules; default: the hub's.")

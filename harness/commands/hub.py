@@ -83,6 +83,33 @@ def challenge(handle: str, days: int, target: str | None) -> None:
     err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
 
 
+@hub.command(help="The acts in a hub's log: who did what, when, and why.")
+@click.option("--of", "wanted", metavar="WORD", help="Only those by, or about, a handle or the beginning of an id.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@hub_option
+def log(wanted: str | None, as_json: bool, target: str | None) -> None:
+    """In order, with the numbers that a revocation names."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.hub.history import acts_of
+
+    with open_for_reading(target).reading() as reader:
+        found = acts_of(reader, wanted)
+    if as_json:
+        print_json(found)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("entry", "taken", "act", "by", "about", "reason"):
+        table.add_column(name, justify="right" if name == "entry" else "left")
+    for one in found:
+        about = one["subject"] if len(one["subject"]) < 40 else one["subject"][:12]
+        table.add_row(str(one["index"]), one["at"], one["kind"], one["by"], escape(about), escape(one["reason"]) or "–")
+    out().print(table)
+
+
 @hub.command(help="Write a hub as plain files, which lose nothing.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @hub_option
@@ -151,17 +178,31 @@ def upgrade(target: str | None) -> None:
 @hub.command(help="Adopt a policy; signed by the editors' threshold.")
 @click.argument("policy")
 @click.option("--reason", required=True, help="Why; public.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Where several must sign: a file to pass round (cosign, apply).",
+)
 @hub_option
-def policy(policy: str, reason: str, target: str | None) -> None:
+def policy(policy: str, reason: str, file: Path | None, target: str | None) -> None:
     """Every verdict names the policy's version and digest."""
     from harness.catalog import policies
     from harness.commands.console import out
     from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.files import write_bytes
     from harness.hub import acts
 
     loaded = policies.load(policy)
     detail = {"policy_sha256": loaded.sha256, "approvals": loaded.policy.approvals}
-    taken = acts.act(open_for_writing(target), as_editor(), "policy-adopted", policy, reason=reason, detail=detail)
+    opened, actor = open_for_writing(target), as_editor()
+    if file is not None:
+        with opened.reading() as reader:
+            event = acts.event(reader, actor, "policy-adopted", policy, reason=reason, detail=detail)
+        write_bytes(file, event.signed(actor.keys).to_bytes())
+        out().print(f"{file}: {policy}, signed by {actor.handle}", markup=False)
+        return
+    taken = acts.act(opened, actor, "policy-adopted", policy, reason=reason, detail=detail)
     out().print(f"{policy} ({loaded.sha256[:12]}) from entry {taken.entry.index}", markup=False)
 
 

@@ -8,6 +8,8 @@ import click
 
 from harness.commands.hub_option import hub_option
 
+SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one editor
+
 
 @click.command(
     help="Propose another list of editors; a file that the others sign: repro hub cosign, then repro hub apply."
@@ -60,21 +62,33 @@ def editors(
 
 @click.command(help="Sign a proposed act of the editors, after you have read it.")
 @click.argument("file", type=click.Path(path_type=Path))
-def cosign(file: Path) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask: it was read before.")
+def cosign(file: Path, yes: bool) -> None:
     """Your signature is added to the file."""
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from harness.commands.console import out, print_json
     from harness.commands.hub_option import as_editor
+    from harness.errors import BadInput
     from harness.files import write_bytes
     from harness.hub import event
     from harness.record import envelope
 
     sealed = envelope.read(_text(file).encode(), str(file))
     found = event.read(sealed.payload, str(file))
+    if found.kind not in SEVERAL:
+        raise BadInput(
+            f"is an act of kind {found.kind}, which one editor does alone",
+            where=str(file),
+            fix=f"only {' and '.join(SEVERAL)} are passed round",
+        )
+    print_json(asdict(found))
+    if not yes and not click.confirm(f"Sign this as an editor of {found.hub}?", err=True):
+        raise click.Abort
     actor = as_editor()
-    print_json(found.detail)
     more = envelope.sign(sealed.payload, actor.keys, event.PAYLOAD_TYPE).signatures
+    if more[0].keyid in {one.keyid for one in sealed.signatures}:
+        raise BadInput("bears your signature already", where=str(file), fix="let another editor sign")
     write_bytes(file, replace(sealed, signatures=(*sealed.signatures, *more)).to_bytes())
     out().print(f"{found.kind} of {found.by}: signed by {actor.handle}, too", markup=False)
 

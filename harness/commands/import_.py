@@ -11,7 +11,7 @@ from harness.commands.hub_option import hub_option
 
 @click.command(
     name="import",
-    help="Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore. Shown, never counted.",
+    help="Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--tool", help="Which tool wrote it; default: recognised.")
@@ -27,8 +27,9 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.commands.console import out
     from harness.commands.explain import print_evidence
     from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.errors import BadInput
+    from harness.errors import BadInput, ReproError
     from harness.hub import acts, imported, rows
+    from harness.hub.batch import Item
     from harness.record.canonical import canonical
 
     try:
@@ -44,10 +45,17 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
         return
     actor, hub = as_editor(), open_for_writing(target)
     with hub.reading() as reader:
-        whole = rows.row_of(reader, row)
-    for one in found:
-        payload = imported.as_payload(one)
-        detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}
-        subject = sha256(canonical([whole, payload])).hexdigest()
-        acts.act(hub, actor, "evidence-imported", subject, reason=reason, detail=detail)
-    console.print(f"{len(found)} measurements beside row {whole[:12]}", markup=False)
+        whole, items = rows.row_of(reader, row), {}
+        for one in found:
+            payload = imported.as_payload(one)
+            subject = sha256(canonical([whole, payload])).hexdigest()
+            if reader.get("evidence", subject) is None:
+                detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}
+                event = acts.event(reader, actor, "evidence-imported", subject, reason=reason, detail=detail)
+                items[subject] = Item(event.signed(actor.keys).to_bytes())
+    for taken in hub.append(list(items.values()), acts.utc()):
+        if isinstance(taken, ReproError):
+            raise taken
+    console.print(
+        f"{len(items)} measurements beside row {whole[:12]}, {len(found) - len(items)} were there", markup=False
+    )

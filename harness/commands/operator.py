@@ -108,13 +108,15 @@ def rotate(target: str | None) -> None:
 @click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's key.")
 @hub_option
 def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
-    """By the key's id (sha256 of its 32 bytes)."""
+    """By the key as `repro keys show` prints it, or by its id (the sha256 of its 32 bytes)."""
     from harness.commands.console import out
     from harness.commands.hub_option import as_editor, as_operator, open_for_writing
     from harness.hub import acts
+    from harness.hub.rules.base import public
 
     actor = as_editor() if editorial else as_operator()
-    taken = acts.act(
-        open_for_writing(target), actor, "key-revoked", key, reason=reason, detail={"from_index": from_index}
-    )
+    hub = open_for_writing(target)
+    with hub.reading() as reader:
+        key = key if reader.get("key", key) is not None else next(iter(public(key)))
+    taken = acts.act(hub, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
     out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)

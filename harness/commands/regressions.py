@@ -7,7 +7,7 @@ import click
 from harness.commands.hub_option import hub_option
 
 
-@click.command(help="Pairs of records that differ in one version alone: possible regressions and improvements.")
+@click.command(help="Pairs of records that differ in one version alone.")
 @hub_option
 @click.option("--policy", help="Version of the rules; default: the hub's.")
 @click.option("--all", "everything", is_flag=True, help="With those of which the evidence is insufficient.")

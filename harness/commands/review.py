@@ -31,16 +31,24 @@ def _list(target: str | None, as_json: bool) -> None:
 
     from harness.commands.console import out, print_json
     from harness.commands.hub_option import open_for_reading
+    from harness.errors import ReproError
     from harness.hub.review import dossier, queue
 
     hub = open_for_reading(target)
     with hub.reading() as reader:
-        found = [dossier(reader, identity) for identity in queue(reader)]
+        found, orphans = [], []
+        for identity in queue(reader):
+            try:
+                found.append(dossier(reader, identity))
+            except ReproError as error:
+                orphans.append(str(error))
     if as_json:
         print_json([asdict(one) for one in found])
         return
     console = out()
-    if not found:
+    for text in orphans:
+        console.print(text, markup=False)
+    if not found and not orphans:
         console.print("the queue is empty")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -120,8 +128,6 @@ def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
         if kind == "record-approved":
             held(reader, identity)
     taken = acts.act(hub, as_editor(), kind, identity, reason=reason)
-    if kind == "body-dropped":
-        hub.drop_bodies_of(identity)
     with hub.reading() as reader:
         fact = reader.get("record", identity) or {}
         policy = reader.get("policy", "") or {}

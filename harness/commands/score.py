@@ -10,9 +10,7 @@ import click
 from harness.commands.hub_option import hub_option
 
 
-@click.command(
-    help="State and tier of every row of a hub; or what records would make of a row: rings, verdicts, state and tier."
-)
+@click.command(help="State and tier of every row of a hub; or what records would make of a row.")
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
 @hub_option
 @click.option("--editorial", is_flag=True, help="The first record was measured by the editors.")

@@ -62,6 +62,7 @@ class Pending:
     event: Event
     envelope: bytes
     samples: bytes
+    demonstration: bool
 
 
 def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
@@ -90,12 +91,15 @@ def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Te
     size = reader.size()
     lines: list[Entry] = []
     heads: dict[int, str] = {0: ""}
+    events: set[str] = set()
     for index, payload in list(reader.payloads()):
         where = f"entry {index}"
         tree.append(merkle.leaf_hash(payload))
         found.entries += 1
         try:
             line = entry.read(payload, where)
+            if reader.columns(index) != (line.digest(), line.event_sha256, line.envelope_sha256):
+                found.add(where, "the database says otherwise of it than its own bytes")
             entry.follows(line, lines[-1] if lines else None, where)
         except ReproError as error:
             found.add(where, error)
@@ -103,23 +107,23 @@ def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Te
                 line = entry.read(payload, where)
             except ReproError:
                 continue
+        if line.event_sha256 in events:
+            found.add(where, "repeats an event that is in the log already")
+            continue
+        events.add(line.event_sha256)
         lines.append(line)
         heads[index + 1] = line.digest()
         event = _event(reader, line, facts, heads, found)
         if event is not None and event.kind == "record-submitted":
+            demonstration = bool((facts.get("hub", "") or {}).get("demonstration"))
             bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
             if None not in bodies:
-                yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"")
-            elif not _will_be_dropped(reader, event.subject):
+                yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
+            elif not (reader.get("record", event.subject) or {"dropped": False})["dropped"]:
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
         tell(index + 1, size)
-
-
-def _will_be_dropped(reader: Reader, record: str) -> bool:
-    fact = reader.get("record", record)
-    return fact is not None and bool(fact["dropped"])
 
 
 def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], found: Found) -> Event | None:
@@ -135,6 +139,9 @@ def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], fou
     except ReproError as error:
         found.add(where, error)
         return None
+    except Exception as error:
+        found.add(where, f"{type(error).__name__}: {error}")
+        return None
     facts.take(made)
     return event
 
@@ -149,9 +156,12 @@ def check(one: Pending) -> tuple[str, dict[str, Any] | None, list[Fault]]:
         submission = ingest.checked(one.envelope, one.samples, one.id[:12])
         ingest.agrees(one.event, submission)
         ingest.recomputed(submission, one.id[:12])
+        ingest.taken_by(submission, demonstration=one.demonstration)
         return one.id, submission.measured.row({}), faults
     except ReproError as error:
         return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {error.what}")]
+    except Exception as error:
+        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {type(error).__name__}: {error}")]
 
 
 def _records(
@@ -178,11 +188,20 @@ def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> 
 
 
 def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:
+    count = 0
     for level, index, value in reader.connection.execute(
         select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
     ):
-        if (index + 1) << level > tree.size or tree.node(level, index) != raw(value):
+        count += 1
+        if (
+            not (0 <= level < 64 and index >= 0)
+            or (index + 1) << level > tree.size
+            or tree.node(level, index) != raw(value)
+        ):
             found.add(f"node {level}/{index}", "is not what the log gives")
+    expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
+    if count != expected:
+        found.add("tree", f"has {count} nodes, the log gives {expected}")
     hub = facts.get("hub", "")
     wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
     for size, note in reader.connection.execute(wanted):
@@ -201,19 +220,40 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
 
 def _derived(reader: Reader, facts: Facts, found: Found) -> None:
     stored = {
-        (kind, name): json.loads(value)
+        (kind, name): _value(value)
         for kind, name, value in reader.connection.execute(
             select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.value)
         )
     }
+    for (kind, name), value in facts.all.items():
+        if kind == "record" and value["dropped"] and reader.body(value["envelope_sha256"]) is not None:
+            found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
     for place in sorted(stored.keys() | facts.all.keys()):
         if stored.get(place) != facts.all.get(place):
             kind, name = place
             found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
     table = tables.records.c
+    run = {
+        (engine, series)
+        for engine, series in reader.connection.execute(
+            select(table.engine, table.runtime_series).distinct().where(table.status == "accepted")
+        )
+    }
+    if run != {
+        (engine, series)
+        for engine, series in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series))
+    }:
+        found.add("series", "are not those that accepted records have run")
     for identity, row, index, status in reader.connection.execute(select(table.id, table.row, table.idx, table.status)):
         fact = facts.get("record", identity)
         if fact is None:
             found.add(f"record {identity[:12]}", "is in the table and not in the log")
         elif (row, index, status) != (fact["row"], fact["index"], fact["status"]):
             found.add(f"record {identity[:12]}", "stands elsewhere in the table than in the log")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

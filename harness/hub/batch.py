@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from harness.errors import BadInput
 from harness.hub import ingest, merkle, tables
@@ -18,6 +18,7 @@ from harness.hub.ingest import Submission
 from harness.hub.ledger import applied
 from harness.hub.reader import Reader
 from harness.hub.rules.base import Fact, Place
+from harness.hub.rules.records import OPEN
 from harness.record import envelope
 
 _UPSERT = text(
@@ -25,6 +26,7 @@ _UPSERT = text(
     "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value"
 )
 _BODY = text("INSERT INTO bodies (sha256, kind, data) VALUES (:sha256, :kind, :data) ON CONFLICT (sha256) DO NOTHING")
+_TAKEDOWN = text("INSERT INTO takedowns (sha256) VALUES (:d) ON CONFLICT (sha256) DO NOTHING")
 _SERIES = text("INSERT INTO series (engine, series) VALUES (:engine, :series) ON CONFLICT (engine, series) DO NOTHING")
 
 
@@ -56,7 +58,9 @@ class Batch:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    homes: dict[tuple[str, ...], str] = field(default_factory=dict)  # (subject and SKU) → the batch's own new row
+    homes: dict[tuple[str, ...], list[str]] = field(
+        default_factory=dict
+    )  # (subject and SKU) → the batch's own new rows
     events: set[str] = field(default_factory=set)
     _known: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
     _size: int = -1
@@ -113,13 +117,7 @@ class Batch:
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
             ingest.agrees(event, found)
-            hub = self.get("hub", "")
-            if found.record.run.synthetic and not (hub or {}).get("demonstration"):
-                raise BadInput(
-                    "is synthetic: it was never a measurement",
-                    where=event.subject[:12],
-                    fix="submit records of real runtimes",
-                )
+            ingest.taken_by(found, demonstration=bool((self.get("hub", "") or {}).get("demonstration")))
             one = found.measured.measurement
             subject = (one.subject.model, one.subject.quantisation, one.subject.engine, one.subject.workload)
             home = self._home(subject, one.hardware.sku)
@@ -134,9 +132,12 @@ class Batch:
         found = self.reader.row_for(subject, sku)
         if found is not None:
             fact = self.get("record", found)
-            if fact is None or fact["status"] in ("pending", "accepted", "sent-back"):
+            if fact is None or fact["status"] in OPEN:
                 return found
-        return self.homes.get((*subject, sku))
+        for name in self.homes.get((*subject, sku), []):
+            if (self.get("record", name) or {})["status"] in OPEN:
+                return name
+        return None
 
     def _note(self, event: Event, item: Item, facts: Sequence[Fact], line: Entry) -> None:
         for level, index, node in merkle.appended(self._size, merkle.leaf_hash(line.payload()), self._node):
@@ -152,12 +153,17 @@ class Batch:
             self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": found.envelope})
             self.bodies.append({"sha256": event.detail["samples_sha256"], "kind": "samples", "data": found.samples})
             fact = self.facts["record", event.subject]
-            place = {"row": fact["row"], "idx": line.index, "status": fact["status"]}
+            place = {
+                "row": fact["row"],
+                "idx": line.index,
+                "status": fact["status"],
+                "editorial": int(fact["editorial"]),
+            }
             row = found.measured.row(place)
             self.records[event.subject] = row
             if fact["row"] == event.subject:
                 own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
-                self.homes.setdefault(own, event.subject)
+                self.homes.setdefault(own, []).append(event.subject)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))
@@ -204,8 +210,33 @@ class Batch:
                 .values(status=bindparam("b_status")),
                 moved,
             )
-        accepted = [one["b_id"] for one in moved if one["b_status"] == "accepted"]
-        for first in range(0, len(accepted), 500):
-            wanted = select(tables.records.c.engine, tables.records.c.runtime_series).distinct()
-            found = connection.execute(wanted.where(tables.records.c.id.in_(accepted[first : first + 500])))
-            connection.execute(_SERIES, [{"engine": e, "series": s} for e, s in found])
+        self._write_series(connection, [one["b_id"] for one in moved])
+        for name, value in changed.items():
+            if value["dropped"]:
+                self._drop(connection, name, value)
+
+    def _drop(self, connection: Connection, record: str, value: dict[str, Any]) -> None:
+        """The bytes of a record that was taken down, and what the table keeps of it. The log keeps the digests."""
+        table = tables.records
+        connection.execute(delete(table).where(table.c.row == value["row"], table.c.id == record))
+        held = select(table.c.id).where(table.c.samples_sha256 == value["samples_sha256"]).limit(1)
+        shared = connection.execute(held).first() is not None  # then they are another record's, too
+        for digest in (value["envelope_sha256"], *(() if shared else (value["samples_sha256"],))):
+            connection.execute(_TAKEDOWN, {"d": digest})
+            connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
+
+    def _write_series(self, connection: Connection, moved: Sequence[str]) -> None:
+        """A series is known as long as an accepted record has run it."""
+        table, known = tables.records.c, tables.series.c
+        touched: set[tuple[str, str]] = set()
+        for first in range(0, len(moved), 500):
+            part = select(table.engine, table.runtime_series).distinct().where(table.id.in_(moved[first : first + 500]))
+            touched |= {(engine, series) for engine, series in connection.execute(part)}
+        for engine, series in sorted(touched):
+            held = select(table.id).where(
+                table.engine == engine, table.runtime_series == series, table.status == "accepted"
+            )
+            if connection.execute(held.limit(1)).first() is not None:
+                connection.execute(_SERIES, {"engine": engine, "series": series})
+            else:
+                connection.execute(delete(tables.series).where(known.engine == engine, known.series == series))

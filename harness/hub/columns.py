@@ -26,19 +26,20 @@ _STATUS = {status.value: status for status in Status}
 COLUMNS = (
     "row", "id", "status", "operator", "rig", "model", "quantisation", "engine", "workload", "sku", "generation", "os_family",
     "runtime_series", "processes", "log_mean", "log_variance", "medians", "measured", "fixed_number", "missing", "failed",
+    "editorial",
 )  # fmt: skip
 
 
 def measurement(
     values: tuple[Any, ...],
-    source: Callable[[str], Source],
+    source: Callable[[str, bool], Source],
     behind: Callable[[str, str], int],
     *,
     with_medians: bool = True,
 ) -> tuple[str, Measurement, Logs]:
     """(row, measurement, logs) of a table's row, its `COLUMNS`. `source` tells an operator's, `behind` a series' drift."""
     (row, identity, status, operator, rig, model, quantisation, engine, workload, sku, generation, os_family, series,
-     processes, mean, variance, medians, measured, fixed, missing, failed) = values  # fmt: skip
+     processes, mean, variance, medians, measured, fixed, missing, failed, editorial) = values  # fmt: skip
     one = Measurement(
         identity,
         operator,
@@ -47,7 +48,7 @@ def measurement(
         _hardware(sku, generation, os_family, series),
         tuple([int(text) / 1e6 for text in medians.split(",")]) if with_medians else (),
         date.fromisoformat(measured),
-        source(operator),
+        source(operator, bool(editorial)),
         _STATUS[status],
         bool(fixed),
         tuple(missing.split("; ")) if missing else (),

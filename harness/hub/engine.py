@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from harness.errors import BadInput
+from harness.files import refusal, sync
 from harness.hub.tables import HEAD
 
 FILE = "hub.sqlite"
@@ -97,6 +101,50 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise unusable(engine, error) from error
+
+
+@contextmanager
+def made(target: str) -> Iterator[Engine]:
+    """A new, empty hub's database to fill. A file appears under its name when the block ends well, whole or not at all.
+
+    Raises `BadInput` where there is one already.
+    """
+    url = url_of(target)
+    if not url.startswith("sqlite:///"):
+        engine = connect(url)
+        if version_of(engine) is not None and not _empty(engine):
+            raise BadInput("there is a hub already", where=_shown(url), fix="name another database")
+        upgrade(engine)
+        yield engine
+        return
+    path = Path(url.removeprefix("sqlite:///"))
+    if path.exists():
+        raise BadInput("there is a hub already", where=str(path), fix="name another folder")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = connect(f"sqlite:///{scratch}")
+        try:
+            upgrade(engine)
+            yield engine
+            engine.dispose()
+            path.hardlink_to(scratch)  # never over another one
+            sync(path.parent)
+        finally:
+            engine.dispose()
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                with suppress(OSError):
+                    Path(f"{scratch}{suffix}").unlink()
+    except FileExistsError as error:
+        raise BadInput("there is a hub already", where=str(path), fix="name another folder") from error
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
+def _empty(engine: Engine) -> bool:
+    """Whether the schema is there and no entry: somebody was interrupted while making a hub."""
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM entries")).scalar_one()) == 0
 
 
 def current(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 from harness.errors import RecordInvalid
-from harness.hub.event import HEX, TIME
+from harness.hub.event import HEX, is_time
 from harness.record.canonical import canonical, parse
 
 ENTRY_TYPE = "urn:repro-harness:entry:v1"
@@ -41,8 +41,9 @@ def read(payload: bytes, where: str) -> Entry:
         raise RecordInvalid("is not an entry of a log", where=where)
     found = Entry(**{name: value[name] for name in Entry.__slots__})
     good = isinstance(found.index, int) and not isinstance(found.index, bool) and found.index >= 0
-    for text, form in ((found.at, TIME), (found.event_sha256, HEX), (found.envelope_sha256, HEX)):
-        good = good and isinstance(text, str) and form.fullmatch(text) is not None
+    for text in (found.event_sha256, found.envelope_sha256):
+        good = good and isinstance(text, str) and HEX.fullmatch(text) is not None
+    good = good and isinstance(found.at, str) and is_time(found.at)
     good = good and isinstance(found.previous, str) and (found.index == 0) == (found.previous == "")
     if not good or (found.previous and HEX.fullmatch(found.previous) is None):
         raise RecordInvalid("has a field of the wrong type", where=where)

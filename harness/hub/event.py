@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,7 +23,10 @@ PAYLOAD_TYPE = "application/vnd.repro.event.v1+json"
 EVENT_TYPE = "urn:repro-harness:event:v1"
 REASON_LIMIT = 2000
 HEX = re.compile(r"[0-9a-f]{64}")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+TEXT_LIMIT = 4096  # of any text in a detail
+SUBJECT_LIMIT = 200
 
 # kind → the fields of its detail, with their types. Nothing else is taken.
 KINDS: Mapping[str, Mapping[str, type]] = {
@@ -97,6 +101,17 @@ class Event:
         return envelope.sign(self.payload(), keys, PAYLOAD_TYPE)
 
 
+def is_time(text: str) -> bool:
+    """Whether it is a UTC time to the second, in the one form that sorts as text."""
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.strptime(text, TIME_FORMAT)
+    except ValueError:
+        return False
+    return True
+
+
 def read(payload: bytes, where: str) -> Event:
     """The event in the bytes. Raises `RecordInvalid`: not one, or with fields that it should not have."""
     value = parse(payload, where)
@@ -111,7 +126,7 @@ def read(payload: bytes, where: str) -> Event:
         raise RecordInvalid(
             f"is an event of kind {found.kind!r}, which is unknown", where=where, fix="update repro-harness"
         )
-    if HANDLE.fullmatch(found.by) is None or TIME.fullmatch(found.at) is None or len(found.reason) > REASON_LIMIT:
+    if HANDLE.fullmatch(found.by) is None or not is_time(found.at) or len(found.reason) > REASON_LIMIT:
         raise RecordInvalid("has no proper handle, time or reason", where=where)
     wanted = KINDS[found.kind]
     detail = found.detail
@@ -121,6 +136,10 @@ def read(payload: bytes, where: str) -> Event:
         good = _count(detail[name]) if kind is int else isinstance(detail[name], kind)
         if not good:
             raise RecordInvalid(f"its {name} is no {kind.__name__}", where=where)
+        if isinstance(detail[name], str) and (len(detail[name]) > TEXT_LIMIT or "\0" in detail[name]):
+            raise RecordInvalid(f"its {name} is too long, or holds a NUL", where=where)
+    if not 0 < len(found.subject) <= SUBJECT_LIMIT or not found.subject.isprintable():
+        raise RecordInvalid("names no proper subject", where=where)
     return found
 
 

@@ -27,7 +27,7 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
     newcomer = replace(
         one,
         status=Status.ACCEPTED,
-        source=about.source(one.operator),
+        source=about.source(one.operator, one.operator in (reader.get("editors", "") or {"editors": {}})["editors"]),
         series_behind=about.behind(one.subject.engine, one.hardware.runtime_series),
     )
     hub = found.hub

@@ -15,7 +15,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,13 +22,15 @@ from sqlalchemy import select
 
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.files import refusal, sync, write_bytes
-from harness.hub import engine, entry, tables
+from harness.hub import checkpoint, engine, entry, merkle, tables
 from harness.hub import event as events
 from harness.hub.batch import Item
 from harness.hub.entry import Entry
 from harness.hub.event import Event
 from harness.hub.ingest import checked
-from harness.hub.store import Hub
+from harness.hub.reader import Reader
+from harness.hub.rules.base import public
+from harness.hub.store import Hub, open_hub
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
 
@@ -73,7 +74,7 @@ def _write(hub: Hub, folder: Path, tell: Tell) -> int:
             if data is None:
                 raise RecordInvalid("its event is gone", where=f"entry {index}", fix="run: repro audit")
             write_bytes(folder / "events" / f"{line.envelope_sha256}.json", data)
-            for name, digest in _bodies(events.read(envelope.read(data, name_of(line)).payload, name_of(line))):
+            for name, digest in _bodies(reader, events.read(envelope.read(data, name_of(line)).payload, name_of(line))):
                 body = reader.body(digest)
                 if body is not None:
                     path = folder / name
@@ -93,9 +94,12 @@ def name_of(line: Entry) -> str:
     return f"entry {line.index}"
 
 
-def _bodies(event: Event) -> Iterator[tuple[str, str]]:
+def _bodies(reader: Reader, event: Event) -> Iterator[tuple[str, str]]:
     """(path, digest) of what an event brought along."""
     if event.kind == "record-submitted":
+        fact = reader.get("record", event.subject)
+        if fact is None or fact["dropped"]:
+            return
         yield f"records/{event.subject}/{ENVELOPE_FILE}", event.detail["envelope_sha256"]
         yield f"records/{event.subject}/{SAMPLES_FILE}", event.detail["samples_sha256"]
 
@@ -124,7 +128,7 @@ class Exported:
             if events.HEX.fullmatch(event.subject) is None:
                 raise RecordInvalid("names no record", where=str(path))
             place = self.folder / "records" / event.subject
-            if not place.is_dir():
+            if place.is_symlink() or not (place / ENVELOPE_FILE).exists():
                 return event, Item(data, dropped=True)
             found = checked(self._read(place / ENVELOPE_FILE), self._read(place / SAMPLES_FILE), str(place))
             return event, Item(data, submission=found)
@@ -132,7 +136,9 @@ class Exported:
 
     def checkpoints(self) -> list[tuple[int, bytes]]:
         """Every signed note, by size."""
-        found = [path for path in (self.folder / "checkpoints").glob("*") if path.name.isdecimal()]
+        found = [
+            path for path in (self.folder / "checkpoints").glob("*") if path.name.isdecimal() and len(path.name) < 16
+        ]
         return [(int(path.name), self._read(path)) for path in sorted(found, key=lambda path: int(path.name))]
 
     def _read(self, path: Path) -> bytes:
@@ -174,36 +180,30 @@ def replay(source: Exported, hub: Hub, tell: Tell) -> int:
         raise RecordInvalid(
             "is missing, and the log does not say why", where=f"records/{min(gone)[:12]}", fix="export it again"
         )
-    for size, note in source.checkpoints():
+    with hub.reading() as reader:
+        fact, grown = reader.get("hub", "") or {}, reader.size()
+        keys = {fact["origin"]: next(iter(public(fact["key"]).values()))}
+        notes = source.checkpoints()
+        for size, note in notes:
+            where = f"checkpoints/{size}"
+            signed = checkpoint.read(note, keys, where)
+            if signed.size != size or size > grown or merkle.root(size, reader.node) != signed.root:
+                raise RecordInvalid("is of another history than the log", where=where, fix="trust neither")
+    for size, note in notes:
         hub.keep_checkpoint(size, note)
     return len(lines)
 
 
 def into(source: Path, target: str, tell: Tell) -> Hub:
-    """A database from exported files. Raises `BadInput` or `RecordInvalid`; leaves nothing then."""
-    url = engine.url_of(target)
-    path = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
-    if path is not None and path.exists():
-        raise BadInput("there is a hub already", where=str(path), fix="name another folder")
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    else:
-        in_memory(source)  # a server's database keeps what was appended: try it elsewhere first
-    database = engine.connect(url)
-    if engine.version_of(database) is not None:
-        raise BadInput("there is a hub already", where=target, fix="name another database")
-    engine.upgrade(database)
-    hub = Hub(database, target)
-    try:
-        replay(Exported(source), hub, tell)
-    except (ReproError, KeyboardInterrupt):
-        database.dispose()
-        if path is not None:
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    Path(f"{path}{suffix}").unlink()
-        raise
-    return hub
+    """A database from exported files. Raises `BadInput` or `RecordInvalid`; a file is there whole or not at all.
+
+    A server's database keeps what was appended: there the files are tried in memory first.
+    """
+    if not engine.url_of(target).startswith("sqlite"):
+        in_memory(source)
+    with engine.made(target) as database:
+        replay(Exported(source), Hub(database, target), tell)
+    return open_hub(target)
 
 
 def in_memory(source: Path) -> Hub:

@@ -11,8 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
+from harness.catalog import suites
 from harness.errors import BadInput, RecordInvalid
-from harness.hub.event import Event
+from harness.hub import tables
+from harness.hub.event import Event, is_time
 from harness.hub.measured import Measured, measured_of, subject_digest
 from harness.measure.metrics import Metric, measure_block, stack
 from harness.measure.trial import Purpose
@@ -24,9 +26,11 @@ from harness.record.store import Stored
 from harness.run.recompute import verify as recompute
 from harness.run.signatures import signers
 from harness.run.tables import trials_of
+from harness.run.tokens import digest_of
 
 ENVELOPE_LIMIT = 24 << 20
 SAMPLES_LIMIT = 64 << 20
+TEXT_LIMIT = 16 << 10  # of a column without a length
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,49 @@ def checked(data: bytes, samples: bytes, where: str) -> Submission:
         raise RecordInvalid("is not signed by an operator", where=where, fix="run: repro keys new, and measure again")
     signers(sealed, operator, where)
     stored = Stored(Path(where), identity, record, sealed.payload)
-    headline(stored.record, samples, where)
-    return Submission(identity, record, measured_of(stored), data, samples)
+    try:
+        headline(record, samples, where)
+        _challenged(record, where)
+        measured = measured_of(stored)
+        _fits(measured, where)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
+    return Submission(identity, record, measured, data, samples)
+
+
+def _fits(measured: Measured, where: str) -> None:
+    """Raises `RecordInvalid` for text that is not printable, or longer than any database takes it."""
+    for name, value in measured.row({}).items():
+        limit = getattr(tables.records.c[name].type, "length", None)
+        if isinstance(value, str) and (len(value) > (limit or TEXT_LIMIT) or not value.isprintable()):
+            raise RecordInvalid(
+                f"its {name} is longer than {limit or TEXT_LIMIT} characters or not printable", where=where
+            )
+
+
+def _challenged(record: Record, where: str) -> None:
+    """Raises `RecordInvalid` for times that are none, and for a challenge that did not make the seed and the forced ids."""
+    if not (is_time(record.run.started_utc) and is_time(record.run.finished_utc)):
+        raise RecordInvalid("its times are not UTC to the second", where=where)
+    nonce = record.run.challenge
+    if nonce is None:
+        return
+    if record.run.seed != suites.challenge_seed(nonce):
+        raise RecordInvalid("its seed does not follow from its challenge", where=where, fix="measure with --challenge")
+    suite = suites.by_digest(record.suite.sha256)
+    for workload in record.workloads:
+        own = None if suite is None else next((w for w in suite.workloads if w.id == workload.id), None)
+        ids = None if suite is None or own is None else suites.forced_ids(suite, own, record.runtime.vocab_size, nonce)
+        if ids is not None and workload.forced_sha256 != digest_of(ids):
+            raise RecordInvalid(f"the ids of {workload.id} do not follow from its challenge", where=where)
+
+
+def taken_by(found: Submission, *, demonstration: bool) -> None:
+    """Raises `BadInput` for a synthetic record, unless the hub is a demonstration."""
+    if found.record.run.synthetic and not demonstration:
+        raise BadInput(
+            "is synthetic: it was never a measurement", where=found.id[:12], fix="submit records of real runtimes"
+        )
 
 
 def recomputed(found: Submission, where: str) -> None:

@@ -58,7 +58,9 @@ def applied(data: bytes, place: Place, view: View, heads: Callable[[int], str | 
         )
     signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
     if event.after > place.index or heads(event.after) != event.head:
-        raise BadInput("was signed on another history of this hub", where=where, fix="fetch the log, and sign it anew")
+        raise BadInput(
+            "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
+        )
     return event, RULES[event.kind](event, signed, place, view)
 
 

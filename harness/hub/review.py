@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from harness.errors import RecordInvalid, ReproError
+from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.hub import fall, machines, rows, tables
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
@@ -75,6 +75,8 @@ def queue(reader: Reader) -> list[str]:
 def dossier(reader: Reader, identity: str) -> Dossier:
     """All that is known of one record. Raises `BadInput` for one that the hub does not have."""
     fact = reader.get("record", identity) or {}
+    if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
+        raise BadInput("the record of its row was taken down", where=identity[:12], fix="send it back, or reject it")
     row = rows.read(reader, fact["row"])
     one = next(measured for measured in rows.members(row) if measured.id == identity)
     record = _record(reader, fact)
@@ -98,7 +100,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         remarks += _likeness(reader, identity, fact)
     remarks += _ties(reader, identity, fact)
     remarks += _devices(reader, fact)
-    remarks += _chain(reader, record)
+    remarks += _chain(reader, identity, record)
     return Dossier(
         id=identity,
         title=title(reader, identity),
@@ -138,7 +140,8 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     """Samples that another record has, too, or nearly; within the row, and exact ones anywhere."""
     table = tables.records.c
     same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
-    for other in reader.connection.execute(same.order_by(table.id)).scalars():
+    identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
+    for other in identical:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
     own = _gaps(reader, fact)
     if own is None:
@@ -156,7 +159,7 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
             others[other] = theirs
     if others:
         for found in compare_with(identity, own, others, len(others)):
-            if found.kind != "same samples":  # said already, with records of other rows
+            if found.other not in identical:
                 yield Remark(found.kind, found.text, (found.other,))
 
 
@@ -186,14 +189,21 @@ def _devices(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark("same device", f"{text}; if they are one person: repro operator tie")
 
 
-def _chain(reader: Reader, record: Record | None) -> Iterator[Remark]:
+def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Remark]:
     """The signed run of the rig before this one, where the hub has not seen it: was it worse."""
     operator = None if record is None else record.operator
-    if operator is None or operator.previous is None:
+    if operator is None or operator.run_number is None:
         return
-    if reader.get("record", operator.previous) is None:
-        text = f"run {operator.run_number} of its rig; the one before, {operator.previous[:12]}, was not submitted"
-        yield Remark("gap in the runs", text, (operator.previous,))
+    number, previous = operator.run_number, operator.previous
+    if previous is not None and reader.get("record", previous) is None:
+        text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
+        yield Remark("gap in the runs", text, (previous,))
+    elif previous is None and number > 1:
+        yield Remark("gap in the runs", f"run {number} of its rig names none before it")
+    table = tables.records.c
+    earlier = select(table.id).where(table.rig == operator.rig_key, table.id != identity).limit(1)
+    if number == 1 and reader.connection.execute(earlier).first() is not None:
+        yield Remark("gap in the runs", "its rig counts from 1 again, and the hub has other runs of it")
 
 
 def _similar(reader: Reader, identity: str) -> Iterator[str]:

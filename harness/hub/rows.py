@@ -23,15 +23,14 @@ _SELECT = select(*(tables.records.c[name] for name in COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known beyond a row: who edits, who is verified, which series accepted records have run."""
+    """What is known beyond a row: who is verified, which series accepted records have run."""
 
-    editors: frozenset[str]
     verified: frozenset[str]
     newer: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (engine, series) → newer ones that were seen
 
-    def source(self, operator: str) -> Source:
-        """Who measured."""
-        if operator in self.editors:
+    def source(self, operator: str, editorial: bool) -> Source:
+        """Who measured; `editorial`: an editor when it was submitted."""
+        if editorial:
             return Source.EDITORIAL
         return Source.VERIFIED if operator in self.verified else Source.COMMUNITY
 
@@ -42,7 +41,6 @@ class Known:
 
 def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     """For these operators, or for all."""
-    document = reader.get("editors", "") or {"editors": {}}
     if operators is None:
         facts = reader.all("operator")
     else:
@@ -55,7 +53,7 @@ def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     for engine, names in series.items():
         for place, name in enumerate(sorted(names, key=_version, reverse=True)):
             newer[engine, name] = place
-    return Known(frozenset(document["editors"]), frozenset(h for h, fact in facts.items() if fact["verified"]), newer)
+    return Known(frozenset(handle for handle, fact in facts.items() if fact["verified"]), newer)
 
 
 def _version(series: str) -> tuple[tuple[int, ...], str]:
@@ -90,15 +88,6 @@ def people(
         found |= {(operator, rig) for operator, rig in [*own, *shared]}
         new = {operator for operator, _ in shared} - done
     return persons_of(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A row with its score."""
-
-    row: Row
-    score: Score
-    names: Mapping[str, str]  # of the hub's record: model_name
 
 
 def read(reader: Reader, row: str) -> Row:

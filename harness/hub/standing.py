@@ -8,10 +8,24 @@ from typing import Any
 
 from harness.catalog import devices as table
 from harness.errors import BadInput
+from harness.hub.physics import possible
 from harness.measure.stopping import Rule
 from harness.record.schema import Device, Record
 from harness.record.store import Stored
 from harness.tiers.values import HardwareClass, Measurement, Source, Status, Subject
+
+# Every run makes these truth checks, whatever they say (docs/metrics.md): a record without one has left it out.
+CHECKS = (
+    "counting",
+    "prefill_complete",
+    "cache_honesty",
+    "determinism",
+    "physics_decode",
+    "physics_prefill",
+    "physics_ttft",
+    "engine_counters",
+    "arithmetic",
+)
 
 
 def measurement_of(
@@ -31,8 +45,8 @@ def measurement_of(
         operator=operator.handle if operator is not None else f"unsigned {stored.id[:12]}",
         rig=operator.rig_key if operator is not None else f"unsigned {stored.id[:12]}",
         subject=Subject(
-            model=str(record.model["sha256"]),
-            quantisation=str(record.model["quantisation"]),
+            model=_text(record, "sha256"),
+            quantisation=_text(record, "quantisation"),
             engine=record.runtime.engine,
             workload=f"{record.suite.sha256}/{record.suite.headline}",
         ),
@@ -43,7 +57,7 @@ def measurement_of(
         status=status,
         fixed_number=record.run.stop_rule == Rule.FIXED.value,
         missing=tuple(_missing(record)),
-        failed=tuple(check.code for check in record.checks if check.status == "fail"),
+        failed=tuple(_failed(record)),
     )
 
 
@@ -72,6 +86,14 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     )
 
 
+def _text(record: Record, name: str) -> str:
+    """A text of the model's part. Raises `TypeError` for anything else."""
+    found = record.model[name]
+    if not isinstance(found, str):
+        raise TypeError(f"model.{name} is no text")
+    return found
+
+
 def _label(device: Device) -> tuple[str, str]:
     """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
     found = table.find(device.name, device.memory_bytes) or table.find(device.description, device.memory_bytes)
@@ -79,6 +101,12 @@ def _label(device: Device) -> tuple[str, str]:
         return found.sku, found.generation
     numbered = re.fullmatch(r"(CUDA|ROCm|HIP|Vulkan|Metal|MTL|SYCL)\d*", device.name)
     return (device.description if numbered else device.name), device.description
+
+
+def _is_nvidia(device: Device) -> bool:
+    found = table.find(device.name, device.memory_bytes) or table.find(device.description, device.memory_bytes)
+    told = f"{device.name} {device.description}"
+    return found.vendor == "NVIDIA" if found is not None else "NVIDIA" in told or "CUDA" in told
 
 
 def versions_of(record: Record) -> dict[str, str]:
@@ -102,6 +130,18 @@ def versions_of(record: Record) -> dict[str, str]:
     return {name: str(value) for name, value in sorted(found.items()) if value}
 
 
+def _failed(record: Record) -> list[str]:
+    """Consistency that does not hold: a check failed or left out; a rate beyond the device; the headline's trials 20 % apart; two
+    clocks that disagree.
+    """
+    codes = [check.code for check in record.checks if check.status == "fail"]
+    there = {check.code for check in record.checks}
+    codes += [f"no {code}" for code in CHECKS if code not in there]
+    codes += ["device_physics"] if any(possible(record)) else []
+    apart = {f.code for f in record.findings if f.workload in ("", record.suite.headline)}
+    return codes + [code for code in ("unstable", "clock_disagreement", "clock_drift") if code in apart]
+
+
 def _missing(record: Record) -> list[str]:
     """Mandatory fields that are not there: versions, driver, system, digests, context, raw samples."""
     gpus = [device for device in record.runtime.devices if device.kind == "gpu"]
@@ -114,9 +154,12 @@ def _missing(record: Record) -> list[str]:
         "samples": record.samples.rows,
     }
     if gpus:
-        listed = _part(record, "gpu").get("nvidia", {}).get("value") or [{}]
-        facts["driver"] = _value(listed[0], "driver")
-        facts["thermal state"] = record.derived.get("telemetry", {}).get("temperature_mc_max")
+        listed = _part(record, "gpu").get("nvidia", {}).get("value") or []
+        if listed or any(_is_nvidia(device) for device in gpus):
+            facts["driver"] = _value(listed[0], "driver") if listed else None
+            facts["thermal state"] = record.derived.get("telemetry", {}).get("temperature_mc_max")
+        else:  # the kernel's own driver (amdgpu, i915, xe) or the system's (Metal): its version is theirs
+            facts["driver"] = _value(_part(record, "host"), "kernel")
     return [name for name, value in facts.items() if not value]
 
 

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import BadInput, ReproError
 from harness.hub import engine as databases
-from harness.hub import tables
 from harness.hub.reader import Reader
 
 if TYPE_CHECKING:
@@ -73,19 +72,6 @@ class Hub:
                 text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
                 {"size": size, "note": note},
             )
-
-    def drop_bodies_of(self, record: str) -> None:
-        """Delete a record's bytes once the log says that they were taken down. Raises `BadInput` where it does not."""
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
-            databases.hold(connection)
-            fact = Reader(connection).get("record", record)
-            if fact is None or not fact["dropped"]:
-                raise BadInput("was not taken down", where=record[:12], fix="run: repro review take-down")
-            for digest in (fact["envelope_sha256"], fact["samples_sha256"]):
-                connection.execute(
-                    text("INSERT INTO takedowns (sha256) VALUES (:d) ON CONFLICT (sha256) DO NOTHING"), {"d": digest}
-                )
-                connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
 
 
 def open_hub(target: str) -> Hub:

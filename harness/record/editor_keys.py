@@ -47,7 +47,9 @@ def create(place: Path, handle: str, passphrase: str | None) -> PublicEditor:
     if HANDLE.fullmatch(handle) is None:
         raise BadInput(f"{handle!r} is no handle", where="--handle", fix="2 to 32 of a-z, 0-9, dash and underscore")
     if (place / PUBLIC).exists():
-        raise BadInput("there are an editor's keys already", where=str(place), fix="keep them, or rotate them")
+        raise BadInput(
+            "there are an editor's keys already", where=str(place), fix="keep them: the hub knows you by them"
+        )
     key, following = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     made = PublicEditor(handle, key.public_key().public_bytes_raw().hex(), key_id(following.public_key()))
     try:

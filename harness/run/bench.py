@@ -221,7 +221,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
 def _seed(request: Request, suite: Suite) -> int:
     """Of the order of trials: as asked, or by the challenge, or the suite's."""
     if request.challenge is not None:
-        return int.from_bytes(sha256(f"challenge:{request.challenge}".encode()).digest()[:4], "big")
+        return suites.challenge_seed(request.challenge)
     return suite.seed if request.seed is None else request.seed
 
 

@@ -88,7 +88,7 @@ def chorus(
     strangers = [record for record in unique.values() if people[record.operator] != own]
     newest: dict[tuple[str, str, HardwareClass], Measurement] = {}
     for record in strangers:
-        if record.status is Status.ACCEPTED:
+        if record.status is Status.ACCEPTED and not record.failed:  # what does not agree with itself agrees with nobody
             place = (people[record.operator], record.rig, record.hardware)
             kept = newest.get(place)
             if kept is None or (kept.measured, kept.id) < (record.measured, record.id):

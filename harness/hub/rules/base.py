@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import BadInput
+from harness.hub.event import HEX, Event
 from harness.record import keys
 
 Fact = tuple[str, str, dict[str, Any]]  # (kind, name, value): what is known of something from now on
@@ -90,8 +92,9 @@ def editors_in(document: Mapping[str, Any], signed: Signed) -> set[str]:
     return {handle for handle, entry in document["editors"].items() if signed.by(entry["key"])}
 
 
-def editor_of(view: View, handle: str, signed: Signed, place: Place) -> dict[str, Any]:
-    """The editors' document, where `handle` is one of them and signed. Raises `BadInput`."""
+def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[str, Any]:
+    """The editors' document, where the event's author is one of them, signed, and gave a reason. Raises `BadInput`."""
+    handle = event.by
     document = known(view, "editors", "")
     refuse_unless(
         handle in document["editors"],
@@ -111,13 +114,12 @@ def editor_of(view: View, handle: str, signed: Signed, place: Place) -> dict[str
         "editors",
         "renew it: repro hub editors",
     )
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
     return document
 
 
 def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
     """A list of editors, checked: version, threshold, expiry, and of each the key and the digest of the next. `BadInput`."""
-    from harness.hub.event import HEX
-
     where = "editors"
     refuse_unless(
         set(value) == {"version", "threshold", "expires", "editors"}, "lacks a field or has one too many", where
@@ -127,7 +129,7 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("version", "threshold"):
         refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} is no number from 1", where)
     refuse_unless(value["threshold"] <= len(editors), "its threshold is more than its editors", where)
-    refuse_unless(isinstance(value["expires"], str) and len(value["expires"]) == 10, "its expiry is no day", where)
+    refuse_unless(_is_day(value["expires"]), "its expiry is no day", where, "write YYYY-MM-DD")
     used: set[str] = set()
     for handle, entry in editors.items():
         good = keys.HANDLE.fullmatch(handle) is not None and isinstance(entry, dict)
@@ -136,11 +138,14 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
             good and HEX.fullmatch(entry["next_key_sha256"]) is not None, f"its editor {handle!r} is malformed", where
         )
         key = next(iter(public(entry["key"])))
+        refuse_unless(entry["next_key_sha256"] != key, f"the next key of {handle} is the present one", where)
         refuse_unless(key not in used, "names one key for two editors", where)
         used.add(key)
     return dict(value)
 
 
-def signatures_of(documents: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The keys of every editor in the documents, hexadecimal."""
-    return [entry["key"] for document in documents for entry in document["editors"].values()]
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

@@ -12,6 +12,7 @@ from harness.hub.rules.base import (
     editor_of,
     editors_in,
     known,
+    operator_of,
     public,
     refuse_unless,
 )
@@ -45,8 +46,13 @@ def hub_created(event: Event, signed: Signed, place: Place, view: View) -> list[
 
 def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """A policy in force from here on: the editors' threshold signs."""
-    document = editor_of(view, event.by, signed, place)
-    refuse_unless(len(editors_in(document, signed)) >= document["threshold"], "too few editors signed", "signature")
+    document = editor_of(view, event, signed, place)
+    refuse_unless(
+        len(editors_in(document, signed)) >= document["threshold"],
+        "too few editors signed",
+        "signature",
+        "repro hub cosign FILE",
+    )
     return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
 
 
@@ -62,13 +68,28 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
     A key of an editor who stays may change only to the one whose digest the old list names: a stolen key can't.
     """
     old, new = known(view, "editors", ""), document_of(event.detail["editors"])
-    refuse_unless(new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors")
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    refuse_unless(
+        new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
+    )
     refuse_unless(
         len(editors_in(old, signed)) >= old["threshold"], "too few of the present editors signed", "signature"
     )
-    refuse_unless(len(editors_in(new, signed)) >= new["threshold"], "too few of the new editors signed", "signature")
+    refuse_unless(
+        len(editors_in(new, signed)) >= new["threshold"],
+        "too few of the new editors signed",
+        "signature",
+        "repro hub cosign FILE",
+    )
     for handle, entry in new["editors"].items():
         before = old["editors"].get(handle)
+        operator = view.get("operator", handle) if before is None else None
+        refuse_unless(
+            operator is None or signed.by(operator["key"]),
+            f"{handle} is an operator's handle",
+            "editors",
+            "let that operator sign, too, or take another handle",
+        )
         if before is not None and before["key"] != entry["key"]:
             refuse_unless(
                 next(iter(public(entry["key"]))) == before["next_key_sha256"],
@@ -87,6 +108,13 @@ def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> l
         f"the handle {event.by} is taken",
         "operator",
         "make keys with another handle",
+    )
+    editor = known(view, "editors", "")["editors"].get(event.by)
+    refuse_unless(
+        editor is None or signed.by(editor["key"]),
+        f"{event.by} is an editor's handle",
+        "operator",
+        "sign with the editor's key, too, or take another handle",
     )
     return _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
 
@@ -127,8 +155,10 @@ def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[
     refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
     operator = view.get("operator", event.by)
     current = "" if operator is None else next(iter(public(operator["key"])))
-    if entry["owner"] != event.by or current == event.subject or current not in signed.keys:
-        editor_of(view, event.by, signed, place)
+    if entry["owner"] == event.by and current != event.subject and current in signed.keys:
+        operator_of(view, event.by, signed)
+    else:
+        editor_of(view, event, signed, place)
     earlier = entry["revoked_from"]
     since = since if earlier is None else min(since, earlier)
     facts: list[Fact] = [("key", event.subject, {**entry, "revoked_from": since})]
@@ -152,8 +182,7 @@ def operator_unverified(event: Event, signed: Signed, place: Place, view: View) 
 
 def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
-    editor_of(view, event.by, signed, place)
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    editor_of(view, event, signed, place)
     pair = sorted({event.subject, event.detail["other"]})
     refuse_unless(len(pair) == 2, "ties a handle to itself", "operator", "name two")
     for handle in pair:
@@ -162,8 +191,7 @@ def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> li
 
 
 def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:
-    editor_of(view, event.by, signed, place)
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    editor_of(view, event, signed, place)
     operator = known(view, "operator", event.subject)
     return [("operator", event.subject, {**operator, "verified": value, "why": event.reason})]
 
@@ -180,6 +208,8 @@ def signers(event: Event, view: View) -> list[str]:
     documents = [view.get("editors", "")]
     if "editors" in event.detail:
         documents.append(document_of(event.detail["editors"]))
+        handles = event.detail["editors"]["editors"]
+        found += [fact["key"] for handle in handles if (fact := view.get("operator", handle)) is not None]
     found += [entry["key"] for document in documents if document for entry in document["editors"].values()]
     hub = view.get("hub", "")
     if hub is not None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from harness.hub.event import HEX, TIME, Event
+from harness.hub.event import HEX, TIME_FORMAT, Event, is_time
 from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, known, operator_of, public, refuse_unless
 
 CLOCK_SKEW = timedelta(minutes=10)  # an operator's clock may run ahead of the hub's by so much
-_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 EVIDENCE = {
-    "tool", "tool_version", "engine", "model", "quantisation", "device", "metric", "prompt_tokens", "output_tokens", "depth",
-    "samples_micro", "measured",
+    "tool", "tool_version", "engine", "model", "quantisation", "device", "metric", "prompt_tokens", "output_tokens",
+    "depth", "samples_micro", "measured",
 }  # fmt: skip
 OPEN = ("pending", "accepted", "sent-back")
 
@@ -31,7 +30,11 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         "submit another one",
     )
     name = f"{event.by}/{detail['idempotency']}"
-    refuse_unless(0 < len(detail["idempotency"]) <= 128, "has no idempotency key", "submission")
+    refuse_unless(
+        0 < len(detail["idempotency"]) <= 128 and detail["idempotency"].isprintable(),
+        "has no idempotency key",
+        "submission",
+    )
     refuse_unless(
         view.get("idempotency", name) is None,
         "the same idempotency key came with another record",
@@ -79,6 +82,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         "why": "",
         "revoked": False,
         "dropped": False,
+        "editorial": event.by in known(view, "editors", "")["editors"],
     }
     if detail["request"]:
         request = known(view, "request", detail["request"])
@@ -90,12 +94,12 @@ def _times(event: Event, place: Place, view: View) -> list[Fact]:
     """A run ends before it is submitted; with a challenge it begins after that was issued. The log's order is the clock."""
     detail = event.detail
     refuse_unless(
-        all(TIME.fullmatch(detail[name]) is not None for name in ("started", "finished")),
+        all(is_time(detail[name]) for name in ("started", "finished")),
         "has no proper times",
         "submission",
     )
-    started, finished = (datetime.strptime(detail[name], _FORMAT) for name in ("started", "finished"))
-    now = datetime.strptime(place.at, _FORMAT)
+    started, finished = (datetime.strptime(detail[name], TIME_FORMAT) for name in ("started", "finished"))
+    now = datetime.strptime(place.at, TIME_FORMAT)
     refuse_unless(started <= finished, "ends before it begins", "record", "measure again")
     refuse_unless(finished <= now + CLOCK_SKEW, "ends in the future", "record", "set the machine's clock")
     nonce = detail["challenge"]
@@ -111,7 +115,7 @@ def _times(event: Event, place: Place, view: View) -> list[Fact]:
         detail["started"] >= challenge["issued"],
         "began before its challenge was issued",
         "record",
-        "it is back-dated or foreign",
+        "measure again, with the challenge",
     )
     return [("challenge", nonce, {**challenge, "used": event.subject})]
 
@@ -122,7 +126,7 @@ def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> 
     refuse_unless(signed.by(hub["key"]), "is not signed by the hub", "signature")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "is no number of 256 bits", "challenge")
     refuse_unless(view.get("challenge", event.subject) is None, "was issued before", "challenge")
-    refuse_unless(TIME.fullmatch(event.detail["expires"]) is not None, "has no proper end", "challenge")
+    refuse_unless(is_time(event.detail["expires"]), "has no proper end", "challenge")
     value = {"handle": event.detail["handle"], "issued": place.at, "expires": event.detail["expires"], "used": ""}
     return [("challenge", event.subject, value)]
 
@@ -139,6 +143,7 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
 def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """One editor's word; the record is accepted when as many have given it as the policy asks for."""
     record = _decided(event, signed, place, view, ("pending", "sent-back", "rejected"))
+    present = known(view, "editors", "")["editors"]
     refuse_unless(not record["dropped"], "its body was taken down", event.subject[:12])
     refuse_unless(not record["revoked"], "its key was revoked", event.subject[:12], "it can't be approved any more")
     if record["row"] != event.subject:
@@ -149,14 +154,14 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
             event.subject[:12],
             "decide on the row first",
         )
-    approvals = sorted({*record["approvals"], event.by})
+    approvals = sorted({*(handle for handle in record["approvals"] if handle in present), event.by})
     enough = len(approvals) >= known(view, "policy", "")["approvals"]
     status = "accepted" if enough else "pending"
     facts: list[Fact] = [
         ("record", event.subject, {**record, "status": status, "approvals": approvals, "why": event.reason})
     ]
     request = view.get("request", record["request"]) if enough and record["request"] else None
-    if request is not None:
+    if request is not None and request["status"] in ("accepted", "claimed"):
         facts.append(("request", record["request"], {**request, "status": "measured", "record": event.subject}))
     return facts
 
@@ -180,8 +185,7 @@ def body_dropped(event: Event, signed: Signed, place: Place, view: View) -> list
 
 
 def _decided(event: Event, signed: Signed, place: Place, view: View, before: tuple[str, ...]) -> dict[str, Any]:
-    editor_of(view, event.by, signed, place)
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    editor_of(view, event, signed, place)
     record = known(view, "record", event.subject)
     refuse_unless(record["status"] in before, f"is {record['status']}", event.subject[:12], "nothing to decide")
     return record
@@ -189,12 +193,12 @@ def _decided(event: Event, signed: Signed, place: Place, view: View, before: tup
 
 def evidence_imported(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """A log of another tool beside a row, brought in by an editor: shown as *imported*, never a voice and never a hub."""
-    editor_of(view, event.by, signed, place)
+    editor_of(view, event, signed, place)
     row = known(view, "record", event.detail["row"])
     refuse_unless(row["row"] == event.detail["row"], "names a record that is no row", "row")
     refuse_unless(view.get("evidence", event.subject) is None, "was imported before", "evidence")
     refuse_unless(HEX.fullmatch(event.detail["source_sha256"]) is not None, "its source has no digest", "evidence")
-    refuse_unless(set(event.detail["evidence"]) == EVIDENCE, "its evidence is malformed", "evidence")
+    refuse_unless(_is_evidence(event.detail["evidence"]), "its evidence is malformed", "evidence")
     value = {
         "row": event.detail["row"],
         "by": event.by,
@@ -205,9 +209,22 @@ def evidence_imported(event: Event, signed: Signed, place: Place, view: View) ->
     return [("evidence", event.subject, value)]
 
 
+def _is_evidence(value: dict[str, Any]) -> bool:
+    samples = value.get("samples_micro")
+    numbers = {"prompt_tokens", "output_tokens", "depth"}
+    return (
+        set(value) == EVIDENCE
+        and isinstance(samples, list)
+        and 0 < len(samples) <= 1000
+        and all(type(one) is int and one > 0 for one in samples)
+        and all(type(value[name]) is int and value[name] >= 0 for name in numbers)
+        and all(isinstance(value[n], str) and len(value[n]) <= 200 for n in EVIDENCE - numbers - {"samples_micro"})
+    )
+
+
 def evidence_removed(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """It is shown no more."""
-    editor_of(view, event.by, signed, place)
+    editor_of(view, event, signed, place)
     return [
         ("evidence", event.subject, {**known(view, "evidence", event.subject), "removed": True, "why": event.reason})
     ]

@@ -49,8 +49,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     )
     change = {"status": after, "claimed_by": "", "since": place.at}
     if editorial:
-        editor_of(view, event.by, signed, place)
-        refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+        editor_of(view, event, signed, place)
         change["why"] = event.reason
     elif event.kind == "request-claimed":
         operator_of(view, event.by, signed)
@@ -58,7 +57,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     elif request["claimed_by"] == event.by:
         operator_of(view, event.by, signed)
     else:
-        editor_of(view, event.by, signed, place)
+        editor_of(view, event, signed, place)
     if event.kind == "request-duplicate":
         known(view, "request", event.detail["of"])
         change["of"] = event.detail["of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -89,18 +90,18 @@ def test_every_place_may_fail(what, start, server, tmp_path):
         hits += 1
         place = f"{what}: {how} at operation {number}: {done.stderr[-300:]}"
         said = acknowledged(done.stdout)
-        assert "Traceback" not in done.stderr or done.returncode != 0, place
+        assert done.returncode in (0, 1, -9), place
         if what == "record":
             whole = (under / "results" / "one").exists()
             assert whole or not said, place
             if whole:
                 store.read(under / "results" / "one").samples()
         elif what == "import":
-            if said:
-                assert sound(under), place
-            else:
-                # Killed, it may leave a database that is not whole; it says so and is not mistaken for the hub.
-                shutil.rmtree(under / "hub", ignore_errors=True)
+            # The hub is there, and is the one that was exported, or it is not there.
+            whole = (under / "hub" / "hub.sqlite").exists()
+            assert whole or not said, place
+            assert not whole or sound(under) == sound(start), place
+            if not whole:
                 assert files.into(tmp_path / "files", str(under / "hub"), quiet), place
         elif what == "export":
             assert (under / "out").exists() or not said, place
@@ -124,9 +125,10 @@ def test_every_place_may_fail(what, start, server, tmp_path):
 def test_killed_anywhere_nothing_acknowledged_is_lost(start, server, tmp_path):
     shutil.copytree(start / "hub", tmp_path / "hub")
     said: list[list[str]] = []
-    for attempt in range(RANDOM_KILLS):
+    draw = random.Random(1)
+    for _ in range(RANDOM_KILLS):
         child = server.begin("stream", tmp_path)
-        time.sleep(0.02 + (attempt * 37 % 100) / 200)  # 0.02 to 0.52 s, spread
+        time.sleep(draw.uniform(0.01, 0.6))
         os.kill(child, signal.SIGKILL)
         said += acknowledged(server.end().stdout)
     status = sound(tmp_path)

@@ -14,7 +14,6 @@ from harness.hub.force import in_force
 from harness.hub.review import Dossier, dossier, queue
 from harness.hub.synthetic import sealed
 from harness.record import private
-from harness.tiers.values import Ring
 from tests.hub_world import REAL, World
 
 DAY = date(2026, 11, 24)
@@ -85,6 +84,22 @@ def test_a_copied_sample_is_shown(small):
     assert row[:12] in shown(small, last).place
 
 
+def test_a_copy_in_other_bytes_is_shown(small):
+    """The victim's trials in another order, in a file of other bytes: what a thief would do first."""
+    from harness.hub.ingest import checked
+    from harness.hub.synthetic import resealed, trials_of
+
+    setup = replace(REAL, seed=5, tokens=64, processes=5)
+    first = checked(*sealed(small.join("ann"), setup), "ann")
+    small.submit(first)
+    small.approve(first.id)
+    turned = [replace(t, process=4 - t.process) for t in trials_of(setup)]
+    copy = checked(*resealed(small.join("eve"), setup, turned), "eve")
+    assert copy.record.samples.sha256 != first.record.samples.sha256
+    small.submit(copy)
+    assert kinds(small, copy.id) & {"same samples", "same order", "correlated"}
+
+
 def test_a_left_out_run_is_shown(small):
     first = small.record("ann", number=1)
     small.submit(first)
@@ -94,6 +109,9 @@ def test_a_left_out_run_is_shown(small):
     fourth = small.record("ann", number=4, previous="3" * 64, rate=103.0)
     small.submit(fourth)
     assert "gap in the runs" in kinds(small, fourth.id)
+    again = small.record("ann", number=1, rate=105.0)
+    small.submit(again)
+    assert "gap in the runs" in kinds(small, again.id)
 
 
 def test_one_person_with_twenty_handles_is_one_voice(small):
@@ -156,7 +174,6 @@ def test_where_a_run_falls_is_said_beforehand(small):
             fall = falls(reader, row, found.measured.measurement, in_force(reader).policy, DAY)
         for word in words:
             assert word in f"{fall.text} {fall.effect}", (name, fall)
-    assert Ring.COMMUNITY in tuple(Ring)
 
 
 def test_a_private_file_is_the_users_alone(tmp_path):
@@ -180,3 +197,30 @@ def test_an_export_with_links_and_foreign_names_is_refused(small, tmp_path):
     event.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadInput, match="is a link"):
         files.in_memory(out)
+
+
+def test_a_takedown_leaves_the_same_samples_of_another_record(small):
+    from harness.hub.ingest import checked
+
+    first = small.accepted("ann", seed=77)
+    copy = checked(*sealed(small.join("eve"), replace(REAL, seed=77)), "eve")
+    small.submit(copy)
+    small.act(small.editor(), "record-rejected", copy.id, reason="copied")
+    small.act(small.editor(), "body-dropped", copy.id, reason="names somebody")
+    with small.hub.reading() as reader:
+        assert reader.body(reader.get("record", first)["samples_sha256"]) is not None
+        assert reader.body(reader.get("record", copy.id)["envelope_sha256"]) is None
+    from harness.hub.audit import audit
+
+    assert not audit(small.hub, None, lambda _done, _of: None).faults
+
+
+def test_a_series_is_known_as_long_as_an_accepted_record_has_run_it(small):
+    row = small.accepted("ann", version="0.3.36")
+    liar = small.accepted("eve", version="99.1", sku="Synthetic GPU E")
+    small.accepted("bob", version="98.1", sku="Synthetic GPU F")
+    with small.hub.reading() as reader:
+        assert rows.read(reader, row).hub.series_behind == 2
+    small.act(small.editor(), "record-rejected", liar, reason="no such version")
+    with small.hub.reading() as reader:
+        assert rows.read(reader, row).hub.series_behind == 1

@@ -273,13 +273,13 @@ def test_a_record_of_the_future_is_refused(small):
 def test_expired_editors_decide_nothing(tmp_path):
     small = world(str(tmp_path / "hub"))
     document = editors("ed", version=2, expires="2020-01-01")
-    small.act(small.editor(), "editors-changed", "editors", detail={"editors": document})
+    small.act(small.editor(), "editors-changed", "editors", reason="so agreed", detail={"editors": document})
     found = small.record("ann")
     small.submit(found)
     with pytest.raises(BadInput, match="list of editors expired"):
         small.approve(found.id)
     renewed = editors("ed", version=3)
-    small.act(small.editor(), "editors-changed", "editors", detail={"editors": renewed})
+    small.act(small.editor(), "editors-changed", "editors", reason="so agreed", detail={"editors": renewed})
     small.approve(found.id)
     sound(small)
 
@@ -319,28 +319,46 @@ def test_editors_change_as_tuf_roots_do(tmp_path, name, old, old_threshold, new,
     document = editors(*[ring[n] for n in new], version=2, threshold=new_threshold)
     actor = acts.Actor(ring[who[0]], tuple(key(ring[w]) for w in who))
     if holds:
-        small.act(actor, "editors-changed", "editors", detail={"editors": document})
+        small.act(actor, "editors-changed", "editors", reason="so agreed", detail={"editors": document})
         with small.hub.reading() as reader:
             assert reader.get("editors", "") == document
         sound(small)
     else:
         with pytest.raises((BadInput, RecordInvalid), match=r"too few|no known key"):
-            small.act(actor, "editors-changed", "editors", detail={"editors": document})
+            small.act(actor, "editors-changed", "editors", reason="so agreed", detail={"editors": document})
 
 
 @pytest.mark.parametrize("version", [1, 3, 7])
 def test_editors_versions_are_not_skipped_nor_taken_back(small, version):
     with pytest.raises(BadInput, match="version 2 comes next"):
-        small.act(small.editor(), "editors-changed", "editors", detail={"editors": editors("ed", version=version)})
+        small.act(
+            small.editor(),
+            "editors-changed",
+            "editors",
+            reason="so agreed",
+            detail={"editors": editors("ed", version=version)},
+        )
 
 
 def test_an_editors_key_rotates_to_its_announced_successor_only(tmp_path):
     small = world(str(tmp_path / "hub"), "ed", "flo", threshold=1)
     stolen = editors("ed", "flo", version=2, keys={"ed": "thief"})
     with pytest.raises(BadInput, match="not the one that was announced"):
-        small.act(acts.Actor("ed", (key("ed"), key("thief"))), "editors-changed", "editors", detail={"editors": stolen})
+        small.act(
+            acts.Actor("ed", (key("ed"), key("thief"))),
+            "editors-changed",
+            "editors",
+            reason="so agreed",
+            detail={"editors": stolen},
+        )
     good = editors("ed", "flo", version=2, keys={"ed": "next:ed"})
-    small.act(acts.Actor("flo", (key("flo"), key("next:ed"))), "editors-changed", "editors", detail={"editors": good})
+    small.act(
+        acts.Actor("flo", (key("flo"), key("next:ed"))),
+        "editors-changed",
+        "editors",
+        reason="so agreed",
+        detail={"editors": good},
+    )
     sound(small)
 
 

@@ -56,8 +56,10 @@ def test_a_server_on_unknown_hardware_has_no_class(stored):
 
 
 def test_failed_checks_are_failures_of_consistency(stored):
-    checks = tuple(c.model_copy(update={"status": "fail"}) for c in stored.record.checks[:1])
-    assert measurement_of(real(stored, checks=checks)).failed == (checks[0].code,)
+    first, *rest = stored.record.checks
+    failed = first.model_copy(update={"status": "fail"})
+    assert measurement_of(real(stored, checks=(failed, *rest))).failed == (first.code,)
+    assert f"no {rest[0].code}" in measurement_of(real(stored, checks=(first, *rest[1:]))).failed
 
 
 def test_a_device_is_called_by_its_name_and_never_by_an_engines_number(stored):

@@ -68,7 +68,7 @@ CHANGES = {
     ),
     "a record invented in the table": (
         "INSERT INTO records SELECT \"row\", 'feed', idx, status, operator, rig, model, quantisation, engine, workload, sku, generation, "
-        "os_family, runtime_series, processes, log_mean, log_variance, medians, measured, fixed_number, missing, failed, versions, "
+        "os_family, runtime_series, processes, log_mean, log_variance, medians, measured, fixed_number, missing, failed, editorial, versions, "
         f"model_name, samples_sha256 FROM records WHERE id = {SUBMITTED}",
         "is in the table and not in the log",
     ),
@@ -80,6 +80,10 @@ CHANGES = {
     "an editor added by hand": ("UPDATE facts SET value = replace(value, 'ed', 'eve') WHERE kind = 'editors'", "says otherwise"),
     "a fact removed": ("DELETE FROM facts WHERE kind = 'record'", "says otherwise"),
     "a node of the tree changed": ("UPDATE nodes SET hash = zeroblob(32) WHERE level = 1 AND idx = 0", "is not what the log gives"),
+    "an entry's digest changed": ("UPDATE entries SET digest = 'f' WHERE idx = 2", "otherwise of it than its own bytes"),
+    "an entry's event hidden from the replay check": ("UPDATE entries SET event_sha256 = 'f' WHERE idx = 2", "otherwise of it than its own bytes"),
+    "a node of the tree removed": ("DELETE FROM nodes WHERE level = 1 AND idx = 0", "nodes, the log gives"),
+    "a series invented": ("INSERT INTO series VALUES ('llama.cpp', 'llama.cpp 99.0')", "are not those that accepted records have run"),
     "a checkpoint changed": ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "checkpoint"),
     "a checkpoint of a longer log": ("UPDATE checkpoints SET size = size + 1", "entries are missing"),
 }  # fmt: skip
