@@ -23,7 +23,7 @@ from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
-from harness.run.recompute import verify as recompute
+from harness.run.recompute import follows
 from harness.run.signatures import signers
 from harness.run.tables import trials_of
 from harness.run.tokens import digest_of
@@ -44,8 +44,11 @@ class Submission:
     samples: bytes
 
 
-def checked(data: bytes, samples: bytes, where: str) -> Submission:
-    """The record in an envelope's bytes with its samples. Raises `RecordInvalid` or `BadInput` with the first that is wrong."""
+def checked(data: bytes, samples: bytes, where: str, *, whole: bool = False) -> Submission:
+    """The record in an envelope's bytes with its samples. Raises `RecordInvalid` or `BadInput` with the first that is wrong.
+
+    `whole`: the caller recomputes everything (`recomputed`), the headline with it.
+    """
     if len(data) > ENVELOPE_LIMIT or len(samples) > SAMPLES_LIMIT:
         raise RecordInvalid(f"has {len(data)} and {len(samples)} bytes, over the limits", where=where)
     sealed = envelope.read(data, where)
@@ -59,7 +62,8 @@ def checked(data: bytes, samples: bytes, where: str) -> Submission:
     signers(sealed, operator, where)
     stored = Stored(Path(where), identity, record, sealed.payload)
     try:
-        headline(record, samples, where)
+        if not whole:
+            headline(record, samples, where)
         _challenged(record, where)
         measured = measured_of(stored)
         _fits(measured, where)
@@ -105,7 +109,7 @@ def taken_by(found: Submission, *, demonstration: bool) -> None:
 
 def recomputed(found: Submission, where: str) -> None:
     """Raises `RecordInvalid` naming the first number of the summary that does not follow from the samples."""
-    recompute(Stored(Path(where), found.id, found.record, b""), found.samples)
+    follows(Stored(Path(where), found.id, found.record, b""), found.samples)
 
 
 def headline(record: Record, samples: bytes, where: str) -> None:
