@@ -74,7 +74,7 @@ def fill(hub: Hub, records: int) -> list[str]:
                     "pending" if k == 8 else "accepted", f"op{operator}", f"{operator:064x}", f"{r % 1000:064x}", "Q4_K_M",
                     "llama.cpp", f"suite/{r // 1000}", f"GPU {k % 3} of {r % 50}", f"generation {k % 3}",
                     "Linux" if k % 2 else "Windows", f"llama.cpp 0.{20 + r % 3}", 5, float(logs.mean()),
-                    float(logs.var(ddof=1)), ",".join(str(round(m * 1e6)) for m in medians), "2026-10-01", 1, "", "",
+                    float(logs.var(ddof=1)), ",".join(str(round(m * 1e6)) for m in medians), "2026-10-01", 1, "", "", 0,
                     "{}", "a model", f"{r * 10 + k:064x}",
                 )  # fmt: skip
                 yield dict(zip(names, values, strict=True))
@@ -93,6 +93,7 @@ def fill(hub: Hub, records: int) -> list[str]:
             for i in range(OPERATORS)
         ]
         connection.execute(insert(tables.facts), people)
+        connection.execute(insert(tables.rigs), [{"operator": f"op{i}", "rig": f"{i:064x}"} for i in range(OPERATORS)])
         series = [{"engine": "llama.cpp", "series": f"llama.cpp 0.{20 + i}"} for i in range(3)]
         connection.execute(insert(tables.series), series)
     return ids

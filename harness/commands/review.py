@@ -105,6 +105,8 @@ def _print(console: Any, found: Dossier) -> None:
         ("effect", found.effect),
     ):
         console.print(f"  {name:12} {escape(text)}")
+    for text in found.beside:
+        console.print(f"  {'beside':12} {escape(text)} (shown, not counted)")
     console.print("[bold]To look at[/]")
     for remark in found.remarks:
         console.print(f"  {remark.kind:14} {escape(remark.text)}")

@@ -233,6 +233,9 @@ def _derived(reader: Reader, facts: Facts, found: Found) -> None:
             kind, name = place
             found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
     table = tables.records.c
+    machines = {(value["operator"], value["rig_key"]) for (kind, _), value in facts.all.items() if kind == "record"}
+    if machines != {(o, r) for o, r in reader.connection.execute(select(tables.rigs.c.operator, tables.rigs.c.rig))}:
+        found.add("rigs", "are not those that the log's submissions name")
     run = {
         (engine, series)
         for engine, series in reader.connection.execute(

@@ -27,6 +27,7 @@ _UPSERT = text(
 )
 _BODY = text("INSERT INTO bodies (sha256, kind, data) VALUES (:sha256, :kind, :data) ON CONFLICT (sha256) DO NOTHING")
 _TAKEDOWN = text("INSERT INTO takedowns (sha256) VALUES (:d) ON CONFLICT (sha256) DO NOTHING")
+_RIG = text("INSERT INTO rigs (operator, rig) VALUES (:operator, :rig) ON CONFLICT (operator, rig) DO NOTHING")
 _SERIES = text("INSERT INTO series (engine, series) VALUES (:engine, :series) ON CONFLICT (engine, series) DO NOTHING")
 
 
@@ -62,6 +63,7 @@ class Batch:
         default_factory=dict
     )  # (subject and SKU) → the batch's own new rows
     events: set[str] = field(default_factory=set)
+    rigs: set[tuple[str, str]] = field(default_factory=set)
     _known: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
     _size: int = -1
     _last: Entry | None = None
@@ -148,6 +150,8 @@ class Batch:
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
         for kind, name, value in facts:
             self.facts[kind, name] = value
+        if event.kind == "record-submitted":
+            self.rigs.add((event.by, event.detail["rig_key"]))
         if event.kind == "record-submitted" and item.submission is not None:
             found = item.submission
             self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": found.envelope})
@@ -189,6 +193,8 @@ class Batch:
         )
         rows = [{"level": level, "idx": index, "hash": value} for (level, index), value in self.nodes.items()]
         connection.execute(insert(tables.nodes), rows)
+        if self.rigs:
+            connection.execute(_RIG, [{"operator": operator, "rig": rig} for operator, rig in sorted(self.rigs)])
         if self.records:
             connection.execute(insert(tables.records), list(self.records.values()))
         self._write_facts(connection)

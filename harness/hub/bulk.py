@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -64,7 +65,7 @@ def all_standings(hub: Hub, policy: str | None, as_of: date) -> tuple[Loaded, li
     with hub.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if size < ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
+        if not reader.has_records(ALONE) or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
             return loaded, list(standings(reader, loaded.policy, as_of))
     parts = [range(first, SWEEPS, cores) for first in range(cores)]
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
@@ -79,6 +80,7 @@ def all_standings(hub: Hub, policy: str | None, as_of: date) -> tuple[Loaded, li
 
 
 def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[int]) -> list[Standing] | None:
+    gc.disable()  # millions of values that refer to nothing in a circle, in a process that ends with them
     with open_hub(target).reading() as reader:
         return list(standings(reader, policy, as_of, sweeps)) if reader.size() == size else None
 
@@ -94,9 +96,11 @@ def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int]
             wanted.where(table.row >= f"{sweep:02x}", table.row < end).order_by(table.row, table.id)
         )
         read = []
-        for values in found:
+        # Plain tuples: SQLAlchemy's rows cost as much again as reading them.
+        for values in found.cursor.fetchall() if found.cursor is not None else ():
             row, one, logs = measurement(values[:-1], about.source, about.behind, with_medians=False)
             read.append((row, _Read(one, logs, values[-1]), values[_MEDIANS]))
+        found.close()
         yield from _scored(read, policy, as_of, people)
 
 

@@ -67,6 +67,10 @@ class Reader:
         places = sorted((json.loads(value)["index"], name) for name, value in found)
         return [name for index, name in places if index >= since]
 
+    def has_records(self, count: int) -> bool:
+        """Whether it has more records than that."""
+        return self.connection.execute(select(tables.records.c.id).limit(1).offset(count)).first() is not None
+
     def origin(self) -> str:
         """The hub's name. Raises `BadInput` where there is no hub."""
         fact = self.get("hub", "")

@@ -11,14 +11,13 @@ from sqlalchemy import select
 
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.hub import fall, machines, rows, tables
+from harness.hub.beside import beside, record_in
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
 from harness.hub.ingest import checked, recomputed
 from harness.hub.physics import possible
 from harness.hub.reader import Reader
-from harness.record import envelope
 from harness.record.schema import Record
-from harness.record.statement import record_of
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compare_with
 from harness.tiers.oddities import oddities
@@ -52,6 +51,7 @@ class Dossier:
     approvals: tuple[str, ...]
     effect: str
     remarks: tuple[Remark, ...]
+    beside: tuple[str, ...]
     similar: tuple[str, ...]
 
 
@@ -79,7 +79,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         raise BadInput("the record of its row was taken down", where=identity[:12], fix="send it back, or reject it")
     row = rows.read(reader, fact["row"])
     one = next(measured for measured in rows.members(row) if measured.id == identity)
-    record = _record(reader, fact)
+    record = record_in(reader, identity)
     policy = in_force(reader).policy
     effect = fall.falls(reader, fact["row"], one, policy, date.fromisoformat(fact["submitted"][:10]))
     operator = reader.get("operator", fact["operator"]) or {"verified": False}
@@ -115,6 +115,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         approvals=tuple(fact["approvals"]),
         effect=effect.effect,
         remarks=tuple(remarks),
+        beside=tuple(beside(reader, fact["row"], record, policy)) if record and fact["row"] != identity else (),
         similar=tuple(_similar(reader, identity)),
     )
 
@@ -131,11 +132,6 @@ def _headline(medians: tuple[float, ...]) -> str:
     return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
 
 
-def _record(reader: Reader, fact: Mapping[str, Any]) -> Record | None:
-    data = reader.body(fact["envelope_sha256"])
-    return None if data is None else record_of(envelope.read(data, "record").payload, "record")[0]
-
-
 def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
     """Samples that another record has, too, or nearly; within the row, and exact ones anywhere."""
     table = tables.records.c
@@ -143,7 +139,7 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
     for other in identical:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
-    own = _gaps(reader, fact)
+    own = _gaps(reader, identity)
     if own is None:
         return
     try:
@@ -154,7 +150,7 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     wanted = select(table.id).where(table.row == fact["row"], table.id != identity).order_by(table.idx.desc())
     others: dict[str, Gaps] = {}
     for other in list(reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars()):
-        theirs = _gaps(reader, reader.get("record", other) or {})
+        theirs = _gaps(reader, other)
         if theirs is not None and theirs.shape[1] == own.shape[1]:
             others[other] = theirs
     if others:
@@ -163,8 +159,9 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
                 yield Remark(found.kind, found.text, (found.other,))
 
 
-def _gaps(reader: Reader, fact: Mapping[str, Any]) -> Gaps | None:
-    record, samples = _record(reader, fact), reader.body(fact["samples_sha256"])
+def _gaps(reader: Reader, identity: str) -> Gaps | None:
+    record = record_in(reader, identity)
+    samples = None if record is None else reader.body(record.samples.sha256)
     try:
         return None if record is None or samples is None else gaps_of(record, samples)
     except ReproError:

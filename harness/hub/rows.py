@@ -67,24 +67,20 @@ def people(
 
     `also`: (operator, rig) of records that the hub does not have yet.
     """
-    table = tables.records.c
+    table = tables.rigs.c
     ties = [(handle, f"tie {name}") for name, fact in reader.all("tie").items() for handle in fact["operators"]]
     if operators is None:
-        pairs = reader.connection.execute(select(table.operator, table.rig).distinct())
+        pairs = reader.connection.execute(select(table.operator, table.rig))
         return persons_of([*ties, *((operator, rig) for operator, rig in pairs)])
     found = {*also, *ties}
     new, seen_rigs = {*operators, *(operator for operator, _ in found)}, set[str]()
     done: set[str] = set()
     while new:
         done |= new
-        own = reader.connection.execute(
-            select(table.operator, table.rig).where(table.operator.in_(new)).distinct()
-        ).all()
+        own = reader.connection.execute(select(table.operator, table.rig).where(table.operator.in_(new))).all()
         rigs = {rig for _, rig in (*own, *found)} - seen_rigs
         seen_rigs |= rigs
-        shared = reader.connection.execute(
-            select(table.operator, table.rig).where(table.rig.in_(rigs)).distinct()
-        ).all()
+        shared = reader.connection.execute(select(table.operator, table.rig).where(table.rig.in_(rigs))).all()
         found |= {(operator, rig) for operator, rig in [*own, *shared]}
         new = {operator for operator, _ in shared} - done
     return persons_of(found)

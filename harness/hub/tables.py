@@ -63,6 +63,13 @@ facts = Table(
 series = Table(  # what accepted records have run, for version drift
     "series", metadata, Column("engine", String(64), primary_key=True), Column("series", String(128), primary_key=True)
 )
+rigs = Table(  # who has signed with which machine's key, from every submission in the log
+    "rigs",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("rig", _DIGEST, primary_key=True),
+    Index("rigs_by_rig", "rig"),
+)
 secrets = Table(
     "secrets", metadata, Column("name", String(32), primary_key=True), Column("value", LargeBinary, nullable=False)
 )
@@ -101,8 +108,7 @@ records = Table(  # what the rules ask of a record, laid by rows so that a row i
     UniqueConstraint("id", name="records_by_id"),
     Index("records_by_status", "status"),
     Index("records_by_series", "engine", "runtime_series", "status"),
-    Index("records_by_operator", "operator", "rig"),
-    Index("records_by_rig", "rig", "operator"),
+    Index("records_by_rig", "rig"),
     Index("records_by_subject", "model", "quantisation", "engine", "workload", "sku"),
     Index("records_by_samples", "samples_sha256"),
     sqlite_with_rowid=False,

@@ -90,9 +90,7 @@ def _check(value: Any, where: str, depth: int) -> None:
         inner: Any = value.values()
     elif isinstance(value, list | tuple):
         inner = value
-    elif isinstance(value, str | bool):
-        return
-    elif isinstance(value, int) and abs(value) <= _SAFE_INTEGER:
+    elif isinstance(value, str | bool) or (isinstance(value, int) and abs(value) <= _SAFE_INTEGER):
         return
     else:
         raise RecordInvalid(f"{value!r:.24} is not an integer below 2^53", where=where)

@@ -76,6 +76,8 @@ def test_from_a_record_to_a_tier(people, tmp_path):
     assert "community ring" in said
     assert "inside" in said
     assert "approved-public, low → reproduced, moderate" in said
+    assert "beside it, not counted: prefill rate" in said
+    assert "time to first token" in said
     reproduction = said.split()[0]
     people.good("ed", "review", "approve", reproduction[:10], "--reason", "agrees")
     explained = people.good("x", "explain", row[:8])

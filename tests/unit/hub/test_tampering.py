@@ -83,6 +83,7 @@ CHANGES = {
     "an entry's digest changed": ("UPDATE entries SET digest = 'f' WHERE idx = 2", "otherwise of it than its own bytes"),
     "an entry's event hidden from the replay check": ("UPDATE entries SET event_sha256 = 'f' WHERE idx = 2", "otherwise of it than its own bytes"),
     "a node of the tree removed": ("DELETE FROM nodes WHERE level = 1 AND idx = 0", "nodes, the log gives"),
+    "a machine shared by hand": ("INSERT INTO rigs SELECT 'ann', rig FROM rigs WHERE operator = 'bob'", "are not those that the log's submissions name"),
     "a series invented": ("INSERT INTO series VALUES ('llama.cpp', 'llama.cpp 99.0')", "are not those that accepted records have run"),
     "a checkpoint changed": ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "checkpoint"),
     "a checkpoint of a longer log": ("UPDATE checkpoints SET size = size + 1", "entries are missing"),

@@ -1,0 +1,45 @@
+"""Verdicts on prefill rate and time to the first token against a row: shown beside the headline's, never counted."""
+
+from __future__ import annotations
+
+from harness.hub.reader import Reader
+from harness.measure.comparison import Verdict, compare
+from harness.measure.stopping import Rule
+from harness.record import envelope
+from harness.record.schema import Record
+from harness.record.statement import record_of
+from harness.tiers.policy import Policy
+
+METRICS = {"prefill_rate": "prefill rate", "ttft": "time to first token"}
+
+
+def record_in(reader: Reader, identity: str) -> Record | None:
+    """The record with that id; None where the hub has it not, or no more."""
+    fact = reader.get("record", identity)
+    data = None if fact is None else reader.body(fact["envelope_sha256"])
+    return None if data is None else record_of(envelope.read(data, "record").payload, "record")[0]
+
+
+def beside(reader: Reader, row: str, record: Record, policy: Policy) -> list[str]:
+    """A line for each metric that both have of the headline workload."""
+    hub = record_in(reader, row)
+    if hub is None:
+        return []
+    fixed = all(one.run.stop_rule == Rule.FIXED.value for one in (hub, record))
+    found = []
+    for metric, words in METRICS.items():
+        ours, theirs = (one.result(hub.suite.headline, metric) for one in (record, hub))
+        if ours is None or theirs is None or ours.estimate is None or theirs.estimate is None:
+            continue
+        band = (policy.band_low, policy.band_high)
+        made = compare(
+            ours.estimate.process_medians,
+            theirs.estimate.process_medians,
+            band,
+            policy.alpha_fixed if fixed else policy.alpha_looks,
+            higher_is_better=ours.higher_is_better,
+        )
+        mark = {Verdict.SAME: "inside", Verdict.CANNOT_TELL: "inconclusive"}.get(made.verdict, "outside")
+        interval = "" if made.low is None else f" [{made.low:.3f}, {made.high:.3f}]"
+        found.append(f"{words} {made.ratio:.3f}{interval}: {mark}")
+    return found
