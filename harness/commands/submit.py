@@ -77,16 +77,14 @@ def withdraw(record: str, target: str | None, reason: str) -> None:
 
 def _submission(path: Path) -> Any:
     from harness.errors import BadInput
-    from harness.hub.ingest import checked, recomputed
+    from harness.hub.ingest import recomputed
     from harness.record.store import read
 
     stored = read(path)
     data = stored.envelope()
     if data is None:
         raise BadInput("is not signed", where=str(path), fix="run: repro keys new, and measure again")
-    found = checked(data, stored.samples(), str(path))
-    recomputed(found, str(path))
-    return found
+    return recomputed(data, stored.samples(), str(path))
 
 
 def join(hub: Any, actor: Any) -> None:

@@ -95,20 +95,18 @@ def home(reader: Reader, found: Submission, wish: Wish) -> str:
 
 def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
     """A record's event, signed, with the record."""
-    record, operator = found.record, found.record.operator
-    if operator is None:
-        raise BadInput("is not signed", where=found.id[:12], fix="run: repro keys new, and measure again")
+    claims = found.claims
     detail = {
         "envelope_sha256": sha256(found.envelope).hexdigest(),
-        "samples_sha256": record.samples.sha256,
+        "samples_sha256": claims.samples_sha256,
         "subject_sha256": subject_digest(found.measured.measurement.subject),
         "row": home(reader, found, wish),
-        "operator_key": operator.operator_key,
-        "rig_key": operator.rig_key,
-        "started": record.run.started_utc,
-        "finished": record.run.finished_utc,
+        "operator_key": claims.operator_key,
+        "rig_key": claims.rig_key,
+        "started": claims.started,
+        "finished": claims.finished,
         "idempotency": wish.idempotency or found.id,
-        "challenge": record.run.challenge or "",
+        "challenge": claims.challenge,
         "request": wish.request,
     }
     made = event(reader, actor, "record-submitted", found.id, detail=detail)

@@ -6,6 +6,8 @@ the queue; everything else of its summary when it is submitted, before an editor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -34,21 +36,63 @@ TEXT_LIMIT = 16 << 10  # of a column without a length
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What a submission's event must say, too."""
+
+    handle: str
+    operator_key: str
+    rig_key: str
+    started: str
+    finished: str
+    challenge: str
+    synthetic: bool
+    samples_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """A record that holds: who signed it, and what the rules need of it."""
+    """A record that holds: who signed it, and what the rules need of it. Small, apart from its bytes: it crosses processes."""
 
     id: str
-    record: Record
+    claims: Claims
     measured: Measured
     envelope: bytes
     samples: bytes
 
+    @property
+    def record(self) -> Record:
+        """The whole record, read again from the bytes that were checked."""
+        return record_of(envelope.read(self.envelope, self.id).payload, self.id)[0]
 
-def checked(data: bytes, samples: bytes, where: str, *, whole: bool = False) -> Submission:
-    """The record in an envelope's bytes with its samples. Raises `RecordInvalid` or `BadInput` with the first that is wrong.
 
-    `whole`: the caller recomputes everything (`recomputed`), the headline with it.
+def checked(data: bytes, samples: bytes, where: str) -> Submission:
+    """The record in an envelope's bytes with its samples: all that the hub asks before it enters the queue.
+
+    Raises `RecordInvalid` or `BadInput` with the first that is wrong.
     """
+    found, record = _opened(data, samples, where)
+    with _well_formed(where):
+        headline(record, samples, where)
+    return found
+
+
+def recomputed(data: bytes, samples: bytes, where: str) -> Submission:
+    """As `checked`, and every number of the summary follows from the samples. Raises alike, naming the first that does not."""
+    found, record = _opened(data, samples, where)
+    with _well_formed(where):
+        follows(Stored(Path(where), found.id, record, b""), samples)
+    return found
+
+
+@contextmanager
+def _well_formed(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
+
+
+def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record]:
     if len(data) > ENVELOPE_LIMIT or len(samples) > SAMPLES_LIMIT:
         raise RecordInvalid(f"has {len(data)} and {len(samples)} bytes, over the limits", where=where)
     sealed = envelope.read(data, where)
@@ -61,15 +105,21 @@ def checked(data: bytes, samples: bytes, where: str, *, whole: bool = False) -> 
         raise RecordInvalid("is not signed by an operator", where=where, fix="run: repro keys new, and measure again")
     signers(sealed, operator, where)
     stored = Stored(Path(where), identity, record, sealed.payload)
-    try:
-        if not whole:
-            headline(record, samples, where)
+    with _well_formed(where):
         _challenged(record, where)
         measured = measured_of(stored)
         _fits(measured, where)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
-    return Submission(identity, record, measured, data, samples)
+    claims = Claims(
+        operator.handle,
+        operator.operator_key,
+        operator.rig_key,
+        record.run.started_utc,
+        record.run.finished_utc,
+        record.run.challenge or "",
+        record.run.synthetic,
+        record.samples.sha256,
+    )
+    return Submission(identity, claims, measured, data, samples), record
 
 
 def _fits(measured: Measured, where: str) -> None:
@@ -101,15 +151,10 @@ def _challenged(record: Record, where: str) -> None:
 
 def taken_by(found: Submission, *, demonstration: bool) -> None:
     """Raises `BadInput` for a synthetic record, unless the hub is a demonstration."""
-    if found.record.run.synthetic and not demonstration:
+    if found.claims.synthetic and not demonstration:
         raise BadInput(
             "is synthetic: it was never a measurement", where=found.id[:12], fix="submit records of real runtimes"
         )
-
-
-def recomputed(found: Submission, where: str) -> None:
-    """Raises `RecordInvalid` naming the first number of the summary that does not follow from the samples."""
-    follows(Stored(Path(where), found.id, found.record, b""), found.samples)
 
 
 def headline(record: Record, samples: bytes, where: str) -> None:
@@ -141,20 +186,18 @@ def headline(record: Record, samples: bytes, where: str) -> None:
 
 def agrees(event: Event, found: Submission) -> None:
     """Raises `BadInput` unless the submission's event speaks of this very record."""
-    record, detail, operator = found.record, event.detail, found.record.operator
-    if operator is None:
-        raise RecordInvalid("is not signed by an operator", where=found.id[:12])
+    claims, detail = found.claims, event.detail
     pairs = {
         "id": (event.subject, found.id),
-        "operator": (event.by, operator.handle),
-        "operator's key": (detail["operator_key"], operator.operator_key),
-        "rig key": (detail["rig_key"], operator.rig_key),
+        "operator": (event.by, claims.handle),
+        "operator's key": (detail["operator_key"], claims.operator_key),
+        "rig key": (detail["rig_key"], claims.rig_key),
         "envelope": (detail["envelope_sha256"], sha256(found.envelope).hexdigest()),
-        "samples": (detail["samples_sha256"], record.samples.sha256),
+        "samples": (detail["samples_sha256"], claims.samples_sha256),
         "subject": (detail["subject_sha256"], subject_digest(found.measured.measurement.subject)),
-        "start": (detail["started"], record.run.started_utc),
-        "end": (detail["finished"], record.run.finished_utc),
-        "challenge": (detail["challenge"], record.run.challenge or ""),
+        "start": (detail["started"], claims.started),
+        "end": (detail["finished"], claims.finished),
+        "challenge": (detail["challenge"], claims.challenge),
     }
     for name, (said, is_) in pairs.items():
         if said != is_:

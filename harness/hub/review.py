@@ -14,7 +14,7 @@ from harness.hub import fall, machines, rows, tables
 from harness.hub.beside import beside, record_in
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
-from harness.hub.ingest import checked, recomputed
+from harness.hub.ingest import recomputed
 from harness.hub.physics import possible
 from harness.hub.reader import Reader
 from harness.record.schema import Record
@@ -61,7 +61,7 @@ def held(reader: Reader, identity: str) -> None:
     data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    recomputed(checked(data, samples, identity[:12]), identity[:12])
+    recomputed(data, samples, identity[:12])
 
 
 def queue(reader: Reader) -> list[str]:
