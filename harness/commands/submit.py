@@ -98,10 +98,18 @@ def join(hub: Any, actor: Any) -> None:
 
 
 def _leaving(found: Any) -> dict[str, Any]:
-    """The record as it is published, and how large what goes with it is."""
+    """The record as it is published, what its samples hold, and what the event that submits it says beside."""
+    from harness.hub.event import KINDS
+    from harness.record.samples import schema
+
     return {
         "record": found.record.model_dump(mode="json"),
         "envelope_bytes": len(found.envelope),
         "samples_bytes": len(found.samples),
-        "samples_columns": "process, order, workload, purpose, mode, tokens, times in ns, token ids, counters",
+        "samples_columns": list(schema().names),
+        "event": {
+            "by": found.claims.handle,
+            "fields": ["kind", "hub", "by", "at", "subject", "after", "head", *KINDS["record-submitted"]],
+            "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
+        },
     }

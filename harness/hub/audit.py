@@ -5,8 +5,9 @@ database derives from them against what they give now. One fault never hides the
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,7 +28,9 @@ from harness.hub.rules.base import Place, public
 from harness.hub.store import Hub
 
 CHUNK = 64
+AHEAD = 8  # chunks
 Tell = Callable[[int, int], None]
+_Checked = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], fou
     return event
 
 
-def check(one: Pending) -> tuple[str, dict[str, Any] | None, list[Fault]]:
+def check(one: Pending) -> _Checked:
     """A record's id, its row for the table, and what is wrong with it. Runs in any process."""
     faults: list[Fault] = []
     for name, data in (("envelope", one.envelope), ("samples", one.samples)):
@@ -163,16 +166,22 @@ def check(one: Pending) -> tuple[str, dict[str, Any] | None, list[Fault]]:
         return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {type(error).__name__}: {error}")]
 
 
-def _records(
-    pending: Iterable[Pending], pool: Executor | None
-) -> Iterator[tuple[str, dict[str, Any] | None, list[Fault]]]:
+def _records(pending: Iterable[Pending], pool: Executor | None) -> Iterator[_Checked]:
     if pool is None:
         yield from map(check, pending)
         return
-    # Bounded: what lies in memory is a few chunks, however large the hub.
-    source = iter(pending)
-    while batch := list(islice(source, CHUNK * 8)):
-        yield from pool.map(check, batch, chunksize=CHUNK)
+    # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the hub.
+    source, waiting = iter(pending), deque[Future[list[_Checked]]]()
+    while batch := list(islice(source, CHUNK)):
+        waiting.append(pool.submit(_check_all, batch))
+        if len(waiting) > AHEAD:
+            yield from waiting.popleft().result()
+    for last in waiting:
+        yield from last.result()
+
+
+def _check_all(batch: list[Pending]) -> list[_Checked]:
+    return [check(one) for one in batch]
 
 
 def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:

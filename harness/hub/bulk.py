@@ -144,7 +144,9 @@ def _scored(
 
 
 def _columns(read: Sequence[_Read]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return np.array([(r.logs.n, r.logs.mean, r.logs.variance, r.one.fixed_number) for r in read], dtype=np.float64).T
+    logs = [one.logs for one in read]
+    by_column = [[one.n for one in logs], [one.mean for one in logs], [one.variance for one in logs]]
+    return np.array([*by_column, [one.one.fixed_number for one in read]], dtype=np.float64)
 
 
 def _exactly(hub: tuple[str, _Read, str], other: tuple[str, _Read, str], policy: Policy) -> Judged:

@@ -12,6 +12,7 @@ import re
 import shutil
 import stat
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -60,11 +61,16 @@ class PublicKeys:
 
 def by_id(*keys: str) -> dict[str, Ed25519PublicKey]:
     """Public keys by their ids. Raises `ValueError` for what is none."""
-    raw = [bytes.fromhex(key) for key in keys]
-    if any(int.from_bytes(key, "little") % 2**255 in _SMALL_ORDER for key in raw):
+    return dict(_public_key(key) for key in keys)
+
+
+@lru_cache(maxsize=16384)
+def _public_key(text: str) -> tuple[str, Ed25519PublicKey]:
+    raw = bytes.fromhex(text)
+    if int.from_bytes(raw, "little") % 2**255 in _SMALL_ORDER:
         raise ValueError("of small order, anybody signs for it")
-    found = [Ed25519PublicKey.from_public_bytes(key) for key in raw]
-    return {key_id(key): key for key in found}
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    return key_id(key), key
 
 
 @dataclass(frozen=True, slots=True)
