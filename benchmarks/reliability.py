@@ -85,15 +85,16 @@ def main() -> None:
     lines = faults(options.step, options.kills)
     changed = mutations(options.mutations)
     arguments = " ".join(sys.argv[1:])
+    numbers = ", ".join(str(1 + k * options.step) for k in range(3))
     page = f"""# Reliability
 
 Made by `python benchmarks/reliability.py {arguments}`.
 {machine.line()}.
 
 **Faults.** A library between the program and the kernel fails the Nth file operation below the hub's folder with a full disk,
-a bad disk or SIGKILL, N = 1, 2, 3 … until a run is not reached (`tests/doubles/faults.c`). After each: the old state or the
-new, an audit without a fault, and nothing lost that was acknowledged. A kill keeps what the kernel had taken; it cannot show
-a missing fsync.
+a bad disk or SIGKILL, N = {numbers} … until a run is not reached (`tests/doubles/faults.c`). After each: the old state
+or the new, an audit without a fault, and nothing lost that was acknowledged. A kill keeps what the kernel had taken; it
+cannot show a missing fsync.
 
 {chr(10).join(f"- {line}" for line in sorted(lines))}
 
