@@ -136,8 +136,8 @@ def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], fou
         found.add(where, "its event is gone" if data is None else "its event was changed")
         return None
     try:
-        event, made = applied(data, Place(line.index, line.at), facts, heads.get)
-        if sha256(event.payload()).hexdigest() != line.event_sha256:
+        event, made, payload = applied(data, Place(line.index, line.at), facts, heads.get)
+        if sha256(payload).hexdigest() != line.event_sha256:
             found.add(where, "names another event")
     except ReproError as error:
         found.add(where, error)

@@ -19,7 +19,6 @@ from harness.hub.ledger import applied
 from harness.hub.reader import Reader
 from harness.hub.rules.base import Fact, Place
 from harness.hub.rules.records import OPEN
-from harness.record import envelope
 
 _UPSERT = text(
     "INSERT INTO facts (kind, name, value, key) VALUES (:kind, :name, :value, :key) "
@@ -94,10 +93,9 @@ class Batch:
         """One more event. Raises why it may not be; nothing is kept then."""
         now = item.at or now
         place = Place(self._size, now if self._last is None else max(now, self._last.at))
-        event, facts = applied(item.envelope, place, self, self._head)
+        event, facts, payload = applied(item.envelope, place, self, self._head)
         self._brings(event, item)
-        sealed = envelope.read(item.envelope, "event")
-        event_digest, envelope_digest = sha256(sealed.payload).hexdigest(), sha256(item.envelope).hexdigest()
+        event_digest, envelope_digest = sha256(payload).hexdigest(), sha256(item.envelope).hexdigest()
         line = Entry(
             place.index, "" if self._last is None else self._last.digest(), place.at, event_digest, envelope_digest
         )

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from multiprocessing import get_context
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from harness.catalog.policies import Loaded
 from harness.hub import rows, tables
@@ -31,8 +33,6 @@ SWEEPS = 256  # parts of the table, by the first two digits of a row's id
 ALONE = 20_000  # records up to which a second process costs more than it saves
 _JUDGED = tuple(Judged(mark, None) for mark in MARKS)
 _PENDING = Judged(Mark.PENDING, None)
-_WANTED = (*COLUMNS, "model_name")
-_MEDIANS = COLUMNS.index("medians")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ class Standing:
     records: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     """A record with what judging it needs, and what the list shows."""
 
+    row: str
     one: Measurement
     logs: Logs
     model_name: str
@@ -89,49 +89,50 @@ def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int]
     """Of the rows in these sweeps, in order."""
     about, people = rows.known(reader), rows.people(reader)
     table = tables.records.c
-    wanted = select(*(table[name] for name in _WANTED))
+    # Medians are asked for where logarithms do not decide: one pair in thousands.
+    wanted = select(*(literal("") if name == "medians" else table[name] for name in COLUMNS), table.model_name)
     for sweep in sweeps:
         end = f"{sweep + 1:02x}" if sweep + 1 < SWEEPS else "g"
         found = reader.connection.execute(
             wanted.where(table.row >= f"{sweep:02x}", table.row < end).order_by(table.row, table.id)
         )
-        read = []
         # Plain tuples: SQLAlchemy's rows cost as much again as reading them.
-        for values in found.cursor.fetchall() if found.cursor is not None else ():
-            row, one, logs = measurement(values[:-1], about.source, about.behind, with_medians=False)
-            read.append((row, _Read(one, logs, values[-1]), values[_MEDIANS]))
+        read = [
+            _Read(*measurement(values[:-1], about.source, about.behind, with_medians=False), values[-1])
+            for values in (found.cursor.fetchall() if found.cursor is not None else ())
+        ]
         found.close()
-        yield from _scored(read, policy, as_of, people)
+        yield from _scored(reader, read, policy, as_of, people)
 
 
 def _scored(
-    read: Sequence[tuple[str, _Read, str]], policy: Policy, as_of: date, people: dict[str, str]
+    reader: Reader, read: Sequence[_Read], policy: Policy, as_of: date, people: dict[str, str]
 ) -> Iterator[Standing]:
     grouped = []
-    for row, members in groupby(read, key=lambda item: item[0]):
+    for row, members in groupby(read, key=attrgetter("row")):
         own = list(members)
-        hub = next((item for item in own if item[1].one.id == row), None)
+        hub = next((item for item in own if item.one.id == row), None)
         if hub is not None:
             grouped.append((hub, [item for item in own if item is not hub]))
     pairs = [
         (hub, other)
         for hub, others in grouped
         for other in others
-        if other[1].one.status is Status.ACCEPTED and other[1].one.subject == hub[1].one.subject
+        if other.one.status is Status.ACCEPTED and other.one.subject == hub.one.subject
     ]
     judged: dict[str, Judged] = {}
     if pairs:
-        found = marks(_columns([hub[1] for hub, _ in pairs]), _columns([other[1] for _, other in pairs]), policy)
+        found = marks(_columns([hub for hub, _ in pairs]), _columns([other for _, other in pairs]), policy)
         for (hub, other), place in zip(pairs, found.tolist(), strict=True):
-            judged[other[1].one.id] = _JUDGED[place] if place >= 0 else _exactly(hub, other, policy)
+            judged[other.one.id] = _JUDGED[place] if place >= 0 else _exactly(reader, hub, other, policy)
     for hub, others in grouped:
-        one = hub[1].one
-        row = Row(one, tuple(o[1].one for o in others))
-        own_judged = {other.id: judged.get(other.id, _PENDING) for other in compared(row)}
-        state, tier, contested = standing(row, policy, as_of, own_judged, people)
+        one = hub.one
+        row_of_all = Row(one, tuple(other.one for other in others))
+        own_judged = {other.id: judged.get(other.id, _PENDING) for other in compared(row_of_all)}
+        state, tier, contested = standing(row_of_all, policy, as_of, own_judged, people)
         yield Standing(
             one.id,
-            hub[1].model_name,
+            hub.model_name,
             one.subject.quantisation,
             one.subject.engine,
             one.hardware.sku,
@@ -149,8 +150,11 @@ def _columns(read: Sequence[_Read]) -> np.ndarray[tuple[int, int], np.dtype[np.f
     return np.array([*by_column, [one.one.fixed_number for one in read]], dtype=np.float64)
 
 
-def _exactly(hub: tuple[str, _Read, str], other: tuple[str, _Read, str], policy: Policy) -> Judged:
-    def whole(item: tuple[str, _Read, str]) -> Measurement:
-        return replace(item[1].one, medians=tuple(int(text) / 1e6 for text in item[2].split(",")))
+def _exactly(reader: Reader, hub: _Read, other: _Read, policy: Policy) -> Judged:
+    def whole(item: _Read) -> Measurement:
+        table = tables.records.c
+        wanted = select(table.medians).where(table.row == item.row, table.id == item.one.id)
+        text = reader.connection.execute(wanted).scalar_one()
+        return replace(item.one, medians=tuple(int(median) / 1e6 for median in text.split(",")))
 
     return judge(whole(hub), whole(other), policy)

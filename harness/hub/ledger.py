@@ -38,8 +38,10 @@ RULES: dict[str, Rule] = {
 }
 
 
-def applied(data: bytes, place: Place, view: View, heads: Callable[[int], str | None]) -> tuple[Event, list[Fact]]:
-    """The event in the envelope's bytes and the facts that it makes. Signatures first, then the event, then its rule.
+def applied(
+    data: bytes, place: Place, view: View, heads: Callable[[int], str | None]
+) -> tuple[Event, list[Fact], bytes]:
+    """The event in the envelope's bytes, the facts that it makes, and its payload. Signatures first, then its rule.
 
     `heads(n)` is the digest of entry n − 1, "" for 0. Raises `RecordInvalid` for what is false, `BadInput` for what may not be.
     """
@@ -61,7 +63,7 @@ def applied(data: bytes, place: Place, view: View, heads: Callable[[int], str | 
         raise BadInput(
             "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
         )
-    return event, RULES[event.kind](event, signed, place, view)
+    return event, RULES[event.kind](event, signed, place, view), sealed.payload
 
 
 class Facts:
