@@ -31,6 +31,6 @@ def hub(place: str) -> World:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> World:
-    """In SQLite, where the database does not matter."""
-    return world(str(tmp_path / "hub"))
+def small(place: str) -> World:
+    """The same, by the name that the tests of rules use."""
+    return world(place)
