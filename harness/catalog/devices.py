@@ -108,6 +108,11 @@ def find(name: str, memory_bytes: int | None = None) -> Device | None:
     return max(found, key=lambda device: device.bandwidth_bytes_per_s, default=None)
 
 
+def called(name: str, description: str, memory_bytes: int | None) -> Device | None:
+    """`find` by what an engine calls a device, else by how it describes it: one of the two is the driver's name."""
+    return find(name, memory_bytes) or find(description, memory_bytes)
+
+
 def read(folder: Path) -> tuple[Device, ...]:
     """The parts of every file in `folder`. Raises `BadInput` with file and reason, and where a name means two parts."""
     devices = tuple(device for path in sorted(folder.glob("*.toml")) for device in _read_file(path))

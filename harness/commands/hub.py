@@ -25,10 +25,9 @@ def hub() -> None:
 @click.option("--demonstration", is_flag=True, help="It takes synthetic records, and says so.")
 def new(target: str | None, origin: str, policy: str, expires: str | None, demonstration: bool) -> None:
     """Editor's keys first: repro keys new --role editor --handle NAME."""
-    from datetime import UTC, datetime, timedelta
-
     from harness.catalog import policies
     from harness.commands.console import out
+    from harness.commands.days import in_a_year
     from harness.commands.hub_option import named
     from harness.commands.keys import editor_keys
     from harness.hub.founding import Charter, found, sign_checkpoint
@@ -38,7 +37,7 @@ def new(target: str | None, origin: str, policy: str, expires: str | None, demon
     place = named(target)
     editor, loaded = editor_keys(), policies.load(policy)
     own = hub_key(keys_folder(), checked(origin), make=True)
-    end = expires or (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+    end = expires or in_a_year()
     editors = {"version": 1, "threshold": 1, "expires": end, "editors": {editor.public.handle: editor.public.entry()}}
     charter = Charter(
         origin,

@@ -33,9 +33,8 @@ def editors(
     target: str | None,
 ) -> None:
     """Signed by you; nothing changes before enough have signed and it is applied."""
-    from datetime import UTC, datetime, timedelta
-
     from harness.commands.console import out
+    from harness.commands.days import in_a_year
     from harness.commands.hub_option import as_editor, open_for_reading
     from harness.files import write_bytes
     from harness.hub import acts
@@ -47,7 +46,7 @@ def editors(
         for path in added:
             newcomer = editor_keys.parse(_text(path), str(path))
             people[newcomer.handle] = newcomer.entry()
-        end = expires or (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+        end = expires or in_a_year()
         changed = {
             "version": document["version"] + 1,
             "threshold": threshold or document["threshold"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,17 +28,11 @@ def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def open_for_reading(target: str | None) -> Hub:
     """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
     from harness.hub import engine, seen
-    from harness.hub.store import open_hub
+    from harness.hub.store import open_readable
 
     place = named(target)
-    copy = engine.is_export(place)
-    if copy:
-        from harness.hub.files import in_memory
-
-        hub = in_memory(Path(place))
-    else:
-        hub = open_hub(place)
-    seen.look(hub, seen.folder(), live=not copy)
+    hub = open_readable(place)
+    seen.look(hub, seen.folder(), live=not engine.is_export(place))
     return hub
 
 

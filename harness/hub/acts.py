@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +15,7 @@ from harness.errors import BadInput
 from harness.hub.batch import Item, Taken
 from harness.hub.event import Event
 from harness.hub.ingest import Submission
-from harness.hub.measured import subject_digest
+from harness.hub.measured import parts_of, subject_digest
 from harness.hub.reader import Reader
 from harness.hub.store import Hub
 
@@ -89,8 +89,7 @@ def home(reader: Reader, found: Submission, wish: Wish) -> str:
     if wish.row:
         return reader.id_of(wish.row)
     one = found.measured.measurement
-    subject = (one.subject.model, one.subject.quantisation, one.subject.engine, one.subject.workload)
-    return reader.row_for(subject, one.hardware.sku) or found.id
+    return reader.row_for(parts_of(one.subject), one.hardware.sku) or found.id
 
 
 def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
@@ -121,13 +120,6 @@ def submit(hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None) 
             return None
         item = submission(reader, actor, found, wish or Wish())
     return hub.append_one(item, utc())
-
-
-def submit_many(hub: Hub, actors: Mapping[str, Actor], found: Sequence[Submission]) -> list[Taken | Exception]:
-    """As `submit`, of many in one transaction; each answers for itself."""
-    with hub.reading() as reader:
-        items = [submission(reader, actors[one.measured.measurement.operator], one, Wish()) for one in found]
-    return list(hub.append(items, utc()))
 
 
 def challenge(hub: Hub, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:

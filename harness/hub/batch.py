@@ -16,6 +16,7 @@ from harness.hub.entry import Entry
 from harness.hub.event import Event
 from harness.hub.ingest import Submission
 from harness.hub.ledger import applied
+from harness.hub.measured import parts_of
 from harness.hub.reader import Reader
 from harness.hub.rules.base import Fact, Place
 from harness.hub.rules.records import OPEN
@@ -119,8 +120,7 @@ class Batch:
             ingest.agrees(event, found)
             ingest.taken_by(found, demonstration=bool((self.get("hub", "") or {}).get("demonstration")))
             one = found.measured.measurement
-            subject = (one.subject.model, one.subject.quantisation, one.subject.engine, one.subject.workload)
-            home = self._home(subject, one.hardware.sku)
+            home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
                 raise BadInput(
                     "the hub has a row of the same model, device, engine and workload",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import select
 
 from harness.errors import BadInput
-from harness.hub import engine, files, tables
+from harness.hub import tables
 from harness.hub.bulk import standings
 from harness.hub.force import in_force
-from harness.hub.store import Hub, open_hub
+from harness.hub.store import Hub, open_readable
 
 if TYPE_CHECKING:
     import pandas
@@ -33,13 +33,7 @@ def frame(
 
     if what not in ("rows", "records", "tiers"):
         raise BadInput(f"{what!r} is no table of a hub", where="what", fix="take rows, records or tiers")
-    opened = (
-        hub
-        if isinstance(hub, Hub)
-        else files.in_memory(Path(hub))
-        if engine.is_export(str(hub))
-        else open_hub(str(hub))
-    )
+    opened = hub if isinstance(hub, Hub) else open_readable(str(hub))
     with opened.reading() as reader:
         if what == "records":
             found = reader.connection.execute(select(tables.records).order_by(tables.records.c.idx))

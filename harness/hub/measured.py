@@ -65,6 +65,11 @@ def measured_of(stored: Stored) -> Measured:
     return Measured(measurement_of(stored, synthetic=True), versions_of(record), name, record.samples.sha256)
 
 
+def parts_of(subject: Subject) -> tuple[str, str, str, str]:
+    """Model, quantisation, engine, workload, in the order of the table's columns."""
+    return subject.model, subject.quantisation, subject.engine, subject.workload
+
+
 def subject_digest(subject: Subject) -> str:
     """What a submission names, so that the rules need no record to see that two are of one subject."""
-    return sha256(canonical([subject.model, subject.quantisation, subject.engine, subject.workload])).hexdigest()
+    return sha256(canonical(list(parts_of(subject)))).hexdigest()

@@ -16,9 +16,7 @@ def possible(record: Record) -> Iterator[str]:
     gpus = [d for d in record.runtime.devices if d.kind not in ("cpu", "local-server", "server")]
     if not gpus or record.runtime.settings.get("gpu_layers") == 0:
         return
-    found = [
-        devices.find(gpu.name, gpu.memory_bytes) or devices.find(gpu.description, gpu.memory_bytes) for gpu in gpus
-    ]
+    found = [devices.called(gpu.name, gpu.description, gpu.memory_bytes) for gpu in gpus]
     known = [device for device in found if device is not None]
     if len(known) != len(gpus):
         return

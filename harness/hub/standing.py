@@ -96,7 +96,7 @@ def _text(record: Record, name: str) -> str:
 
 def _label(device: Device) -> tuple[str, str]:
     """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
-    found = table.find(device.name, device.memory_bytes) or table.find(device.description, device.memory_bytes)
+    found = table.called(device.name, device.description, device.memory_bytes)
     if found is not None:
         return found.sku, found.generation
     numbered = re.fullmatch(r"(CUDA|ROCm|HIP|Vulkan|Metal|MTL|SYCL)\d*", device.name)
@@ -104,7 +104,7 @@ def _label(device: Device) -> tuple[str, str]:
 
 
 def _is_nvidia(device: Device) -> bool:
-    found = table.find(device.name, device.memory_bytes) or table.find(device.description, device.memory_bytes)
+    found = table.called(device.name, device.description, device.memory_bytes)
     told = f"{device.name} {device.description}"
     return found.vendor == "NVIDIA" if found is not None else "NVIDIA" in told or "CUDA" in told
 

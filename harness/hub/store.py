@@ -82,3 +82,12 @@ def open_hub(target: str) -> Hub:
     engine = databases.connect(url)
     databases.current(engine)
     return Hub(engine, target)
+
+
+def open_readable(target: str) -> Hub:
+    """As `open_hub`; a folder of exported files, too, read into memory."""
+    if databases.is_export(target):
+        from harness.hub.files import in_memory  # only who reads files needs the schema
+
+        return in_memory(Path(target))
+    return open_hub(target)

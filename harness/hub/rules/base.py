@@ -42,7 +42,7 @@ class Signed:
 
     def by(self, key: str) -> bool:
         """Whether the key (its 32 bytes in hexadecimal) is among them."""
-        return next(iter(public(key))) in self.keys
+        return id_of(key) in self.keys
 
 
 def public(*texts: str) -> dict[str, Ed25519PublicKey]:
@@ -51,6 +51,16 @@ def public(*texts: str) -> dict[str, Ed25519PublicKey]:
         return keys.by_id(*texts)
     except ValueError as error:
         raise BadInput(f"names a key that is none ({error})", where="event") from None
+
+
+def id_of(key: str) -> str:
+    """The id of a public key in hexadecimal. Raises `BadInput` for what is none."""
+    return next(iter(public(key)))
+
+
+def reasoned(event: Event) -> None:
+    """Raises `BadInput` where an editor's act gives no reason."""
+    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
 
 
 def known(view: View, kind: str, name: str) -> dict[str, Any]:
@@ -70,7 +80,7 @@ def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "") ->
 def operator_of(view: View, handle: str, signed: Signed) -> dict[str, Any]:
     """The operator who must have signed, with a key that is not revoked. Raises `BadInput`."""
     operator = known(view, "operator", handle)
-    key = next(iter(public(operator["key"])))
+    key = id_of(operator["key"])
     entry = view.get("key", key)
     refuse_unless(
         entry is None or entry.get("revoked_from") is None,
@@ -114,7 +124,7 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[st
         "editors",
         "renew it: repro hub editors",
     )
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    reasoned(event)
     return document
 
 
@@ -137,7 +147,7 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
         refuse_unless(
             good and HEX.fullmatch(entry["next_key_sha256"]) is not None, f"its editor {handle!r} is malformed", where
         )
-        key = next(iter(public(entry["key"])))
+        key = id_of(entry["key"])
         refuse_unless(entry["next_key_sha256"] != key, f"the next key of {handle} is the present one", where)
         refuse_unless(key not in used, "names one key for two editors", where)
         used.add(key)

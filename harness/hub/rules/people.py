@@ -11,9 +11,11 @@ from harness.hub.rules.base import (
     document_of,
     editor_of,
     editors_in,
+    id_of,
     known,
     operator_of,
     public,
+    reasoned,
     refuse_unless,
 )
 
@@ -68,7 +70,7 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
     A key of an editor who stays may change only to the one whose digest the old list names: a stolen key can't.
     """
     old, new = known(view, "editors", ""), document_of(event.detail["editors"])
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    reasoned(event)
     refuse_unless(
         new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
     )
@@ -92,7 +94,7 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
         )
         if before is not None and before["key"] != entry["key"]:
             refuse_unless(
-                next(iter(public(entry["key"]))) == before["next_key_sha256"],
+                id_of(entry["key"]) == before["next_key_sha256"],
                 f"the new key of {handle} is not the one that was announced",
                 "editors",
                 "an editor's key rotates to its announced successor only",
@@ -122,7 +124,7 @@ def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> l
 def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """The announced next key takes over. It must sign; the old one need not: it may be lost or stolen."""
     operator = known(view, "operator", event.by)
-    key = next(iter(public(event.detail["operator_key"])))
+    key = id_of(event.detail["operator_key"])
     refuse_unless(
         key == operator["next_key_sha256"],
         f"the key is not the one that {event.by} announced",
@@ -134,7 +136,7 @@ def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> 
 
 def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: dict[str, object]) -> list[Fact]:
     text, following = event.detail["operator_key"], event.detail["next_key_sha256"]
-    key = next(iter(public(text)))
+    key = id_of(text)
     refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
     refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
     refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
@@ -154,7 +156,7 @@ def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[
     since = event.detail["from_index"]
     refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
     operator = view.get("operator", event.by)
-    current = "" if operator is None else next(iter(public(operator["key"])))
+    current = "" if operator is None else id_of(operator["key"])
     if entry["owner"] == event.by and current != event.subject and current in signed.keys:
         operator_of(view, event.by, signed)
     else:

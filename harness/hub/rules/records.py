@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harness.hub.event import HEX, TIME_FORMAT, Event, is_time
-from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, known, operator_of, public, refuse_unless
+from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
 
 CLOCK_SKEW = timedelta(minutes=10)  # an operator's clock may run ahead of the hub's by so much
 EVIDENCE = {
@@ -53,7 +53,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
             "submit it as a row of its own",
         )
     # The record may be older than the key that submits it: any key of the handle that is not revoked.
-    key = next(iter(public(detail["operator_key"])))
+    key = id_of(detail["operator_key"])
     entry = view.get("key", key)
     refuse_unless(
         entry is not None and entry["owner"] == event.by,

@@ -16,8 +16,3 @@ def upgrade() -> None:
     metadata.create_all(bind)
     for statement in guards(bind.dialect.name):
         op.execute(statement)
-
-
-def downgrade() -> None:
-    """There is nothing before it."""
-    raise NotImplementedError("the first schema has no earlier one")
