@@ -18,7 +18,7 @@ from harness.errors import BadInput, RecordInvalid
 from harness.hub import tables
 from harness.hub.event import Event, is_time
 from harness.hub.measured import Measured, measured_of, subject_digest
-from harness.measure.metrics import Metric, measure_block, stack
+from harness.measure.metrics import Metric, measure_trials
 from harness.measure.trial import Purpose
 from harness.record import envelope
 from harness.record.samples import decode
@@ -172,11 +172,10 @@ def headline(record: Record, samples: bytes, where: str) -> None:
     ]
     valid = trials_of({name: [values[i] for i in kept] for name, values in columns.items()}, where)
     rates: dict[int, list[float]] = {}
-    for block in stack(valid):
-        for i, measured in zip(block.rows, measure_block(block), strict=True):
-            rate = measured.scalar(Metric.DECODE_RATE)
-            if rate is not None:
-                rates.setdefault(valid[i].process, []).append(rate)
+    for trial, measured in zip(valid, measure_trials(valid), strict=True):
+        rate = measured.scalar(Metric.DECODE_RATE)
+        if rate is not None:
+            rates.setdefault(trial.process, []).append(rate)
     medians = tuple(round(median(own) * 1e6) for _, own in sorted(rates.items()))
     if told is None or told.estimate is None or told.estimate.process_medians != medians:
         raise RecordInvalid(

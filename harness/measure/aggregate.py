@@ -8,10 +8,11 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.depth import DepthFit, fit_depth, fit_depths
+from harness.measure.depth import DepthFit, fit_depths
 from harness.measure.distribution import Distribution, distribution, lag1_autocorrelation
 from harness.measure.estimate import Estimate, estimate
-from harness.measure.metrics import METRICS, Metric, TrialMetrics, measure_block, stack
+from harness.measure.metrics import METRICS, Metric, TrialMetrics, measure_trials
+from harness.measure.order import median
 from harness.measure.trial import Mode, Purpose, Trial
 
 __all__ = ["MetricSummary", "WorkloadSummary", "summarise"]
@@ -53,11 +54,11 @@ def summarise(workload: str, trials: Sequence[Trial]) -> WorkloadSummary:
     own = [trial for trial in trials if trial.workload == workload]
     timed = [trial for trial in own if trial.purpose is Purpose.TIMED]
     valid = [trial for trial in timed if trial.valid]
-    measured: dict[int, TrialMetrics] = {}
-    for block in stack(valid):
-        measured.update(zip(block.rows, measure_block(block), strict=True))
+    measured = measure_trials(valid)
     processes = sorted({trial.process for trial in valid})
-    rows = [[measured[i] for i, trial in enumerate(valid) if trial.process == process] for process in processes]
+    rows = [
+        [one for one, trial in zip(measured, valid, strict=True) if trial.process == process] for process in processes
+    ]
     outputs = {tuple(trial.output_ids) for trial in valid if trial.mode is Mode.GREEDY and len(trial.output_ids)}
     return WorkloadSummary(
         workload=workload,
@@ -71,15 +72,19 @@ def summarise(workload: str, trials: Sequence[Trial]) -> WorkloadSummary:
     )
 
 
-def _depth(valid: Sequence[Trial], measured: dict[int, TrialMetrics]) -> DepthFit | None:
+def _depth(valid: Sequence[Trial], measured: Sequence[TrialMetrics]) -> DepthFit | None:
+    by_length: dict[int, list[tuple[NDArray[np.float64], int]]] = {}
+    for one, trial in zip(measured, valid, strict=True):
+        if one.itl is not None:
+            by_length.setdefault(one.itl.size, []).append((one.itl, trial.prompt_tokens))
     fits = [
         fit
-        for index, trial in enumerate(valid)
-        if (itl := measured[index].itl) is not None and (fit := fit_depth(itl, trial.prompt_tokens)) is not None
+        for own in by_length.values()
+        for fit in fit_depths(np.stack([itl for itl, _ in own]), np.array([depth for _, depth in own]))[0]
     ]
     if not fits:
         return None
-    return DepthFit(*(float(np.median(values)) for values in zip(*map(astuple, fits), strict=True)))
+    return DepthFit(*(median(np.array(values)) for values in zip(*map(astuple, fits), strict=True)))
 
 
 def _summary(metric: Metric, rows: Sequence[Sequence[TrialMetrics]]) -> MetricSummary:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BadInput
+from harness.measure.order import quantiles
 
 __all__ = [
     "PERCENTS",
@@ -29,6 +30,7 @@ __all__ = [
 Values = NDArray[np.float64]
 
 PERCENTS = (5, 25, 50, 75, 90, 95, 99)
+_SHARES = tuple(percent / 100 for percent in PERCENTS)
 _LEVEL = 0.95
 
 
@@ -85,7 +87,6 @@ def distribution(values: Values, rho: float = 0.0) -> Distribution | None:
     n_eff = n * (1 - rho) / (1 + rho)
     mean = float(values.mean())
     sd = float(values.std(ddof=1)) if n > 1 else None
-    quantiles = np.quantile(values, [percent / 100 for percent in PERCENTS])
     return Distribution(
         n=n,
         n_eff=n_eff,
@@ -94,7 +95,7 @@ def distribution(values: Values, rho: float = 0.0) -> Distribution | None:
         cv=None if sd is None or mean == 0 else sd / abs(mean),
         min=float(values.min()),
         max=float(values.max()),
-        percentiles=tuple(_held(p, float(q), n_eff) for p, q in zip(PERCENTS, quantiles, strict=True)),
+        percentiles=tuple(_held(p, q, n_eff) for p, q in zip(PERCENTS, quantiles(values, _SHARES), strict=True)),
     )
 
 

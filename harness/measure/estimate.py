@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
+from harness.measure.order import median
 from harness.measure.student import LEAST_PROCESSES, t_quantile
 
 __all__ = ["LEAST_PROCESSES", "Estimate", "estimate"]
@@ -59,7 +60,7 @@ def estimate(values_by_process: Sequence[Values], level: float = 0.95) -> Estima
         return None
     if not all(np.isfinite(values).all() and (values > 0).all() for values in filled):
         raise RecordInvalid("an estimate needs positive, finite values", where="trial values")
-    medians = tuple(float(np.median(values)) for values in filled)
+    medians = tuple(median(values) for values in filled)
     logs = np.log(medians)
     n = len(medians)
     point = math.exp(float(logs.mean()))

@@ -13,7 +13,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.metrics import measure_trial
+from harness.measure.metrics import measure_trials
+from harness.measure.order import median
 from harness.measure.trend import bimodal_gap, mann_kendall_p, theil_sen_change, thirds_change
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import settled
@@ -107,7 +108,7 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
     if valid:
         speed = _speeds(valid)
         # A trend is looked for within processes: their own levels differ and are what the interval is made of.
-        level = {p: float(np.median(speed[[t.process == p for t in valid]])) for p in {t.process for t in valid}}
+        level = {p: median(speed[[t.process == p for t in valid]]) for p in {t.process for t in valid}}
         relative = speed / np.array([level[trial.process] for trial in valid])
         found += _trend(workload, relative, valid)
         found += _shape(workload, speed)
@@ -121,7 +122,7 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
 
 def _speeds(valid: Sequence[Trial]) -> Values:
     """What the trials are judged by: the rate of what takes most of their time, one choice for all of them."""
-    measured = [measure_trial(trial) for trial in valid]
+    measured = measure_trials(valid)
     prefill = sum(one.ttft or 0.0 for one in measured) > 0.5 * sum(one.e2e or 0.0 for one in measured)
     rates = [(one.prefill_rate if prefill else one.decode_rate) for one in measured]
     return np.array([rate or 1e9 / float(t.token_ns[-1]) for rate, t in zip(rates, valid, strict=True)])
@@ -186,7 +187,7 @@ def _shape(workload: str, speed: Values) -> list[Finding]:
     if gap > BIMODAL_GAP:
         text = f"two groups of trials, {gap:.1%} apart"
         found.append(Finding("bimodal", Severity.WARNING, text, workload, "", {"gap_ppm": _ppm(gap)}))
-    spread = float((speed.max() - speed.min()) / np.median(speed))
+    spread = float((speed.max() - speed.min()) / median(speed))
     if spread >= UNSTABLE_SPREAD:
         text = f"fastest and slowest trial are {spread:.0%} apart"
         found.append(Finding("unstable", Severity.WARNING, text, workload, "", {"spread_ppm": _ppm(spread)}))
@@ -200,7 +201,7 @@ def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[F
     others = np.concatenate([np.sort(distance[process == p])[1:] for p in np.unique(process)])
     if relative.size < 5 or not others.size:
         return []
-    far = distance > max(OUTLIER_DEVIATIONS * 1.4826 * float(np.median(others)), OUTLIER_SIZE)
+    far = distance > max(OUTLIER_DEVIATIONS * 1.4826 * median(others), OUTLIER_SIZE)
     if not far.any():
         return []
     tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
+from harness.measure.order import median
 from harness.measure.trial import Trial
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "TrialMetrics",
     "measure_block",
     "measure_trial",
+    "measure_trials",
     "stack",
 ]
 
@@ -102,7 +104,7 @@ class TrialMetrics:
         None, too, for a median of 0: where most tokens came in pairs, a median says nothing of their pace.
         """
         value: float | Values | None = getattr(self, metric.value)
-        return (float(np.median(value)) or None) if isinstance(value, np.ndarray) else value
+        return (median(value) or None) if isinstance(value, np.ndarray) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,12 @@ def stack(trials: Sequence[Trial]) -> tuple[Block, ...]:
 def measure_trial(trial: Trial) -> TrialMetrics:
     """All metrics of one trial. Raises `RecordInvalid` for stamps of a wrong size, type or order."""
     return measure_block(stack([trial])[0])[0]
+
+
+def measure_trials(trials: Sequence[Trial]) -> list[TrialMetrics]:
+    """All metrics of each trial, in their order. Raises as `measure_trial`."""
+    measured = {i: one for block in stack(trials) for i, one in zip(block.rows, measure_block(block), strict=True)}
+    return [measured[i] for i in range(len(trials))]
 
 
 def measure_block(block: Block) -> tuple[TrialMetrics, ...]:

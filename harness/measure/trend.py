@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.order import median
+
 __all__ = ["bimodal_gap", "mann_kendall_p", "robust_sd", "theil_sen_change", "thirds_change"]
 
 Values = NDArray[np.float64]
@@ -34,13 +36,13 @@ def theil_sen_change(values: Values) -> float:
     if n < 2:
         return 0.0
     i, j = np.triu_indices(n, 1)
-    slope = float(np.median((values[j] - values[i]) / (j - i)))
-    return slope * (n - 1) / float(np.median(values))
+    slope = median((values[j] - values[i]) / (j - i))
+    return slope * (n - 1) / median(values)
 
 
 def robust_sd(values: Values) -> float:
     """1.4826 · MAD: the standard deviation of normal data, deaf to outliers."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return 1.4826 * median(np.abs(values - median(values)))
 
 
 def thirds_change(values: Values) -> tuple[float, float]:
@@ -49,12 +51,12 @@ def thirds_change(values: Values) -> tuple[float, float]:
     if third < 3:
         return 0.0, math.inf
     first, last = values[:third], values[-third:]
-    middle = float(np.median(values))
+    middle = median(values)
     # The error comes from the scatter within the thirds: the change itself must not hide behind it. 1.2533 is the
     # standard error of a median over that of a mean.
     scatter = math.sqrt((robust_sd(first) ** 2 + robust_sd(last) ** 2) / 2)
     error = 1.2533 * scatter * math.sqrt(2 / third) / middle
-    return (float(np.median(last)) - float(np.median(first))) / middle, error
+    return (median(last) - median(first)) / middle, error
 
 
 def bimodal_gap(values: Values) -> float:
@@ -65,4 +67,4 @@ def bimodal_gap(values: Values) -> float:
     ordered = np.sort(values)
     least = math.ceil(0.2 * n)
     gaps = np.diff(ordered)[least - 1 : n - least]
-    return float(gaps.max() / np.median(ordered)) if gaps.size else 0.0
+    return float(gaps.max() / median(ordered)) if gaps.size else 0.0

@@ -12,6 +12,7 @@ from harness.measure.comparison import Verdict, compare
 from harness.measure.depth import fit_depth
 from harness.measure.distribution import PERCENTS, distribution
 from harness.measure.estimate import estimate
+from harness.measure.order import median, quantiles
 from harness.measure.stopping import FixedNumber, Rule, SequentialLooks
 from harness.measure.student import incomplete_beta, t_cdf, t_quantile
 from harness.measure.trend import mann_kendall_p, theil_sen_change
@@ -114,3 +115,9 @@ def test_a_straight_rise_with_depth_leaves_nothing_over(intercept, slope, n, fir
     assert fit.slope_ns == pytest.approx(slope, rel=1e-6, abs=1e-5 * intercept / n)
     assert fit.residual_cv < 1e-9
     assert math.isfinite(fit.residual_cv)
+
+
+@given(st.lists(st.floats(0, 1e12), min_size=1, max_size=60).map(np.array), st.lists(st.floats(0, 1), min_size=1))
+def test_medians_and_quantiles_are_those_of_numpy_to_the_last_bit(values, shares):
+    assert median(values) == float(np.median(values))
+    assert quantiles(values, shares) == np.quantile(values, shares).tolist()
