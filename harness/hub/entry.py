@@ -5,7 +5,8 @@ A line holds digests only: a body can be dropped for the sake of privacy, and th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from harness.errors import RecordInvalid
@@ -27,11 +28,16 @@ class Entry:
 
     def payload(self) -> bytes:
         """Canonical bytes."""
-        return canonical({"_type": ENTRY_TYPE, **asdict(self)})
+        return _payload(self)
 
     def digest(self) -> str:
         """What the next entry names."""
         return sha256(self.payload()).hexdigest()
+
+
+@lru_cache(maxsize=1024)  # leaf of the tree, line of the store, link of the next: each asks for the same bytes
+def _payload(line: Entry) -> bytes:
+    return canonical({"_type": ENTRY_TYPE} | {name: getattr(line, name) for name in Entry.__slots__})
 
 
 def read(payload: bytes, where: str) -> Entry:

@@ -24,7 +24,6 @@ EVENT_TYPE = "urn:repro-harness:event:v1"
 REASON_LIMIT = 2000
 HEX = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 TEXT_LIMIT = 4096  # of any text in a detail
 SUBJECT_LIMIT = 200
 
@@ -106,7 +105,7 @@ def is_time(text: str) -> bool:
     if _TIME.fullmatch(text) is None:
         return False
     try:
-        datetime.strptime(text, TIME_FORMAT)
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from harness.hub.event import HEX, TIME_FORMAT, Event, is_time
+from harness.hub.event import HEX, Event, is_time
 from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
 
 CLOCK_SKEW = timedelta(minutes=10)  # an operator's clock may run ahead of the hub's by so much
@@ -98,8 +98,8 @@ def _times(event: Event, place: Place, view: View) -> list[Fact]:
         "has no proper times",
         "submission",
     )
-    started, finished = (datetime.strptime(detail[name], TIME_FORMAT) for name in ("started", "finished"))
-    now = datetime.strptime(place.at, TIME_FORMAT)
+    started, finished = (datetime.fromisoformat(detail[name]) for name in ("started", "finished"))
+    now = datetime.fromisoformat(place.at)
     refuse_unless(started <= finished, "ends before it begins", "record", "measure again")
     refuse_unless(finished <= now + CLOCK_SKEW, "ends in the future", "record", "set the machine's clock")
     nonce = detail["challenge"]
