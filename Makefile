@@ -5,6 +5,8 @@ MODEL ?= gemma-3-270m-q4_k_m
 RUNTIME ?= llama.cpp
 SUITE ?= default
 ARGS ?=
+HUB ?= results/demo-hub
+OUT ?= site
 # `make test TESTS=…` runs only those.
 TESTS ?=
 # These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
@@ -14,7 +16,7 @@ VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check hub-demo format schema clean
+.PHONY: help install bench test check hub-demo site format schema clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,9 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 hub-demo: $(VENV)/.core ## make the demonstration hub anew, results/demo-hub: a real run, and operators who do not exist
 	rm -rf results/demo-hub
 	$(REPRO) hub demo results/demo-hub --model '$(MODEL)' --runtime '$(RUNTIME)'
+
+site: $(VENV)/.core ## write the public site of a hub: make site [HUB=…] [OUT=site]
+	$(REPRO) site build --hub '$(HUB)' --out '$(OUT)' $(ARGS)
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .

@@ -94,6 +94,11 @@ def load(name: str = "network-v2") -> Loaded:
     return read(configs() / "policies" / f"{name}.toml")
 
 
+def source(name: str) -> bytes:
+    """The file of a policy by `name-vN`, as it is."""
+    return (configs() / "policies" / f"{name}.toml").read_bytes()
+
+
 def read(path: Path) -> Loaded:
     """The policy in a file. Raises `BadInput` with file, place and reason."""
     found, digest = toml_file.read(path, _File, "configs/policies/network-v2.toml")

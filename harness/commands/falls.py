@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
     """As if an editor had accepted it."""
     from harness.commands.days import day_of
-    from harness.hub.beside import beside
+    from harness.hub.beside import beside, record_in
     from harness.hub.fall import falls
     from harness.hub.force import in_force
 
     with hub.reading() as reader:
         policy = in_force(reader).policy
         fall = falls(reader, row, found.measured.measurement, policy, day_of(None))
-        more = beside(reader, row, found.record, policy)
+        hub_record = record_in(reader, row)
+        more = [] if hub_record is None else beside(hub_record, found.record, policy)
     console.print(f"row {row[:12]}: {fall.text}", markup=False)
     for text in more:
         console.print(f"  beside it, not counted: {text}", markup=False)

@@ -95,13 +95,14 @@ def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Te
     lines: list[Entry] = []
     heads: dict[int, str] = {0: ""}
     events: set[str] = set()
+    told = reader.columns()
     for index, payload in list(reader.payloads()):
         where = f"entry {index}"
         tree.append(merkle.leaf_hash(payload))
         found.entries += 1
         try:
             line = entry.read(payload, where)
-            if reader.columns(index) != (line.digest(), line.event_sha256, line.envelope_sha256):
+            if told[index] != (line.digest(), line.event_sha256, line.envelope_sha256):
                 found.add(where, "the database says otherwise of it than its own bytes")
             entry.follows(line, lines[-1] if lines else None, where)
         except ReproError as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harness.hub.reader import Reader
-from harness.measure.comparison import Verdict, compare
+from harness.measure.comparison import Comparison, compare
 from harness.measure.stopping import Rule
 from harness.record import envelope
 from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.tiers.policy import Policy
+from harness.tiers.values import Mark
+from harness.tiers.verdict import MARKS
 
 METRICS = {"prefill_rate": "prefill rate", "ttft": "time to first token"}
 
@@ -20,14 +24,26 @@ def record_in(reader: Reader, identity: str) -> Record | None:
     return None if data is None else record_of(envelope.read(data, "record").payload, "record")[0]
 
 
-def beside(reader: Reader, row: str, record: Record, policy: Policy) -> list[str]:
-    """A line for each metric that both have of the headline workload."""
-    hub = record_in(reader, row)
-    if hub is None:
-        return []
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One of them."""
+
+    metric: str
+    mark: Mark
+    comparison: Comparison
+
+    def __str__(self) -> str:
+        made = self.comparison
+        interval = "" if made.low is None else f" [{made.low:.3f}, {made.high:.3f}]"
+        ratio = "–" if made.ratio is None else f"{made.ratio:.3f}"
+        return f"{METRICS[self.metric]} {ratio}{interval}: {self.mark}"
+
+
+def beside(hub: Record, record: Record, policy: Policy) -> list[Beside]:
+    """Of each metric that both have of the headline workload."""
     fixed = all(one.run.stop_rule == Rule.FIXED.value for one in (hub, record))
     found = []
-    for metric, words in METRICS.items():
+    for metric in METRICS:
         ours, theirs = (one.result(hub.suite.headline, metric) for one in (record, hub))
         if ours is None or theirs is None or ours.estimate is None or theirs.estimate is None:
             continue
@@ -39,7 +55,5 @@ def beside(reader: Reader, row: str, record: Record, policy: Policy) -> list[str
             policy.alpha_fixed if fixed else policy.alpha_looks,
             higher_is_better=ours.higher_is_better,
         )
-        mark = {Verdict.SAME: "inside", Verdict.CANNOT_TELL: "inconclusive"}.get(made.verdict, "outside")
-        interval = "" if made.low is None else f" [{made.low:.3f}, {made.high:.3f}]"
-        found.append(f"{words} {made.ratio:.3f}{interval}: {mark}")
+        found.append(Beside(metric, MARKS.get(made.verdict, Mark.INCONCLUSIVE), made))
     return found

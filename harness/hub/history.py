@@ -9,15 +9,15 @@ from harness.hub.reader import Reader
 from harness.record import envelope
 
 
-def acts_of(reader: Reader, wanted: str | None = None) -> list[dict[str, Any]]:
+def acts_of(reader: Reader, wanted: str | None = None, first: int = 0) -> list[dict[str, Any]]:
     """Of each entry its index, when it was taken, and its event's kind, author, subject, reason and detail.
 
-    `wanted`: only those by a handle, or about what begins so.
+    `wanted`: only those by a handle, or about what begins so; `first`: from that entry on.
 
     Raises `RecordInvalid` for an event that can't be read.
     """
     found = []
-    for index, payload in list(reader.payloads()):
+    for index, payload in list(reader.payloads(first)):
         line = entry.read(payload, f"entry {index}")
         data = reader.body(line.envelope_sha256)
         if data is None:

@@ -88,12 +88,11 @@ class Reader:
         payload = self.connection.execute(_ENTRY, {"idx": index}).scalar_one_or_none()
         return None if payload is None else entries.read(raw(payload), f"entry {index}")
 
-    def columns(self, index: int) -> tuple[str, str, str]:
-        """What the table says of an entry beside its bytes: its digest, the event's, the envelope's."""
+    def columns(self) -> dict[int, tuple[str, str, str]]:
+        """What the table says of each entry beside its bytes: its digest, the event's, the envelope's."""
         table = tables.entries.c
-        wanted = select(table.digest, table.event_sha256, table.envelope_sha256).where(table.idx == index)
-        digest, event, envelope = self.connection.execute(wanted).one()
-        return digest, event, envelope
+        wanted = select(table.idx, table.digest, table.event_sha256, table.envelope_sha256)
+        return {index: (digest, event, envelope) for index, digest, event, envelope in self.connection.execute(wanted)}
 
     def payloads(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """The lines of the log as stored, in order."""

@@ -21,6 +21,7 @@ from harness.record.schema import Record
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compare_with
 from harness.tiers.oddities import oddities
+from harness.tiers.policy import Policy
 
 MOST_COMPARED = 200  # of a row's other records, the newest
 
@@ -115,9 +116,14 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         approvals=tuple(fact["approvals"]),
         effect=effect.effect,
         remarks=tuple(remarks),
-        beside=tuple(beside(reader, fact["row"], record, policy)) if record and fact["row"] != identity else (),
+        beside=_beside(reader, fact["row"], record, policy) if record and fact["row"] != identity else (),
         similar=tuple(_similar(reader, identity)),
     )
+
+
+def _beside(reader: Reader, row: str, record: Record, policy: Policy) -> tuple[str, ...]:
+    hub = record_in(reader, row)
+    return () if hub is None else tuple(map(str, beside(hub, record, policy)))
 
 
 def title(reader: Reader, identity: str) -> str:

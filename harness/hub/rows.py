@@ -86,11 +86,10 @@ def people(
     return persons_of(found)
 
 
-def read(reader: Reader, row: str) -> Row:
-    """One row, by its whole id. Raises `BadInput` where there is none."""
+def read(reader: Reader, row: str, about: Known | None = None) -> Row:
+    """One row, by its whole id; `about`: what is known, where it was asked already. Raises `BadInput` where there is none."""
     values = reader.connection.execute(_SELECT.where(tables.records.c.row == row).order_by(tables.records.c.id)).all()
-    operators = {one[3] for one in values}
-    about = known(reader, operators)
+    about = about or known(reader, {one[3] for one in values})
     found = [measurement(tuple(one), about.source, about.behind)[1] for one in values]
     hub = next((one for one in found if one.id == row), None)
     if hub is None:

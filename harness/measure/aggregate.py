@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,8 @@ def _depth(valid: Sequence[Trial], measured: Sequence[TrialMetrics]) -> DepthFit
     ]
     if not fits:
         return None
-    return DepthFit(*(median(np.array(values)) for values in zip(*map(astuple, fits), strict=True)))
+    values = np.array([(fit.intercept_ns, fit.slope_ns, fit.residual_cv) for fit in fits])
+    return DepthFit(*map(median, values.T))
 
 
 def _summary(metric: Metric, rows: Sequence[Sequence[TrialMetrics]]) -> MetricSummary:

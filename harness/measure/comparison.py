@@ -14,10 +14,10 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from harness.errors import BadInput
-from harness.measure.logs import logs_of
+from harness.measure.logs import Logs, logs_of
 from harness.measure.student import LEAST_PROCESSES, t_quantile
 
-__all__ = ["BAND", "Comparison", "Verdict", "compare", "not_comparable", "repeatability_limit"]
+__all__ = ["BAND", "Comparison", "Verdict", "compare", "compare_logs", "not_comparable", "repeatability_limit"]
 
 BAND = (0.90, 1.10)
 _MOST_PROCESSES = 1000  # more than this per side is no advice
@@ -68,7 +68,13 @@ def compare(
         raise BadInput(
             f"band {band} with alpha {alpha}", where="comparison", fix="use 0 < low < high and 0 < alpha < 0.5"
         )
-    a, b = logs_of(a_medians), logs_of(b_medians)
+    return compare_logs(logs_of(a_medians), logs_of(b_medians), band, alpha, higher_is_better=higher_is_better)
+
+
+def compare_logs(
+    a: Logs, b: Logs, band: tuple[float, float] = BAND, alpha: float = 0.05, *, higher_is_better: bool = True
+) -> Comparison:
+    """As `compare`, which checks its arguments, from the logs of the medians."""
     level = 1 - 2 * alpha
     distance = a.mean - b.mean
     ratio = math.exp(distance)

@@ -9,7 +9,7 @@ from harness.measure.comparison import Comparison, Verdict, compare
 from harness.tiers.policy import Policy
 from harness.tiers.values import Mark, Measurement, Row, Status
 
-_MARKS = {Verdict.SAME: Mark.INSIDE, Verdict.FASTER: Mark.OUTSIDE, Verdict.SLOWER: Mark.OUTSIDE}
+MARKS = {Verdict.SAME: Mark.INSIDE, Verdict.FASTER: Mark.OUTSIDE, Verdict.SLOWER: Mark.OUTSIDE}
 _SHOWN = (Status.ACCEPTED, Status.PENDING)
 
 
@@ -33,4 +33,4 @@ def judge(hub: Measurement, record: Measurement, policy: Policy) -> Judged:
         return Judged(Mark.PENDING, None)
     alpha = policy.alpha_fixed if hub.fixed_number and record.fixed_number else policy.alpha_looks
     found = compare(record.medians, hub.medians, (policy.band_low, policy.band_high), alpha)
-    return Judged(_MARKS.get(found.verdict, Mark.INCONCLUSIVE), found)
+    return Judged(MARKS.get(found.verdict, Mark.INCONCLUSIVE), found)

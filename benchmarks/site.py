@@ -1,0 +1,163 @@
+"""What a site of a given size costs: cold, one changed row, nothing changed; and what a page weighs.
+
+The hub is a whole one: signed records with samples, reproductions, approvals. Making it is not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import hub as hubs
+import machine
+import numpy as np
+
+from harness.hub import acts
+from harness.hub.batch import Item
+from harness.hub.founding import sign_checkpoint
+from harness.hub.ingest import Submission, checked
+from harness.hub.store import Hub, open_hub
+from harness.hub.synthetic import Setup, person, sealed
+
+EACH = 3  # records of a row: its own and two reproductions
+
+
+def make(i: int) -> Submission:
+    row, k = divmod(i, EACH)
+    operator = (row * 7 + k * 131) % hubs.OPERATORS
+    sku = f"GPU {row}" if k < 2 else f"GPU {row} other"
+    setup = Setup(
+        seed=i, sku=sku, rate=100 + row % 7, started=datetime(2026, 10, 1), model=f"model-{row % 200}", tokens=128
+    )
+    data, samples = sealed(person(f"op{operator}"), replace(setup, trials=3, processes=5))
+    return checked(data, samples, "submission")
+
+
+def fill(hub: Hub, rows: int) -> None:
+    actors, editor = hubs.join_all(hub), acts.Actor("ed", (hubs.key("ed"),))
+    with ProcessPoolExecutor(hubs.CORES, mp_context=get_context("spawn")) as pool:
+        made = pool.map(make, range(rows * EACH), chunksize=30)
+        waiting: list[Submission] = []
+        for one in made:
+            waiting.append(one)
+            if len(waiting) == EACH * 200:
+                put(hub, actors, editor, waiting)
+                waiting = []
+        put(hub, actors, editor, waiting)
+    sign_checkpoint(hub, hubs.key("hub"))
+
+
+def put(hub: Hub, actors, editor, found: list[Submission]) -> None:
+    for first in (True, False):  # rows before what reproduces them
+        items = []
+        with hub.reading() as reader:
+            for place, one in enumerate(found):
+                if (place % EACH == 0) is not first:
+                    continue
+                row = "" if first else found[place - place % EACH].id
+                sent = acts.submission(reader, actors[one.measured.measurement.operator], one, acts.Wish(row=row))
+                items.append(replace(sent, submission=one))
+                act = acts.event(reader, editor, "record-approved", one.id, reason="complete, and its numbers agree")
+                items.append(Item(act.signed(editor.keys).to_bytes()))
+        for taken in hub.append(items, acts.utc()):
+            if isinstance(taken, Exception):
+                raise taken
+
+
+def build(target: Path, out: Path) -> tuple[float, float, dict[str, int]]:
+    """Wall seconds of the command, the peak of its and its workers' memory (GiB), and what it said."""
+    program = (
+        "import resource, sys; from harness.cli import main\n"
+        "if __name__ == '__main__':\n"
+        "    try: main()\n"
+        "    finally:\n"
+        "        own, kids = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))\n"
+        f"        print(own + {hubs.CORES} * kids, file=sys.stderr)\n"
+    )
+    with tempfile.TemporaryDirectory() as home:
+        script = Path(home) / "build.py"
+        script.write_text(program)
+        wanted = ["site", "build", "--hub", str(target), "--out", str(out), "--as-of", "2026-11-24", "--json"]
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, script, *wanted],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"XDG_CONFIG_HOME": home},
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return time.perf_counter() - began, int(done.stderr.split()[-1]) / 2**20, json.loads(done.stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--keep", type=Path, help="folder for the hub; one that is there is used again")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        target, out = options.keep or Path(folder) / "hub", Path(folder) / "site"
+        if target.exists():
+            hub = open_hub(str(target))
+        else:
+            hub = hubs.new_hub(target)
+            fill(hub, options.rows)
+        hubs.clear_caches()
+        cold, memory, said = build(target, out)
+        print(f"cold {cold:.1f} s, {memory:.2f} GiB, {said}", file=sys.stderr)
+        weights = sorted(sum(f.stat().st_size for f in path.iterdir()) for path in (out / "rows").iterdir())
+        pages = sorted(path.stat().st_size for path in out.glob("rows/*/index.html"))
+        shared = sum(path.stat().st_size for path in out.glob("assets/site.*"))
+        nothing = build(target, out)[0]
+        spans = []
+        ids = sorted(path.name for path in (out / "rows").iterdir())
+        for i in range(5):
+            with hub.reading() as reader:
+                row = reader.id_of(ids[len(ids) * (i + 1) // 7])
+                other = next(
+                    name for name, fact in reader.all("record").items() if fact["row"] == row and name != row
+                    and fact["status"] == "accepted"
+                )  # fmt: skip
+                operator = (reader.get("record", other) or {})["operator"]
+            who = acts.Actor(operator, (person(operator).operator,))
+            acts.act(hub, who, "record-withdrawn", other, reason="to change one row")
+            seconds, _, said_now = build(target, out)
+            spans.append(seconds)
+            print(f"one changed row {seconds:.2f} s, {said_now}", file=sys.stderr)
+        whole = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        lines = [
+            "# A site's costs",
+            "",
+            f"Made by `python benchmarks/site.py {' '.join(sys.argv[1:])}`.",
+            machine.line() + ".",
+            "",
+            f"A hub of {said['rows']:,} rows, {EACH} records each, {said['files']:,} files, {whole / 2**20:,.0f} MiB.",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| built from nothing | **{cold:.1f} s**, {memory:.2f} GiB |",
+            f"| one record withdrawn, the whole command (median of {len(spans)}) | **{np.median(spans):.2f} s** |",
+            f"| nothing changed | {nothing:.2f} s |",
+            f"| a benchmark page, the longest | {pages[-1] / 1000:.0f} kB, with style and script {(pages[-1] + shared) / 1000:.0f} kB |",
+            f"| everything in a row's folder, the most | {weights[-1] / 1000:.0f} kB |",
+            "",
+        ]
+        page = "\n".join(lines)
+        if options.out:
+            options.out.write_text(page)
+        print(page)
+
+
+if __name__ == "__main__":
+    main()

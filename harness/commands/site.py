@@ -1,0 +1,97 @@
+"""`repro site build`, `repro site serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.hub_option import hub_option
+
+if TYPE_CHECKING:
+    from harness.site.build import Wish
+
+
+@click.group(help="Make the public site of a hub, or look at it here.")
+def site() -> None:
+    """See the commands."""
+
+
+_OUT = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder of the site."
+)
+_POLICY = click.option("--policy", help="Version of the rules; default: the hub's.")
+_AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Ages as on that day; default: today.")
+_BASE = click.option(
+    "--base-url", metavar="URL", help="Where the site will stand; default: https:// and the hub's name."
+)
+
+
+@site.command(help="Write the whole site, or bring it up to date.")
+@hub_option
+@_OUT
+@_POLICY
+@_AS_OF
+@_BASE
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def build(
+    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, as_json: bool
+) -> None:
+    """Everything is rendered before anything is replaced: a record that can't be read leaves the old site as it was."""
+    from dataclasses import asdict
+
+    from harness.commands.console import out as console
+    from harness.commands.console import print_json
+    from harness.commands.progress import counting
+    from harness.site.build import build as make
+
+    with counting("making pages") as tell:
+        made = make(_wish(target, out, policy, as_of, base_url), tell)
+    if as_json:
+        print_json(asdict(made))
+        return
+    console().print(
+        f"{made.rows} benchmarks, {made.made} made anew, {made.files} files written, {made.removed} removed: "
+        f"{out / 'index.html'}",
+        markup=False,
+    )
+
+
+@site.command(help="Show the site at http://127.0.0.1, built again when the hub changes.")
+@hub_option
+@_OUT
+@_POLICY
+@_AS_OF
+@_BASE
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+def serve(
+    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, port: int
+) -> None:
+    """Ctrl-C ends it."""
+    from harness.commands.console import err
+    from harness.commands.console import out as console
+    from harness.errors import ReproError
+    from harness.site.build import Built
+    from harness.site.serve import serve as run
+
+    def told(made: Built | ReproError) -> None:
+        if isinstance(made, Built):
+            console().print(f"{made.rows} benchmarks, {made.made} made anew, {made.files} files written", markup=False)
+        else:
+            err().print(f"not built: {made}", markup=False)
+
+    wish = _wish(target, out, policy, as_of, base_url)
+    run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False))
+
+
+def _wish(target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None) -> Wish:
+    from harness.commands.days import day_of
+    from harness.commands.hub_option import open_for_reading
+    from harness.errors import BadInput
+    from harness.site.build import Wish
+
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise BadInput(f"{base_url!r:.80} is no address", where="--base-url", fix="give one with https://")
+    open_for_reading(target).engine.dispose()  # a hub that forgot history is refused
+    return Wish(str(target), out, day_of(as_of), policy, base_url)

@@ -1,0 +1,69 @@
+"""Rows side by side: a table for each workload and model that several share; with script, any that the reader picks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.measure.comparison import Verdict, compare_logs
+from harness.measure.logs import Logs
+from harness.measure.student import t_quantile
+from harness.site.render import page
+from harness.site.values import File, Site, Summary
+
+GROUPS, LONG = 40, 25  # tables on the page, and rows in one
+_WORDS = {Verdict.SAME: "same", Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}
+CANNOT = "cannot tell"
+# Student's quantiles for the script, over 1/df from 0 to 1/2: it interpolates, as the scoring of many rows does.
+GRID = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A row against the group's fastest."""
+
+    row: Summary
+    ratio: float | None
+    low: float | None
+    high: float | None
+    verdict: str  # same, faster, slower, cannot tell; "" for the fastest itself
+
+
+def files(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
+    """`compare/index.html` and the quantiles that the script needs."""
+    groups: dict[tuple[str, str], list[Summary]] = {}
+    for one in rows:
+        groups.setdefault((one.model, one.workload), []).append(one)
+    several = sorted(
+        (sorted(own, key=lambda s: (-s.rate, s.row)) for own in groups.values() if len(own) > 1),
+        key=lambda own: (-len(own), own[0].model, own[0].workload),
+    )
+    tables = [(own[0], [side(site, one, own[0]) for one in own[:LONG]], len(own)) for own in several[:GROUPS]]
+    path = "compare/index.html"
+    yield path, page("compare.html", path, site, tables=tables, left_out=len(several) - len(tables), total=len(rows))
+    yield "assets/quantiles.js", _quantiles(site)
+
+
+def side(site: Site, one: Summary, best: Summary) -> Side:
+    """The comparison of `one` with `best`, by the policy's levels and band."""
+    if one.row == best.row:
+        return Side(one, None, None, None, "")
+    fixed = one.fixed_number and best.fixed_number
+    alpha = site.policy.alpha_fixed if fixed else site.policy.alpha_looks
+    found = compare_logs(_logs(one), _logs(best), (site.policy.band_low, site.policy.band_high), alpha)
+    return Side(one, found.ratio, found.low, found.high, _WORDS.get(found.verdict, CANNOT))
+
+
+def _logs(one: Summary) -> Logs:
+    return Logs(one.processes, one.log_mean, one.log_variance)
+
+
+def _quantiles(site: Site) -> bytes:
+    policy = site.policy
+    tables = {
+        name: [t_quantile(1 - alpha, 2 * GRID / i if i else float("inf")) for i in range(GRID + 1)]
+        for name, alpha in (("fixed", policy.alpha_fixed), ("looks", policy.alpha_looks))
+    }
+    text = json.dumps({**tables, "band": [policy.band_low, policy.band_high]}, separators=(",", ":"))
+    return f"window.REPRO_QUANTILES={text};\n".encode()

@@ -1,0 +1,334 @@
+"""Every public decision. An act on a record is public from the entry on that first accepted the record. Of what
+waits in the queue, or was turned down there, pages say nothing but how many entries they leave out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from harness import units
+from harness.hub import tables
+from harness.hub.history import acts_of
+from harness.hub.reader import Reader
+from harness.site import people
+from harness.site.render import page
+from harness.site.svg import legal
+from harness.site.values import File, Site
+
+PAGE = 500  # entries of the log on one page
+NEWEST = 100  # decisions on the first page
+_CHUNK = 500  # values in one question
+
+# kind → what its author did. Names in braces are parts of their own; a kind that is not here is never public.
+KINDS: Mapping[str, str] = {
+    "hub-created": "founded the hub under the policy {policy}, which asks for {approvals} of a record",
+    "policy-adopted": "adopted the policy {policy}, which asks for {approvals} of a record",
+    "editors-changed": "made version {version} of the list of editors: {editors}; acts of the editors ask for {threshold}",
+    "operator-verified": "verified that {operator} owns the hardware",
+    "operator-unverified": "took back the verification of {operator}",
+    "operators-tied": "recorded that {operator} and {other} are one person: one voice from here on",
+    "operator-rotated": "moved to the key that was announced before",
+    "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
+    "record-approved": "approved {record} by {operator}{place}{also}",
+    "record-rejected": "rejected {record} by {operator}, which had been approved",
+    "record-sent-back": "sent back {record} by {operator}, which had been approved before",
+    "record-withdrawn": "withdrew {record}",
+    "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
+    "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
+    "evidence-removed": "removed numbers of another tool from beside {row}",
+    "request-new": "asked for a measurement of {wish}",
+    "request-accepted": "accepted the request for {wish}",
+    "request-rejected": "rejected the request for {wish}",
+    "request-duplicate": "closed the request for {wish} as the same as the one for {other_wish}",
+    "request-archived": "archived the request for {wish}",
+    "request-revived": "revived the request for {wish}",
+    "request-claimed": "claimed the request for {wish}",
+    "request-released": "released the request for {wish}",
+}
+_RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "body-dropped"}
+_EVIDENCE = {"evidence-imported", "evidence-removed"}
+_RULES = {"hub-created", "policy-adopted", "editors-changed"}
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sentence. `row` and `operator`: whose page it may link to; `free`: somebody else's words."""
+
+    text: str
+    row: str = ""
+    operator: str = ""
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A public decision. Its text holds nothing that XML can't."""
+
+    index: int  # of the entry
+    at: str  # UTC, the hub's clock
+    kind: str
+    by: str
+    parts: tuple[Part, ...]  # what `by` did, in order
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Who did what, as text."""
+        return f"{self.by} {''.join(part.text for part in self.parts)}"
+
+    @property
+    def address(self) -> str:
+        """Of its line, from the site's root."""
+        return f"decisions/{self.index // PAGE}.html#entry-{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Which pages of operators and rows there are in this state of the hub."""
+
+    joined: Mapping[
+        str, int
+    ]  # of each operator with a page; before that entry the handle was somebody else's, or an editor's
+    rows: frozenset[str]
+
+    def operator(self, handle: str, index: int) -> str:
+        """Of an operator's page, "" where there is none."""
+        return people.address(handle) if self.joined.get(handle, index + 1) <= index else ""
+
+    def of(self, part: Part, index: int) -> str:
+        """As `operator`, of any part."""
+        if part.operator:
+            return self.operator(part.operator, index)
+        return f"rows/{part.row[:16]}/index.html" if part.row in self.rows else ""
+
+
+def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
+    """`decisions/index.html`, and a page for each 500 entries.
+
+    `since`: only the pages that may read otherwise than a build at that many entries made them: from the one with the last of
+    those entries on, and older ones that name a row or an operator whose page came or went.
+    """
+    size, tail = reader.size(), max(since - 1, 0) // PAGE
+    rows, handles, low = _moved(reader, since) if since else (frozenset[str](), frozenset[str](), 0)
+    first = min(low // PAGE, tail)
+    acts = public(reader, first * PAGE)
+    by_page: dict[int, list[Act]] = {}
+    for act in acts:
+        by_page.setdefault(act.index // PAGE, []).append(act)
+    newest = acts[-NEWEST:] if len(acts) >= NEWEST or not first else newest_acts(reader, NEWEST)
+    links, pages = _links(reader), -(-size // PAGE)
+    for number in range(first, pages):
+        own = by_page.get(number, [])
+        if number >= tail or any(_names(act, rows, handles) for act in own):
+            yield _page(site, number, own, links, size)
+    yield "decisions/index.html", page(
+        "decisions.html", "decisions/index.html", site, number=None, last=pages - 1, size=size, each=PAGE,
+        lines=_lines(newest[::-1], links), unlisted=0,
+    )  # fmt: skip
+
+
+def newest_acts(reader: Reader, count: int) -> list[Act]:
+    """The last `count` public decisions, in the log's order."""
+    size, width = reader.size(), PAGE
+    while True:
+        first = max(size - width, 0)
+        found = public(reader, first)
+        if len(found) >= count or first == 0:
+            return found[-count:]
+        width *= 2
+
+
+def public(reader: Reader, first: int = 0) -> list[Act]:
+    """The public decisions at entry `first` and later. Earlier entries are read as far back as these ask for it."""
+    facts = _Facts(reader)
+    found = []
+    for act, also in _shown(_history(reader, facts, first), facts):
+        if act["index"] >= first:
+            parts = tuple(_parts(act, facts, also))
+            found.append(Act(act["index"], act["at"], act["kind"], act["by"], parts, legal(act["reason"].strip())))
+    return found
+
+
+class _Facts:
+    """Facts that are asked many times; of each only what no later entry changes."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def get(self, kind: str, name: str) -> Mapping[str, Any]:
+        if (kind, name) not in self._known:
+            self._known[kind, name] = self._reader.get(kind, name) or {}
+        return self._known[kind, name]
+
+    def record(self, act: Mapping[str, Any]) -> str:
+        """The record that decides whether the act is public; "" where none does."""
+        if act["kind"] in _RECORD:
+            return str(act["subject"])
+        return str(self.get("evidence", act["subject"])["row"]) if act["kind"] in _EVIDENCE else ""
+
+
+def _history(reader: Reader, facts: _Facts, first: int) -> list[dict[str, Any]]:
+    """The acts at `first` and later, and what came before them, as far as it says which of them are public."""
+    acts = acts_of(reader, first=first)
+    named = {record for act in acts if (record := facts.record(act))}
+    start = min([first, *(facts.get("record", record)["index"] for record in named)])
+    if start < first:
+        acts = acts_of(reader, first=start)
+    # Where neither changes in between, the editors and the approvals that are asked for are those of today.
+    return acts_of(reader) if start and any(act["kind"] in _RULES for act in acts) else acts
+
+
+def _shown(acts: Sequence[dict[str, Any]], facts: _Facts) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """The public ones of `acts`; with an approval, who had approved before."""
+    needed, editors = facts.get("policy", "")["approvals"], set(facts.get("editors", "")["editors"])
+    given: dict[str, set[str]] = {}
+    accepted: set[str] = set()  # at some time
+    for act in acts:
+        kind, detail, record = act["kind"], act["detail"], facts.record(act)
+        if kind in ("hub-created", "policy-adopted"):
+            needed = detail["approvals"]
+        if kind in ("hub-created", "editors-changed"):
+            editors = set(detail["editors"]["editors"])
+        before: set[str] = set()
+        if kind == "record-approved":
+            before = given.get(record, set()) & editors - {act["by"]}
+            given[record] = before | {act["by"]}
+            if len(given[record]) >= needed:
+                accepted.add(record)
+        elif kind in ("record-rejected", "record-sent-back"):
+            given.pop(record, None)
+        if kind in KINDS and (not record or record in accepted):
+            yield act, tuple(sorted(before))
+
+
+def _parts(act: Mapping[str, Any], facts: _Facts, also: Sequence[str]) -> Iterator[Part]:
+    fields = _fields(act, facts, also)
+    for place, text in enumerate(_FIELD.split(KINDS[act["kind"]])):
+        if place % 2:
+            yield from fields[text]
+        elif text:
+            yield Part(text)
+
+
+def _fields(act: Mapping[str, Any], facts: _Facts, also: Sequence[str]) -> dict[str, list[Part]]:
+    """What stands for the names in braces."""
+    kind, subject, detail = act["kind"], act["subject"], act["detail"]
+    if kind in _RECORD:
+        fact = facts.get("record", subject)
+        own = fact["row"] == subject
+        place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact["row"])]
+        return {
+            "record": [Part(f"record {subject[:12]}", row=fact["row"])],
+            "operator": [_operator(fact["operator"])],
+            "place": place,
+            "also": [Part(f"; {_listed(also)} had approved it before")] if also else [],
+        }
+    if kind in _EVIDENCE:
+        fact = facts.get("evidence", subject)
+        return {"row": [_row(fact["row"])], "tool": [_free(fact["evidence"]["tool"])]}
+    if kind.startswith("request-"):
+        return {"wish": _wish(facts, subject), "other_wish": _wish(facts, detail.get("of", ""))}
+    if kind == "key-revoked":
+        owner, since = facts.get("key", subject)["owner"], str(detail["from_index"])
+        return {"key": [Part(subject[:12])], "operator": [_operator(owner)], "from_index": [Part(since)]}
+    if kind == "editors-changed":
+        document = detail["editors"]
+        return {
+            "version": [Part(str(document["version"]))],
+            "editors": [Part(_listed(sorted(document["editors"])))],
+            "threshold": [Part(units.count(document["threshold"], "signature"))],
+        }
+    return {
+        "operator": [_operator(subject)],
+        "other": [_operator(detail.get("other", ""))],
+        "policy": [_free(detail.get("policy", subject))],
+        "approvals": [Part(units.count(detail.get("approvals", 0), "approval"))],
+    }
+
+
+def _row(row: str) -> Part:
+    return Part(f"row {row[:12]}", row=row)
+
+
+def _operator(handle: str) -> Part:
+    return Part(handle, operator=handle)
+
+
+def _free(text: str) -> Part:
+    return Part(legal(text), free=True)
+
+
+def _wish(facts: _Facts, request: str) -> list[Part]:
+    fact = facts.get("request", request)
+    if not fact:
+        return []
+    return [_free(fact["model"]), Part(" on "), _free(fact["hardware"]), Part(" with "), _free(fact["runtime"])]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _names(act: Act, rows: frozenset[str], handles: frozenset[str]) -> bool:
+    return act.by in handles or any(part.row in rows or part.operator in handles for part in act.parts)
+
+
+def _page(site: Site, number: int, acts: Sequence[Act], links: Links, size: int) -> File:
+    path, end = f"decisions/{number}.html", min((number + 1) * PAGE, size)
+    return path, page(
+        "decisions.html", path, site, number=number, last=-(-size // PAGE) - 1, size=end, each=PAGE,
+        lines=_lines(acts, links), unlisted=end - number * PAGE - len(acts),
+    )  # fmt: skip
+
+
+def _lines(acts: Sequence[Act], links: Links) -> list[tuple[Act, str, list[tuple[Part, str]]]]:
+    """Each act with the address of its author's page, and of each part's."""
+    return [
+        (act, links.operator(act.by, act.index), [(part, links.of(part, act.index)) for part in act.parts])
+        for act in acts
+    ]
+
+
+def _links(reader: Reader) -> Links:
+    operators, shown = reader.all("operator"), people.handles(reader)
+    table = tables.records.c
+    rows = reader.connection.execute(select(table.id).where(table.id == table.row, table.status == "accepted"))
+    return Links({handle: operators[handle]["joined"] for handle in shown}, frozenset(rows.scalars()))
+
+
+def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], int]:
+    """Rows and operators whose pages may have come or gone since that entry, and the first entry that may name one of them."""
+    records: set[str] = set()
+    said: set[str] = set()
+    for act in acts_of(reader, first=since):
+        if act["kind"] in ("record-approved", "record-rejected", "record-withdrawn"):
+            records.add(act["subject"])
+        elif act["kind"] == "key-revoked":
+            records |= set(reader.records_by_key(act["subject"], act["detail"]["from_index"]))
+        elif act["kind"] in ("operator-verified", "operator-unverified"):
+            said.add(act["subject"])
+    facts = {record: reader.get("record", record) or {} for record in sorted(records)}
+    rows = {record: fact["index"] for record, fact in facts.items() if fact["row"] == record and fact["index"] < since}
+    table, handles = tables.records.c, said | {fact["operator"] for fact in facts.values()}
+    for start in range(0, len(rows), _CHUNK):
+        wanted = select(table.operator).where(table.row.in_(sorted(rows)[start : start + _CHUNK])).distinct()
+        handles |= set(reader.connection.execute(wanted).scalars())
+    joined = {handle: (reader.get("operator", handle) or {})["joined"] for handle in sorted(handles)}
+    moved = {h: at for h, at in joined.items() if at < since and not _stood(reader, h, since, records, said)}
+    return frozenset(rows), frozenset(moved), min([since, *rows.values(), *moved.values()])
+
+
+def _stood(reader: Reader, handle: str, since: int, changed: set[str], said: set[str]) -> bool:
+    """Whether the operator had a page at that entry and has it now: verified, or with a public record, and untouched since."""
+    if handle not in said and (reader.get("operator", handle) or {})["verified"]:
+        return True
+    own = people.OWN.c
+    found = reader.connection.execute(people.public(own.id, own.row).where(own.operator == handle, own.idx < since))
+    return any(record not in changed and row not in changed for record, row in found)

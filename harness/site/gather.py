@@ -1,0 +1,174 @@
+"""One row of a hub with all that its page shows. Public records alone: who is not reviewed yet is a mark without a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from harness.errors import RecordInvalid, ReproError
+from harness.hub import rows
+from harness.hub.beside import beside, record_in
+from harness.hub.reader import Reader
+from harness.measure.logs import logs_of
+from harness.record.schema import Record
+from harness.site.values import Benchmark, Passage, Reproduction, Site, Summary
+from harness.tiers.score import Score, months_between, score
+from harness.tiers.values import Mark, Measurement, Ring, Row, Source, Status
+from harness.tiers.voices import Chorus, chorus
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is known beyond a row, asked once for many of them."""
+
+    about: rows.Known
+    people: Mapping[str, str]
+    evidence: Mapping[str, tuple[Mapping[str, Any], ...]]
+
+
+def frame(reader: Reader) -> Frame:
+    """Of the whole hub."""
+    evidence: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for name, fact in reader.all("evidence").items():
+        if not fact["removed"]:
+            evidence[fact["row"]] = (
+                *evidence.get(fact["row"], ()),
+                {"id": name, "why": fact["why"], **fact["evidence"]},
+            )
+    return Frame(rows.known(reader), rows.people(reader), evidence)
+
+
+def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
+    """The row's page. Raises `RecordInvalid`, naming the record, for one that can't be read."""
+    found = rows.read(reader, row, known.about)
+    scored = score(found, site.policy, site.as_of, people=known.people)
+    hub, samples = _whole(reader, row)
+    voices = chorus(found.hub, found.others, {key: one.mark for key, one in scored.judged.items()}, known.people)
+    reproductions = _reproductions(reader, site, known, found, scored, hub, voices)
+    passages = [_passage(reader, one) for one in (found.hub, *found.others) if one.status is Status.ACCEPTED]
+    return Benchmark(
+        row=found,
+        score=scored,
+        record=hub,
+        samples=samples,
+        reproductions=reproductions,
+        evidence=known.evidence.get(row, ()),
+        passages=tuple(sorted(passages, key=lambda one: one.entry)),
+        summary=_summary(found, scored, hub, voices, reproductions, passages[0].entry, site.as_of),
+    )
+
+
+def _whole(reader: Reader, identity: str) -> tuple[Record, bytes]:
+    try:
+        record = record_in(reader, identity)
+        samples = None if record is None else reader.body(record.samples.sha256)
+    except (ReproError, ValueError) as error:
+        raise RecordInvalid(f"can't be read ({error})", where=f"record {identity}", fix="run: repro audit") from error
+    if record is None or samples is None:
+        raise RecordInvalid("is not there, or its samples are not", where=f"record {identity}", fix="run: repro audit")
+    return record, samples
+
+
+def _reproductions(
+    reader: Reader, site: Site, known: Frame, found: Row, scored: Score, hub: Record, voices: Chorus
+) -> tuple[Reproduction, ...]:
+    marks = {identity: judged.mark for identity, judged in scored.judged.items()}
+    heard = {voice.record.id for voice in (*voices.inside, *voices.outside, *voices.inconclusive)}
+    shown = sorted(
+        (one for one in found.others if one.id in marks),
+        key=lambda one: (one.hardware != found.hub.hardware, marks[one.id] is Mark.PENDING, one.measured, one.id),
+    )
+    made, counts = [], {Ring.COMMUNITY: 0, Ring.INDEPENDENT: 0}
+    for one in shown:
+        ring = Ring.COMMUNITY if one.hardware == found.hub.hardware else Ring.INDEPENDENT
+        counts[ring] += 1
+        public = one.status is Status.ACCEPTED
+        comparison = scored.judged[one.id].comparison
+        made.append(
+            Reproduction(
+                record=one.id if public else "",
+                operator=one.operator if public else "",
+                label=f"{'C' if ring is Ring.COMMUNITY else 'I'}{counts[ring]}",
+                ring=ring,
+                measurement=one,
+                mark=marks[one.id],
+                ratio=None if comparison is None else comparison.ratio,
+                low=None if comparison is None else comparison.low,
+                high=None if comparison is None else comparison.high,
+                why_not="" if one.id in heard or not public else _why_not(found.hub, one, known.people),
+                beside=tuple(beside(hub, _whole(reader, one.id)[0], site.policy)) if public else (),
+            )
+        )
+    return tuple(made)
+
+
+def _why_not(hub: Measurement, one: Measurement, people: Mapping[str, str]) -> str:
+    if one.source is Source.IMPORTED:
+        return "imported from elsewhere"
+    if people.get(one.operator) == people.get(hub.operator):
+        return "the row's own operator"
+    if one.failed:
+        return f"does not agree with itself: {', '.join(one.failed)}"
+    return "a newer record of the same machine counts"
+
+
+def _passage(reader: Reader, one: Measurement) -> Passage:
+    fact = reader.get("record", one.id)
+    if fact is None:
+        raise RecordInvalid("is in the table and not in the log", where=f"record {one.id}", fix="run: repro audit")
+    return Passage(one.id, one.operator, fact["index"], fact["submitted"], tuple(fact["approvals"]), fact["why"])
+
+
+def _summary(
+    found: Row, scored: Score, hub: Record, voices: Chorus, made: Sequence[Reproduction], entry: int, as_of: date
+) -> Summary:
+    one, headline = found.hub, hub.headline
+    estimate = None if headline is None else headline.estimate
+    if estimate is None:
+        raise RecordInvalid("has no decode rate of its headline workload", where=f"record {one.id}")
+    logs = logs_of(one.medians)
+    prefill, ttft = (hub.result(hub.suite.headline, name) for name in ("prefill_rate", "ttft"))
+    newest = max([one.measured, *(voice.record.measured for voice in voices.inside)])
+    return Summary(
+        row=one.id,
+        model=str(hub.model.get("name") or hub.model.get("family") or ""),
+        quantisation=one.subject.quantisation,
+        engine=one.subject.engine,
+        runtime=one.hardware.runtime_series,
+        device=one.hardware.sku,
+        os=one.hardware.os_family,
+        suite=f"{hub.suite.name} {hub.suite.headline}",
+        workload=one.subject.workload,
+        state=str(scored.state),
+        tier=str(scored.tier or ""),
+        contested=scored.contested,
+        operator=one.operator,
+        source=str(one.source),
+        measured=one.measured.isoformat(),
+        entry=entry,
+        rate=estimate.point / 1e6,
+        low=None if estimate.low is None else estimate.low / 1e6,
+        high=None if estimate.high is None else estimate.high / 1e6,
+        ttft_ns=None if ttft is None or ttft.estimate is None else ttft.estimate.point,
+        prefill=None if prefill is None or prefill.estimate is None else prefill.estimate.point / 1e6,
+        processes=logs.n,
+        log_mean=logs.mean,
+        log_variance=logs.variance,
+        fixed_number=one.fixed_number,
+        inside=len(voices.people(Mark.INSIDE)),
+        outside=len(voices.people(Mark.OUTSIDE)),
+        independent=len(voices.people(Mark.INSIDE, Ring.INDEPENDENT)),
+        pending=len(voices.pending),
+        members=tuple(dict.fromkeys([one.operator, *(item.operator for item in made if item.operator)])),
+        until=_until(newest, as_of).isoformat(),
+    )
+
+
+def _until(newest: date, as_of: date) -> date:
+    """The first day on which `newest` is another number of whole months old."""
+    day, months = as_of, months_between(newest, as_of)
+    while months_between(newest, day) == months:
+        day += timedelta(days=1)
+    return day

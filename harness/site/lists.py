@@ -1,0 +1,105 @@
+"""Lists of rows: the front page, and a list for each model, device, runtime, quantisation and tier. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from harness import units
+from harness.site import charts
+from harness.site.charts import Chart
+from harness.site.render import TIER_WORDS, page
+from harness.site.values import File, Site, Summary
+from harness.tiers.values import TIERS
+
+NEWEST = 24  # on the front page
+LONG = 200  # rows of a list on one page
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A way to look at the rows: each value that it takes has a list."""
+
+    folder: str
+    title: str
+    one: str  # of the values
+    value: Callable[[Summary], str]
+
+
+FACETS = (
+    Facet("models", "Models", "model", lambda s: s.model),
+    Facet("devices", "Devices", "device", lambda s: s.device),
+    Facet("runtimes", "Runtimes", "runtime", lambda s: s.runtime),
+    Facet("quantisations", "Quantisations", "quantisation", lambda s: s.quantisation),
+    Facet("tiers", "Confidence tiers", "tier", lambda s: s.tier),
+)
+BY_FOLDER = {facet.folder: facet for facet in FACETS}
+
+
+def address(folder: str, value: str, number: int = 1) -> str:
+    """Where the list of a value stands: readable, and never the same for two values."""
+    plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:60].strip("-")
+    if plain != value:
+        plain = f"{plain}-{sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]}".strip("-")
+    return f"{folder}/{plain}{'' if number == 1 else f'-page-{number}'}.html"
+
+
+def name_of(facet: Facet, value: str) -> str:
+    """The value for people."""
+    return TIER_WORDS[value] if facet.folder == "tiers" else value or f"unnamed {facet.one}"
+
+
+def front(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
+    """`index.html`."""
+    newest = sorted(rows, key=lambda s: (-s.entry, s.row))[:NEWEST]
+    counts = {tier: sum(s.tier == tier for s in rows) for tier in reversed(TIERS)}
+    groups = [(facet, _listed(facet, rows)) for facet in FACETS]
+    yield "index.html", page(
+        "index.html", "index.html", site, newest=newest, total=len(rows), counts=counts, groups=groups,
+        operators=len({member for s in rows for member in s.members}),
+    )  # fmt: skip
+
+
+def _listed(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]:
+    """(name, address, rows) of each value: tiers in falling order, others by name."""
+    count: dict[str, int] = {}
+    for one in rows:
+        value = facet.value(one)
+        count[value] = count.get(value, 0) + 1
+    order = (lambda v: -TIERS.index(v)) if facet.folder == "tiers" else (lambda v: (v.lower(), v))
+    return [(name_of(facet, value), address(facet.folder, value), count[value]) for value in sorted(count, key=order)]
+
+
+def overview(site: Site, facet: Facet, rows: Sequence[Summary]) -> Iterator[File]:
+    """The index of a facet: every value that it takes."""
+    path = f"{facet.folder}/index.html"
+    yield path, page("facet.html", path, site, facet=facet, values=_listed(facet, rows), total=len(rows))
+
+
+def of_value(site: Site, facet: Facet, value: str, rows: Sequence[Summary]) -> Iterator[File]:
+    """The rows with that value, some hundred a page, those most alike beside each other."""
+    ordered = sorted(rows, key=lambda s: (s.model.lower(), s.quantisation, s.device.lower(), s.runtime, s.row))
+    parts = [ordered[first : first + LONG] for first in range(0, len(ordered), LONG)] or [[]]
+    addresses = [address(facet.folder, value, number) for number in range(1, len(parts) + 1)]
+    for number, (path, part) in enumerate(zip(addresses, parts, strict=True), 1):
+        yield path, page(
+            "rows.html", path, site, facet=facet, name=name_of(facet, value), rows=part, total=len(rows), number=number,
+            pages=addresses, alike=_alike(ordered) if number == 1 else [],
+        )  # fmt: skip
+
+
+def _alike(rows: Sequence[Summary]) -> list[Chart]:
+    """Rows of one workload and model side by side, the fastest first, where there are several."""
+    groups: dict[tuple[str, str], list[Summary]] = {}
+    for one in rows:
+        groups.setdefault((one.model, one.workload), []).append(one)
+    several = [sorted(own, key=lambda s: (-s.rate, s.row)) for own in groups.values() if len(own) > 1]
+    return [
+        charts.bars(
+            [(f"{s.device}, {s.quantisation}, {s.runtime}", s.rate, s.low, s.high) for s in own[:30]],
+            title=f"{own[0].model or 'unnamed model'}: decode, {own[0].suite}", fmt=units.rate, key=f"alike{number}",
+        )
+        for number, own in enumerate(several[:8])
+    ]  # fmt: skip

@@ -1,0 +1,67 @@
+"""Templates to bytes. What is not markup of ours is escaped; what names a person or a model is isolated in `<bdi>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness import units
+from harness.site.values import Site
+
+# No script but our own, nothing from elsewhere, no inline style or script at all.
+POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+
+TIER_WORDS = {"low": "low", "moderate": "moderate", "high": "high", "very-high": "very high", "": "no tier"}
+STATE_WORDS = {
+    "approved-public": "approved",
+    "reproduced": "reproduced",
+    "independently-reproduced": "independently reproduced",
+}
+
+
+def page(template: str, path: str, site: Site, /, **values: Any) -> bytes:
+    """The page for `path` (from the site's root). Templates know `site`, `path`, `root` (the way up) and the `values`."""
+    root = "../" * path.count("/")
+    text = _environment().get_template(template).render(site=site, path=path, root=root, policy=POLICY, **values)
+    return text.encode()
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("harness.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    filters: dict[str, Callable[..., Any]] = {
+        name: getattr(units, name)
+        for name in ("quantity", "significant", "memory", "percent", "half_width", "rate", "duration", "ratio", "count")
+    }
+    made.filters.update(
+        filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__, state=lambda s: STATE_WORDS.get(s, s)
+    )
+    made.globals.update(interval=units.interval, static=static_name)
+    return made
+
+
+@cache
+def static_name(name: str) -> str:
+    """Where a file of `static/` stands in the site: with its digest, so that no browser shows an old one."""
+    stem, _, kind = name.rpartition(".")
+    return f"assets/{stem}.{sha256(static(name)).hexdigest()[:10]}.{kind}"
+
+
+@cache
+def static(name: str) -> bytes:
+    """A file of `static/`."""
+    return (resources.files("harness.site") / "static" / name).read_bytes()
+
+
+def _one_line(text: str) -> str:
+    """For plain text files: no line of theirs, no bracket that would end a link."""
+    return " ".join(text.split()).replace("[", "(").replace("]", ")")

@@ -1,0 +1,147 @@
+"""What people ask to have measured, as a page and as JSON. One that no editor has accepted is a number, never its text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.hub.reader import Reader
+from harness.site.people import OWN, address, handles, public
+from harness.site.regressions import object_of
+from harness.site.render import page
+from harness.site.values import File, Site
+
+SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
+COUNTED = ("pending", "rejected", "duplicate")
+_SHORT = 12  # digits of an id in a command
+_CHUNK = 500
+
+_RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "urn:repro-harness:api:v1:requests",
+    **object_of(
+        schema={"const": "urn:repro-harness:api:v1:requests"},
+        hub={"type": "string"},
+        entries={"type": "integer", "minimum": 0},
+        requests={
+            "type": "array",
+            "items": object_of(
+                id=_RECORD,
+                status={"enum": list(SHOWN)},
+                since={"type": "string", "format": "date-time"},
+                model={"type": "string"},
+                hardware={"type": "string"},
+                runtime={"type": "string"},
+                reason={"type": "string"},
+                claimed_by={"type": ["string", "null"]},
+                record={"anyOf": [_RECORD, {"type": "null"}]},
+                row={"anyOf": [_RECORD, {"type": "null"}]},
+            ),
+        },
+        not_listed=object_of(**{name: {"type": "integer", "minimum": 0} for name in COUNTED}),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One that an editor accepted. `record` and `row` are there where both are public."""
+
+    id: str
+    short: str  # of the id: enough to name it
+    status: str
+    since: str  # UTC, of the status
+    model: str
+    hardware: str
+    runtime: str
+    reason: str  # the editor's
+    claimed_by: str
+    claimer: str  # where that operator's page stands; "" where there is none
+    record: str
+    row: str
+
+
+def files(reader: Reader, site: Site) -> Iterator[File]:
+    """The page and JSON."""
+    found, counts = requests(reader)
+    groups = [(status, [one for one in found if one.status == status]) for status in SHOWN]
+    path = "requests/index.html"
+    yield path, page("requests.html", path, site, groups=groups, counts=counts, total=len(found))
+    yield "api/v1/requests.json", _json(site, found, counts)
+
+
+def requests(reader: Reader) -> tuple[list[Request], dict[str, int]]:
+    """Those that are listed, what is open first, the newest first; and how many are not, by status."""
+    facts = reader.all("request")
+    states = Counter(fact["status"] for fact in facts.values())
+    listed = {name: fact for name, fact in facts.items() if fact["status"] in SHOWN}
+    homes = _homes(reader, sorted({fact["record"] for fact in listed.values()} - {""}))
+    known = handles(reader) if any(fact["claimed_by"] for fact in listed.values()) else frozenset()
+    begins = Counter(name[:_SHORT] for name in facts)
+    found = [
+        _request(name, fact, homes, known, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
+        for name, fact in listed.items()
+    ]
+    found.sort(key=lambda one: (one.since, one.id), reverse=True)
+    found.sort(key=lambda one: SHOWN.index(one.status))
+    return found, {name: states[name] for name in COUNTED}
+
+
+def _homes(reader: Reader, records: Sequence[str]) -> dict[str, str]:
+    """Record → row, of those that are public."""
+    found: dict[str, str] = {}
+    for start in range(0, len(records), _CHUNK):
+        wanted = public(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(records[start : start + _CHUNK]))
+        found.update((record, row) for record, row in reader.connection.execute(wanted))
+    return found
+
+
+def _request(
+    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], known: Collection[str], short: str
+) -> Request:
+    row = homes.get(fact["record"], "")
+    return Request(
+        id=name,
+        short=short,
+        status=fact["status"],
+        since=fact["since"],
+        model=fact["model"],
+        hardware=fact["hardware"],
+        runtime=fact["runtime"],
+        reason=fact["why"],
+        claimed_by=fact["claimed_by"],
+        claimer=address(fact["claimed_by"]) if fact["claimed_by"] in known else "",
+        record=fact["record"] if row else "",
+        row=row,
+    )
+
+
+def _json(site: Site, found: Sequence[Request], counts: Mapping[str, int]) -> bytes:
+    value = {
+        "schema": SCHEMA["$id"],
+        "hub": site.origin,
+        "entries": site.entries,
+        "requests": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "since": one.since,
+                "model": one.model,
+                "hardware": one.hardware,
+                "runtime": one.runtime,
+                "reason": one.reason,
+                "claimed_by": one.claimed_by or None,
+                "record": one.record or None,
+                "row": one.row or None,
+            }
+            for one in found
+        ],
+        "not_listed": dict(counts),
+    }
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,262 @@
+"""Operators' pages: what is public and nothing else, with the verdicts of the rows' scores."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+
+import pytest
+
+from harness.hub import force
+from harness.hub.rows import score_row
+from harness.site import people
+from harness.site.values import Site, Summary
+from tests.hub_world import world
+
+HOSTILE = '<script>alert("x")</script> שלום \u202egnp.exe & "quotes"'
+
+
+def site_of(reader):
+    loaded = force.in_force(reader)
+    return Site(
+        reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
+        reader.size(), False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def small(tmp_path):
+    return world(str(tmp_path / "hub"))
+
+
+def files(hub, summaries=(), wanted=None, scored=None):
+    with hub.reading() as reader:
+        made = list(people.files(reader, site_of(reader), summaries, wanted, scored))
+    assert len({path for path, _ in made}) == len(made)
+    return {path: data.decode() for path, data in made}
+
+
+def scored(hub, row):
+    with hub.reading() as reader:
+        return score_row(reader, row, site_of(reader).policy, date(2026, 11, 24))
+
+
+def summary(row, **changes):
+    made = Summary(
+        row=row, model="synthetic-1b", quantisation="Q4_K_M", engine="llama.cpp", runtime="llama.cpp 0.3", device="Synthetic GPU A",
+        os="Linux", suite="synthetic decode-16", workload="w", state="reproduced", tier="moderate", contested=False, operator="ann",
+        source="community", measured="2026-11-01", entry=1, rate=100.0, low=99.0, high=101.0, ttft_ns=None, prefill=None,
+        processes=5, log_mean=4.6, log_variance=1e-6, fixed_number=True, inside=1, outside=0, independent=0, pending=0,
+        members=("ann", "bob"), until="2026-12-01",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def cells(page, label):
+    """The text of a column's cells."""
+    found = re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', page, re.S)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell)).strip() for cell in found]
+
+
+def test_a_page_lists_the_records_with_role_and_verdict(small):
+    row = small.accepted("ann")
+    same = small.accepted("bob", row, rate=101.0)
+    other = small.accepted("bob", row, rig="bob's other", sku="Synthetic GPU B", rate=70.0)
+    page = files(small.hub, [summary(row)])["operators/bob.html"]
+    assert sorted(cells(page, "Role")) == ["community ring", "independent ring"]
+    assert sorted(cells(page, "Verdict")) == ["inside", "outside"]
+    assert "1 inside, 1 outside, 0 inconclusive" in page
+    for record in (same, other):
+        assert f'href="../records/{record}.json"' in page
+    assert page.count(f'href="../rows/{row[:16]}/index.html"') == 2
+    assert page.count('class="tier tier-moderate"') == 2
+    opened = files(small.hub)["operators/ann.html"]
+    assert (cells(opened, "Role"), cells(opened, "Verdict"), cells(opened, "Ratio")) == (["hub record"], ["–"], ["–"])
+
+
+def test_ratio_and_verdict_are_those_of_the_row_s_score(small):
+    row = small.accepted("ann")
+    names = {"bob": 101.0, "cat": 70.0, "dan": 109.6}
+    records = {name: small.accepted(name, row, rate=rate) for name, rate in names.items()}
+    records["eve"] = small.accepted("eve", row, processes=2)
+    whole = scored(small.hub, row)
+    pages, again = files(small.hub), files(small.hub, scored={row: whole})
+    assert pages == again
+    for name, record in records.items():
+        judged = whole[1].judged[record]
+        page = pages[f"operators/{name}.html"]
+        interval = f"{judged.comparison.low:.3f} to {judged.comparison.high:.3f}"
+        assert cells(page, "Verdict") == [str(judged.mark)]
+        assert cells(page, "Ratio") == [f"{judged.comparison.ratio:.3f} {interval}"]
+
+
+def test_the_list_counts_what_is_public(small):
+    row = small.accepted("ann")
+    small.accepted("ann", sku="Synthetic GPU B")
+    small.accepted("bob", row)
+    small.accepted("bob", row, rig="bob's other", rate=101.0)
+    page = files(small.hub)["operators/index.html"]
+    columns = {label: cells(page, label) for label in ("Public records", "Rows opened", "Reproductions", "Machines")}
+    assert columns == {
+        "Public records": ["2", "2"], "Rows opened": ["2", "0"], "Reproductions": ["0", "2"], "Machines": ["1", "2"],
+    }  # fmt: skip
+    assert re.findall(r'<th scope="row"><a href="([^"]+)"', page) == ["../operators/ann.html", "../operators/bob.html"]
+
+
+OUT = {
+    "pending": (),
+    "rejected": ("record-rejected",),
+    "sent-back": ("record-sent-back",),
+    "rejected after approval": ("record-approved", "record-rejected"),
+}
+
+
+@pytest.mark.parametrize("acts", OUT.values(), ids=OUT)
+def test_nothing_of_a_record_that_is_not_public_shows(small, acts):
+    row = small.accepted("ann")
+    own = small.record("ann", rig="annas-second", rate=103.0)
+    other = small.record("lurker", rate=102.0)
+    for found in (own, other):
+        small.submit(found, row)
+        for kind in acts:
+            small.act(small.editor(), kind, found.id, reason="a reason of the editor")
+    made = files(small.hub)
+    assert set(made) == {"operators/index.html", "operators/ann.html"}
+    everything = "".join(made.values())
+    for text in ("lurker", own.id[:12], other.id[:12], own.measured.measurement.rig[:8], "a reason of the editor"):
+        assert text not in everything
+    assert cells(made["operators/index.html"], "Public records") == ["1"]
+    assert cells(made["operators/index.html"], "Machines") == ["1"]
+
+
+def test_a_withdrawn_record_and_what_stood_on_its_row_are_gone(small):
+    row = small.accepted("ann")
+    record = small.accepted("bob", row)
+    small.act(small.actor("ann"), "record-withdrawn", row, reason="a wrong driver")
+    made = files(small.hub)
+    assert set(made) == {"operators/index.html"}
+    assert not any(text in made["operators/index.html"] for text in ("ann", "bob", row[:12], record[:12]))
+
+
+def test_a_finding_stands_with_its_reason_even_without_records(small):
+    small.join("ann")
+    small.act(small.editor(), "operator-verified", "ann", reason=HOSTILE)
+    made = files(small.hub)
+    for page in (made["operators/index.html"], made["operators/ann.html"]):
+        assert "<script>alert" not in page
+        assert f"<bdi>{escaped(HOSTILE)}</bdi>" in page
+    small.act(small.editor(), "operator-unverified", "ann", reason="moved house")
+    assert set(files(small.hub)) == {"operators/index.html"}
+    small.accepted("ann")
+    page = files(small.hub)["operators/ann.html"]
+    assert "No longer verified." in page
+    assert "moved house" in page
+
+
+def escaped(text):
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
+
+
+def test_a_hostile_model_name_is_escaped_and_intact(small):
+    name = (HOSTILE.replace("\u202e", "") * 10)[:250]
+    small.accepted("ann", model=name)
+    page = files(small.hub)["operators/ann.html"]
+    assert "<script>alert" not in page
+    assert f"<bdi>{escaped(name)}</bdi>" in page
+
+
+def test_one_person_s_handles_name_each_other_unless_they_are_not_public(small):
+    row = small.accepted("ann")
+    small.accepted("bob", row, rig="shared")
+    small.accepted("cat", row, rig="shared", rate=101.0)
+    small.submit(small.record("lurker", rig="shared", rate=102.0), row)
+    small.accepted("dan", row, rate=99.0)
+    small.act(small.editor(), "operators-tied", "dan", reason="one desk", detail={"other": "cat"})
+    made = files(small.hub)
+    assert "one voice" not in made["operators/ann.html"]
+    told = re.search(r"Speaks with one voice.*?</p>", made["operators/bob.html"], re.S)[0]
+    assert re.findall(r'href="([^"]+)"', told) == ["../operators/cat.html", "../operators/dan.html"]
+    assert "lurker" not in "".join(made.values())
+
+
+def test_only_wanted_pages_are_made_and_the_list_always(small):
+    row = small.accepted("ann")
+    small.accepted("bob", row)
+    small.submit(small.record("lurker", rate=102.0), row)
+    everything = files(small.hub)
+    some = files(small.hub, wanted=["bob", "lurker", "nobody"])
+    assert some == {path: everything[path] for path in ("operators/index.html", "operators/bob.html")}
+    assert set(files(small.hub, wanted=[])) == {"operators/index.html"}
+
+
+def test_whoever_is_one_person_with_somebody_wanted_gets_a_new_page_too(small):
+    row = small.accepted("ann")
+    small.accepted("bob", row, rig="shared")
+    found = small.record("cat", rig="shared", rate=101.0)
+    small.submit(found, row)
+    small.accepted("dan", row, rate=99.0)
+    assert set(files(small.hub, wanted=["cat"])) == {"operators/index.html", "operators/bob.html"}
+    small.approve(found.id)
+    assert set(files(small.hub, wanted=["cat"])) == {"operators/index.html", "operators/bob.html", "operators/cat.html"}
+
+
+def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypatch):
+    row = small.accepted("ann")
+    small.accepted("bob", row)
+    everything = files(small.hub)
+    monkeypatch.setattr(people, "_CHUNK", 1)
+    assert files(small.hub) == everything
+
+
+def test_a_long_list_has_several_pages(small, monkeypatch):
+    row = small.accepted("ann")
+    for name in ("bob", "cat"):
+        small.accepted(name, row)
+    monkeypatch.setattr(people, "PAGE", 2)
+    made = files(small.hub, wanted=[])
+    assert list(made) == ["operators/index.html", "operators/page-2.html"]
+    assert "cat.html" in made["operators/page-2.html"]
+    assert "cat.html" not in made["operators/index.html"]
+    assert 'href="../operators/page-2.html" aria-current="page"' in made["operators/page-2.html"]
+
+
+def test_no_handle_takes_the_place_of_the_list(small):
+    row = small.accepted("index")
+    small.accepted("page-2", row)
+    made = files(small.hub)
+    assert set(made) == {"operators/index.html", "operators/operator.index.html", "operators/operator.page-2.html"}
+    assert 'href="../operators/operator.index.html"' in made["operators/index.html"]
+
+
+def test_an_empty_hub_tells_how_to_begin(small):
+    made = files(small.hub)
+    assert set(made) == {"operators/index.html"}
+    assert "Nobody yet." in made["operators/index.html"]
+    assert "<table" not in made["operators/index.html"]
+
+
+def test_the_same_hub_gives_the_same_bytes(small):
+    row = small.accepted("ann")
+    for name in ("bob", "cat", "dan"):
+        small.accepted(name, row)
+    assert files(small.hub) == files(small.hub)
+
+
+def test_the_list_scores_no_row(small, monkeypatch):
+    row = small.accepted("ann")
+    small.accepted("bob", row)
+    monkeypatch.setattr(people, "judge", None)
+    assert "bob" in files(small.hub, wanted=[])["operators/index.html"]
+
+
+def test_headings_descend_by_one_and_there_is_one_h1(small):
+    row = small.accepted("ann")
+    small.accepted("bob", row)
+    small.act(small.editor(), "operator-verified", "bob", reason="seen")
+    for page in files(small.hub).values():
+        levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+        assert levels.count(1) == 1
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        ids = re.findall(r'\bid="([^"]+)"', page)
+        assert len(ids) == len(set(ids))

@@ -1,0 +1,186 @@
+"""Regression candidates as a page and as JSON: labels, never facts, and of public records alone."""
+
+import json
+import re
+from dataclasses import asdict
+from datetime import date, datetime
+from itertools import pairwise
+
+import jsonschema
+import pytest
+
+from harness.hub import force
+from harness.hub.changes import changes
+from harness.site import regressions
+from harness.site.values import Site
+from tests.hub_world import world
+
+OLD, NEW = {"version": "0.3.36"}, {"version": "0.3.37", "started": datetime(2026, 11, 9, 12)}
+
+
+def site_of(reader):
+    loaded = force.in_force(reader)
+    return Site(
+        reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
+        reader.size(), False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def small(tmp_path):
+    return world(str(tmp_path / "hub"))
+
+
+def files(hub):
+    with hub.reading() as reader:
+        made = dict(regressions.files(reader, site_of(reader)))
+    jsonschema.Draft202012Validator.check_schema(regressions.SCHEMA)
+    jsonschema.validate(json.loads(made["api/v1/regressions.json"]), regressions.SCHEMA)
+    return {path: data.decode() for path, data in made.items()}
+
+
+def page_and_data(hub):
+    made = files(hub)
+    return made["regressions/index.html"], json.loads(made["api/v1/regressions.json"])["candidates"]
+
+
+def pair(small, name, row="", after=57.0, **setup):
+    older = small.accepted(name, row, rate=60.0, **OLD, **setup)
+    newer = small.accepted(name, row or older, rate=after, **NEW, **setup)
+    return older, newer
+
+
+def test_one_person_makes_a_candidate_two_a_confirmed_change(small):
+    older, newer = pair(small, "ann")
+    page, (one,) = page_and_data(small.hub)
+    assert (one["label"], one["sign"], one["axis"], one["before"], one["after"]) == (
+        "possible regression", "slower", "runtime", "0.3.36", "0.3.37",
+    )  # fmt: skip
+    assert one["seen"] == {"slower": ["ann"], "slower_persons": 1, "faster": [], "faster_persons": 0}
+    assert [(p["before"], p["after"], p["operator"]) for p in one["pairs"]] == [(older, newer, "ann")]
+    assert "Seen slower by 1 person (<bdi>ann</bdi>)" in page
+    for record in (older, newer):
+        assert f'href="../records/{record}.json"' in page
+    assert f'href="../rows/{older[:16]}/index.html"' in page
+    pair(small, "bob", older)
+    page, (one,) = page_and_data(small.hub)
+    assert (one["label"], one["seen"]["slower"]) == ("confirmed change", ["ann", "bob"])
+    assert "<h2" in page
+    assert "Confirmed change</h2>" in page
+
+
+def test_the_numbers_are_those_of_the_rules(small):
+    older, _ = pair(small, "ann")
+    pair(small, "bob", older, after=63.5)
+    pair(small, "cat", sku="Synthetic GPU B", after=66.0)
+    with small.hub.reading() as reader:
+        found = changes(reader, site_of(reader).policy)
+    page, data = page_and_data(small.hub)
+    assert len(found) == len(data) == 1
+    for want, one in zip(found, data, strict=True):
+        assert (str(want.label), list(want.pairs[0][:2])) == (
+            one["label"],
+            [one["pairs"][0]["before"], one["pairs"][0]["after"]],
+        )
+        for (_, _, comparison), shown in zip(want.pairs, one["pairs"], strict=True):
+            assert {k: shown[k] for k in ("ratio", "low", "high", "level")} == {
+                k: v for k, v in asdict(comparison).items() if k in ("ratio", "low", "high", "level")
+            }
+            assert f"{comparison.ratio:.3f}<br>" in page
+            assert f"{comparison.low:.3f} to {comparison.high:.3f}" in page
+    assert data[0]["devices"] == ["Synthetic GPU A ×1", "Synthetic GPU B ×1"]
+    assert "2 devices" in page
+
+
+def test_no_page_states_a_percentage_of_a_version(small):
+    pair(small, "ann")
+    page, _ = page_and_data(small.hub)
+    assert "%" not in page
+    assert "regressed" not in page
+
+
+def test_a_pair_with_a_record_that_is_not_public_is_no_candidate(small):
+    older = small.accepted("ann", rate=60.0, **OLD)
+    found = small.record("ann", rate=57.0, **NEW)
+    small.submit(found, older)
+    page, data = page_and_data(small.hub)
+    assert data == []
+    assert found.id[:12] not in page
+
+
+def test_a_withdrawn_row_takes_its_pairs_along_and_leaves_the_others(small):
+    row, _ = pair(small, "ann")
+    pair(small, "bob", row)
+    other, _ = pair(small, "cat", sku="Synthetic GPU B")
+    assert page_and_data(small.hub)[1][0]["label"] == "confirmed change"
+    small.act(small.actor("ann"), "record-withdrawn", row, reason="a wrong driver")
+    page, (one,) = page_and_data(small.hub)
+    assert (one["label"], one["seen"]["slower"], one["pairs"][0]["before"]) == ("possible regression", ["cat"], other)
+    assert "bob" not in page
+    assert row[:12] not in page
+
+
+def test_the_handle_of_a_person_that_has_nothing_public_does_not_show(small):
+    older, _ = pair(small, "zed", rig="shared")
+    small.submit(small.record("aaa-lurker", rig="shared", rate=58.0), older)
+    made = files(small.hub)
+    assert "aaa-lurker" not in "".join(made.values())
+    assert json.loads(made["api/v1/regressions.json"])["candidates"][0]["seen"]["slower"] == ["zed"]
+
+
+def test_two_handles_of_one_person_confirm_nothing(small):
+    older, _ = pair(small, "ann", rig="shared")
+    pair(small, "bob", older, rig="shared")
+    page, (one,) = page_and_data(small.hub)
+    assert (one["label"], one["seen"]["slower"], one["seen"]["slower_persons"]) == (
+        "possible regression",
+        ["ann", "bob"],
+        1,
+    )
+    assert "Seen slower by 1 person (<bdi>ann</bdi>, <bdi>bob</bdi>)" in page
+
+
+def test_what_is_confirmed_comes_first_and_a_long_list_has_pages(small, monkeypatch):
+    pair(small, "ann", model="a-possible", after=66.0)
+    row, _ = pair(small, "ann", model="z-confirmed")
+    pair(small, "bob", row, model="z-confirmed")
+    pair(small, "cat", model="m-few", processes=2)
+    labels = [one["label"] for one in page_and_data(small.hub)[1]]
+    assert labels == ["confirmed change", "possible improvement", "insufficient evidence"]
+    monkeypatch.setattr(regressions, "PAGE", 2)
+    made = files(small.hub)
+    assert list(made) == ["regressions/index.html", "regressions/page-2.html", "api/v1/regressions.json"]
+    assert "m-few" in made["regressions/page-2.html"]
+    assert "m-few" not in made["regressions/index.html"]
+
+
+def test_hostile_names_are_escaped_and_intact(small):
+    name = "<script>alert(1)</script> שלום & co"
+    pair(small, "ann", model=name)
+    page, (one,) = page_and_data(small.hub)
+    assert one["subject"]["model"] == name
+    assert "<script>alert" not in page
+    assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt; שלום &amp; co</bdi>" in page
+
+
+def test_an_empty_hub_tells_what_a_candidate_is(small):
+    page, data = page_and_data(small.hub)
+    assert data == []
+    assert "What a candidate is" in page
+    assert "None yet" in page
+    small.accepted("ann")
+    assert page_and_data(small.hub) == (page, [])
+
+
+def test_the_same_hub_gives_the_same_bytes(small):
+    older, _ = pair(small, "ann")
+    pair(small, "bob", older)
+    assert files(small.hub) == files(small.hub)
+
+
+def test_headings_descend_by_one_and_there_is_one_h1(small):
+    pair(small, "ann")
+    page, _ = page_and_data(small.hub)
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
