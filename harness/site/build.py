@@ -19,6 +19,7 @@ from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import Hub, open_readable
 from harness.site import (
+    addresses,
     api,
     compare,
     decisions,
@@ -28,13 +29,14 @@ from harness.site import (
     log,
     methodology,
     people,
+    place,
     regressions,
     requests,
     row_page,
-)
+    sitemap,
+)  # fmt: skip
 from harness.site import state as states
 from harness.site.render import static, static_name
-from harness.site.sitemap import sitemap
 from harness.site.state import State
 from harness.site.values import File, Site, Summary
 
@@ -103,16 +105,17 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         new.rows = dict(sorted(new.rows.items()))
         summaries = new.summaries()
         wanted = None if touched.operators is None else _members(touched.operators, kept, new, touched.rows)
-        for file in _shared(reader, site, summaries, touched.since, wanted):
+        for file in _shared(reader, site, summaries, touched.since, wanted, new.handles):
             _write(scratch, file)
         for file in _lists(site, summaries, kept, new):
             _write(scratch, file)
     new.write(scratch)
     if kept is None:
-        files = sum(1 for path in scratch.rglob("*") if path.is_file())
-        _swap(scratch, out)
-        return Built(len(new.rows), len(touched.rows), files, 0)
-    return _lay_over(scratch, out, kept, new, len(touched.rows))
+        written, removed = sum(1 for path in scratch.rglob("*") if path.is_file()), 0
+        place.swap(scratch, out)
+    else:
+        written, removed = place.lay_over(scratch, out, kept, new)
+    return Built(len(new.rows), len(touched.rows), written, removed)
 
 
 def _site(reader: Reader, wish: Wish) -> Site:
@@ -198,7 +201,7 @@ def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterabl
 
 
 def _shared(
-    reader: Reader, site: Site, rows: dict[str, Summary], since: int, wanted: set[str] | None
+    reader: Reader, site: Site, rows: dict[str, Summary], since: int, wanted: set[str] | None, handles: Sequence[str]
 ) -> Iterator[File]:
     """Pages that are not a row's own."""
     listed = list(rows.values())
@@ -214,7 +217,7 @@ def _shared(
     yield from log.files(reader, site, since)
     yield from feed.files(reader, site)
     yield from api.files(reader, site, listed)
-    yield from sitemap(site, listed)
+    yield from sitemap.files(site, listed, handles)
 
 
 def _lists(site: Site, rows: dict[str, Summary], kept: State | None, new: State) -> Iterator[File]:
@@ -226,7 +229,7 @@ def _lists(site: Site, rows: dict[str, Summary], kept: State | None, new: State)
             groups.setdefault(facet.value(one), []).append(one)
         yield from lists.overview(site, facet, list(rows.values()))
         for value, own in groups.items():
-            first = lists.address(facet.folder, value)
+            first = addresses.listed(facet.folder, value)
             made_of = sha256("".join(digests[one.row] for one in own).encode()).hexdigest()
             before = kept.lists.get(first) if kept is not None else None
             if before is not None and before[0] == made_of:
@@ -244,61 +247,3 @@ def _write(folder: Path, file: File) -> None:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file[1])
-
-
-def _swap(scratch: Path, out: Path) -> None:
-    """The new folder in the old one's place."""
-    scratch.chmod(0o755)
-    if not out.exists():
-        scratch.rename(out)
-        return
-    aside = scratch.with_name(f"{scratch.name}.old")
-    out.rename(aside)
-    try:
-        scratch.rename(out)
-    except OSError:
-        aside.rename(out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _lay_over(scratch: Path, out: Path, kept: State, new: State, made: int) -> Built:
-    """What is new over what is there, each file whole or not at all; then away with what is gone, and last what was made."""
-    written = 0
-    last = scratch / states.FILE
-    for path in sorted(scratch.rglob("*")):
-        if path.is_file() and path != last:
-            written += _replace(path, out / path.relative_to(scratch))
-    gone = {path for _, pages in kept.lists.values() for path in pages} - {
-        p for _, pages in new.lists.values() for p in pages
-    }
-    held = {identity for _, records in new.rows.values() for identity in records}
-    dropped = {identity for _, records in kept.rows.values() for identity in records} - held
-    gone |= {f"records/{identity}.{ending}" for identity in dropped for ending in ("json", "parquet")}
-    for row in kept.rows.keys() - new.rows.keys():
-        gone.add(f"api/v1/rows/{row}.json")
-        shutil.rmtree(out / "rows" / row[:16], ignore_errors=True)
-    before = {member for values, _ in kept.rows.values() for member in values["members"]}
-    gone |= {f"operators/{handle}.html" for handle in before if not (scratch / f"operators/{handle}.html").exists()
-             and handle not in {member for values, _ in new.rows.values() for member in values["members"]}}  # fmt: skip
-    removed = sum(_remove(out / path) for path in gone)
-    os.replace(last, out / states.FILE)
-    return Built(len(new.rows), made, written, removed)
-
-
-def _replace(path: Path, target: Path) -> bool:
-    """Whether anything changed."""
-    try:
-        if target.read_bytes() == path.read_bytes():
-            return False
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(path, target)
-    return True
-
-
-def _remove(path: Path) -> bool:
-    if not path.exists():
-        return False
-    path.unlink()
-    return True

@@ -15,7 +15,7 @@ from harness import units
 from harness.hub import tables
 from harness.hub.history import acts_of
 from harness.hub.reader import Reader
-from harness.site import people
+from harness.site import addresses, people
 from harness.site.render import page
 from harness.site.svg import legal
 from harness.site.values import File, Site
@@ -52,7 +52,6 @@ KINDS: Mapping[str, str] = {
 }
 _RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "body-dropped"}
 _EVIDENCE = {"evidence-imported", "evidence-removed"}
-_RULES = {"hub-created", "policy-adopted", "editors-changed"}
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -99,7 +98,7 @@ class Links:
 
     def operator(self, handle: str, index: int) -> str:
         """Of an operator's page, "" where there is none."""
-        return people.address(handle) if self.joined.get(handle, index + 1) <= index else ""
+        return addresses.operator(handle) if self.joined.get(handle, index + 1) <= index else ""
 
     def of(self, part: Part, index: int) -> str:
         """As `operator`, of any part."""
@@ -145,12 +144,11 @@ def newest_acts(reader: Reader, count: int) -> list[Act]:
 
 
 def public(reader: Reader, first: int = 0) -> list[Act]:
-    """The public decisions at entry `first` and later. Earlier entries are read as far back as these ask for it."""
-    facts = _Facts(reader)
-    found = []
-    for act, also in _shown(_history(reader, facts, first), facts):
-        if act["index"] >= first:
-            parts = tuple(_parts(act, facts, also))
+    """The public decisions at entry `first` and later."""
+    facts, found = _Facts(reader), []
+    for act in acts_of(reader, first=first):
+        if act["kind"] in KINDS and _shown(act, facts):
+            parts = tuple(_parts(act, facts))
             found.append(Act(act["index"], act["at"], act["kind"], act["by"], parts, legal(act["reason"].strip())))
     return found
 
@@ -174,42 +172,15 @@ class _Facts:
         return str(self.get("evidence", act["subject"])["row"]) if act["kind"] in _EVIDENCE else ""
 
 
-def _history(reader: Reader, facts: _Facts, first: int) -> list[dict[str, Any]]:
-    """The acts at `first` and later, and what came before them, as far as it says which of them are public."""
-    acts = acts_of(reader, first=first)
-    named = {record for act in acts if (record := facts.record(act))}
-    start = min([first, *(facts.get("record", record)["index"] for record in named)])
-    if start < first:
-        acts = acts_of(reader, first=start)
-    # Where neither changes in between, the editors and the approvals that are asked for are those of today.
-    return acts_of(reader) if start and any(act["kind"] in _RULES for act in acts) else acts
+def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
+    """An act on a record, or on evidence beside one, from the entry on that first accepted that record."""
+    record = facts.record(act)
+    opened = facts.get("record", record)["public_from"] if record else 0
+    return opened is not None and opened <= act["index"]
 
 
-def _shown(acts: Sequence[dict[str, Any]], facts: _Facts) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
-    """The public ones of `acts`; with an approval, who had approved before."""
-    needed, editors = facts.get("policy", "")["approvals"], set(facts.get("editors", "")["editors"])
-    given: dict[str, set[str]] = {}
-    accepted: set[str] = set()  # at some time
-    for act in acts:
-        kind, detail, record = act["kind"], act["detail"], facts.record(act)
-        if kind in ("hub-created", "policy-adopted"):
-            needed = detail["approvals"]
-        if kind in ("hub-created", "editors-changed"):
-            editors = set(detail["editors"]["editors"])
-        before: set[str] = set()
-        if kind == "record-approved":
-            before = given.get(record, set()) & editors - {act["by"]}
-            given[record] = before | {act["by"]}
-            if len(given[record]) >= needed:
-                accepted.add(record)
-        elif kind in ("record-rejected", "record-sent-back"):
-            given.pop(record, None)
-        if kind in KINDS and (not record or record in accepted):
-            yield act, tuple(sorted(before))
-
-
-def _parts(act: Mapping[str, Any], facts: _Facts, also: Sequence[str]) -> Iterator[Part]:
-    fields = _fields(act, facts, also)
+def _parts(act: Mapping[str, Any], facts: _Facts) -> Iterator[Part]:
+    fields = _fields(act, facts)
     for place, text in enumerate(_FIELD.split(KINDS[act["kind"]])):
         if place % 2:
             yield from fields[text]
@@ -217,12 +188,13 @@ def _parts(act: Mapping[str, Any], facts: _Facts, also: Sequence[str]) -> Iterat
             yield Part(text)
 
 
-def _fields(act: Mapping[str, Any], facts: _Facts, also: Sequence[str]) -> dict[str, list[Part]]:
+def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
     """What stands for the names in braces."""
     kind, subject, detail = act["kind"], act["subject"], act["detail"]
     if kind in _RECORD:
         fact = facts.get("record", subject)
         own = fact["row"] == subject
+        also = [one for one in fact["public_by"] if one != act["by"]] if fact["public_from"] == act["index"] else []
         place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact["row"])]
         return {
             "record": [Part(f"record {subject[:12]}", row=fact["row"])],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -50,13 +50,28 @@ def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
     passages = [_passage(reader, one) for one in (found.hub, *found.others) if one.status is Status.ACCEPTED]
     return Benchmark(
         row=found,
-        score=scored,
+        score=_without(scored, {one.id for one in found.others if one.status is not Status.ACCEPTED}),
         record=hub,
         samples=samples,
         reproductions=reproductions,
         evidence=known.evidence.get(row, ()),
         passages=tuple(sorted(passages, key=lambda one: one.entry)),
         summary=_summary(found, scored, hub, voices, reproductions, passages[0].entry, site.as_of),
+    )
+
+
+def _without(scored: Score, hidden: set[str]) -> Score:
+    """The score as the public may see it: records that nobody approved feed it without their names."""
+    judged = {record: verdict for record, verdict in scored.judged.items() if record not in hidden}
+
+    def shown(records: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one for one in records if one not in hidden)
+
+    return replace(
+        scored,
+        judged=judged,
+        factors=tuple(replace(factor, records=shown(factor.records)) for factor in scored.factors),
+        derived_from=tuple(replace(step, records=shown(step.records)) for step in scored.derived_from),
     )
 
 

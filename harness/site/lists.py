@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from harness import units
-from harness.site import charts
+from harness.site import addresses, charts
 from harness.site.charts import Chart
 from harness.site.render import TIER_WORDS, page
 from harness.site.values import File, Site, Summary
@@ -38,14 +36,6 @@ FACETS = (
 BY_FOLDER = {facet.folder: facet for facet in FACETS}
 
 
-def address(folder: str, value: str, number: int = 1) -> str:
-    """Where the list of a value stands: readable, and never the same for two values."""
-    plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:60].strip("-")
-    if plain != value:
-        plain = f"{plain}-{sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]}".strip("-")
-    return f"{folder}/{plain}{'' if number == 1 else f'-page-{number}'}.html"
-
-
 def name_of(facet: Facet, value: str) -> str:
     """The value for people."""
     return TIER_WORDS[value] if facet.folder == "tiers" else value or f"unnamed {facet.one}"
@@ -69,7 +59,10 @@ def _listed(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]
         value = facet.value(one)
         count[value] = count.get(value, 0) + 1
     order = (lambda v: -TIERS.index(v)) if facet.folder == "tiers" else (lambda v: (v.lower(), v))
-    return [(name_of(facet, value), address(facet.folder, value), count[value]) for value in sorted(count, key=order)]
+    return [
+        (name_of(facet, value), addresses.listed(facet.folder, value), count[value])
+        for value in sorted(count, key=order)
+    ]
 
 
 def overview(site: Site, facet: Facet, rows: Sequence[Summary]) -> Iterator[File]:
@@ -82,11 +75,11 @@ def of_value(site: Site, facet: Facet, value: str, rows: Sequence[Summary]) -> I
     """The rows with that value, some hundred a page, those most alike beside each other."""
     ordered = sorted(rows, key=lambda s: (s.model.lower(), s.quantisation, s.device.lower(), s.runtime, s.row))
     parts = [ordered[first : first + LONG] for first in range(0, len(ordered), LONG)] or [[]]
-    addresses = [address(facet.folder, value, number) for number in range(1, len(parts) + 1)]
-    for number, (path, part) in enumerate(zip(addresses, parts, strict=True), 1):
+    paths = [addresses.listed(facet.folder, value, number) for number in range(1, len(parts) + 1)]
+    for number, (path, part) in enumerate(zip(paths, parts, strict=True), 1):
         yield path, page(
             "rows.html", path, site, facet=facet, name=name_of(facet, value), rows=part, total=len(rows), number=number,
-            pages=addresses, alike=_alike(ordered) if number == 1 else [],
+            pages=paths, alike=_alike(ordered) if number == 1 else [],
         )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ operator's handle. Which records are public, other modules ask here, too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +15,7 @@ from sqlalchemy import Select, and_, case, func, select
 from harness.hub import entry, rows, tables
 from harness.hub.columns import COLUMNS, measurement
 from harness.hub.reader import Reader, raw
+from harness.site import addresses
 from harness.site.render import page
 from harness.site.values import File, Site, Summary
 from harness.tiers.score import Score
@@ -27,18 +27,12 @@ _CHUNK = 500  # values in one question: SQLite takes 32,766
 
 OWN, HUB = tables.records.alias("own"), tables.records.alias("hub")
 _ROW = and_(HUB.c.row == OWN.c.row, HUB.c.id == OWN.c.row)
-_RESERVED = re.compile(r"index|page-\d+")  # handles as well as pages of the list
 
 
 def public(*columns: Any) -> Select[Any]:
     """These columns of every public record (`OWN`) beside its row's (`HUB`): an editor accepted both."""
     both = select(*columns).select_from(OWN.join(HUB, _ROW))
     return both.where(OWN.c.status == "accepted", HUB.c.status == "accepted")
-
-
-def address(handle: str) -> str:
-    """Where an operator's page stands."""
-    return f"operators/{'operator.' if _RESERVED.fullmatch(handle) else ''}{handle}.html"
 
 
 def handles(reader: Reader) -> frozenset[str]:
@@ -64,7 +58,7 @@ class Operator:
     @property
     def address(self) -> str:
         """Of its page."""
-        return address(self.handle)
+        return addresses.operator(self.handle)
 
     @property
     def finding(self) -> str:
@@ -229,6 +223,6 @@ def _page(site: Site, one: Operator, lines: Sequence[Line]) -> File:
     words = (Mark.INSIDE, Mark.OUTSIDE, Mark.INCONCLUSIVE)
     marks = [(str(word), sum(line.mark == word for line in lines)) for word in words]
     path = one.address
-    together = [(handle, address(handle)) for handle in one.together]
+    together = [(handle, addresses.operator(handle)) for handle in one.together]
     rigs = sorted({line.rig for line in lines})
     return path, page("operator.html", path, site, one=one, lines=lines, marks=marks, together=together, rigs=rigs)

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func
+
 from harness.hub import rows
 from harness.hub.columns import COLUMNS, measurement
 from harness.hub.reader import Reader
 from harness.measure.comparison import Comparison, Verdict
-from harness.site.people import OWN, address, public
+from harness.site import addresses
+from harness.site.people import OWN, public
 from harness.site.render import page
 from harness.site.values import File, Site
 from harness.tiers.regressions import BAND, CONFIRMING, Change, Label, Versioned, changes
@@ -100,7 +103,7 @@ class Pair:
     @property
     def address(self) -> str:
         """Of its operator's page."""
-        return address(self.operator)
+        return addresses.operator(self.operator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,10 @@ def candidates(reader: Reader, site: Site) -> list[Candidate]:
 
 def _public(reader: Reader) -> tuple[dict[str, Place], list[Versioned]]:
     about, places, found = rows.Known(frozenset()), {}, []
+    machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
+    several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()  # one record alone is no pair
     wanted = public(*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions).order_by(OWN.c.idx)
+    wanted = wanted.where(*(column == several.c[column.name] for column in machine))
     for *values, model, versions in reader.connection.execute(wanted):
         row, one, _ = measurement(tuple(values), about.source, about.behind)
         places[one.id] = Place(row, model, one)

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import units
+from harness.site import addresses
 from harness.site.values import Site
 
 # No script but our own, nothing from elsewhere, no inline style or script at all.
@@ -45,6 +46,7 @@ def _environment() -> Environment:
     made.filters.update(
         filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__, state=lambda s: STATE_WORDS.get(s, s)
     )
+    made.filters["operator"] = addresses.operator
     made.globals.update(interval=units.interval, static=static_name)
     return made
 

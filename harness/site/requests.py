@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.hub.reader import Reader
-from harness.site.people import OWN, address, handles, public
+from harness.site import addresses
+from harness.site.people import OWN, handles, public
 from harness.site.regressions import object_of
 from harness.site.render import page
 from harness.site.values import File, Site
@@ -116,7 +117,7 @@ def _request(
         runtime=fact["runtime"],
         reason=fact["why"],
         claimed_by=fact["claimed_by"],
-        claimer=address(fact["claimed_by"]) if fact["claimed_by"] in known else "",
+        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in known else "",
         record=fact["record"] if row else "",
         row=row,
     )

@@ -16,10 +16,9 @@ from harness.measure.trial import Purpose, Trial
 from harness.record.samples import decode
 from harness.record.schema import Record, WorkloadResult
 from harness.run.tables import trials_of
-from harness.site import badge, charts
+from harness.site import addresses, badge, charts
 from harness.site.api import row_json
 from harness.site.charts import Chart
-from harness.site.lists import address
 from harness.site.network import Network, Spoke, network
 from harness.site.render import page
 from harness.site.svg import alone
@@ -37,7 +36,10 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     path = f"{folder}/index.html"
     shown = {
         "one": one,
-        "links": {"model": address("models", one.summary.model), "device": address("devices", one.summary.device)},
+        "links": {
+            "model": addresses.listed("models", one.summary.model),
+            "device": addresses.listed("devices", one.summary.device),
+        },
         "s": one.summary,
         "record": one.record,
         "diagram": diagram,

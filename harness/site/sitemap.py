@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from harness.site.lists import FACETS, address
+from harness.site import addresses
+from harness.site.lists import FACETS
 from harness.site.values import File, Site, Summary
 
 _FIXED = (
@@ -14,13 +15,13 @@ _FIXED = (
 )  # fmt: skip
 
 
-def sitemap(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
+def files(site: Site, rows: Sequence[Summary], handles: Iterable[str]) -> Iterator[File]:
     """`sitemap.xml`: every page that stands for itself."""
     found = [*_FIXED]
     for facet in FACETS:
         found.append(f"{facet.folder}/index.html")
-        found += sorted({address(facet.folder, facet.value(one)) for one in rows})
-    found += sorted({f"operators/{member}.html" for one in rows for member in one.members})
+        found += sorted({addresses.listed(facet.folder, facet.value(one)) for one in rows})
+    found += [addresses.operator(handle) for handle in handles]
     found += [f"rows/{one.short}/index.html" for one in sorted(rows, key=lambda s: s.row)]
     lines = "\n".join(f"<url><loc>{escape(site.base_url + path)}</loc></url>" for path in found)
     text = f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{lines}\n</urlset>\n'

@@ -21,6 +21,7 @@ from harness.hub import tables
 from harness.hub.reader import Reader
 from harness.hub.rows import people
 from harness.record import envelope
+from harness.site.people import handles
 from harness.site.values import Site, Summary
 
 FILE = ".site.json"
@@ -45,6 +46,7 @@ class State:
     as_of: str
     series: dict[str, list[str]]
     people: dict[str, str]
+    handles: list[str]  # of who has a page
     rows: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
     lists: dict[str, tuple[str, list[str]]] = field(
         default_factory=dict
@@ -77,7 +79,7 @@ def now(reader: Reader, site: Site) -> State:
         series.setdefault(engine, []).append(name)
     persons = {handle: person for handle, person in people(reader).items() if handle != person}
     head = reader.head(site.entries) or ""
-    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, persons)
+    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, persons, sorted(handles(reader)))
 
 
 def _made_by(site: Site) -> str:

@@ -79,6 +79,8 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         "challenged": bool(detail["challenge"]),
         "request": detail["request"],
         "approvals": [],
+        "public_from": None,  # the entry that first accepted it, and the editors who had approved it then
+        "public_by": [],
         "why": "",
         "revoked": False,
         "dropped": False,
@@ -157,9 +159,10 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
     approvals = sorted({*(handle for handle in record["approvals"] if handle in present), event.by})
     enough = len(approvals) >= known(view, "policy", "")["approvals"]
     status = "accepted" if enough else "pending"
-    facts: list[Fact] = [
-        ("record", event.subject, {**record, "status": status, "approvals": approvals, "why": event.reason})
-    ]
+    value = {**record, "status": status, "approvals": approvals, "why": event.reason}
+    if enough and record["public_from"] is None:
+        value |= {"public_from": place.index, "public_by": approvals}
+    facts: list[Fact] = [("record", event.subject, value)]
     request = view.get("request", record["request"]) if enough and record["request"] else None
     if request is not None and request["status"] in ("accepted", "claimed"):
         facts.append(("request", record["request"], {**request, "status": "measured", "record": event.subject}))

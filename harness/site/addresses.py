@@ -1,0 +1,21 @@
+"""Where things stand in the site: readable, stable, and never the same for two."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+_RESERVED = re.compile(r"index|page-\d+")  # handles as well as pages of the list
+
+
+def operator(handle: str) -> str:
+    """An operator's page."""
+    return f"operators/{'operator.' if _RESERVED.fullmatch(handle) else ''}{handle}.html"
+
+
+def listed(folder: str, value: str, number: int = 1) -> str:
+    """The list of the rows with a value, its page of that number."""
+    plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:60].strip("-")
+    if plain != value:
+        plain = f"{plain}-{sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]}".strip("-")
+    return f"{folder}/{plain}{'' if number == 1 else f'-page-{number}'}.html"

@@ -1,0 +1,88 @@
+"""A reader of pages who notes every complaint of the browser and every address that it asks for. Knows no page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page
+
+WIDTHS = (360, 768, 1440)
+SCHEMES = ("light", "dark")
+
+# What sticks out of the window sideways. What may scroll by itself is entered no further; what is clipped away is not seen.
+STICKING_OUT = """() => {
+  const wide = document.documentElement.clientWidth, found = [];
+  const name = (node) => `<${node.tagName.toLowerCase()} class="${node.getAttribute("class") || ""}"> ` +
+    `${JSON.stringify((node.textContent || "").trim().slice(0, 40))}`;
+  if (document.documentElement.scrollWidth > wide) found.push(`the page is ${document.documentElement.scrollWidth} of ${wide} px wide`);
+  const walk = (node) => {
+    const style = getComputedStyle(node), box = node.getBoundingClientRect();
+    if (style.display === "none" || style.clipPath !== "none" || node.matches(".skip")) return;
+    if (box.width && (box.right > wide + 1 || box.left < -1)) {
+      found.push(`${name(node)} from ${Math.round(box.left)} to ${Math.round(box.right)} of ${wide} px`);
+      return;
+    }
+    if (node.matches(".scroll, .draw, pre") && ["auto", "scroll"].includes(style.overflowX)) return;
+    for (const child of node.children) walk(child);
+  };
+  walk(document.body);
+  return found;
+}"""
+
+OPEN_ALL = "() => { for (const one of document.querySelectorAll('details')) one.open = true; }"
+
+
+@dataclass
+class Visitor:
+    """One page of a browser, used again and again."""
+
+    page: Page
+    troubles: list[str] = field(default_factory=list)  # since the last visit
+    asked: list[str] = field(default_factory=list)  # addresses, since the last visit
+
+    def visit(self, address: str, scheme: str | None = None, width: int | None = None) -> Page:
+        """Go there. Everything that was noted before is forgotten."""
+        if scheme is not None:
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        if width is not None:
+            self.resize(width)
+        self.troubles.clear()
+        self.asked.clear()
+        self.page.goto("about:blank")  # so that a hash alone does not make it stay
+        self.page.goto(address)
+        return self.page
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """Of the window."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def sticking_out(self) -> list[str]:
+        """Elements that a reader would have to scroll sideways for."""
+        return self.page.evaluate(STICKING_OUT)
+
+    def strangers(self, home: str) -> list[str]:
+        """Addresses elsewhere than below `home` that were asked for."""
+        return [one for one in self.asked if not one.startswith((home, "about:"))]
+
+
+def visitor(browser: Browser, **context: Any) -> Visitor:
+    """With a page of its own; keywords as playwright's `new_context` has them."""
+    found = Visitor(browser.new_context(**context).new_page())
+    page = found.page
+    page.set_default_timeout(10_000)
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            found.troubles.append(f"console: {message.text}")
+
+    def asked(dialog: Dialog) -> None:
+        found.troubles.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("console", said)
+    page.on("dialog", asked)
+    page.on("pageerror", lambda error: found.troubles.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: found.troubles.append(f"not loaded: {request.url}"))
+    page.on("request", lambda request: found.asked.append(request.url))
+    return found

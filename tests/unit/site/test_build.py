@@ -1,0 +1,207 @@
+"""The site as a whole: the same hub gives the same bytes, however it got there; what can't be read changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import jsonschema
+import pytest
+from sqlalchemy import text
+
+from harness.errors import BadInput, RecordInvalid
+from harness.hub import acts
+from harness.hub.founding import sign_checkpoint
+from harness.site.build import Built, Wish, build
+from harness.site.state import FILE
+from tests.hub_world import World, key, world
+
+DAY = date(2026, 11, 24)
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> אבג 🔥 {{ 7*7 }}"
+TURNED = HOSTILE + "\u202egnp.exe\u202c"  # no record's field may turn the text round; a reason may
+
+
+def made(hub: World, out: Path, day: date = DAY) -> Built:
+    return build(Wish(hub.hub.target, out, day), lambda done, of: None)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def everything(folder: Path) -> bytes:
+    """What a visitor can read: every file but the build's own."""
+    return b"\n".join(data for name, data in tree(folder).items() if name != FILE)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> World:
+    return world(str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "site"
+
+
+def test_an_empty_hub_gives_a_useful_site(here: World, out: Path) -> None:
+    assert made(here, out).rows == 0
+    assert b"Nothing is public yet" in (out / "index.html").read_bytes()
+    for page in ("methodology", "operators", "compare", "regressions", "requests", "log", "decisions", "api"):
+        assert (out / page / "index.html").is_file()
+
+
+def test_the_same_hub_gives_the_same_bytes_and_a_second_build_writes_nothing(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    here.accepted("bob", row=row, sku="A")
+    first = made(here, out)
+    assert (first.rows, first.made) == (1, 1)
+    before = tree(out)
+    again = made(here, out)
+    assert (again.made, again.files, again.removed) == (0, 0, 0)
+    other = out.with_name("other")
+    made(here, other)
+    assert tree(out) == before == tree(other)
+
+
+def _steps(here: World) -> list[Callable[[], object]]:
+    """Whatever may happen at a hub."""
+    rows: dict[str, str] = {}
+
+    def keep(name: str, record: str) -> None:
+        rows[name] = record
+
+    def revoke() -> object:
+        with here.hub.reading() as reader:
+            fact = reader.get("operator", "dan") or {}
+            index = reader.size()
+        from harness.record.envelope import key_id
+
+        assert fact
+        who = key_id(here.person("dan").operator.public_key())
+        return here.act(here.editor(), "key-revoked", who, reason="stolen", detail={"from_index": index})
+
+    return [
+        lambda: keep("one", here.accepted("ann", sku="A")),
+        lambda: keep("two", here.accepted("bob", sku="B", model="other")),
+        lambda: keep("green", here.accepted("cat", row=rows["one"], sku="A")),
+        lambda: here.submit(here.record("dan", sku="C"), rows["one"]),
+        lambda: keep("red", here.accepted("eve", row=rows["one"], sku="D", rate=150)),
+        lambda: here.act(here.editor(), "operator-verified", "cat", reason="seen"),
+        lambda: sign_checkpoint(here.hub, key("hub")),
+        lambda: keep("late", here.accepted("fay", sku="E", version="0.5.0")),
+        lambda: here.accepted("gus", row=rows["one"], sku="F", rig="shared"),
+        lambda: here.accepted("hal", row=rows["one"], sku="G", rig="shared"),
+        lambda: here.act(here.actor("cat"), "record-withdrawn", rows["green"], reason="a wrong driver"),
+        lambda: here.act(here.editor(), "record-rejected", rows["late"], reason="not what it says"),
+        lambda: here.act(here.editor(), "operator-unverified", "cat", reason="sold"),
+        lambda: acts.act(here.hub, here.editor(), "operators-tied", "bob", reason="one desk", detail={"other": "eve"}),
+        revoke,
+        lambda: here.act(here.actor("ann"), "record-withdrawn", rows["one"], reason="a wrong model"),
+        lambda: sign_checkpoint(here.hub, key("hub")),
+        lambda: here.approve(rows["late"], reason="it was right"),
+    ]
+
+
+def test_a_site_that_goes_on_is_the_one_that_is_made_anew(here: World, out: Path, tmp_path: Path) -> None:
+    for number, step in enumerate(_steps(here)):
+        step()
+        made(here, out)
+        fresh = tmp_path / "fresh"
+        made(here, fresh)
+        ours, theirs = tree(out), tree(fresh)
+        assert sorted(ours) == sorted(theirs), number
+        assert [name for name in ours if ours[name] != theirs[name]] == [], number
+        shutil.rmtree(fresh)
+
+
+def test_with_the_days_only_what_ages_is_made_again(here: World, out: Path, tmp_path: Path) -> None:
+    here.accepted("ann", sku="A")
+    made(here, out)
+    assert made(here, out, date(2026, 11, 25)).made == 0
+    later = made(here, out, date(2028, 6, 1))
+    assert later.made == 1
+    made(here, tmp_path / "fresh", date(2028, 6, 1))
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
+def test_what_no_editor_has_approved_is_nowhere(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    hidden = [
+        here.record("pending-pat", sku="A"),
+        here.record("rejected-rob", sku="R"),
+        here.record("back-bea", sku="S"),
+    ]
+    here.submit(hidden[0], row)
+    here.submit(hidden[1])
+    here.act(here.editor(), "record-rejected", hidden[1].id, reason="unbelievable-reason")
+    here.submit(hidden[2])
+    here.act(here.editor(), "record-sent-back", hidden[2].id, reason="unsaid-reason")
+    sign_checkpoint(here.hub, key("hub"))
+    made(here, out)
+    seen = everything(out)
+    for word in (b"pending-pat", b"rejected-rob", b"back-bea", b"unbelievable-reason", b"unsaid-reason"):
+        assert word not in seen, word
+    for one in hidden:
+        assert one.id.encode() not in seen
+        assert one.id[:12].encode() not in seen
+    assert b"1 pending" in seen
+
+
+def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_stays(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    made(here, out)
+    before = tree(out)
+    other = here.accepted("bob", row=row, sku="A")
+    with here.hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.execute(text("DROP TRIGGER bodies_no_update"))
+        connection.execute(
+            text("UPDATE bodies SET data = :data WHERE sha256 = (SELECT json_extract(value, '$.envelope_sha256') "
+                 "FROM facts WHERE kind = 'record' AND name = :name)"),
+            {"data": b"{}", "name": other},
+        )  # fmt: skip
+    with pytest.raises(RecordInvalid, match=other):
+        made(here, out)
+    assert tree(out) == before
+    assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_of_something_else_is_left_alone(here: World, out: Path) -> None:
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(BadInput, match="no site of ours"):
+        made(here, out)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_hostile_text_is_inert_and_intact(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku=HOSTILE, model=HOSTILE)
+    here.act(here.editor(), "operator-verified", "ann", reason=TURNED)
+    here.act(here.actor("ann"), "request-new", "0" * 64, detail={"model": HOSTILE, "hardware": HOSTILE, "runtime": "x"})
+    here.act(here.editor(), "request-accepted", "0" * 64, reason=TURNED)
+    made(here, out)
+    page = (out / "rows" / row[:16] / "index.html").read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    for name, data in tree(out).items():
+        if name.endswith((".html", ".svg", ".xml")):
+            assert b"<script>alert" not in data, name
+            assert b"<img src=x" not in data, name
+            assert b"49" not in data or b"{{ 7*7 }}" in data or "rows" in name, name
+    script = (out / "assets" / "rows.js").read_text()
+    assert "</script" not in script
+    assert (
+        json.loads(script.removeprefix("window.REPRO_ROWS=").rstrip(";\n").replace("<\\/", "</"))["rows"][0][1]
+        == HOSTILE
+    )
+
+
+def test_the_json_follows_its_schemas(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    here.accepted("bob", row=row, sku="B")
+    made(here, out)
+    for name, file in (("rows", "rows.json"), ("row", f"rows/{row}.json")):
+        schema = json.loads((out / "api" / "v1" / "schema" / f"{name}.json").read_bytes())
+        jsonschema.validate(json.loads((out / "api" / "v1" / file).read_bytes()), schema)
