@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["median", "quantiles"]
 
-Values = NDArray[np.float64]
+Values = NDArray[np.float64] | NDArray[np.int64]
 
 
 def median(values: Values) -> float:
@@ -28,7 +29,7 @@ def quantiles(values: Values, shares: Sequence[float]) -> list[float]:
     return [_between(ordered, share * (ordered.size - 1)) for share in shares]
 
 
-def _between(ordered: Values, place: float) -> float:
+def _between(ordered: NDArray[Any], place: float) -> float:
     below = math.floor(place)
     t = place - below
     low, high = float(ordered[below]), float(ordered[min(below + 1, ordered.size - 1)])

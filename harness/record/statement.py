@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness.errors import RecordInvalid
 from harness.record.canonical import canonical, digest, parse
@@ -52,6 +52,25 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     if bound.get(record.samples.file) != record.samples.sha256:
         raise RecordInvalid("its statement does not bind the samples that it names", where=where)
     return record, digest(payload)
+
+
+class _Taken(BaseModel):
+    predicate: Record
+
+
+def taken(payload: bytes, identity: str, where: str) -> Record:
+    """The record with that id, in bytes that `record_of` has read once: their digest says that they are the same.
+
+    Raises `RecordInvalid` for other bytes.
+    """
+    try:
+        if digest(payload) != identity:
+            raise ValueError("its digest is not its id")
+        return _Taken.model_validate_json(payload).predicate
+    except ValueError as error:
+        raise RecordInvalid(
+            f"is not the record that was taken ({error})", where=where, fix="run: repro audit"
+        ) from error
 
 
 def _subjects(statement: Mapping[str, Any], where: str) -> list[dict[str, Any]]:

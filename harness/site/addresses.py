@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 _RESERVED = re.compile(r"index|page-\d+")  # handles as well as pages of the list
@@ -13,6 +14,7 @@ def operator(handle: str) -> str:
     return f"operators/{'operator.' if _RESERVED.fullmatch(handle) else ''}{handle}.html"
 
 
+@lru_cache(maxsize=1 << 16)
 def listed(folder: str, value: str, number: int = 1) -> str:
     """The list of the rows with a value, its page of that number."""
     plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:60].strip("-")

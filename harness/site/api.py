@@ -1,26 +1,16 @@
-"""The site's data for programs: JSON with a schema each, a list for the search script, and whole tables to download."""
+"""The site's data for programs: JSON with a schema each, and a list for the search script."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import select
-
-from harness.hub import tables
-from harness.hub.reader import Reader
 from harness.site.lists import FACETS
 from harness.site.render import page
-from harness.site.values import Benchmark, File, Site, Summary
-
-RECORD_COLUMNS = (
-    "id", "row", "idx", "operator", "rig", "model", "model_name", "quantisation", "engine", "workload", "sku", "generation",
-    "os_family", "runtime_series", "measured", "medians", "missing", "failed", "versions", "samples_sha256",
-)  # fmt: skip
+from harness.site.values import Benchmark, File, Site, Summary, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +96,27 @@ def _hardware(public: str, hardware: Any) -> tuple[str, ...]:
     return tuple(getattr(hardware, f.name) for f in fields(hardware)) if public else ()
 
 
-def files(reader: Reader, site: Site, rows: Sequence[Summary]) -> Iterator[File]:
-    """Everything of the whole hub: lists, schemas, tables, and the page that explains them."""
-    ordered = tuple(sorted(rows, key=lambda s: s.row))
-    listed = ApiRows("urn:repro-harness:api:v1:rows", site.origin, site.policy_name, site.policy_sha256, ordered)
-    yield "api/v1/rows.json", encoded(listed)
-    yield "assets/rows.js", _script(ordered)
-    for name, schema in schemas().items():
-        yield f"api/v1/schema/{name}.json", schema
-    records = _records(reader, {s.row for s in ordered})
-    yield (
-        "downloads/rows.parquet",
-        _parquet([{**asdict(s), "members": ", ".join(s.members)} for s in ordered], _names(Summary)),
-    )
-    yield "downloads/records.parquet", _parquet(records, RECORD_COLUMNS)
-    yield "downloads/hub.sqlite", _sqlite(ordered, records)
-    yield "api/index.html", page("api.html", "api/index.html", site, rows=len(ordered), records=len(records))
-    yield "llms.txt", page("llms.txt", "llms.txt", site, rows=ordered[:200], total=len(ordered))
-    yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
+def files(site: Site, rows: Sequence[Summary], records: int, *, whole: bool) -> Iterator[File]:
+    """Lists of all rows, and the page that explains them; schemas, which only another program would change, if `whole`.
+
+    `rows` in the order of their ids.
+    """
+    yield "api/v1/rows.json", _rows(site, rows)
+    yield "assets/rows.js", _script(rows)
+    if whole:
+        for name, schema in schemas().items():
+            yield f"api/v1/schema/{name}.json", schema
+        yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
+    yield "api/index.html", page("api.html", "api/index.html", site, rows=len(rows), records=records)
+    yield "llms.txt", page("llms.txt", "llms.txt", site, rows=rows[:200], total=len(rows))
+
+
+def _rows(site: Site, rows: Sequence[Summary]) -> bytes:
+    """`ApiRows`, a row a line."""
+    head = {"schema": "urn:repro-harness:api:v1:rows", "hub": site.origin, "policy": site.policy_name}
+    lines = ",\n".join(json.dumps(plain(one), sort_keys=True, ensure_ascii=False) for one in rows)
+    text = json.dumps({**head, "policy_sha256": site.policy_sha256}, ensure_ascii=False)
+    return f'{text[:-1]}, "rows": [\n{lines}\n]}}\n'.encode()
 
 
 def encoded(value: Any) -> bytes:
@@ -157,44 +150,3 @@ def _script(rows: Sequence[Summary]) -> bytes:
     ]  # fmt: skip
     text = json.dumps({"facets": [f.folder for f in FACETS], "rows": listed}, ensure_ascii=True, separators=(",", ":"))
     return f"window.REPRO_ROWS={text};\n".replace("</", "<\\/").encode()
-
-
-def _records(reader: Reader, public: set[str]) -> list[dict[str, Any]]:
-    columns = tables.records.c
-    wanted = (
-        select(*(columns[name] for name in RECORD_COLUMNS)).where(columns.status == "accepted").order_by(columns.idx)
-    )
-    found = (dict(zip(RECORD_COLUMNS, one, strict=True)) for one in reader.connection.execute(wanted))
-    return [one for one in found if one["row"] in public]
-
-
-def _names(kind: type[Summary]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-def _parquet(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    columns = {name: [row[name] for row in rows] for name in names}
-    pq.write_table(pa.table(columns), sink, compression="zstd")
-    return bytes(sink.getvalue())
-
-
-def _sqlite(rows: Sequence[Summary], records: Sequence[dict[str, Any]]) -> bytes:
-    """Two tables, `rows` and `records`."""
-    database = sqlite3.connect(":memory:")
-    try:
-        listed = [tuple(", ".join(v) if isinstance(v, tuple) else v for v in asdict(s).values()) for s in rows]
-        for table, names, values in (
-            ("rows", _names(Summary), listed),
-            ("records", RECORD_COLUMNS, [tuple(one.values()) for one in records]),
-        ):
-            database.execute(f"CREATE TABLE {table} ({', '.join(chr(34) + name + chr(34) for name in names)})")
-            marks = ", ".join("?" * len(names))
-            database.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of ours
-        database.commit()
-        return database.serialize()
-    finally:
-        database.close()

@@ -7,13 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
-from harness.errors import BadInput, RecordInvalid
+from harness.errors import BadInput
 from harness.files import refusal
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
@@ -23,6 +23,7 @@ from harness.site import (
     api,
     compare,
     decisions,
+    downloads,
     feed,
     gather,
     lists,
@@ -38,7 +39,7 @@ from harness.site import (
 from harness.site import state as states
 from harness.site.render import static, static_name
 from harness.site.state import State
-from harness.site.values import File, Site, Summary
+from harness.site.values import File, Site, Summary, plain
 
 ALONE = 128  # rows up to which a second process costs more than it saves
 STATIC = ("site.css", "site.js", "icon.svg")
@@ -99,13 +100,15 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         public = states.public_rows(reader)
         touched = states.touched(reader, old, new, public)
         kept = old if old is not None and touched.since else None
+        if kept is not None and not touched.rows and kept.same_but_rows(new) and kept.rows.keys() <= public:
+            return Built(len(kept.rows), 0, 0, 0)
         new.rows = {row: found for row, found in (kept.rows if kept else {}).items() if row in public}
         for summary, records in _rows(hub, reader, site, sorted(touched.rows), scratch, tell):
-            new.rows[summary.row] = (asdict(summary), records)
+            new.rows[summary.row] = (plain(summary), records)
         new.rows = dict(sorted(new.rows.items()))
         summaries = new.summaries()
         wanted = None if touched.operators is None else _members(touched.operators, kept, new, touched.rows)
-        for file in _shared(reader, site, summaries, touched.since, wanted, new.handles):
+        for file in _shared(reader, site, summaries, kept, new, wanted):
             _write(scratch, file)
         for file in _lists(site, summaries, kept, new):
             _write(scratch, file)
@@ -174,17 +177,7 @@ def _row(reader: Reader, site: Site, known: gather.Frame, row: str, scratch: Pat
     one = gather.benchmark(reader, site, known, row)
     for file in row_page.files(site, one):
         _write(scratch, file)
-    records = [passage.record for passage in one.passages]
-    for identity in records:
-        fact = reader.get("record", identity) or {}
-        for kind, ending in (("envelope", "json"), ("samples", "parquet")):
-            body = reader.body(fact.get(f"{kind}_sha256", ""))
-            if body is None or sha256(body).hexdigest() != fact[f"{kind}_sha256"]:
-                raise RecordInvalid(
-                    f"its {kind} are gone or changed", where=f"record {identity}", fix="run: repro audit"
-                )
-            _write(scratch, (f"records/{identity}.{ending}", body))
-    return one.summary, records
+    return one.summary, [body.record for body in one.bodies]
 
 
 def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterable[str]) -> set[str]:
@@ -201,23 +194,27 @@ def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterabl
 
 
 def _shared(
-    reader: Reader, site: Site, rows: dict[str, Summary], since: int, wanted: set[str] | None, handles: Sequence[str]
+    reader: Reader, site: Site, rows: dict[str, Summary], kept: State | None, new: State, wanted: set[str] | None
 ) -> Iterator[File]:
-    """Pages that are not a row's own."""
-    listed = list(rows.values())
-    for name in STATIC:
-        yield static_name(name), static(name)
+    """Pages that are neither a row's own nor lists of rows."""
+    listed, records = list(rows.values()), downloads.records(reader)
+    if kept is None:
+        for name in STATIC:
+            yield static_name(name), static(name)
     yield from lists.front(site, listed)
     yield from people.files(reader, site, listed, wanted)
     yield from compare.files(site, listed)
     yield from methodology.files(site)
     yield from regressions.files(reader, site)
     yield from requests.files(reader, site)
-    yield from decisions.files(reader, site, since)
-    yield from log.files(reader, site, since)
+    yield from decisions.files(reader, site, 0 if kept is None else kept.entries)
+    yield from log.files(reader, site, 0 if kept is None else kept.signed)
     yield from feed.files(reader, site)
-    yield from api.files(reader, site, listed)
-    yield from sitemap.files(site, listed, handles)
+    yield from api.files(site, listed, len(records), whole=kept is None)
+    yield from downloads.files(listed, records)
+    found = sitemap.addresses_of(listed, new.handles)
+    if _differs("sitemap.xml", found, kept, new):
+        yield from sitemap.files(site, found)
 
 
 def _lists(site: Site, rows: dict[str, Summary], kept: State | None, new: State) -> Iterator[File]:
@@ -227,17 +224,26 @@ def _lists(site: Site, rows: dict[str, Summary], kept: State | None, new: State)
         groups: dict[str, list[Summary]] = {}
         for one in rows.values():
             groups.setdefault(facet.value(one), []).append(one)
-        yield from lists.overview(site, facet, list(rows.values()))
+        listing = lists.listing(facet, list(rows.values()))
+        if _differs(f"{facet.folder}/index.html", listing, kept, new):
+            yield from lists.overview(site, facet, listing, len(rows))
         for value, own in groups.items():
             first = addresses.listed(facet.folder, value)
-            made_of = sha256("".join(digests[one.row] for one in own).encode()).hexdigest()
-            before = kept.lists.get(first) if kept is not None else None
-            if before is not None and before[0] == made_of:
-                new.lists[first] = before
-                continue
-            pages = list(lists.of_value(site, facet, value, own))
-            new.lists[first] = (made_of, [path for path, _ in pages])
-            yield from pages
+            if _differs(first, [digests[one.row] for one in own], kept, new):
+                pages = list(lists.of_value(site, facet, value, own))
+                new.lists[first] = (new.lists[first][0], [path for path, _ in pages])
+                yield from pages
+
+
+def _differs(path: str, made_of: object, kept: State | None, new: State) -> bool:
+    """Whether the file was made of something else the last time; `new` keeps what it is made of now."""
+    digest = sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()
+    before = kept.lists.get(path) if kept is not None else None
+    if before is not None and before[0] == digest:
+        new.lists[path] = before
+        return False
+    new.lists[path] = (digest, [path])
+    return True
 
 
 def _write(folder: Path, file: File) -> None:

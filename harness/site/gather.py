@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 
-from harness.errors import RecordInvalid, ReproError
+from harness.errors import RecordInvalid
 from harness.hub import rows
-from harness.hub.beside import beside, record_in
+from harness.hub.beside import beside
 from harness.hub.reader import Reader
 from harness.measure.logs import logs_of
+from harness.record import envelope
 from harness.record.schema import Record
-from harness.site.values import Benchmark, Passage, Reproduction, Site, Summary
+from harness.record.statement import taken
+from harness.site.values import Benchmark, Body, Passage, Reproduction, Site, Summary
 from harness.tiers.score import Score, months_between, score
 from harness.tiers.values import Mark, Measurement, Ring, Row, Source, Status
 from harness.tiers.voices import Chorus, chorus
@@ -44,15 +47,17 @@ def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
     """The row's page. Raises `RecordInvalid`, naming the record, for one that can't be read."""
     found = rows.read(reader, row, known.about)
     scored = score(found, site.policy, site.as_of, people=known.people)
-    hub, samples = _whole(reader, row)
+    bodies = {one.id: _body(reader, one.id) for one in (found.hub, *found.others) if one.status is Status.ACCEPTED}
+    records = {identity: _record(body) for identity, body in bodies.items()}
+    hub = records[row]
     voices = chorus(found.hub, found.others, {key: one.mark for key, one in scored.judged.items()}, known.people)
-    reproductions = _reproductions(reader, site, known, found, scored, hub, voices)
-    passages = [_passage(reader, one) for one in (found.hub, *found.others) if one.status is Status.ACCEPTED]
+    reproductions = _reproductions(site, known, found, scored, records, voices)
+    passages = [_passage(bodies[one.id].fact, one) for one in (found.hub, *found.others) if one.id in bodies]
     return Benchmark(
         row=found,
         score=_without(scored, {one.id for one in found.others if one.status is not Status.ACCEPTED}),
         record=hub,
-        samples=samples,
+        bodies=tuple(bodies.values()),
         reproductions=reproductions,
         evidence=known.evidence.get(row, ()),
         passages=tuple(sorted(passages, key=lambda one: one.entry)),
@@ -75,21 +80,29 @@ def _without(scored: Score, hidden: set[str]) -> Score:
     )
 
 
-def _whole(reader: Reader, identity: str) -> tuple[Record, bytes]:
-    try:
-        record = record_in(reader, identity)
-        samples = None if record is None else reader.body(record.samples.sha256)
-    except (ReproError, ValueError) as error:
-        raise RecordInvalid(f"can't be read ({error})", where=f"record {identity}", fix="run: repro audit") from error
-    if record is None or samples is None:
-        raise RecordInvalid("is not there, or its samples are not", where=f"record {identity}", fix="run: repro audit")
-    return record, samples
+def _body(reader: Reader, identity: str) -> Body:
+    where, fact = f"record {identity}", reader.get("record", identity)
+    if fact is None:
+        raise RecordInvalid("is in the table and not in the log", where=where, fix="run: repro audit")
+    found = []
+    for kind in ("envelope", "samples"):
+        data = reader.body(fact[f"{kind}_sha256"])
+        if data is None or sha256(data).hexdigest() != fact[f"{kind}_sha256"]:
+            raise RecordInvalid(f"its {kind} are gone or changed", where=where, fix="run: repro audit")
+        found.append(data)
+    return Body(identity, fact, *found)
+
+
+def _record(body: Body) -> Record:
+    where = f"record {body.record}"
+    return taken(envelope.read(body.envelope, where).payload, body.record, where)
 
 
 def _reproductions(
-    reader: Reader, site: Site, known: Frame, found: Row, scored: Score, hub: Record, voices: Chorus
+    site: Site, known: Frame, found: Row, scored: Score, records: Mapping[str, Record], voices: Chorus
 ) -> tuple[Reproduction, ...]:
     marks = {identity: judged.mark for identity, judged in scored.judged.items()}
+    hub = records[found.hub.id]
     heard = {voice.record.id for voice in (*voices.inside, *voices.outside, *voices.inconclusive)}
     shown = sorted(
         (one for one in found.others if one.id in marks),
@@ -113,7 +126,7 @@ def _reproductions(
                 low=None if comparison is None else comparison.low,
                 high=None if comparison is None else comparison.high,
                 why_not="" if one.id in heard or not public else _why_not(found.hub, one, known.people),
-                beside=tuple(beside(hub, _whole(reader, one.id)[0], site.policy)) if public else (),
+                beside=tuple(beside(hub, records[one.id], site.policy)) if public else (),
             )
         )
     return tuple(made)
@@ -129,10 +142,7 @@ def _why_not(hub: Measurement, one: Measurement, people: Mapping[str, str]) -> s
     return "a newer record of the same machine counts"
 
 
-def _passage(reader: Reader, one: Measurement) -> Passage:
-    fact = reader.get("record", one.id)
-    if fact is None:
-        raise RecordInvalid("is in the table and not in the log", where=f"record {one.id}", fix="run: repro audit")
+def _passage(fact: Mapping[str, Any], one: Measurement) -> Passage:
     return Passage(one.id, one.operator, fact["index"], fact["submitted"], tuple(fact["approvals"]), fact["why"])
 
 

@@ -45,14 +45,14 @@ def front(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
     """`index.html`."""
     newest = sorted(rows, key=lambda s: (-s.entry, s.row))[:NEWEST]
     counts = {tier: sum(s.tier == tier for s in rows) for tier in reversed(TIERS)}
-    groups = [(facet, _listed(facet, rows)) for facet in FACETS]
+    groups = [(facet, listing(facet, rows)) for facet in FACETS]
     yield "index.html", page(
         "index.html", "index.html", site, newest=newest, total=len(rows), counts=counts, groups=groups,
         operators=len({member for s in rows for member in s.members}),
     )  # fmt: skip
 
 
-def _listed(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]:
+def listing(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]:
     """(name, address, rows) of each value: tiers in falling order, others by name."""
     count: dict[str, int] = {}
     for one in rows:
@@ -65,10 +65,10 @@ def _listed(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]
     ]
 
 
-def overview(site: Site, facet: Facet, rows: Sequence[Summary]) -> Iterator[File]:
-    """The index of a facet: every value that it takes."""
+def overview(site: Site, facet: Facet, values: Sequence[tuple[str, str, int]], total: int) -> Iterator[File]:
+    """The index of a facet: every value that it takes, from its `listing`."""
     path = f"{facet.folder}/index.html"
-    yield path, page("facet.html", path, site, facet=facet, values=_listed(facet, rows), total=len(rows))
+    yield path, page("facet.html", path, site, facet=facet, values=values, total=total)
 
 
 def of_value(site: Site, facet: Facet, value: str, rows: Sequence[Summary]) -> Iterator[File]:

@@ -50,12 +50,11 @@ class Head:
     before: int | None
 
 
-def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
+def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
     """Everything below `log/`, and `api/v1/keys.json`.
 
-    `since`: without what a build at that many entries has written already and nothing changes: full tiles and bundles, older
-    checkpoints, proofs between them. A checkpoint of exactly `since` entries may have been signed after that build: it is not
-    left out, nor are the tiles that it alone asks for.
+    `signed`: without what a build has written already whose newest checkpoint was of that size: the checkpoints up to it, the
+    proofs between them, and full tiles and bundles below it.
 
     Raises `RecordInvalid` for a checkpoint that is not signed by the hub, or is of another log.
     """
@@ -73,14 +72,13 @@ def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
         return
     yield "log/checkpoint", notes[-1][1]
     for size, note in notes:
-        if size >= since:
+        if size > signed:
             yield f"log/checkpoints/{size}", note
     for old, new in pairwise(heads):
-        if new.size >= since:
+        if new.size > signed:
             proof = merkle.consistency_proof(old.size, new.size, reader.node)
             yield consistency_path(old.size, new.size), b"".join(base64.b64encode(one) + b"\n" for one in proof)
-    written = max((head.size for head in heads if head.size < since), default=0)
-    for path, data in _tiles(reader, newest.size, written):
+    for path, data in _tiles(reader, newest.size, signed):
         yield f"log/{path}", data
 
 

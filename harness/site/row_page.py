@@ -29,7 +29,7 @@ METRICS = ("decode_rate", "prefill_rate", "ttft", "itl", "e2e")
 
 
 def files(site: Site, one: Benchmark) -> Iterator[File]:
-    """Everything below `rows/`, and the row's JSON."""
+    """Everything below `rows/`, the row's JSON, and its public records."""
     folder = f"rows/{one.summary.short}"
     diagram = network(_network(site, one), "net")
     stands = f"{site.base_url}{folder}/"
@@ -64,6 +64,9 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     yield f"{folder}/card.html", page("card.html", f"{folder}/card.html", site, s=one.summary)
     yield f"{folder}/results.csv", _csv(one.record)
     yield f"api/v1/rows/{one.summary.row}.json", row_json(site, one)
+    for body in one.bodies:
+        yield f"records/{body.record}.json", body.envelope
+        yield f"records/{body.record}.parquet", body.samples
 
 
 def _band(site: Site) -> tuple[float, float]:
@@ -118,7 +121,7 @@ def _workload(record: Record, result: WorkloadResult) -> dict[str, Any]:
 def _charts(one: Benchmark) -> list[Chart]:
     """Distributions of the headline, from the samples themselves; curves where several concurrencies were measured."""
     record = one.record
-    trials = trials_of(decode(one.samples, record.samples.sha256, one.row.hub.id[:12]), one.row.hub.id[:12])
+    trials = trials_of(decode(one.bodies[0].samples, record.samples.sha256, one.row.hub.id[:12]), one.row.hub.id[:12])
     headline = record.suite.headline
     timed = [t for t in trials if t.workload == headline and t.purpose is Purpose.TIMED and t.valid]
     warm = [t for t in trials if t.workload == headline and t.purpose is Purpose.WARMUP and t.valid]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from harness import __version__
 from harness.hub import entry as entries
@@ -47,6 +47,7 @@ class State:
     series: dict[str, list[str]]
     people: dict[str, str]
     handles: list[str]  # of who has a page
+    signed: int  # entries below the newest checkpoint
     rows: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
     lists: dict[str, tuple[str, list[str]]] = field(
         default_factory=dict
@@ -58,9 +59,15 @@ class State:
             row: Summary(**{**values, "members": tuple(values["members"])}) for row, (values, _) in self.rows.items()
         }
 
+    def same_but_rows(self, other: State) -> bool:
+        """Whether nothing happened between the two."""
+        names = [field.name for field in fields(self) if field.name not in ("rows", "lists")]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
     def write(self, folder: Path) -> None:
         """Into the folder that is being made."""
-        (folder / FILE).write_text(json.dumps(asdict(self), separators=(",", ":"), sort_keys=True))
+        kept = {one.name: getattr(self, one.name) for one in fields(self)}
+        (folder / FILE).write_text(json.dumps(kept, separators=(",", ":"), sort_keys=True))
 
 
 def read(folder: Path) -> State | None:
@@ -79,7 +86,10 @@ def now(reader: Reader, site: Site) -> State:
         series.setdefault(engine, []).append(name)
     persons = {handle: person for handle, person in people(reader).items() if handle != person}
     head = reader.head(site.entries) or ""
-    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, persons, sorted(handles(reader)))
+    signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
+    return State(
+        _made_by(site), site.entries, head, site.as_of.isoformat(), series, persons, sorted(handles(reader)), signed
+    )
 
 
 def _made_by(site: Site) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -72,6 +72,14 @@ class Summary:
         return self.row[:16]
 
 
+FIELDS = tuple(field.name for field in fields(Summary))
+
+
+def plain(one: Summary) -> dict[str, Any]:
+    """As a dictionary; a tenth of what `dataclasses.asdict` costs, which copies."""
+    return {name: getattr(one, name) for name in FIELDS}
+
+
 @dataclass(frozen=True, slots=True)
 class Reproduction:
     """One record against its hub. One that is not reviewed yet says nothing of who made it."""
@@ -102,13 +110,23 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """A public record as it is stored; `fact`: what the log says of it."""
+
+    record: str
+    fact: Mapping[str, Any]
+    envelope: bytes
+    samples: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """A row with all that its page shows."""
 
     row: Row
     score: Score
     record: Record
-    samples: bytes
+    bodies: tuple[Body, ...]  # of its public records, the hub's first
     reproductions: tuple[Reproduction, ...]
     evidence: tuple[Mapping[str, Any], ...]  # imported from elsewhere: shown, never counted
     passages: tuple[Passage, ...]  # of its public records, the oldest first

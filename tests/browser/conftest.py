@@ -83,7 +83,7 @@ def facts() -> Site:
 @pytest.fixture(scope="session")
 def kinds(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
     """Where a page of each kind stands."""
-    found = paths(rows)
+    found = paths(site, rows)
     assert [path for path in found.values() if not (site / path).is_file()] == []
     return found
 

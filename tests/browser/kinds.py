@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
+from pathlib import Path
 from typing import Any
 
-from harness.site.lists import FACETS, address
-from harness.site.values import Summary
-
+FACETS = {"models": "model", "devices": "device", "runtimes": "runtime", "quantisations": "quantisation", "tiers": "tier"}
 ALONE = ("compare", "operators", "regressions", "requests", "methodology", "log", "decisions", "api")
 KINDS = (
-    "front", *(facet.folder for facet in FACETS), *(f"a {facet.one}" for facet in FACETS), "a row reproduced often",
-    "a row reproduced never", "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,
+    "front", *FACETS, *(f"a {field}" for field in FACETS.values()), "a row reproduced often", "a row reproduced never",
+    "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,
+)  # fmt: skip
+# One of each template, where another of the same shows nothing new.
+TEMPLATES = (
+    "front", "models", "a tier", "a row reproduced often", "a row reproduced never", "a card", "an operator", "some decisions",
+    *ALONE,
 )  # fmt: skip
 
 
-def paths(rows: list[dict[str, Any]]) -> dict[str, str]:
+def paths(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
     """A page of each kind, by the rows of `api/v1/rows.json`."""
     often = max(rows, key=lambda row: row["inside"])
     measured = next(row for row in rows if "synthetic" not in row["model"])
     alone = next(row for row in rows if row is not measured and not row["inside"] + row["outside"] + row["pending"])
     contested = next(row for row in rows if row["contested"])
-    first = Summary(**{**often, "members": tuple(often["members"])})
     places = (
         "index.html",
-        *(f"{facet.folder}/index.html" for facet in FACETS),
-        *(address(facet.folder, facet.value(first)) for facet in FACETS),
+        *(f"{folder}/index.html" for folder in FACETS),
+        *(_list(site, folder, often[field].replace("-", " ") if folder == "tiers" else often[field]) for folder, field in FACETS.items()),
         *(f"rows/{row['row'][:16]}/index.html" for row in (often, alone, contested, measured)),
         f"rows/{contested['row'][:16]}/card.html",
         f"operators/{often['operator']}.html",
         "decisions/0.html",
         *(f"{name}/index.html" for name in ALONE),
-    )
+    )  # fmt: skip
     return dict(zip(KINDS, places, strict=True))
+
+
+def _list(site: Path, folder: str, name: str) -> str:
+    """Where the facet's index says that the list of a value stands."""
+    text = (site / folder / "index.html").read_text("utf-8")
+    found = re.search(rf'href="\.\./({folder}/[^"]+)"><bdi>{re.escape(escape(name))}</bdi>', text)
+    assert found, f"{folder}/index.html has no link to {name}"
+    return found[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.kinds import KINDS
+from tests.browser.kinds import KINDS, TEMPLATES
 from tests.browser.visitor import OPEN_ALL, SCHEMES, WIDTHS
 
 # The script shows these and nothing else.
@@ -39,7 +39,7 @@ def test_a_page_fits_its_window_and_the_browser_has_nothing_to_say(kind, kinds, 
     assert not found, "\n".join([kinds[kind], *found])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_page_says_the_same_without_script(kind, kinds, site, with_script, without_script):
     address = (site / kinds[kind]).as_uri()
     told = [who.visit(address, "light", 1440).evaluate(TEXT) for who in (with_script, without_script)]
@@ -62,7 +62,7 @@ def test_the_letters_of_a_drawing_stay_within_it(kinds, site, with_script):
 
 def test_any_web_server_will_do(kinds, served, with_script, without_script):
     found = []
-    for kind in KINDS:
+    for kind in TEMPLATES:
         for who in (with_script, without_script):
             who.visit(f"{served}{kinds[kind]}")
             found += [f"{kinds[kind]}: {one}" for one in who.troubles + who.strangers(served)]

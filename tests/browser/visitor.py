@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
@@ -49,7 +49,8 @@ class Visitor:
             self.resize(width)
         self.troubles.clear()
         self.asked.clear()
-        self.page.goto("about:blank")  # so that a hash alone does not make it stay
+        if "#" in address:
+            self.page.goto("about:blank")  # a new hash alone would not load the page again
         self.page.goto(address)
         return self.page
 
@@ -80,9 +81,13 @@ def visitor(browser: Browser, **context: Any) -> Visitor:
         found.troubles.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    def failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which is what going on to the next page does
+            found.troubles.append(f"not loaded: {request.url} ({request.failure})")
+
     page.on("console", said)
     page.on("dialog", asked)
     page.on("pageerror", lambda error: found.troubles.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: found.troubles.append(f"not loaded: {request.url}"))
+    page.on("requestfailed", failed)
     page.on("request", lambda request: found.asked.append(request.url))
     return found

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from harness import units
+from harness.measure.order import quantiles
 from harness.site import svg
 from harness.site.charts import shapes
 from harness.site.charts.chart import AXIS, EDGE, MOST_ROWS, VALUE, WIDTH, Chart, finish, legend, more, nothing
@@ -26,7 +27,7 @@ _LINES = tuple(zip(("accent", "blue", "warn", "ink", "bad"), (None, "7 3", "2 3"
 
 def box(groups: Sequence[tuple[str, Sample]], *, title: str, fmt: Format, key: str) -> Chart:
     """Box plots in rows: box 25-75 %, whiskers 5-95 %, dots at the ends, behind it the outline of the density."""
-    points = [np.quantile(values, _BOX).tolist() if len(values) else None for _, values in groups]
+    points = [quantiles(values, _BOX) if len(values) else None for _, values in groups]
     known = [found for found in points if found]
     if not known:
         return nothing(title=title, key=key, head=_BOX_HEAD)
@@ -68,7 +69,7 @@ def box(groups: Sequence[tuple[str, Sample]], *, title: str, fmt: Format, key: s
 
 def ecdf(series: Sequence[tuple[str, Sample]], *, title: str, fmt: Format, key: str) -> Chart:
     """What share of the values is at most x, a stepped curve a series; a letter on each curve leads to its name."""
-    points = [np.quantile(values, (0.0, *_ECDF, 1.0)).tolist() if len(values) else None for _, values in series]
+    points = [quantiles(values, (0.0, *_ECDF, 1.0)) if len(values) else None for _, values in series]
     known = [(i, found) for i, found in enumerate(points) if found]
     if not known:
         return nothing(title=title, key=key, head=_ECDF_HEAD)
