@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import Hub, open_readable
 from harness.site import (
-    addresses,
     api,
     compare,
     decisions,
@@ -106,7 +104,7 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         for summary, records in _rows(hub, reader, site, sorted(touched.rows), scratch, tell):
             new.rows[summary.row] = (plain(summary), records)
         new.rows = dict(sorted(new.rows.items()))
-        summaries = new.summaries()
+        summaries = list(new.summaries().values())
         wanted = None if touched.operators is None else _members(touched.operators, kept, new, touched.rows)
         for file in _shared(reader, site, summaries, kept, new, wanted):
             _write(scratch, file)
@@ -194,56 +192,44 @@ def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterabl
 
 
 def _shared(
-    reader: Reader, site: Site, rows: dict[str, Summary], kept: State | None, new: State, wanted: set[str] | None
+    reader: Reader, site: Site, rows: Sequence[Summary], kept: State | None, new: State, wanted: set[str] | None
 ) -> Iterator[File]:
     """Pages that are neither a row's own nor lists of rows."""
-    listed, records = list(rows.values()), downloads.records(reader)
+    records = downloads.records(reader)
     if kept is None:
         for name in STATIC:
             yield static_name(name), static(name)
-    yield from lists.front(site, listed)
-    yield from people.files(reader, site, listed, wanted)
-    yield from compare.files(site, listed)
+    yield from lists.front(site, rows)
+    yield from people.files(reader, site, rows, wanted)
     yield from methodology.files(site)
     yield from regressions.files(reader, site)
     yield from requests.files(reader, site)
     yield from decisions.files(reader, site, 0 if kept is None else kept.entries)
     yield from log.files(reader, site, 0 if kept is None else kept.signed)
     yield from feed.files(reader, site)
-    yield from api.files(site, listed, len(records), whole=kept is None)
-    yield from downloads.files(listed, records)
-    found = sitemap.addresses_of(listed, new.handles)
-    if _differs("sitemap.xml", found, kept, new):
+    yield from api.files(site, rows, len(records), whole=kept is None)
+    yield from downloads.files(rows, records)
+    found = sitemap.addresses_of(rows, new.handles)
+    if new.differs("sitemap.xml", found, kept):
         yield from sitemap.files(site, found)
 
 
-def _lists(site: Site, rows: dict[str, Summary], kept: State | None, new: State) -> Iterator[File]:
-    """A list for each value that rows have, those that changed; `new` keeps what each was made of."""
+def _lists(site: Site, rows: Sequence[Summary], kept: State | None, new: State) -> Iterator[File]:
+    """Lists of rows, those that read otherwise than in the last build."""
     digests = states.digest(new.rows)
+    alike = lists.ordered(rows)
     for facet in lists.FACETS:
-        groups: dict[str, list[Summary]] = {}
-        for one in rows.values():
-            groups.setdefault(facet.value(one), []).append(one)
-        listing = lists.listing(facet, list(rows.values()))
-        if _differs(f"{facet.folder}/index.html", listing, kept, new):
+        listing = lists.listing(facet, rows)
+        if new.differs(f"{facet.folder}/index.html", listing, kept):
             yield from lists.overview(site, facet, listing, len(rows))
-        for value, own in groups.items():
-            first = addresses.listed(facet.folder, value)
-            if _differs(first, [digests[one.row] for one in own], kept, new):
-                pages = list(lists.of_value(site, facet, value, own))
-                new.lists[first] = (new.lists[first][0], [path for path, _ in pages])
-                yield from pages
-
-
-def _differs(path: str, made_of: object, kept: State | None, new: State) -> bool:
-    """Whether the file was made of something else the last time; `new` keeps what it is made of now."""
-    digest = sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()
-    before = kept.lists.get(path) if kept is not None else None
-    if before is not None and before[0] == digest:
-        new.lists[path] = before
-        return False
-    new.lists[path] = (digest, [path])
-    return True
+        for part in lists.parts(facet, alike):
+            made_of = (len(part.every), len(part.paths), [digests[one.row] for one in part.shown])
+            if new.differs(part.path, made_of, kept):
+                yield lists.of_part(site, part)
+    groups = compare.groups(rows)
+    compared = [len(groups), *((len(own), [digests[one.row] for one in own]) for own in compare.shown(groups))]
+    if new.differs("compare/index.html", compared, kept):
+        yield from compare.files(site, groups)
 
 
 def _write(folder: Path, file: File) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.measure.comparison import Verdict, compare_logs
@@ -30,18 +30,30 @@ class Side:
     verdict: str  # same, faster, slower, cannot tell; "" for the fastest itself
 
 
-def files(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
-    """`compare/index.html` and the quantiles that the script needs."""
-    groups: dict[tuple[str, str], list[Summary]] = {}
+def groups(rows: Iterable[Summary]) -> list[list[Summary]]:
+    """Rows of one model and workload, the fastest first, where there are several; the largest groups first."""
+    found: dict[tuple[str, str], list[Summary]] = {}
     for one in rows:
-        groups.setdefault((one.model, one.workload), []).append(one)
-    several = sorted(
-        (sorted(own, key=lambda s: (-s.rate, s.row)) for own in groups.values() if len(own) > 1),
+        found.setdefault((one.model, one.workload), []).append(one)
+    return sorted(
+        (sorted(own, key=lambda s: (-s.rate, s.row)) for own in found.values() if len(own) > 1),
         key=lambda own: (-len(own), own[0].model, own[0].workload),
     )
-    tables = [(own[0], [side(site, one, own[0]) for one in own[:LONG]], len(own)) for own in several[:GROUPS]]
+
+
+def shown(several: Sequence[list[Summary]]) -> list[list[Summary]]:
+    """What the page has of these groups."""
+    return [own[:LONG] for own in several[:GROUPS]]
+
+
+def files(site: Site, several: Sequence[list[Summary]]) -> Iterator[File]:
+    """`compare/index.html` of these groups, and the quantiles that the script needs."""
+    tables = [
+        (part[0], [side(site, one, part[0]) for one in part], len(own))
+        for part, own in zip(shown(several), several, strict=False)
+    ]
     path = "compare/index.html"
-    yield path, page("compare.html", path, site, tables=tables, left_out=len(several) - len(tables), total=len(rows))
+    yield path, page("compare.html", path, site, tables=tables, left_out=len(several) - len(tables))
     yield "assets/quantiles.js", _quantiles(site)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness import units
@@ -71,16 +71,51 @@ def overview(site: Site, facet: Facet, values: Sequence[tuple[str, str, int]], t
     yield path, page("facet.html", path, site, facet=facet, values=values, total=total)
 
 
-def of_value(site: Site, facet: Facet, value: str, rows: Sequence[Summary]) -> Iterator[File]:
-    """The rows with that value, some hundred a page, those most alike beside each other."""
-    ordered = sorted(rows, key=lambda s: (s.model.lower(), s.quantisation, s.device.lower(), s.runtime, s.row))
-    parts = [ordered[first : first + LONG] for first in range(0, len(ordered), LONG)] or [[]]
-    paths = [addresses.listed(facet.folder, value, number) for number in range(1, len(parts) + 1)]
-    for number, (path, part) in enumerate(zip(paths, parts, strict=True), 1):
-        yield path, page(
-            "rows.html", path, site, facet=facet, name=name_of(facet, value), rows=part, total=len(rows), number=number,
-            pages=paths, alike=_alike(ordered) if number == 1 else [],
-        )  # fmt: skip
+def ordered(rows: Iterable[Summary]) -> list[Summary]:
+    """As lists show them: those most alike beside each other."""
+    return sorted(rows, key=lambda s: (s.model.lower(), s.quantisation, s.device.lower(), s.runtime, s.row))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One page of the list of a value."""
+
+    facet: Facet
+    value: str
+    number: int  # from 1
+    rows: Sequence[Summary]
+    every: Sequence[Summary]  # of the whole list
+    paths: Sequence[str]  # of all its pages
+
+    @property
+    def path(self) -> str:
+        """Of this page."""
+        return self.paths[self.number - 1]
+
+    @property
+    def shown(self) -> Sequence[Summary]:
+        """The rows that it tells of: the first page compares all of them."""
+        return self.every if self.number == 1 else self.rows
+
+
+def parts(facet: Facet, rows: Sequence[Summary]) -> Iterator[Part]:
+    """Every page of every list of a facet; `rows` are `ordered`."""
+    groups: dict[str, list[Summary]] = {}
+    for one in rows:
+        groups.setdefault(facet.value(one), []).append(one)
+    for value, own in groups.items():
+        pages = [own[first : first + LONG] for first in range(0, len(own), LONG)]
+        paths = [addresses.listed(facet.folder, value, number) for number in range(1, len(pages) + 1)]
+        for number, part in enumerate(pages, 1):
+            yield Part(facet, value, number, part, own, paths)
+
+
+def of_part(site: Site, part: Part) -> File:
+    """That page."""
+    return part.path, page(
+        "rows.html", part.path, site, facet=part.facet, name=name_of(part.facet, part.value), rows=part.rows,
+        total=len(part.every), number=part.number, pages=part.paths, alike=_alike(part.every) if part.number == 1 else [],
+    )  # fmt: skip
 
 
 def _alike(rows: Sequence[Summary]) -> list[Chart]:

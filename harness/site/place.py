@@ -49,7 +49,7 @@ def lay_over(scratch: Path, out: Path, kept: State, new: State) -> tuple[int, in
 def _gone(scratch: Path, out: Path, kept: State, new: State) -> list[str]:
     """Files of the last build that this one would not make."""
     before, after = (
-        {path for _, pages in state.lists.values() for path in pages}
+        state.made.keys()
         | {f"records/{record}.{ending}" for _, records in state.rows.values() for record in records
            for ending in ("json", "parquet")}
         | {f"api/v1/rows/{row}.json" for row in state.rows}

@@ -49,9 +49,7 @@ class State:
     handles: list[str]  # of who has a page
     signed: int  # entries below the newest checkpoint
     rows: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
-    lists: dict[str, tuple[str, list[str]]] = field(
-        default_factory=dict
-    )  # first page → (digest of its rows, all pages)
+    made: dict[str, str] = field(default_factory=dict)  # list → digest of what it was made of
 
     def summaries(self) -> dict[str, Summary]:
         """Of every row."""
@@ -61,8 +59,13 @@ class State:
 
     def same_but_rows(self, other: State) -> bool:
         """Whether nothing happened between the two."""
-        names = [field.name for field in fields(self) if field.name not in ("rows", "lists")]
+        names = [field.name for field in fields(self) if field.name not in ("rows", "made")]
         return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def differs(self, path: str, made_of: object, kept: State | None) -> bool:
+        """Whether the file is made of something else than in the last build; this state keeps what it is made of now."""
+        self.made[path] = sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()
+        return kept is None or kept.made.get(path) != self.made[path]
 
     def write(self, folder: Path) -> None:
         """Into the folder that is being made."""

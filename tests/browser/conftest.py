@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMONSTRATION = ROOT / "results" / "demo-hub"
 TODAY = date(2026, 11, 24)
 
+
 def built(hub: str, out: Path) -> Path:
     build(Wish(hub, out, TODAY), lambda _done, _of: None)
     return out

@@ -1,8 +1,8 @@
 """A hub whose every free text tries something: markup, script, addresses that run, marks that turn a line round, great length.
 
 A rule of the hub refuses much of it where it would do most harm: names of models, devices and the like are at most 256 printable
-characters, so that no right-to-left mark and no 10 kB stand there. Those stand in what no rule reads: a package's name, settings,
-commands, reasons.
+characters, so that no right-to-left mark and no 10 kB stand there, and a record's keys are ASCII. Those stand in what no rule
+reads: a package's name, settings, commands, reasons.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.hub import synthetic
 from harness.hub.synthetic import Setup
+from harness.record import schema
 from tests.hub_world import REAL, World, world
 
 SCRIPT = "<script>alert(1)</script>"
@@ -30,12 +31,42 @@ PRINTABLE = (SCRIPT, IMAGE, CLOSING, RUNS, EMOJI, TEMPLATE, COMMENT)
 # Each is a row: what its columns say. The first three are of one workload; five, two and one process.
 SETUPS: tuple[dict[str, Any], ...] = (
     {"model": SCRIPT, "sku": IMAGE, "generation": CLOSING, "quantisation": "<b>Q4</b>", "os": "\"'><i>"},
-    {"model": IMAGE, "sku": SCRIPT, "generation": RUNS, "quantisation": '"><s>', "os": COMMENT, "processes": 2, "rate": 120.0},
-    {"model": CLOSING, "sku": RUNS, "generation": EMOJI, "quantisation": RUNS, "os": EMOJI, "processes": 1, "rate": 90.0},
+    {
+        "model": IMAGE,
+        "sku": SCRIPT,
+        "generation": RUNS,
+        "quantisation": '"><s>',
+        "os": COMMENT,
+        "processes": 2,
+        "rate": 120.0,
+    },
+    {
+        "model": CLOSING,
+        "sku": RUNS,
+        "generation": EMOJI,
+        "quantisation": RUNS,
+        "os": EMOJI,
+        "processes": 1,
+        "rate": 90.0,
+    },
     {"model": RUNS, "sku": CLOSING, "generation": IMAGE, "quantisation": TEMPLATE, "os": "L", "rate": 0.0123},
     {"model": EMOJI, "sku": EMOJI, "generation": SCRIPT, "quantisation": "🚀", "os": SCRIPT, "rate": 123456.7},
-    {"model": TEMPLATE, "sku": COMMENT, "generation": TEMPLATE, "quantisation": COMMENT, "os": TEMPLATE, "processes": 3},
-    {"model": WIDE, "sku": "S" * 250, "generation": "G" * 128, "quantisation": "Q" * 64, "os": "O" * 64, "processes": 4},
+    {
+        "model": TEMPLATE,
+        "sku": COMMENT,
+        "generation": TEMPLATE,
+        "quantisation": COMMENT,
+        "os": TEMPLATE,
+        "processes": 3,
+    },
+    {
+        "model": WIDE,
+        "sku": "S" * 250,
+        "generation": "G" * 128,
+        "quantisation": "Q" * 64,
+        "os": "O" * 64,
+        "processes": 4,
+    },
 )
 
 
@@ -43,18 +74,31 @@ def _more(setup: Setup) -> dict[str, Any]:
     """The fields that the record has beside its columns, hostile, too."""
     record = synthetic._record(synthetic.person("ann"), setup, synthetic.trials_of(setup), "0" * 64, None, None)
     runtime = record.runtime.model_copy(
-        update={"package": HUGE, "version": f"0.3 {TURNED}", "settings": {"k": TURNED, "h": HUGE, IMAGE: SCRIPT, "r": RUNS}}
+        update={
+            "package": HUGE,
+            "version": f"0.3 {TURNED}",
+            "settings": {"k": TURNED, "h": HUGE, IMAGE: SCRIPT, "r": RUNS},
+        }
     )
     told = {"value": TURNED}
-    environment = {**record.environment, "memory": {"note": {"value": HUGE}, "list": {"value": [SCRIPT, IMAGE]}, IMAGE: told}}
+    environment = {
+        **record.environment,
+        "memory": {"note": {"value": HUGE}, "list": {"value": [SCRIPT, IMAGE]}, IMAGE: told},
+    }
     checks = tuple(check.model_copy(update={"text": f"{TURNED} {SCRIPT}"}) for check in record.checks)
+    finding = schema.Finding(
+        code="x", severity="note", workload=synthetic.WORKLOAD, metric="x", text=f"{IMAGE} {TURNED}", evidence={}
+    )
     titled = tuple(one.model_copy(update={"title": f"{CLOSING} {TURNED}"}) for one in record.workloads)
     return {
         "runtime": runtime,
         "environment": environment,
         "checks": checks,
+        "findings": (finding,),
         "workloads": titled,
-        "run": record.run.model_copy(update={"command": f"repro bench '{SCRIPT}' {TURNED}", "stop_detail": HUGE}),
+        "run": record.run.model_copy(
+            update={"command": f"repro bench '{SCRIPT}' {TURNED}", "stop_detail": f"{TURNED} {HUGE}"}
+        ),
         "model": {**record.model, "variant": IMAGE, "licence": HUGE, "family": TURNED},
     }
 
@@ -88,7 +132,9 @@ def _imported(made: World, row: str) -> None:
         "metric": f"{IMAGE} {TURNED}", "prompt_tokens": 0, "output_tokens": 128, "depth": 0, "samples_micro": [1], "measured": "",
     }  # fmt: skip
     detail = {"row": row, "source_sha256": "0" * 64, "evidence": told}
-    made.act(made.editor(), "evidence-imported", sha256(b"evidence").hexdigest(), reason=f"{CLOSING} {TURNED}", detail=detail)
+    made.act(
+        made.editor(), "evidence-imported", sha256(b"evidence").hexdigest(), reason=f"{CLOSING} {TURNED}", detail=detail
+    )
 
 
 def _asked(made: World) -> None:

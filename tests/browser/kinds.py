@@ -7,7 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-FACETS = {"models": "model", "devices": "device", "runtimes": "runtime", "quantisations": "quantisation", "tiers": "tier"}
+FACETS = {
+    "models": "model",
+    "devices": "device",
+    "runtimes": "runtime",
+    "quantisations": "quantisation",
+    "tiers": "tier",
+}
 ALONE = ("compare", "operators", "regressions", "requests", "methodology", "log", "decisions", "api")
 KINDS = (
     "front", *FACETS, *(f"a {field}" for field in FACETS.values()), "a row reproduced often", "a row reproduced never",

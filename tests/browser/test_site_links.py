@@ -14,7 +14,9 @@ from tests.browser import markup
 
 @pytest.fixture(scope="module", params=["demonstration", "empty", "hostile"])
 def place(request: pytest.FixtureRequest) -> Path:
-    return request.getfixturevalue({"demonstration": "site", "empty": "empty_site", "hostile": "hostile_site"}[request.param])
+    return request.getfixturevalue(
+        {"demonstration": "site", "empty": "empty_site", "hostile": "hostile_site"}[request.param]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,9 @@ def test_a_dead_link_would_be_found(tmp_path):
         '<p id="x"><a href="#x">1</a><a href="#y">2</a><a href="a/">3</a><a href="a/index.html#z">4</a><a href="b">5</a>'
         '<a href="../out">6</a><a href="//else.example/">7</a><a href="javascript:1">8</a><a href="https://home.example/a/">9</a>'
     )
-    (tmp_path / "a" / "index.html").write_text('<p id="z"><a href="../index.html#x">1</a><a href="#z">2</a><a href="#x">3</a>')
+    (tmp_path / "a" / "index.html").write_text(
+        '<p id="z"><a href="../index.html#x">1</a><a href="#z">2</a><a href="#x">3</a>'
+    )
     found = markup.dead(tmp_path, markup.pages(tmp_path), "https://home.example/")
     assert [one.split(": ", 1)[1] for one in found] == ["#x", "#y", "b", "../out", "//else.example/", "javascript:1"]
 
@@ -84,7 +88,9 @@ def test_no_style_and_no_script_stands_in_a_page(read):
         assert not found.texts.get("script", "").strip(), path
         assert all(one.get("src") and "defer" in one for one in found.of("script")), path
         for tag, attributes in found.tags:
-            assert not [name for name in attributes if name == "style" or name.startswith("on")], f"{path}: {tag} {attributes}"
+            assert not [name for name in attributes if name == "style" or name.startswith("on")], (
+                f"{path}: {tag} {attributes}"
+            )
 
 
 def test_a_page_forbids_whatever_it_does_not_need(read):
@@ -104,11 +110,16 @@ def test_addresses_in_the_feed_the_map_and_the_text_for_models_stand(place, read
     ]  # fmt: skip
     assert found
     here = markup.Markup(tags=[("a", {"href": address}) for address in found])
-    assert markup.dead(place, {**read, "llms.txt": here}, base) == []
+    dead = markup.dead(place, {**read, "llms.txt": here}, base)
+    assert [one for one in dead if one.startswith("llms.txt: ")] == []
 
 
 def test_every_page_that_search_engines_should_find_is_on_the_map(place, read):
     base = markup.base_of(read)
     mapped = set(re.findall(r"<loc>(.*?)</loc>", (place / "sitemap.xml").read_text("utf-8")))
     missing = [path for path in read if f"{base}{path}" not in mapped]
-    assert [path for path in missing if not re.search(r"/card\.html$|^decisions/\d+\.html$|-page-\d+\.html$|/page-\d+\.html$", path)] == []
+    assert [
+        path
+        for path in missing
+        if not re.search(r"/card\.html$|^decisions/\d+\.html$|-page-\d+\.html$|/page-\d+\.html$", path)
+    ] == []

@@ -114,7 +114,9 @@ def test_a_card_fits_the_frame_that_its_page_offers(site, rows, with_script):
     for row in rows:
         short = row["row"][:16]
         text = (site / f"rows/{short}/index.html").read_text("utf-8")
-        width, height = map(int, re.search(r"&lt;iframe .*?width=&#34;(\d+)&#34; height=&#34;(\d+)&#34;", text).groups())
+        width, height = map(
+            int, re.search(r"&lt;iframe .*?width=&#34;(\d+)&#34; height=&#34;(\d+)&#34;", text).groups()
+        )
         with_script.resize(width, height)
         page = with_script.visit((site / f"rows/{short}/card.html").as_uri())
         needs = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")

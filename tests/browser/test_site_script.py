@@ -11,7 +11,7 @@ from harness import units
 from harness.site import compare
 from harness.site.render import TIER_WORDS
 from harness.site.values import Summary
-from tests.browser.visitor import Visitor, visitor
+from tests.browser.visitor import Visitor, until, visitor
 
 FOUND = "() => [...document.querySelectorAll('#found-rows tbody th a')].map((one) => one.getAttribute('href').split('/').at(-2)).sort()"
 PICKED = "() => [...document.querySelectorAll('#pick-result tbody th a')].map((one) => one.getAttribute('href').split('/').at(-2))"
@@ -38,7 +38,7 @@ def front(site, with_script):
 
 def search(page, text: str) -> list[str]:
     page.fill("#q", text)
-    page.wait_for_function("!document.getElementById('found').hidden && document.getElementById('found-count').textContent")
+    until(page, "!document.getElementById('found').hidden && document.getElementById('found-count').textContent")
     return page.evaluate(FOUND)
 
 
@@ -47,7 +47,7 @@ def test_a_search_finds_the_rows_that_hold_every_word(text, front, rows):
     wanted = holding(rows, *text.lower().split())
     assert wanted
     front.fill("#q", text)
-    front.wait_for_function("n => document.getElementById('found-count').textContent === `${n} found`", arg=len(wanted))
+    until(front, "n => document.getElementById('found-count').textContent === `${n} found`", len(wanted))
     assert front.evaluate(FOUND) == wanted
     assert front.locator(".ways").is_hidden()
 
@@ -57,25 +57,30 @@ def test_a_chosen_tier_narrows_a_search_and_clearing_brings_the_lists_back(front
     wanted = sorted(short(row) for row in rows if row["tier"] == tier and short(row) in holding(rows, "tiers-7b"))
     assert 0 < len(wanted) < len(search(front, "tiers-7b"))
     front.select_option("#f-tiers", TIER_WORDS[tier])
-    front.wait_for_function("n => document.getElementById('found-count').textContent === `${n} found`", arg=len(wanted))
+    until(front, "n => document.getElementById('found-count').textContent === `${n} found`", len(wanted))
     assert front.evaluate(FOUND) == wanted
     front.select_option("#f-tiers", "")
     front.fill("#q", "")
-    front.wait_for_function("document.getElementById('found').hidden")
+    until(front, "document.getElementById('found').hidden")
     assert front.locator(".ways").is_visible()
 
 
 @pytest.mark.parametrize("folder", ["models", "devices", "runtimes", "quantisations", "tiers"])
 def test_every_choice_of_the_filter_finds_what_its_list_has(folder, front, rows):
-    field = {"models": "model", "devices": "device", "runtimes": "runtime", "quantisations": "quantisation", "tiers": "tier"}[folder]
+    field = {
+        "models": "model",
+        "devices": "device",
+        "runtimes": "runtime",
+        "quantisations": "quantisation",
+        "tiers": "tier",
+    }[folder]
     named = {value: TIER_WORDS[value] if folder == "tiers" else value for value in {row[field] for row in rows}}
     options = front.locator(f"#f-{folder} option").all_text_contents()
     assert sorted(options[1:]) == sorted(named.values())
     for value, name in named.items():
         wanted = sorted(short(row) for row in rows if row[field] == value)
         front.select_option(f"#f-{folder}", name)
-        front.wait_for_function("wanted => JSON.stringify([...document.querySelectorAll('#found-rows tbody th a')]"
-                                ".map((one) => one.getAttribute('href').split('/').at(-2)).sort()) === JSON.stringify(wanted)", arg=wanted)  # fmt: skip
+        until(front, f"wanted => JSON.stringify(({FOUND})()) === JSON.stringify(wanted)", wanted)
 
 
 def test_a_search_without_a_hit_says_so(front):
@@ -113,7 +118,7 @@ def test_a_search_that_came_back_with_the_page_is_shown(front, site):
     front.goto((site / "methodology/index.html").as_uri())
     front.go_back()
     agrees = "!!document.getElementById('q').value !== document.getElementById('found').hidden"
-    front.wait_for_function(f"!document.getElementById('filter').hidden && {agrees}")
+    until(front, f"!document.getElementById('filter').hidden && {agrees}")
 
 
 def test_without_script_lists_take_the_filters_place(site, without_script, rows):
@@ -136,7 +141,7 @@ def comparing(site, with_script):
 def choose(page, *names: str) -> list[dict[str, Any]]:
     """The lines of the table that is drawn for these rows."""
     page.evaluate("names => { location.hash = `rows=${names}`; }", ",".join(names))
-    page.wait_for_function(f"wanted => JSON.stringify(({PICKED})()) === JSON.stringify(wanted)", arg=list(names))
+    until(page, f"wanted => JSON.stringify(({PICKED})()) === JSON.stringify(wanted)", list(names))
     return page.evaluate(
         "() => [...document.querySelectorAll('#pick-result tbody tr')].map((line) => Object.fromEntries("
         "[...line.children].map((one) => [one.dataset.label || 'Row', one.innerText.trim()])))"
@@ -170,14 +175,19 @@ def test_the_scripts_verdict_on_every_pair_is_that_of_the_hub(place, facts, requ
             wrong.append((first, second, line, side.verdict, told + interval))
     assert not wrong, "\n".join(map(str, wrong))
     assert with_script.troubles == []
-    seen = {"site": {"same", "faster", "slower", "another workload: does not compare"}, "hostile_site": {"cannot tell", "faster", "slower"}}
+    seen = {
+        "site": {"same", "faster", "slower", "another workload: does not compare"},
+        "hostile_site": {"cannot tell", "faster", "slower"},
+    }
     assert words >= seen[place]
 
 
 def close(said: str, told: str) -> bool:
     """The same numbers to 1 in 1,000 of their size: the script interpolates a table of quantiles."""
     numbers = [[float(word) for word in text.replace("to", " ").split() if word != "–"] for text in (said, told)]
-    return len(numbers[0]) == len(numbers[1]) and all(abs(a - b) <= 0.0011 * max(1, b) for a, b in zip(*numbers, strict=True))
+    return len(numbers[0]) == len(numbers[1]) and all(
+        abs(a - b) <= 0.0011 * max(1, b) for a, b in zip(*numbers, strict=True)
+    )
 
 
 def test_rows_are_chosen_by_search_and_removed_by_a_button(comparing, rows):
@@ -185,17 +195,17 @@ def test_rows_are_chosen_by_search_and_removed_by_a_button(comparing, rows):
     for number, row in enumerate(alike, 1):
         comparing.fill("#pick-q", f"{row['model']} {row['device']}")
         comparing.click("#pick-matches button")
-        comparing.wait_for_function("n => document.querySelectorAll('#pick-result tbody tr').length === n", arg=number)
+        until(comparing, "n => document.querySelectorAll('#pick-result tbody tr').length === n", number)
         assert comparing.input_value("#pick-q") == ""
         assert comparing.locator("#pick-matches button").count() == 0
     assert comparing.evaluate(PICKED) == [short(row) for row in alike]
     assert comparing.url.endswith(f"#rows={','.join(map(short, alike))}")
     assert comparing.inner_text("#pick-result tbody tr:nth-child(1) [data-label=Verdict]") == "the first"
     comparing.click("#pick-result tbody tr:nth-child(1) button")
-    comparing.wait_for_function("document.querySelectorAll('#pick-result tbody tr').length === 1")
+    until(comparing, "document.querySelectorAll('#pick-result tbody tr').length === 1")
     assert comparing.evaluate(PICKED) == [short(alike[1])]
     comparing.click("#pick-result tbody button")
-    comparing.wait_for_function("document.querySelectorAll('#pick-result tbody tr').length === 0")
+    until(comparing, "document.querySelectorAll('#pick-result tbody tr').length === 0")
 
 
 def test_an_address_with_rows_draws_them_at_once(site, rows, with_script):

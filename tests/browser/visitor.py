@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
+PATIENCE_S = 10
 
 # What sticks out of the window sideways. What may scroll by itself is entered no further; what is clipped away is not seen.
 STICKING_OUT = """() => {
@@ -67,11 +69,19 @@ class Visitor:
         return [one for one in self.asked if not one.startswith((home, "about:"))]
 
 
+def until(page: Page, expression: str, arg: Any = None) -> None:
+    """Wait until it is true. Asked from outside: playwright's own waiting is `eval` in the page, which its policy forbids."""
+    end = monotonic() + PATIENCE_S
+    while not page.evaluate(expression, arg):
+        assert monotonic() < end, f"still not so after {PATIENCE_S} s: {expression} of {arg!r}"
+        page.wait_for_timeout(10)
+
+
 def visitor(browser: Browser, **context: Any) -> Visitor:
     """With a page of its own; keywords as playwright's `new_context` has them."""
     found = Visitor(browser.new_context(**context).new_page())
     page = found.page
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_S * 1000)
 
     def said(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
