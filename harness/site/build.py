@@ -37,7 +37,7 @@ from harness.site import (
 from harness.site import state as states
 from harness.site.render import static, static_name
 from harness.site.state import State
-from harness.site.values import File, Site, Summary, plain
+from harness.site.values import File, Site, Summary
 
 ALONE = 128  # rows up to which a second process costs more than it saves
 STATIC = ("site.css", "site.js", "icon.svg")
@@ -102,7 +102,7 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
             return Built(len(kept.rows), 0, 0, 0)
         new.rows = {row: found for row, found in (kept.rows if kept else {}).items() if row in public}
         for summary, records in _rows(hub, reader, site, sorted(touched.rows), scratch, tell):
-            new.rows[summary.row] = (plain(summary), records)
+            new.rows[summary.row] = states.kept(summary, records)
         new.rows = dict(sorted(new.rows.items()))
         summaries = list(new.summaries().values())
         wanted = None if touched.operators is None else _members(touched.operators, kept, new, touched.rows)
@@ -216,7 +216,7 @@ def _shared(
 
 def _lists(site: Site, rows: Sequence[Summary], kept: State | None, new: State) -> Iterator[File]:
     """Lists of rows, those that read otherwise than in the last build."""
-    digests = states.digest(new.rows)
+    digests = {row: digest for row, (_, _, digest) in new.rows.items()}
     alike = lists.ordered(rows)
     for facet in lists.FACETS:
         listing = lists.listing(facet, rows)

@@ -50,7 +50,7 @@ def _gone(scratch: Path, out: Path, kept: State, new: State) -> list[str]:
     """Files of the last build that this one would not make."""
     before, after = (
         state.made.keys()
-        | {f"records/{record}.{ending}" for _, records in state.rows.values() for record in records
+        | {f"records/{record}.{ending}" for _, records, _ in state.rows.values() for record in records
            for ending in ("json", "parquet")}
         | {f"api/v1/rows/{row}.json" for row in state.rows}
         | {addresses.operator(handle) for handle in state.handles}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cache
@@ -22,7 +22,7 @@ from harness.hub.reader import Reader
 from harness.hub.rows import people
 from harness.record import envelope
 from harness.site.people import handles
-from harness.site.values import Site, Summary
+from harness.site.values import Site, Summary, plain
 
 FILE = ".site.json"
 
@@ -36,9 +36,20 @@ _OF_EVIDENCE = {"evidence-imported", "evidence-removed"}
 _OF_NO_ROW = {"operator-joined", "operator-rotated", "challenge-issued"}
 
 
+Kept = tuple[
+    dict[str, Any], list[str], str
+]  # of a row: its summary, the ids of its public records, a digest of the first
+
+
+def kept(one: Summary, records: list[str]) -> Kept:
+    """What is kept of a row."""
+    values = plain(one)
+    return values, records, sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
 @dataclass(slots=True)
 class State:
-    """Kept in the site's folder. `rows`: row → (summary, ids of its public records)."""
+    """Kept in the site's folder."""
 
     made_by: str
     entries: int
@@ -48,13 +59,13 @@ class State:
     people: dict[str, str]
     handles: list[str]  # of who has a page
     signed: int  # entries below the newest checkpoint
-    rows: dict[str, tuple[dict[str, Any], list[str]]] = field(default_factory=dict)
+    rows: dict[str, Kept] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)  # list → digest of what it was made of
 
     def summaries(self) -> dict[str, Summary]:
         """Of every row."""
         return {
-            row: Summary(**{**values, "members": tuple(values["members"])}) for row, (values, _) in self.rows.items()
+            row: Summary(**{**values, "members": tuple(values["members"])}) for row, (values, *_) in self.rows.items()
         }
 
     def same_but_rows(self, other: State) -> bool:
@@ -162,7 +173,7 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
     drifted = {
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }
-    for row, (summary, _) in old.rows.items():
+    for row, (summary, *_) in old.rows.items():
         if summary["engine"] in drifted or date.fromisoformat(summary["until"]) <= date.fromisoformat(new.as_of):
             rows.add(row)
     return Touched(frozenset(rows & public), frozenset(operators), old.entries)
@@ -179,8 +190,3 @@ def _rows_of(reader: Reader, handles: Iterable[str]) -> set[str]:
         part = select(table.row).distinct().where(table.operator.in_(wanted[first : first + 500]))
         found |= set(reader.connection.execute(part).scalars())
     return found
-
-
-def digest(rows: Mapping[str, tuple[dict[str, Any], list[str]]]) -> dict[str, str]:
-    """Row → digest of what lists say of it."""
-    return {row: sha256(json.dumps(values, sort_keys=True).encode()).hexdigest() for row, (values, _) in rows.items()}
