@@ -41,12 +41,8 @@ KINDS: Mapping[str, str] = {
     "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
     "evidence-removed": "removed numbers of another tool from beside {row}",
-    "request-new": "asked for a measurement of {wish}",
     "request-accepted": "accepted the request for {wish}",
-    "request-rejected": "rejected the request for {wish}",
-    "request-duplicate": "closed the request for {wish} as the same as the one for {other_wish}",
     "request-archived": "archived the request for {wish}",
-    "request-revived": "revived the request for {wish}",
     "request-claimed": "claimed the request for {wish}",
     "request-released": "released the request for {wish}",
 }
@@ -206,7 +202,7 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
         fact = facts.get("evidence", subject)
         return {"row": [_row(fact["row"])], "tool": [_free(fact["evidence"]["tool"])]}
     if kind.startswith("request-"):
-        return {"wish": _wish(facts, subject), "other_wish": _wish(facts, detail.get("of", ""))}
+        return {"wish": _wish(facts, subject)}
     if kind == "key-revoked":
         owner, since = facts.get("key", subject)["owner"], str(detail["from_index"])
         return {"key": [Part(subject[:12])], "operator": [_operator(owner)], "from_index": [Part(since)]}

@@ -118,6 +118,16 @@ def of_part(site: Site, part: Part) -> File:
     )  # fmt: skip
 
 
+def _apart(rows: Sequence[Summary]) -> list[str]:
+    """Names of rows by what they differ in."""
+    parts = [(s.device, s.quantisation, s.runtime, s.os, s.operator) for s in rows]
+    telling = [i for i in range(len(parts[0])) if len({part[i] for part in parts}) > 1]
+    # The operator tells apart what nothing else does.
+    if len({tuple(part[i] for i in telling[:-1]) for part in parts}) == len(parts) and telling[-1:] == [4]:
+        telling.pop()
+    return [", ".join(part[i] for i in telling) or part[0] for part in parts]
+
+
 def _alike(rows: Sequence[Summary]) -> list[Chart]:
     """Rows of one workload and model side by side, the fastest first, where there are several."""
     groups: dict[tuple[str, str], list[Summary]] = {}
@@ -126,7 +136,7 @@ def _alike(rows: Sequence[Summary]) -> list[Chart]:
     several = [sorted(own, key=lambda s: (-s.rate, s.row)) for own in groups.values() if len(own) > 1]
     return [
         charts.bars(
-            [(f"{s.device}, {s.quantisation}, {s.runtime}", s.rate, s.low, s.high) for s in own[:30]],
+            [(name, s.rate, s.low, s.high) for name, s in zip(_apart(own[:30]), own, strict=False)],
             title=f"{own[0].model or 'unnamed model'}: decode, {own[0].suite}", fmt=units.rate, key=f"alike{number}",
         )
         for number, own in enumerate(several[:8])
