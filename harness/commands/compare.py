@@ -55,7 +55,7 @@ def print_comparison(console: Console, left: Stored, right: Stored, found: Recor
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.units import quantity
+    from harness.units import quantity
 
     console.print(f"A {escape(left.path.parent.name)}\nB {escape(right.path.parent.name)}")
     console.print("differ in: " + (escape(", ".join(found.differences)) or "nothing that is recorded"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.commands.bars import bar
-from harness.commands.units import quantity
 from harness.record.schema import MetricResult, Record
+from harness.units import quantity
 
 WIDTH = 40
 

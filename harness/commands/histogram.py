@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.commands.bars import bar
-from harness.commands.units import significant
 from harness.record.samples import decode
 from harness.record.store import Stored
+from harness.units import significant
 
 BINS, WIDTH = 12, 44
 

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from harness.commands.curve import curve
 from harness.commands.histogram import histogram
-from harness.commands.units import bare, half_width, memory, percent, quantity, significant
 from harness.record.schema import MetricResult, Record
 from harness.record.store import Stored
+from harness.units import bare, half_width, memory, percent, quantity, significant
 
 _STATUS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "unknown": "[yellow]unknown[/]"}
 _SEVERITY = {"note": "note", "warning": "[yellow]warning[/]", "invalid": "[red]INVALID[/]"}

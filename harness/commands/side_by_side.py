@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.commands.units import half_width, quantity
 from harness.run.comparing import compare_records
+from harness.units import half_width, quantity
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ import click
 from harness.commands.hub_option import hub_option
 
 if TYPE_CHECKING:
-    from harness.site.build import Wish
+    from harness.site.build import Built, Wish
 
 
 @click.group(help="Make the public site of a hub, or look at it here.")
@@ -52,8 +52,7 @@ def build(
         print_json(asdict(made))
         return
     console().print(
-        f"{made.rows} benchmarks, {made.made} made anew, {made.files} files written, {made.removed} removed: "
-        f"{out / 'index.html'}",
+        f"{_told(made)}, {made.removed} removed: {out / 'index.html'}",
         markup=False,
     )
 
@@ -77,12 +76,18 @@ def serve(
 
     def told(made: Built | ReproError) -> None:
         if isinstance(made, Built):
-            console().print(f"{made.rows} benchmarks, {made.made} made anew, {made.files} files written", markup=False)
+            console().print(_told(made), markup=False)
         else:
             err().print(f"not built: {made}", markup=False)
 
     wish = _wish(target, out, policy, as_of, base_url)
     run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False))
+
+
+def _told(made: Built) -> str:
+    from harness import units
+
+    return f"{units.count(made.rows, 'benchmark')}, {made.made} made anew, {units.count(made.files, 'file')} written"
 
 
 def _wish(target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None) -> Wish:

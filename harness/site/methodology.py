@@ -9,12 +9,13 @@ from harness.site.network import explained
 from harness.site.render import page
 from harness.site.svg import alone
 from harness.site.values import File, Site
+from harness.tiers.anchor import WORDS
 
 
 def files(site: Site) -> Iterator[File]:
     """`methodology/index.html`, the policy's file beside it, and the diagram with placeholder names."""
     diagram = explained(site.policy.high_classes, site.policy.very_high_classes)
     path = "methodology/index.html"
-    yield path, page("methodology.html", path, site, diagram=diagram, p=site.policy)
+    yield path, page("methodology.html", path, site, diagram=diagram, p=site.policy, anchors=[*WORDS.items()])
     yield "methodology/network.svg", alone(diagram).encode()
     yield f"methodology/{site.policy_name}.toml", policies.source(site.policy_name)

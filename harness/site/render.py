@@ -14,16 +14,12 @@ from markupsafe import Markup
 from harness import units
 from harness.site import addresses
 from harness.site.values import Site
+from harness.tiers.values import TIERS
 
 # No script but our own, nothing from elsewhere, no inline style or script at all.
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
 
-TIER_WORDS = {"low": "low", "moderate": "moderate", "high": "high", "very-high": "very high", "": "no tier"}
-STATE_WORDS = {
-    "approved-public": "approved",
-    "reproduced": "reproduced",
-    "independently-reproduced": "independently reproduced",
-}
+TIER_WORDS = {str(tier): str(tier) for tier in TIERS} | {"": "no tier"}
 
 
 def page(template: str, path: str, site: Site, /, **values: Any) -> bytes:
@@ -43,9 +39,7 @@ def _environment() -> Environment:
         name: getattr(units, name)
         for name in ("quantity", "significant", "memory", "percent", "half_width", "rate", "duration", "ratio", "count")
     }
-    made.filters.update(
-        filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__, state=lambda s: STATE_WORDS.get(s, s)
-    )
+    made.filters.update(filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__)
     made.filters["operator"] = addresses.operator
     made.globals.update(interval=units.interval, static=static_name)
     return made

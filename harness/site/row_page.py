@@ -23,6 +23,7 @@ from harness.site.network import Network, Spoke, network
 from harness.site.render import page
 from harness.site.svg import alone
 from harness.site.values import Benchmark, File, Site
+from harness.tiers.anchor import WORDS, anchor_of
 
 Values = NDArray[np.float64]
 METRICS = ("decode_rate", "prefill_rate", "ttft", "itl", "e2e")
@@ -36,6 +37,8 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     path = f"{folder}/index.html"
     shown = {
         "one": one,
+        "anchor": anchor_of(one.score.tier),
+        "anchor_words": WORDS[anchor_of(one.score.tier)],
         "links": {
             "model": addresses.listed("models", one.summary.model),
             "device": addresses.listed("devices", one.summary.device),

@@ -26,10 +26,13 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], ready: Callable[[str], None]) -> None:
-    """Build, serve on the loopback address, and build again on change, until interrupted. Raises `BadInput` for a port in use.
+    """Build, serve on the loopback address, and build again on change, until interrupted.
 
-    `told` hears of every build; one that fails leaves the site as it was.
+    `told` hears of every build; a later one that fails leaves the site as it was. Raises why the first one fails, and
+    `BadInput` for a port in use.
     """
+    seen = _looks(wish.target)
+    told(build(wish, lambda _done, _of: None))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(wish.out)))
     except OSError as error:
@@ -38,7 +41,6 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
         ) from error
     Thread(target=server.serve_forever, daemon=True).start()
     ready(f"http://127.0.0.1:{server.server_address[1]}/")
-    seen = None
     try:
         while True:
             now = _looks(wish.target)

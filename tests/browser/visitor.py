@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -11,6 +12,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
 PATIENCE_S = 10
+# The browser asks for a page's own icon when it likes, at times after it has gone on to the next page.
+ICON = re.compile(r"^(file:///|http://127\.0\.0\.1:\d+/)(.*/)?assets/icon\.\w+\.svg$")
 
 # What sticks out of the window sideways. What may scroll by itself is entered no further; what is clipped away is not seen.
 STICKING_OUT = """() => {
@@ -99,5 +102,5 @@ def visitor(browser: Browser, **context: Any) -> Visitor:
     page.on("dialog", asked)
     page.on("pageerror", lambda error: found.troubles.append(f"error: {error}"))
     page.on("requestfailed", failed)
-    page.on("request", lambda request: found.asked.append(request.url))
+    page.on("request", lambda request: None if ICON.search(request.url) else found.asked.append(request.url))
     return found

@@ -8,7 +8,6 @@
     return node;
   };
   const TIERS = ["low", "moderate", "high", "very-high"];
-  const TIER_WORDS = { "low": "low", "moderate": "moderate", "high": "high", "very-high": "very high" };
   const F = { short: 0, model: 1, quantisation: 2, device: 3, runtime: 4, tier: 5, contested: 6, rate: 7, low: 8, high: 9, inside: 10,
     outside: 11, pending: 12, suite: 13, workload: 14, processes: 15, mean: 16, variance: 17, fixed: 18, os: 19 };
   const FACETS = { models: F.model, devices: F.device, runtimes: F.runtime, quantisations: F.quantisation, tiers: F.tier };
@@ -43,7 +42,7 @@
     const dots = make("span", { className: "dots" });
     dots.setAttribute("aria-hidden", "true");
     TIERS.forEach((_, step) => dots.append(make("i", { className: step <= TIERS.indexOf(tier) ? "on" : "off" })));
-    const found = make("span", {}, make("span", { className: `tier tier-${tier || "none"}` }, dots, TIER_WORDS[tier] || "no tier"));
+    const found = make("span", {}, make("span", { className: `tier tier-${tier || "none"}` }, dots, tier || "no tier"));
     if (row[F.contested]) found.append(" ", make("span", { className: "contested" }, "contested"));
     return found;
   };
@@ -97,7 +96,7 @@
       ways.hidden = !idle;
       if (idle) return;
       const all = await rows(form.dataset.rows);
-      const value = (row, facet) => facet === "tiers" ? TIER_WORDS[row[F.tier]] || "no tier" : row[FACETS[facet]];
+      const value = (row, facet) => facet === "tiers" ? row[F.tier] || "no tier" : row[FACETS[facet]];
       const hits = matching(all, query.value).filter((row) => chosen.every((select) => value(row, select.dataset.facet) === select.value));
       const body = make("tbody");
       for (const row of hits.slice(0, 100)) {
