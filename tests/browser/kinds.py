@@ -35,7 +35,7 @@ def paths(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
     places = (
         "index.html",
         *(f"{folder}/index.html" for folder in FACETS),
-        *(_list(site, folder, often[field].replace("-", " ") if folder == "tiers" else often[field]) for folder, field in FACETS.items()),
+        *(_list(site, folder, often[field]) for folder, field in FACETS.items()),
         *(f"rows/{row['row'][:16]}/index.html" for row in (often, alone, contested, measured)),
         f"rows/{contested['row'][:16]}/card.html",
         f"operators/{often['operator']}.html",
@@ -45,8 +45,16 @@ def paths(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
     return dict(zip(KINDS, places, strict=True))
 
 
+def tier_words(site: Path) -> dict[str, str]:
+    """What the site calls each tier that a row has."""
+    text = (site / "tiers/index.html").read_text("utf-8")
+    return dict(re.findall(r'href="\.\./tiers/([a-z-]+)\.html"><bdi>(.*?)</bdi>', text))
+
+
 def _list(site: Path, folder: str, name: str) -> str:
     """Where the facet's index says that the list of a value stands."""
+    if folder == "tiers":
+        return f"tiers/{name}.html"
     text = (site / folder / "index.html").read_text("utf-8")
     found = re.search(rf'href="\.\./({folder}/[^"]+)"><bdi>{re.escape(escape(name))}</bdi>', text)
     assert found, f"{folder}/index.html has no link to {name}"
