@@ -15,8 +15,8 @@ from harness.site.values import File, Site, Summary
 GROUPS, LONG = 40, 25  # tables on the page, and rows in one
 _WORDS = {Verdict.SAME: "same", Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}
 CANNOT = "cannot tell"
-# Student's quantiles for the script, over 1/df from 0 to 1/2: it interpolates, as the scoring of many rows does.
-GRID = 64
+# Student's quantiles for the script, over 1/df from 0 to 1: it interpolates, as the scoring of many rows does.
+GRID = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _logs(one: Summary) -> Logs:
 def _quantiles(site: Site) -> bytes:
     policy = site.policy
     tables = {
-        name: [t_quantile(1 - alpha, 2 * GRID / i if i else float("inf")) for i in range(GRID + 1)]
+        name: [t_quantile(1 - alpha, GRID / i if i else float("inf")) for i in range(GRID + 1)]
         for name, alpha in (("fixed", policy.alpha_fixed), ("looks", policy.alpha_looks))
     }
     text = json.dumps({**tables, "band": [policy.band_low, policy.band_high]}, separators=(",", ":"))

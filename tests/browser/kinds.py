@@ -20,9 +20,10 @@ KINDS = (
     "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,
 )  # fmt: skip
 # One of each template, where another of the same shows nothing new.
-TEMPLATES = (
-    "front", "models", "a tier", "a row reproduced often", "a row reproduced never", "a card", "an operator", "some decisions",
-    *ALONE,
+TEMPLATES = ("front", "models", "a tier", "a row reproduced often", "a card", "an operator", *ALONE)
+DRAWN = (
+    "a model", "a device", "a tier", "a row reproduced often", "a row reproduced never", "a contested row",
+    "a row that was measured", "methodology",
 )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from harness import units
 from harness.site import compare
-from harness.site.render import TIER_WORDS
 from harness.site.values import Summary
+from tests.browser.kinds import FACETS, tier_words
 from tests.browser.visitor import Visitor, until, visitor
 
 FOUND = "() => [...document.querySelectorAll('#found-rows tbody th a')].map((one) => one.getAttribute('href').split('/').at(-2)).sort()"
@@ -52,11 +52,11 @@ def test_a_search_finds_the_rows_that_hold_every_word(text, front, rows):
     assert front.locator(".ways").is_hidden()
 
 
-def test_a_chosen_tier_narrows_a_search_and_clearing_brings_the_lists_back(front, rows):
+def test_a_chosen_tier_narrows_a_search_and_clearing_brings_the_lists_back(front, site, rows):
     tier = "moderate"
     wanted = sorted(short(row) for row in rows if row["tier"] == tier and short(row) in holding(rows, "tiers-7b"))
     assert 0 < len(wanted) < len(search(front, "tiers-7b"))
-    front.select_option("#f-tiers", TIER_WORDS[tier])
+    front.select_option("#f-tiers", tier_words(site)[tier])
     until(front, "n => document.getElementById('found-count').textContent === `${n} found`", len(wanted))
     assert front.evaluate(FOUND) == wanted
     front.select_option("#f-tiers", "")
@@ -65,16 +65,10 @@ def test_a_chosen_tier_narrows_a_search_and_clearing_brings_the_lists_back(front
     assert front.locator(".ways").is_visible()
 
 
-@pytest.mark.parametrize("folder", ["models", "devices", "runtimes", "quantisations", "tiers"])
-def test_every_choice_of_the_filter_finds_what_its_list_has(folder, front, rows):
-    field = {
-        "models": "model",
-        "devices": "device",
-        "runtimes": "runtime",
-        "quantisations": "quantisation",
-        "tiers": "tier",
-    }[folder]
-    named = {value: TIER_WORDS[value] if folder == "tiers" else value for value in {row[field] for row in rows}}
+@pytest.mark.parametrize("folder", FACETS)
+def test_every_choice_of_the_filter_finds_what_its_list_has(folder, front, site, rows):
+    field, words = FACETS[folder], tier_words(site)
+    named = {value: words[value] if folder == "tiers" else value for value in {row[field] for row in rows}}
     options = front.locator(f"#f-{folder} option").all_text_contents()
     assert sorted(options[1:]) == sorted(named.values())
     for value, name in named.items():

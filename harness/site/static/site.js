@@ -118,10 +118,10 @@
   if (pick) {
     pick.hidden = false;
     const query = document.getElementById("pick-q"), matches = document.getElementById("pick-matches"), result = document.getElementById("pick-result");
-    const chosen = () => (new URLSearchParams(location.hash.slice(1)).get("rows") || "").split(",").filter(Boolean);
+    const chosen = () => (new URLSearchParams(location.hash.slice(1)).get("rows") || "").split(",").filter((id, place, all) => id && all.indexOf(id) === place);
     const choose = (list) => { location.hash = list.length ? `rows=${list.join(",")}` : ""; };
     const quantile = (inverse, fixed) => {
-      const table = window.REPRO_QUANTILES[fixed ? "fixed" : "looks"], place = Math.min(inverse, 0.5) * 2 * (table.length - 1);
+      const table = window.REPRO_QUANTILES[fixed ? "fixed" : "looks"], place = Math.min(inverse, 1) * (table.length - 1);
       const below = Math.min(Math.floor(place), table.length - 2);
       return table[below] + (table[below + 1] - table[below]) * (place - below);
     };
@@ -151,7 +151,7 @@
       list.forEach((id, place) => {
         const row = byId.get(id), found = place ? against(row, byId.get(list[0])) : null;
         const remove = make("button", { type: "button", ariaLabel: `Remove ${row[F.model]} on ${row[F.device]}` }, "Remove");
-        remove.addEventListener("click", () => choose(list.filter((other) => other !== id)));
+        remove.addEventListener("click", () => { choose(list.filter((other) => other !== id)); query.focus(); });
         const ratio = cell("To the first", found && found.ratio ? found.ratio.toFixed(3) : "–");
         if (found && found.low) ratio.append(make("br"), make("span", { className: "muted" }, `${found.low.toFixed(3)} to ${found.high.toFixed(3)}`));
         body.append(make("tr", {}, name(row, pick.dataset.root), cell("Device", make("bdi", {}, row[F.device])), cell("Runtime", make("bdi", {}, row[F.runtime])), rate(row), ratio,
