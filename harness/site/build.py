@@ -194,12 +194,11 @@ def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterabl
 def _shared(
     reader: Reader, site: Site, rows: Sequence[Summary], kept: State | None, new: State, wanted: set[str] | None
 ) -> Iterator[File]:
-    """Pages that are neither a row's own nor lists of rows."""
+    """Pages that are neither a row's own nor the front and the lists."""
     records = downloads.records(reader)
     if kept is None:
         for name in STATIC:
             yield static_name(name), static(name)
-    yield from lists.front(site, rows)
     yield from people.files(reader, site, rows, wanted)
     yield from methodology.files(site)
     yield from regressions.files(reader, site)
@@ -215,11 +214,13 @@ def _shared(
 
 
 def _lists(site: Site, rows: Sequence[Summary], kept: State | None, new: State) -> Iterator[File]:
-    """Lists of rows, those that read otherwise than in the last build."""
+    """The front page, and lists of rows that read otherwise than in the last build."""
     digests = {row: digest for row, (_, _, digest) in new.rows.items()}
     alike = lists.ordered(rows)
+    listings = {facet.folder: lists.listing(facet, rows) for facet in lists.FACETS}
+    yield from lists.front(site, rows, listings)
     for facet in lists.FACETS:
-        listing = lists.listing(facet, rows)
+        listing = listings[facet.folder]
         if new.differs(f"{facet.folder}/index.html", listing, kept):
             yield from lists.overview(site, facet, listing, len(rows))
         for part in lists.parts(facet, alike):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import units
@@ -26,6 +26,7 @@ class Facet:
     value: Callable[[Summary], str]
 
 
+Listing = list[tuple[str, str, int]]  # name, address and number of rows of each value
 FACETS = (
     Facet("models", "Models", "model", lambda s: s.model),
     Facet("devices", "Devices", "device", lambda s: s.device),
@@ -41,18 +42,18 @@ def name_of(facet: Facet, value: str) -> str:
     return TIER_WORDS[value] if facet.folder == "tiers" else value or f"unnamed {facet.one}"
 
 
-def front(site: Site, rows: Sequence[Summary]) -> Iterator[File]:
-    """`index.html`."""
+def front(site: Site, rows: Sequence[Summary], listings: Mapping[str, Listing]) -> Iterator[File]:
+    """`index.html`, from what the facets list, by folder."""
     newest = sorted(rows, key=lambda s: (-s.entry, s.row))[:NEWEST]
     counts = {tier: sum(s.tier == tier for s in rows) for tier in reversed(TIERS)}
-    groups = [(facet, listing(facet, rows)) for facet in FACETS]
+    groups = [(facet, listings[facet.folder]) for facet in FACETS]
     yield "index.html", page(
         "index.html", "index.html", site, newest=newest, total=len(rows), counts=counts, groups=groups,
         operators=len({member for s in rows for member in s.members}),
     )  # fmt: skip
 
 
-def listing(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]:
+def listing(facet: Facet, rows: Sequence[Summary]) -> Listing:
     """(name, address, rows) of each value: tiers in falling order, others by name."""
     count: dict[str, int] = {}
     for one in rows:
@@ -65,7 +66,7 @@ def listing(facet: Facet, rows: Sequence[Summary]) -> list[tuple[str, str, int]]
     ]
 
 
-def overview(site: Site, facet: Facet, values: Sequence[tuple[str, str, int]], total: int) -> Iterator[File]:
+def overview(site: Site, facet: Facet, values: Listing, total: int) -> Iterator[File]:
     """The index of a facet: every value that it takes, from its `listing`."""
     path = f"{facet.folder}/index.html"
     yield path, page("facet.html", path, site, facet=facet, values=values, total=total)

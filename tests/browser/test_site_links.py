@@ -41,7 +41,7 @@ def test_a_dead_link_would_be_found(tmp_path):
     assert [one.split(": ", 1)[1] for one in found] == ["#x", "#y", "b", "../out", "//else.example/", "javascript:1"]
 
 
-def test_a_page_has_one_heading_of_the_first_rank_a_title_a_language_and_a_description(read):
+def test_a_page_has_one_heading_of_the_first_rank_and_says_what_it_is(read):
     wrong = []
     for path, found in read.items():
         described = [one["content"] for one in found.of("meta") if one.get("name") == "description"]
@@ -50,6 +50,7 @@ def test_a_page_has_one_heading_of_the_first_rank_a_title_a_language_and_a_descr
             "title": bool(found.texts.get("title", "").strip(" ·")),
             "lang": [one.get("lang") for one in found.of("html")] == ["en-GB"],
             "description": len(described) == 1 and bool(described[0].strip()),
+            "icon": any(one.get("rel") == "icon" for one in found.of("link")),  # else a browser asks for /favicon.ico
             "viewport": any(one.get("name") == "viewport" for one in found.of("meta")),
         }
         wrong += [f"{path}: {name}" for name, good in parts.items() if not good]

@@ -15,7 +15,8 @@ PATIENCE_S = 10
 # The browser asks for a page's own icon when it likes, at times after it has gone on to the next page.
 ICON = re.compile(r"^(file:///|http://127\.0\.0\.1:\d+/)(.*/)?assets/icon\.\w+\.svg$")
 
-# What sticks out of the window sideways. What may scroll by itself is entered no further; what is clipped away is not seen.
+# What sticks out of the window sideways. What may scroll by itself, or ends in an ellipsis, is entered no
+# further; what is clipped away is not seen.
 STICKING_OUT = """() => {
   const wide = document.documentElement.clientWidth, found = [];
   const name = (node) => `<${node.tagName.toLowerCase()} class="${node.getAttribute("class") || ""}"> ` +
@@ -29,6 +30,7 @@ STICKING_OUT = """() => {
       return;
     }
     if (node.matches(".scroll, .draw, pre") && ["auto", "scroll"].includes(style.overflowX)) return;
+    if (style.overflowX === "hidden" && style.textOverflow === "ellipsis") return;
     for (const child of node.children) walk(child);
   };
   walk(document.body);
@@ -88,7 +90,7 @@ def visitor(browser: Browser, **context: Any) -> Visitor:
 
     def said(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            found.troubles.append(f"console: {message.text}")
+            found.troubles.append(f"console: {message.text} ({message.location['url']})")
 
     def asked(dialog: Dialog) -> None:
         found.troubles.append(f"dialog: {dialog.message}")
