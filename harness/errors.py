@@ -38,9 +38,17 @@ class ReproError(Exception):
         self.what, self.where, self.fix = what, where, fix
         self.code = code or type(self).__name__
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        """Keyword arguments do not come along by themselves; an error of a worker process must say its place here, too."""
+        return _made_again, (type(self), self.what, self.where, self.fix, self.code)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return one_line(f"{text}; {self.fix}" if self.fix else text)
+
+
+def _made_again(kind: type[ReproError], what: str, where: str, fix: str, code: str) -> ReproError:
+    return kind(what, where=where, fix=fix, code=code)
 
 
 class BadInput(ReproError):

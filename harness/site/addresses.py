@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
-_RESERVED = re.compile(r"index|page-\d+")  # handles as well as pages of the list
+_RESERVED = re.compile(r"index|page-.*")  # handles as well as pages of the list
 
 
 def operator(handle: str) -> str:
@@ -17,7 +17,9 @@ def operator(handle: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def listed(folder: str, value: str, number: int = 1) -> str:
     """The list of the rows with a value, its page of that number."""
+    more = "" if number == 1 else f".{number}"
+    if folder == "tiers":  # words of ours
+        return f"{folder}/{value or 'none'}{more}.html"
     plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:60].strip("-")
-    if plain != value:
-        plain = f"{plain}-{sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]}".strip("-")
-    return f"{folder}/{plain}{'' if number == 1 else f'-page-{number}'}.html"
+    mark = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{folder}/{plain or 'unnamed'}-{mark}{more}.html"

@@ -12,6 +12,15 @@ from harness.site.lists import FACETS
 from harness.site.render import page
 from harness.site.values import Benchmark, File, Site, Summary, plain
 
+CHECK = """\
+from urllib.request import urlopen
+from harness.hub.ingest import recomputed
+
+record = "{record}"
+envelope, samples = (urlopen(f"{base}records/{{record}}.{{end}}").read() for end in ("json", "parquet"))
+print("holds:", recomputed(envelope, samples, record).id == record)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiReproduction:
@@ -66,7 +75,7 @@ class ApiRows:
     rows: tuple[Summary, ...]
 
 
-def row_json(site: Site, one: Benchmark) -> bytes:
+def row_json(site: Site, one: Benchmark, command: str) -> bytes:
     """`api/v1/rows/ID.json`."""
     summary = one.summary
     return encoded(
@@ -84,7 +93,7 @@ def row_json(site: Site, one: Benchmark) -> bytes:
                 )
                 for r in one.reproductions
             ),
-            one.record.run.command,
+            command,
             f"records/{summary.row}.json",
             f"records/{summary.row}.parquet",
             f"rows/{summary.short}/index.html",
@@ -107,7 +116,10 @@ def files(site: Site, rows: Sequence[Summary], records: int, *, whole: bool) -> 
         for name, schema in schemas().items():
             yield f"api/v1/schema/{name}.json", schema
         yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
-    yield "api/index.html", page("api.html", "api/index.html", site, rows=len(rows), records=records)
+    yield "api/index.html", page(
+        "api.html", "api/index.html", site, rows=len(rows), records=records,
+        check=CHECK.format(record=rows[0].row if rows else "ID", base=site.base_url),
+    )  # fmt: skip
     yield "llms.txt", page("llms.txt", "llms.txt", site, rows=rows[:200], total=len(rows))
 
 
@@ -130,15 +142,16 @@ def schemas() -> dict[str, bytes]:
     from pydantic import TypeAdapter
 
     from harness.record.schema import Record
+    from harness.site import regressions, requests
 
     made: dict[str, TypeAdapter[Any]] = {
         "row": TypeAdapter(ApiRow),
         "rows": TypeAdapter(ApiRows),
         "record": TypeAdapter(Record),
     }
-    return {
-        name: (json.dumps(one.json_schema(), indent=1, sort_keys=True) + "\n").encode() for name, one in made.items()
-    }
+    found = {name: one.json_schema() for name, one in made.items()}
+    found |= {"regressions": regressions.SCHEMA, "requests": requests.SCHEMA}
+    return {name: (json.dumps(one, indent=1, sort_keys=True) + "\n").encode() for name, one in found.items()}
 
 
 def _script(rows: Sequence[Summary]) -> bytes:

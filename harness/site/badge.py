@@ -28,7 +28,7 @@ def badge(one: Summary) -> str:
     )
     told = f"Confidence: {right}"
     return svg.alone(
-        svg.drawing(body, width, 24, told, f"{told}. {one.inside} operators reproduced this benchmark.", "badge")
+        svg.drawing(body, width, 24, told, f"{told}. {units.count(one.inside, 'operator')} reproduced it.", "badge")
     )
 
 

@@ -12,8 +12,10 @@ from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
-from harness.errors import BadInput
-from harness.files import refusal
+from jinja2 import UndefinedError
+
+from harness.errors import BadInput, RecordInvalid
+from harness.files import locked, refusal
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import Hub, open_readable
@@ -70,19 +72,22 @@ def build(wish: Wish, tell: Tell) -> Built:
 
     Raises `BadInput` for a folder that holds something else; `RecordInvalid`, with its id, for a record that can't be read.
     """
-    out = wish.out.absolute()
-    _ours_or_empty(out)
+    out = wish.out.resolve()  # of a link, what it leads to
     try:
+        _ours_or_empty(out)
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+        lock = out.parent / f".{out.name}.lock"
+        with locked(lock, "another build of this site is under way"):
+            for left in out.parent.glob(f".{out.name}.build-*"):  # by a build that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.build-"))
+            try:
+                return _build(wish, out, scratch, tell)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+                lock.unlink(missing_ok=True)
     except OSError as error:
         raise refusal(error, out) from error
-    try:
-        return _build(wish, out, scratch, tell)
-    except OSError as error:
-        raise refusal(error, out) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _ours_or_empty(out: Path) -> None:
@@ -173,8 +178,12 @@ def _part(site: Site, rows: Sequence[str], scratch: Path) -> list[tuple[Summary,
 
 def _row(reader: Reader, site: Site, known: gather.Frame, row: str, scratch: Path) -> tuple[Summary, list[str]]:
     one = gather.benchmark(reader, site, known, row)
-    for file in row_page.files(site, one):
-        _write(scratch, file)
+    try:
+        for file in row_page.files(site, one):
+            _write(scratch, file)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError, UndefinedError) as error:
+        told = f"can't be shown ({type(error).__name__}: {error})"
+        raise RecordInvalid(told, where=f"record {row}", fix="run: repro audit") from error
     return one.summary, [body.record for body in one.bodies]
 
 

@@ -32,7 +32,6 @@ KINDS: Mapping[str, str] = {
     "operator-verified": "verified that {operator} owns the hardware",
     "operator-unverified": "took back the verification of {operator}",
     "operators-tied": "recorded that {operator} and {other} are one person: one voice from here on",
-    "operator-rotated": "moved to the key that was announced before",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
     "record-approved": "approved {record} by {operator}{place}{also}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
@@ -43,8 +42,6 @@ KINDS: Mapping[str, str] = {
     "evidence-removed": "removed numbers of another tool from beside {row}",
     "request-accepted": "accepted the request for {wish}",
     "request-archived": "archived the request for {wish}",
-    "request-claimed": "claimed the request for {wish}",
-    "request-released": "released the request for {wish}",
 }
 _RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "body-dropped"}
 _EVIDENCE = {"evidence-imported", "evidence-removed"}
@@ -145,7 +142,7 @@ def public(reader: Reader, first: int = 0) -> list[Act]:
     for act in acts_of(reader, first=first):
         if act["kind"] in KINDS and _shown(act, facts):
             parts = tuple(_parts(act, facts))
-            found.append(Act(act["index"], act["at"], act["kind"], act["by"], parts, legal(act["reason"].strip())))
+            found.append(Act(act["index"], act["at"], act["kind"], act["by"], parts, _reason(act)))
     return found
 
 
@@ -168,8 +165,18 @@ class _Facts:
         return str(self.get("evidence", act["subject"])["row"]) if act["kind"] in _EVIDENCE else ""
 
 
+def _reason(act: Mapping[str, Any]) -> str:
+    """An editor's; what an operator says of a withdrawal nobody has read before it would stand here."""
+    return "" if act["kind"] == "record-withdrawn" else legal(act["reason"].strip())
+
+
 def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
-    """An act on a record, or on evidence beside one, from the entry on that first accepted that record."""
+    """What editors did, and withdrawals; to a record, evidence or a request from the entry on that first accepted it."""
+    if act["kind"] == "key-revoked" and act["by"] == facts.get("key", act["subject"])["owner"]:
+        return False
+    if act["kind"].startswith("request-"):
+        opened = facts.get("request", act["subject"])["public_from"]
+        return opened is not None and opened <= act["index"]
     record = facts.record(act)
     opened = facts.get("record", record)["public_from"] if record else 0
     return opened is not None and opened <= act["index"]

@@ -82,6 +82,8 @@ def _without(scored: Score, hidden: set[str]) -> Score:
 
 def _body(reader: Reader, identity: str) -> Body:
     where, fact = f"record {identity}", reader.get("record", identity)
+    if fact is not None and "public_from" not in fact:
+        raise RecordInvalid("was stored by an earlier version", where=where, fix="run: repro hub rebuild")
     if fact is None:
         raise RecordInvalid("is in the table and not in the log", where=where, fix="run: repro audit")
     found = []
@@ -103,9 +105,10 @@ def _reproductions(
 ) -> tuple[Reproduction, ...]:
     marks = {identity: judged.mark for identity, judged in scored.judged.items()}
     hub = records[found.hub.id]
+    waiting = {one.id for one in voices.pending}
     heard = {voice.record.id for voice in (*voices.inside, *voices.outside, *voices.inconclusive)}
     shown = sorted(
-        (one for one in found.others if one.id in marks),
+        (one for one in found.others if one.id in marks and (one.status is Status.ACCEPTED or one.id in waiting)),
         key=lambda one: (one.hardware != found.hub.hardware, marks[one.id] is Mark.PENDING, one.measured, one.id),
     )
     made, counts = [], {Ring.COMMUNITY: 0, Ring.INDEPENDENT: 0}

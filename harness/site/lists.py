@@ -34,7 +34,6 @@ FACETS = (
     Facet("quantisations", "Quantisations", "quantisation", lambda s: s.quantisation),
     Facet("tiers", "Confidence tiers", "tier", lambda s: s.tier),
 )
-BY_FOLDER = {facet.folder: facet for facet in FACETS}
 
 
 def name_of(facet: Facet, value: str) -> str:

@@ -147,7 +147,7 @@ def _keys(reader: Reader, site: Site, vkey: str) -> bytes:
     for name, fact in reader.all("key").items():
         told = {"key_id": name, "since": fact["since"], "revoked_from": fact["revoked_from"]}
         own.setdefault(fact["owner"], []).append({**told, "revoked": fact["revoked_from"] is not None})
-    shown = people.handles(reader) | {handle for handle, keys in own.items() if any(one["revoked"] for one in keys)}
+    shown = people.handles(reader)
     operators = reader.all("operator")
     value = {
         "schema": "urn:repro-harness:api:v1:keys",

@@ -18,8 +18,7 @@ from harness.hub.reader import Reader, raw
 from harness.site import addresses
 from harness.site.render import page
 from harness.site.values import File, Site, Summary
-from harness.tiers.score import Score
-from harness.tiers.values import Mark, Measurement, Row
+from harness.tiers.values import Mark, Measurement
 from harness.tiers.verdict import Judged, judge
 
 PAGE = 500  # operators a page
@@ -98,10 +97,9 @@ def files(
     site: Site,
     summaries: Sequence[Summary],
     wanted: Collection[str] | None = None,
-    scored: Mapping[str, tuple[Row, Score]] | None = None,
 ) -> Iterator[File]:
     """The list, and a page for each operator: of those `wanted`, where given, and of whoever is one person with one of them,
-    since each names the others. `scored`: rows by id that were scored already.
+    since each names the others.
     """
     persons = rows.people(reader)
     listed = operators(reader, persons)
@@ -112,7 +110,7 @@ def files(
         chosen = {handle for handle in listed if persons.get(handle, handle) in named}
     by_row = {one.row: one for one in summaries}
     without = set(chosen)  # verified, with nothing public yet
-    for handle, lines in _lines(reader, site, chosen, by_row, scored or {}):
+    for handle, lines in _lines(reader, site, chosen, by_row, persons):
         yield _page(site, listed[handle], lines)
         without.discard(handle)
     for handle in sorted(without):
@@ -161,7 +159,7 @@ def _lines(
     site: Site,
     chosen: set[str],
     by_row: Mapping[str, Summary],
-    scored: Mapping[str, tuple[Row, Score]],
+    persons: Mapping[str, str],
 ) -> Iterator[tuple[str, list[Line]]]:
     """Of each of these operators the public records, the newest first."""
     both = (table.c[name] for table in (OWN, HUB) for name in COLUMNS)
@@ -177,21 +175,16 @@ def _lines(
         for _, name, *values in group:
             parts = values[: len(COLUMNS)], values[len(COLUMNS) :]
             one, hub = (measurement(tuple(part), about.source, about.behind)[1] for part in parts)
-            lines.append(_line(name, hub, one, _judged(site, hub, one, scored), by_row.get(hub.id)))
+            own = persons.get(one.operator, one.operator) == persons.get(hub.operator, hub.operator)
+            judged = None if own or one.subject != hub.subject else judge(hub, one, site.policy)
+            lines.append(_line(name, hub, one, judged, by_row.get(hub.id), own=own))
         yield handle, sorted(lines, key=lambda line: (line.measured, line.record), reverse=True)
 
 
-def _judged(site: Site, hub: Measurement, one: Measurement, scored: Mapping[str, tuple[Row, Score]]) -> Judged | None:
-    """As the row's score has it: a verdict follows from the two records alone."""
-    if one.id == hub.id or one.subject != hub.subject:
-        return None
-    if hub.id in scored:
-        return scored[hub.id][1].judged.get(one.id)
-    return judge(hub, one, site.policy)
-
-
-def _line(name: str, hub: Measurement, one: Measurement, judged: Judged | None, summary: Summary | None) -> Line:
-    ring = "community ring" if one.hardware == hub.hardware else "independent ring"
+def _line(
+    name: str, hub: Measurement, one: Measurement, judged: Judged | None, summary: Summary | None, *, own: bool
+) -> Line:
+    ring = "own row, again" if own else "community ring" if one.hardware == hub.hardware else "independent ring"
     comparison = None if judged is None else judged.comparison
     return Line(
         record=one.id,

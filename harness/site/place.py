@@ -23,18 +23,20 @@ def swap(scratch: Path, out: Path) -> None:
     out.rename(aside)
     try:
         scratch.rename(out)
-    except OSError:
-        aside.rename(out)
+    except BaseException:  # Ctrl-C, too: one of the two must stand there
+        if not out.exists():
+            aside.rename(out)
         raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def lay_over(scratch: Path, out: Path, kept: State, new: State) -> tuple[int, int]:
-    """What is new over what is there, then away with what is gone; the state last, so that a build that is cut off is done again.
+    """What is new over what is there, then away with what is gone, the state last: after one that is cut off the next is whole.
 
     Returns how many files were written and how many removed.
     """
     gone = _gone(scratch, out, kept, new)
+    kept.unfinished(out)
     written = 0
     for path in sorted(scratch.rglob("*")):
         if path.is_file() and path.name != FILE:

@@ -16,7 +16,7 @@ from harness.site.render import page
 from harness.site.values import File, Site
 
 SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
-COUNTED = ("pending", "rejected", "duplicate")
+COUNTED = ("pending", "rejected", "duplicate", "archived")
 _SHORT = 12  # digits of an id in a command
 _CHUNK = 500
 
@@ -80,8 +80,8 @@ def files(reader: Reader, site: Site) -> Iterator[File]:
 def requests(reader: Reader) -> tuple[list[Request], dict[str, int]]:
     """Those that are listed, what is open first, the newest first; and how many are not, by status."""
     facts = reader.all("request")
-    states = Counter(fact["status"] for fact in facts.values())
-    listed = {name: fact for name, fact in facts.items() if fact["status"] in SHOWN}
+    listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
+    states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
     homes = _homes(reader, sorted({fact["record"] for fact in listed.values()} - {""}))
     known = handles(reader) if any(fact["claimed_by"] for fact in listed.values()) else frozenset()
     begins = Counter(name[:_SHORT] for name in facts)
@@ -116,7 +116,7 @@ def _request(
         hardware=fact["hardware"],
         runtime=fact["runtime"],
         reason=fact["why"],
-        claimed_by=fact["claimed_by"],
+        claimed_by=fact["claimed_by"] if fact["claimed_by"] in known else "",
         claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in known else "",
         record=fact["record"] if row else "",
         row=row,

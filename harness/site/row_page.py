@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
         "resources": _resources(one.record),
         "environment": _environment(one.record),
         "settings": sorted((k, v) for k, v in one.record.runtime.settings.items() if v is not None),
-        "command": f"{one.record.run.command} --hub <PLACE>",
+        "command": f"{command(one.record)} --hub PLACE",
         "snippet": badge.snippet(site, one.summary, stands),
         "iframe": badge.iframe(one.summary, stands),
     }
@@ -66,10 +67,22 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     yield f"{folder}/badge.svg", badge.badge(one.summary).encode()
     yield f"{folder}/card.html", page("card.html", f"{folder}/card.html", site, s=one.summary)
     yield f"{folder}/results.csv", _csv(one.record)
-    yield f"api/v1/rows/{one.summary.row}.json", row_json(site, one)
+    yield f"api/v1/rows/{one.summary.row}.json", row_json(site, one, command(one.record))
     for body in one.bodies:
         yield f"records/{body.record}.json", body.envelope
         yield f"records/{body.record}.parquet", body.samples
+
+
+def command(record: Record) -> str:
+    """What repeats the run, safe to paste: the record's own words only as quoted arguments of `repro bench`."""
+    try:
+        words = shlex.split(record.run.command)
+    except ValueError:
+        words = []
+    if words[:2] != ["repro", "bench"]:
+        model = str(record.model.get("reference") or record.model.get("name") or "MODEL")
+        words = ["repro", "bench", "--model", model, "--runtime", record.runtime.name, "--suite", record.suite.name]
+    return shlex.join(words)
 
 
 def _band(site: Site) -> tuple[float, float]:
@@ -201,10 +214,9 @@ def _resources(record: Record) -> list[tuple[str, str]]:
         for m in record.process_results
         if m.estimate is not None
     ]
-    held = record.derived.get("peak_device_memory") or {}
+    held, energy = (_part(record.derived.get(name)) for name in ("peak_device_memory", "energy_per_token"))
     if isinstance(held.get("value"), int):
         found.append(("Peak device memory", units.memory(held["value"])))
-    energy = record.derived.get("energy_per_token") or {}
     joules = energy.get("value_nj")
     told = (
         f"{units.significant(joules / 1e9)} J"
@@ -216,6 +228,11 @@ def _resources(record: Record) -> list[tuple[str, str]]:
     if isinstance(use, int):
         found.append(("Memory bandwidth used in decode", units.percent(use)))
     return found
+
+
+def _part(value: Any) -> Mapping[str, Any]:
+    """A part of `derived`, which nobody but its operator has vouched for."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _environment(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:

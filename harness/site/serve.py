@@ -1,4 +1,4 @@
-"""The site on this machine alone, built again when the hub or the templates change."""
+"""The site on this machine alone, built again when the hub changes."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
     ready(f"http://127.0.0.1:{server.server_address[1]}/")
     try:
         while True:
-            now = _looks(wish.target)
-            if now != seen:
-                seen = now
-                try:
+            try:
+                now = _looks(wish.target)
+                if now != seen:
+                    seen = now
                     told(build(wish, lambda _done, _of: None))
-                except ReproError as error:
-                    told(error)
+            except ReproError as error:
+                told(error)
             time.sleep(PERIOD_S)
     finally:
         server.shutdown()
@@ -64,4 +64,4 @@ def _looks(target: str) -> object:
     if times:
         return times
     with open_readable(target).reading() as reader:
-        return reader.head(reader.size())
+        return reader.head(reader.size()), reader.checkpoint()

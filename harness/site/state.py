@@ -56,7 +56,6 @@ class State:
     head: str
     as_of: str
     series: dict[str, list[str]]
-    people: dict[str, str]
     handles: list[str]  # of who has a page
     signed: int  # entries below the newest checkpoint
     rows: dict[str, Kept] = field(default_factory=dict)
@@ -70,13 +69,20 @@ class State:
 
     def same_but_rows(self, other: State) -> bool:
         """Whether nothing happened between the two."""
-        names = [field.name for field in fields(self) if field.name not in ("rows", "made")]
+        names = [one.name for one in fields(self) if one.name not in ("rows", "made")]
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def differs(self, path: str, made_of: object, kept: State | None) -> bool:
         """Whether the file is made of something else than in the last build; this state keeps what it is made of now."""
         self.made[path] = sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()
         return kept is None or kept.made.get(path) != self.made[path]
+
+    def unfinished(self, folder: Path) -> None:
+        """Say in the folder that files are being laid over it: the next build starts from nothing, unless this one ends."""
+        held = self.made_by
+        self.made_by = ""
+        self.write(folder)
+        self.made_by = held
 
     def write(self, folder: Path) -> None:
         """Into the folder that is being made."""
@@ -98,12 +104,9 @@ def now(reader: Reader, site: Site) -> State:
     table = tables.series.c
     for engine, name in reader.connection.execute(select(table.engine, table.series).order_by(table.series)):
         series.setdefault(engine, []).append(name)
-    persons = {handle: person for handle, person in people(reader).items() if handle != person}
     head = reader.head(site.entries) or ""
     signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
-    return State(
-        _made_by(site), site.entries, head, site.as_of.isoformat(), series, persons, sorted(handles(reader)), signed
-    )
+    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, sorted(handles(reader)), signed)
 
 
 def _made_by(site: Site) -> str:
@@ -114,15 +117,13 @@ def _made_by(site: Site) -> str:
 
 @cache
 def _code() -> str:
-    """Of this package, templates and styles included."""
+    """Of the whole program, templates and styles included: a rule that changed changes pages as much as a template."""
     found = sha256()
-    waiting = [resources.files("harness.site"), resources.files("harness").joinpath("units.py")]
+    waiting = [resources.files("harness")]
     while waiting:
         one = waiting.pop()
         if one.is_dir():
-            waiting += sorted(
-                (inner for inner in one.iterdir() if inner.name != "__pycache__"), key=lambda inner: inner.name
-            )
+            waiting += sorted((i for i in one.iterdir() if i.name != "__pycache__"), key=lambda inner: inner.name)
         else:
             found.update(one.name.encode() + b"\0" + one.read_bytes())
     return found.hexdigest()
@@ -149,6 +150,7 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
     if old is None or old.made_by != new.made_by or old.as_of > new.as_of or not _goes_on(reader, old):
         return Touched(frozenset(public), None, 0)
     rows, operators = set(public - old.rows.keys()), set[str]()
+    submitters: set[str] = set()
     for index, payload in list(reader.payloads(old.entries)):
         line = entries.read(payload, f"entry {index}")
         data = reader.body(line.envelope_sha256)
@@ -160,6 +162,8 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
             fact = reader.get("record", act.subject) or {}
             rows.add(fact.get("row", ""))
             operators.add(fact.get("operator", ""))
+            if act.kind == "record-submitted":
+                submitters.add(act.by)
         elif act.kind in _OF_OPERATOR:
             operators.add(act.subject)
             rows |= _rows_of(reader, [act.subject])
@@ -167,9 +171,13 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
             rows.add((reader.get("evidence", act.subject) or {}).get("row", ""))
         elif act.kind not in _OF_NO_ROW and not act.kind.startswith("request-"):
             return Touched(frozenset(public), None, 0)
-    moved = {handle for handle, _ in old.people.items() ^ new.people.items()}
-    rows |= _rows_of(reader, moved)
-    operators |= moved
+    # Whoever submits may turn out to share a machine with others: then all of them are one voice from now on.
+    persons = people(reader)
+    named = {persons[handle] for handle in submitters if handle in persons}
+    joined = [handle for handle, person in persons.items() if person in named]
+    if len(joined) > len(named):
+        rows |= _rows_of(reader, joined)
+        operators |= set(joined)
     drifted = {
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }

@@ -20,7 +20,7 @@ class Anchor(StrEnum):
 WORDS = {
     Anchor.MEASURED: "measured, and reproduced by independent operators",
     Anchor.NEARBY: "measured nearby",
-    Anchor.COMMUNITY: "measured by the community",
+    Anchor.COMMUNITY: "measured, by few so far",
     Anchor.EXTRAPOLATED: "extrapolated",
     Anchor.ESTIMATED: "estimated",
 }

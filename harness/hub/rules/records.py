@@ -165,7 +165,8 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
     facts: list[Fact] = [("record", event.subject, value)]
     request = view.get("request", record["request"]) if enough and record["request"] else None
     if request is not None and request["status"] in ("accepted", "claimed"):
-        facts.append(("request", record["request"], {**request, "status": "measured", "record": event.subject}))
+        answered = {"status": "measured", "record": event.subject, "claimed_by": "", "since": place.at}
+        facts.append(("request", record["request"], {**request, **answered}))
     return facts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from harness.hub.event import HEX, Event
 from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, known, operator_of, refuse_unless
@@ -36,6 +37,7 @@ def new(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
         "claimed_by": "",
         "of": "",
         "record": "",
+        "public_from": None,  # the entry that first accepted it
     }
     return [("request", event.subject, {**value, "since": place.at})]
 
@@ -47,7 +49,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     refuse_unless(
         request["status"] in before, f"the request is {request['status']}", "request", f"it must be {before[0]}"
     )
-    change = {"status": after, "claimed_by": "", "since": place.at}
+    change: dict[str, Any] = {"status": after, "claimed_by": "", "since": place.at}
     if editorial:
         editor_of(view, event, signed, place)
         change["why"] = event.reason
@@ -58,6 +60,8 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
         operator_of(view, event.by, signed)
     else:
         editor_of(view, event, signed, place)
+    if event.kind == "request-accepted" and request["public_from"] is None:
+        change["public_from"] = place.index
     if event.kind == "request-duplicate":
         known(view, "request", event.detail["of"])
         change["of"] = event.detail["of"]

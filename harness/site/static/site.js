@@ -66,7 +66,7 @@
 
   // Copy buttons
   for (const button of document.querySelectorAll(".copy-button")) {
-    const told = button.innerHTML;
+    const told = [...button.childNodes];
     button.hidden = false;
     button.addEventListener("click", async () => {
       const text = button.parentElement.querySelector("code").textContent;
@@ -79,7 +79,7 @@
         area.remove();
       }
       button.textContent = done ? "Copied" : "Press Ctrl-C";
-      setTimeout(() => { button.innerHTML = told; }, 1600);
+      setTimeout(() => { button.replaceChildren(...told); }, 1600);
     });
   }
 
@@ -96,7 +96,7 @@
       ways.hidden = !idle;
       if (idle) return;
       const all = await rows(form.dataset.rows);
-      const value = (row, facet) => facet === "tiers" ? row[F.tier] || "no tier" : row[FACETS[facet]];
+      const value = (row, facet) => row[FACETS[facet]] || (facet === "tiers" ? "no tier" : `unnamed ${facet.slice(0, -1)}`);
       const hits = matching(all, query.value).filter((row) => chosen.every((select) => value(row, select.dataset.facet) === select.value));
       const body = make("tbody");
       for (const row of hits.slice(0, 100)) {

