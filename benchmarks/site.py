@@ -26,7 +26,7 @@ from harness.hub import acts
 from harness.hub.batch import Item
 from harness.hub.founding import sign_checkpoint
 from harness.hub.ingest import Submission, checked
-from harness.hub.store import Hub, open_hub
+from harness.hub.store import Hub
 from harness.hub.synthetic import Setup, person, sealed
 from harness.site.build import Wish
 from harness.site.build import build as in_process
@@ -125,16 +125,12 @@ def again(hub: Hub, target: Path, out: Path, number: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--keep", type=Path, help="folder for the hub; one that is there is used again")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        target, out = options.keep or Path(folder) / "hub", Path(folder) / "site"
-        if target.exists():
-            hub = open_hub(str(target))
-        else:
-            hub = hubs.new_hub(target)
-            fill(hub, options.rows)
+        target, out = Path(folder) / "hub", Path(folder) / "site"
+        hub = hubs.new_hub(target)
+        fill(hub, options.rows)
         hubs.clear_caches()
         cold, memory, said = build(target, out)
         print(f"cold {cold:.1f} s, {memory:.2f} GiB, {said}", file=sys.stderr)

@@ -26,6 +26,7 @@ _AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Ages as on
 _BASE = click.option(
     "--base-url", metavar="URL", help="Where the site will stand; default: https:// and the hub's name."
 )
+_PNG = click.option("--png", is_flag=True, help="A PNG beside each network diagram, too; needs repro-harness[png].")
 
 
 @site.command(help="Write the whole site, or bring it up to date.")
@@ -34,9 +35,10 @@ _BASE = click.option(
 @_POLICY
 @_AS_OF
 @_BASE
+@_PNG
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def build(
-    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, as_json: bool
+    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, png: bool, as_json: bool
 ) -> None:
     """Everything is rendered before anything is replaced: a record that can't be read leaves the old site as it was."""
     from dataclasses import asdict
@@ -47,7 +49,7 @@ def build(
     from harness.site.build import build as make
 
     with counting("making pages") as tell:
-        made = make(_wish(target, out, policy, as_of, base_url), tell)
+        made = make(_wish(target, out, policy, as_of, base_url, png=png), tell)
     if as_json:
         print_json(asdict(made))
         return
@@ -63,9 +65,10 @@ def build(
 @_POLICY
 @_AS_OF
 @_BASE
+@_PNG
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
 def serve(
-    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, port: int
+    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, png: bool, port: int
 ) -> None:
     """Ctrl-C ends it."""
     from harness.commands.console import err
@@ -80,7 +83,7 @@ def serve(
         else:
             err().print(f"not built: {made}", markup=False)
 
-    wish = _wish(target, out, policy, as_of, base_url)
+    wish = _wish(target, out, policy, as_of, base_url, png=png)
     run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False))
 
 
@@ -90,7 +93,9 @@ def _told(made: Built) -> str:
     return f"{units.count(made.rows, 'benchmark')}, {made.made} made anew, {units.count(made.files, 'file')} written"
 
 
-def _wish(target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None) -> Wish:
+def _wish(
+    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, *, png: bool
+) -> Wish:
     from harness.commands.days import day_of
     from harness.commands.hub_option import open_for_reading
     from harness.errors import BadInput
@@ -99,4 +104,4 @@ def _wish(target: str | None, out: Path, policy: str | None, as_of: str | None, 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise BadInput(f"{base_url!r:.80} is no address", where="--base-url", fix="give one with https://")
     open_for_reading(target).engine.dispose()  # a hub that forgot history is refused
-    return Wish(str(target), out, day_of(as_of), policy, base_url)
+    return Wish(str(target), out, day_of(as_of), policy, base_url, png)

@@ -65,6 +65,7 @@ class Wish:
     as_of: date
     policy: str | None = None
     base_url: str | None = None
+    png: bool = False
 
 
 def build(wish: Wish, tell: Tell) -> Built:
@@ -100,7 +101,7 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
     with hub.reading() as reader:
         site = _site(reader, wish)
         old, new = states.read(out), states.now(reader, site)
-        public = states.public_rows(reader)
+        public = people.public_rows(reader)
         touched = states.touched(reader, old, new, public)
         kept = old if old is not None and touched.since else None
         if kept is not None and not touched.rows and kept.same_but_rows(new) and kept.rows.keys() <= public:
@@ -137,6 +138,7 @@ def _site(reader: Reader, wish: Wish) -> Site:
         as_of=wish.as_of,
         entries=reader.size(),
         demonstration=bool(fact.get("demonstration")),
+        png=wish.png,
     )
 
 
@@ -145,8 +147,8 @@ def _rows(
 ) -> Iterator[tuple[Summary, list[str]]]:
     """Write the pages of the rows; of each its summary and its public records."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    known = gather.frame(reader)
     if len(rows) <= ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
-        known = gather.frame(reader)
         for done, row in enumerate(rows, 1):
             yield _row(reader, site, known, row, scratch)
             tell(done, len(rows))
@@ -154,9 +156,11 @@ def _rows(
     parts = [rows[first : first + 50] for first in range(0, len(rows), 50)]
     with ProcessPoolExecutor(cores, get_context("spawn"), _open, (hub.target, site.entries)) as pool:
         done = 0
-        for found in pool.map(_part, [site] * len(parts), parts, [scratch] * len(parts)):
-            done += len(found)
-            yield from found
+        made = pool.map(_part, [site] * len(parts), parts, [scratch] * len(parts))
+        for part, found in zip(parts, made, strict=True):
+            # Somebody wrote to the hub meanwhile: this process still reads the state that it began with.
+            yield from found if found is not None else [_row(reader, site, known, row, scratch) for row in part]
+            done += len(part)
             tell(done, len(rows))
 
 
@@ -167,11 +171,12 @@ def _open(target: str, size: int) -> None:
     _OPEN.append((open_readable(target), size))
 
 
-def _part(site: Site, rows: Sequence[str], scratch: Path) -> list[tuple[Summary, list[str]]]:
+def _part(site: Site, rows: Sequence[str], scratch: Path) -> list[tuple[Summary, list[str]]] | None:
+    """The pages of these rows; None where the hub is not in the state that the build began with."""
     hub, size = _OPEN[0]
     with hub.reading() as reader:
         if reader.size() != size:
-            raise BadInput("the hub was written to while the site was built", where=hub.target, fix="build it again")
+            return None
         known = gather.frame(reader)
         return [_row(reader, site, known, row, scratch) for row in rows]
 

@@ -273,9 +273,7 @@ def _lines(acts: Sequence[Act], links: Links) -> list[tuple[Act, str, list[tuple
 
 def _links(reader: Reader) -> Links:
     operators, shown = reader.all("operator"), people.handles(reader)
-    table = tables.records.c
-    rows = reader.connection.execute(select(table.id).where(table.id == table.row, table.status == "accepted"))
-    return Links({handle: operators[handle]["joined"] for handle in shown}, frozenset(rows.scalars()))
+    return Links({handle: operators[handle]["joined"] for handle in shown}, frozenset(people.public_rows(reader)))
 
 
 def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import units
-from harness.site import addresses, charts
+from harness.site import addresses, charts, compare
 from harness.site.charts import Chart
 from harness.site.render import TIER_WORDS, page
 from harness.site.values import File, Site, Summary
@@ -130,14 +130,10 @@ def _apart(rows: Sequence[Summary]) -> list[str]:
 
 def _alike(rows: Sequence[Summary]) -> list[Chart]:
     """Rows of one workload and model side by side, the fastest first, where there are several."""
-    groups: dict[tuple[str, str], list[Summary]] = {}
-    for one in rows:
-        groups.setdefault((one.model, one.workload), []).append(one)
-    several = [sorted(own, key=lambda s: (-s.rate, s.row)) for own in groups.values() if len(own) > 1]
     return [
         charts.bars(
             [(name, s.rate, s.low, s.high) for name, s in zip(_apart(own[:30]), own, strict=False)],
             title=f"{own[0].model or 'unnamed model'}: decode, {own[0].suite}", fmt=units.rate, key=f"alike{number}",
         )
-        for number, own in enumerate(several[:8])
+        for number, own in enumerate(compare.groups(rows)[:8])
     ]  # fmt: skip

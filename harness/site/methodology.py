@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.catalog import policies
 from harness.site.network import explained
+from harness.site.png import png
 from harness.site.render import page
 from harness.site.svg import alone
 from harness.site.values import File, Site
@@ -18,4 +19,6 @@ def files(site: Site) -> Iterator[File]:
     path = "methodology/index.html"
     yield path, page("methodology.html", path, site, diagram=diagram, p=site.policy, anchors=[*WORDS.items()])
     yield "methodology/network.svg", alone(diagram).encode()
+    if site.png:
+        yield "methodology/network.png", png(alone(diagram))
     yield f"methodology/{site.policy_name}.toml", policies.source(site.policy_name)

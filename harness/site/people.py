@@ -34,6 +34,13 @@ def public(*columns: Any) -> Select[Any]:
     return both.where(OWN.c.status == "accepted", HUB.c.status == "accepted")
 
 
+def public_rows(reader: Reader) -> set[str]:
+    """Rows whose own record is accepted."""
+    table = tables.records.c
+    wanted = select(table.id).where(table.row == table.id, table.status == "accepted")
+    return set(reader.connection.execute(wanted).scalars())
+
+
 def handles(reader: Reader) -> frozenset[str]:
     """Of everybody who has a page: with a public record, or verified."""
     found = set(reader.connection.execute(public(OWN.c.operator).distinct()).scalars())

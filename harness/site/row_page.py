@@ -21,6 +21,7 @@ from harness.site import addresses, badge, charts
 from harness.site.api import row_json
 from harness.site.charts import Chart
 from harness.site.network import Network, Spoke, network
+from harness.site.png import png
 from harness.site.render import page
 from harness.site.svg import alone
 from harness.site.values import Benchmark, File, Site
@@ -64,6 +65,8 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     }
     yield path, page("row.html", path, site, **shown)
     yield f"{folder}/network.svg", alone(diagram).encode()
+    if site.png:
+        yield f"{folder}/network.png", png(alone(diagram))
     yield f"{folder}/badge.svg", badge.badge(one.summary).encode()
     yield f"{folder}/card.html", page("card.html", f"{folder}/card.html", site, s=one.summary)
     yield f"{folder}/results.csv", _csv(one.record)

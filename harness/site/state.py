@@ -111,7 +111,7 @@ def now(reader: Reader, site: Site) -> State:
 
 def _made_by(site: Site) -> str:
     """Everything that all pages depend on."""
-    parts = (__version__, _code(), site.origin, site.base_url, site.policy_name, site.policy_sha256)
+    parts = (__version__, _code(), site.origin, site.base_url, site.policy_name, site.policy_sha256, str(site.png))
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -127,13 +127,6 @@ def _code() -> str:
         else:
             found.update(one.name.encode() + b"\0" + one.read_bytes())
     return found.hexdigest()
-
-
-def public_rows(reader: Reader) -> set[str]:
-    """Rows whose own record is accepted."""
-    table = tables.records.c
-    wanted = select(table.id).where(table.row == table.id, table.status == "accepted")
-    return set(reader.connection.execute(wanted).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Site:
     as_of: date
     entries: int  # of the log
     demonstration: bool
+    png: bool = False  # a picture beside each diagram
 
 
 @dataclass(frozen=True, slots=True)

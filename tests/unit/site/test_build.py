@@ -19,6 +19,7 @@ from harness.site import build as builder
 from harness.site import place
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
+from harness.site.png import FONTS
 from harness.site.row_page import command
 from tests.hub_world import World, key, world
 
@@ -281,3 +282,17 @@ def test_a_command_to_paste_holds_nothing_but_the_bench(here: World) -> None:
     assert shown("repro bench $(reboot)\nreboot") == "repro bench '$(reboot)' reboot"
     for told in ("rm -rf /", "", "repro bench 'open"):
         assert shown(told).startswith("repro bench --model ")
+
+
+@pytest.mark.skipif(
+    not any(Path(font[0]).is_file() for font in FONTS), reason="no font is installed: fonts-dejavu-core"
+)
+def test_diagrams_are_pictures_where_that_is_asked_for(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    build(Wish(here.hub.target, out, DAY, png=True), lambda done, of: None)
+    for path in (out / "methodology" / "network.png", out / "rows" / row[:16] / "network.png"):
+        data = path.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert int.from_bytes(data[16:20], "big") == 1280
+    assert made(here, out).made == 1  # without them it is another site
+    assert not list(out.rglob("network.png"))
