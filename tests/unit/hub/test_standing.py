@@ -13,10 +13,9 @@ def stored(simulated_record):
 
 
 def real(stored, **changes):
-    """The simulated record, as if it had been measured."""
-    record = stored.record.model_copy(
-        update={"run": stored.record.run.model_copy(update={"synthetic": False}), **changes}
-    )
+    """The simulated record, as if it had been measured, on a machine of which there is nothing to say."""
+    run = stored.record.run.model_copy(update={"synthetic": False})
+    record = stored.record.model_copy(update={"run": run, "findings": (), **changes})
     return type(stored)(stored.path, stored.id, record, stored.payload)
 
 
