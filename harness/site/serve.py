@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from harness.errors import BadInput, ReproError
 from harness.hub.store import open_readable
@@ -41,8 +41,17 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
         ) from error
     Thread(target=server.serve_forever, daemon=True).start()
     ready(f"http://127.0.0.1:{server.server_address[1]}/")
+    stop = Event()
+
+    def interrupted(_number: int, _frame: object) -> None:
+        # As an exception it could come up in the middle of a library that swallows it. A second Ctrl-C does not wait.
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, interrupted)
     try:
-        while True:
+        while not stop.wait(PERIOD_S):
             try:
                 now = _looks(wish.target)
                 if now != seen:
@@ -50,10 +59,11 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
                     told(build(wish, lambda _done, _of: None))
             except ReproError as error:
                 told(error)
-            time.sleep(PERIOD_S)
     finally:
+        signal.signal(signal.SIGINT, before)
         server.shutdown()
         server.server_close()
+    raise KeyboardInterrupt
 
 
 def _looks(target: str) -> object:
