@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 SHOWN = 50
@@ -24,10 +22,11 @@ def audit(target: str, as_json: bool) -> None:
     from harness.commands.progress import counting
     from harness.errors import RecordInvalid
     from harness.hub.audit import audit as check
+    from harness.hub.bulk import usable_cores
 
     # Exported files are replayed by the very rules: the first thing that does not hold stops that, with its place.
     hub = open_for_reading(target)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     with hub.reading() as reader:
         many = cores > 1 and reader.size() > 2000
     pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)

@@ -62,11 +62,16 @@ class _Read(NamedTuple):
     model_name: str
 
 
+def usable_cores() -> int:
+    """How many processes can work at a hub at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def all_standings(hub: Hub, policy: str | None, as_of: date) -> tuple[Loaded, list[Standing]]:
     """The policy, and every row by its id; with several processes where that pays. All of one state of the hub."""
     with hub.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         if not reader.has_records(ALONE) or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
             return loaded, list(standings(reader, loaded.policy, as_of))
     file = Path(hub.engine.url.database)

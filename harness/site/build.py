@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from jinja2 import UndefinedError
 
 from harness.errors import BadInput, RecordInvalid
 from harness.files import locked, refusal
+from harness.hub.bulk import usable_cores
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import Hub, open_readable
@@ -146,7 +146,7 @@ def _rows(
     hub: Hub, reader: Reader, site: Site, rows: Sequence[str], scratch: Path, tell: Tell
 ) -> Iterator[tuple[Summary, list[str]]]:
     """Write the pages of the rows; of each its summary and its public records."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     known = gather.frame(reader)
     if len(rows) <= ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
         for done, row in enumerate(rows, 1):

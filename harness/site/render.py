@@ -36,8 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     filters: dict[str, Callable[..., Any]] = {
-        name: getattr(units, name)
-        for name in ("quantity", "significant", "memory", "percent", "half_width", "rate", "duration", "ratio", "count")
+        name: getattr(units, name) for name in ("significant", "rate", "duration", "ratio", "count")
     }
     made.filters.update(filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__)
     made.filters["operator"] = addresses.operator
