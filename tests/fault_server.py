@@ -76,6 +76,11 @@ class Server:
         out, err = (Path(f"{self._log}.{name}").read_text() for name in ("out", "err"))
         return subprocess.CompletedProcess([], code, out, err)
 
+    def told(self) -> str:
+        """What it has printed so far."""
+        out = Path(f"{self._log}.out")
+        return out.read_text() if out.exists() else ""
+
     def _answer(self) -> int:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())

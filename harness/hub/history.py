@@ -9,15 +9,15 @@ from harness.hub.reader import Reader
 from harness.record import envelope
 
 
-def acts_of(reader: Reader, wanted: str | None = None, first: int = 0) -> list[dict[str, Any]]:
+def acts_of(reader: Reader, wanted: str | None = None, first: int = 0, end: int | None = None) -> list[dict[str, Any]]:
     """Of each entry its index, when it was taken, and its event's kind, author, subject, reason and detail.
 
-    `wanted`: only those by a handle, or about what begins so; `first`: from that entry on.
+    `wanted`: only those by a handle, or about what begins so; `first`, `end`: from that entry on, and before that one.
 
     Raises `RecordInvalid` for an event that can't be read.
     """
     found = []
-    for index, payload in list(reader.payloads(first)):
+    for index, payload in list(reader.payloads(first, end)):
         line = entry.read(payload, f"entry {index}")
         data = reader.body(line.envelope_sha256)
         if data is None:

@@ -94,9 +94,11 @@ class Reader:
         wanted = select(table.idx, table.digest, table.event_sha256, table.envelope_sha256)
         return {index: (digest, event, envelope) for index, digest, event, envelope in self.connection.execute(wanted)}
 
-    def payloads(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
-        """The lines of the log as stored, in order."""
+    def payloads(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """The lines of the log as stored, in order; from `first` on and before `end`, if that is given."""
         wanted = select(tables.entries.c.idx, tables.entries.c.payload).where(tables.entries.c.idx >= first)
+        if end is not None:
+            wanted = wanted.where(tables.entries.c.idx < end)
         for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
             yield int(index), raw(payload)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
+from harness.site import lines
 from harness.site.lists import FACETS
 from harness.site.render import page
 from harness.site.values import Benchmark, File, Site, Summary, plain
 
+ROWS, SCRIPT = "api/v1/rows.json", "assets/rows.js"
 CHECK = """\
 from urllib.request import urlopen
 from harness.hub.ingest import recomputed
@@ -105,17 +108,8 @@ def _hardware(public: str, hardware: Any) -> tuple[str, ...]:
     return tuple(getattr(hardware, f.name) for f in fields(hardware)) if public else ()
 
 
-def files(site: Site, rows: Sequence[Summary], records: int, *, whole: bool) -> Iterator[File]:
-    """Lists of all rows, and the page that explains them; schemas, which only another program would change, if `whole`.
-
-    `rows` in the order of their ids.
-    """
-    yield "api/v1/rows.json", _rows(site, rows)
-    yield "assets/rows.js", _script(rows)
-    if whole:
-        for name, schema in schemas().items():
-            yield f"api/v1/schema/{name}.json", schema
-        yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
+def files(site: Site, rows: Sequence[Summary], records: int) -> Iterator[File]:
+    """Pages for programs and their authors; `rows` in the order of their ids."""
     yield "api/index.html", page(
         "api.html", "api/index.html", site, rows=len(rows), records=records,
         check=CHECK.format(record=rows[0].row if rows else "ID", base=site.base_url),
@@ -123,12 +117,38 @@ def files(site: Site, rows: Sequence[Summary], records: int, *, whole: bool) -> 
     yield "llms.txt", page("llms.txt", "llms.txt", site, rows=rows[:200], total=len(rows))
 
 
-def _rows(site: Site, rows: Sequence[Summary]) -> bytes:
-    """`ApiRows`, a row a line."""
-    head = {"schema": "urn:repro-harness:api:v1:rows", "hub": site.origin, "policy": site.policy_name}
-    lines = ",\n".join(json.dumps(plain(one), sort_keys=True, ensure_ascii=False) for one in rows)
-    text = json.dumps({**head, "policy_sha256": site.policy_sha256}, ensure_ascii=False)
-    return f'{text[:-1]}, "rows": [\n{lines}\n]}}\n'.encode()
+def fixed(site: Site) -> Iterator[File]:
+    """What only another program would change: the schemas, and a word to robots."""
+    for name, schema in schemas().items():
+        yield f"api/v1/schema/{name}.json", schema
+    yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
+
+
+def listings(
+    site: Site, ids: Iterable[str], made: Sequence[Summary], last: Path | None, before: Sequence[str]
+) -> Iterator[File]:
+    """`ApiRows`, and what the search looks through: a row a line, in the order of their `ids`.
+
+    `made`: all of them, or where there was a `last` build, of the rows `before`, in that folder, those that this one made again.
+    The latter is a script and not JSON, so that it loads from a file as well as from a server.
+    """
+    own = {"schema": "urn:repro-harness:api:v1:rows", "hub": site.origin, "policy": site.policy_name}
+    head = json.dumps({**own, "policy_sha256": site.policy_sha256}, ensure_ascii=False)[:-1] + ', "rows": ['
+    rows = list(ids)
+    text = lines.joined(head, rows, {one.row: _line(one) for one in made}, _kept(last, ROWS, before), "]}")
+    yield ROWS, text.encode()
+    facets = json.dumps([facet.folder for facet in FACETS], separators=(",", ":"))
+    head = f'window.REPRO_ROWS={{"facets":{facets},"rows":['
+    text = lines.joined(head, rows, {one.row: _searched(one) for one in made}, _kept(last, SCRIPT, before), "]};")
+    yield SCRIPT, text.encode()
+
+
+def _kept(last: Path | None, path: str, before: Sequence[str]) -> dict[str, str]:
+    return {} if last is None else lines.of((last / path).read_bytes().decode(), before)
+
+
+def _line(one: Summary) -> str:
+    return json.dumps(plain(one), sort_keys=True, ensure_ascii=False)
 
 
 def encoded(value: Any) -> bytes:
@@ -154,12 +174,9 @@ def schemas() -> dict[str, bytes]:
     return {name: (json.dumps(one, indent=1, sort_keys=True) + "\n").encode() for name, one in found.items()}
 
 
-def _script(rows: Sequence[Summary]) -> bytes:
-    """What the search looks through: a script and not JSON, so that it loads from a file as well as from a server."""
-    listed = [
-        [s.short, s.model, s.quantisation, s.device, s.runtime, s.tier, s.contested, s.rate, s.low, s.high, s.inside,
-         s.outside, s.pending, s.suite, s.workload, s.processes, s.log_mean, s.log_variance, s.fixed_number, s.os]
-        for s in rows
+def _searched(s: Summary) -> str:
+    fields = [
+        s.short, s.model, s.quantisation, s.device, s.runtime, s.tier, s.contested, s.rate, s.low, s.high, s.inside, s.outside,
+        s.pending, s.suite, s.workload, s.processes, s.log_mean, s.log_variance, s.fixed_number, s.os,
     ]  # fmt: skip
-    text = json.dumps({"facets": [f.folder for f in FACETS], "rows": listed}, ensure_ascii=True, separators=(",", ":"))
-    return f"window.REPRO_ROWS={text};\n".replace("</", "<\\/").encode()
+    return json.dumps(fields, ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")

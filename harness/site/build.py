@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context
+from hashlib import sha256
 from pathlib import Path
 
-from jinja2 import UndefinedError
-
-from harness.errors import BadInput, RecordInvalid
+from harness.errors import BadInput
 from harness.files import locked, refusal
-from harness.hub.bulk import usable_cores
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
-from harness.hub.store import Hub, open_readable
-from harness.site import (
-    api,
-    compare,
-    decisions,
-    downloads,
-    feed,
-    gather,
-    lists,
-    log,
-    methodology,
-    people,
-    place,
-    regressions,
-    requests,
-    row_page,
-    sitemap,
-)  # fmt: skip
+from harness.hub.store import open_readable
+from harness.site import downloads, gather, place, row_pool, shared
 from harness.site import state as states
-from harness.site.render import static, static_name
-from harness.site.state import State
-from harness.site.values import File, Site, Summary
-
-ALONE = 128  # rows up to which a second process costs more than it saves
-STATIC = ("site.css", "site.js", "icon.svg")
-Tell = Callable[[int, int], None]  # (rows done, of)
+from harness.site.public import ground
+from harness.site.row_pool import Tell
+from harness.site.shared import Going
+from harness.site.values import File, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +61,14 @@ def build(wish: Wish, tell: Tell) -> Built:
             for left in out.parent.glob(f".{out.name}.build-*"):  # by a build that was killed
                 shutil.rmtree(left, ignore_errors=True)
             scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.build-"))
+            collecting = gc.isenabled()
+            # A site that goes on reads all its rows, and is done before a search for what nobody holds would pay.
+            gc.disable()
             try:
                 return _build(wish, out, scratch, tell)
             finally:
+                if collecting:
+                    gc.enable()
                 shutil.rmtree(scratch, ignore_errors=True)
                 lock.unlink(missing_ok=True)
     except OSError as error:
@@ -98,31 +82,43 @@ def _ours_or_empty(out: Path) -> None:
 
 def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
     hub = open_readable(wish.target)
-    with hub.reading() as reader:
-        site = _site(reader, wish)
-        old, new = states.read(out), states.now(reader, site)
-        public = people.public_rows(reader)
-        touched = states.touched(reader, old, new, public)
-        kept = old if old is not None and touched.since else None
-        if kept is not None and not touched.rows and kept.same_but_rows(new) and kept.rows.keys() <= public:
-            return Built(len(kept.rows), 0, 0, 0)
-        new.rows = {row: found for row, found in (kept.rows if kept else {}).items() if row in public}
-        for summary, records in _rows(hub, reader, site, sorted(touched.rows), scratch, tell):
-            new.rows[summary.row] = states.kept(summary, records)
-        new.rows = dict(sorted(new.rows.items()))
-        summaries = list(new.summaries().values())
-        wanted = None if touched.operators is None else _members(touched.operators, kept, new, touched.rows)
-        for file in _shared(reader, site, summaries, kept, new, wanted):
-            _write(scratch, file)
-        for file in _lists(site, summaries, kept, new):
-            _write(scratch, file)
+    with hub.reading() as reader, ThreadPoolExecutor(2) as beside:
+        old = states.read(out)
+        same = None if old is None else beside.submit(states.untouched, out, old)
+        site, known = _site(reader, wish), ground(reader)
+        new = states.now(reader, site)
+        last = old if same is not None and same.result() else None
+        touched = states.touched(reader, last, new, known)
+        last = last if touched.since else None
+        if last is not None and not touched.rows and last.same(new) and last.rows.keys() <= known.rows:
+            return Built(len(last.rows), 0, 0, 0)
+        if len(touched.rows) > row_pool.ALONE:
+            gc.enable()
+        made = row_pool.make(hub, reader, site, gather.frame(reader, known), sorted(touched.rows), scratch, tell)
+        new.take(last, known.rows, made)
+        going = Going.of(last, new, touched)
+        listed = downloads.records(reader, None if last is None else touched.rows)
+        # Beside the pages, since most of this is not Python's work.
+        tables = [beside.submit(_table, scratch, one) for one in shared.tables(site, going, listed, out)]
+        for file in shared.files(reader, site, known, going, {line[downloads.RIG] for line in listed}):
+            place.write(scratch, file)
+        new.digests = {path: digest for table in tables for path, digest in table.result()}
     new.write(scratch)
-    if kept is None:
+    if last is None:
         written, removed = sum(1 for path in scratch.rglob("*") if path.is_file()), 0
         place.swap(scratch, out)
     else:
-        written, removed = place.lay_over(scratch, out, kept, new)
+        written, removed = place.lay_over(scratch, out, going, last)
     return Built(len(new.rows), len(touched.rows), written, removed)
+
+
+def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str, str]]:
+    """Write those files; the digest of each."""
+    digests = []
+    for path, data in make():
+        place.write(scratch, (path, data))
+        digests.append((path, sha256(data).hexdigest()))
+    return digests
 
 
 def _site(reader: Reader, wish: Wish) -> Site:
@@ -140,117 +136,3 @@ def _site(reader: Reader, wish: Wish) -> Site:
         demonstration=bool(fact.get("demonstration")),
         png=wish.png,
     )
-
-
-def _rows(
-    hub: Hub, reader: Reader, site: Site, rows: Sequence[str], scratch: Path, tell: Tell
-) -> Iterator[tuple[Summary, list[str]]]:
-    """Write the pages of the rows; of each its summary and its public records."""
-    cores = usable_cores()
-    known = gather.frame(reader)
-    if len(rows) <= ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
-        for done, row in enumerate(rows, 1):
-            yield _row(reader, site, known, row, scratch)
-            tell(done, len(rows))
-        return
-    parts = [rows[first : first + 50] for first in range(0, len(rows), 50)]
-    with ProcessPoolExecutor(cores, get_context("spawn"), _open, (hub.target, site.entries)) as pool:
-        done = 0
-        made = pool.map(_part, [site] * len(parts), parts, [scratch] * len(parts))
-        for part, found in zip(parts, made, strict=True):
-            # Somebody wrote to the hub meanwhile: this process still reads the state that it began with.
-            yield from found if found is not None else [_row(reader, site, known, row, scratch) for row in part]
-            done += len(part)
-            tell(done, len(rows))
-
-
-_OPEN: list[tuple[Hub, int]] = []  # of a worker process
-
-
-def _open(target: str, size: int) -> None:
-    _OPEN.append((open_readable(target), size))
-
-
-def _part(site: Site, rows: Sequence[str], scratch: Path) -> list[tuple[Summary, list[str]]] | None:
-    """The pages of these rows; None where the hub is not in the state that the build began with."""
-    hub, size = _OPEN[0]
-    with hub.reading() as reader:
-        if reader.size() != size:
-            return None
-        known = gather.frame(reader)
-        return [_row(reader, site, known, row, scratch) for row in rows]
-
-
-def _row(reader: Reader, site: Site, known: gather.Frame, row: str, scratch: Path) -> tuple[Summary, list[str]]:
-    one = gather.benchmark(reader, site, known, row)
-    try:
-        for file in row_page.files(site, one):
-            _write(scratch, file)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError, UndefinedError) as error:
-        told = f"can't be shown ({type(error).__name__}: {error})"
-        raise RecordInvalid(told, where=f"record {row}", fix="run: repro audit") from error
-    return one.summary, [body.record for body in one.bodies]
-
-
-def _members(named: Iterable[str], kept: State | None, new: State, rows: Iterable[str]) -> set[str]:
-    """Whose pages may have changed: who was named, and everybody on a row that was made again, before or now."""
-    found = set(named)
-    for row in rows:
-        for state in (kept, new):
-            if state is not None and row in state.rows:
-                found |= set(state.rows[row][0]["members"])
-    if kept is not None:
-        for row in kept.rows.keys() - new.rows.keys():
-            found |= set(kept.rows[row][0]["members"])
-    return found
-
-
-def _shared(
-    reader: Reader, site: Site, rows: Sequence[Summary], kept: State | None, new: State, wanted: set[str] | None
-) -> Iterator[File]:
-    """Pages that are neither a row's own nor the front and the lists."""
-    records = downloads.records(reader)
-    if kept is None:
-        for name in STATIC:
-            yield static_name(name), static(name)
-    yield from people.files(reader, site, rows, wanted)
-    yield from methodology.files(site)
-    yield from regressions.files(reader, site)
-    yield from requests.files(reader, site)
-    yield from decisions.files(reader, site, 0 if kept is None else kept.entries)
-    yield from log.files(reader, site, 0 if kept is None else kept.signed)
-    yield from feed.files(reader, site)
-    yield from api.files(site, rows, len(records), whole=kept is None)
-    yield from downloads.files(rows, records)
-    found = sitemap.addresses_of(rows, new.handles)
-    if new.differs("sitemap.xml", found, kept):
-        yield from sitemap.files(site, found)
-
-
-def _lists(site: Site, rows: Sequence[Summary], kept: State | None, new: State) -> Iterator[File]:
-    """The front page, and lists of rows that read otherwise than in the last build."""
-    digests = {row: digest for row, (_, _, digest) in new.rows.items()}
-    alike = lists.ordered(rows)
-    listings = {facet.folder: lists.listing(facet, rows) for facet in lists.FACETS}
-    yield from lists.front(site, rows, listings)
-    for facet in lists.FACETS:
-        listing = listings[facet.folder]
-        if new.differs(f"{facet.folder}/index.html", listing, kept):
-            yield from lists.overview(site, facet, listing, len(rows))
-        for part in lists.parts(facet, alike):
-            made_of = (len(part.every), len(part.paths), [digests[one.row] for one in part.shown])
-            if new.differs(part.path, made_of, kept):
-                yield lists.of_part(site, part)
-    groups = compare.groups(rows)
-    compared = [len(groups), *((len(own), [digests[one.row] for one in own]) for own in compare.shown(groups))]
-    if new.differs("compare/index.html", compared, kept):
-        yield from compare.files(site, groups)
-
-
-def _write(folder: Path, file: File) -> None:
-    path = folder / file[0]
-    try:
-        path.write_bytes(file[1])
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file[1])

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from harness.measure.comparison import Verdict, compare_logs
 from harness.measure.logs import Logs
 from harness.measure.student import t_quantile
 from harness.site.render import page
-from harness.site.values import File, Site, Summary
+from harness.site.values import Change, File, Site, Summary
 
-GROUPS, LONG = 40, 25  # tables on the page, and rows in one
+GROUPS, LONG = 20, 15  # tables on the page, and rows in one
 _WORDS = {Verdict.SAME: "same", Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}
 CANNOT = "cannot tell"
+_GROUP = attrgetter("model", "workload")
 # Student's quantiles for the script, over 1/df from 0 to 1: it interpolates, as the scoring of many rows does.
 GRID = 128
 
@@ -30,15 +33,15 @@ class Side:
     verdict: str  # same, faster, slower, cannot tell; "" for the fastest itself
 
 
-def groups(rows: Iterable[Summary]) -> list[list[Summary]]:
-    """Rows of one model and workload, the fastest first, where there are several; the largest groups first."""
-    found: dict[tuple[str, str], list[Summary]] = {}
+def groups(rows: Collection[Summary], most: int | None = None) -> list[list[Summary]]:
+    """Rows of one model and workload, the fastest first, where there are several; the largest groups first, `most` of them."""
+    count = Counter(map(_GROUP, rows))
+    several = sorted((key for key, number in count.items() if number > 1), key=lambda key: (-count[key], key))[:most]
+    found: dict[tuple[str, str], list[Summary]] = {key: [] for key in several}
     for one in rows:
-        found.setdefault((one.model, one.workload), []).append(one)
-    return sorted(
-        (sorted(own, key=lambda s: (-s.rate, s.row)) for own in found.values() if len(own) > 1),
-        key=lambda own: (-len(own), own[0].model, own[0].workload),
-    )
+        if (own := found.get((one.model, one.workload))) is not None:
+            own.append(one)
+    return [sorted(own, key=lambda s: (-s.rate, s.row)) for own in found.values()]
 
 
 def shown(several: Sequence[list[Summary]]) -> list[list[Summary]]:
@@ -46,15 +49,25 @@ def shown(several: Sequence[list[Summary]]) -> list[list[Summary]]:
     return [own[:LONG] for own in several[:GROUPS]]
 
 
+def stale(several: Sequence[list[Summary]], changes: Iterable[Change]) -> bool:
+    """Whether the page of these groups may read otherwise after these changes."""
+    seen = {one.row for own in shown(several) for one in own}
+    return any(_stands(before) != _stands(after) or (after and after.row in seen) for before, after in changes)
+
+
+def _stands(one: Summary | None) -> object:
+    """In which group, and where."""
+    return None if one is None else (one.model, one.workload, one.rate)
+
+
 def files(site: Site, several: Sequence[list[Summary]]) -> Iterator[File]:
-    """`compare/index.html` of these groups, and the quantiles that the script needs."""
+    """`compare/index.html` of these groups."""
     tables = [
         (part[0], [side(site, one, part[0]) for one in part], len(own))
         for part, own in zip(shown(several), several, strict=False)
     ]
     path = "compare/index.html"
     yield path, page("compare.html", path, site, tables=tables, left_out=len(several) - len(tables))
-    yield "assets/quantiles.js", _quantiles(site)
 
 
 def side(site: Site, one: Summary, best: Summary) -> Side:
@@ -71,11 +84,12 @@ def _logs(one: Summary) -> Logs:
     return Logs(one.processes, one.log_mean, one.log_variance)
 
 
-def _quantiles(site: Site) -> bytes:
+def quantiles(site: Site) -> Iterator[File]:
+    """What the script needs to compare: they are the policy's."""
     policy = site.policy
     tables = {
         name: [t_quantile(1 - alpha, GRID / i if i else float("inf")) for i in range(GRID + 1)]
         for name, alpha in (("fixed", policy.alpha_fixed), ("looks", policy.alpha_looks))
     }
     text = json.dumps({**tables, "band": [policy.band_low, policy.band_high]}, separators=(",", ":"))
-    return f"window.REPRO_QUANTILES={text};\n".encode()
+    yield "assets/quantiles.js", f"window.REPRO_QUANTILES={text};\n".encode()

@@ -15,14 +15,14 @@ from harness import units
 from harness.hub import tables
 from harness.hub.history import acts_of
 from harness.hub.reader import Reader
-from harness.site import addresses, people
+from harness.site import addresses
+from harness.site.public import CHUNK, OWN, Public, public_of
 from harness.site.render import page
 from harness.site.svg import legal
 from harness.site.values import File, Site
 
 PAGE = 500  # entries of the log on one page
-NEWEST = 100  # decisions on the first page
-_CHUNK = 500  # values in one question
+NEWEST = 50  # decisions on the first page, and in the feed
 
 # kind → what its author did. Names in braces are parts of their own; a kind that is not here is never public.
 KINDS: Mapping[str, str] = {
@@ -100,8 +100,8 @@ class Links:
         return f"rows/{part.row[:16]}/index.html" if part.row in self.rows else ""
 
 
-def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
-    """`decisions/index.html`, and a page for each 500 entries.
+def files(reader: Reader, site: Site, known: Public, newest: Sequence[Act], since: int = 0) -> Iterator[File]:
+    """`decisions/index.html`, with the `newest`, and a page for each 500 entries.
 
     `since`: only the pages that may read otherwise than a build at that many entries made them: from the one with the last of
     those entries on, and older ones that name a row or an operator whose page came or went.
@@ -109,12 +109,12 @@ def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
     size, tail = reader.size(), max(since - 1, 0) // PAGE
     rows, handles, low = _moved(reader, since) if since else (frozenset[str](), frozenset[str](), 0)
     first = min(low // PAGE, tail)
-    acts = public(reader, first * PAGE)
+    acts = [act for act in newest if act.index >= first * PAGE]
+    acts = [*public(reader, first * PAGE, acts[0].index if acts else None), *acts]
     by_page: dict[int, list[Act]] = {}
     for act in acts:
         by_page.setdefault(act.index // PAGE, []).append(act)
-    newest = acts[-NEWEST:] if len(acts) >= NEWEST or not first else newest_acts(reader, NEWEST)
-    links, pages = _links(reader), -(-size // PAGE)
+    links, pages = _links(known), -(-size // PAGE)
     for number in range(first, pages):
         own = by_page.get(number, [])
         if number >= tail or any(_names(act, rows, handles) for act in own):
@@ -125,21 +125,21 @@ def files(reader: Reader, site: Site, since: int = 0) -> Iterator[File]:
     )  # fmt: skip
 
 
-def newest_acts(reader: Reader, count: int) -> list[Act]:
-    """The last `count` public decisions, in the log's order."""
-    size, width = reader.size(), PAGE
-    while True:
-        first = max(size - width, 0)
-        found = public(reader, first)
-        if len(found) >= count or first == 0:
-            return found[-count:]
-        width *= 2
+def newest_acts(reader: Reader) -> list[Act]:
+    """The last `NEWEST` public decisions, in the log's order."""
+    found: list[Act] = []
+    end, width = reader.size(), 2 * NEWEST  # a record takes two entries, one of them public
+    while end and len(found) < NEWEST:
+        first = max(end - width, 0)
+        found = [*public(reader, first, end), *found]
+        end, width = first, 2 * width
+    return found[-NEWEST:]
 
 
-def public(reader: Reader, first: int = 0) -> list[Act]:
-    """The public decisions at entry `first` and later."""
+def public(reader: Reader, first: int = 0, end: int | None = None) -> list[Act]:
+    """The public decisions at entry `first` and later, before `end`."""
     facts, found = _Facts(reader), []
-    for act in acts_of(reader, first=first):
+    for act in acts_of(reader, first=first, end=end):
         if act["kind"] in KINDS and _shown(act, facts):
             parts = tuple(_parts(act, facts))
             found.append(Act(act["index"], act["at"], act["kind"], act["by"], parts, _reason(act)))
@@ -271,9 +271,8 @@ def _lines(acts: Sequence[Act], links: Links) -> list[tuple[Act, str, list[tuple
     ]
 
 
-def _links(reader: Reader) -> Links:
-    operators, shown = reader.all("operator"), people.handles(reader)
-    return Links({handle: operators[handle]["joined"] for handle in shown}, frozenset(people.public_rows(reader)))
+def _links(known: Public) -> Links:
+    return Links({handle: fact["joined"] for handle, fact in known.operators.items()}, known.rows)
 
 
 def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], int]:
@@ -290,8 +289,8 @@ def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], 
     facts = {record: reader.get("record", record) or {} for record in sorted(records)}
     rows = {record: fact["index"] for record, fact in facts.items() if fact["row"] == record and fact["index"] < since}
     table, handles = tables.records.c, said | {fact["operator"] for fact in facts.values()}
-    for start in range(0, len(rows), _CHUNK):
-        wanted = select(table.operator).where(table.row.in_(sorted(rows)[start : start + _CHUNK])).distinct()
+    for start in range(0, len(rows), CHUNK):
+        wanted = select(table.operator).where(table.row.in_(sorted(rows)[start : start + CHUNK])).distinct()
         handles |= set(reader.connection.execute(wanted).scalars())
     joined = {handle: (reader.get("operator", handle) or {})["joined"] for handle in sorted(handles)}
     moved = {h: at for h, at in joined.items() if at < since and not _stood(reader, h, since, records, said)}
@@ -302,6 +301,6 @@ def _stood(reader: Reader, handle: str, since: int, changed: set[str], said: set
     """Whether the operator had a page at that entry and has it now: verified, or with a public record, and untouched since."""
     if handle not in said and (reader.get("operator", handle) or {})["verified"]:
         return True
-    own = people.OWN.c
-    found = reader.connection.execute(people.public(own.id, own.row).where(own.operator == handle, own.idx < since))
+    own = OWN.c
+    found = reader.connection.execute(public_of([handle], own.id, own.row).where(own.idx < since))
     return any(record not in changed and row not in changed for record, row in found)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.hub.reader import Reader
-from harness.site.decisions import Act, newest_acts
+from harness.site.decisions import Act
 from harness.site.values import File, Site
 
-ENTRIES = 50
 
-
-def files(reader: Reader, site: Site) -> Iterator[File]:
-    """`feed.xml`."""
+def files(reader: Reader, site: Site, newest: Sequence[Act]) -> Iterator[File]:
+    """`feed.xml`, from the newest decisions in the log's order."""
     created = str((reader.get("hub", "") or {})["created"])[:10]
-    acts = newest_acts(reader, ENTRIES)[::-1]
+    acts = newest[::-1]
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "en-GB"})
     SubElement(feed, "id").text = _tag(site, created, "decisions")
     SubElement(feed, "title").text = f"Decisions at {site.origin}"

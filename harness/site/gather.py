@@ -16,6 +16,7 @@ from harness.measure.logs import logs_of
 from harness.record import envelope
 from harness.record.schema import Record
 from harness.record.statement import taken
+from harness.site.public import Ground
 from harness.site.values import Benchmark, Body, Passage, Reproduction, Site, Summary
 from harness.tiers.score import Score, months_between, score
 from harness.tiers.values import Mark, Measurement, Ring, Row, Source, Status
@@ -31,7 +32,7 @@ class Frame:
     evidence: Mapping[str, tuple[Mapping[str, Any], ...]]
 
 
-def frame(reader: Reader) -> Frame:
+def frame(reader: Reader, known: Ground) -> Frame:
     """Of the whole hub."""
     evidence: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for name, fact in reader.all("evidence").items():
@@ -40,7 +41,7 @@ def frame(reader: Reader) -> Frame:
                 *evidence.get(fact["row"], ()),
                 {"id": name, "why": fact["why"], **fact["evidence"]},
             )
-    return Frame(rows.known(reader), rows.people(reader), evidence)
+    return Frame(replace(rows.known(reader, ()), verified=known.verified), known.persons, evidence)
 
 
 def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import attrgetter
 
 from harness import units
 from harness.site import addresses, charts, compare
 from harness.site.charts import Chart
 from harness.site.render import TIER_WORDS, page
-from harness.site.values import File, Site, Summary
+from harness.site.values import Change, File, Site, Summary
 from harness.tiers.values import TIERS
 
 NEWEST = 24  # on the front page
-LONG = 200  # rows of a list on one page
+OFFERED = 400  # values of a facet to choose from there
+LONG = 100  # rows of a list on one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,12 @@ class Facet:
     value: Callable[[Summary], str]
 
 
-Listing = list[tuple[str, str, int]]  # name, address and number of rows of each value
 FACETS = (
-    Facet("models", "Models", "model", lambda s: s.model),
-    Facet("devices", "Devices", "device", lambda s: s.device),
-    Facet("runtimes", "Runtimes", "runtime", lambda s: s.runtime),
-    Facet("quantisations", "Quantisations", "quantisation", lambda s: s.quantisation),
-    Facet("tiers", "Confidence tiers", "tier", lambda s: s.tier),
+    Facet("models", "Models", "model", attrgetter("model")),
+    Facet("devices", "Devices", "device", attrgetter("device")),
+    Facet("runtimes", "Runtimes", "runtime", attrgetter("runtime")),
+    Facet("quantisations", "Quantisations", "quantisation", attrgetter("quantisation")),
+    Facet("tiers", "Confidence tiers", "tier", attrgetter("tier")),
 )
 
 
@@ -41,39 +44,64 @@ def name_of(facet: Facet, value: str) -> str:
     return TIER_WORDS[value] if facet.folder == "tiers" else value or f"unnamed {facet.one}"
 
 
-def front(site: Site, rows: Sequence[Summary], listings: Mapping[str, Listing]) -> Iterator[File]:
-    """`index.html`, from what the facets list, by folder."""
-    newest = sorted(rows, key=lambda s: (-s.entry, s.row))[:NEWEST]
-    counts = {tier: sum(s.tier == tier for s in rows) for tier in reversed(TIERS)}
-    groups = [(facet, listings[facet.folder]) for facet in FACETS]
+Counts = Counter[str]  # how many rows have each value
+
+
+def counts(rows: Collection[Summary]) -> dict[str, Counts]:
+    """By facet's folder."""
+    return {facet.folder: Counter(map(facet.value, rows)) for facet in FACETS}
+
+
+def recounted(now: Mapping[str, Counts], changes: Sequence[Change]) -> dict[str, Counts]:
+    """As `counts` before these changes; values that no row has are not there."""
+    found = {}
+    for facet in FACETS:
+        count = Counter(now[facet.folder])
+        count.subtract(facet.value(after) for _, after in changes if after is not None)
+        count.update(facet.value(before) for before, _ in changes if before is not None)
+        found[facet.folder] = +count
+    return found
+
+
+def front(site: Site, rows: Sequence[Summary], counted: Mapping[str, Counts], operators: int) -> Iterator[File]:
+    """`index.html`. `counted`: by facet's folder; `operators`: how many have something public."""
+    newest = nsmallest(NEWEST, rows, key=lambda s: (-s.entry, s.row))
+    tiers = {str(tier): counted["tiers"].get(str(tier), 0) for tier in reversed(TIERS)}
+    groups = [(facet, _listing(facet, counted[facet.folder], OFFERED), len(counted[facet.folder])) for facet in FACETS]
     yield "index.html", page(
-        "index.html", "index.html", site, newest=newest, total=len(rows), counts=counts, groups=groups,
-        operators=len({member for s in rows for member in s.members}),
+        "index.html", "index.html", site, newest=newest, total=len(rows), counts=tiers, groups=groups, operators=operators
     )  # fmt: skip
 
 
-def listing(facet: Facet, rows: Sequence[Summary]) -> Listing:
-    """(name, address, rows) of each value: tiers in falling order, others by name."""
-    count: dict[str, int] = {}
-    for one in rows:
-        value = facet.value(one)
-        count[value] = count.get(value, 0) + 1
+def _listing(facet: Facet, counted: Counts, most: int) -> list[tuple[str, str, int]]:
+    """(name, value, rows) of `most` values: tiers in falling order, others by name."""
     order = (lambda v: -TIERS.index(v)) if facet.folder == "tiers" else (lambda v: (v.lower(), v))
-    return [
-        (name_of(facet, value), addresses.listed(facet.folder, value), count[value])
-        for value in sorted(count, key=order)
-    ]
+    return [(name_of(facet, value), value, counted[value]) for value in nsmallest(most, counted, key=order)]
 
 
-def overview(site: Site, facet: Facet, values: Listing, total: int) -> Iterator[File]:
-    """The index of a facet: every value that it takes, from its `listing`."""
+def overview(site: Site, facet: Facet, counted: Counts) -> Iterator[File]:
+    """The index of a facet: every value that it takes."""
     path = f"{facet.folder}/index.html"
-    yield path, page("facet.html", path, site, facet=facet, values=values, total=total)
+    yield (
+        path,
+        page(
+            "facet.html",
+            path,
+            site,
+            facet=facet,
+            values=_listing(facet, counted, len(counted)),
+            total=sum(counted.values()),
+        ),
+    )
 
 
 def ordered(rows: Iterable[Summary]) -> list[Summary]:
     """As lists show them: those most alike beside each other."""
-    return sorted(rows, key=lambda s: (s.model.lower(), s.quantisation, s.device.lower(), s.runtime, s.row))
+    return sorted(rows, key=_order)
+
+
+def _order(one: Summary) -> tuple[str, ...]:
+    return one.model.lower(), one.quantisation, one.device.lower(), one.runtime, one.row
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +120,38 @@ class Part:
         """Of this page."""
         return self.paths[self.number - 1]
 
-    @property
-    def shown(self) -> Sequence[Summary]:
-        """The rows that it tells of: the first page compares all of them."""
-        return self.every if self.number == 1 else self.rows
+
+def paths(facet: Facet, value: str, count: int) -> list[str]:
+    """The pages of the list of a value that so many rows have."""
+    return [addresses.listed(facet.folder, value, number) for number in range(1, -(-count // LONG) + 1)]
 
 
-def parts(facet: Facet, rows: Sequence[Summary]) -> Iterator[Part]:
-    """Every page of every list of a facet; `rows` are `ordered`."""
+def parts(facet: Facet, rows: Sequence[Summary], values: Collection[str]) -> Iterator[Part]:
+    """Every page of the lists of these values; `rows` are `ordered`."""
     groups: dict[str, list[Summary]] = {}
     for one in rows:
-        groups.setdefault(facet.value(one), []).append(one)
+        if (value := facet.value(one)) in values:
+            groups.setdefault(value, []).append(one)
     for value, own in groups.items():
-        pages = [own[first : first + LONG] for first in range(0, len(own), LONG)]
-        paths = [addresses.listed(facet.folder, value, number) for number in range(1, len(pages) + 1)]
-        for number, part in enumerate(pages, 1):
-            yield Part(facet, value, number, part, own, paths)
+        where = paths(facet, value, len(own))
+        for number in range(1, len(where) + 1):
+            yield Part(facet, value, number, own[(number - 1) * LONG : number * LONG], own, where)
+
+
+def stale(facet: Facet, rows: Sequence[Summary], changes: Iterable[Change]) -> Iterator[Part]:
+    """The parts that may read otherwise after these changes; `rows` are `ordered`, after them."""
+    moved, told, changed = set[str](), set[str](), set[str]()
+    for before, after in changes:
+        values = [facet.value(one) for one in (before, after) if one is not None]
+        if before is None or after is None or values[0] != values[1] or _order(before) != _order(after):
+            moved |= set(values)
+        if after is not None:
+            told.add(values[-1])
+            changed.add(after.row)
+    for part in parts(facet, rows, moved | told):
+        # The first page compares all rows of the list; a list of other length says so on each.
+        if part.number == 1 or part.value in moved or any(one.row in changed for one in part.rows):
+            yield part
 
 
 def of_part(site: Site, part: Part) -> File:
@@ -135,5 +179,5 @@ def _alike(rows: Sequence[Summary]) -> list[Chart]:
             [(name, s.rate, s.low, s.high) for name, s in zip(_apart(own[:30]), own, strict=False)],
             title=f"{own[0].model or 'unnamed model'}: decode, {own[0].suite}", fmt=units.rate, key=f"alike{number}",
         )
-        for number, own in enumerate(compare.groups(rows)[:8])
+        for number, own in enumerate(compare.groups(rows, 8))
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from harness.hub import checkpoint, merkle, tables, tiles
 from harness.hub.checkpoint import Checkpoint
 from harness.hub.reader import Reader, raw
 from harness.hub.rules.base import id_of, public
-from harness.site import people
+from harness.site.public import Public
 from harness.site.render import page
 from harness.site.values import File, Site
 
@@ -51,7 +51,7 @@ class Head:
 
 
 def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
-    """Everything below `log/`, and `api/v1/keys.json`.
+    """Everything below `log/`.
 
     `signed`: without what a build has written already whose newest checkpoint was of that size: the checkpoints up to it, the
     proofs between them, and full tiles and bundles below it.
@@ -67,7 +67,6 @@ def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
             "is of another history than the log", where=f"checkpoint {newest.size}", fix="run: repro audit"
         )
     yield "log/index.html", _index(reader, site, heads, notes[-1][1] if notes else b"", vkey)
-    yield "api/v1/keys.json", _keys(reader, site, vkey)
     if newest is None:
         return
     yield "log/checkpoint", notes[-1][1]
@@ -140,15 +139,14 @@ def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes,
     )  # fmt: skip
 
 
-def _keys(reader: Reader, site: Site, vkey: str) -> bytes:
-    """Whose signatures the public records and acts bear. An operator stands here who has a page, or a key that was revoked."""
+def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
+    """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
+    vkey, _ = _key(reader, site)
     hub, editors = reader.get("hub", "") or {}, reader.get("editors", "") or {}
     own: dict[str, list[dict[str, Any]]] = {}
     for name, fact in reader.all("key").items():
         told = {"key_id": name, "since": fact["since"], "revoked_from": fact["revoked_from"]}
         own.setdefault(fact["owner"], []).append({**told, "revoked": fact["revoked_from"] is not None})
-    shown = people.handles(reader)
-    operators = reader.all("operator")
     value = {
         "schema": "urn:repro-harness:api:v1:keys",
         "hub": {"origin": site.origin, "key": hub["key"], "vkey": vkey},
@@ -164,11 +162,11 @@ def _keys(reader: Reader, site: Site, vkey: str) -> bytes:
         "operators": [
             {
                 "handle": handle,
-                "key": operators[handle]["key"],
-                "key_id": id_of(operators[handle]["key"]),
+                "key": fact["key"],
+                "key_id": id_of(fact["key"]),
                 "keys": sorted(own.get(handle, []), key=lambda one: (one["since"], one["key_id"])),
             }
-            for handle in sorted(shown)
+            for handle, fact in known.operators.items()
         ],
     }
-    return (json.dumps(value, indent=1) + "\n").encode()
+    yield "api/v1/keys.json", (json.dumps(value, indent=1) + "\n").encode()

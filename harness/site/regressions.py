@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import func
@@ -14,7 +16,7 @@ from harness.hub.columns import COLUMNS, measurement
 from harness.hub.reader import Reader
 from harness.measure.comparison import Comparison, Verdict
 from harness.site import addresses
-from harness.site.people import OWN, public
+from harness.site.public import CHUNK, OWN, Public, public, public_few
 from harness.site.render import page
 from harness.site.values import File, Site
 from harness.tiers.regressions import BAND, CONFIRMING, Change, Label, Versioned, changes
@@ -122,9 +124,45 @@ class Candidate:
         return MARKS.get(self.change.sign, "inconclusive")
 
 
-def files(reader: Reader, site: Site) -> Iterator[File]:
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The public records of whom there are several of one operator, machine and subject: one alone is no pair."""
+
+    places: Mapping[str, Place]  # by record
+    versions: Sequence[Versioned]  # in the log's order
+
+
+def repeated(reader: Reader, last: Iterable[str] | None = None, rigs: Iterable[str] = ()) -> Repeated:
+    """Of the whole hub. `last`: the records that were so before; then only these and those of the `rigs` are looked at."""
+    columns = (*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions, OWN.c.idx)
+    if last is None:
+        machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
+        several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()
+        parts = [public(*columns).where(*(column == several.c[column.name] for column in machine))]
+    else:
+        chosen = [(OWN.c.id, sorted(last)), (OWN.c.rig, sorted(set(rigs)))]
+        parts = [
+            public_few(*columns).where(column.in_(names[start : start + CHUNK]))
+            for column, names in chosen
+            for start in range(0, len(names), CHUNK)
+        ]
+    about, found = rows.Known(frozenset()), {}
+    for part in parts:
+        for *values, model, versions, index in reader.connection.execute(part):
+            row, one, _ = measurement(tuple(values), about.source, about.behind)
+            found[one.id] = index, Place(row, model, one), Versioned(one, tuple(sorted(json.loads(versions).items())))
+    count = Counter(_machine(place.one) for _, place, _ in found.values())
+    own = sorted((one for one in found.values() if count[_machine(one[1].one)] > 1), key=itemgetter(0))
+    return Repeated({place.one.id: place for _, place, _ in own}, [versioned for *_, versioned in own])
+
+
+def _machine(one: Measurement) -> object:
+    return one.operator, one.rig, one.hardware.sku, one.subject
+
+
+def files(site: Site, known: Public, several: Repeated) -> Iterator[File]:
     """The page (several where there are many candidates), and JSON."""
-    found = candidates(reader, site)
+    found = candidates(site, known, several)
     parts = [found[start : start + PAGE] for start in range(0, len(found), PAGE)] or [found]
     paths = ["regressions/index.html", *(f"regressions/page-{number}.html" for number in range(2, len(parts) + 1))]
     counts = [(str(label), sum(one.change.label is label for one in found)) for label in ORDER]
@@ -135,24 +173,11 @@ def files(reader: Reader, site: Site) -> Iterator[File]:
     yield "api/v1/regressions.json", _json(site, found)
 
 
-def candidates(reader: Reader, site: Site) -> list[Candidate]:
+def candidates(site: Site, known: Public, several: Repeated) -> list[Candidate]:
     """Of the public records, what is confirmed first."""
-    places, found = _public(reader)
-    made = [_candidate(change, places) for change in changes(found, site.policy, rows.people(reader))]
+    found = changes(several.versions, site.policy, known.persons)
+    made = [_candidate(change, several.places) for change in found]
     return sorted(made, key=lambda one: ORDER.index(one.change.label))  # stable: by subject, axis and versions within
-
-
-def _public(reader: Reader) -> tuple[dict[str, Place], list[Versioned]]:
-    about, places, found = rows.Known(frozenset()), {}, []
-    machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
-    several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()  # one record alone is no pair
-    wanted = public(*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions).order_by(OWN.c.idx)
-    wanted = wanted.where(*(column == several.c[column.name] for column in machine))
-    for *values, model, versions in reader.connection.execute(wanted):
-        row, one, _ = measurement(tuple(values), about.source, about.behind)
-        places[one.id] = Place(row, model, one)
-        found.append(Versioned(one, tuple(sorted(json.loads(versions).items()))))
-    return places, found
 
 
 def _candidate(change: Change, places: Mapping[str, Place]) -> Candidate:

@@ -39,7 +39,7 @@ def _environment() -> Environment:
         name: getattr(units, name) for name in ("significant", "rate", "duration", "ratio", "count")
     }
     made.filters.update(filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__)
-    made.filters["operator"] = addresses.operator
+    made.filters.update(operator=addresses.operator, listed=addresses.listed)
     made.globals.update(interval=units.interval, static=static_name)
     return made
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.hub.reader import Reader
 from harness.site import addresses
-from harness.site.people import OWN, handles, public
+from harness.site.public import CHUNK, OWN, Public, public_few
 from harness.site.regressions import object_of
 from harness.site.render import page
 from harness.site.values import File, Site
@@ -18,7 +18,6 @@ from harness.site.values import File, Site
 SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
 COUNTED = ("pending", "rejected", "duplicate", "archived")
 _SHORT = 12  # digits of an id in a command
-_CHUNK = 500
 
 _RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
@@ -68,25 +67,24 @@ class Request:
     row: str
 
 
-def files(reader: Reader, site: Site) -> Iterator[File]:
+def files(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """The page and JSON."""
-    found, counts = requests(reader)
+    found, counts = requests(reader, known)
     groups = [(status, [one for one in found if one.status == status]) for status in SHOWN]
     path = "requests/index.html"
     yield path, page("requests.html", path, site, groups=groups, counts=counts, total=len(found))
     yield "api/v1/requests.json", _json(site, found, counts)
 
 
-def requests(reader: Reader) -> tuple[list[Request], dict[str, int]]:
+def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, int]]:
     """Those that are listed, what is open first, the newest first; and how many are not, by status."""
     facts = reader.all("request")
     listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
     states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
     homes = _homes(reader, sorted({fact["record"] for fact in listed.values()} - {""}))
-    known = handles(reader) if any(fact["claimed_by"] for fact in listed.values()) else frozenset()
     begins = Counter(name[:_SHORT] for name in facts)
     found = [
-        _request(name, fact, homes, known, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
+        _request(name, fact, homes, known.operators, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
         for name, fact in listed.items()
     ]
     found.sort(key=lambda one: (one.since, one.id), reverse=True)
@@ -97,14 +95,14 @@ def requests(reader: Reader) -> tuple[list[Request], dict[str, int]]:
 def _homes(reader: Reader, records: Sequence[str]) -> dict[str, str]:
     """Record → row, of those that are public."""
     found: dict[str, str] = {}
-    for start in range(0, len(records), _CHUNK):
-        wanted = public(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(records[start : start + _CHUNK]))
+    for start in range(0, len(records), CHUNK):
+        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(records[start : start + CHUNK]))
         found.update((record, row) for record, row in reader.connection.execute(wanted))
     return found
 
 
 def _request(
-    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], known: Collection[str], short: str
+    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], shown: Collection[str], short: str
 ) -> Request:
     row = homes.get(fact["record"], "")
     return Request(
@@ -116,8 +114,8 @@ def _request(
         hardware=fact["hardware"],
         runtime=fact["runtime"],
         reason=fact["why"],
-        claimed_by=fact["claimed_by"] if fact["claimed_by"] in known else "",
-        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in known else "",
+        claimed_by=fact["claimed_by"] if fact["claimed_by"] in shown else "",
+        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in shown else "",
         record=fact["record"] if row else "",
         row=row,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from harness.site import addresses
-from harness.site.lists import FACETS
-from harness.site.values import File, Site, Summary
+from harness.site.lists import Counts
+from harness.site.values import File, Site
 
 _FIXED = (
     "index.html", "compare/index.html", "operators/index.html", "regressions/index.html", "requests/index.html",
@@ -15,19 +15,14 @@ _FIXED = (
 )  # fmt: skip
 
 
-def addresses_of(rows: Sequence[Summary], handles: Iterable[str]) -> list[str]:
-    """Every page that stands for itself."""
+def files(site: Site, rows: Iterable[str], counted: Mapping[str, Counts], handles: Iterable[str]) -> Iterator[File]:
+    """`sitemap.xml`: every page that stands for itself. `counted`: by facet's folder."""
     found = [*_FIXED]
-    for facet in FACETS:
-        found.append(f"{facet.folder}/index.html")
-        found += sorted({addresses.listed(facet.folder, facet.value(one)) for one in rows})
+    for folder, counts in counted.items():
+        found.append(f"{folder}/index.html")
+        found += sorted(addresses.listed(folder, value) for value in counts)
     found += [addresses.operator(handle) for handle in handles]
-    found += [f"rows/{one.short}/index.html" for one in sorted(rows, key=lambda s: s.row)]
-    return found
-
-
-def files(site: Site, found: Sequence[str]) -> Iterator[File]:
-    """`sitemap.xml` of these addresses."""
+    found += [f"rows/{row[:16]}/index.html" for row in sorted(rows)]
     lines = "\n".join(f"<url><loc>{escape(site.base_url + path)}</loc></url>" for path in found)
     text = f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{lines}\n</urlset>\n'
     yield "sitemap.xml", text.encode()

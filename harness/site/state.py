@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
-from datetime import date
 from functools import cache
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -19,10 +17,10 @@ from harness.hub import entry as entries
 from harness.hub import event as events
 from harness.hub import tables
 from harness.hub.reader import Reader
-from harness.hub.rows import people
 from harness.record import envelope
-from harness.site.people import handles
-from harness.site.values import Site, Summary, plain
+from harness.site import lines
+from harness.site.public import Ground, Tally
+from harness.site.values import FIELDS, Site, Summary, values
 
 FILE = ".site.json"
 
@@ -33,69 +31,89 @@ _OF_RECORD = {
 }  # fmt: skip
 _OF_OPERATOR = {"operator-verified", "operator-unverified"}
 _OF_EVIDENCE = {"evidence-imported", "evidence-removed"}
-_OF_NO_ROW = {"operator-joined", "operator-rotated", "challenge-issued"}
-
-
-Kept = tuple[
-    dict[str, Any], list[str], str
-]  # of a row: its summary, the ids of its public records, a digest of the first
-
-
-def kept(one: Summary, records: list[str]) -> Kept:
-    """What is kept of a row."""
-    values = plain(one)
-    return values, records, sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+_OF_KEYS = {"operator-joined", "operator-rotated"}
+_OF_NOTHING = {"challenge-issued"}
+_MEMBERS = FIELDS.index("members")
 
 
 @dataclass(slots=True)
 class State:
-    """Kept in the site's folder."""
+    """Kept in the site's folder: what the next build goes on from."""
 
     made_by: str
     entries: int
     head: str
     as_of: str
     series: dict[str, list[str]]
-    handles: list[str]  # of who has a page
     signed: int  # entries below the newest checkpoint
-    rows: dict[str, Kept] = field(default_factory=dict)
-    made: dict[str, str] = field(default_factory=dict)  # list → digest of what it was made of
+    rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
+    records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    handles: list[str] = field(default_factory=list)  # of who has a page
+    repeated: list[str] = field(default_factory=list)  # records that a change of versions may show in
+    digests: dict[str, str] = field(default_factory=dict)  # of the files that it takes up
+    lines: dict[str, str] = field(default_factory=dict)  # row → its line in this very file
 
-    def summaries(self) -> dict[str, Summary]:
-        """Of every row."""
-        return {
-            row: Summary(**{**values, "members": tuple(values["members"])}) for row, (values, *_) in self.rows.items()
-        }
-
-    def same_but_rows(self, other: State) -> bool:
-        """Whether nothing happened between the two."""
-        names = [one.name for one in fields(self) if one.name not in ("rows", "made")]
+    def same(self, other: State) -> bool:
+        """Whether nothing happened at the hub between the two."""
+        names = ("made_by", "entries", "head", "as_of", "series", "signed")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
-    def differs(self, path: str, made_of: object, kept: State | None) -> bool:
-        """Whether the file is made of something else than in the last build; this state keeps what it is made of now."""
-        self.made[path] = sha256(repr(made_of).encode("utf-8", "surrogatepass")).hexdigest()
-        return kept is None or kept.made.get(path) != self.made[path]
-
-    def unfinished(self, folder: Path) -> None:
-        """Say in the folder that files are being laid over it: the next build starts from nothing, unless this one ends."""
-        held = self.made_by
-        self.made_by = ""
-        self.write(folder)
-        self.made_by = held
+    def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
+        """The rows: those of the last build that are still public, and those that were made."""
+        if last is not None:
+            gone = last.rows.keys() - public
+            self.rows = {row: one for row, one in last.rows.items() if row not in gone}
+            self.records, self.lines = dict(last.records), dict(last.lines)
+            for row in gone:
+                del self.records[row], self.lines[row]
+        before = len(self.rows)
+        for one, own in made:
+            self.rows[one.row], self.records[one.row] = one, own
+            self.lines[one.row] = json.dumps([values(one), own], separators=(",", ":"))
+        if len(self.rows) > before:
+            self.rows = dict(sorted(self.rows.items()))
 
     def write(self, folder: Path) -> None:
-        """Into the folder that is being made."""
-        kept = {one.name: getattr(self, one.name) for one in fields(self)}
-        (folder / FILE).write_text(json.dumps(kept, separators=(",", ":"), sort_keys=True))
+        """Into the folder that is being made. A line a row, without names: there are many."""
+        names = [one.name for one in fields(self) if one.name not in ("rows", "records", "lines")]
+        head = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
+        (folder / FILE).write_text(lines.joined(f'{head[:-1]},"rows":[', self.rows, self.lines, {}, "]}"))
+
+
+def unfinished(folder: Path) -> None:
+    """Say in the folder that files are being laid over it: the next build starts from nothing, unless this one ends."""
+    (folder / FILE).write_text("{}")
 
 
 def read(folder: Path) -> State | None:
     """What was kept; None where there is nothing, or nothing that can be read."""
     try:
-        return State(**json.loads((folder / FILE).read_text()))
-    except (OSError, ValueError, TypeError):
+        text = (folder / FILE).read_text()
+        kept = json.loads(text)
+        rows, records = dict[str, Summary](), dict[str, list[str]]()
+        for line, own in kept.pop("rows"):
+            line[_MEMBERS] = tuple(line[_MEMBERS])
+            one = Summary(*line)
+            rows[one.row], records[one.row] = one, own
+        tallies = {handle: Tally(*numbers) for handle, numbers in kept.pop("tallies").items()}
+        return State(**kept, rows=rows, records=records, tallies=tallies, lines=lines.of(text, list(rows)))
+    except (OSError, ValueError, TypeError, LookupError):
         return None
+
+
+def untouched(folder: Path, state: State) -> bool:
+    """Whether the files that a build goes on from are those that the last one wrote."""
+    try:
+        return all(digest(folder / path) == known for path, known in state.digests.items())
+    except OSError:
+        return False
+
+
+def digest(path: Path) -> str:
+    """Of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def now(reader: Reader, site: Site) -> State:
@@ -106,7 +124,7 @@ def now(reader: Reader, site: Site) -> State:
         series.setdefault(engine, []).append(name)
     head = reader.head(site.entries) or ""
     signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
-    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, sorted(handles(reader)), signed)
+    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)
 
 
 def _made_by(site: Site) -> str:
@@ -135,20 +153,22 @@ class Touched:
 
     rows: frozenset[str]
     operators: frozenset[str] | None  # None: all
+    keys: bool  # whether an operator's may be another
     since: int
 
 
-def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> Touched:
+def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Touched:
     """Which public rows, and whose pages. All of them where the last build was another program's, or of another log."""
+    everything = Touched(known.rows, None, keys=True, since=0)
     if old is None or old.made_by != new.made_by or old.as_of > new.as_of or not _goes_on(reader, old):
-        return Touched(frozenset(public), None, 0)
-    rows, operators = set(public - old.rows.keys()), set[str]()
+        return everything
+    rows, operators, keys = set(known.rows - old.rows.keys()), set[str](), False
     submitters: set[str] = set()
     for index, payload in list(reader.payloads(old.entries)):
         line = entries.read(payload, f"entry {index}")
         data = reader.body(line.envelope_sha256)
         if data is None:
-            return Touched(frozenset(public), None, 0)
+            return everything
         act = events.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
         operators.add(act.by)
         if act.kind in _OF_RECORD:
@@ -162,10 +182,12 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
             rows |= _rows_of(reader, [act.subject])
         elif act.kind in _OF_EVIDENCE:
             rows.add((reader.get("evidence", act.subject) or {}).get("row", ""))
-        elif act.kind not in _OF_NO_ROW and not act.kind.startswith("request-"):
-            return Touched(frozenset(public), None, 0)
+        elif act.kind in _OF_KEYS:
+            keys = True
+        elif act.kind not in _OF_NOTHING and not act.kind.startswith("request-"):
+            return everything
     # Whoever submits may turn out to share a machine with others: then all of them are one voice from now on.
-    persons = people(reader)
+    persons = known.persons
     named = {persons[handle] for handle in submitters if handle in persons}
     joined = [handle for handle, person in persons.items() if person in named]
     if len(joined) > len(named):
@@ -174,10 +196,8 @@ def touched(reader: Reader, old: State | None, new: State, public: set[str]) -> 
     drifted = {
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }
-    for row, (summary, *_) in old.rows.items():
-        if summary["engine"] in drifted or date.fromisoformat(summary["until"]) <= date.fromisoformat(new.as_of):
-            rows.add(row)
-    return Touched(frozenset(rows & public), frozenset(operators), old.entries)
+    rows |= {row for row, one in old.rows.items() if one.engine in drifted or one.until <= new.as_of}
+    return Touched(frozenset(rows & known.rows), frozenset(operators), keys, old.entries)
 
 
 def _goes_on(reader: Reader, old: State) -> bool:

@@ -15,8 +15,7 @@ from sqlalchemy import text
 from harness.errors import BadInput, RecordInvalid
 from harness.hub import acts
 from harness.hub.founding import sign_checkpoint
-from harness.site import build as builder
-from harness.site import place
+from harness.site import place, row_pool
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
 from harness.site.png import FONTS
@@ -170,7 +169,7 @@ def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_
             {"data": b"{}", "name": other},
         )  # fmt: skip
     for alone in (128, 0):  # in this process, and in a pool of others
-        monkeypatch.setattr(builder, "ALONE", alone)
+        monkeypatch.setattr(row_pool, "ALONE", alone)
         with pytest.raises(RecordInvalid, match=other):
             made(here, out)
         assert tree(out) == before

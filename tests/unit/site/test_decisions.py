@@ -16,7 +16,8 @@ from harness.hub import acts
 from harness.hub.force import in_force
 from harness.hub.history import acts_of
 from harness.record.envelope import key_id
-from harness.site import decisions, feed, people
+from harness.site import decisions, feed
+from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import World, editors, key, world
 
@@ -45,12 +46,12 @@ def site_of(reader) -> Site:
 
 def built(place: World, since: int = 0) -> dict[str, bytes]:
     with place.hub.reading() as reader:
-        return dict(decisions.files(reader, site_of(reader), since))
+        return dict(decisions.files(reader, site_of(reader), gathered(reader), decisions.newest_acts(reader), since))
 
 
 def fed(place: World) -> bytes:
     with place.hub.reading() as reader:
-        ((path, data),) = feed.files(reader, site_of(reader))
+        ((path, data),) = feed.files(reader, site_of(reader), decisions.newest_acts(reader))
     assert path == "feed.xml"
     return data
 
@@ -234,7 +235,7 @@ def test_links_lead_to_pages_that_are_there(small):
     assert "../rows/" not in page
     assert "../operators/ann" not in page
     with small.hub.reading() as reader:
-        assert not people.handles(reader)
+        assert not gathered(reader).operators
 
 
 def test_an_editor_who_joined_as_an_operator_later_is_linked_from_then_on(small):
@@ -375,7 +376,7 @@ def test_pages_hold_five_hundred_entries_and_lead_to_each_other(small):
     assert b'href="1.html"' in pages["decisions/0.html"]
     assert b'href="0.html"' in pages["decisions/1.html"]
     index = pages["decisions/index.html"].decode()
-    assert index.count("<tr id=") == 100
+    assert index.count("<tr id=") == decisions.NEWEST
     assert index.index('id="entry-601"') < index.index('id="entry-600"')
     assert 'href="0.html"' in index
     assert len(ElementTree.fromstring(fed(small)).findall(f"{ATOM}entry")) == 50

@@ -23,6 +23,7 @@ from harness.hub.founding import sign_checkpoint
 from harness.hub.rules.base import id_of
 from harness.record.envelope import key_id
 from harness.site import log
+from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import ORIGIN, World, key, text, world
 
@@ -43,7 +44,7 @@ def site_of(reader) -> Site:
 
 def built(place: World, seen: int = 0) -> dict[str, bytes]:
     with place.hub.reading() as reader:
-        found = list(log.files(reader, site_of(reader), seen))
+        found = [*log.files(reader, site_of(reader), seen), *log.keys(reader, site_of(reader), gathered(reader))]
     assert len(found) == len(dict(found))
     return dict(found)
 

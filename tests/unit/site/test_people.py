@@ -10,6 +10,7 @@ import pytest
 from harness.hub import force
 from harness.hub.rows import score_row
 from harness.site import people
+from harness.site.public import gathered
 from harness.site.values import Site, Summary
 from tests.hub_world import world
 
@@ -31,7 +32,8 @@ def small(tmp_path):
 
 def files(hub, summaries=(), wanted=None):
     with hub.reading() as reader:
-        made = list(people.files(reader, site_of(reader), summaries, wanted))
+        known = {one.row: one for one in summaries}
+        made = list(people.files(reader, site_of(reader), gathered(reader), known, wanted))
     assert len({path for path, _ in made}) == len(made)
     return {path: data.decode() for path, data in made}
 
@@ -203,7 +205,7 @@ def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypat
     row = small.accepted("ann")
     small.accepted("bob", row)
     everything = files(small.hub)
-    monkeypatch.setattr(people, "_CHUNK", 1)
+    monkeypatch.setattr(people, "CHUNK", 1)
     assert files(small.hub) == everything
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.hub import force
 from harness.hub.changes import changes
 from harness.site import regressions
+from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import world
 
@@ -33,7 +34,7 @@ def small(tmp_path):
 
 def files(hub):
     with hub.reading() as reader:
-        made = dict(regressions.files(reader, site_of(reader)))
+        made = dict(regressions.files(site_of(reader), gathered(reader), regressions.repeated(reader)))
     jsonschema.Draft202012Validator.check_schema(regressions.SCHEMA)
     jsonschema.validate(json.loads(made["api/v1/regressions.json"]), regressions.SCHEMA)
     return {path: data.decode() for path, data in made.items()}

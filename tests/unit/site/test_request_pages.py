@@ -15,6 +15,7 @@ from harness.commands.request import request
 from harness.commands.submit import submit
 from harness.hub import force
 from harness.site import requests
+from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import world
 
@@ -37,7 +38,7 @@ def small(tmp_path):
 
 def files(hub):
     with hub.reading() as reader:
-        made = dict(requests.files(reader, site_of(reader)))
+        made = dict(requests.files(reader, site_of(reader), gathered(reader)))
     jsonschema.Draft202012Validator.check_schema(requests.SCHEMA)
     jsonschema.validate(json.loads(made["api/v1/requests.json"]), requests.SCHEMA)
     return {path: data.decode() for path, data in made.items()}

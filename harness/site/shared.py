@@ -1,0 +1,129 @@
+"""The pages that are no row's own: of a build that goes on, those that may read otherwise than the last one's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from harness.hub.reader import Reader
+from harness.site import (
+    api,
+    compare,
+    decisions,
+    downloads,
+    feed,
+    lists,
+    log,
+    methodology,
+    people,
+    regressions,
+    requests,
+    sitemap,
+)  # fmt: skip
+from harness.site.lists import Counts
+from harness.site.public import Ground, standing, tallied
+from harness.site.render import static, static_name
+from harness.site.state import State, Touched
+from harness.site.values import Change, File, Site
+
+STATIC = ("site.css", "site.js", "icon.svg")
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """From the last build to this one."""
+
+    last: State | None  # None: from nothing
+    new: State
+    touched: Touched
+    again: frozenset[str]  # rows that were made again, or are gone
+    changes: Sequence[Change]  # those that read otherwise in a list, or are new there, or gone
+    before: Mapping[str, Counts]  # by facet's folder, in the last build
+    counted: Mapping[str, Counts]  # and now
+
+    @classmethod
+    def of(cls, last: State | None, new: State, touched: Touched) -> Self:
+        """`new` has its rows already."""
+        known = {} if last is None else last.rows
+        again = touched.rows | (known.keys() - new.rows.keys())
+        pairs = [(known.get(row), new.rows.get(row)) for row in sorted(again)]
+        changes = [(before, after) for before, after in pairs if before != after]
+        counted = lists.counts(new.rows.values())
+        return cls(last, new, touched, again, changes, lists.recounted(counted, changes), counted)
+
+    def operators(self) -> set[str] | None:
+        """Whose pages may have changed: whom an event named, and everybody on such a row, before or now. None: all."""
+        if self.touched.operators is None or self.last is None:
+            return None
+        found = set(self.touched.operators)
+        for rows in (self.last.rows, self.new.rows):
+            found |= {member for row in self.again if row in rows for member in rows[row].members}
+        return found
+
+
+def files(reader: Reader, site: Site, known: Ground, going: Going, rigs: Collection[str]) -> Iterator[File]:
+    """All but what `tables` makes. Puts into the new state what these pages know. `rigs`: of the rows that were made again."""
+    last, new, wanted = going.last, going.new, going.operators()
+    new.tallies = tallied(reader, {} if last is None else last.tallies, wanted)
+    shown = standing(known, new.tallies)
+    new.handles = list(shown.operators)
+    moved = last is None or last.handles != new.handles
+    if last is None:
+        for name in STATIC:
+            yield static_name(name), static(name)
+        yield from api.fixed(site)
+        yield from compare.quantiles(site)
+    yield from methodology.files(site)
+    if moved or going.touched.keys:
+        yield from log.keys(reader, site, shown)
+    yield from people.files(reader, site, shown, new.rows, wanted, moved=moved)
+    several = regressions.repeated(reader, None if last is None else last.repeated, rigs)
+    new.repeated = sorted(several.places)
+    yield from regressions.files(site, shown, several)
+    yield from requests.files(reader, site, shown)
+    newest = decisions.newest_acts(reader)
+    yield from decisions.files(reader, site, shown, newest, 0 if last is None else last.entries)
+    yield from feed.files(reader, site, newest)
+    yield from log.files(reader, site, 0 if last is None else last.signed)
+    yield from api.files(site, list(new.rows.values()), shown.records)
+    yield from _lists(site, len(new.tallies), going)
+
+
+def _lists(site: Site, operators: int, going: Going) -> Iterator[File]:
+    last, new, before, counted = going.last, going.new, going.before, going.counted
+    rows = list(new.rows.values())
+    yield from lists.front(site, rows, counted, operators)
+    alike, groups = lists.ordered(rows), compare.groups(rows)
+    if last is None:
+        for facet in lists.FACETS:
+            yield from lists.overview(site, facet, counted[facet.folder])
+            for part in lists.parts(facet, alike, counted[facet.folder]):
+                yield lists.of_part(site, part)
+        yield from compare.files(site, groups)
+        yield from sitemap.files(site, new.rows, counted, new.handles)
+        return
+    for facet in lists.FACETS:
+        if counted[facet.folder] != before[facet.folder]:
+            yield from lists.overview(site, facet, counted[facet.folder])
+        for part in lists.stale(facet, alike, going.changes):
+            yield lists.of_part(site, part)
+    if compare.stale(groups, going.changes):
+        yield from compare.files(site, groups)
+    values = [[one.keys() for one in found.values()] for found in (before, counted)]
+    if values[0] != values[1] or last.rows.keys() != new.rows.keys() or last.handles != new.handles:
+        yield from sitemap.files(site, new.rows, counted, new.handles)
+
+
+def tables(site: Site, going: Going, listed: downloads.Lines, out: Path) -> Sequence[Callable[[], Iterable[File]]]:
+    """Files with a line for every row or record, each ready to be made. A build that goes on takes up those of the last one, in
+    the folder `out`; `listed`: the records of the rows that were made again.
+    """
+    made = [going.new.rows[row] for row in sorted(going.touched.rows)]
+    folder, before = (None, ()) if going.last is None else (out, tuple(going.last.rows))
+    return (
+        lambda: downloads.database(made, listed, folder, going.again),
+        lambda: downloads.parquet(made, listed, folder, going.again),
+        lambda: api.listings(site, going.new.rows, made, folder, before),
+    )
