@@ -1,4 +1,4 @@
-"""What a site of a given size costs: cold, one changed row, nothing changed; and what a page weighs.
+"""What a site of a given size costs: cold, one changed row, one new row, nothing changed; and what a page weighs.
 
 The hub is a whole one: signed records with samples, reproductions, approvals. Making it is not timed.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
@@ -45,7 +46,8 @@ def make(i: int) -> Submission:
     return checked(data, samples, "submission")
 
 
-def fill(hub: Hub, rows: int) -> None:
+def fill(hub: Hub, rows: int) -> Callable[[int], None]:
+    """Returns how to add the row of that number."""
     actors, editor = hubs.join_all(hub), acts.Actor("ed", (hubs.key("ed"),))
     with ProcessPoolExecutor(hubs.CORES, mp_context=get_context("spawn")) as pool:
         made = pool.map(make, range(rows * EACH), chunksize=30)
@@ -57,6 +59,7 @@ def fill(hub: Hub, rows: int) -> None:
                 waiting = []
         put(hub, actors, editor, waiting)
     sign_checkpoint(hub, hubs.key("hub"))
+    return lambda number: put(hub, actors, editor, [make(number * EACH)])
 
 
 def put(hub: Hub, actors, editor, found: list[Submission]) -> None:
@@ -71,7 +74,7 @@ def put(hub: Hub, actors, editor, found: list[Submission]) -> None:
                 items.append(replace(sent, submission=one))
                 act = acts.event(reader, editor, "record-approved", one.id, reason="complete, and its numbers agree")
                 items.append(Item(act.signed(editor.keys).to_bytes()))
-        for taken in hub.append(items, acts.utc()):
+        for taken in hub.append(items, acts.utc()) if items else []:
             if isinstance(taken, Exception):
                 raise taken
 
@@ -111,12 +114,15 @@ def change(hub: Hub, row: str) -> None:
     acts.act(hub, who, "record-withdrawn", name, reason="to change one row")
 
 
-def again(hub: Hub, target: Path, out: Path, number: int) -> float:
-    """Seconds of a build in this process, as `repro site serve` makes one."""
+def chosen(hub: Hub, out: Path, share: float) -> str:
+    """The row that stands at that share of all."""
     ids = sorted(path.name for path in (out / "rows").iterdir())
     with hub.reading() as reader:
-        row = reader.id_of(ids[len(ids) * (2 * number + 1) // 17])
-    change(hub, row)
+        return reader.id_of(ids[int(len(ids) * share)])
+
+
+def again(target: Path, out: Path) -> float:
+    """Seconds of a build in this process, as `repro site serve` makes one."""
     began = time.perf_counter()
     in_process(Wish(str(target), out, date(2026, 11, 24)), lambda _done, _of: None)
     return time.perf_counter() - began
@@ -130,7 +136,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         target, out = Path(folder) / "hub", Path(folder) / "site"
         hub = hubs.new_hub(target)
-        fill(hub, options.rows)
+        add = fill(hub, options.rows)
         hubs.clear_caches()
         cold, memory, said = build(target, out)
         print(f"cold {cold:.1f} s, {memory:.2f} GiB, {said}", file=sys.stderr)
@@ -139,15 +145,20 @@ def main() -> None:
         shared = sum(path.stat().st_size for path in [*out.glob("assets/site.*"), *out.glob("assets/icon.*")])
         nothing = build(target, out)[0]
         spans = []
-        ids = sorted(path.name for path in (out / "rows").iterdir())
         for i in range(5):
-            with hub.reading() as reader:
-                row = reader.id_of(ids[len(ids) * (i + 1) // 7])
-            change(hub, row)
+            change(hub, chosen(hub, out, (i + 1) / 7))
             seconds, _, said_now = build(target, out)
             spans.append(seconds)
             print(f"one changed row {seconds:.2f} s, {said_now}", file=sys.stderr)
-        within = np.median([again(hub, target, out, i) for i in range(4)][1:])  # the first one compiles templates
+        within, arrived = [], []
+        for i in range(6):
+            change(hub, chosen(hub, out, (2 * i + 1) / 17))
+            within.append(again(target, out))
+        for i in range(3):
+            add(options.rows + i)
+            arrived.append(again(target, out))
+        del within[0]  # it compiles the templates, too
+        print("within", within, "arrived", arrived, file=sys.stderr)
         whole = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
         lines = [
             "# A site's costs",
@@ -161,7 +172,10 @@ def main() -> None:
             "|---|---|",
             f"| built from nothing | **{cold:.1f} s**, {memory:.2f} GiB |",
             f"| one record withdrawn, the whole command (median of {len(spans)}) | **{np.median(spans):.2f} s** |",
-            f"| the same within `repro site serve`, the build alone (median of 3) | **{within:.2f} s** |",
+            f"| the same within `repro site serve`, the build alone (median of {len(within)}, "
+            f"{min(within):.2f} to {max(within):.2f}) | **{np.median(within):.2f} s** |",
+            f"| a new row there, which is in every page of three lists of {said['rows']:,} (median of {len(arrived)}) "
+            f"| {np.median(arrived):.2f} s |",
             f"| nothing changed, the whole command | {nothing:.2f} s |",
             f"| a benchmark page, the longest | {pages[-1] / 1000:.0f} kB, with style, script and icon "
             f"{(pages[-1] + shared) / 1000:.0f} kB |",

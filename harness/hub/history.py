@@ -17,11 +17,10 @@ def acts_of(reader: Reader, wanted: str | None = None, first: int = 0, end: int 
     Raises `RecordInvalid` for an event that can't be read.
     """
     found = []
-    for index, payload in list(reader.payloads(first, end)):
-        line = entry.read(payload, f"entry {index}")
-        data = reader.body(line.envelope_sha256)
+    for index, payload, data in reader.signed(first, end):
         if data is None:
             continue
+        line = entry.read(payload, f"entry {index}")
         act = event.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
         if wanted and act.by != wanted and not act.subject.startswith(wanted):
             continue

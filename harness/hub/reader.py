@@ -94,13 +94,22 @@ class Reader:
         wanted = select(table.idx, table.digest, table.event_sha256, table.envelope_sha256)
         return {index: (digest, event, envelope) for index, digest, event, envelope in self.connection.execute(wanted)}
 
-    def payloads(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """The lines of the log as stored, in order; from `first` on and before `end`, if that is given."""
-        wanted = select(tables.entries.c.idx, tables.entries.c.payload).where(tables.entries.c.idx >= first)
-        if end is not None:
-            wanted = wanted.where(tables.entries.c.idx < end)
-        for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
+    def payloads(self) -> Iterator[tuple[int, bytes]]:
+        """The lines of the log as stored, in order."""
+        for index, payload in self.connection.execute(
+            select(tables.entries.c.idx, tables.entries.c.payload).order_by(tables.entries.c.idx)
+        ):
             yield int(index), raw(payload)
+
+    def signed(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes, bytes | None]]:
+        """Of entries from `first` on, and before `end`, if given: the line, and the envelope; None where it was dropped."""
+        line, body = tables.entries.c, tables.bodies.c
+        both = tables.entries.outerjoin(tables.bodies, body.sha256 == line.envelope_sha256)
+        wanted = select(line.idx, line.payload, body.data).select_from(both).where(line.idx >= first)
+        if end is not None:
+            wanted = wanted.where(line.idx < end)
+        for index, payload, data in self.connection.execute(wanted.order_by(line.idx)):
+            yield int(index), raw(payload), None if data is None else raw(data)
 
     def head(self, size: int) -> str | None:
         """The digest of the last of `size` entries; "" of none."""

@@ -67,8 +67,7 @@ def build(wish: Wish, tell: Tell) -> Built:
             try:
                 return _build(wish, out, scratch, tell)
             finally:
-                if collecting:
-                    gc.enable()
+                (gc.enable if collecting else gc.disable)()
                 shutil.rmtree(scratch, ignore_errors=True)
                 lock.unlink(missing_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from operator import attrgetter
 
 from harness.measure.comparison import Verdict, compare_logs
@@ -33,25 +34,21 @@ class Side:
     verdict: str  # same, faster, slower, cannot tell; "" for the fastest itself
 
 
-def groups(rows: Collection[Summary], most: int | None = None) -> list[list[Summary]]:
-    """Rows of one model and workload, the fastest first, where there are several; the largest groups first, `most` of them."""
+def groups(rows: Collection[Summary], most: int = GROUPS) -> tuple[list[list[Summary]], int]:
+    """Rows of one model and workload, the fastest first, where there are several: the largest `most` groups; how many more."""
     count = Counter(map(_GROUP, rows))
-    several = sorted((key for key, number in count.items() if number > 1), key=lambda key: (-count[key], key))[:most]
-    found: dict[tuple[str, str], list[Summary]] = {key: [] for key in several}
-    for one in rows:
-        if (own := found.get((one.model, one.workload))) is not None:
-            own.append(one)
-    return [sorted(own, key=lambda s: (-s.rate, s.row)) for own in found.values()]
+    several = [key for key, number in count.items() if number > 1]
+    chosen = nsmallest(most, several, key=lambda key: (-count[key], key))
+    found: dict[tuple[str, str], list[Summary]] = {key: [] for key in chosen}
+    for key, one in zip(map(_GROUP, rows), rows, strict=True):
+        if key in found:
+            found[key].append(one)
+    return [sorted(own, key=lambda s: (-s.rate, s.row)) for own in found.values()], len(several) - len(chosen)
 
 
-def shown(several: Sequence[list[Summary]]) -> list[list[Summary]]:
-    """What the page has of these groups."""
-    return [own[:LONG] for own in several[:GROUPS]]
-
-
-def stale(several: Sequence[list[Summary]], changes: Iterable[Change]) -> bool:
+def stale(several: Iterable[Sequence[Summary]], changes: Iterable[Change]) -> bool:
     """Whether the page of these groups may read otherwise after these changes."""
-    seen = {one.row for own in shown(several) for one in own}
+    seen = {one.row for own in several for one in own[:LONG]}
     return any(_stands(before) != _stands(after) or (after and after.row in seen) for before, after in changes)
 
 
@@ -60,14 +57,11 @@ def _stands(one: Summary | None) -> object:
     return None if one is None else (one.model, one.workload, one.rate)
 
 
-def files(site: Site, several: Sequence[list[Summary]]) -> Iterator[File]:
-    """`compare/index.html` of these groups."""
-    tables = [
-        (part[0], [side(site, one, part[0]) for one in part], len(own))
-        for part, own in zip(shown(several), several, strict=False)
-    ]
+def files(site: Site, several: Iterable[Sequence[Summary]], more: int) -> Iterator[File]:
+    """`compare/index.html` of these groups; of how many `more` it only tells that there are."""
+    tables = [(own[0], [side(site, one, own[0]) for one in own[:LONG]], len(own)) for own in several]
     path = "compare/index.html"
-    yield path, page("compare.html", path, site, tables=tables, left_out=len(several) - len(tables))
+    yield path, page("compare.html", path, site, tables=tables, left_out=more)
 
 
 def side(site: Site, one: Summary, best: Summary) -> Side:

@@ -84,7 +84,8 @@ def _parquet(
     schema = pa.schema([(name, getattr(pa, {"bool": "bool_"}.get(kind, kind))()) for name, kind in columns])
     table = _arrow(lines, schema)
     if last is not None:
-        old = pq.ParquetFile(last).read(use_threads=False)
+        # One thread, as samples are read: see record/samples.py.
+        old = pq.ParquetFile(last, pre_buffer=False).read(use_threads=False)
         stays = old.filter(pc.invert(pc.is_in(old["row"], pa.array(sorted(again), pa.string()))))
         table = pa.concat_tables([pa.Table.from_arrays(stays.columns, schema=schema), table])
     sink = pa.BufferOutputStream()

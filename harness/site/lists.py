@@ -16,6 +16,7 @@ from harness.site.values import Change, File, Site, Summary
 from harness.tiers.values import TIERS
 
 NEWEST = 24  # on the front page
+CHARTS, BARS = 4, 20  # of rows alike, above a list
 OFFERED = 400  # values of a facet to choose from there
 LONG = 100  # rows of a list on one page
 
@@ -129,8 +130,8 @@ def paths(facet: Facet, value: str, count: int) -> list[str]:
 def parts(facet: Facet, rows: Sequence[Summary], values: Collection[str]) -> Iterator[Part]:
     """Every page of the lists of these values; `rows` are `ordered`."""
     groups: dict[str, list[Summary]] = {}
-    for one in rows:
-        if (value := facet.value(one)) in values:
+    for value, one in zip(map(facet.value, rows), rows, strict=True):
+        if value in values:
             groups.setdefault(value, []).append(one)
     for value, own in groups.items():
         where = paths(facet, value, len(own))
@@ -176,8 +177,8 @@ def _alike(rows: Sequence[Summary]) -> list[Chart]:
     """Rows of one workload and model side by side, the fastest first, where there are several."""
     return [
         charts.bars(
-            [(name, s.rate, s.low, s.high) for name, s in zip(_apart(own[:30]), own, strict=False)],
+            [(name, s.rate, s.low, s.high) for name, s in zip(_apart(own[:BARS]), own, strict=False)],
             title=f"{own[0].model or 'unnamed model'}: decode, {own[0].suite}", fmt=units.rate, key=f"alike{number}",
         )
-        for number, own in enumerate(compare.groups(rows, 8))
+        for number, own in enumerate(compare.groups(rows, CHARTS)[0])
     ]  # fmt: skip

@@ -40,8 +40,18 @@ def _environment() -> Environment:
     }
     made.filters.update(filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__)
     made.filters.update(operator=addresses.operator, listed=addresses.listed)
-    made.globals.update(interval=units.interval, static=static_name)
+    made.globals.update(interval=units.interval, static=static_name, tier_badge=_tier_badge)
     return made
+
+
+@cache
+def _tier_badge(tier: str, contested: bool = False) -> Markup:
+    """Dots and a word; in Python, since long lists show hundreds."""
+    lit = [str(one) for one in TIERS].index(tier) + 1 if tier else 0
+    dots = "".join(f'<i class="{"on" if place < lit else "off"}"></i>' for place in range(len(TIERS)))
+    dots = f'<span class="dots" aria-hidden="true">{dots}</span>'
+    told = f'<span class="tier tier-{tier or "none"}">{dots}{TIER_WORDS[tier]}</span>'
+    return Markup(told + (' <span class="contested">contested</span>' if contested else ""))  # noqa: S704 - words of ours
 
 
 @cache

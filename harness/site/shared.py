@@ -95,13 +95,13 @@ def _lists(site: Site, operators: int, going: Going) -> Iterator[File]:
     last, new, before, counted = going.last, going.new, going.before, going.counted
     rows = list(new.rows.values())
     yield from lists.front(site, rows, counted, operators)
-    alike, groups = lists.ordered(rows), compare.groups(rows)
+    alike, (groups, more) = lists.ordered(rows), compare.groups(rows)
     if last is None:
         for facet in lists.FACETS:
             yield from lists.overview(site, facet, counted[facet.folder])
             for part in lists.parts(facet, alike, counted[facet.folder]):
                 yield lists.of_part(site, part)
-        yield from compare.files(site, groups)
+        yield from compare.files(site, groups, more)
         yield from sitemap.files(site, new.rows, counted, new.handles)
         return
     for facet in lists.FACETS:
@@ -110,7 +110,7 @@ def _lists(site: Site, operators: int, going: Going) -> Iterator[File]:
         for part in lists.stale(facet, alike, going.changes):
             yield lists.of_part(site, part)
     if compare.stale(groups, going.changes):
-        yield from compare.files(site, groups)
+        yield from compare.files(site, groups, more)
     values = [[one.keys() for one in found.values()] for found in (before, counted)]
     if values[0] != values[1] or last.rows.keys() != new.rows.keys() or last.handles != new.handles:
         yield from sitemap.files(site, new.rows, counted, new.handles)

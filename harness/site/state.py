@@ -13,7 +13,6 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from harness import __version__
-from harness.hub import entry as entries
 from harness.hub import event as events
 from harness.hub import tables
 from harness.hub.reader import Reader
@@ -164,9 +163,7 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         return everything
     rows, operators, keys = set(known.rows - old.rows.keys()), set[str](), False
     submitters: set[str] = set()
-    for index, payload in list(reader.payloads(old.entries)):
-        line = entries.read(payload, f"entry {index}")
-        data = reader.body(line.envelope_sha256)
+    for index, _, data in list(reader.signed(old.entries)):
         if data is None:
             return everything
         act = events.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
