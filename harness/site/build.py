@@ -17,11 +17,11 @@ from harness.files import locked, refusal
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import open_readable
-from harness.site import downloads, gather, place, row_pool, shared
+from harness.site import decisions, downloads, gather, place, shared
 from harness.site import state as states
 from harness.site.public import ground
-from harness.site.row_pool import Tell
 from harness.site.shared import Going
+from harness.site.team import ALONE, Tell, team
 from harness.site.values import File, Site
 
 
@@ -91,16 +91,19 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         last = last if touched.since else None
         if last is not None and not touched.rows and last.same(new) and last.rows.keys() <= known.rows:
             return Built(len(last.rows), 0, 0, 0)
-        if len(touched.rows) > row_pool.ALONE:
+        if len(touched.rows) > ALONE:
             gc.enable()
-        made = row_pool.make(hub, reader, site, gather.frame(reader, known), sorted(touched.rows), scratch, tell)
-        new.take(last, known.rows, made)
-        going = Going.of(last, new, touched)
-        listed = downloads.records(reader, None if last is None else touched.rows)
-        # Beside the pages, since most of this is not Python's work.
-        tables = [beside.submit(_table, scratch, one) for one in shared.tables(site, going, listed, out)]
-        for file in shared.files(reader, site, known, going, {line[downloads.RIG] for line in listed}):
-            place.write(scratch, file)
+        with team(hub, reader, site, gather.frame(reader, known), scratch, len(touched.rows)) as makers:
+            new.take(last, known.rows, makers.rows(sorted(touched.rows), tell))
+            going = Going.of(last, new, touched)
+            listed = downloads.records(reader, None if last is None else touched.rows)
+            # In threads, since most of this is not Python's work.
+            tables = [beside.submit(_table, scratch, one) for one in shared.tables(site, going, listed, out)]
+            shown, newest = shared.counted_in(reader, known, going), decisions.newest_acts(reader)
+            with makers.beside(shared.apart(site, shown, going, newest)):
+                rigs = {line[downloads.RIG] for line in listed}
+                for file in shared.files(reader, site, shown, going, newest, rigs):
+                    place.write(scratch, file)
         new.digests = {path: digest for table in tables for path, digest in table.result()}
     new.write(scratch)
     if last is None:

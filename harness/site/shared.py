@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -22,12 +23,14 @@ from harness.site import (
     requests,
     sitemap,
 )  # fmt: skip
+from harness.site.decisions import Act
 from harness.site.lists import Counts
-from harness.site.public import Ground, standing, tallied
+from harness.site.public import Ground, Public, standing, tallied
 from harness.site.render import static, static_name
 from harness.site.state import State, Touched
-from harness.site.values import Change, File, Site
+from harness.site.values import Change, File, Site, Summary
 
+Job = Callable[[Reader], Iterator[File]]  # pages as values that can be sent to a process: see team.py
 STATIC = ("site.css", "site.js", "icon.svg")
 
 
@@ -63,12 +66,39 @@ class Going:
         return found
 
 
-def files(reader: Reader, site: Site, known: Ground, going: Going, rigs: Collection[str]) -> Iterator[File]:
-    """All but what `tables` makes. Puts into the new state what these pages know. `rigs`: of the rows that were made again."""
-    last, new, wanted = going.last, going.new, going.operators()
-    new.tallies = tallied(reader, {} if last is None else last.tallies, wanted)
+def counted_in(reader: Reader, known: Ground, going: Going) -> Public:
+    """Who has a page, and of what: put into the new state, too."""
+    last, new = going.last, going.new
+    new.tallies = tallied(reader, {} if last is None else last.tallies, going.operators())
     shown = standing(known, new.tallies)
     new.handles = list(shown.operators)
+    return shown
+
+
+def apart(site: Site, shown: Public, going: Going, newest: Sequence[Act]) -> list[Job]:
+    """What another process may make: of a whole site, most of these pages."""
+    since = 0 if going.last is None else going.last.entries
+    jobs: list[Job] = [partial(decisions.files, site=site, known=shown, newest=newest, since=since)]
+    if going.last is None:
+        rows = lists.ordered(going.new.rows.values())
+        jobs += [partial(_facet, site=site, folder=facet.folder, rows=rows) for facet in lists.FACETS]
+    return jobs
+
+
+def _facet(_reader: Reader, site: Site, folder: str, rows: Sequence[Summary]) -> Iterator[File]:
+    """Every list of a facet."""
+    (facet,) = (one for one in lists.FACETS if one.folder == folder)
+    counts = lists.counts(rows)[folder]
+    yield from lists.overview(site, facet, counts)
+    for part in lists.parts(facet, rows, counts):
+        yield lists.of_part(site, part)
+
+
+def files(
+    reader: Reader, site: Site, shown: Public, going: Going, newest: Sequence[Act], rigs: Collection[str]
+) -> Iterator[File]:
+    """All but what `apart` and `tables` make. `rigs`: of the rows that were made again."""
+    last, new = going.last, going.new
     moved = last is None or last.handles != new.handles
     if last is None:
         for name in STATIC:
@@ -78,13 +108,11 @@ def files(reader: Reader, site: Site, known: Ground, going: Going, rigs: Collect
     yield from methodology.files(site)
     if moved or going.touched.keys:
         yield from log.keys(reader, site, shown)
-    yield from people.files(reader, site, shown, new.rows, wanted, moved=moved)
+    yield from people.files(reader, site, shown, new.rows, going.operators(), moved=moved)
     several = regressions.repeated(reader, None if last is None else last.repeated, rigs)
     new.repeated = sorted(several.places)
     yield from regressions.files(site, shown, several)
     yield from requests.files(reader, site, shown)
-    newest = decisions.newest_acts(reader)
-    yield from decisions.files(reader, site, shown, newest, 0 if last is None else last.entries)
     yield from feed.files(reader, site, newest)
     yield from log.files(reader, site, 0 if last is None else last.signed)
     yield from api.files(site, list(new.rows.values()), shown.records)
@@ -92,28 +120,23 @@ def files(reader: Reader, site: Site, known: Ground, going: Going, rigs: Collect
 
 
 def _lists(site: Site, operators: int, going: Going) -> Iterator[File]:
+    """The front page; and those lists, the comparison and the sitemap that may read otherwise."""
     last, new, before, counted = going.last, going.new, going.before, going.counted
     rows = list(new.rows.values())
     yield from lists.front(site, rows, counted, operators)
-    alike, (groups, more) = lists.ordered(rows), compare.groups(rows)
-    if last is None:
-        for facet in lists.FACETS:
-            yield from lists.overview(site, facet, counted[facet.folder])
-            for part in lists.parts(facet, alike, counted[facet.folder]):
-                yield lists.of_part(site, part)
-        yield from compare.files(site, groups, more)
-        yield from sitemap.files(site, new.rows, counted, new.handles)
-        return
-    for facet in lists.FACETS:
-        if counted[facet.folder] != before[facet.folder]:
-            yield from lists.overview(site, facet, counted[facet.folder])
-        for part in lists.stale(facet, alike, going.changes):
-            yield lists.of_part(site, part)
-    if compare.stale(groups, going.changes):
+    groups, more = compare.groups(rows)
+    if last is None or compare.stale(groups, going.changes):
         yield from compare.files(site, groups, more)
     values = [[one.keys() for one in found.values()] for found in (before, counted)]
-    if values[0] != values[1] or last.rows.keys() != new.rows.keys() or last.handles != new.handles:
+    if last is None or values[0] != values[1] or last.rows.keys() != new.rows.keys() or last.handles != new.handles:
         yield from sitemap.files(site, new.rows, counted, new.handles)
+    if last is not None:
+        alike = lists.ordered(rows)
+        for facet in lists.FACETS:
+            if counted[facet.folder] != before[facet.folder]:
+                yield from lists.overview(site, facet, counted[facet.folder])
+            for part in lists.stale(facet, alike, going.changes):
+                yield lists.of_part(site, part)
 
 
 def tables(site: Site, going: Going, listed: downloads.Lines, out: Path) -> Sequence[Callable[[], Iterable[File]]]:

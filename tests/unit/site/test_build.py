@@ -16,7 +16,7 @@ from harness.errors import BadInput, RecordInvalid
 from harness.hub import acts
 from harness.hub.founding import sign_checkpoint
 from harness.record.envelope import key_id
-from harness.site import compare, decisions, lists, people, place, regressions, row_pool
+from harness.site import compare, decisions, lists, people, place, regressions, team
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
 from harness.site.png import FONTS
@@ -220,11 +220,30 @@ def test_a_record_that_can_not_be_read_stops_the_build_by_name_and_the_old_site_
             {"data": b"{}", "name": other},
         )  # fmt: skip
     for alone in (128, 0):  # in this process, and in a pool of others
-        monkeypatch.setattr(row_pool, "ALONE", alone)
+        monkeypatch.setattr(team, "ALONE", alone)
         with pytest.raises(RecordInvalid, match=other):
             made(here, out)
         assert tree(out) == before
     assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_several_processes_make_the_site_that_one_makes(
+    here: World, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, meanwhile: bool
+) -> None:
+    row = here.accepted("ann", sku="A")
+    here.accepted("bob", row=row, sku="A")
+    here.accepted("cat", sku="C")
+    made(here, tmp_path / "alone")
+
+    def tell(done: int, of: int) -> None:
+        if meanwhile and done == 1:  # the build shows the state that it began with
+            here.submit(here.record("dan", sku="D"), row)
+
+    monkeypatch.setattr(team, "ALONE", 0)
+    monkeypatch.setattr(team, "_EACH", 1)
+    build(Wish(here.hub.target, out, DAY), tell)
+    assert tree(out) == tree(tmp_path / "alone")
 
 
 def test_a_folder_of_something_else_is_left_alone(here: World, out: Path) -> None:
