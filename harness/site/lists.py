@@ -82,18 +82,9 @@ def _listing(facet: Facet, counted: Counts, most: int) -> list[tuple[str, str, i
 
 def overview(site: Site, facet: Facet, counted: Counts) -> Iterator[File]:
     """The index of a facet: every value that it takes."""
-    path = f"{facet.folder}/index.html"
-    yield (
-        path,
-        page(
-            "facet.html",
-            path,
-            site,
-            facet=facet,
-            values=_listing(facet, counted, len(counted)),
-            total=sum(counted.values()),
-        ),
-    )
+    path, total = f"{facet.folder}/index.html", sum(counted.values())
+    values = _listing(facet, counted, len(counted))
+    yield path, page("facet.html", path, site, facet=facet, values=values, total=total)
 
 
 def ordered(rows: Iterable[Summary]) -> list[Summary]:

@@ -82,7 +82,8 @@ def ground(reader: Reader) -> Ground:
     table = tables.records.c
     wanted = select(table.id).where(table.row == table.id, table.status == "accepted")
     found = frozenset(reader.connection.execute(wanted).scalars())
-    return Ground(found, reader.all("operator"), rows.people(reader))
+    facts = dict(sorted(reader.all("operator").items()))  # as here, not as the database sorts
+    return Ground(found, facts, rows.people(reader))
 
 
 def standing(known: Ground, tallies: Mapping[str, Tally]) -> Public:
