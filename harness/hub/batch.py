@@ -17,7 +17,7 @@ from harness.hub.event import Event
 from harness.hub.ingest import Submission
 from harness.hub.ledger import applied
 from harness.hub.measured import parts_of
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 from harness.hub.rules.base import Fact, Place
 from harness.hub.rules.records import OPEN
 
@@ -233,8 +233,8 @@ class Batch:
         """A series is known as long as an accepted record has run it."""
         table, known = tables.records.c, tables.series.c
         touched: set[tuple[str, str]] = set()
-        for first in range(0, len(moved), 500):
-            part = select(table.engine, table.runtime_series).distinct().where(table.id.in_(moved[first : first + 500]))
+        for some in chunks(moved):
+            part = select(table.engine, table.runtime_series).distinct().where(table.id.in_(some))
             touched |= {(engine, series) for engine, series in connection.execute(part)}
         for engine, series in sorted(touched):
             held = select(table.id).where(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.hub import entry, event
+from harness.hub import event
 from harness.hub.reader import Reader
 from harness.record import envelope
 
@@ -17,10 +17,9 @@ def acts_of(reader: Reader, wanted: str | None = None, first: int = 0, end: int 
     Raises `RecordInvalid` for an event that can't be read.
     """
     found = []
-    for index, payload, data in reader.signed(first, end):
+    for index, line, data in reader.signed(first, end):
         if data is None:
             continue
-        line = entry.read(payload, f"entry {index}")
         act = event.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
         if wanted and act.by != wanted and not act.subject.startswith(wanted):
             continue

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from harness import units
 from harness.hub import tables
 from harness.hub.history import acts_of
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 from harness.site import addresses
-from harness.site.public import CHUNK, OWN, Public, public_of
+from harness.site.public import OWN, Public, public_of
 from harness.site.render import page
 from harness.site.svg import legal
 from harness.site.values import File, Site
@@ -289,8 +289,8 @@ def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], 
     facts = {record: reader.get("record", record) or {} for record in sorted(records)}
     rows = {record: fact["index"] for record, fact in facts.items() if fact["row"] == record and fact["index"] < since}
     table, handles = tables.records.c, said | {fact["operator"] for fact in facts.values()}
-    for start in range(0, len(rows), CHUNK):
-        wanted = select(table.operator).where(table.row.in_(sorted(rows)[start : start + CHUNK])).distinct()
+    for some in chunks(rows):
+        wanted = select(table.operator).where(table.row.in_(some)).distinct()
         handles |= set(reader.connection.execute(wanted).scalars())
     joined = {handle: (reader.get("operator", handle) or {})["joined"] for handle in sorted(handles)}
     moved = {h: at for h, at in joined.items() if at < since and not _stood(reader, h, since, records, said)}

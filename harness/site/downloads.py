@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sqlalchemy import Column
 
-from harness.hub.reader import Reader
-from harness.site.public import CHUNK, OWN, public, public_few
+from harness.hub.reader import Reader, chunks
+from harness.site.public import OWN, public, public_few
 from harness.site.values import FIELDS, File, Summary, values
 
 if TYPE_CHECKING:
@@ -36,12 +36,8 @@ Lines = Sequence[Sequence[Any]]
 def records(reader: Reader, rows: Collection[str] | None = None) -> Lines:
     """Every public record, in the log's order, its `RECORD_COLUMNS`; of these rows alone, where they are given."""
     columns: list[Column[Any]] = [OWN.c[name] for name in RECORD_COLUMNS]
-    if rows is None:
-        parts = [public(*columns)]
-    else:
-        chosen = sorted(rows)
-        starts = range(0, len(chosen), CHUNK)
-        parts = [public_few(*columns).where(OWN.c.row.in_(chosen[start : start + CHUNK])) for start in starts]
+    few = public_few(*columns)
+    parts = [public(*columns)] if rows is None else [few.where(OWN.c.row.in_(some)) for some in chunks(rows)]
     found: list[tuple[Any, ...]] = []
     for part in parts:
         result = reader.connection.execute(part)

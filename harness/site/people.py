@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from harness.hub import entry, rows, tables
 from harness.hub.columns import COLUMNS, measurement
-from harness.hub.reader import Reader, raw
+from harness.hub.reader import CHUNK, Reader, chunks, raw
 from harness.site import addresses
-from harness.site.public import CHUNK, HUB, OWN, Public, Tally, public, public_of
+from harness.site.public import HUB, OWN, Public, Tally, public, public_of
 from harness.site.render import page
 from harness.site.values import File, Site, Summary
 from harness.tiers.values import Mark, Measurement
@@ -113,7 +113,7 @@ def index_paths(count: int) -> list[str]:
 def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[str, Operator]:
     """These of who has a page, by handle, in order."""
     facts = {handle: fact for handle, fact in known.operators.items() if handle in chosen}
-    days = _days(reader, sorted({fact["joined"] for fact in facts.values()}))
+    days = _days(reader, {fact["joined"] for fact in facts.values()})
     of_person: dict[str, list[str]] = {}
     for handle in known.operators:
         of_person.setdefault(known.persons.get(handle, handle), []).append(handle)
@@ -130,12 +130,11 @@ def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[st
     }
 
 
-def _days(reader: Reader, indices: Sequence[int]) -> dict[int, str]:
+def _days(reader: Reader, indices: Iterable[int]) -> dict[int, str]:
     """When the hub took these entries, as ISO dates."""
     table, found = tables.entries.c, {}
-    for start in range(0, len(indices), CHUNK):
-        chosen = table.idx.in_(indices[start : start + CHUNK])
-        for index, payload in reader.connection.execute(select(table.idx, table.payload).where(chosen)):
+    for some in chunks(indices):
+        for index, payload in reader.connection.execute(select(table.idx, table.payload).where(table.idx.in_(some))):
             found[int(index)] = entry.read(raw(payload), f"entry {index}").at[:10]
     return found
 

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, case, func, select
 
 from harness.hub import rows, tables
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 
 OWN, HUB = tables.records.alias("own"), tables.records.alias("hub")
-CHUNK = 500  # values in one question: SQLite takes 32,766
 
 
 def public(*columns: Any) -> Select[Any]:
@@ -30,7 +29,9 @@ def public_few(*columns: Any) -> Select[Any]:
 
 
 def public_of(handles: Collection[str], *columns: Any) -> Select[Any]:
-    """As `public`, of these operators alone, at most `CHUNK`: by their rigs, since there is no index of operators."""
+    """As `public`, of these operators alone, no more than one question may name: by their rigs, as there is no index of
+    operators.
+    """
     rigs = select(tables.rigs.c.rig).where(tables.rigs.c.operator.in_(handles))
     return public_few(*columns).where(OWN.c.rig.in_(rigs), OWN.c.operator.in_(handles))
 
@@ -102,15 +103,10 @@ def tallied(reader: Reader, known: Mapping[str, Tally], handles: Iterable[str] |
     if handles is None:
         found, parts = {}, [public(*columns)]
     else:
-        chosen = sorted(handles)
-        found = {handle: one for handle, one in known.items() if handle not in set(chosen)}
-        parts = [public_of(chosen[start : start + CHUNK], *columns) for start in range(0, len(chosen), CHUNK)]
+        chosen = set(handles)
+        found = {handle: one for handle, one in known.items() if handle not in chosen}
+        parts = [public_of(some, *columns) for some in chunks(chosen)]
     for part in parts:
         counted = reader.connection.execute(part.group_by(OWN.c.operator))
         found |= {handle: Tally(*map(int, values)) for handle, *values in counted}
     return dict(sorted(found.items()))
-
-
-def gathered(reader: Reader) -> Public:
-    """Of the whole hub, nothing known before."""
-    return standing(ground(reader), tallied(reader, {}, None))

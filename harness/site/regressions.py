@@ -13,10 +13,10 @@ from sqlalchemy import func
 
 from harness.hub import rows
 from harness.hub.columns import COLUMNS, measurement
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 from harness.measure.comparison import Comparison, Verdict
 from harness.site import addresses
-from harness.site.public import CHUNK, OWN, Public, public, public_few
+from harness.site.public import OWN, Public, public, public_few
 from harness.site.render import page
 from harness.site.values import File, Site
 from harness.tiers.regressions import BAND, CONFIRMING, Change, Label, Versioned, changes
@@ -140,12 +140,8 @@ def repeated(reader: Reader, last: Iterable[str] | None = None, rigs: Iterable[s
         several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()
         parts = [public(*columns).where(*(column == several.c[column.name] for column in machine))]
     else:
-        chosen = [(OWN.c.id, sorted(last)), (OWN.c.rig, sorted(set(rigs)))]
-        parts = [
-            public_few(*columns).where(column.in_(names[start : start + CHUNK]))
-            for column, names in chosen
-            for start in range(0, len(names), CHUNK)
-        ]
+        chosen = (OWN.c.id, last), (OWN.c.rig, rigs)
+        parts = [public_few(*columns).where(column.in_(some)) for column, names in chosen for some in chunks(names)]
     about, found = rows.Known(frozenset()), {}
     for part in parts:
         for *values, model, versions, index in reader.connection.execute(part):

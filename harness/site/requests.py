@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 from harness.site import addresses
-from harness.site.public import CHUNK, OWN, Public, public_few
+from harness.site.public import OWN, Public, public_few
 from harness.site.regressions import object_of
 from harness.site.render import page
 from harness.site.values import File, Site
@@ -81,7 +81,7 @@ def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, in
     facts = reader.all("request")
     listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
     states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
-    homes = _homes(reader, sorted({fact["record"] for fact in listed.values()} - {""}))
+    homes = _homes(reader, {fact["record"] for fact in listed.values()} - {""})
     begins = Counter(name[:_SHORT] for name in facts)
     found = [
         _request(name, fact, homes, known.operators, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
@@ -92,11 +92,11 @@ def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, in
     return found, {name: states[name] for name in COUNTED}
 
 
-def _homes(reader: Reader, records: Sequence[str]) -> dict[str, str]:
+def _homes(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """Record → row, of those that are public."""
     found: dict[str, str] = {}
-    for start in range(0, len(records), CHUNK):
-        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(records[start : start + CHUNK]))
+    for some in chunks(records):
+        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(some))
         found.update((record, row) for record, row in reader.connection.execute(wanted))
     return found
 

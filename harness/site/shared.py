@@ -24,7 +24,7 @@ from harness.site import (
     sitemap,
 )  # fmt: skip
 from harness.site.decisions import Act
-from harness.site.lists import Counts
+from harness.site.lists import Counts, Facet
 from harness.site.public import Ground, Public, standing, tallied
 from harness.site.render import static, static_name
 from harness.site.state import State, Touched
@@ -42,6 +42,9 @@ class Going:
     new: State
     touched: Touched
     again: frozenset[str]  # rows that were made again, or are gone
+    operators: (
+        frozenset[str] | None
+    )  # whose pages may read otherwise: named by an event, on such a row, or once on it; None: all
     changes: Sequence[Change]  # those that read otherwise in a list, or are new there, or gone
     before: Mapping[str, Counts]  # by facet's folder, in the last build
     counted: Mapping[str, Counts]  # and now
@@ -54,22 +57,18 @@ class Going:
         pairs = [(known.get(row), new.rows.get(row)) for row in sorted(again)]
         changes = [(before, after) for before, after in pairs if before != after]
         counted = lists.counts(new.rows.values())
-        return cls(last, new, touched, again, changes, lists.recounted(counted, changes), counted)
-
-    def operators(self) -> set[str] | None:
-        """Whose pages may have changed: whom an event named, and everybody on such a row, before or now. None: all."""
-        if self.touched.operators is None or self.last is None:
-            return None
-        found = set(self.touched.operators)
-        for rows in (self.last.rows, self.new.rows):
-            found |= {member for row in self.again if row in rows for member in rows[row].members}
-        return found
+        operators = touched.operators
+        if operators is not None:
+            operators |= {
+                one for rows in (known, new.rows) for row in again if row in rows for one in rows[row].members
+            }
+        return cls(last, new, touched, again, operators, changes, lists.recounted(counted, changes), counted)
 
 
 def counted_in(reader: Reader, known: Ground, going: Going) -> Public:
     """Who has a page, and of what: put into the new state, too."""
     last, new = going.last, going.new
-    new.tallies = tallied(reader, {} if last is None else last.tallies, going.operators())
+    new.tallies = tallied(reader, {} if last is None else last.tallies, going.operators)
     shown = standing(known, new.tallies)
     new.handles = list(shown.operators)
     return shown
@@ -81,14 +80,13 @@ def apart(site: Site, shown: Public, going: Going, newest: Sequence[Act]) -> lis
     jobs: list[Job] = [partial(decisions.files, site=site, known=shown, newest=newest, since=since)]
     if going.last is None:
         rows = lists.ordered(going.new.rows.values())
-        jobs += [partial(_facet, site=site, folder=facet.folder, rows=rows) for facet in lists.FACETS]
+        counted = going.counted
+        jobs += [partial(_facet, site=site, facet=one, rows=rows, counts=counted[one.folder]) for one in lists.FACETS]
     return jobs
 
 
-def _facet(_reader: Reader, site: Site, folder: str, rows: Sequence[Summary]) -> Iterator[File]:
+def _facet(_reader: Reader, site: Site, facet: Facet, rows: Sequence[Summary], counts: Counts) -> Iterator[File]:
     """Every list of a facet."""
-    (facet,) = (one for one in lists.FACETS if one.folder == folder)
-    counts = lists.counts(rows)[folder]
     yield from lists.overview(site, facet, counts)
     for part in lists.parts(facet, rows, counts):
         yield lists.of_part(site, part)
@@ -108,7 +106,7 @@ def files(
     yield from methodology.files(site)
     if moved or going.touched.keys:
         yield from log.keys(reader, site, shown)
-    yield from people.files(reader, site, shown, new.rows, going.operators(), moved=moved)
+    yield from people.files(reader, site, shown, new.rows, going.operators, moved=moved)
     several = regressions.repeated(reader, None if last is None else last.repeated, rigs)
     new.repeated = sorted(several.places)
     yield from regressions.files(site, shown, several)

@@ -6,16 +6,18 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from harness import __version__
+from harness.catalog.digest import hash_file
+from harness.errors import BadInput
 from harness.hub import event as events
 from harness.hub import tables
-from harness.hub.reader import Reader
+from harness.hub.reader import Reader, chunks
 from harness.record import envelope
 from harness.site import lines
 from harness.site.public import Ground, Tally
@@ -104,15 +106,9 @@ def read(folder: Path) -> State | None:
 def untouched(folder: Path, state: State) -> bool:
     """Whether the files that a build goes on from are those that the last one wrote."""
     try:
-        return all(digest(folder / path) == known for path, known in state.digests.items())
-    except OSError:
+        return all(hash_file(folder / path) == known for path, known in state.digests.items())
+    except BadInput:
         return False
-
-
-def digest(path: Path) -> str:
-    """Of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def now(reader: Reader, site: Site) -> State:
@@ -202,9 +198,8 @@ def _goes_on(reader: Reader, old: State) -> bool:
 
 
 def _rows_of(reader: Reader, handles: Iterable[str]) -> set[str]:
-    table, wanted = tables.records.c, sorted(handles)
-    found: set[str] = set()
-    for first in range(0, len(wanted), 500):
-        part = select(table.row).distinct().where(table.operator.in_(wanted[first : first + 500]))
+    table, found = tables.records.c, set[str]()
+    for some in chunks(handles):
+        part = select(table.row).distinct().where(table.operator.in_(some))
         found |= set(reader.connection.execute(part).scalars())
     return found

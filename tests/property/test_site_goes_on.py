@@ -15,17 +15,12 @@ from hypothesis import strategies as st
 from harness.catalog import policies
 from harness.site import api, compare, downloads, lists
 from harness.site.values import Change, Site, Summary
+from tests.site_world import ONE
 
 LOADED = policies.load()
 SITE = Site(
     "hub.example", "https://hub.example/", LOADED.policy, "network-v2", LOADED.sha256, date(2026, 11, 24), 1, False
 )
-ONE = Summary(
-    row="", model="m", quantisation="Q4", engine="e", runtime="e 1", device="d", os="Linux", suite="s", workload="w",
-    state="reproduced", tier="low", contested=False, operator="ann", source="community", measured="2026-11-01", entry=1, rate=100.0,
-    low=99.0, high=101.0, ttft_ns=None, prefill=None, processes=5, log_mean=4.6, log_variance=1e-6, fixed_number=True, inside=1,
-    outside=0, independent=0, pending=0, members=("ann", "bob"), until="2026-12-01",
-)  # fmt: skip
 Table = Mapping[str, Summary]
 names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
 summaries = st.builds(

@@ -17,9 +17,9 @@ from harness.hub.force import in_force
 from harness.hub.history import acts_of
 from harness.record.envelope import key_id
 from harness.site import decisions, feed
-from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import World, editors, key, world
+from tests.site_world import gathered
 
 BASE = "https://bench.example/hub/"
 ATOM = "{http://www.w3.org/2005/Atom}"

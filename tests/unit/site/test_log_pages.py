@@ -23,9 +23,9 @@ from harness.hub.founding import sign_checkpoint
 from harness.hub.rules.base import id_of
 from harness.record.envelope import key_id
 from harness.site import log
-from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import ORIGIN, World, key, text, world
+from tests.site_world import gathered
 
 BASE = "https://bench.example/hub/"
 

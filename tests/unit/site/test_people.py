@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from harness.hub import force
+from harness.hub import force, reader
 from harness.hub.rows import score_row
 from harness.site import people
-from harness.site.public import gathered
-from harness.site.values import Site, Summary
+from harness.site.values import Site
 from tests.hub_world import world
+from tests.site_world import ONE, gathered
 
 HOSTILE = '<script>alert("x")</script> שלום \u202egnp.exe & "quotes"'
 
@@ -44,14 +44,7 @@ def scored(hub, row):
 
 
 def summary(row, **changes):
-    made = Summary(
-        row=row, model="synthetic-1b", quantisation="Q4_K_M", engine="llama.cpp", runtime="llama.cpp 0.3", device="Synthetic GPU A",
-        os="Linux", suite="synthetic decode-16", workload="w", state="reproduced", tier="moderate", contested=False, operator="ann",
-        source="community", measured="2026-11-01", entry=1, rate=100.0, low=99.0, high=101.0, ttft_ns=None, prefill=None,
-        processes=5, log_mean=4.6, log_variance=1e-6, fixed_number=True, inside=1, outside=0, independent=0, pending=0,
-        members=("ann", "bob"), until="2026-12-01",
-    )  # fmt: skip
-    return replace(made, **changes)
+    return replace(ONE, row=row, **changes)
 
 
 def cells(page, label):
@@ -206,6 +199,7 @@ def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypat
     small.accepted("bob", row)
     everything = files(small.hub)
     monkeypatch.setattr(people, "CHUNK", 1)
+    monkeypatch.setattr(reader, "CHUNK", 1)
     assert files(small.hub) == everything
 
 

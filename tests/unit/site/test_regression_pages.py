@@ -12,9 +12,9 @@ import pytest
 from harness.hub import force
 from harness.hub.changes import changes
 from harness.site import regressions
-from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import world
+from tests.site_world import gathered
 
 OLD, NEW = {"version": "0.3.36"}, {"version": "0.3.37", "started": datetime(2026, 11, 9, 12)}
 

@@ -15,9 +15,9 @@ from harness.commands.request import request
 from harness.commands.submit import submit
 from harness.hub import force
 from harness.site import requests
-from harness.site.public import gathered
 from harness.site.values import Site
 from tests.hub_world import world
+from tests.site_world import gathered
 
 
 def site_of(reader):
