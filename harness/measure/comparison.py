@@ -120,13 +120,20 @@ def _welch_df(var_a: float, var_b: float, n_a: int, n_b: int) -> float:
 
 
 def _verdict(low: float, high: float, band: tuple[float, float], higher_is_better: bool) -> Verdict:
-    if band[0] <= low and high <= band[1]:
+    """Both edges belong to the band. In whole billionths: what is exactly at an edge must not fall to either side by rounding."""
+    low_ppb, high_ppb = _ppb(low), _ppb(high)
+    from_ppb, to_ppb = _ppb(band[0]), _ppb(band[1])
+    if from_ppb <= low_ppb and high_ppb <= to_ppb:
         return Verdict.SAME
-    if low > band[1]:
+    if low_ppb > to_ppb:
         return Verdict.FASTER if higher_is_better else Verdict.SLOWER
-    if high < band[0]:
+    if high_ppb < from_ppb:
         return Verdict.SLOWER if higher_is_better else Verdict.FASTER
     return Verdict.CANNOT_TELL
+
+
+def _ppb(ratio: float) -> int:
+    return round(ratio * 1e9)
 
 
 def _too_few(fewest: int) -> tuple[str, int]:
