@@ -40,6 +40,7 @@ def measurement(
     """(row, measurement, logs) of a table's row, its `COLUMNS`. `source` tells an operator's, `behind` a series' drift."""
     (row, identity, status, operator, rig, model, quantisation, engine, workload, sku, generation, os_family, series,
      processes, mean, variance, medians, measured, fixed, missing, failed, editorial) = values  # fmt: skip
+    logs = Logs(processes, mean, variance)
     one = Measurement(
         identity,
         operator,
@@ -54,5 +55,6 @@ def measurement(
         tuple(missing.split("; ")) if missing else (),
         tuple(failed.split("; ")) if failed else (),
         behind(engine, series),
+        logs,
     )
-    return row, one, Logs(processes, mean, variance)
+    return row, one, logs

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from harness.measure.logs import Logs, logs_of
 
 
 class Source(StrEnum):
@@ -108,6 +111,13 @@ class Measurement:
     missing: tuple[str, ...] = ()  # mandatory fields that the record does not have
     failed: tuple[str, ...] = ()  # consistency checks that it fails
     series_behind: int = 0  # runtime series between it and the newest that the hub has seen
+    logs: Logs | None = None  # of the medians, where they are stored and the medians were not read
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean of the logs of the medians; infinite for one process, which says nothing of its spread."""
+        logs = self.logs or logs_of(self.medians)
+        return math.sqrt(logs.variance / logs.n) if logs.n > 1 else math.inf
 
 
 @dataclass(frozen=True, slots=True)

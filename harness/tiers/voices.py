@@ -50,7 +50,9 @@ class Voice:
 class Chorus:
     """Everybody who reproduced the row: the newest record of each (person, rig, class) that was accepted, by its mark.
 
-    A person with a record inside and one outside is among both: a good record never hides a bad one, nor the other way round.
+    A newer record that decides nothing takes the place of one that does only where it is the more precise: noise hides no
+    verdict. A person with a record inside and one outside is among both: a good record never hides a bad one, nor the other way
+    round.
     """
 
     inside: tuple[Voice, ...]
@@ -87,11 +89,11 @@ def chorus(
     own = people[hub.operator]
     strangers = [record for record in unique.values() if people[record.operator] != own]
     newest: dict[tuple[str, str, HardwareClass], Measurement] = {}
-    for record in strangers:
+    for record in sorted(strangers, key=lambda record: (record.measured, record.id)):
         if record.status is Status.ACCEPTED and not record.failed:  # what does not agree with itself agrees with nobody
             place = (people[record.operator], record.rig, record.hardware)
             kept = newest.get(place)
-            if kept is None or (kept.measured, kept.id) < (record.measured, record.id):
+            if kept is None or not _only_noisier(record, kept, marks):
                 newest[place] = record
     voices = [
         Voice(person, record, Ring.INDEPENDENT if record.hardware != hub.hardware else Ring.COMMUNITY)
@@ -103,6 +105,15 @@ def chorus(
 
     pending = tuple(sorted((r for r in strangers if r.status is Status.PENDING), key=lambda record: record.id))
     return Chorus(marked(Mark.INSIDE), marked(Mark.OUTSIDE), marked(Mark.INCONCLUSIVE), pending)
+
+
+def _only_noisier(record: Measurement, kept: Measurement, marks: Verdicts) -> bool:
+    """Whether `kept` has a verdict, and the newer `record` has none and is no more precise."""
+    return (
+        marks[record.id] is Mark.INCONCLUSIVE
+        and marks[kept.id] is not Mark.INCONCLUSIVE
+        and record.standard_error >= kept.standard_error
+    )
 
 
 def covering(voices: Sequence[Voice]) -> dict[HardwareClass, Voice]:

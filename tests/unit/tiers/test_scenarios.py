@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.catalog.policies import load
 from harness.tiers.score import score
 from harness.tiers.values import Mark, Source, State, Status, Tier
+from harness.tiers.verdict import judge
 from tests.tier_rows import (
     AS_OF,
     CLASSES,
@@ -153,3 +156,48 @@ def test_both_versions_score_the_same_hub():
     assert score(found, load("network-v1").policy, AS_OF).tier is Tier.HIGH
     assert score(found, POLICY, AS_OF).tier is Tier.MODERATE
     assert found.hub.hardware == HUB_CLASS
+
+
+@pytest.mark.parametrize("decided", [60.0, 100.0])
+def test_a_newer_noisy_record_hides_no_verdict_of_ones_own(decided):
+    first = replace(independent(1, decided)[0], measured=date(2026, 10, 1))
+    noisy = replace(first, id="id-noisy", medians=(70.0, 100.0, 130.0), measured=date(2026, 11, 1))
+    alone = score(row(editorial(), first), POLICY, AS_OF)
+    both = score(row(editorial(), first, noisy), POLICY, AS_OF)
+    assert both.judged[noisy.id].mark is Mark.INCONCLUSIVE
+    assert (both.state, both.tier, both.contested) == (alone.state, alone.tier, alone.contested)
+    assert score(row(editorial(), noisy, first), POLICY, AS_OF).derived_from == both.derived_from
+
+
+def test_a_newer_record_that_decides_takes_the_place_of_the_older():
+    first = replace(independent(1, 60.0)[0], measured=date(2026, 10, 1))
+    again = replace(independent(1, 100.0)[0], id="id-again", operator=first.operator, rig=first.rig, measured=AS_OF)
+    assert score(row(editorial(), first, again), POLICY, AS_OF).state is State.REPRODUCED
+
+
+def test_a_newer_and_more_precise_record_is_heard_though_it_decides_nothing():
+    wide = replace(independent(1)[0], medians=(97.0, 100.0, 103.0), measured=date(2026, 10, 1))
+    edge = replace(wide, id="id-edge", medians=(109.9, 110.0, 110.2), measured=date(2026, 11, 1))
+    result = score(row(editorial(), wide, edge), POLICY, AS_OF)
+    assert result.judged[wide.id].mark is Mark.INSIDE
+    assert result.judged[edge.id].mark is Mark.INCONCLUSIVE
+    assert result.state is State.APPROVED
+
+
+def test_one_process_is_never_the_more_precise():
+    first = replace(independent(1, 60.0)[0], measured=date(2026, 10, 1))
+    single = replace(first, id="id-single", medians=(100.0,), measured=date(2026, 11, 1))
+    assert score(row(editorial(), first, single), POLICY, AS_OF).contested
+
+
+@given(st.integers(1_000, 10**9), st.integers(3, 8), st.sampled_from((9, 11)))
+def test_exactly_at_an_edge_is_inside_whatever_rounds(tenth_micro, processes, tenths):
+    one = replace(hub(), medians=(tenth_micro * 10 / 1e6,) * processes)
+    other = replace(measurement("o"), medians=(tenth_micro * tenths / 1e6,) * processes)
+    assert judge(one, other, POLICY).mark is Mark.INSIDE
+
+
+@pytest.mark.parametrize("ratio", [0.8999, 1.1001, 0.89999, 1.10001])
+def test_beyond_an_edge_is_outside(ratio):
+    one = replace(hub(), medians=(100.0,) * 3)
+    assert judge(one, replace(measurement("o"), medians=(100.0 * ratio,) * 3), POLICY).mark is Mark.OUTSIDE
