@@ -1,0 +1,67 @@
+"""A record's workloads against the suite that its digest names: the same words must mean the same work. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.catalog import suites
+from harness.catalog.suites import Suite
+from harness.record.schema import Record, Workload
+from harness.run.tokens import digest_of
+
+# A text is a handful of tokens or some dozens, whatever the tokenizer; each character is at most this many ids (bytes, and BOS).
+MOST_IDS_PER_CHARACTER = 4
+
+
+def departures(record: Record, suite: Suite) -> list[str]:
+    """Each way in which the record departs from its suite, in words; empty where it follows it.
+
+    Left out may be what an engine can't do: decoding given ids, several requests at once. The headline never.
+    """
+    return [*_head(record, suite), *_workloads(record, suite)]
+
+
+def _head(record: Record, suite: Suite) -> Iterator[str]:
+    told = record.suite
+    for name in ("name", "version", "headline", "warmup_trials", "timed_trials"):
+        if getattr(told, name) != getattr(suite, name):
+            yield f"its suite's {name} is {getattr(told, name)!r}, the suite says {getattr(suite, name)!r}"
+
+
+def _workloads(record: Record, suite: Suite) -> Iterator[str]:
+    told = {workload.id: workload for workload in record.workloads}
+    order = [workload.id for workload in suite.workloads]
+    if len(told) != len(record.workloads) or not set(told) <= set(order):
+        yield "it names workloads that its suite does not have, or one twice"
+        return
+    if [name for name in order if name in told] != [workload.id for workload in record.workloads]:
+        yield "its workloads stand in another order than the suite's"
+    for workload in suite.workloads:
+        found = told.get(workload.id)
+        if found is None:
+            if not _may_be_left_out(workload):
+                yield f"it lacks the workload {workload.id}"
+            continue
+        yield from (f"{workload.id}: {text}" for text in _differences(found, workload, record, suite))
+
+
+def _may_be_left_out(workload: suites.Workload) -> bool:
+    return (workload.mode == "forced" and workload.output_tokens > 0) or (workload.concurrency or 1) > 1
+
+
+def _differences(told: Workload, own: suites.Workload, record: Record, suite: Suite) -> Iterator[str]:
+    if told.mode != own.mode:
+        yield f"{told.mode}, the suite says {own.mode}"
+    if told.output_tokens != own.output_tokens:
+        yield f"{told.output_tokens} output tokens, the suite says {own.output_tokens}"
+    # An engine that takes one request at a time runs a workload of one at a time without saying so.
+    if told.concurrency != own.concurrency and not (told.concurrency is None and own.concurrency == 1):
+        yield f"{told.concurrency or 1} requests at once, the suite says {own.concurrency or 1}"
+    if own.text is not None:
+        if not 1 <= told.prompt_tokens <= MOST_IDS_PER_CHARACTER * len(own.text):
+            yield f"{told.prompt_tokens} prompt tokens can't be the suite's text of {len(own.text)} characters"
+    elif told.prompt_tokens != (own.prompt_tokens or 0):
+        yield f"{told.prompt_tokens} prompt tokens, the suite says {own.prompt_tokens or 0}"
+    ids = suites.forced_ids(suite, own, record.runtime.vocab_size, record.run.challenge or "")
+    if (told.forced_sha256 is None) != (ids is None) or (ids is not None and told.forced_sha256 != digest_of(ids)):
+        yield "its forced ids are not the suite's"
