@@ -17,6 +17,8 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
     from rich.markup import escape
     from rich.table import Table
 
+    from harness.tiers.values import ring_of
+
     contested = ", contested" if found.contested else ""
     console.print(f"[bold]{found.state}[/], confidence [bold]{found.tier or 'none'}[/]{contested}   ({escape(under)})")
     console.print()
@@ -26,7 +28,7 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
     table.add_row(hub.id[:12], escape(hub.operator), "hub", "", "", "")
     for one in others:
         judged = found.judged.get(one.id)
-        ring = "community" if one.hardware == hub.hardware else "independent"
+        ring = str(ring_of(hub, one))
         if judged is None:
             why = "another row: " + ", ".join(_differs(hub, one)) if one.subject != hub.subject else str(one.status)
             table.add_row(one.id[:12], escape(one.operator), "–", "", "", why)

@@ -9,7 +9,7 @@ from harness.hub import rows
 from harness.hub.reader import Reader
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import Measurement, Row, Status
+from harness.tiers.values import Measurement, Row, Status, ring_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
 
 
 def _words(hub: Measurement, one: Measurement, after: Score, ties: dict[str, str]) -> str:
-    ring = "community ring" if one.hardware == hub.hardware else "independent ring"
+    ring = f"{ring_of(hub, one)} ring"
     differs = ", ".join(one.hardware.differs_in(hub.hardware))
     where = f"{ring} (differs in {differs})" if differs else f"{ring} (the hub's own hardware class)"
     judged = after.judged.get(one.id)

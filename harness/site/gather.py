@@ -19,7 +19,7 @@ from harness.record.statement import taken
 from harness.site.public import Ground
 from harness.site.values import Benchmark, Body, Passage, Reproduction, Site, Summary
 from harness.tiers.score import Score, months_between, score
-from harness.tiers.values import Mark, Measurement, Ring, Row, Source, Status
+from harness.tiers.values import Mark, Measurement, Ring, Row, Source, Status, ring_of
 from harness.tiers.voices import Chorus, chorus
 
 
@@ -110,11 +110,16 @@ def _reproductions(
     heard = {voice.record.id for voice in (*voices.inside, *voices.outside, *voices.inconclusive)}
     shown = sorted(
         (one for one in found.others if one.id in marks and (one.status is Status.ACCEPTED or one.id in waiting)),
-        key=lambda one: (one.hardware != found.hub.hardware, marks[one.id] is Mark.PENDING, one.measured, one.id),
+        key=lambda one: (
+            ring_of(found.hub, one) is Ring.INDEPENDENT,
+            marks[one.id] is Mark.PENDING,
+            one.measured,
+            one.id,
+        ),
     )
     made, counts = [], {Ring.COMMUNITY: 0, Ring.INDEPENDENT: 0}
     for one in shown:
-        ring = Ring.COMMUNITY if one.hardware == found.hub.hardware else Ring.INDEPENDENT
+        ring = ring_of(found.hub, one)
         counts[ring] += 1
         public = one.status is Status.ACCEPTED
         comparison = scored.judged[one.id].comparison

@@ -16,7 +16,7 @@ from harness.site import addresses
 from harness.site.public import HUB, OWN, Public, Tally, public, public_of
 from harness.site.render import page
 from harness.site.values import File, Site, Summary
-from harness.tiers.values import Mark, Measurement
+from harness.tiers.values import Mark, Measurement, ring_of
 from harness.tiers.verdict import Judged, judge
 
 PAGE = 100  # operators a page
@@ -167,7 +167,7 @@ def _lines(
 def _line(
     name: str, hub: Measurement, one: Measurement, judged: Judged | None, summary: Summary | None, *, own: bool
 ) -> Line:
-    ring = "own row, again" if own else "community ring" if one.hardware == hub.hardware else "independent ring"
+    ring = "own row, again" if own else f"{ring_of(hub, one)} ring"
     comparison = None if judged is None else judged.comparison
     return Line(
         record=one.id,

@@ -69,9 +69,13 @@ class Mark(StrEnum):
     PENDING = "pending"
 
 
+UNKNOWN = "unknown"  # a part of a hardware class of which nothing certain can be said
+_AXES = ("sku", "generation", "os_family", "runtime_series")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class HardwareClass:
-    """Two classes are distinct when any part differs."""
+    """Two classes are distinct when a part differs that both know: what is unknown is distinct from nothing."""
 
     sku: str  # device and count; of a CPU its model, memory tier and usable cores
     generation: str
@@ -79,9 +83,21 @@ class HardwareClass:
     runtime_series: str
 
     def differs_in(self, other: HardwareClass) -> tuple[str, ...]:
-        """The axes on which the two differ."""
-        axes = ("sku", "generation", "os_family", "runtime_series")
-        return tuple(axis for axis in axes if getattr(self, axis) != getattr(other, axis))
+        """The axes on which the two differ, as far as both are known."""
+        if self == other:
+            return ()
+        pairs = ((axis, getattr(self, axis), getattr(other, axis)) for axis in _AXES)
+        return tuple(axis for axis, a, b in pairs if a != b and UNKNOWN not in (a, b))
+
+    def beside(self, hub: HardwareClass) -> HardwareClass:
+        """The class, with each part that either side does not know taken from `hub`."""
+        pairs = ((getattr(self, axis), getattr(hub, axis)) for axis in _AXES)
+        return HardwareClass(*(b if UNKNOWN in (a, b) else a for a, b in pairs))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every part is."""
+        return UNKNOWN not in (self.sku, self.generation, self.os_family, self.runtime_series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,11 @@ class Measurement:
         """Of the mean of the logs of the medians; infinite for one process, which says nothing of its spread."""
         logs = self.logs or logs_of(self.medians)
         return math.sqrt(logs.variance / logs.n) if logs.n > 1 else math.inf
+
+
+def ring_of(hub: Measurement, record: Measurement) -> Ring:
+    """Community where the record's hardware class is the hub's, independent where it is distinct from it."""
+    return Ring.INDEPENDENT if record.hardware.differs_in(hub.hardware) else Ring.COMMUNITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.tiers.values import HardwareClass, Mark, Measurement, Ring, Source, Status
+from harness.tiers.values import HardwareClass, Mark, Measurement, Ring, Source, Status, ring_of
 
 Verdicts = Mapping[str, Mark]  # by the record's id
 
@@ -39,11 +39,12 @@ def persons_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A person's record that counts, with its ring."""
+    """A person's record that counts, with its ring, and its hardware class as this row counts it."""
 
     person: str
     record: Measurement
     ring: Ring
+    hardware: HardwareClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def chorus(
         people = persons([hub, *unique.values()])
     own = people[hub.operator]
     strangers = [record for record in unique.values() if people[record.operator] != own]
+    classes = _counted(hub, strangers)
     newest: dict[tuple[str, str, HardwareClass], Measurement] = {}
     for record in sorted(strangers, key=lambda record: (record.measured, record.id)):
         if record.status is Status.ACCEPTED and not record.failed:  # what does not agree with itself agrees with nobody
@@ -96,7 +98,7 @@ def chorus(
             if kept is None or not _only_noisier(record, kept, marks):
                 newest[place] = record
     voices = [
-        Voice(person, record, Ring.INDEPENDENT if record.hardware != hub.hardware else Ring.COMMUNITY)
+        Voice(person, record, ring_of(hub, record), classes[record.hardware])
         for (person, _, _), record in sorted(newest.items(), key=lambda item: (item[0][0], item[1].id))
     ]
 
@@ -105,6 +107,20 @@ def chorus(
 
     pending = tuple(sorted((r for r in strangers if r.status is Status.PENDING), key=lambda record: record.id))
     return Chorus(marked(Mark.INSIDE), marked(Mark.OUTSIDE), marked(Mark.INCONCLUSIVE), pending)
+
+
+def _counted(hub: Measurement, records: Iterable[Measurement]) -> dict[HardwareClass, HardwareClass]:
+    """Hardware class → the class that the row counts it as. One with an unknown part is the hub's, or else that of a voice that
+    knows more, wherever it may be: an unknown device or version never makes one more class.
+    """
+    told = {record.hardware for record in records}
+    whole = sorted(hardware for hardware in told if hardware.is_known)
+    found = {}
+    for hardware in told:
+        known = [] if hardware.is_known else [hub.hardware, *whole]
+        same = next((other for other in known if not hardware.differs_in(other)), hardware)
+        found[hardware] = same.beside(hub.hardware)
+    return found
 
 
 def _only_noisier(record: Measurement, kept: Measurement, marks: Verdicts) -> bool:
@@ -118,11 +134,11 @@ def _only_noisier(record: Measurement, kept: Measurement, marks: Verdicts) -> bo
 
 def covering(voices: Sequence[Voice]) -> dict[HardwareClass, Voice]:
     """One voice a person, laid so that they cover the most distinct classes: a maximum matching (Kuhn's augmenting paths)."""
-    classes = sorted({voice.record.hardware for voice in voices})
+    classes = sorted({voice.hardware for voice in voices})
     numbers = {hardware: number for number, hardware in enumerate(classes)}
     offers: dict[str, dict[int, Voice]] = {}
     for voice in sorted(voices, key=lambda v: (v.person, v.record.id)):
-        offers.setdefault(voice.person, {}).setdefault(numbers[voice.record.hardware], voice)
+        offers.setdefault(voice.person, {}).setdefault(numbers[voice.hardware], voice)
     taken: dict[int, str] = {}
 
     def place(person: str, tried: set[int]) -> bool:

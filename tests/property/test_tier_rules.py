@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.policies import load
 from harness.tiers.score import score
-from harness.tiers.values import TIERS, Row, Source, State, Status
+from harness.tiers.values import TIERS, UNKNOWN, Row, Source, State, Status
 from tests.tier_rows import AS_OF, CLASSES, HUB_CLASS, measurement
 
 POLICIES = [load("network-v1").policy, load("network-v2").policy]
@@ -25,7 +25,11 @@ def records(draw, name, rates=(70.0, 95.0, 100.0, 105.0, 130.0), statuses=tuple(
         measured=AS_OF - timedelta(days=draw(st.integers(0, 1000))),
         status=draw(st.sampled_from(statuses)),
     )
-    return on_a_series(found, draw(st.integers(0, 3)))
+    found = on_a_series(found, draw(st.integers(0, 3)))
+    unknown = draw(
+        st.sampled_from([(), (), (), ("sku", "generation"), ("os_family",), ("runtime_series",), ("sku", "os_family")])
+    )
+    return replace(found, hardware=replace(found.hardware, **dict.fromkeys(unknown, UNKNOWN)))
 
 
 def on_a_series(record, behind):

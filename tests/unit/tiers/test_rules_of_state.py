@@ -83,7 +83,7 @@ places = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=7)
 @given(places)
 def test_voices_cover_as_many_classes_as_any_assignment_could(pairs):
     voices = [
-        Voice(f"p{person}", measurement(f"{i}", hardware=CLASSES[place]), Ring.INDEPENDENT)
+        Voice(f"p{person}", measurement(f"{i}", hardware=CLASSES[place]), Ring.INDEPENDENT, CLASSES[place])
         for i, (person, place) in enumerate(pairs)
     ]
     found = covering(voices)

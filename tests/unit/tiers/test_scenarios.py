@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.policies import load
 from harness.tiers.score import score
-from harness.tiers.values import Mark, Source, State, Status, Tier
+from harness.tiers.values import UNKNOWN, Mark, Ring, Source, State, Status, Tier, ring_of
 from harness.tiers.verdict import judge
 from tests.tier_rows import (
     AS_OF,
@@ -201,3 +201,43 @@ def test_exactly_at_an_edge_is_inside_whatever_rounds(tenth_micro, processes, te
 def test_beyond_an_edge_is_outside(ratio):
     one = replace(hub(), medians=(100.0,) * 3)
     assert judge(one, replace(measurement("o"), medians=(100.0 * ratio,) * 3), POLICY).mark is Mark.OUTSIDE
+
+
+UNKNOWN_SKU = replace(CLASSES[0], sku=UNKNOWN, generation=UNKNOWN)
+
+
+def test_an_unknown_device_is_in_the_community_ring():
+    other = measurement("u", hardware=replace(HUB_CLASS, sku=UNKNOWN, generation=UNKNOWN))
+    assert ring_of(hub(), other) is Ring.COMMUNITY
+    assert score(row(editorial(), other), POLICY, AS_OF).tier is Tier.MODERATE
+
+
+def test_any_number_of_unknown_devices_and_versions_make_no_row_high():
+    parts = [("sku", "generation"), ("runtime_series",), ("sku", "generation", "runtime_series"), ("os_family",)]
+    others = [
+        measurement(f"u{i}", hardware=replace(HUB_CLASS, **dict.fromkeys(names, UNKNOWN)))
+        for i, names in enumerate(parts * 3)
+    ]
+    result = score(row(editorial(), *others), POLICY, AS_OF)
+    assert (result.state, result.tier) == (State.INDEPENDENT, Tier.MODERATE)
+
+
+def test_an_unknown_part_adds_no_class_beside_one_that_it_may_be():
+    known = measurement("k", hardware=CLASSES[3])  # another device on another system
+    unknown = measurement("u", hardware=replace(CLASSES[3], sku=UNKNOWN, generation=UNKNOWN))
+    assert ring_of(hub(), unknown) is Ring.INDEPENDENT  # its system is known to be another one
+    assert score(row(editorial(), known, unknown), POLICY, AS_OF).tier is Tier.MODERATE
+
+
+def test_a_known_part_still_counts_where_another_is_unknown():
+    others = [
+        measurement("a", hardware=CLASSES[0]),
+        measurement("b", hardware=replace(CLASSES[1], runtime_series=UNKNOWN)),
+    ]
+    assert score(row(editorial(), *others), POLICY, AS_OF).tier is Tier.HIGH
+
+
+def test_on_a_hub_of_an_unknown_device_no_other_device_is_distinct():
+    nowhere = replace(editorial(), hardware=UNKNOWN_SKU)
+    result = score(row(nowhere, *independent(3)), POLICY, AS_OF)
+    assert result.tier is Tier.MODERATE
