@@ -1,18 +1,154 @@
-"""The first schema."""
+"""The first schema, as it was: nothing here follows the tables of today. What changes them is a migration of its own."""
 
 from __future__ import annotations
 
 from alembic import op
-
-from harness.hub.tables import guards, metadata
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 revision = "0001"
 down_revision = None
+
+_metadata = MetaData()
+_DIGEST = String(64)
+
+Table(
+    "entries",
+    _metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", _DIGEST, nullable=False, unique=True),
+    Column("event_sha256", _DIGEST, nullable=False, unique=True),  # the same act is not done twice
+    Column("envelope_sha256", _DIGEST, nullable=False),
+)
+Table(
+    "bodies",
+    _metadata,
+    Column("sha256", _DIGEST, primary_key=True),
+    Column("kind", String(16), nullable=False),  # event, record, samples
+    Column("data", LargeBinary, nullable=False),
+)
+Table("takedowns", _metadata, Column("sha256", _DIGEST, primary_key=True))  # bodies that may be dropped
+Table(
+    "nodes",
+    _metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+Table(
+    "checkpoints",
+    _metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+Table(
+    "facts",
+    _metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("key", _DIGEST, nullable=True),  # of a record: the key that signed it
+    Index("facts_by_key", "key"),
+)
+Table(  # what accepted records have run, for version drift
+    "series", _metadata, Column("engine", String(64), primary_key=True), Column("series", String(128), primary_key=True)
+)
+Table(  # who has signed with which machine's key, from every submission in the log
+    "rigs",
+    _metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("rig", _DIGEST, primary_key=True),
+    Index("rigs_by_rig", "rig"),
+)
+Table("secrets", _metadata, Column("name", String(32), primary_key=True), Column("value", LargeBinary, nullable=False))
+Table(  # digests under that secret; neither is ever exported
+    "devices", _metadata, Column("digest", _DIGEST, primary_key=True), Column("rig", _DIGEST, primary_key=True)
+)
+Table(  # what the rules ask of a record, laid by rows so that a row is read in one sweep
+    "records",
+    _metadata,
+    Column("row", _DIGEST, primary_key=True),
+    Column("id", _DIGEST, primary_key=True),
+    Column("idx", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("rig", _DIGEST, nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("quantisation", String(64), nullable=False),
+    Column("engine", String(64), nullable=False),
+    Column("workload", String(160), nullable=False),
+    Column("sku", String(256), nullable=False),
+    Column("generation", String(128), nullable=False),
+    Column("os_family", String(64), nullable=False),
+    Column("runtime_series", String(128), nullable=False),
+    Column("processes", Integer, nullable=False),
+    Column("log_mean", Float, nullable=False),
+    Column("log_variance", Float, nullable=False),
+    Column("medians", Text, nullable=False),  # of the headline, micro tokens/s, comma between
+    Column("measured", String(10), nullable=False),
+    Column("fixed_number", Integer, nullable=False),
+    Column("missing", Text, nullable=False),
+    Column("failed", Text, nullable=False),
+    Column("editorial", Integer, nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("model_name", String(256), nullable=False),
+    Column("samples_sha256", _DIGEST, nullable=False),
+    UniqueConstraint("id", name="records_by_id"),
+    Index("records_by_status", "status"),
+    Index("records_by_series", "engine", "runtime_series", "status"),
+    Index("records_by_rig", "rig"),
+    Index("records_by_subject", "model", "quantisation", "engine", "workload", "sku"),
+    Index("records_by_samples", "samples_sha256"),
+    sqlite_with_rowid=False,
+)
+
+# What no later programmer can forget: the truth is append-only in the database itself.
+_SQLITE = """
+CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, '{table} are immutable'); END;
+CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {when} BEGIN SELECT RAISE(ABORT, '{table} are immutable'); END;
+"""
+_POSTGRES = """
+CREATE FUNCTION {table}_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND {allowed} THEN RETURN OLD; END IF;
+  RAISE EXCEPTION '{table} are immutable';
+END $$;
+CREATE TRIGGER {table}_immutable BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_immutable();
+CREATE TRIGGER {table}_whole BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_immutable();
+"""
+
+
+def _guards(dialect: str) -> list[str]:
+    taken = "EXISTS (SELECT 1 FROM takedowns WHERE takedowns.sha256 = OLD.sha256)"
+    found: list[str] = []
+    for table in ("entries", "checkpoints", "bodies"):
+        allowed = taken if table == "bodies" else "FALSE"
+        if dialect == "sqlite":
+            when = f"WHEN NOT {taken}" if table == "bodies" else ""
+            text = _SQLITE.format(table=table, when=when)
+            found += [part + "END;" for part in text.strip().split("END;") if part.strip()]
+        else:
+            text = _POSTGRES.format(table=table, allowed=allowed)
+            body, _, triggers = text.strip().partition("END $$;")
+            found += [body + "END $$;", *[part + ";" for part in triggers.split(";") if part.strip()]]
+    return found
 
 
 def upgrade() -> None:
     """All tables, and the triggers that keep the truth as it is."""
     bind = op.get_bind()
-    metadata.create_all(bind)
-    for statement in guards(bind.dialect.name):
+    _metadata.create_all(bind)
+    for statement in _guards(bind.dialect.name):
         op.execute(statement)
