@@ -50,7 +50,7 @@ def new_hub(folder: Path) -> Hub:
     entry = {"key": key("ed").public_key().public_bytes_raw().hex(), "next_key_sha256": key_id(key("n").public_key())}
     editors = {"version": 1, "threshold": 1, "expires": "2099-12-31", "editors": {"ed": entry}}
     own = key("hub").public_key().public_bytes_raw().hex()
-    charter = Charter("benchmark.example/hub", own, editors, "network-v2", loaded.sha256, 1, demonstration=True)
+    charter = Charter("benchmark.example/hub", own, editors, policies.DEFAULT, loaded.sha256, 1, demonstration=True)
     return found(str(folder), charter.event("ed"), [key("ed")])
 
 

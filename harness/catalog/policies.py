@@ -15,6 +15,7 @@ from harness.errors import BadInput
 from harness.tiers.policy import Policy
 from harness.tiers.values import Source, Tier
 
+DEFAULT = "network-v3"
 Count = Annotated[int, Field(ge=1, le=1000)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 TierName = Literal["low", "moderate", "high", "very-high"]
@@ -25,6 +26,10 @@ class _Band(Part):
     high: float = Field(gt=1, lt=10)
     alpha_fixed: Alpha
     alpha_looks: Alpha
+
+
+class _Precision(Part):
+    hub_half_width: float = Field(gt=0, lt=1)
 
 
 class _State(Part):
@@ -67,6 +72,7 @@ class _File(Part):
     name: str
     version: Count
     band: _Band
+    precision: _Precision | None = None  # since version 3
     state: _State
     tier: _Tier
     caps: _Caps
@@ -83,11 +89,11 @@ class Loaded:
 
 
 def names() -> list[str]:
-    """Every policy with its version: `network-v2`."""
+    """Every policy with its version: `network-v3`."""
     return sorted(path.stem for path in (configs() / "policies").glob("*.toml"))
 
 
-def load(name: str = "network-v2") -> Loaded:
+def load(name: str = DEFAULT) -> Loaded:
     """A policy by `name-vN`. Raises `BadInput`."""
     if name not in names():
         raise BadInput(f"no policy is called {name!r}", where="--policy", fix=f"take one of {', '.join(names())}")
@@ -101,7 +107,7 @@ def source(name: str) -> bytes:
 
 def read(path: Path) -> Loaded:
     """The policy in a file. Raises `BadInput` with file, place and reason."""
-    found, digest = toml_file.read(path, _File, "configs/policies/network-v2.toml")
+    found, digest = toml_file.read(path, _File, "configs/policies/network-v3.toml")
     band, tier, caps = found.band, found.tier, found.caps
     policy = Policy(
         name=found.name,
@@ -110,6 +116,7 @@ def read(path: Path) -> Loaded:
         band_high=band.high,
         alpha_fixed=band.alpha_fixed,
         alpha_looks=band.alpha_looks,
+        hub_half_width=None if found.precision is None else found.precision.hub_half_width,
         reproduced_operators=found.state.reproduced_operators,
         independent_operators=found.state.independent_operators,
         independent_rigs=found.state.independent_rigs,

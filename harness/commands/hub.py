@@ -20,7 +20,7 @@ def hub() -> None:
 @hub.command(help="Make a hub; you become its first editor.")
 @hub_option
 @click.option("--origin", required=True, help="Its name for ever, as in its checkpoints: example.org/bench.")
-@click.option("--policy", default="network-v2", show_default=True, help="Version of the rules.")
+@click.option("--policy", default="network-v3", show_default=True, help="Version of the rules.")
 @click.option("--expires", metavar="YYYY-MM-DD", help="When the list of editors must be renewed; default: in a year.")
 @click.option("--demonstration", is_flag=True, help="It takes synthetic records, and says so.")
 def new(target: str | None, origin: str, policy: str, expires: str | None, demonstration: bool) -> None:

@@ -14,7 +14,7 @@ from harness.commands.hub_option import hub_option
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
 @hub_option
 @click.option("--editorial", is_flag=True, help="The first record was measured by the editors.")
-@click.option("--policy", help="Version of the rules; default: the hub's, or network-v2.")
+@click.option("--policy", help="Version of the rules; default: the hub's, or network-v3.")
 @click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on that day; default: today.")
 @click.option(
     "--all", "everything", is_flag=True, help="With rows that are not public: queued, rejected, sent back, withdrawn."
@@ -34,7 +34,7 @@ def score(
 
     day = day_of(as_of)
     if records:
-        _records(records[0], records[1:], editorial, policy or "network-v2", day, as_json)
+        _records(records[0], records[1:], editorial, policy or "network-v3", day, as_json)
     else:
         _rows(target, policy, day, everything, as_json)
 

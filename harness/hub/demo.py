@@ -75,7 +75,9 @@ def build(target: str, real: Sequence[Submission]) -> Demo:
     loaded = policies.load()
     entry = {"key": _text(key("editor")), "next_key_sha256": key_id(key("next editor").public_key())}
     editors = {"version": 1, "threshold": 1, "expires": "2099-12-31", "editors": {EDITOR: entry}}
-    charter = Charter(ORIGIN, _text(key("hub")), editors, "network-v2", loaded.sha256, loaded.policy.approvals, True)
+    charter = Charter(
+        ORIGIN, _text(key("hub")), editors, policies.DEFAULT, loaded.sha256, loaded.policy.approvals, True
+    )
     demo = Demo(found(target, charter.event(EDITOR), [key("editor")]), datetime.now(UTC).replace(tzinfo=None))
     _real(demo, real)
     _states(demo)

@@ -17,6 +17,7 @@ class Policy:
     band_high: float
     alpha_fixed: float  # of each one-sided test, where both sides fixed their number of processes
     alpha_looks: float  # where one of them looked more than once
+    hub_half_width: float | None  # of a hub's 95 % interval, relative: a wider one can't be approved; None: no limit
     reproduced_operators: int
     independent_operators: int
     independent_rigs: int

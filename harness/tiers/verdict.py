@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.measure.comparison import Comparison, Verdict, compare
+from harness.measure.logs import logs_of
+from harness.measure.student import LEAST_PROCESSES, t_quantile
 from harness.tiers.policy import Policy
 from harness.tiers.values import Mark, Measurement, Row, Status
 
@@ -34,3 +37,21 @@ def judge(hub: Measurement, record: Measurement, policy: Policy) -> Judged:
     alpha = policy.alpha_fixed if hub.fixed_number and record.fixed_number else policy.alpha_looks
     found = compare(record.medians, hub.medians, (policy.band_low, policy.band_high), alpha)
     return Judged(MARKS.get(found.verdict, Mark.INCONCLUSIVE), found)
+
+
+def half_width(measured: Measurement) -> float:
+    """Half the 95 % interval of its headline, relative to the point; infinite where too few processes give none."""
+    logs = measured.logs or logs_of(measured.medians)
+    if logs.n < LEAST_PROCESSES:
+        return math.inf
+    margin = t_quantile(0.975, logs.n - 1) * measured.standard_error
+    return math.sinh(margin) if margin < 700 else math.inf
+
+
+def too_wide(hub: Measurement, policy: Policy) -> str:
+    """Why nothing can be judged against this hub, in words; "" where it is precise enough, or the policy sets no limit."""
+    limit, found = policy.hub_half_width, half_width(hub)
+    if limit is None or found <= limit:
+        return ""
+    told = "no interval" if math.isinf(found) else f"± {found:.1%}"
+    return f"its headline has {told}, and a hub must be known to ± {limit:.1%}"

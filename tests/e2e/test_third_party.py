@@ -132,7 +132,7 @@ def test_records_of_several_operators_are_scored(their, tmp_path, monkeypatch):
     done = repro("score", hub, other, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["policy"] == "network-v2"
+    assert found["policy"] == "network-v3"
     assert found["state"] in ("approved-public", "reproduced")
     assert len(found["judged"]) == 1
     shown = repro("score", hub, other, hub)

@@ -187,7 +187,7 @@ def test_synthetic_records_are_for_demonstrations(small, tmp_path):
     assert demo.status(found.id) == "pending"
 
 
-@pytest.mark.parametrize("policy", ["network-v1", "network-v2"])
+@pytest.mark.parametrize("policy", ["network-v1", "network-v2", "network-v3"])
 def test_both_policies_score_a_hub_and_its_copy_alike(small, tmp_path, policy):
     from datetime import date
 

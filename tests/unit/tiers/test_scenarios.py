@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.catalog.policies import load
 from harness.tiers.score import score
 from harness.tiers.values import UNKNOWN, Mark, Ring, Source, State, Status, Tier, ring_of
-from harness.tiers.verdict import judge
+from harness.tiers.verdict import judge, too_wide
 from tests.tier_rows import (
     AS_OF,
     CLASSES,
@@ -241,3 +241,25 @@ def test_on_a_hub_of_an_unknown_device_no_other_device_is_distinct():
     nowhere = replace(editorial(), hardware=UNKNOWN_SKU)
     result = score(row(nowhere, *independent(3)), POLICY, AS_OF)
     assert result.tier is Tier.MODERATE
+
+
+@pytest.mark.parametrize(
+    ("medians", "said"),
+    [
+        ((99.0, 100.0, 101.0, 100.0, 100.0), ""),
+        ((80.0, 100.0, 120.0, 90.0, 110.0), "a hub must be known to ± 5.0%"),
+        ((100.0, 100.0), "no interval"),
+        ((100.0,), "no interval"),
+    ],
+)
+def test_a_hub_must_be_precise_enough_to_judge_against(medians, said):
+    one = replace(hub(), medians=medians)
+    assert said in too_wide(one, load("network-v3").policy)
+    assert bool(said) == bool(too_wide(one, load("network-v3").policy))
+    assert too_wide(one, POLICY) == ""  # version 2 set no limit
+
+
+def test_version_three_is_version_two_and_a_limit():
+    two, three = load("network-v2").policy, load("network-v3").policy
+    assert replace(three, version=2, hub_half_width=None) == two
+    assert load().policy == three
