@@ -6,17 +6,18 @@ links them, in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 
-from harness.tiers.values import Mark, Measurement, Ring
+from harness.tiers.values import Mark, Measurement, Ring, Source
 from harness.tiers.voices import Chorus
 
 LEAST_FACTS = 6  # equal and known on both sides: kernel, microcode and the like; fewer are shared by strangers
 BURST = timedelta(days=7)
 LEAST_IN_BURST = 3
+_SEEN = (Source.EDITORIAL, Source.VERIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +60,32 @@ def same_machine(hosts: Sequence[HostFacts]) -> list[Caution]:
 
 def of_row(hub: Measurement, voices: Chorus, joined: Mapping[str, datetime]) -> list[Caution]:
     """`joined`: when each operator entered the registry. What is inside is looked at: only that raises a tier."""
-    return [*_one_axis(hub, voices), *_burst(voices, joined)]
+    return [*_no_other_device(hub, voices), *_burst(voices, joined), *_none_verified(voices)]
 
 
-def _one_axis(hub: Measurement, voices: Chorus) -> Iterable[Caution]:
+_TOLD = {"os_family": "its system", "runtime_series": "the runtime's version", "generation": "the device's generation"}
+
+
+def _no_other_device(hub: Measurement, voices: Chorus) -> Iterator[Caution]:
+    """Systems and versions are what an operator writes, and one machine can run several."""
     independent = [voice for voice in voices.inside if voice.ring is Ring.INDEPENDENT]
     axes = {axis for voice in independent for axis in voice.hardware.differs_in(hub.hardware)}
-    if len(axes) == 1 and not axes & {"sku"}:
-        (axis,) = axes
-        words = {
-            "os_family": "its system",
-            "runtime_series": "its runtime's version",
-            "generation": "the device's generation",
-        }
-        text = f"every independent reproduction differs from the hub in {words[axis]} alone, which its operator tells"
-        yield Caution("one-axis", text, records=tuple(voice.record.id for voice in independent))
+    if axes and "sku" not in axes:
+        told = " and ".join(_TOLD[axis] for axis in sorted(axes))
+        text = f"no independent reproduction ran on another device: they differ from the hub in {told} alone"
+        yield Caution("no-other-device", text, records=tuple(voice.record.id for voice in independent))
 
 
-def _burst(voices: Chorus, joined: Mapping[str, datetime]) -> Iterable[Caution]:
+def _none_verified(voices: Chorus) -> Iterator[Caution]:
+    """Without an editor who has seen a machine, all that a row rests on is what its operators say."""
+    inside = [voice.record for voice in voices.inside]
+    if inside and not any(record.source in _SEEN for record in inside):
+        count = len({record.operator for record in inside})
+        whom = "the operator who reproduces it" if count == 1 else f"any of the {count} operators who reproduce it"
+        yield Caution("none-verified", f"no editor has seen the machine of {whom}")
+
+
+def _burst(voices: Chorus, joined: Mapping[str, datetime]) -> Iterator[Caution]:
     times = {}
     for voice in voices.inside:
         if voice.record.operator in joined:

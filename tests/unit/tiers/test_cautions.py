@@ -9,6 +9,7 @@ import pytest
 
 from harness.catalog.policies import load
 from harness.tiers.cautions import HostFacts, of_row, same_machine
+from harness.tiers.values import Source
 from harness.tiers.verdict import compared, judge
 from harness.tiers.voices import chorus
 from tests.tier_rows import HUB_CLASS, community, editorial, independent, measurement, row, series
@@ -62,19 +63,31 @@ def test_one_operator_on_one_machine_is_nothing_to_show():
     assert kinds(host("a", "w"), replace(host("a", "w"), record="another")) == []
 
 
-def test_versions_alone_are_one_axis_of_text():
-    assert cautions(row(editorial(), *series(3))) == ["one-axis"]
+def seen(*records):
+    """The same, of operators whose machines an editor has seen."""
+    return [replace(record, source=Source.VERIFIED) for record in records]
+
+
+def test_versions_and_systems_alone_are_words():
+    assert cautions(row(editorial(), *seen(*series(3)))) == ["no-other-device"]
     systems = [
         measurement(f"s{i}", hardware=replace(HUB_CLASS, os_family=name))
         for i, name in enumerate(("Darwin", "Windows"))
     ]
-    assert cautions(row(editorial(), *systems)) == ["one-axis"]
+    assert cautions(row(editorial(), *seen(*systems))) == ["no-other-device"]
+    assert cautions(row(editorial(), *seen(*systems, *series(2)))) == ["no-other-device"]
 
 
 def test_other_devices_and_the_community_ring_are_not():
-    assert cautions(row(editorial(), *independent(3))) == []
-    assert cautions(row(editorial(), *community(3))) == []
-    assert cautions(row(editorial(), *series(2), *independent(1))) == []
+    assert cautions(row(editorial(), *seen(*independent(3)))) == []
+    assert cautions(row(editorial(), *seen(*community(3)))) == []
+    assert cautions(row(editorial(), *seen(*series(2), *independent(1)))) == []
+
+
+def test_a_row_of_which_no_machine_was_seen_says_so():
+    assert cautions(row(editorial(), *independent(3))) == ["none-verified"]
+    assert cautions(row(editorial(), *independent(2), *seen(*community(1)))) == []
+    assert cautions(row(editorial())) == []
 
 
 def joined(found, hours):
@@ -82,14 +95,14 @@ def joined(found, hours):
 
 
 def test_operators_who_joined_within_days_are_shown():
-    found = row(editorial(), *independent(4))
+    found = row(editorial(), *seen(*independent(4)))
     assert cautions(found, joined(found, 12)) == ["joined-together"]
     assert cautions(found, joined(found, 240)) == []
 
 
 def test_two_are_no_burst_and_an_old_hand_ends_one():
-    two = row(editorial(), *independent(2))
+    two = row(editorial(), *seen(*independent(2)))
     assert cautions(two, joined(two, 1)) == []
-    found = row(editorial(), *independent(4))
+    found = row(editorial(), *seen(*independent(4)))
     old = joined(found, 1) | {found.others[0].operator: START - timedelta(days=400)}
     assert cautions(found, old) == []
