@@ -70,7 +70,7 @@ def _no_other_device(hub: Measurement, voices: Chorus) -> Iterator[Caution]:
     """Systems and versions are what an operator writes, and one machine can run several."""
     independent = [voice for voice in voices.inside if voice.ring is Ring.INDEPENDENT]
     axes = {axis for voice in independent for axis in voice.hardware.differs_in(hub.hardware)}
-    if axes and "sku" not in axes:
+    if axes and "device" not in axes:
         told = " and ".join(_TOLD[axis] for axis in sorted(axes))
         text = f"no independent reproduction ran on another device: they differ from the hub in {told} alone"
         yield Caution("no-other-device", text, records=tuple(voice.record.id for voice in independent))

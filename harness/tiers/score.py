@@ -125,7 +125,7 @@ def _derivation(hub: Measurement, voices: Chorus, policy: Policy, as_of: date, c
         axes = sorted({axis for hardware in independent for axis in hardware.differs_in(hub.hardware)})
         text = f"{len(independent)} independent operators on distinct hardware classes, inside (they differ in {', '.join(axes)})"
         steps.append(Step("high", _at_least(steps, Tier.HIGH), text, ids))
-    skus = {hub.hardware.sku, *(voice.hardware.sku for voice in voices.inside)}
+    skus = {hub.hardware.device, *(voice.hardware.device for voice in voices.inside)}
     everybody = covering(voices.inside) if steps[-1].tier is Tier.HIGH and len(skus) >= policy.very_high_skus else {}
     if everybody and len(everybody) >= policy.very_high_classes:
         ids = tuple(voice.record.id for voice in everybody.values())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from harness.measure.logs import Logs, logs_of
 
@@ -70,17 +72,27 @@ class Mark(StrEnum):
 
 
 UNKNOWN = "unknown"  # a part of a hardware class of which nothing certain can be said
-_AXES = ("sku", "generation", "os_family", "runtime_series")
+UNLISTED = "unlisted"  # before a device that no table knows: its name is what an operator writes
+_AXES = ("device", "generation", "os_family", "runtime_series")
+_PROCESSOR = re.compile(r"(?:^|( \+ ))[^+]*, (?:\d+|unknown) cores, (?:\d+|unknown) GiB$")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class HardwareClass:
-    """Two classes are distinct when a part differs that both know: what is unknown is distinct from nothing."""
+    """Two classes are distinct when a part differs that both know: what is unknown is distinct from nothing.
+
+    `sku` names a device for people, and tells rows apart. What tells classes apart is `device`, made of closed values alone.
+    """
 
     sku: str  # device and count; of a CPU its model, memory tier and usable cores
     generation: str
     os_family: str
     runtime_series: str
+
+    @property
+    def device(self) -> str:
+        """Of a GPU its SKU; of a processor its design: cores and memory are what somebody lets a run see."""
+        return _device(self.sku, self.generation)
 
     def differs_in(self, other: HardwareClass) -> tuple[str, ...]:
         """The axes on which the two differ, as far as both are known."""
@@ -90,14 +102,24 @@ class HardwareClass:
         return tuple(axis for axis, a, b in pairs if a != b and UNKNOWN not in (a, b))
 
     def beside(self, hub: HardwareClass) -> HardwareClass:
-        """The class, with each part that either side does not know taken from `hub`."""
+        """The class as a row of that hub counts it: by its device, and each part that either side does not know is the hub's."""
         pairs = ((getattr(self, axis), getattr(hub, axis)) for axis in _AXES)
         return HardwareClass(*(b if UNKNOWN in (a, b) else a for a, b in pairs))
 
     @property
     def is_known(self) -> bool:
         """Whether every part is."""
-        return UNKNOWN not in (self.sku, self.generation, self.os_family, self.runtime_series)
+        return all(getattr(self, axis) != UNKNOWN for axis in _AXES)
+
+
+@lru_cache(maxsize=65536)
+def _device(sku: str, generation: str) -> str:
+    processor = _PROCESSOR.search(sku)
+    if processor is None:
+        return UNKNOWN if UNLISTED in sku or sku == UNKNOWN else sku
+    if processor[1]:  # a GPU and a processor shared the layers
+        return _device(sku[: processor.start()], generation)
+    return UNKNOWN if generation == UNKNOWN else f"processor: {generation}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ def test_where_a_run_falls_is_said_beforehand(small):
         ("bob", 101.0, "Synthetic GPU A", ("community ring", "inside", "→ reproduced, moderate")),
         ("cat", 60.0, "Synthetic GPU A", ("outside", "stays approved-public")),
         ("dan", 109.9, "Synthetic GPU A", ("inconclusive", "stays")),
-        ("eve", 99.0, "Synthetic GPU E", ("independent ring (differs in sku)", "inside")),
+        ("eve", 99.0, "Synthetic GPU E", ("independent ring (differs in device)", "inside")),
     ):
         found = small.record(name, rate=rate, sku=sku, scatter=0.01 if name == "dan" else 0.004)
         with small.hub.reading() as reader:

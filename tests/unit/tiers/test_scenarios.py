@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.catalog.policies import load
 from harness.tiers.score import score
-from harness.tiers.values import UNKNOWN, Mark, Ring, Source, State, Status, Tier, ring_of
+from harness.tiers.values import UNKNOWN, HardwareClass, Mark, Ring, Source, State, Status, Tier, ring_of
 from harness.tiers.verdict import judge, too_wide
 from tests.tier_rows import (
     AS_OF,
@@ -263,3 +263,41 @@ def test_version_three_is_version_two_and_a_limit():
     two, three = load("network-v2").policy, load("network-v3").policy
     assert replace(three, version=2, hub_half_width=None) == two
     assert load().policy == three
+
+
+CPU = HardwareClass("AMD EPYC, 2 cores, 24 GiB", "Zen 3", "Linux", "llama.cpp 0.25")
+
+
+@pytest.mark.parametrize(
+    "sku", ["AMD EPYC, 1 cores, 24 GiB", "AMD EPYC, 2 cores, 8 GiB", "Another name, unknown cores, unknown GiB"]
+)
+def test_cores_memory_and_names_of_a_processor_make_no_other_class(sku):
+    assert CPU.differs_in(replace(CPU, sku=sku)) == ()
+
+
+def test_another_design_of_processor_is_another_device():
+    assert CPU.differs_in(replace(CPU, generation="Zen 4")) == ("device", "generation")
+    assert CPU.differs_in(replace(CPU, generation=UNKNOWN)) == ()
+    assert CPU.differs_in(CLASSES[0]) != ()
+
+
+@pytest.mark.parametrize("sku", ["unlisted GPU A ×1", "unlisted GPU B ×1", "rtx-4090 ×1, unlisted GPU A ×1"])
+def test_an_unlisted_device_is_distinct_from_nothing(sku):
+    assert replace(HUB_CLASS, sku=sku, generation=UNKNOWN).differs_in(HUB_CLASS) == ()
+
+
+def test_a_split_is_told_apart_by_its_gpu_and_its_layers():
+    split = HardwareClass(
+        "rtx-4090 ×1 (10 of 29 layers) + AMD EPYC, 2 cores, 24 GiB", "ada + Zen 3", "Linux", "llama.cpp 0.25"
+    )
+    other = replace(split, sku="rtx-4090 ×1 (10 of 29 layers) + AMD EPYC, 64 cores, 256 GiB")
+    assert split.differs_in(other) == ()
+    assert "device" in split.differs_in(HUB_CLASS)
+
+
+def test_one_machine_seen_by_other_cores_and_memory_makes_no_row_high():
+    one = replace(editorial(), hardware=CPU)
+    others = [
+        measurement(f"t{i}", hardware=replace(CPU, sku=f"AMD EPYC, {i + 1} cores, {8 * i} GiB")) for i in range(6)
+    ]
+    assert score(row(one, *others), POLICY, AS_OF).tier is Tier.MODERATE
