@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and locks that end with their holder."""
+"""Files that are whole or not there, read only as far as a limit, and locks that end with their holder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,77 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import BadInput, NotEnoughSpace, ReproError
+
+_CHUNK = 1 << 20
+
+
+def read_limited(path: Path, limit: int, what: str) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes; `what` names it in the error, such as "the record".
+
+    Kind and size are known before anything is read, and nothing is opened that could block: a pipe, a device, a socket and a
+    folder are refused. Raises `BadInput`, also where there is no file.
+    """
+    found = read_if_there(path, limit, what)
+    if found is None:
+        raise BadInput(f"{what} is not there", where=str(path), fix="name a file that exists")
+    return found
+
+
+def read_if_there(path: Path, limit: int, what: str) -> bytes | None:
+    """As `read_limited`; None where there is no file."""
+    try:
+        _need_regular(path.stat(), path, limit, what)
+        # The file may have been replaced since: without O_NONBLOCK a pipe would wait for a writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+            _need_regular(os.fstat(file.fileno()), path, limit, what)
+            found = bytearray()
+            # Past the limit by one byte: a file may grow, and those of /proc say that they are empty.
+            while len(found) <= limit and (part := file.read(min(_CHUNK, limit + 1 - len(found)))):
+                found += part
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BadInput(f"{what} can't be read ({error.strerror})", where=str(path)) from error
+    except ValueError as error:  # a name with a null byte
+        raise BadInput(f"{what} can't be read ({error})", where=str(path)) from error
+    if len(found) > limit:
+        raise _too_large(path, limit, what)
+    return bytes(found)
+
+
+def read_text_limited(path: Path, limit: int, what: str) -> str:
+    """As `read_limited`, decoded. Raises `BadInput`, also where it is not UTF-8."""
+    try:
+        return read_limited(path, limit, what).decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{what} must be text in UTF-8", where=str(path)) from error
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _need_regular(found: os.stat_result, path: Path, limit: int, what: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        raise BadInput(f"{what} must be a regular file, this is {kind}", where=str(path), fix="name a file")
+    if found.st_size > limit:
+        raise _too_large(path, limit, what)
+
+
+def _too_large(path: Path, limit: int, what: str) -> BadInput:
+    return BadInput(f"{what} must be at most {limit} bytes", where=str(path), fix="name a smaller file")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
