@@ -77,7 +77,7 @@ def _need_regular(found: os.stat_result, path: Path, limit: int, what: str) -> N
 
 
 def _too_large(path: Path, limit: int, what: str) -> BadInput:
-    return BadInput(f"{what} must be at most {limit} bytes", where=str(path), fix="name a smaller file")
+    return BadInput(f"{what} is larger than {limit} bytes", where=str(path), fix="name a smaller file")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

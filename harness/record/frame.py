@@ -1,38 +1,29 @@
-"""Records as a pandas DataFrame, one row for each (record, workload, metric)."""
+"""Records as the rows of a table, one for each (record, workload, metric)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.record.schema import MetricResult, Record
-from harness.record.store import Stored, find
-
-if TYPE_CHECKING:
-    import pandas
+from harness.record.store import Stored
 
 SCALE = {"micro_tokens_per_s": ("tokens/s", 1e-6), "ns": ("ms", 1e-6), "bytes": ("MiB", 1 / 2**20)}
-
-
-def load_records(*paths: str | Path) -> pandas.DataFrame:
-    """Every metric of the records at or below `paths`, in units for people: tokens/s, ms, MiB."""
-    import pandas as pd
-
-    return pd.DataFrame(rows(find([Path(path) for path in paths])), columns=list(COLUMNS))
 
 
 COLUMNS = (
     "record model quantisation runtime runtime_version device suite workload mode prompt_tokens output_tokens "
     "metric unit point low high half_width processes trials cv_within cv_between "
-    "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings started_utc folder"
+    "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings failed_checks started_utc folder verified verified_reason"
 ).split()
 
 
-def rows(stored: Iterable[Stored]) -> list[dict[str, Any]]:
-    """The frame's rows as plain values."""
-    found = []
+def rows(stored: Iterable[Stored], verified: Mapping[Path, tuple[str, str]]) -> list[dict[str, Any]]:
+    """The frame's rows as plain values; `verified` says by path whether a record holds (yes, no, not checked) and why not."""
+    found: list[dict[str, Any]] = []
     for item in stored:
+        start = len(found)
         shapes = {workload.id: workload for workload in item.record.workloads}
         for result in item.record.results:
             shape = shapes[result.workload]
@@ -44,6 +35,9 @@ def rows(stored: Iterable[Stored]) -> list[dict[str, Any]]:
             }
             found += [_row(item, metric, where) for metric in result.metrics]
         found += [_row(item, metric, {"workload": "(process)"}) for metric in item.record.process_results]
+        answer, reason = verified.get(item.path, ("not checked", ""))
+        for row in found[start:]:
+            row |= {"verified": answer, "verified_reason": reason}
     return found
 
 
@@ -61,6 +55,7 @@ def _row(item: Stored, metric: MetricResult, where: dict[str, Any]) -> dict[str,
         "metric": metric.metric,
         "unit": unit,
         "findings": " ".join(sorted({f.code for f in record.findings if f.workload in ("", where["workload"])})),
+        "failed_checks": " ".join(sorted({check.code for check in record.checks if check.status == "fail"})),
         "started_utc": record.run.started_utc,
         "folder": item.path.parent.name,
     }

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import BadInput, RecordInvalid
-from harness.files import refusal, sync, write_bytes
+from harness.errors import BadInput
+from harness.files import read_if_there, read_limited, refusal, sync, write_bytes
+from harness.record import envelope
 from harness.record.canonical import SIZE_LIMIT
 from harness.record.schema import Record
 from harness.record.statement import record_of
@@ -19,6 +21,7 @@ from harness.record.statement import record_of
 RECORD_FILE = "record.json"
 SAMPLES_FILE = "samples.parquet"
 ENVELOPE_FILE = "record.dsse.json"  # only beside a signed record
+_SAMPLES_LIMIT = 128 << 20  # twice what a hub takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,16 @@ class Stored:
     payload: bytes
 
     def envelope(self) -> bytes | None:
-        """The bytes of the envelope beside it; None where it is not signed."""
-        path = self.path.parent / ENVELOPE_FILE
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise RecordInvalid(f"can't read the envelope ({error.strerror})", where=str(path)) from error
+        """The bytes of the envelope beside it; None where it is not signed. Raises `BadInput`."""
+        return read_if_there(self.path.parent / ENVELOPE_FILE, envelope.SIZE_LIMIT, "the envelope")
 
     def samples(self) -> bytes:
-        """The bytes of the samples beside it; their digest is checked by whoever decodes them."""
-        path = self.path.parent / SAMPLES_FILE
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise RecordInvalid(f"can't read the samples ({error.strerror})", where=str(path)) from error
+        """The bytes of the samples beside it; their digest is checked by whoever decodes them. Raises `BadInput`."""
+        return read_limited(self.path.parent / SAMPLES_FILE, _SAMPLES_LIMIT, "the file of samples")
+
+    def has_samples(self) -> bool:
+        """Whether there is something under their name, readable or not."""
+        return os.path.lexists(self.path.parent / SAMPLES_FILE)
 
 
 def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: bytes | None = None) -> Path:
@@ -85,26 +82,26 @@ def writable(folder: Path) -> None:
 
 def read(path: Path) -> Stored:
     """The record at `path` (its folder or its record.json). Raises `BadInput` or `RecordInvalid`."""
-    file = path / RECORD_FILE if path.is_dir() else path
-    try:
-        if file.stat().st_size > SIZE_LIMIT:
-            raise RecordInvalid(f"is larger than {SIZE_LIMIT} bytes", where=str(file))
-        payload = file.read_bytes()
-    except FileNotFoundError as error:
-        raise BadInput(
-            "there is no record", where=str(path), fix="name a folder under results/, or its record.json"
-        ) from error
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(file)) from error
+    file = path / RECORD_FILE if _is_folder(path) else path
+    payload = read_if_there(file, SIZE_LIMIT, "the record")
+    if payload is None:
+        raise BadInput("there is no record", where=str(path), fix="name a folder under results/, or its record.json")
     record, identity = record_of(payload, str(file))
     return Stored(file, identity, record, payload)
 
 
-def find(paths: list[Path]) -> list[Stored]:
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder that may not be searched: reading says so
+        return False
+
+
+def find(paths: Sequence[Path]) -> list[Stored]:
     """All records at or below the paths, in order of path."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir() and not (path / RECORD_FILE).exists():
+        if _is_folder(path) and not os.path.lexists(path / RECORD_FILE):
             below = sorted(
                 p
                 for p in path.rglob(RECORD_FILE)

@@ -14,7 +14,7 @@ def test_a_file_up_to_the_limit_is_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"a" * 10)
     assert read_limited(file, 10, "the key") == b"a" * 10
-    with pytest.raises(BadInput, match="the key must be at most 9 bytes"):
+    with pytest.raises(BadInput, match="the key is larger than 9 bytes"):
         read_limited(file, 9, "the key")
 
 
@@ -25,14 +25,14 @@ def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_says_it_is_empty_is_still_limited() -> None:
-    with pytest.raises(BadInput, match="at most 20 bytes"):
+    with pytest.raises(BadInput, match="larger than 20 bytes"):
         read_limited(Path("/proc/self/status"), 20, "the key")
 
 
 def test_a_sparse_file_of_gibibytes_is_refused_by_its_size(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(5 << 30)
-    with pytest.raises(BadInput, match="at most 1000 bytes"):
+    with pytest.raises(BadInput, match="larger than 1000 bytes"):
         read_limited(tmp_path / "large", 1000, "the record")
 
 
