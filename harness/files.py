@@ -25,7 +25,7 @@ def read_limited(path: Path, limit: int, what: str) -> bytes:
     """
     found = read_if_there(path, limit, what)
     if found is None:
-        raise BadInput(f"{what} is not there", where=str(path), fix="name a file that exists")
+        raise BadInput(f"{what} can't be read (there is no such file)", where=str(path), fix="check the path")
     return found
 
 

@@ -10,7 +10,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import BadInput
+from harness.files import read_limited
 
+LIMIT = 4 << 20  # bytes; the prompt texts of a suite are the largest
 P = TypeVar("P", bound="Part")
 
 
@@ -22,10 +24,7 @@ class Part(BaseModel):
 
 def read(path: Path, kind: type[P], see: str) -> tuple[P, str]:
     """What the file holds, and its sha256. Raises `BadInput` with file, place and reason; `see` names what explains it."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
+    data = read_limited(path, LIMIT, "the file")
     try:
         return kind.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -68,7 +68,7 @@ def cosign(file: Path, yes: bool) -> None:
 
     from harness.commands.console import out, print_json
     from harness.commands.hub_option import as_editor
-    from harness.errors import BadInput
+    from harness.errors import BadInput, one_line
     from harness.files import write_bytes
     from harness.hub import event
     from harness.record import envelope
@@ -82,7 +82,7 @@ def cosign(file: Path, yes: bool) -> None:
             fix=f"only {' and '.join(SEVERAL)} are passed round",
         )
     print_json(asdict(found))
-    if not yes and not click.confirm(f"Sign this as an editor of {found.hub}?", err=True):
+    if not yes and not click.confirm(f"Sign this as an editor of {one_line(found.hub)}?", err=True):
         raise click.Abort
     actor = as_editor()
     more = envelope.sign(sealed.payload, actor.keys, event.PAYLOAD_TYPE).signatures
@@ -107,9 +107,6 @@ def apply_(file: Path, target: str | None) -> None:
 
 
 def _text(path: Path) -> str:
-    from harness.errors import BadInput
+    from harness.files import read_text_limited
 
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"can't be read ({error})", where=str(path), fix="check the path") from error
+    return read_text_limited(path, 32 << 20, "the file")

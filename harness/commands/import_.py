@@ -8,6 +8,8 @@ import click
 
 from harness.commands.hub_option import hub_option
 
+LOG_LIMIT = 64 << 20  # bytes
+
 
 @click.command(
     name="import",
@@ -27,15 +29,13 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.commands.console import out
     from harness.commands.explain import print_evidence
     from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.errors import BadInput, ReproError
+    from harness.errors import ReproError
+    from harness.files import read_limited
     from harness.hub import acts, imported, rows
     from harness.hub.batch import Item
     from harness.record.canonical import canonical
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(file), fix="check the path") from error
+    data = read_limited(file, LOG_LIMIT, "the log")
     found = imported.read(data, str(file), tool)
     console = out()
     for one in found:

@@ -10,9 +10,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.errors import BadInput
-from harness.files import refusal, write_bytes
+from harness.files import read_if_there, refusal, write_bytes
 from harness.record.envelope import key_id
-from harness.record.keys import HANDLE, by_id, load, save
+from harness.record.keys import FILE_LIMIT, HANDLE, by_id, load, save
 
 EDITOR, NEXT, PUBLIC = "editor.pem", "editor-next.pem", "editor.json"
 
@@ -80,14 +80,12 @@ def parse(text: str, where: str) -> PublicEditor:
 def unlock(place: Path, passphrase: str | None) -> EditorSigners:
     """The editor's open key. Raises `BadInput`: none made, a wrong passphrase, a file that others can read."""
     path = place / PUBLIC
-    try:
-        public = parse(path.read_text(), str(path))
-    except FileNotFoundError as error:
+    data = read_if_there(path, FILE_LIMIT, "the editor's public file")
+    if data is None:
         raise BadInput(
             "there are no editor's keys", where=str(place), fix="run: repro keys new --role editor --handle NAME"
-        ) from error
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check its permissions") from error
+        )
+    public = parse(data.decode(errors="replace"), str(path))
     key = load(place / EDITOR, passphrase)
     if key.public_key().public_bytes_raw().hex() != public.key:
         raise BadInput("the public file is not that of the private key", where=str(place), fix="restore your backup")

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from harness.errors import BadInput
-from harness.files import refusal, sync, write_bytes
+from harness.files import read_if_there, read_limited, refusal, sync, write_bytes
 from harness.record.envelope import key_id
 
 # The y of every point of small order, with the second spellings of p, 0 and 1: anybody can sign for such a key.
@@ -38,6 +38,7 @@ _SMALL_ORDER = {0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18} | {
     )
 }
 HANDLE = re.compile(r"[a-z0-9][a-z0-9_-]{1,31}")
+FILE_LIMIT = 64 << 10  # of a key, public or private, in bytes
 OPERATOR, NEXT, RIG, PUBLIC = "operator.pem", "operator-next.pem", "rig.pem", "operator.json"
 
 
@@ -148,12 +149,8 @@ def rotate(place: Path, passphrase: str | None) -> PublicKeys:
 def public(place: Path) -> PublicKeys | None:
     """The public part; None where no keys were made. Raises `BadInput` for a damaged file."""
     path = place / PUBLIC
-    try:
-        return parse_public(path.read_text(), str(path))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check its permissions") from error
+    data = read_if_there(path, FILE_LIMIT, "the public file")
+    return None if data is None else parse_public(data.decode(errors="replace"), str(path))
 
 
 def parse_public(text: str, where: str) -> PublicKeys:
@@ -185,8 +182,8 @@ def unlock(place: Path, passphrase: str | None) -> Signers | None:
 def locked(path: Path) -> bool:
     """Whether the private key in a file asks for a passphrase."""
     try:
-        return b"ENCRYPTED" in path.read_bytes()[:60]
-    except OSError:
+        return b"ENCRYPTED" in (read_if_there(path, FILE_LIMIT, "the key") or b"")[:60]
+    except BadInput:
         return False
 
 
@@ -207,9 +204,9 @@ def load(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     """The private key in a file. Raises `BadInput`: not there, readable by others, another passphrase or kind."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_bytes()
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="restore your backup") from error
+    text = read_limited(path, FILE_LIMIT, "the key")
     if mode & 0o077:
         raise BadInput(f"others can read it (mode {mode:o})", where=str(path), fix=f"chmod 600 {path}")
     try:

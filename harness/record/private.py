@@ -10,9 +10,11 @@ import os
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.files import read_if_there
 
 FILE = "private.json"
 _MOST = 64
+_LIMIT = 64 << 10
 
 
 def write(folder: Path, device_ids: tuple[str, ...]) -> None:
@@ -28,11 +30,12 @@ def read(folder: Path) -> tuple[str, ...]:
     """The device ids; none where there is no such file. Raises `BadInput` for a damaged one."""
     path = folder / FILE
     try:
-        found = json.loads(path.read_text())["device_ids"]
+        data = read_if_there(path, _LIMIT, "the file of device ids")
+        if data is None:
+            return ()
+        found = json.loads(data)["device_ids"]
         if not isinstance(found, list) or len(found) > _MOST or not all(isinstance(one, str) and one for one in found):
             raise ValueError("its device_ids are no list of texts")
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it; the record stays whole") from error
     return tuple(found)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.files import write_bytes
+from harness.files import read_if_there, write_bytes
 
 FILE = "rig-runs.json"
+_LIMIT = 64 << 10
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,13 +27,14 @@ def following(place: Path) -> RigRun:
     """What the next signed record says. Raises `BadInput` where the file is damaged."""
     path = place / FILE
     try:
-        data = json.loads(path.read_text())
+        text = read_if_there(path, _LIMIT, "the chain of runs")
+        if text is None:
+            return RigRun(1, None)
+        data = json.loads(text)
         number, last = data["number"], data["last"]
         if type(number) is not int or number < 1 or _DIGEST.fullmatch(str(last)) is None:
             raise ValueError("no number with an id")
-    except FileNotFoundError:
-        return RigRun(1, None)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"can't be read ({error})", where=str(path), fix="restore it, or remove it: the chain begins anew"
         ) from error

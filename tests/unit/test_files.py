@@ -61,7 +61,7 @@ def test_what_is_not_there_is_said_or_none(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"")
     for missing in (tmp_path / "y", tmp_path / "x" / "y"):
         assert read_if_there(missing, 10, "the key") is None
-        with pytest.raises(BadInput, match="the key is not there"):
+        with pytest.raises(BadInput, match="there is no such file"):
             read_limited(missing, 10, "the key")
 
 
