@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.commands.bars import bar
+from harness.measure.distribution import shown_range
 from harness.record.samples import decode
 from harness.record.store import Stored
 from harness.units import significant
@@ -14,20 +15,21 @@ BINS, WIDTH = 12, 44
 
 
 def histogram(stored: Stored, workload: str) -> list[str]:
-    """Lines of a histogram of the inter-token latency in ms, from p0.5 to p99.5; what lies outside is counted."""
+    """Lines of a histogram of the inter-token latency in ms over `shown_range`; what lies outside is counted."""
     values = _gaps_ms(stored, workload)
     if values.size < 2 * BINS:
         return []
-    low, high = np.quantile(values, [0.005, 0.995])
-    if high <= low:
-        return [f"  every gap is {significant(float(low))} ms"]
-    counts, edges = np.histogram(values, bins=BINS, range=(float(low), float(high)))
-    lines = [_line(int(n), int(counts.max()), float(edges[i]), float(edges[i + 1])) for i, n in enumerate(counts)]
+    low, high = shown_range(values)
     below, above = int((values < low).sum()), int((values > high).sum())
-    lines.append(
-        f"  {values.size} gaps; {below} shorter, {above} longer (longest {significant(float(values.max()))} ms)"
-    )
-    return lines
+    if high > low:
+        counts, edges = np.histogram(values, bins=BINS, range=(low, high))
+        lines = [_line(int(n), int(counts.max()), float(edges[i]), float(edges[i + 1])) for i, n in enumerate(counts)]
+    else:
+        lines = [f"  {values.size - below - above} gaps of {significant(low)} ms"]
+    shortest, longest = significant(float(values.min())), significant(float(values.max()))
+    outside = [f"{below} shorter (shortest {shortest} ms)" if below else "0 shorter"]
+    outside += [f"{above} longer (longest {longest} ms)" if above else "0 longer"]
+    return [*lines, f"  {values.size} gaps; {', '.join(outside)}"]
 
 
 def _line(count: int, most: int, low: float, high: float) -> str:

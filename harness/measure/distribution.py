@@ -25,6 +25,7 @@ __all__ = [
     "distribution",
     "lag1_autocorrelation",
     "required_samples",
+    "shown_range",
 ]
 
 Values = NDArray[np.float64]
@@ -32,6 +33,7 @@ Values = NDArray[np.float64]
 PERCENTS = (5, 25, 50, 75, 90, 95, 99)
 _SHARES = tuple(percent / 100 for percent in PERCENTS)
 _LEVEL = 0.95
+_REACH = 0.5  # of the range from 5 % to 95 %: how far beyond it a picture follows the sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,17 @@ def distribution(values: Values, rho: float = 0.0) -> Distribution | None:
         max=float(values.max()),
         percentiles=tuple(_held(p, q, n_eff) for p, q in zip(PERCENTS, quantiles(values, _SHARES), strict=True)),
     )
+
+
+def shown_range(values: Values) -> tuple[float, float]:
+    """From where to where a picture of `values`, shape (n,), n ≥ 1, is drawn; their unit. What lies outside is to be counted.
+
+    From the 0.5 to the 99.5 % point, but never further than half of the range from 5 to 95 % beyond that range: one value in
+    twenty can't press the others into one bar.
+    """
+    least, low, high, most = quantiles(values, (0.005, 0.05, 0.95, 0.995))
+    reach = _REACH * (high - low)
+    return max(least, low - reach), min(most, high + reach)
 
 
 def _held(percent: int, value: float, n_eff: float) -> Percentile:
