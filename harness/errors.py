@@ -14,13 +14,35 @@ __all__ = [
     "RunFailed",
     "RuntimeUnavailable",
     "one_line",
+    "visible",
 ]
 
 
+# Printable to Python, and yet nothing is seen of them: fillers, joiners, selectors and blanks.
+_UNSEEN = frozenset(
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+
+
+def visible(text: str, keep: str = "\n") -> str:
+    """Foreign text that may go to a terminal: what acts there, or is not seen, is written as Python would write it.
+
+    That is all of Unicode's categories Cc, Cf, Cs, Co, Cn, Zl, Zp and odd blanks, and characters without a shape; `keep` stays.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in keep or (c.isprintable() and c not in _UNSEEN) else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def one_line(text: str, limit: int = 500) -> str:
-    """`text` on a single line of at most `limit` characters, control characters made visible."""
-    flat = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in flat)
+    """`text` on a single line of at most `limit` characters, made `visible`."""
+    shown = visible(" ".join(text.split()), keep="")
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

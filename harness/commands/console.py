@@ -1,24 +1,71 @@
-"""The two consoles: results on standard output, progress and remarks on standard error."""
+"""The two consoles: results on standard output, progress and remarks on standard error.
+
+Every text goes through here: what would act on a terminal, or hide there, is made visible, whoever wrote it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from harness.errors import visible
+
+_UNLIMITED = 1 << 20  # columns of a pipe: nothing is wrapped or cut for a reader that is a program
+
+
+class SafeConsole(Console):
+    """A console whose only escape sequences are its own styles."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Made visible before it is measured, so that columns stay straight. Words between colons stay words."""
+        return super().render_str(visible(text), **(how | {"emoji": False}))
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The last gate, for whatever came here by another way than `render_str`."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                # A link is an escape sequence that carries an address: nothing here makes any.
+                style = segment.style.update_link(None) if segment.style and segment.style.link else segment.style
+                yield Segment(visible(segment.text), style)
 
 
 def out() -> Console:
-    """Results. Width 100 where no terminal tells another, so that piped tables stay whole."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
+    """Results. A pipe gets whole values, or the width that COLUMNS asks for."""
+    return _console(stderr=False)
 
 
 def err() -> Console:
     """Progress and remarks."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = SafeConsole(stderr=stderr, highlight=False)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return console
+    return SafeConsole(stderr=stderr, highlight=False, width=_UNLIMITED)
+
+
+def whole(console: Console, identity: str, length: int) -> str:
+    """The beginning of an id for a person at a terminal; all of it for a program."""
+    return identity[:length] if console.is_terminal else identity
 
 
 def print_json(value: Any) -> None:
-    """One JSON document for programs."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201 - the output itself
+    """One JSON document for programs; what would act on a terminal is escaped, and any reader gives it back."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print(re.sub(r"[^\n -~]", _escaped, text))  # noqa: T201 - the output itself
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    return character if visible(character) == character else json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
