@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @click.command(help="Write records as a table: CSV, JSON, Parquet or Markdown.")
@@ -16,23 +19,27 @@ import click
 )
 @click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; standard output otherwise.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
-    """One row for each record, workload and metric."""
+    """One row for each record, workload and metric; what does not hold is there, too, marked in the column `verified`."""
+    import csv
     import io
     import sys
 
     import harness
+    from harness.commands.console import err
     from harness.errors import BadInput
     from harness.files import write_bytes
 
+    if form == "parquet" and target is None:
+        raise BadInput("Parquet is not for a terminal", where="--format parquet", fix="name a file with --out")
     frame = harness.load_records(*records)
+    for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
+        err().print(f"{bad['folder']}: INVALID: {bad['verified_reason']}", markup=False)
     if form == "parquet":
-        if target is None:
-            raise BadInput("Parquet is not for a terminal", where="--format parquet", fix="name a file with --out")
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         data = buffer.getvalue()
     elif form == "csv":
-        data = frame.to_csv(index=False).encode()
+        data = _without_formulas(frame).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
     elif form == "json":
         data = (frame.to_json(orient="records", indent=1) + "\n").encode()
     else:
@@ -43,7 +50,16 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
         write_bytes(target, data)
 
 
-_SHOWN = "model quantisation runtime device workload metric unit point low high processes".split()
+_SHOWN = (
+    "model quantisation runtime device workload metric unit point low high processes failed_checks verified".split()
+)
+
+
+def _without_formulas(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Texts as a spreadsheet may open them; numbers stay numbers."""
+    from harness.cells import csv_text
+
+    return frame.map(lambda value: csv_text(value) if isinstance(value, str) else value)
 
 
 def _markdown(rows: list[dict[Hashable, Any]]) -> str:
@@ -55,6 +71,8 @@ def _markdown(rows: list[dict[Hashable, Any]]) -> str:
 
 
 def _cell(value: object) -> str:
+    from harness.cells import markdown_text
+
     if value is None or value != value:  # NaN is not itself
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return f"{value:.4g}" if isinstance(value, float) else markdown_text(str(value))

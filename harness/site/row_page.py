@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import units
+from harness.cells import csv_text
 from harness.measure.metrics import TrialMetrics, measure_trials
 from harness.measure.trial import Purpose, Trial
 from harness.record.samples import decode
@@ -279,7 +280,7 @@ def _csv(record: Record) -> bytes:
             held = {p.percent: p.value for p in spread.percentiles} if spread else {}
             if e is not None:
                 out.writerow(
-                    (result.workload, m.metric, m.unit, e.point, e.low, e.high, len(e.process_medians), e.n_trials,
-                     *(held.get(percent) for percent in (50, 95, 99)))
+                    (csv_text(result.workload), csv_text(m.metric), m.unit, e.point, e.low, e.high,
+                     len(e.process_medians), e.n_trials, *(held.get(percent) for percent in (50, 95, 99)))
                 )  # fmt: skip
     return text.getvalue().encode()
