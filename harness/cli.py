@@ -18,6 +18,8 @@ from harness.files import refusal
 COMMANDS = {
     "bench": ("harness.commands.bench:bench", "Measure a (model, hardware, runtime) triple and write its record."),
     "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
+    "runs": ("harness.commands.runs:runs", "List the records in a folder, the newest first."),
+    "label": ("harness.commands.label:label", "Give a record a name of your own, kept beside it."),
     "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
     "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
     "submit": ("harness.commands.submit:submit", "Put a signed record into a hub's queue."),
@@ -88,7 +90,8 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Measure local AI inference for real, and keep the evidence.
 
-    Exit status: 0 done, 2 bad input, 3 the run failed, 130 interrupted.
+    Exit status: 0 done, 1 done and the answer is bad (agree, compare --fail-if-slower, show), 2 bad input, 3 the run failed,
+    130 interrupted.
     """
 
 
@@ -99,6 +102,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(result if isinstance(result, int) else 0)
     except ReproError as error:
         _end(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # As click does: a group without a command prints its help, on standard error, and that is no success.
+        click.echo(error.ctx.get_help(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         _end(one_line(error.format_message()), 2)
     except (click.Abort, KeyboardInterrupt):

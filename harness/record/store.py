@@ -102,14 +102,21 @@ def find(paths: Sequence[Path]) -> list[Stored]:
     found: list[Path] = []
     for path in paths:
         if _is_folder(path) and not os.path.lexists(path / RECORD_FILE):
-            below = sorted(
-                p
-                for p in path.rglob(RECORD_FILE)
-                if not any(part.startswith(".") for part in p.relative_to(path).parts)
-            )
-            if not below:
+            inside = below(path)
+            if not inside:
                 raise BadInput("there is no record below it", where=str(path), fix="name a folder that holds records")
-            found += below
+            found += inside
         else:
             found.append(path)
     return [read(path) for path in dict.fromkeys(found)]
+
+
+def below(folder: Path) -> list[Path]:
+    """What is called record.json below a folder, in order of path; nothing in hidden folders. Raises `BadInput`: no folder."""
+    if not _is_folder(folder):
+        raise BadInput("there is no such folder", where=str(folder), fix="name a folder that holds records")
+    return sorted(
+        path
+        for path in folder.rglob(RECORD_FILE)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )

@@ -1,0 +1,27 @@
+"""`repro label RECORD TEXT`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Give a record a name of your own, kept beside it. It is never signed or submitted.")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("text", required=False)
+@click.option("--remove", is_flag=True, help="Take the label away.")
+def label(record: Path, text: str | None, remove: bool) -> None:
+    """Without a text, print the label."""
+    from harness.commands.console import out
+    from harness.errors import BadInput
+    from harness.record.label import label_of, set_label
+    from harness.record.store import read
+
+    stored = read(record)
+    if text is None and not remove:
+        out().print(label_of(stored.path), markup=False)
+        return
+    if (text is not None) == remove or (text is not None and not text.strip()):
+        raise BadInput("needs a text, or --remove", where="label", fix='repro label RECORD "before the driver update"')
+    set_label(stored.path, text or "")
