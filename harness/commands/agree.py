@@ -15,17 +15,21 @@ def agree(records: tuple[Path, ...], as_json: bool) -> None:
     from harness.commands.agreement import print_agreement
     from harness.commands.console import out, print_json
     from harness.errors import BadInput
-    from harness.record.store import read
     from harness.run.agreement import Agreement
     from harness.run.agreement import agree as compare
+    from harness.run.verified import trusted, well_formed
 
     if len(records) < 2:
         raise BadInput("one record agrees with itself", where="agree", fix="name two or more")
-    reference, *others = [read(path) for path in records]
-    found = [(other, compare(reference.record, other.record)) for other in others]
+    base, *others = [trusted(path) for path in records]
+    found = []
+    for one in others:
+        with well_formed(f"{base.stored.path} and {one.stored.path}"):
+            found.append((one, compare(base.stored.record, one.stored.record)))
     if as_json:
-        print_json({"reference": reference.id, "pairs": [{"id": o.id, **pair.to_json()} for o, pair in found]})
+        pairs = [{"id": o.stored.id, "verified": o.verified, **pair.to_json()} for o, pair in found]
+        print_json({"reference": base.stored.id, "verified": base.verified, "pairs": pairs})
     else:
-        print_agreement(out(), reference, found)
+        print_agreement(out(), base, found)
     if any(pair.verdict is Agreement.DIFFERENT for _, pair in found):
         raise SystemExit(1)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.record.store import Stored
     from harness.run.agreement import PairAgreement
+    from harness.run.verified import Checked
 
 
-def print_agreement(console: Console, reference: Stored, found: Sequence[tuple[Stored, PairAgreement]]) -> None:
+def print_agreement(console: Console, reference: Checked, found: Sequence[tuple[Checked, PairAgreement]]) -> None:
     """One paragraph a record: the verdict, why, and where each workload parts."""
     from rich.markup import escape
 
-    console.print(f"reference {escape(reference.path.parent.name)}")
+    from harness.commands.compare import heading
+
+    console.print(f"reference {heading(reference)}")
     for other, pair in found:
-        console.print(f"\n[bold]{pair.verdict}[/]  {escape(other.path.parent.name)}")
+        console.print(f"\n[bold]{pair.verdict}[/]  {heading(other)}")
         console.print(f"  {escape(pair.text)}")
         for one in pair.workloads:
             where = "all agree" if one.first_mismatch is None else f"parts at token {one.first_mismatch}"

@@ -109,8 +109,10 @@ def bench(
     from harness.run.bench import bench
     from harness.run.comparing import compare_records
     from harness.run.evidence import Request
+    from harness.run.verified import check, trusted
     from runtimes.table import SYNTHETIC
 
+    base = None if against is None else trusted(against)
     request = Request(
         model=model,
         runtime=runtime,
@@ -123,7 +125,7 @@ def bench(
         budget_s=budget_s,
         seed=seed,
         challenge=_challenge(challenge, seed),
-        against=None if against is None else read(against),
+        against=None if base is None else base.stored,
         resume=resume,
         signers=None if runtime in SYNTHETIC else open_keys(),
     )
@@ -133,10 +135,11 @@ def bench(
     if as_json:
         print_json({"id": stored.id, "path": str(path), **stored.record.model_dump(mode="json")})
         return
-    report(out(), stored)
-    if request.against is not None:
-        found = compare_records(stored.record, request.against.record, BAND)
-        print_comparison(out(), stored, request.against, found, band=100 * (BAND[1] - 1))
+    checked = check(stored)
+    report(out(), checked)
+    if base is not None:
+        found = compare_records(stored.record, base.stored.record, BAND)
+        print_comparison(out(), checked, base, found, band=100 * (BAND[1] - 1))
     if target and stored.record.operator is not None:
         _at_the_hub(target, stored)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.files import refusal
 
 if TYPE_CHECKING:
-    from harness.record.store import Stored
+    from harness.run.verified import Checked
 
 
 def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_json: bool) -> int:
@@ -22,6 +22,7 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     from harness.record import store
     from harness.run.bench import bench
     from harness.run.matrix import Entry, run_matrix
+    from harness.run.verified import check
 
     loaded = matrices.read(path)
     store.writable(results)
@@ -43,8 +44,8 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     except Interrupted:
         err().print(f"{len(entries)} of {len(loaded.matrix.triples)} triples are done; --resume goes on from here")
         raise
-    stored = [None if entry.record is None else store.read(entry.record) for entry in entries]
-    rows = matrix_rows(entries, [None if one is None else one.record for one in stored])
+    checked = [None if entry.record is None else check(store.read(entry.record)) for entry in entries]
+    rows = matrix_rows(entries, [None if one is None else one.stored.record for one in checked])
     if summary is not None:
         with summary.open("a") as file:  # a job's page is shared: what stands there stays
             file.write(matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
@@ -61,7 +62,7 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
         )
     else:
         print_matrix(out(), rows)
-        _agreements([one for one in stored if one is not None])
+        _agreements([one for one in checked if one is not None])
     return 3 if any(entry.record is None for entry in entries) else 0
 
 
@@ -74,17 +75,19 @@ def _appendable(summary: Path) -> None:
         raise refusal(error, summary) from error
 
 
-def _agreements(records: list[Stored]) -> None:
+def _agreements(records: list[Checked]) -> None:
     """Within each family of the same weights, everything against its first record."""
     from harness.commands.agreement import print_agreement
     from harness.commands.console import out
     from harness.run.agreement import agree
 
-    families: dict[str, list[Stored]] = {}
+    families: dict[str, list[Checked]] = {}
     for one in records:
-        model = one.record.model
+        model = one.stored.record.model
         families.setdefault(str(model.get("derived_from") or model["sha256"]), []).append(one)
     for first, *others in families.values():
         if others:
             out().print()
-            print_agreement(out(), first, [(other, agree(first.record, other.record)) for other in others])
+            print_agreement(
+                out(), first, [(other, agree(first.stored.record, other.stored.record)) for other in others]
+            )

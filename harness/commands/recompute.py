@@ -15,10 +15,15 @@ def recompute(record: Path, as_json: bool) -> None:
     from harness.commands.console import out, print_json
     from harness.record.store import read
     from harness.run.recompute import verify
+    from harness.run.verified import believed, check, well_formed
 
     stored = read(record)
-    numbers = verify(stored)
+    with well_formed(str(stored.path)):
+        numbers = verify(stored)
+    found = believed(check(stored))
     if as_json:
-        print_json({"record": stored.id, "numbers": numbers, "match": True})
-    else:
-        out().print(f"{numbers} numbers of {stored.id[:16]}… follow from its samples, to the last digit")
+        print_json({"record": stored.id, "numbers": numbers, "match": True, "verified": found.verified})
+        return
+    out().print(f"{numbers} numbers of {stored.id[:16]}… follow from its samples, to the last digit", markup=False)
+    if found.part == "signature":
+        out().print(f"signature {found.note}", markup=False)

@@ -10,30 +10,38 @@ from rich.table import Table
 
 from harness.commands.curve import curve
 from harness.commands.histogram import histogram
+from harness.record.label import label_of
 from harness.record.schema import MetricResult, Record
-from harness.record.store import Stored
+from harness.run.comparing import failings
+from harness.run.verified import Checked, Verified
 from harness.units import bare, half_width, memory, percent, quantity, significant
 
 _STATUS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "unknown": "[yellow]unknown[/]"}
 _SEVERITY = {"note": "note", "warning": "[yellow]warning[/]", "invalid": "[red]INVALID[/]"}
 
 
-def report(console: Console, stored: Stored) -> None:
-    """Print all of it."""
+def report(console: Console, checked: Checked) -> bool:
+    """Print all of it; what is wrong with it first. Returns whether its headline may be used."""
+    stored = checked.stored
     record = stored.record
+    if checked.verified is Verified.NO:
+        console.print(f"[bold red]{checked.part}: INVALID[/] ({escape(checked.reason)}); do not use its numbers\n")
+    why = failings(record, record.suite.headline, "decode_rate")
+    if why:
+        console.print(f"[bold red]NOT TO BE USED[/]: {escape('; '.join(why))}\n")
     if record.run.synthetic:
         console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
-    _head(console, stored)
+    _head(console, record)
     console.print(_table(record))
-    _distributions(console, stored)
+    _distributions(console, checked)
     _checks(console, record)
-    operator = record.operator
-    by = f"signed by {escape(operator.handle)}" if operator is not None else "not signed (repro keys new)"
-    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…  {by}[/]")
+    label = label_of(stored.path)
+    named = f"  “{escape(label)}”" if label else ""
+    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…  {escape(checked.note)}{named}[/]")
+    return checked.verified is not Verified.NO and not why
 
 
-def _head(console: Console, stored: Stored) -> None:
-    record = stored.record
+def _head(console: Console, record: Record) -> None:
     model, runtime = record.model, record.runtime
     device = ", ".join(f"{d.description or d.name}" for d in runtime.devices) or "unknown device"
     console.print(f"[bold]{escape(str(model.get('name')))}[/]  {escape(_model_line(model))}")
@@ -51,7 +59,7 @@ def _head(console: Console, stored: Stored) -> None:
             interval = f"  95 % interval {low.removesuffix(' tok/s')} to {high}"
         n = len(estimate.process_medians)
         console.print(
-            f"\n[bold]decode {value}[/]{interval}  ({record.suite.headline}, {n} processes, {estimate.n_trials} trials)"
+            f"\n[bold]decode {value}[/]{interval}  ({escape(record.suite.headline)}, {n} processes, {estimate.n_trials} trials)"
         )
     console.print(f"[dim]stopped: {escape(record.run.stop_rule)}: {escape(record.run.stop_detail)}[/]\n")
 
@@ -81,7 +89,7 @@ def _table(record: Record) -> Table:
         metrics = {metric.metric: metric for metric in result.metrics}
         decode, prefill = metrics.get("decode_rate"), metrics.get("prefill_rate")
         table.add_row(
-            result.workload + (" [dim]forced[/]" if shape.mode == "forced" else ""),
+            escape(result.workload) + (" [dim]forced[/]" if shape.mode == "forced" else ""),
             f"{shape.prompt_tokens} → {shape.output_tokens}",
             _point(decode), _width(decode), _point(prefill), _width(prefill), _point(metrics.get("ttft")),
             _percentile(metrics.get("itl"), 50), _percentile(metrics.get("itl"), 95), _point(metrics.get("e2e")),
@@ -104,15 +112,15 @@ def _percentile(metric: MetricResult | None, wanted: int) -> str:
     return "–" if value is None else bare(value)
 
 
-def _distributions(console: Console, stored: Stored) -> None:
-    record = stored.record
+def _distributions(console: Console, checked: Checked) -> None:
+    record = checked.stored.record
     result = next((r for r in record.results if r.workload == record.suite.headline), None)
-    if result is not None:
-        lines = histogram(stored, result.workload)
+    if result is not None and checked.part != "samples":  # only of samples that are there, and are its own
+        lines = histogram(checked.stored, result.workload)
         if lines:
-            console.print(f"\n[bold]ITL of {result.workload}[/] (all tokens of the timed trials)")
+            console.print(f"\n[bold]ITL of {escape(result.workload)}[/] (all tokens of the timed trials)")
             for line in lines:
-                console.print(line)
+                console.print(line, markup=False)
     lines = curve(record)
     if lines:
         console.print("\n[bold]Throughput by requests at once[/]")
@@ -122,30 +130,30 @@ def _distributions(console: Console, stored: Stored) -> None:
     for metric in record.process_results:
         if metric.estimate is not None:
             name = {"load_time": "model load", "peak_rss": "peak memory (RSS)"}.get(metric.metric, metric.metric)
-            console.print(f"{name}: {quantity(metric.estimate.point, metric.unit)}")
+            console.print(f"{name}: {quantity(metric.estimate.point, metric.unit)}", markup=False)
     use = record.derived.get("bandwidth_use_ppm")
     if isinstance(use, int):
         per_token = record.derived.get("bytes_per_token")
         read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
         console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
     for line in _device_lines(record):
-        console.print(line)
+        console.print(line, markup=False)
 
 
 def _device_lines(record: Record) -> list[str]:
     """What the meters told, where there were any."""
     lines = []
-    energy = record.derived.get("energy_per_token", {})
+    energy = _part(record, "energy_per_token")
     if isinstance(energy.get("value_nj"), int):
-        lines.append(
-            f"energy: {significant(energy['value_nj'] / 1e9)} J a token, prefill included ({energy['source']})"
-        )
-    held = record.derived.get("peak_device_memory", {}).get("value")
+        joules = significant(energy["value_nj"] / 1e9)
+        lines.append(f"energy: {joules} J a token, prefill included ({energy.get('source', 'source unknown')})")
+    held = _part(record, "peak_device_memory").get("value")
     if isinstance(held, int):
         lines.append(f"peak device memory: {memory(held)}")
-    seen = record.derived.get("telemetry") or {}
+    seen = {name: value for name, value in _part(record, "telemetry").items() if isinstance(value, int)}
     if seen:
-        parts = [f"{seen['samples']} samples {'beside the trials' if seen.get('beside') else 'between trials'}"]
+        when = "beside the trials" if seen.get("beside") else "between trials"
+        parts = [f"{seen.get('samples', 'unknown')} samples {when}"]
         if "sm_clock_hz_mean" in seen:
             parts.append(f"core {seen['sm_clock_hz_mean'] // 1_000_000} MHz")
         if "power_mw_mean" in seen:
@@ -158,12 +166,17 @@ def _device_lines(record: Record) -> list[str]:
     return lines
 
 
+def _part(record: Record, name: str) -> dict[str, Any]:
+    found = record.derived.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _checks(console: Console, record: Record) -> None:
     console.print("\n[bold]Checks[/]")
     for check in record.checks:
-        console.print(f"  {_STATUS[check.status]}  {check.code}: {escape(check.text)}")
+        console.print(f"  {_STATUS[check.status]}  {escape(check.code)}: {escape(check.text)}")
     console.print("[bold]Findings[/]" + ("" if record.findings else ": none"))
     for finding in record.findings:
         place = f" {finding.workload}" if finding.workload else ""
-        console.print(f"  {_SEVERITY[finding.severity]}  {finding.code}{escape(place)}: {escape(finding.text)}")
+        console.print(f"  {_SEVERITY[finding.severity]}  {escape(finding.code)}{escape(place)}: {escape(finding.text)}")
     console.print()

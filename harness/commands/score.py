@@ -46,19 +46,31 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
     from harness.commands.console import out, print_json
     from harness.commands.standing import print_score
     from harness.hub.standing import measurement_of
-    from harness.record.store import find, read
+    from harness.record.store import find
+    from harness.run.verified import Verified, trusted, well_formed
     from harness.tiers.score import score as rules
     from harness.tiers.values import Row, Source
 
     loaded = policies.load(policy)
-    first = measurement_of(read(hub), source=Source.EDITORIAL if editorial else Source.COMMUNITY)
-    others = tuple(measurement_of(stored) for stored in find(list(records)))
-    found = rules(Row(first, others), loaded.policy, day)
+    checked = [trusted(path) for path in (hub, *(stored.path for stored in find(records)))]
+    measured = []
+    for index, one in enumerate(checked):
+        with well_formed(str(one.stored.path)):
+            source = Source.EDITORIAL if editorial and index == 0 else Source.COMMUNITY
+            measured.append(measurement_of(one.stored, source=source))
+    first, *others = measured
+    found = rules(Row(first, tuple(others)), loaded.policy, day)
     if as_json:
-        print_json({"policy": policy, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(found)})
+        print_json(
+            {"policy": policy, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(found)}
+            | {"verified": {one.stored.id: one.verified for one in checked}}
+        )
         return
     console = out()
     print_score(console, first, others, found, f"{policy}, {day.isoformat()}")
+    for one in checked:
+        if one.verified is not Verified.YES:
+            console.print(f"{one.stored.id[:12]} {one.note}", markup=False)
     console.print("[dim]as if an editor had accepted every record: nothing is published by this[/]")
 
 
@@ -68,7 +80,7 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import out, print_json, whole
     from harness.commands.hub_option import open_for_reading
     from harness.hub.bulk import all_standings
 
@@ -87,7 +99,9 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     for one in found:
         tier = "–" if one.tier is None else f"{one.tier}{', contested' if one.contested else ''}"
         texts = (f"{one.model_name} {one.quantisation}", one.engine, one.sku, one.workload.partition("/")[2])
-        table.add_row(one.row[:12], *(escape(text) for text in texts), str(one.state), tier, str(one.records))
+        table.add_row(
+            whole(console, one.row, 12), *(escape(text) for text in texts), str(one.state), tier, str(one.records)
+        )
     console.print(table)
     console.print(
         f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW says why",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.cells import markdown_text
 from harness.run.comparing import compare_records
 from harness.units import half_width, quantity
 
@@ -14,27 +15,30 @@ if TYPE_CHECKING:
 
     from harness.measure.comparison import Comparison
     from harness.record.schema import MetricResult, Record
-    from harness.record.store import Stored
     from harness.run.matrix import Entry
+    from harness.run.verified import Checked
 
 METRICS = ("decode_rate", "prefill_rate")
 
 
-def print_side_by_side(console: Console, records: Sequence[Stored], band: tuple[float, float]) -> None:
+def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple[float, float]) -> None:
     """Every record against the first: one block of rows a workload and metric."""
     from rich.markup import escape
 
+    from harness.commands.compare import heading
+
+    records = [one.stored for one in checked]
     base = records[0].record
     letters = [chr(ord("A") + index) if index < 26 else str(index) for index in range(len(records))]
-    for letter, stored in zip(letters, records, strict=True):
-        model, runtime = stored.record.model, stored.record.runtime
+    for letter, one in zip(letters, checked, strict=True):
+        model, runtime = one.stored.record.model, one.stored.record.runtime
         console.print(
-            f"{letter} {escape(runtime.name)} {escape(runtime.version)}, {escape(str(model['name']))} "
-            f"({escape(str(model['quantisation']))})  [dim]{escape(stored.path.parent.name)}[/]"
+            f"{letter} {escape(runtime.name)} {escape(runtime.version)}, {escape(str(model.get('name')))} "
+            f"({escape(str(model.get('quantisation')))})  {heading(one)}"
         )
     compared = [
-        {(row.workload, row.metric): row.comparison for row in compare_records(one.record, base, band).rows}
-        for one in records[1:]
+        {(row.workload, row.metric): row.comparison for row in compare_records(one.record, base, band, names).rows}
+        for one, names in zip(records[1:], ((letter, "A") for letter in letters[1:]), strict=True)
     ]
     table = _table("workload", "metric", "", "value", "", "/ A", "interval", "verdict")
     for workload in base.workloads:
@@ -89,7 +93,8 @@ def matrix_rows(entries: Sequence[Entry], records: Sequence[Record | None]) -> l
             continue
         decode, prefill = record.headline, _prefill(record)
         shown = _value(decode) if decode is not None else ("–", "")
-        grave = sorted({f.code for f in record.findings if f.severity != "note"})
+        grave = sorted(f"{check.code} FAILED" for check in record.checks if check.status == "fail")
+        grave += sorted({f.code for f in record.findings if f.severity != "note"})
         rows.append((*head, *shown, _value(prefill)[0] if prefill is not None else "–", ", ".join(grave)))
     return rows
 
@@ -114,6 +119,7 @@ def matrix_markdown(title: str, rows: Sequence[Sequence[str]]) -> str:
     """The same as Markdown, for a page of a CI job."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+        return "| " + " | ".join(cells) + " |"
 
-    return "\n".join([f"## {title}", "", line(HEADINGS), line(["---"] * len(HEADINGS)), *map(line, rows), ""])
+    body = [line([markdown_text(cell) for cell in row]) for row in rows]
+    return "\n".join([f"## {markdown_text(title)}", "", line(HEADINGS), line(["---"] * len(HEADINGS)), *body, ""])

@@ -18,6 +18,7 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
     from rich.table import Table
 
     from harness.tiers.values import ring_of
+    from harness.commands.console import whole
 
     contested = ", contested" if found.contested else ""
     console.print(f"[bold]{found.state}[/], confidence [bold]{found.tier or 'none'}[/]{contested}   ({escape(under)})")
@@ -25,19 +26,19 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("record", "operator", "ring", "/ hub", "interval", "verdict"):
         table.add_column(name, justify="right" if name in ("/ hub", "interval") else "left")
-    table.add_row(hub.id[:12], escape(hub.operator), "hub", "", "", "")
+    table.add_row(whole(console, hub.id, 12), escape(hub.operator), "hub", "", "", "")
     for one in others:
         judged = found.judged.get(one.id)
         ring = str(ring_of(hub, one))
         if judged is None:
             why = "another row: " + ", ".join(_differs(hub, one)) if one.subject != hub.subject else str(one.status)
-            table.add_row(one.id[:12], escape(one.operator), "–", "", "", why)
+            table.add_row(whole(console, one.id, 12), escape(one.operator), "–", "", "", why)
             continue
         made = judged.comparison
         ratio = "–" if made is None or made.ratio is None else f"{made.ratio:.3f}"
         interval = "–" if made is None or made.low is None else f"{made.low:.3f} to {made.high:.3f}"
         whose = " (the hub's own operator)" if one.operator == hub.operator else ""
-        table.add_row(one.id[:12], escape(one.operator), ring, ratio, interval, f"{judged.mark}{whose}")
+        table.add_row(whole(console, one.id, 12), escape(one.operator), ring, ratio, interval, f"{judged.mark}{whose}")
     console.print(table)
     console.print("\n[bold]Factors[/]")
     for factor in found.factors:

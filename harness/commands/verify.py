@@ -21,9 +21,11 @@ def verify(record: Path, keys_file: Path | None) -> None:
     from harness.record.store import read
     from harness.run.recompute import verify as recompute
     from harness.run.signatures import signed_by
+    from harness.run.verified import well_formed
 
     stored = read(record)
     by = signed_by(stored, keys_file)
-    recompute(stored)
+    with well_formed(str(stored.path)):
+        recompute(stored)
     known = "as the public file says" if keys_file is not None else "by the keys that it names itself"
     out().print(f"{stored.id}\nsigned by {by}, {known}; samples and summary agree", markup=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness.measure.comparison import Comparison, compare, not_comparable
+from harness.measure.comparison import Comparison, Verdict, compare, not_comparable
 from harness.measure.stopping import ALPHA, Rule
 from harness.record.schema import MetricResult, Record, Unit, Workload
 
@@ -38,8 +39,13 @@ class RecordComparison:
         return asdict(self)
 
 
-def compare_records(a: Record, b: Record, band: tuple[float, float]) -> RecordComparison:
-    """A against B. Workloads compare by what they are, not by the suite that holds them."""
+def compare_records(
+    a: Record, b: Record, band: tuple[float, float], names: tuple[str, str] = ("A", "B")
+) -> RecordComparison:
+    """A against B, called by `names` in reasons. Workloads compare by what they are, not by the suite that holds them.
+
+    A number that its own record calls unusable is *not comparable*.
+    """
     theirs = {workload.id: workload for workload in b.workloads}
     rows = []
     challenged = bool(a.run.challenge or b.run.challenge)
@@ -52,8 +58,29 @@ def compare_records(a: Record, b: Record, band: tuple[float, float]) -> RecordCo
                 continue
             if right is None or right.estimate is None:
                 continue
-            rows.append(_row(workload, other, left, right, band, _alpha(a, b), challenged))
+            row = _row(workload, other, left, right, band, _alpha(a, b), challenged)
+            rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), tuple(rows))
+
+
+def failings(record: Record, workload: str, metric: str) -> list[str]:
+    """Why a number is not to be used, as its own record says: a failed check, or a finding that makes it invalid."""
+    failed = sorted({check.code for check in record.checks if check.status == "fail"})
+    found = [f"failed checks: {', '.join(failed)}"] if failed else []
+    invalid = {
+        f.code
+        for f in record.findings
+        if f.severity == "invalid" and f.workload in ("", workload) and f.metric in ("", metric)
+    }
+    return found + ([f"invalid: {', '.join(sorted(invalid))}"] if invalid else [])
+
+
+def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
+    said = [f"{name}: {why}" for name, record in sides for why in failings(record, row.workload, row.metric)]
+    if not said:
+        return row
+    none = Comparison(None, None, None, row.comparison.level, Verdict.NOT_COMPARABLE, "; ".join(said))
+    return replace(row, comparison=none)
 
 
 def _alpha(a: Record, b: Record) -> float:

@@ -45,4 +45,6 @@ def _flat(paths: Iterable[object]) -> Iterator[Path]:
         elif isinstance(path, Iterable) and not isinstance(path, bytes):
             yield from _flat(path)
         else:
-            raise BadInput(f"{path!r:.80} must be a path", where="load_records", fix="give text, a Path, or a list of them")
+            raise BadInput(
+                f"{path!r:.80} must be a path", where="load_records", fix="give text, a Path, or a list of them"
+            )

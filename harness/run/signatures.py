@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import BadInput, RecordInvalid
+from harness.errors import RecordInvalid
+from harness.files import read_text_limited
 from harness.record import envelope, keys
 from harness.record.schema import Operator
 from harness.record.store import ENVELOPE_FILE, Stored
@@ -18,6 +19,8 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     """
     data, operator = stored.envelope(), stored.record.operator
     where = str(stored.path.parent / ENVELOPE_FILE)
+    if data is not None and operator is None:
+        raise RecordInvalid("has an envelope beside it and names no operator", where=where, fix="take its own")
     if data is None or operator is None:
         raise RecordInvalid("is not signed", where=str(stored.path), fix="run: repro keys new, and measure again")
     found = envelope.read(data, where)
@@ -44,10 +47,7 @@ def signers(sealed: envelope.Envelope, operator: Operator, where: str) -> None:
 
 
 def _same(named: Operator, public_file: Path) -> None:
-    try:
-        expected = keys.parse_public(public_file.read_text(), str(public_file))
-    except OSError as error:
-        raise BadInput(f"can't be read ({error.strerror})", where=str(public_file), fix="check the path") from error
+    expected = keys.parse_public(read_text_limited(public_file, keys.FILE_LIMIT, "the public file"), str(public_file))
     for name in ("handle", "operator_key", "rig_key"):
         if getattr(named, name) != getattr(expected, name):
             what = name.replace("_", " ")

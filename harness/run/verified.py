@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,12 +25,15 @@ class Verified(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A record with what was found; `signer` is its operator's handle where the signatures hold, `reason` says why not *yes*."""
+    """A record with what was found; `signer` is its operator's handle where the signatures hold, `reason` says why not *yes*,
+    and `part` what that is about: `signature` or `samples`.
+    """
 
     stored: Stored
     verified: Verified
     signer: str
     reason: str
+    part: str
 
     @property
     def note(self) -> str:
@@ -39,38 +44,47 @@ class Checked:
 
 
 def check(stored: Stored) -> Checked:
-    """Signatures over the stored bytes, the samples' digest, and the summary against the samples. Never raises for a bad record."""
-    signer = ""
+    """Signatures over the stored bytes, the samples' digest, the summary against the samples. Never raises for a bad record."""
+    where, signer, part = str(stored.path), "", "signature"
     try:
         operator, data = stored.record.operator, stored.envelope()
-        if data is not None or operator is not None:
-            if data is None:
-                return Checked(stored, Verified.NO, "", "it names an operator, and no signature is beside it")
+        if operator is not None and data is None:
+            return Checked(stored, Verified.NO, "", "it names an operator, and no envelope is beside it", part)
+        if data is not None:
             signer = signed_by(stored, None)
+        part = "samples"
         if not stored.has_samples():
             why = "its samples are not there, so its numbers can't be derived again"
-            return Checked(stored, Verified.NOT_CHECKED, signer, why if signer else f"not signed, and {why}")
-        recompute.verify(stored)
+            return Checked(stored, Verified.NOT_CHECKED, signer, why if signer else f"not signed, and {why}", part)
+        with well_formed(where):
+            recompute.verify(stored)
     except BadInput as error:
-        return Checked(stored, Verified.NO, signer, error.what)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, ArithmeticError) as error:
-        return Checked(stored, Verified.NO, signer, f"is malformed ({type(error).__name__}: {error})")
+        return Checked(stored, Verified.NO, signer, error.what, part)
     if not signer:
-        return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples")
-    return Checked(stored, Verified.YES, signer, "")
+        return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
+    return Checked(stored, Verified.YES, signer, "", "")
+
+
+@contextmanager
+def well_formed(where: str) -> Iterator[None]:
+    """What fails inside on the free parts of a foreign record is that record's fault. Raises `RecordInvalid`."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, StopIteration) as error:
+        raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
 
 
 def trusted(path: Path) -> Checked:
     """The record at `path`, for who computes with it. Raises `RecordInvalid` where something about it is false."""
-    found = check(store.read(path))
-    return believed(found)
+    return believed(check(store.read(path)))
 
 
 def believed(found: Checked) -> Checked:
     """Itself. Raises `RecordInvalid` where something about it is false."""
     if found.verified is Verified.NO:
-        where = str(found.stored.path)
         raise RecordInvalid(
-            f"does not hold: {found.reason}", where=where, fix="take the original; repro show prints it as it is"
+            f"does not hold: {found.part}: {found.reason}",
+            where=str(found.stored.path),
+            fix="take the original; repro show prints it as it is",
         )
     return found

@@ -1,0 +1,280 @@
+"""Whoever reads a record checks it: what is false is refused, or shown as false, by every command that reads one."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import harness
+from harness.record import store
+from tests.program import Program, copied, edited, faster, resigned, signed
+
+
+@pytest.fixture
+def repro(capfd):
+    return Program(capfd)
+
+
+@pytest.fixture
+def good(tmp_path):
+    return signed(tmp_path / "good")
+
+
+def edited_number(folder):
+    edited(folder, faster)
+
+
+def edited_number_and_signed_again(folder):
+    resigned(edited(folder, faster))
+
+
+def foreign_envelope(folder):
+    other = signed(folder.parent / "foreign", "bob")
+    (folder / store.ENVELOPE_FILE).write_bytes((other / store.ENVELOPE_FILE).read_bytes())
+
+
+def signed_by_somebody_else(folder):
+    resigned(folder, "bob")
+
+
+def another_handle(folder):
+    edited(folder, lambda predicate: predicate["operator"].update(handle="eve"))
+
+
+def envelope_taken_away(folder):
+    (folder / store.ENVELOPE_FILE).unlink()
+
+
+def envelope_of_garbage(folder):
+    (folder / store.ENVELOPE_FILE).write_bytes(b"{" * 5000)
+
+
+def operator_taken_out(folder):
+    edited(folder, lambda predicate: predicate.update(operator=None))
+
+
+def edited_samples(folder):
+    other = signed(folder.parent / "others-samples", "bob")
+    (folder / store.SAMPLES_FILE).write_bytes((other / store.SAMPLES_FILE).read_bytes() + b"x")
+
+
+def truncated_samples(folder):
+    file = folder / store.SAMPLES_FILE
+    file.write_bytes(file.read_bytes()[:-50])
+
+
+def samples_that_are_a_folder(folder):
+    (folder / store.SAMPLES_FILE).unlink()
+    (folder / store.SAMPLES_FILE).mkdir()
+
+
+SIGNATURE = [edited_number, foreign_envelope, signed_by_somebody_else, another_handle, envelope_taken_away,
+             envelope_of_garbage, operator_taken_out]  # fmt: skip
+SAMPLES = [edited_number_and_signed_again, edited_samples, truncated_samples, samples_that_are_a_folder]
+
+
+@pytest.fixture(params=SIGNATURE + SAMPLES, ids=lambda damage: damage.__name__)
+def bad(request, good, tmp_path):
+    folder = copied(good, tmp_path / "bad")
+    request.param(folder)
+    return folder, "signature" if request.param in SIGNATURE else "samples"
+
+
+def test_show_says_on_top_what_is_false_and_does_not_exit_with_0(repro, bad):
+    folder, part = bad
+    done = repro("show", folder)
+    assert done.code == 1
+    assert done.out.startswith(f"{part}: INVALID (")
+    assert "signed by" not in done.out
+    found = repro("show", folder, "--json")
+    assert found.code == 1
+    told = json.loads(found.out)
+    assert told["verified"] == "no"
+    assert told["verified_reason"]
+
+
+def test_who_computes_with_a_record_refuses_a_false_one_wherever_it_stands(repro, good, bad):
+    folder, part = bad
+    for arguments in (
+        ("compare", folder, good),
+        ("compare", good, folder),
+        ("compare", good, good, folder),
+        ("compare", good, folder, "--json"),
+        ("agree", good, folder),
+        ("agree", folder, good),
+        ("score", folder),
+        ("score", good, folder),
+        ("verify", folder),
+        ("bench", "--against", folder, "--runtime", "simulated"),
+    ):
+        done = repro(*arguments)
+        assert done.refusal
+        assert done.out == "", arguments
+        if arguments[0] != "verify":
+            assert f"does not hold: {part}: " in done.refusal, arguments
+
+
+def test_recompute_refuses_a_false_one(repro, bad):
+    assert repro("recompute", bad[0]).refusal
+
+
+def test_tables_mark_a_false_one(repro, good, bad):
+    folder, _ = bad
+    frame = harness.load_records(good, folder)
+    assert set(frame[frame["folder"] == "bad"]["verified"]) == {"no"}
+    assert set(frame[frame["folder"] == "good"]["verified"]) == {"yes"}
+    assert frame[frame["folder"] == "bad"]["verified_reason"].str.len().min() > 5
+    done = repro("export", good, folder)
+    assert done.code == 0
+    assert "bad: INVALID: " in done.err
+    assert done.err.count("INVALID") == 1
+    listed = json.loads(repro("runs", folder.parent, "--json").out)
+    assert {one["verified"] for one in listed if one["folder"] == str(folder)} == {"no"}
+    assert "INVALID: " in repro("runs", folder.parent).out
+
+
+def test_a_good_one_is_shown_with_its_signer_and_compared(repro, good):
+    shown = repro("show", good)
+    assert shown.code == 0
+    assert "signed by ann" in shown.out
+    assert json.loads(repro("show", good, "--json").out)["verified"] == "yes"
+    done = repro("compare", good, good)
+    assert done.code == 0
+    assert done.out.count("signed by ann") == 2
+    assert json.loads(repro("compare", good, good, "--json").out)["verified"]["a"]["verified"] == "yes"
+
+
+def unsigned(folder):
+    envelope_taken_away(folder)
+    edited(folder, lambda predicate: predicate.update(operator=None))
+
+
+def no_samples(folder):
+    (folder / store.SAMPLES_FILE).unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(unsigned, "not signed; its numbers follow"), (no_samples, "its samples are not there")]
+)
+def test_what_could_not_be_checked_is_used_and_said(repro, good, tmp_path, change, words):
+    folder = copied(good, tmp_path / "other")
+    change(folder)
+    for arguments in (("show", folder), ("compare", folder, good), ("agree", good, folder), ("score", good, folder),
+                      ("compare", good, good, folder)):  # fmt: skip
+        done = repro(*arguments)
+        assert done.code == 0, (arguments, done.err)
+        assert "not checked" in done.out, arguments
+        assert words in done.out, arguments
+    assert set(harness.load_records(folder)["verified"]) == {"not checked"}
+    assert json.loads(repro("show", folder, "--json").out)["verified"] == "not checked"
+
+
+def test_an_unsigned_record_with_an_edited_number_is_false_all_the_same(repro, good, tmp_path):
+    folder = copied(good, tmp_path / "other")
+    unsigned(folder)
+    edited(folder, faster)
+    assert repro("show", folder).out.startswith("samples: INVALID (")
+    assert "does not hold: samples" in repro("compare", folder, good).refusal
+    assert set(harness.load_records(folder)["verified"]) == {"no"}
+
+
+def test_nothing_is_verified_where_that_was_not_asked_for(bad):
+    frame = harness.load_records(bad[0], check=False)
+    assert set(frame["verified"]) == {"not checked"}
+
+
+# A record that says of itself that its number is not to be used
+
+
+@pytest.fixture
+def failing(tmp_path):
+    from dataclasses import replace
+
+    from tests.program import REAL
+
+    return signed(tmp_path / "failing", setup=replace(REAL, failed=("physics_decode", "made_up")))
+
+
+def test_failed_checks_stand_above_the_number_and_end_show_with_1(repro, failing):
+    done = repro("show", failing)
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert lines[0] == "NOT TO BE USED: failed checks: made_up, physics_decode"
+    assert any("decode 1" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("order", ["ab", "ba", "aab"])
+def test_a_record_with_failed_checks_is_not_compared(repro, good, failing, order):
+    places = {"a": good, "b": failing}
+    done = repro("compare", *(places[letter] for letter in order))
+    assert done.code == 0
+    assert "FAILED CHECKS: " in done.out
+    assert "not comparable" in done.out
+    assert f"{'ABC'[order.index('b')]}: failed checks: made_up, physics_decode" in done.out
+
+
+def test_programs_are_told_of_failed_checks(repro, good, failing):
+    found = json.loads(repro("compare", good, failing, "--json").out)
+    assert {row["comparison"]["verdict"] for row in found["rows"]} == {"not_comparable"}
+    assert found["rows"][0]["comparison"]["ratio"] is None
+    assert set(harness.load_records(failing)["failed_checks"]) == {"made_up physics_decode"}
+    assert "physics_decode FAILED" in repro("runs", failing.parent).out
+
+
+def test_an_invalid_finding_bars_its_own_workload_and_metric_only(good, failing):
+    from harness.run.comparing import compare_records
+
+    record = store.read(good).record
+    finding = {"code": "no_pace", "severity": "invalid", "workload": "decode-16", "text": "", "evidence": {}}
+
+    def verdicts(metric):
+        made = record.model_validate(record.model_dump() | {"findings": [finding | {"metric": metric}]}, strict=False)
+        rows = compare_records(made, record, (0.9, 1.1)).rows
+        return {row.metric for row in rows if row.comparison.reason.startswith("A: invalid: no_pace")}
+
+    assert verdicts("decode_rate") == {"decode_rate"}
+    assert verdicts("") == {row.metric for row in compare_records(record, record, (0.9, 1.1)).rows}
+
+
+# The door for CI
+
+
+def test_fail_if_slower_ends_with_1_on_a_proven_slowdown_only(repro, good, tmp_path):
+    from dataclasses import replace
+
+    from tests.program import REAL
+
+    slow = signed(tmp_path / "slow", "bob", replace(REAL, rate=80.0))
+    assert repro("compare", slow, good, "--fail-if-slower").code == 1
+    assert repro("compare", slow, good).code == 0
+    assert repro("compare", good, slow, "--fail-if-slower").code == 0
+    assert repro("compare", good, good, "--fail-if-slower", "--json").code == 0
+    assert repro("compare", good, good, slow, "--fail-if-slower").code == 1
+
+
+def test_fail_if_slower_does_not_pass_what_can_not_be_compared(repro, good, failing):
+    assert "nothing can be compared" in repro("compare", failing, good, "--fail-if-slower").refusal
+
+
+# From Python
+
+
+def test_the_hub_s_tables_and_lists_of_paths_work_from_import_harness(good):
+    import subprocess
+    import sys
+
+    program = "import harness; print(harness.hub.frame.__name__, 'hub' in dir(harness))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["frame", "True"]
+    with pytest.raises(AttributeError, match="no attribute 'hubs'"):
+        harness.hubs  # noqa: B018
+    one = harness.load_records(good)
+    for given in ([good], (str(good),), iter([good]), {good}, [[good], []]):
+        pd.testing.assert_frame_equal(harness.load_records(given), one)
+    pd.testing.assert_frame_equal(harness.load_records(good, [good.parent / "good"]), one)
+
+
+@pytest.mark.parametrize("given", [(), ([],), (3,), (b"x",), ("nowhere",), (["nowhere"],), (None,)])
+def test_no_path_and_a_missing_one_are_refused(given):
+    with pytest.raises(harness.errors.BadInput):
+        harness.load_records(*given)
