@@ -8,9 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.files import write_text
+from harness.files import read_limited, write_text
 
 BLOCK = 4 << 20
+_CACHE_LIMIT = 64 << 20
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 
@@ -49,8 +50,8 @@ def cached(path: Path, cache: Path, progress: Progress | None = None) -> str:
 
 def _load(store: Path) -> dict[str, str]:
     try:
-        data = json.loads(store.read_text())
-    except (OSError, ValueError):
+        data = json.loads(read_limited(store, _CACHE_LIMIT, "the cache of digests"))
+    except (BadInput, ValueError, RecursionError):
         return {}
     ok = isinstance(data, dict) and all(isinstance(v, str) and len(v) == 64 for v in data.values())
     return data if ok else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import BadInput
 from harness.files import refusal
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
 
 def _appendable(summary: Path) -> None:
     """Found out now rather than after the measurements."""
+    if summary.exists() and not summary.is_file():  # a pipe would wait for a reader
+        raise BadInput("must be a regular file", where=str(summary), fix="name a file, or one to be made")
     try:
         with summary.open("a"):
             pass

@@ -7,10 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput, RecordInvalid
-from harness.files import refusal, write_bytes
+from harness.files import read_if_there, refusal, write_bytes
 from harness.hub import merkle
 from harness.hub.store import Hub
 from harness.record.places import keys_folder
+
+_LIMIT = 64 << 10
 
 
 def folder() -> Path:
@@ -57,9 +59,10 @@ def look(hub: Hub, place: Path, *, live: bool = True) -> None:
 
 def _read(path: Path) -> tuple[int, bytes] | None:
     try:
-        data = json.loads(path.read_text())
+        text = read_if_there(path, _LIMIT, "the memory of a hub")
+        if text is None:
+            return None
+        data = json.loads(text)
         return int(data["size"]), bytes.fromhex(data["root"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it") from error

@@ -202,11 +202,11 @@ def save(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> None:
 
 def load(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     """The private key in a file. Raises `BadInput`: not there, readable by others, another passphrase or kind."""
+    text = read_limited(path, FILE_LIMIT, "the key")
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="restore your backup") from error
-    text = read_limited(path, FILE_LIMIT, "the key")
     if mode & 0o077:
         raise BadInput(f"others can read it (mode {mode:o})", where=str(path), fix=f"chmod 600 {path}")
     try:

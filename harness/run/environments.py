@@ -16,10 +16,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput, RuntimeUnavailable, one_line
-from harness.files import locked, need_room, write_text
+from harness.files import locked, need_room, read_limited, write_text
 from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
+_MARKER_LIMIT = 1 << 20
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
@@ -104,9 +105,9 @@ def every(cache: Path) -> list[tuple[Path, Installed]]:
 def _read(marker: Path) -> Installed | None:
     """What an `install.json` says; None where it is missing or damaged: then the environment is made anew."""
     try:
-        data = json.loads(marker.read_text())
+        data = json.loads(read_limited(marker, _MARKER_LIMIT, "the marker of an environment"))
         return Installed(**{**data, "build_flags": tuple(data["build_flags"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (BadInput, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
-from harness.files import refusal, write_text
+from harness.files import read_limited, refusal, write_text
 from harness.worker.frames import Decoder, Frame, ProtocolError, encode
 
 FOLDER = ".partial"
+_RUN_LIMIT = 1 << 20
 
 
 class Journal:
@@ -42,8 +43,10 @@ class Journal:
         """The newest unfinished run of the same identity. Raises `BadInput` where there is none and none may be begun."""
         for folder in sorted((results / FOLDER).glob(f"{_key(identity)}-*"), reverse=True):
             try:
-                return cls(folder, json.loads((folder / "run.json").read_text())["started_utc"])
-            except (OSError, ValueError, KeyError, TypeError):
+                return cls(
+                    folder, json.loads(read_limited(folder / "run.json", _RUN_LIMIT, "the journal"))["started_utc"]
+                )
+            except (BadInput, ValueError, KeyError, TypeError, RecursionError):
                 continue
         if or_new:
             return cls.create(results, identity)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalog.matrices import Loaded, Triple
-from harness.errors import Interrupted, ReproError, one_line
-from harness.files import refusal, write_text
+from harness.errors import BadInput, Interrupted, ReproError, one_line
+from harness.files import read_limited, refusal, write_text
 from harness.record.keys import Signers
 from harness.run.evidence import Request
 from harness.run.listener import Listener
 
 Bench = Callable[[Request, Listener], Path]
 FOLDER = ".matrix"
+_STATE_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,9 @@ def _one(request: Request, triple: Triple, bench: Bench, listener: Listener) -> 
 
 def _read(state: Path) -> dict[str, str]:
     try:
-        data = json.loads(state.read_text())
+        data = json.loads(read_limited(state, _STATE_LIMIT, "the state of the matrix"))
         return {str(key): str(value) for key, value in data.items()}
-    except (OSError, ValueError, AttributeError):
+    except (BadInput, ValueError, AttributeError, RecursionError):
         return {}
 
 

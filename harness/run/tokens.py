@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import BadInput
-from harness.files import write_text
+from harness.files import read_limited, write_text
+
+_CACHE_LIMIT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def tokens(
 
 def _read(path: Path) -> Tokenised | None:
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(read_limited(path, _CACHE_LIMIT, "the cached ids"))
         ids = {str(name): [int(token) for token in some] for name, some in data["ids"].items()}
         return Tokenised(ids, int(data["vocabulary"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (BadInput, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
