@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def sparse(path):
 
 
 def listening(path):
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # a socket's name must be short
     try:
         with socket.socket(socket.AF_UNIX) as made:
