@@ -12,11 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.errors import MarkupError
 from rich.segment import Segment
 from rich.text import Text
 
 from harness.errors import visible
 
+# The styles that our own texts name. Any other tag is text: a foreign one could conceal, or carry an address.
+_STYLES = frozenset(("bold", "dim", "red", "green", "yellow", "bold red", "/"))
+_TAG = re.compile(r"(\\*)\[([a-z#/@][^[]*?)]")
 _UNLIMITED = 1 << 20  # columns of a pipe: nothing is wrapped or cut for a reader that is a program
 
 
@@ -25,7 +29,11 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Made visible before it is measured, so that columns stay straight. Words between colons stay words."""
-        return super().render_str(visible(text), **(how | {"emoji": False}))
+        shown = visible(text)
+        try:
+            return super().render_str(_TAG.sub(_ours_alone, shown), **(how | {"emoji": False}))
+        except MarkupError:  # somebody's "[/]": a text that was not escaped is shown as it is
+            return Text(shown)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The last gate, for whatever came here by another way than `render_str`."""
@@ -36,6 +44,11 @@ class SafeConsole(Console):
                 # A link is an escape sequence that carries an address: nothing here makes any.
                 style = segment.style.update_link(None) if segment.style and segment.style.link else segment.style
                 yield Segment(visible(segment.text), style)
+
+
+def _ours_alone(found: re.Match[str]) -> str:
+    slashes, tag = found[1], found[2]
+    return found[0] if tag in _STYLES or len(slashes) % 2 else f"{slashes}\\[{tag}]"
 
 
 def out() -> Console:
@@ -62,8 +75,12 @@ def whole(console: Console, identity: str, length: int) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document for programs; what would act on a terminal is escaped, and any reader gives it back."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    print(re.sub(r"[^\n -~]", _escaped, text))  # noqa: T201 - the output itself
+    print(safe_json(json.dumps(value, indent=2, ensure_ascii=False)))  # noqa: T201 - the output itself
+
+
+def safe_json(text: str) -> str:
+    """JSON with every character escaped that would act on a terminal: the same value to whoever reads it."""
+    return re.sub(r"[^\n -~]", _escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -25,7 +25,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     import sys
 
     import harness
-    from harness.commands.console import err
+    from harness.commands.console import err, safe_json
     from harness.errors import BadInput
     from harness.files import write_bytes
 
@@ -41,7 +41,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     elif form == "csv":
         data = _without_formulas(frame).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
     elif form == "json":
-        data = (frame.to_json(orient="records", indent=1) + "\n").encode()
+        data = (safe_json(frame.to_json(orient="records", indent=1) or "") + "\n").encode()
     else:
         data = _markdown(frame.to_dict("records")).encode()
     if target is None:

@@ -46,7 +46,7 @@ def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple
             own = base.result(workload.id, metric)
             if own is None or own.estimate is None:
                 continue
-            table.add_row(workload.id, metric, "A", *_value(own), "", "", "", end_section=False)
+            table.add_row(escape(workload.id), metric, "A", *_value(own), "", "", "", end_section=False)
             for letter, stored, found in zip(letters[1:], records[1:], compared, strict=True):
                 result = stored.record.result(workload.id, metric)
                 table.add_row("", "", letter, *_row(result, found.get((workload.id, metric))))
@@ -55,10 +55,12 @@ def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple
 
 
 def _row(own: MetricResult | None, one: Comparison | None) -> tuple[str, ...]:
+    from rich.markup import escape
+
     if one is None or own is None:
         return ("–", "", "", "", "not measured")
     if one.ratio is None:
-        return (*_value(own), "–", "–", f"{str(one.verdict).replace('_', ' ')} ({one.reason})")
+        return (*_value(own), "–", "–", f"{str(one.verdict).replace('_', ' ')} ({escape(one.reason)})")
     interval = "–" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
     return (*_value(own), f"{one.ratio:.3f}", interval, str(one.verdict).replace("_", " "))
 
