@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cli import main
-from harness.hub.synthetic import Setup, person, sealed
+from harness.hub.synthetic import Person, Setup, person, sealed
 from harness.record import canonical, envelope, store
 
 
@@ -74,9 +74,9 @@ def edited(folder: Path, change) -> Path:
     return folder
 
 
-def resigned(folder: Path, handle: str = "ann") -> Path:
+def resigned(folder: Path, who: Person | str = "ann") -> Path:
     """Signed again over what stands there now, by the person themself."""
-    one = person(handle)
+    one = person(who) if isinstance(who, str) else who
     data = envelope.sign((folder / store.RECORD_FILE).read_bytes(), [one.operator, one.rig]).to_bytes()
     (folder / store.ENVELOPE_FILE).write_bytes(data)
     return folder

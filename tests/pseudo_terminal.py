@@ -40,7 +40,7 @@ def on_terminal(*arguments, answer: bytes = b"", **environment) -> tuple[int, st
 def _in_child(arguments, environment):
     code = 99
     try:
-        os.environ.update(environment, TERM="xterm-256color", COLUMNS="200")
+        os.environ.update(environment, TERM="xterm-256color", COLUMNS="9999")
         os.environ.pop("NO_COLOR", None)
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
         try:

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 def print_agreement(console: Console, reference: Checked, found: Sequence[tuple[Checked, PairAgreement]]) -> None:
     """One paragraph a record: the verdict, why, and where each workload parts."""
-    from rich.markup import escape
-
     from harness.commands.compare import heading
+    from harness.commands.console import escape
 
     console.print(f"reference {heading(reference)}")
     for other, pair in found:

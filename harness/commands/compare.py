@@ -76,9 +76,9 @@ def _status(found: Sequence[RecordComparison]) -> int:
 
 def print_comparison(console: Console, left: Checked, right: Checked, found: RecordComparison, band: float) -> None:
     """The table of A against B; `band` in per cent."""
-    from rich.markup import escape
     from rich.table import Table
 
+    from harness.commands.console import escape
     from harness.units import quantity
 
     for letter, one in (("A", left), ("B", right)):
@@ -104,8 +104,7 @@ def print_comparison(console: Console, left: Checked, right: Checked, found: Rec
 
 def heading(one: Checked) -> str:
     """A record's name in markup, with its label, what is not known of it, and the checks that it fails."""
-    from rich.markup import escape
-
+    from harness.commands.console import escape
     from harness.record.label import label_of
 
     label = label_of(one.stored.path)

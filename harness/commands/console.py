@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.errors import MarkupError
+from rich.markup import escape as _escape_markup
 from rich.segment import Segment
 from rich.text import Text
 
@@ -66,6 +67,11 @@ def _console(*, stderr: bool) -> Console:
     if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
         return console
     return SafeConsole(stderr=stderr, highlight=False, width=_UNLIMITED)
+
+
+def escape(text: str) -> str:
+    """Foreign text for a place in our markup: on one line, since a second one could pass for a line of ours, and never markup."""
+    return _escape_markup(visible(text, keep=""))
 
 
 def whole(console: Console, identity: str, length: int) -> str:

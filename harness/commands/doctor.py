@@ -14,11 +14,9 @@ def doctor(gpu: bool, as_json: bool) -> int:
     """Exit status 3 when something makes measuring pointless."""
     from dataclasses import asdict
 
-    from rich.markup import escape
-
     from harness.capture.doctor import examine, gather, worst
     from harness.catalog.paths import cache
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json
 
     checks = examine(gather(cache()), gpu=gpu)
     if as_json:

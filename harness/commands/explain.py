@@ -53,7 +53,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
 
 def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:
     """One line."""
-    from rich.markup import escape
+    from harness.commands.console import escape
 
     samples = evidence["samples_micro"]
     mean = sum(samples) / len(samples) / 1e6

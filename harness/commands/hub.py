@@ -88,10 +88,9 @@ def challenge(handle: str, days: int, target: str | None) -> None:
 @hub_option
 def log(wanted: str | None, as_json: bool, target: str | None) -> None:
     """In order, with the numbers that a revocation names."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
     from harness.hub.history import acts_of
 
@@ -100,13 +99,14 @@ def log(wanted: str | None, as_json: bool, target: str | None) -> None:
     if as_json:
         print_json(found)
         return
+    console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("entry", "taken", "act", "by", "about", "reason"):
         table.add_column(name, justify="right" if name == "entry" else "left")
     for one in found:
-        about = one["subject"] if len(one["subject"]) < 40 else one["subject"][:12]
+        about = one["subject"] if len(one["subject"]) < 40 else whole(console, one["subject"], 12)
         table.add_row(str(one["index"]), one["at"], one["kind"], one["by"], escape(about), escape(one["reason"]) or "–")
-    out().print(table)
+    console.print(table)
 
 
 @hub.command(help="Write a hub as plain files, which lose nothing.")

@@ -17,10 +17,9 @@ def operator() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_operators(target: str | None, as_json: bool) -> None:
     """With records by status, and whether it is verified."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json
     from harness.commands.hub_option import open_for_reading
     from harness.hub.operators import listing
 

@@ -16,10 +16,9 @@ def regressions(target: str | None, policy: str | None, everything: bool, as_jso
     """Never a fact: a candidate, or a change that two independent operators saw."""
     from dataclasses import asdict
 
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json
     from harness.commands.hub_option import open_for_reading
     from harness.hub.changes import changes
     from harness.hub.force import in_force

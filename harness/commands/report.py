@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from harness.commands.console import escape
 from harness.commands.curve import curve
 from harness.commands.histogram import histogram
 from harness.record.label import label_of
@@ -137,7 +137,7 @@ def _distributions(console: Console, checked: Checked) -> None:
         read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
         console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
     for line in _device_lines(record):
-        console.print(line, markup=False)
+        console.print(escape(line))
 
 
 def _device_lines(record: Record) -> list[str]:

@@ -17,10 +17,9 @@ def request() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_requests(target: str | None, as_json: bool) -> None:
     """With state and who holds it."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
 
     with open_for_reading(target).reading() as reader:
@@ -28,13 +27,14 @@ def list_requests(target: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("request", "state", "model", "hardware", "runtime", "by", "held by", "since"):
         table.add_column(name)
     for name, one in sorted(found.items(), key=lambda item: item[1]["since"]):
         texts = (one["model"], one["hardware"], one["runtime"], one["by"], one["claimed_by"] or "–")
-        table.add_row(name[:12], one["status"], *(escape(text) for text in texts), one["since"][:10])
-    out().print(table)
+        table.add_row(whole(console, name, 12), one["status"], *(escape(text) for text in texts), one["since"][:10])
+    console.print(table)
 
 
 @request.command(help="Ask for a (model, hardware, runtime) to be measured.")

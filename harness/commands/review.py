@@ -26,10 +26,9 @@ def review(context: click.Context, target: str | None, as_json: bool) -> None:
 def _list(target: str | None, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
     from harness.errors import ReproError
     from harness.hub.review import dossier, queue
@@ -57,7 +56,12 @@ def _list(target: str | None, as_json: bool) -> None:
     for one in found:
         remarks = ", ".join(remark.kind for remark in one.remarks) or "–"
         table.add_row(
-            one.id[:12], escape(one.operator), escape(one.title), one.place, one.submitted[:10], escape(remarks)
+            whole(console, one.id, 12),
+            escape(one.operator),
+            escape(one.title),
+            escape(one.place),
+            one.submitted[:10],
+            escape(remarks),
         )
     console.print(table)
     console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
@@ -85,7 +89,7 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
 
 
 def _print(console: Any, found: Dossier) -> None:
-    from rich.markup import escape
+    from harness.commands.console import escape
 
     console.print(f"[bold]{escape(found.title)}[/]")
     for name, text in (

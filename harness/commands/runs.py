@@ -18,10 +18,9 @@ HEADINGS = ("started (UTC)", "model", "runtime", "device", "decode tok/s", "95 %
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def runs(folder: Path, as_json: bool) -> None:
     """What can't be read is said on standard error; the others are listed."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import err, out, print_json, whole
+    from harness.commands.console import err, escape, out, print_json, whole
     from harness.errors import BadInput
     from harness.record.store import below, read
     from harness.run.verified import check, well_formed

@@ -77,10 +77,9 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
 def _rows(target: str | None, policy: str | None, day: date, everything: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json, whole
+    from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
     from harness.hub.bulk import all_standings
 

@@ -23,9 +23,8 @@ METRICS = ("decode_rate", "prefill_rate")
 
 def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple[float, float]) -> None:
     """Every record against the first: one block of rows a workload and metric."""
-    from rich.markup import escape
-
     from harness.commands.compare import heading
+    from harness.commands.console import escape
 
     records = [one.stored for one in checked]
     base = records[0].record
@@ -55,7 +54,7 @@ def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple
 
 
 def _row(own: MetricResult | None, one: Comparison | None) -> tuple[str, ...]:
-    from rich.markup import escape
+    from harness.commands.console import escape
 
     if one is None or own is None:
         return ("–", "", "", "", "not measured")
@@ -109,7 +108,7 @@ def _prefill(record: Record) -> MetricResult | None:
 
 def print_matrix(console: Console, rows: Sequence[Sequence[str]]) -> None:
     """The one table of a matrix."""
-    from rich.markup import escape
+    from harness.commands.console import escape
 
     table = _table(*HEADINGS)
     for row in rows:

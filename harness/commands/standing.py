@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 def print_score(console: Console, hub: Measurement, others: Sequence[Measurement], found: Score, under: str) -> None:
     """All of it."""
-    from rich.markup import escape
     from rich.table import Table
 
+    from harness.commands.console import escape, whole
     from harness.tiers.values import ring_of
-    from harness.commands.console import whole
 
     contested = ", contested" if found.contested else ""
     console.print(f"[bold]{found.state}[/], confidence [bold]{found.tier or 'none'}[/]{contested}   ({escape(under)})")

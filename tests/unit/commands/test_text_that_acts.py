@@ -17,7 +17,7 @@ from tests.pseudo_terminal import on_terminal, what_acts
 MARK = "hostile"
 HOSTILE = (
     f"{MARK}\x1b[8mA\x1b]52;c;eA==\x07B\x9b8mC\x9d0;x\x9c\x1b[2J\rD\u202eE\u2066F\u200bG\ufe0f\u034f\u3164\u2800\u115f\x7f\x00\x08"
-    "[conceal]H[/conceal][link=http://x.example]I[/link][/nothing]:warning:\u2028\U000e0041\ue000"
+    "[conceal]H[/conceal][link=http://x.example]I[/link][/nothing]:warning:\u2028\U000e0041\ue000\n  pass  forged: a line of its own"
 )
 
 
@@ -72,6 +72,7 @@ def test_no_text_of_a_record_acts_or_hides(record, command):
     assert code in (0, 1, 2), told
     assert "Traceback" not in told
     assert what_acts(told) == []
+    assert not any(line.strip().startswith("pass  forged") for line in told.splitlines())
     assert code == 2 or command[0] in ("verify", "recompute", "score") or MARK in told
 
 
