@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalog.matrices import Loaded, Triple
-from harness.errors import BadInput, Interrupted, ReproError, one_line
+from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
 from harness.record.keys import Signers
 from harness.run.evidence import Request
@@ -93,7 +94,7 @@ def _one(request: Request, triple: Triple, bench: Bench, listener: Listener) -> 
     except ReproError as error:
         return Entry(triple, None, str(error))
     except Exception as error:  # a fault of ours, or of an adapter, is that triple's alone
-        traceback.print_exc()
+        sys.stderr.write(visible(traceback.format_exc()))
         return Entry(triple, None, one_line(f"{type(error).__name__}: {error}"))
 
 

@@ -168,6 +168,16 @@ def test_an_export_keeps_numbers_as_numbers_and_texts_as_texts(tmp_path, capfd):
         assert float(row["point"]) > 0
 
 
+def test_the_table_that_a_site_offers_is_no_formula_either(tmp_path, monkeypatch):
+    from harness.site.row_page import _csv
+
+    monkeypatch.setattr(synthetic, "WORKLOAD", "=HYPERLINK(1)")
+    lines = _csv(store.read(signed(tmp_path / "one")).record).decode().splitlines()[1:]
+    assert lines
+    assert all(line.startswith("'=HYPERLINK(1),") for line in lines)
+    assert all(int(line.split(",")[3]) > 0 for line in lines)
+
+
 MARKDOWN = ["a|b", "`code`", "[x](http://evil.example)", "<script>alert(1)</script>", "![i](http://x/y.png)", "**b**", "_i_", "a\nb",
             "http://evil.example", "www.evil.example", "x@evil.example", "&lt;b&gt;", "\\|", "~~s~~", "$x$", "# h", "<http://x>", "[r]: http://x"]  # fmt: skip
 
