@@ -38,10 +38,13 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that the engine used; `memory_bytes` is None where the engine does not tell."""
+    """A device that the engine used, not one that it only could use; `memory_bytes` is None where the engine does not tell.
+
+    An `accelerator` is a library that helps the processor (BLAS, AMX), never a device of its own in a hardware class.
+    """
 
     name: str
-    kind: str  # cpu, gpu, igpu, accelerator
+    kind: str  # cpu, gpu, igpu, accelerator; server and local-server where a server computes
     description: str
     memory_bytes: int | None = None
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
+from runtimes.support.llama_cpp_placement import placement_of, settings_of, used
 
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
@@ -67,7 +68,7 @@ class LoadedLlama:
         found = devices()
         layers = options.get("gpu_layers")
         if layers is None:
-            layers = -1 if any(d.kind != "cpu" for d in found) else 0
+            layers = -1 if any(d.kind in ("gpu", "igpu") for d in found) else 0
         self._model = self._open(model, options, layers)
         self._context = self._make_context(options)
         self._memory = engine.llama_get_memory(self._context)
@@ -122,6 +123,8 @@ class LoadedLlama:
         from importlib.metadata import version
 
         engine, context, text = self._engine, self._context, self._log.text()
+        placement = placement_of(text, found)
+        computing = used(found, placement)
         description = ctypes.create_string_buffer(256)
         engine.llama_model_desc(self._model, description, 256)
         settings: dict[str, Scalar] = {
@@ -131,7 +134,7 @@ class LoadedLlama:
             "ubatch": int(engine.llama_n_ubatch(context)),
             "context": int(engine.llama_n_ctx(context)),
             "gpu_layers": layers,
-            "gpu_layers_offloaded": self._log.find(r"offloaded (\d+/\d+) layers", text),
+            "gpu_layers_offloaded": None,
             "flash_attn": self._flash_attention(options, text),
             "type_k": options.get("type_k", "f16"),
             "type_v": options.get("type_v", "f16"),
@@ -141,6 +144,7 @@ class LoadedLlama:
             "offload_kqv": bool(options.get("offload_kqv", True)),
             "memory_clear": "llama_memory_clear",
             "batching": 1,
+            **settings_of(computing, placement),
         }
         bos = int(engine.llama_vocab_bos(self._vocab))
         return RuntimeFacts(
@@ -150,7 +154,7 @@ class LoadedLlama:
             commit=commit(),
             build=system_info(engine),
             settings=settings,
-            devices=found,
+            devices=computing,
             vocab_size=self._vocab_size,
             context_tokens=int(engine.llama_n_ctx(context)),
             bos_id=bos if bos >= 0 else None,

@@ -16,7 +16,7 @@ from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailab
 from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
 from runtimes.support.cuda_events import CudaEvents
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
-from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
+from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, off_device_mib, processor
 
 COMPILE = ("off", "default", "reduce-overhead", "max-autotune")
 SCORE_CHUNK = 16  # rows of logits kept at once
@@ -169,6 +169,9 @@ class LoadedPyTorch:
             "batching": 1,
         }
         text = config.get_text_config(decoder=True)
+        off_device = off_device_mib(self._model, self._device) if cuda else 0
+        if off_device:
+            settings["weights_on_cpu_mib"] = off_device
         return RuntimeFacts(
             engine="pytorch",
             version=str(torch.__version__),

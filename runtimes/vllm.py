@@ -154,6 +154,9 @@ class LoadedVLLM:
             "speculative": config.speculative_config is not None,
             "batching": 1,
         }
+        offloaded = 0 if cpu else _offloaded_mib(config)
+        if offloaded:
+            settings["weights_on_cpu_mib"] = offloaded
         if settings["prefix_caching"]:
             raise RunFailed("the engine turned prefix caching on although it was asked not to", where="vllm")
         return RuntimeFacts(
@@ -326,3 +329,11 @@ def _told(loading: bool = False) -> Iterator[None]:
         raise BadInput(
             f"vLLM refuses it ({text})", where="vllm", fix="check the model's architecture and the options against it"
         ) from error
+
+
+def _offloaded_mib(config: Any) -> int:
+    """MiB of weights that the engine keeps in main memory, as it resolved its own configuration; versions differ in the place."""
+    places = (getattr(config, "offload_config", None), getattr(config, "cache_config", None))
+    found = [getattr(place, "cpu_offload_gb", 0) or 0 for place in places]
+    uva = getattr(places[0], "uva", None)
+    return round(max(*found, getattr(uva, "cpu_offload_gb", 0) or 0) * 1024)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.capture.facts import Fact, known, maybe, unknown, whole
+from harness.capture import processors
+from harness.capture.facts import Fact, first_known, known, maybe, unknown, whole
 from harness.capture.source import Source, Tree
 from harness.capture.topology import Topology, cpu_list, read_topology
 
@@ -116,7 +118,7 @@ def _linux(source: Source) -> Cpu:
         lambda t: {"0": True, "1": False}.get(t), "no_turbo"
     )
     return Cpu(
-        model=field("model name", "Model", "Hardware"),
+        model=_name(tree, text, field("model name", "Model", "Hardware"), field("vendor_id"), number),
         vendor=field("vendor_id", "CPU implementer"),
         family=number("cpu family", "CPU architecture"),
         model_number=number("model", "CPU part"),
@@ -130,6 +132,32 @@ def _linux(source: Source) -> Cpu:
         boost=boost if boost.known else turbo,
         max_hz=max_hz(tree),
     )
+
+
+def _name(tree: Tree, cpuinfo: str, brand: Fact[str], vendor: Fact[str], number: Callable[..., Fact[int]]) -> Fact[str]:
+    """The brand, unless it names nothing; else what the architecture says in its own way."""
+    if brand.value is not None and processors.says_something(brand.value):
+        return brand
+    implementers, parts = (_numbers(cpuinfo, name) for name in ("CPU implementer", "CPU part"))
+    arm = None
+    if len(implementers) == 1:
+        maker = tree.line("sys/class/dmi/id/sys_vendor", "the maker in DMI").value or ""
+        chip = tree.line("sys/devices/soc0/soc_id", "the chip's id").value or ""
+        arm = processors.arm_name(next(iter(implementers)), parts, processors.seller_of(maker, chip))
+    x86 = None
+    if vendor.value is not None:
+        x86 = processors.x86_name(vendor.value, number("cpu family").value, number("model").value)
+    found = arm or processors.listed_name(cpuinfo) or x86
+    return first_known(
+        maybe(found, "/proc/cpuinfo names no processor"), unknown(brand.reason or f"{brand.value!r} names none")
+    )
+
+
+def _numbers(cpuinfo: str, name: str) -> frozenset[int]:
+    """All values of a field in /proc/cpuinfo: a chip of unlike cores has several."""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    found = (whole(value, 16) for key, _, value in lines if key.strip() == name)
+    return frozenset(value for value in found if value is not None)
 
 
 def _darwin(source: Source) -> Cpu:

@@ -295,6 +295,6 @@ def open_meters(device_kinds: frozenset[str], own: frozenset[int], ids: Sequence
     if "server" in device_kinds:
         return []
     found: list[Meter | None] = [Rapl.open(), Apple.open()]
-    if device_kinds - {"cpu", "local-server"}:
+    if device_kinds - {"cpu", "accelerator", "local-server"}:
         found += [Nvidia.open(own, ids), Amd.open()]
     return [meter for meter in found if meter is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.catalog import devices
+from harness.hub.hardware import computing
 from harness.record.schema import Record
 from harness.tiers.physics import Ceiling, decode_ceiling, impossible, prefill_ceiling
 
@@ -13,8 +14,8 @@ MARGIN = 0.05  # stated bandwidths are round numbers: Apple's 100 GB/s are 102.4
 
 def possible(record: Record) -> Iterator[str]:
     """A sentence for each rate above what its devices can do. Silent where a device is not in the table."""
-    gpus = [d for d in record.runtime.devices if d.kind not in ("cpu", "local-server", "server")]
-    if not gpus or record.runtime.settings.get("gpu_layers") == 0:
+    gpus, split = computing(record)
+    if not gpus:
         return
     found = [devices.called(gpu.name, gpu.description, gpu.memory_bytes) for gpu in gpus]
     known = [device for device in found if device is not None]
@@ -23,6 +24,14 @@ def possible(record: Record) -> Iterator[str]:
     name = ", ".join(sorted({device.sku for device in known})) + (f" ×{len(known)}" if len(known) > 1 else "")
     together = sum(device.bandwidth_bytes_per_s for device in known)
     peaks = [max(device.peak_flops.values()) for device in known if device.peak_flops]
+    if split is not None:
+        # Layers follow one another: no mix of the parts is faster than all of them side by side.
+        memory, operations_per_s = _processor(record)
+        if memory is None:
+            return
+        together, name = together + memory, f"{name} and the main memory"
+        peaks = [*peaks, operations_per_s] if operations_per_s is not None else []
+    parts = len(known) + (split is not None)
     size, operations = record.model.get("bytes_per_token"), record.model.get("prefill_operations_per_token")
     for workload in record.workloads:
         rates = {
@@ -36,8 +45,16 @@ def possible(record: Record) -> Iterator[str]:
             said = impossible(rates["decode_rate"], Ceiling(bound, f"the memory of {name}"), MARGIN)
             if said:
                 yield f"{workload.id}: decode of {said}"
-        if "prefill_rate" in rates and isinstance(operations, int) and operations > 0 and len(peaks) == len(known):
+        if "prefill_rate" in rates and isinstance(operations, int) and operations > 0 and len(peaks) == parts:
             bound = prefill_ceiling(sum(peaks), 1, operations / 2)
             said = impossible(rates["prefill_rate"], Ceiling(bound, f"the arithmetic of {name}"), MARGIN)
             if said:
                 yield f"{workload.id}: prefill of {said}"
+
+
+def _processor(record: Record) -> tuple[int | None, float | None]:
+    """Bytes and operations a second at most of the machine's processor, as the run measured and bounded them."""
+    measured, peak = (record.derived.get(name) for name in ("measured_bandwidth", "peak_arithmetic"))
+    rates = [rate for name, rate in (measured or {}).items() if name.endswith("bytes_per_s") and isinstance(rate, int)]
+    operations = (peak or {}).get("operations_per_s")
+    return max(rates, default=None), operations if isinstance(operations, int) else None

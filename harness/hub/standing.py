@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
 from harness.catalog import devices as table
 from harness.errors import BadInput
+from harness.hub.hardware import computing, hardware_of
 from harness.hub.physics import possible
 from harness.measure.stopping import Rule
 from harness.record.schema import Device, Record
 from harness.record.store import Stored
-from harness.tiers.values import HardwareClass, Measurement, Source, Status, Subject
+from harness.tiers.values import Measurement, Source, Status, Subject
+
+__all__ = ["CHECKS", "hardware_of", "measurement_of", "versions_of"]
 
 # Every run makes these truth checks, whatever they say (docs/metrics.md): a record without one has left it out.
 CHECKS = (
@@ -61,46 +63,12 @@ def measurement_of(
     )
 
 
-def hardware_of(record: Record, where: str) -> HardwareClass:
-    """Device and count, generation, system and runtime series. Raises `BadInput` where the hardware is unknown."""
-    devices = [d for d in record.runtime.devices if d.kind not in ("cpu", "local-server")]
-    if any(device.kind == "server" for device in devices):
-        raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
-    if devices and record.runtime.settings.get("gpu_layers") != 0:
-        labels = sorted(_label(device) for device in devices)
-        sku = f"{', '.join(dict.fromkeys(name for name, _ in labels))} ×{len(labels)}"
-        generation = ", ".join(dict.fromkeys(generation for _, generation in labels))
-    else:
-        topology = _part(record, "cpu", "topology")
-        cores = _value(topology, "allowed_physical_cores") or _value(topology, "allowed_logical_cores")
-        memory = _value(_part(record, "memory"), "tier_gib")
-        cpu = _part(record, "cpu")
-        sku = f"{_value(cpu, 'model')}, {cores} cores, {memory} GiB"
-        generation = f"family {_value(cpu, 'family')} model {_value(cpu, 'model_number')}"
-    version = re.search(r"\d+\.\d+", record.runtime.version)
-    return HardwareClass(
-        sku=sku,
-        generation=generation,
-        os_family=str(_value(_part(record, "host"), "os_family")),
-        runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
-    )
-
-
 def _text(record: Record, name: str) -> str:
     """A text of the model's part. Raises `TypeError` for anything else."""
     found = record.model[name]
     if not isinstance(found, str):
         raise TypeError(f"model.{name} is no text")
     return found
-
-
-def _label(device: Device) -> tuple[str, str]:
-    """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
-    found = table.called(device.name, device.description, device.memory_bytes)
-    if found is not None:
-        return found.sku, found.generation
-    numbered = re.fullmatch(r"(CUDA|ROCm|HIP|Vulkan|Metal|MTL|SYCL)\d*", device.name)
-    return (device.description if numbered else device.name), device.description
 
 
 def _is_nvidia(device: Device) -> bool:
@@ -144,7 +112,7 @@ def _failed(record: Record) -> list[str]:
 
 def _missing(record: Record) -> list[str]:
     """Mandatory fields that are not there: versions, driver, system, digests, context, raw samples."""
-    gpus = [device for device in record.runtime.devices if device.kind == "gpu"]
+    gpus = [device for device in computing(record)[0] if device.kind == "gpu"]
     facts: dict[str, Any] = {
         "runtime version": record.runtime.version,
         "os": _value(_part(record, "host"), "os"),

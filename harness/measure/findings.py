@@ -70,6 +70,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
     "clock_drift": ("two clocks disagree about the length of the run", "check the time daemon and the clock source"),
+    "split": (
+        "processor and GPU shared the work, or the engine does not say: the hardware class says so, too",
+        "for the GPU alone: a smaller model or context, or -o gpu_layers=-1",
+    ),
     "clock_disagreement": (
         "the host's clock and the device's events differ by more than 1 % over a trial",
         "the host launches too slowly: close other work, or -o compile=reduce-overhead",

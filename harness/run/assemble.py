@@ -147,6 +147,7 @@ def _record(
             Instrument.of(complete, trials),
             between(evidence.load_before, evidence.load_after),
             checks,
+            facts,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=_operator(prepared.signers, evidence.rig_run),

@@ -90,8 +90,8 @@ class Evidence:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether every device that the engine names is a processor."""
-        return self._kinds <= {"cpu"}
+        """Whether every device that the engine names is a processor, or a library that helps it (BLAS)."""
+        return self._kinds <= {"cpu", "accelerator"}
 
     @property
     def at_server(self) -> bool:

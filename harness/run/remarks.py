@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from harness.capture.load import Between
 from harness.measure.estimate import LEAST_PROCESSES
@@ -14,6 +15,7 @@ from harness.record import schema
 from harness.run.checks import CheckResult
 from harness.run.collect import ProcessLog
 from harness.run.measuring import Outcome
+from harness.run.split import split_findings
 
 OTHERS_LIMIT_PPM = 50_000  # of all cores' time used by something else
 DRIFT_NOTE_PPM, DRIFT_INVALID_PPM = 1_000, 10_000
@@ -53,13 +55,15 @@ def findings_of(
     instrument: Instrument,
     machine: Between,
     checks: Sequence[CheckResult],
+    facts: Mapping[str, Any] | None = None,
 ) -> tuple[schema.Finding, ...]:
-    """All findings, the gravest first."""
+    """All findings, the gravest first; `facts` are the runtime's, of where it computed."""
     trials = [trial for log in outcome.logs for trial in log.trials]
     found = [finding for workload in workloads for finding in workload_findings(workload, trials)]
     found += _precision(outcome, headline, results)
     found += _instrument(instrument)
     found += _machine(machine)
+    found += [] if facts is None else split_findings(facts)
     for failure in outcome.failures:
         found.append(Finding("process_failed", Severity.WARNING, f"process {failure.index}: {failure.error.code}"))
     for check in checks:

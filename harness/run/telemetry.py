@@ -37,9 +37,9 @@ class Telemetry:
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The model is loaded: open what can be metered, and sample beside the trials if a core is free."""
-        kinds = frozenset(str(device["kind"]) for device in facts["devices"])
-        if facts["settings"].get("gpu_layers") == 0:
-            kinds = frozenset({"cpu"})  # the build lists its GPUs, and this run uses none
+        kinds = frozenset(str(device["kind"]) for device in facts["devices"]) - {"accelerator"}
+        if facts["settings"].get("gpu_layers") == 0 and not facts["settings"].get("gpu_layers_offloaded"):
+            kinds = frozenset({"cpu"})  # an engine that lists its GPUs and was told to leave them alone
         self._meters = self._open(kinds, _own_processes(), list(facts.get("device_ids") or ()))
         if not self._meters:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtimes.interface import Device, Scalar
+from runtimes.support.llama_cpp_placement import WANTED
 
 LEVEL_WARN, LEVEL_ERROR, LEVEL_DEBUG = 2, 3, 4
 DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
@@ -25,10 +26,11 @@ class LogTap:
         engine.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def _receive(self, level: int, text: bytes, _data: ctypes.c_void_p) -> None:
+        line = text.decode(errors="replace")
         if level == LEVEL_ERROR:
-            self._errors = [*self._errors[-19:], text.decode(errors="replace").strip()]
-        elif self._keep and level != LEVEL_DEBUG:
-            self._lines.append(text.decode(errors="replace"))
+            self._errors = [*self._errors[-19:], line.strip()]
+        elif self._keep and (level != LEVEL_DEBUG or WANTED.search(line)):
+            self._lines.append(line)
 
     def text(self) -> str:
         """All that was kept."""

@@ -27,6 +27,12 @@ def gpu(torch: Any, index: int) -> Device:
     return Device(str(found.name), "gpu", f"compute capability {found.major}.{found.minor}", int(found.total_memory))
 
 
+def off_device_mib(module: Any, device: Any) -> int:
+    """MiB of weights, rounded up, that lie elsewhere than on `device`'s kind: in main memory, on a disk, nowhere yet."""
+    held = {id(part): part for part in (*module.parameters(), *module.buffers()) if part.device.type != device.type}
+    return -(-sum(int(part.numel()) * int(part.element_size()) for part in held.values()) // (1 << 20))
+
+
 def device_ids(torch: Any, indices: Iterable[int]) -> tuple[str, ...]:
     """The devices' unique ids as the driver's own library takes them, for the meters; empty where torch tells none."""
     found = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in indices]

@@ -1,0 +1,168 @@
+"""The hardware class of a record: what computed, and what of it where processor and GPU shared the work. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from harness.capture.processors import name_of
+from harness.catalog import devices as table
+from harness.errors import BadInput
+from harness.record.schema import Device, Record
+from harness.tiers.values import HardwareClass
+
+ON_PROCESSOR = ("cpu", "local-server")
+# Libraries that help the processor. Engines list them among their devices; none is a device.
+LIBRARIES = frozenset(
+    "blas accelerate openblas mkl onemkl blis nvpl flexiblas armpl aocl libsci lapack amx kleidiai zdnn onednn cblas "
+    "llamafile".split()
+)
+_NUMBERED = re.compile(
+    r"(CUDA|ROCm|HIP|MUSA|Vulkan|Metal|MTL|SYCL|GPUOpenCL|OpenCL|CANN|Kompute|WebGPU|HTP|OPENVINO|GPU|Meta)\d*",
+    re.IGNORECASE,
+)
+UNKNOWN = "unknown"
+
+
+def hardware_of(record: Record, where: str) -> HardwareClass:
+    """What computed and how many of it, generation, system, runtime series. Raises `BadInput` where the hardware is unknown.
+
+    A part that is not known is called so; where processor and GPUs shared the layers, the class says how many lay where.
+    """
+    if any(device.kind == "server" for device in record.runtime.devices):
+        raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
+    gpus, split = computing(record)
+    if gpus:
+        sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""))
+    if split is not None:
+        cpu, cpu_generation = _of_processor(record)
+        sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
+    elif not gpus:
+        sku, generation = _of_processor(record)
+    version = re.search(r"\d+\.\d+", record.runtime.version)
+    return HardwareClass(
+        sku=sku,
+        generation=generation,
+        os_family=str(_value(_part(record, "host"), "os_family") or UNKNOWN),
+        runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
+    )
+
+
+def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
+    """The GPUs that took part, and what was not theirs, in words; None where all of it was. From what the engine reported.
+
+    No GPU: the processor computed alone. A record from before engines' reports were kept is read by what it asked for only where
+    that leaves no doubt: no layer on a GPU.
+    """
+    settings = record.runtime.settings
+    gpus = _gpus(record)
+    told = settings.get("gpu_layers_offloaded")
+    if not gpus or (settings.get("gpu_layers") == 0 and told is None):
+        return (), None
+    layers = _layers(told) if told is not None or "gpu_layers" in settings else ""
+    cache = set(re.findall(r"\w+", str(settings.get("kv_cache_on") or "")))
+    # With some layers on the processor their caches lie there, too: only what goes beyond that is said.
+    apart = cache == {"CPU"} or ("CPU" in cache and not layers) or (not cache and settings.get("offload_kqv") is False)
+    tensors, weights = settings.get("gpu_tensors_on_cpu"), settings.get("weights_on_cpu_mib")
+    parts = (
+        layers,
+        "KV cache on the CPU" if apart and not layers.startswith("0 ") else "",
+        f"{tensors} tensors on the CPU" if tensors else "",
+        f"{weights} MiB of weights on the CPU" if weights else "",
+    )
+    return gpus, ", ".join(part for part in parts if part) or None
+
+
+def _gpus(record: Record) -> tuple[Device, ...]:
+    found = tuple(device for device in record.runtime.devices if _is_gpu(device, record.runtime.devices))
+    # llama.cpp leaves an integrated GPU alone beside a discrete one; records from before only used devices were listed have both.
+    discrete = tuple(device for device in found if device.kind != "igpu")
+    old = record.runtime.engine == "llama.cpp" and "layers_on" not in record.runtime.settings
+    return discrete if old and discrete else found
+
+
+def _layers(told: Any) -> str:
+    """The layers that were the GPUs' where these were not all; empty where they were."""
+    counts = re.fullmatch(r"(\d+)/(\d+)", str(told))
+    if counts is None:
+        return "layers not reported"
+    done, total = int(counts[1]), int(counts[2])
+    return "" if done >= total else f"{done} of {total} layers"
+
+
+def is_library(device: Device) -> bool:
+    """Whether it is a library that helps the processor, whatever kind the engine calls it."""
+    words = {re.sub(r"[\d_-]+$", "", name.strip().casefold()) for name in (device.name, _called(device))}
+    return bool(words & LIBRARIES)
+
+
+def _called(device: Device) -> str:
+    return device.description if _NUMBERED.fullmatch(device.name) else device.name
+
+
+def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
+    if device.kind in ("server", *ON_PROCESSOR) or is_library(device):
+        return False
+    # Beside a processor or a GPU an accelerator is their helper; alone it is what computed.
+    return device.kind != "accelerator" or all(other.kind == "accelerator" for other in all_of_them)
+
+
+def _of_gpus(gpus: Sequence[Device], layers_on: str = "") -> tuple[str, str]:
+    """Each part with its own count, and its layers where parts are unlike: two unlike cards are not "×2" of anything."""
+    layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
+    labels = sorted(((*_label(device), layers.get(device.name)) for device in gpus), key=lambda label: label[:2])
+    names = [name for name, _, _ in labels]
+    parts = []
+    for name, count in Counter(names).items():
+        held = [own for label, _, own in labels if label == name]
+        told = len(set(names)) > 1 and None not in held
+        parts.append(f"{name} ×{count}" + (f" ({sum(own or 0 for own in held)} layers)" if told else ""))
+    return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels))
+
+
+def _label(device: Device) -> tuple[str, str]:
+    """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
+    found = table.called(device.name, device.description, device.memory_bytes)
+    if found is not None:
+        return found.sku, found.generation
+    return _named(_called(device)) or "unknown GPU", _named(device.description) or UNKNOWN
+
+
+def _named(text: str) -> str:
+    return "" if text.strip().casefold() in ("", "none", "null", "unknown") else text
+
+
+def _of_processor(record: Record) -> tuple[str, str]:
+    topology, cpu = _part(record, "cpu", "topology"), _part(record, "cpu")
+    cores = _value(topology, "allowed_physical_cores") or _value(topology, "allowed_logical_cores") or UNKNOWN
+    memory = _value(_part(record, "memory"), "tier_gib") or UNKNOWN
+    model, vendor = (_text(cpu, name) for name in ("model", "vendor"))
+    family, number = (_integer(cpu, name) for name in ("family", "model_number"))
+    name = name_of(model, vendor, family, number)
+    numbered = family is not None and number is not None
+    generation = f"family {family} model {number}" if numbered else name or UNKNOWN
+    return f"{name or 'unknown processor'}, {cores} cores, {memory} GiB", generation
+
+
+def _text(part: dict[str, Any], name: str) -> str | None:
+    found = _value(part, name)
+    return found if isinstance(found, str) else None
+
+
+def _integer(part: dict[str, Any], name: str) -> int | None:
+    found = _value(part, name)
+    return found if isinstance(found, int) else None
+
+
+def _part(record: Record, *names: str) -> dict[str, Any]:
+    found: Any = record.environment
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _value(part: dict[str, Any], name: str) -> Any:
+    entry = part.get(name)
+    return entry.get("value") if isinstance(entry, dict) else None

@@ -1,0 +1,131 @@
+"""The hardware class names what computed: the GPUs, the processor, or how both shared the layers."""
+
+import pytest
+
+from harness.errors import BadInput
+from harness.hub.hardware import LIBRARIES, hardware_of
+from harness.record.schema import Device
+from harness.record.store import read
+
+CPU = Device(name="CPU", kind="cpu", description="AMD EPYC", memory_bytes=None)
+RTX = Device(name="CUDA0", kind="gpu", description="NVIDIA GeForce RTX 4090", memory_bytes=24 << 30)
+SMALL = Device(name="CUDA1", kind="gpu", description="NVIDIA GeForce RTX 3060", memory_bytes=12 << 30)
+METAL = Device(name="MTL0", kind="gpu", description="Apple M2", memory_bytes=16 << 30)
+BLAS = Device(name="BLAS", kind="accelerator", description="Accelerate", memory_bytes=None)
+
+
+@pytest.fixture
+def record(simulated_record):
+    return read(simulated_record).record
+
+
+def run(record, *devices, environment=None, engine="llama.cpp", **settings):
+    runtime = record.runtime.model_copy(
+        update={"devices": devices, "engine": engine, "settings": {**record.runtime.settings, **settings}}
+    )
+    changes = {"runtime": runtime} | ({} if environment is None else {"environment": environment})
+    return hardware_of(record.model_copy(update=changes), "here")
+
+
+def machine(record, **cpu):
+    changed = {**record.environment["cpu"], **{name: {"value": value} for name, value in cpu.items()}}
+    return {**record.environment, "cpu": changed}
+
+
+def test_a_split_is_a_class_of_its_own(record):
+    whole = run(record, RTX, CPU, gpu_layers=29, gpu_layers_offloaded="29/29")
+    part = run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29")
+    assert whole.sku == "GeForce RTX 4090 ×1"
+    assert part.sku.startswith("GeForce RTX 4090 ×1 (10 of 29 layers) + ")
+    assert "cores" in part.sku
+    assert part.generation.startswith("Ada Lovelace + family")
+    assert run(record, RTX, CPU, gpu_layers=11, gpu_layers_offloaded="11/29") != part
+
+
+@pytest.mark.parametrize("asked", [-1, 999, 29])
+def test_what_was_asked_for_is_no_evidence(record, asked):
+    assert run(record, RTX, CPU, gpu_layers=asked, gpu_layers_offloaded="29/29").sku == "GeForce RTX 4090 ×1"
+    assert "(10 of 29 layers)" in run(record, RTX, CPU, gpu_layers=asked, gpu_layers_offloaded="10/29").sku
+    assert "(layers not reported)" in run(record, RTX, CPU, gpu_layers=asked).sku
+
+
+def test_a_gpu_that_took_part_without_any_layer_is_not_left_out(record):
+    assert "(0 of 29 layers)" in run(record, RTX, CPU, gpu_layers=0, gpu_layers_offloaded="0/29").sku
+    assert "RTX" not in run(record, RTX, CPU, gpu_layers=0).sku
+
+
+def test_a_cache_or_weights_in_main_memory_are_a_split(record):
+    whole = {"gpu_layers": -1, "gpu_layers_offloaded": "29/29"}
+    assert "(KV cache on the CPU)" in run(record, RTX, CPU, **whole, kv_cache_on="CPU").sku
+    assert "(29 tensors on the CPU)" in run(record, RTX, CPU, **whole, gpu_tensors_on_cpu=29).sku
+    assert run(record, RTX, CPU, **whole, kv_cache_on="CUDA0").sku == "GeForce RTX 4090 ×1"
+    vllm = run(record, RTX, CPU, engine="vllm", weights_on_cpu_mib=4096)
+    assert "(4096 MiB of weights on the CPU)" in vllm.sku
+
+
+def test_unlike_gpus_are_counted_each_for_itself(record):
+    assert (
+        run(record, RTX, SMALL, RTX, gpu_layers_offloaded="29/29").sku
+        == "GeForce RTX 3060 12 GB ×1, GeForce RTX 4090 ×2"
+    )
+    told = run(record, RTX, SMALL, gpu_layers_offloaded="29/29", layers_on="CUDA0 20, CUDA1 9")
+    assert told.sku == "GeForce RTX 3060 12 GB ×1 (9 layers), GeForce RTX 4090 ×1 (20 layers)"
+    alike = run(record, RTX, RTX, gpu_layers_offloaded="29/29", layers_on="CUDA0 20, CUDA1 9")
+    assert alike.sku == "GeForce RTX 4090 ×2"
+
+
+def test_metal_is_one_device_and_blas_is_none(record):
+    assert run(record, METAL, BLAS, CPU, gpu_layers_offloaded="29/29").sku == "Apple M2 ×1"
+
+
+@pytest.mark.parametrize("kind", ["accelerator", "gpu"])
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [("BLAS", "OpenBLAS"), ("BLAS", "Accelerate"), ("BLAS", "MKL"), ("ZDNN0", "zDNN"), ("AMX", ""), ("KleidiAI", "x")],
+)
+def test_a_processor_with_a_library_is_that_processor(record, kind, name, description):
+    library = Device(name=name, kind=kind, description=description, memory_bytes=None)
+    assert run(record, library, CPU) == run(record, CPU)
+    assert run(record, library) == run(record, CPU)
+
+
+def test_an_integrated_gpu_beside_a_discrete_one_did_not_compute(record):
+    igpu = Device(name="Vulkan1", kind="igpu", description="AMD Radeon Graphics", memory_bytes=None)
+    assert run(record, RTX, igpu, CPU, gpu_layers_offloaded="29/29").sku == "GeForce RTX 4090 ×1"
+
+
+@pytest.mark.parametrize("device", [Device(name=n, kind="gpu", description=d, memory_bytes=None) for n, d in (
+    ("CUDA0", ""), ("None", "None"), ("Vulkan0", "unknown"))])  # fmt: skip
+def test_a_class_never_holds_none(record, device):
+    found = run(record, device)
+    assert found.sku == "unknown GPU ×1"
+    nothing = {name: {"value": None, "reason": "not read here"} for name in record.environment}
+    blank = run(record, CPU, environment=nothing)
+    assert (blank.sku, blank.generation) == ("unknown processor, unknown cores, unknown GiB", "unknown")
+    assert "None" not in f"{found}{blank}"
+
+
+def test_a_server_that_computes_elsewhere_has_no_class(record):
+    with pytest.raises(BadInput, match="hardware is not known"):
+        run(record, RTX, Device(name="RPC", kind="server", description="another machine", memory_bytes=None))
+
+
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({"model": "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz"}, "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz"),
+        ({"model": None, "vendor": "0x41", "model_number": 0xD4F}, "Arm Neoverse-V2"),
+        ({"model": None, "vendor": "0xc0", "model_number": 0xAC3}, "Ampere AmpereOne"),
+        ({"model": "ARMv8 Processor rev 1 (v8l)", "vendor": "0x51", "model_number": 1}, "Qualcomm Oryon"),
+        ({"model": "unknown", "vendor": "GenuineIntel", "family": 6, "model_number": 143}, "Intel family 6 model 143"),
+        ({"model": None, "vendor": "0x99", "model_number": 1}, "unknown processor"),
+    ],
+)
+def test_every_processor_has_a_name_or_is_unknown(record, facts, name):
+    assert run(record, CPU, environment=machine(record, **facts)).sku.startswith(f"{name}, ")
+
+
+def test_no_part_of_the_device_table_is_taken_for_a_library():
+    from harness.catalog.devices import table
+
+    assert not {name.casefold() for device in table() for name in (device.sku, *device.aliases)} & LIBRARIES
