@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.support.cpu_choice import allowed_cpus, cpus_for
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
 from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
 from runtimes.support.vllm_forcing import forcing
@@ -59,8 +60,9 @@ class VLLM:
 
 def _environment(options: Mapping[str, Any]) -> None:
     """vLLM reads these when it is imported. A value that the operator set stays."""
-    threads = options.get("threads") or len(os.sched_getaffinity(0))
-    cores = sorted(os.sched_getaffinity(0))[:threads]
+    allowed = allowed_cpus()
+    threads = options.get("threads") or len(allowed)
+    cores = cpus_for(threads, allowed)
     wanted = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options.get("tensor_parallel", 1) == 1 else "1",
         "VLLM_NO_USAGE_STATS": "1",

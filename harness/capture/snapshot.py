@@ -16,7 +16,7 @@ from harness.capture.memory import Memory, read_memory
 from harness.capture.peaks import Peak, cpu_peak
 from harness.capture.software import Software, read_software
 from harness.capture.source import Source, this_machine
-from harness.capture.topology import read_topology, usable_cores
+from harness.capture.topology import most_cores, read_topology, usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,14 @@ def capture(source: Source | None = None) -> Environment:
 def cores() -> int:
     """Threads that a runtime should use by default."""
     return usable_cores(read_topology(this_machine())).value or os.cpu_count() or 1
+
+
+def cores_for(threads: object, environment: Environment) -> int:
+    """Cores that bound a run with so many threads: the fast ones, or all where it uses more threads than these."""
+    fast = usable_cores(environment.cpu.topology).value or os.cpu_count() or 1
+    if not isinstance(threads, int) or threads <= fast:
+        return fast
+    return max(fast, most_cores(environment.cpu.topology).value or fast)
 
 
 def bandwidth(threads: int, environment: Environment) -> Bandwidth:

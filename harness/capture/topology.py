@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from harness.capture import cgroup
-from harness.capture.facts import Fact, first_known, known, maybe, unknown, whole
+from harness.capture.facts import UNLISTED, Fact, first_known, known, maybe, unknown, whole
 from harness.capture.source import Source, Tree
 
 _MOST_CPUS = 1 << 16
+ONE_KIND = "the kernel does not tell kinds of cores apart"
+# Cores of one kind differ by their binning: favoured cores clock up to a tenth higher, kinds are further apart than this.
+_APART = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Topology:
     allowed_physical_cores: Fact[int]
     quota_millicores: Fact[int]  # unknown with `cgroup.NO_LIMIT` where there is none
     numa_nodes: Fact[int]
+    # Of the allowed cores those of the fast kind; unknown where all are of one kind or nothing tells them apart.
+    allowed_fast_cores: Fact[int] = field(default_factory=lambda: unknown(ONE_KIND), metadata=UNLISTED)
 
 
 def cpu_list(text: str) -> frozenset[int]:
@@ -70,6 +77,41 @@ def online_cpus(tree: Tree) -> frozenset[int]:
     return frozenset(n for n in numbers if n is not None)
 
 
+def allowed_cpus(source: Source) -> frozenset[int]:
+    """The logical CPUs that this process may run on: affinity ∩ cpuset ∩ online. Empty where nothing of it can be read."""
+    online = online_cpus(source.tree)
+    cpuset = cpu_list(cgroup.cpuset(source.tree).value or "")
+    masks = [mask for mask in (source.affinity.value, cpuset or None, online or None) if mask is not None]
+    return frozenset.intersection(*masks) if masks else frozenset()
+
+
+def fast_cpus(tree: Tree, cpus: frozenset[int]) -> frozenset[int]:
+    """Those of `cpus` that are of the fast kind; all of them where they are of one kind, or nothing tells them apart.
+
+    Intel's kernel driver names the kinds. Else the scheduler's capacities tell (ARM, and what has them), else the highest clocks:
+    neither by small differences. CPPC's figures are not asked: AMD ranks equal cores by them.
+    """
+    named = cpu_list(tree.text("sys/devices/cpu_core/cpus").value or "")
+    if named:
+        return named & cpus or cpus
+    for file in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        found = {cpu: whole(tree.line(f"sys/devices/system/cpu/cpu{cpu}/{file}").value or "") for cpu in cpus}
+        known_all = {cpu: value for cpu, value in found.items() if value is not None and value > 0}
+        if cpus and len(known_all) == len(cpus):
+            fast = _fast_kind(known_all)
+            if fast != cpus:
+                return fast
+    return cpus
+
+
+def _fast_kind(speed: Mapping[int, int]) -> frozenset[int]:
+    """The CPUs above the widest gap between neighbouring speeds; all where no gap is wide."""
+    levels = sorted(set(speed.values()), reverse=True)
+    gaps = [(upper / lower, lower) for upper, lower in pairwise(levels)]
+    widest, below = max(gaps, default=(1.0, 0))
+    return frozenset(cpu for cpu, value in speed.items() if widest < _APART or value > below)
+
+
 def _linux(source: Source) -> Topology:
     tree = source.tree
     online = online_cpus(tree)
@@ -78,21 +120,20 @@ def _linux(source: Source) -> Topology:
     groups = core_groups(tree, online) if online else unknown(none)
     physical = groups.then(len, none)
 
-    cpuset = cpu_list(cgroup.cpuset(tree).value or "")
-    masks = [mask for mask in (source.affinity.value, cpuset or None, online or None) if mask is not None]
-    allowed = frozenset.intersection(*masks) if masks else frozenset()
+    allowed = allowed_cpus(source)
     allowed_fact = maybe(len(allowed) or None, "no affinity mask, cpuset or list of CPUs can be read")
 
     active = tree.line("sys/devices/system/cpu/smt/active").then(lambda t: {"1": True, "0": False}.get(t), "smt/active")
     derived = groups.then(lambda g: any(len(core) > 1 for core in g), none)
-    fast = cpu_list(tree.text("sys/devices/cpu_core/cpus").value or "")
+    fast, allowed_fast = fast_cpus(tree, online), fast_cpus(tree, allowed)
+    kinds = groups.then(lambda g: sum(1 for core in g if core & fast) if fast != online else None, ONE_KIND)
+    allowed_kinds = groups.then(
+        lambda g: sum(1 for core in g if core & allowed_fast) if allowed_fast != allowed else None, ONE_KIND
+    )
     return Topology(
         logical_cores=logical,
         physical_cores=physical,
-        performance_cores=maybe(
-            sum(1 for core in groups.value or () if core & fast) or None,
-            "the kernel does not tell kinds of cores apart",
-        ),
+        performance_cores=kinds,
         smt=first_known(derived, active),
         allowed_logical_cores=allowed_fact,
         allowed_physical_cores=groups.then(
@@ -102,6 +143,7 @@ def _linux(source: Source) -> Topology:
         numa_nodes=tree.line("sys/devices/system/node/online").then(
             lambda t: len(cpu_list(t)) or None, "no node is listed"
         ),
+        allowed_fast_cores=allowed_kinds,
     )
 
 
@@ -122,6 +164,7 @@ def _darwin(source: Source) -> Topology:
         allowed_physical_cores=physical if fast is None else fast,
         quota_millicores=unknown(cgroup.NO_LIMIT),
         numa_nodes=known(1),
+        allowed_fast_cores=unknown("the cores are of one kind") if fast is None else fast,
     )
 
 
@@ -138,11 +181,22 @@ def read_topology(source: Source) -> Topology:
 def usable_cores(topology: Topology) -> Fact[int]:
     """How many threads a runtime should use by default: never os.cpu_count(), which counts what is not ours.
 
-    Physical cores that the process may run on, and no more than its quota pays for. A hyper-thread adds no arithmetic
-    and no bandwidth, and a thread without quota stops all the others at the next barrier. On macOS the performance
-    cores: an efficiency core holds up each barrier.
+    Physical cores that the process may run on, of the fast kind where there are two, and no more than its quota pays for. A
+    hyper-thread adds no arithmetic and no bandwidth; a slow core, or a thread without quota, stops all the others at the next
+    barrier.
     """
-    cores = first_known(topology.allowed_physical_cores, topology.allowed_logical_cores)
+    return _within_quota(
+        first_known(topology.allowed_fast_cores, topology.allowed_physical_cores, topology.allowed_logical_cores),
+        topology,
+    )
+
+
+def most_cores(topology: Topology) -> Fact[int]:
+    """Physical cores of every kind that the process may run on, within its quota: what bounds a run that uses more threads."""
+    return _within_quota(first_known(topology.allowed_physical_cores, topology.allowed_logical_cores), topology)
+
+
+def _within_quota(cores: Fact[int], topology: Topology) -> Fact[int]:
     if cores.value is None:
         return cores
     limits = [cores.value]

@@ -194,6 +194,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     ).run()
     after = read_load()
     listener.stage("measuring the memory's bandwidth")
+    bounding = snapshot.cores_for(settings.get("threads"), environment)
     evidence = Evidence(
         prepared=prepared,
         outcome=outcome,
@@ -202,8 +203,8 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         environment=environment,
         load_before=before,
         load_after=after,
-        bandwidth=snapshot.bandwidth(prepared.cores, environment),
-        peak=snapshot.peak(environment, prepared.cores),
+        bandwidth=snapshot.bandwidth(bounding, environment),
+        peak=snapshot.peak(environment, bounding),
         started_utc=journal.started_utc,
         seed=seed,
         rig_run=rig_run,
