@@ -76,6 +76,37 @@ def cpu_quota_millicores(tree: Tree) -> Fact[int]:
     return _tightest(found, "the CPU quota")
 
 
+def cpu_account(tree: Tree) -> tuple[int, int] | None:
+    """The tightest CPU quota over this process in millicores, and the CPU time that its group has used in ns; None without one.
+
+    What else runs under the same quota takes its time from us, on whichever cores.
+    """
+    found: list[tuple[int, int]] = []
+    for folder in _folders(tree, "cpu"):
+        quota = quota_of(tree.text(f"{folder}/cpu.max").value or "")
+        if quota is None:
+            old = (tree.text(f"{folder}/{name}").value or "" for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+            quota = quota_of(" ".join(old))
+        used = _used_ns(tree, folder)
+        if quota is not None and used is not None:
+            found.append((quota, used))
+    return min(found, default=None)
+
+
+def _used_ns(tree: Tree, folder: str) -> int | None:
+    for line in (tree.text(f"{folder}/cpu.stat").value or "").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "usage_usec":
+            number = _integer(value)
+            return None if number is None else number * 1000
+    apart = f"{folder}/".replace("/cpu/", "/cpuacct/", 1)  # version 1 may mount the account in a place of its own
+    for place in (f"{folder}/", apart):
+        number = _integer(tree.text(f"{place}cpuacct.usage").value or "")
+        if number is not None:
+            return number
+    return None
+
+
 def memory_limit_bytes(tree: Tree) -> Fact[int]:
     """The tightest memory limit over this process."""
     raw = [_integer(text) for text in texts(tree, "memory", "memory.max", "memory.limit_in_bytes")]

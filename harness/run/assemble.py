@@ -7,13 +7,13 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
 import harness
 from harness.capture.facts import to_plain
-from harness.capture.load import between
+from harness.capture.load import Between, between
 from harness.capture.privacy import distinctive, leaks, own_identifiers
 from harness.catalog import models
 from harness.catalog.suites import Loaded
@@ -145,13 +145,19 @@ def _record(
             suite.headline,
             measured,
             Instrument.of(complete, trials),
-            between(evidence.load_before, evidence.load_after),
+            _beside(evidence),
             checks,
             facts,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=_operator(prepared.signers, evidence.rig_run),
     )
+
+
+def _beside(evidence: Evidence) -> Between:
+    """What ran beside the run. A server's own work can't be told from other programs': then their share is not known."""
+    found = between(evidence.load_before, evidence.load_after)
+    return replace(found, others_ppm=0) if evidence.at_server else found
 
 
 def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | None:

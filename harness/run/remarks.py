@@ -17,7 +17,7 @@ from harness.run.collect import ProcessLog
 from harness.run.measuring import Outcome
 from harness.run.split import split_findings
 
-OTHERS_LIMIT_PPM = 50_000  # of all cores' time used by something else
+OTHERS_LIMIT_PPM = 50_000  # of the time of the cores (or of the quota) that the run could use, by something else
 DRIFT_NOTE_PPM, DRIFT_INVALID_PPM = 1_000, 10_000
 OVERHEAD_LIMIT_PPM = 5_000
 
@@ -126,7 +126,7 @@ def _instrument(instrument: Instrument) -> list[Finding]:
 def _machine(machine: Between) -> list[Finding]:
     found = []
     if machine.others_ppm > OTHERS_LIMIT_PPM:
-        text = f"other programs used {machine.others_ppm / 1e4:.0f} % of the cores' time"
+        text = f"other programs used {machine.others_ppm / 1e4:.0f} % of the time of the cores that the run could use"
         found.append(Finding("background_load", Severity.WARNING, text, evidence={"others_ppm": machine.others_ppm}))
     if machine.steal_ppm > OTHERS_LIMIT_PPM // 5:
         text = f"the hypervisor took {machine.steal_ppm / 1e4:.1f} % of the cores' time"
