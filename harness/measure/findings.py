@@ -69,7 +69,15 @@ CODES: Mapping[str, tuple[str, str]] = {
     "swap": ("the system swapped during the run", "free memory"),
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
-    "clock_drift": ("two clocks disagree about the length of the run", "check the time daemon and the clock source"),
+    "clock_drift": ("a clock runs at a wrong rate", "check the time daemon and the clock source"),
+    "clock_step": (
+        "the wall clock was set during the run; stamps come from another one",
+        "nothing, unless it is a warning",
+    ),
+    "slept": (
+        "the machine slept during the run",
+        "run again with sleep turned off: caches and clocks begin anew after it",
+    ),
     "split": (
         "processor and GPU shared the work, or the engine does not say: the hardware class says so, too",
         "for the GPU alone: a smaller model or context, or -o gpu_layers=-1",

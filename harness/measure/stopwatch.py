@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from harness.measure.clocks import ClockReading as ClockReading
 from harness.measure.trial import Stamps
 
 # Under Linux this is CLOCK_MONOTONIC; its resolution and cost are measured by `self_test`, never assumed.
@@ -117,39 +118,3 @@ def self_test(rounds: int = 9, stamps: int = 2000) -> ClockSelfTest:
         resolution_ns=min(steps),
         gap_p999_ns=int(np.quantile(gaps, 0.999)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """Three clocks read together, in nanoseconds; two readings tell their drift."""
-
-    perf_ns: int
-    raw_ns: int
-    real_ns: int
-
-    @classmethod
-    def now(cls) -> ClockReading:
-        """Read the clocks; the middle one twice, so that a preemption between reads can't pass as drift."""
-        best: ClockReading | None = None
-        width = 0
-        for _ in range(5):
-            first = time.perf_counter_ns()
-            raw, real = _raw_ns(), time.time_ns()
-            last = time.perf_counter_ns()
-            if best is None or last - first < width:
-                best, width = cls((first + last) // 2, raw, real), last - first
-        assert best is not None  # noqa: S101 - the loop ran
-        return best
-
-    def drift_ppm(self, later: ClockReading) -> int:
-        """The largest disagreement of any clock with the raw one from here to `later`, in parts per million."""
-        raw = later.raw_ns - self.raw_ns
-        if raw <= 0:
-            return 0
-        drifts = (abs((later.real_ns - self.real_ns) - raw), abs((later.perf_ns - self.perf_ns) - raw))
-        return max(drifts) * 1_000_000 // raw
-
-
-def _raw_ns() -> int:
-    clock = getattr(time, "CLOCK_MONOTONIC_RAW", None)
-    return time.perf_counter_ns() if clock is None else time.clock_gettime_ns(clock)

@@ -22,7 +22,8 @@ class ProcessLog:
     facts: Mapping[str, Any] = field(default_factory=dict)
     load_ns: int = 0
     clock: Mapping[str, int] = field(default_factory=dict)
-    drift_ppm: int = 0
+    drift_ppm: int = 0  # the clocks' rate error; steps of the wall clock are no part of it
+    clocks: Mapping[str, int] = field(default_factory=dict)  # steps, largest_step_ns, asleep_ns, undecided
     probe: Mapping[str, Any] | None = None
     peak_rss_bytes: int = 0
     trials: tuple[Trial, ...] = ()
@@ -47,7 +48,7 @@ def collect(index: int, frames: Sequence[Frame]) -> ProcessLog:
             case "clock":
                 log = replace(log, clock=frame.header)
             case "clocks":
-                log = replace(log, drift_ppm=frame.header["drift_ppm"])
+                log = replace(log, drift_ppm=frame.header["drift_ppm"], clocks=frame.header)
             case "probe":
                 log = replace(log, probe=frame.header)
             case "trial":

@@ -20,20 +20,33 @@ from harness.run.split import split_findings
 OTHERS_LIMIT_PPM = 50_000  # of the time of the cores (or of the quota) that the run could use, by something else
 DRIFT_NOTE_PPM, DRIFT_INVALID_PPM = 1_000, 10_000
 OVERHEAD_LIMIT_PPM = 5_000
+ASLEEP_LIMIT_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """The cost of measuring: share of the decode time that stamping took, and the worst clock drift."""
+    """The cost of measuring: share of the decode time that stamping took, the worst clock drift, steps of the wall clock."""
 
     share_ppm: int
     drift_ppm: int
+    steps: int = 0
+    largest_step_ns: int = 0
+    asleep_ns: int = 0
+    undecided: bool = False
 
     @classmethod
     def of(cls, logs: Sequence[ProcessLog], trials: Sequence[Trial]) -> Instrument:
         """From each process's own self-test; a token costs one stamp, and one more where steps are stamped."""
         cost = {log.index: log.clock["stamp_cost_ps"] for log in logs}
-        return cls(cls.share_of(cost, trials), max((log.drift_ppm for log in logs), default=0))
+        seen = [log.clocks for log in logs]
+        return cls(
+            cls.share_of(cost, trials),
+            max((log.drift_ppm for log in logs), default=0),
+            steps=sum(one.get("steps", 0) for one in seen),
+            largest_step_ns=max((one.get("largest_step_ns", 0) for one in seen), default=0),
+            asleep_ns=sum(one.get("asleep_ns", 0) for one in seen),
+            undecided=any(one.get("undecided", False) for one in seen),
+        )
 
     @staticmethod
     def share_of(cost_ps: Mapping[int, int], trials: Sequence[Trial]) -> int:
@@ -118,8 +131,18 @@ def _instrument(instrument: Instrument) -> list[Finding]:
         found.append(Finding("instrument_overhead", Severity.WARNING, text, evidence=evidence))
     if instrument.drift_ppm > DRIFT_NOTE_PPM:
         severity = Severity.INVALID if instrument.drift_ppm > DRIFT_INVALID_PPM else Severity.WARNING
-        text = f"the clocks disagree by {instrument.drift_ppm} ppm"
+        text = f"the clocks run apart by {instrument.drift_ppm} ppm"
         found.append(Finding("clock_drift", severity, text, evidence={"drift_ppm": instrument.drift_ppm}))
+    if instrument.steps:
+        size = f"{instrument.largest_step_ns / 1e9:.3f} s"
+        told = "too few readings to tell that from a wrong rate" if instrument.undecided else "no stamp is affected"
+        text = f"steps of the wall clock during the run: {instrument.steps}, the largest of {size}; {told}"
+        severity = Severity.WARNING if instrument.undecided else Severity.NOTE
+        evidence = {"steps": instrument.steps, "largest_step_ns": instrument.largest_step_ns}
+        found.append(Finding("clock_step", severity, text, evidence=evidence))
+    if instrument.asleep_ns > ASLEEP_LIMIT_NS:
+        text = f"the machine slept for {instrument.asleep_ns / 1e9:.1f} s during the run"
+        found.append(Finding("slept", Severity.WARNING, text, evidence={"asleep_ns": instrument.asleep_ns}))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from harness.errors import one_line
-from harness.measure import stopwatch
+from harness.measure import clocks, stopwatch
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
 from harness.worker import conformance, counters
@@ -82,9 +82,10 @@ class _Process:
         self._watches = [stopwatch.Stopwatch(stamps) for _ in range(several)]
         self._order = 0
         self._origin_ns = 0
+        self._readings: list[clocks.ClockReading] = []  # one after each trial: two alone can't tell a step from a rate
 
     def measure(self) -> None:
-        clocks = stopwatch.ClockReading.now()
+        self._readings.append(clocks.ClockReading.now())
         self._send("clock", asdict(stopwatch.self_test()), b"")
         gc.collect()
         gc.freeze()
@@ -95,8 +96,9 @@ class _Process:
         for workload, purpose in timed_order(self._plan.workloads, self._plan.timed_trials, self._plan.seed):
             self._trial(workload, purpose)
         gc.enable()
-        drift = clocks.drift_ppm(stopwatch.ClockReading.now())
-        self._send("clocks", {"drift_ppm": drift}, b"")
+        self._readings.append(clocks.ClockReading.now())
+        found = asdict(clocks.account(self._readings))
+        self._send("clocks", {"drift_ppm": found.pop("rate_ppm"), **found}, b"")
         if self._plan.probe:
             nll = self._loaded.score(self._plan.probe)
             # Not a number would not be JSON; the parent reads None as "the engine gave no likelihood".
@@ -133,6 +135,7 @@ class _Process:
         for (ids, engine), watch in zip(made, watches, strict=True):
             self._report(workload, purpose, len(prompt), ids, dict(engine), watch, spent | _host_clock(watch))
         self._order += 1
+        self._readings.append(clocks.ClockReading.now())
         return length
 
     def _report(
