@@ -1,4 +1,4 @@
-"""Files that are whole or not there, read only as far as a limit, and locks that end with their holder."""
+"""Files that are whole or not there, read only as far as a limit; locks that end with their holder, on any file system."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import fcntl
 import os
 import shutil
 import stat
+import struct
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput, NotEnoughSpace, ReproError
@@ -78,6 +80,14 @@ def _need_regular(found: os.stat_result, path: Path, limit: int, what: str) -> N
 
 def _too_large(path: Path, limit: int, what: str) -> BadInput:
     return BadInput(f"{what} is larger than {limit} bytes", where=str(path), fix="name a smaller file")
+# What file systems answer that have no fsync (FUSE, SMB, 9p), and for folders, which some don't even let one open.
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_NO_FOLDER_SYNC = _NO_SYNC | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS}
+
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+# Lustre without `-o flock` has no such call, FUSE and SMB may not offer it, NFS may have no lock daemon (ENOLCK).
+_NOT_OFFERED = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
+_RETRIES = 100
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -90,8 +100,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - a result is for reading
+            sync_descriptor(file.fileno())
+        _let_all_read(name)
         os.replace(name, path)
         sync(path.parent)
     except OSError as error:
@@ -101,18 +111,42 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.unlink(name)  # noqa: PTH108
 
 
+def _let_all_read(name: str) -> None:
+    """A result is for reading; a file system with modes of its own (FAT, SMB) may refuse to change them."""
+    try:
+        os.chmod(name, 0o644)  # noqa: PTH101
+    except OSError as error:
+        if error.errno not in (errno.EPERM, *_NO_SYNC):
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
     """As `write_bytes`, in UTF-8."""
     write_bytes(path, text.encode())
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a rename in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Make a file's content, or a rename in a folder, durable, as far as the file system can."""
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        if path.is_dir() and error.errno in _NO_FOLDER_SYNC:
+            return
+        raise
+    try:
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """`os.fsync`. A file system that has no such thing is no error; a disk that failed to do it is."""
+    folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (_NO_FOLDER_SYNC if folder else _NO_SYNC):
+            raise
 
 
 def refusal(error: OSError, path: Path) -> ReproError:
@@ -135,12 +169,65 @@ def need_room(folder: Path, needed_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
-    """Hold a lock on `path`; the kernel frees it with the process. Raises `BadInput` with `busy` when it is held."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInput(busy, where=str(path), fix="wait for it to end") from error
-        yield
+def locked(path: Path, busy: str) -> Iterator[bool]:
+    """Hold a lock on `path`; the kernel frees it with the process. Raises `BadInput` with `busy` when it is held.
+
+    Where the file system offers no locks, a file of this machine stands for it. Gives whether there is a lock: False where the
+    system has none at all, and nothing keeps others out. Raises `BadInput`, too, where the file can't be made, or the lock
+    fails for another reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise refusal(error, path) from error
+    with file, contextlib.ExitStack() as more:
+        held = _take(file.fileno(), path, busy)
+        if not held:
+            here = _of_this_machine(path)
+            if here is not None:
+                more.callback(os.close, here)
+                held = _take(here, path, busy)
+        yield held
+
+
+def _take(descriptor: int, path: Path, busy: str) -> bool:
+    """Whether a lock of either kind was got; False where neither is offered."""
+    for take in (_flock, _record_lock):
+        for _ in range(_RETRIES):
+            try:
+                take(descriptor)
+            except OSError as error:
+                if error.errno == errno.EINTR:
+                    continue
+                if error.errno in _HELD:
+                    raise BadInput(busy, where=str(path), fix="wait for it to end") from error
+                if error.errno in _NOT_OFFERED:
+                    break
+                reason = error.strerror or type(error).__name__
+                fix = "take a folder on a local disk (XDG_CACHE_HOME for the cache)"
+                raise BadInput(f"can't be locked ({reason})", where=str(path), fix=fix) from error
+            return True
+    return False
+
+
+def _flock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _record_lock(descriptor: int) -> None:
+    """POSIX's kind; on Linux bound to the open file as flock's is, so that it holds within a process, too."""
+    command = getattr(fcntl, "F_OFD_SETLK", None)
+    if command is None:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+
+
+def _of_this_machine(path: Path) -> int | None:
+    """A file in the system's temporary folder that stands for `path` and this user; None where it can't be had."""
+    name = f"repro-harness-{os.getuid()}-{sha256(os.fsencode(path.resolve())).hexdigest()[:16]}.lock"
+    try:
+        return os.open(Path(tempfile.gettempdir(), name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None

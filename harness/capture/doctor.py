@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -45,16 +46,23 @@ def gather(cache: Path) -> Observed:
     before = read_load()
     time.sleep(WATCH_S)
     quiet = between(before, read_load())
-    existing = next(path for path in (cache, *cache.parents) if path.exists())
     return Observed(
         environment=capture(),
         quiet=quiet,
         missing_tools=tuple(tool for tool in ("cc", "c++", "git", "make") if shutil.which(tool) is None),
-        free_disk_bytes=shutil.disk_usage(existing).free,
+        free_disk_bytes=_free_bytes(cache),
         python=(sys.version_info.major, sys.version_info.minor),
         cuda_toolkit=shutil.which("nvcc") is not None,
         device_others=_device_others(),
     )
+
+
+def _free_bytes(cache: Path) -> int:
+    """Of the disk that holds the cache, or would; 0 where no part of its path can be looked at."""
+    for path in (cache, *cache.parents):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(path).free
+    return 0
 
 
 def _device_others() -> int | None:

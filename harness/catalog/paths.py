@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import harness
+from harness.home import below_home
 
 
 def cache() -> Path:
     """`$XDG_CACHE_HOME/repro-harness`, or `~/.cache/repro-harness`."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
-    return root / "repro-harness"
+    return below_home("XDG_CACHE_HOME", ".cache") / "repro-harness"
 
 
 def configs() -> Path:

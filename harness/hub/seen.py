@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from harness.hub.store import Hub
 from harness.record.places import keys_folder
 
 _LIMIT = 64 << 10
+_NO_PLACE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
 
 
 def folder() -> Path:
@@ -23,7 +26,8 @@ def folder() -> Path:
 def look(hub: Hub, place: Path, *, live: bool = True) -> None:
     """Compare with what was seen before, by a consistency proof, and remember the longer log. Raises `RecordInvalid`.
 
-    A copy (not `live`) may be older than what was seen, and is not remembered.
+    A copy (not `live`) may be older than what was seen, and is not remembered. Nor is anything where there is no place that
+    could be written: looking at a hub must not need one.
     """
     with hub.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
@@ -52,7 +56,11 @@ def look(hub: Hub, place: Path, *, live: bool = True) -> None:
         return
     try:
         place.mkdir(parents=True, exist_ok=True)
+        if not os.access(place, os.W_OK):
+            return
     except OSError as error:
+        if error.errno in _NO_PLACE:
+            return
         raise refusal(error, place) from error
     write_bytes(path, json.dumps({"origin": origin, "size": size_now, "root": root_now.hex()}).encode())
 
@@ -64,5 +72,9 @@ def _read(path: Path) -> tuple[int, bytes] | None:
             return None
         data = json.loads(text)
         return int(data["size"]), bytes.fromhex(data["root"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except BadInput as error:
+        if isinstance(error.__cause__, PermissionError):  # a home that is closed to us remembers nothing
+            return None
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it") from error

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from harness.errors import BadInput
-from harness.files import read_if_there, read_limited, refusal, sync, write_bytes
+from harness.files import read_if_there, read_limited, refusal, sync, sync_descriptor, write_bytes
 from harness.record.envelope import key_id
 
 # The y of every point of small order, with the second spellings of p, 0 and 1: anybody can sign for such a key.
@@ -197,7 +197,7 @@ def save(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> None:
         os.fchmod(file.fileno(), 0o600)
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        sync_descriptor(file.fileno())
 
 
 def load(path: Path, passphrase: str | None) -> Ed25519PrivateKey:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from harness.home import below_home
 
 
 def keys_folder() -> Path:
     """`$XDG_CONFIG_HOME/repro-harness/keys`, or below `~/.config`."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    root = Path(home) if home and Path(home).is_absolute() else Path.home() / ".config"
-    return root / "repro-harness" / "keys"
+    return below_home("XDG_CONFIG_HOME", ".config") / "repro-harness" / "keys"

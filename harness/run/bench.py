@@ -39,7 +39,9 @@ from runtimes.table import SYNTHETIC, find
 def bench(request: Request, listener: Listener) -> Path:
     """Measure and write the record; returns its path. Raises `ReproError`s, each with the way out."""
     cache = paths.cache()
-    with locked(cache / "measuring.lock", "another measurement is running on this machine"):
+    with locked(cache / "measuring.lock", "another measurement is running on this machine") as held:
+        if not held:
+            listener.remark("no lock can be held on this system: see to it that nothing else measures here")
         prepared = prepare(request, cache, listener)
         return _measure(prepared, cache, listener)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
-from harness.files import read_limited, refusal, write_text
+from harness.files import read_limited, refusal, sync_descriptor, write_text
 from harness.worker.frames import Decoder, Frame, ProtocolError, encode
 
 FOLDER = ".partial"
@@ -67,7 +66,7 @@ class Journal:
     def settle(self, process: int) -> None:
         """Make a process's frames survive the machine, too."""
         with self._path(process).open("ab") as file:
-            os.fsync(file.fileno())
+            sync_descriptor(file.fileno())
 
     def processes(self) -> dict[int, list[Frame]]:
         """The frames of each process so far; what was cut off mid-frame is left out."""
