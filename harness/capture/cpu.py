@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.capture import processors
-from harness.capture.facts import Fact, first_known, known, maybe, unknown, whole
+from harness.capture.facts import UNLISTED, Fact, first_known, known, maybe, unknown, whole
 from harness.capture.source import Source, Tree
 from harness.capture.topology import Topology, cpu_list, read_topology
 
@@ -36,6 +36,9 @@ class Cpu:
     governor: Fact[str]
     boost: Fact[bool]
     max_hz: Fact[int]
+    # For `repro doctor`: a governor means what its driver makes of it.
+    frequency_driver: Fact[str] = field(default_factory=lambda: unknown("not read"), metadata=UNLISTED)
+    energy_preference: Fact[str] = field(default_factory=lambda: unknown("not read"), metadata=UNLISTED)
 
 
 def cpuinfo_fields(text: str) -> dict[str, str]:
@@ -103,12 +106,12 @@ def _linux(source: Source) -> Cpu:
     # A Raspberry Pi names its board below the last processor.
     fields = {**cpuinfo_fields(text.rstrip().rpartition("\n\n")[2]), **cpuinfo_fields(text)}
 
-    def field(*names: str) -> Fact[str]:
+    def entry(*names: str) -> Fact[str]:
         value = next((fields[name] for name in names if fields.get(name)), None)
         return maybe(" ".join(value.split()) if value else None, f"/proc/cpuinfo has no {names[0]}")
 
     def number(*names: str) -> Fact[int]:
-        return field(*names).then(
+        return entry(*names).then(
             lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is no number"
         )
 
@@ -118,20 +121,29 @@ def _linux(source: Source) -> Cpu:
         lambda t: {"0": True, "1": False}.get(t), "no_turbo"
     )
     return Cpu(
-        model=_name(tree, text, field("model name", "Model", "Hardware"), field("vendor_id"), number),
-        vendor=field("vendor_id", "CPU implementer"),
+        model=_name(tree, text, entry("model name", "Model", "Hardware"), entry("vendor_id"), number),
+        vendor=entry("vendor_id", "CPU implementer"),
         family=number("cpu family", "CPU architecture"),
         model_number=number("model", "CPU part"),
         stepping=number("stepping", "CPU revision"),
-        microcode=field("microcode"),
+        microcode=entry("microcode"),
         architecture=known(source.machine or "unknown"),
         flags=maybe(tuple(sorted(present)) or None, "/proc/cpuinfo lists none of the flags that matter"),
         topology=read_topology(source),
         l3_bytes=maybe(l3_total_bytes(tree), "no cache of level 3 is listed"),
-        governor=tree.line(f"{_POLICY}/scaling_governor"),
+        governor=_of_policies(tree, "scaling_governor"),
         boost=boost if boost.known else turbo,
         max_hz=max_hz(tree),
+        frequency_driver=_of_policies(tree, "scaling_driver"),
+        energy_preference=_of_policies(tree, "energy_performance_preference"),
     )
+
+
+def _of_policies(tree: Tree, name: str) -> Fact[str]:
+    """A setting of all CPUs' clocks; where they differ, each that occurs."""
+    first = tree.line(f"{_POLICY}/{name}")
+    values = {value for file in tree.names(f"{_POLICIES}/{name}") if (value := tree.line(file).value) is not None}
+    return known(", ".join(sorted(values))) if values else first
 
 
 def _name(tree: Tree, cpuinfo: str, brand: Fact[str], vendor: Fact[str], number: Callable[..., Fact[int]]) -> Fact[str]:

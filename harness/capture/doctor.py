@@ -16,6 +16,12 @@ from harness.capture.meters import Nvidia
 from harness.capture.snapshot import Environment, capture
 
 WATCH_S = 1.0
+OWN_POWERSAVE = frozenset({"intel_pstate", "amd-pstate-epp", "amd_pstate_epp"})
+BALANCED = 128  # `balance_performance` on the scale of the preference
+SLOW_CLOCK_NS = (
+    1_000  # a thousandth of a fast engine's token; a call into the kernel costs less, a reading of HPET more
+)
+SLOW_CLOCKS = frozenset({"hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit", "dummy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Observed:
     python: tuple[int, int]
     cuda_toolkit: bool = False
     device_others: int | None = None  # other processes that compute on NVIDIA devices; None where that can't be seen
+    clock_cost_ns: int | None = None  # of one reading of the stamps' clock, measured here
 
 
 def gather(cache: Path) -> Observed:
@@ -54,7 +61,19 @@ def gather(cache: Path) -> Observed:
         python=(sys.version_info.major, sys.version_info.minor),
         cuda_toolkit=shutil.which("nvcc") is not None,
         device_others=_device_others(),
+        clock_cost_ns=clock_cost_ns(),
     )
+
+
+def clock_cost_ns(rounds: int = 9, readings: int = 1000) -> int:
+    """What one reading of the stamps' clock costs here at best, the interpreter's call included."""
+    costs = []
+    for _ in range(rounds):
+        began = time.perf_counter_ns()
+        for _ in range(readings):
+            time.perf_counter_ns()
+        costs.append((time.perf_counter_ns() - began) // readings)
+    return min(costs)
 
 
 def _free_bytes(cache: Path) -> int:
@@ -85,7 +104,7 @@ def examine(seen: Observed, *, gpu: bool = False) -> list[Check]:
         _memory(seen.environment),
         _swap(seen.environment),
         _power(seen.environment),
-        _clock(seen.environment),
+        _clock(seen.environment, seen.clock_cost_ns),
         _tools(seen.missing_tools),
         _disk(seen.free_disk_bytes),
         _python(seen.python),
@@ -121,14 +140,41 @@ def _steal(quiet: Between, environment: Environment) -> Check:
 
 
 def _governor(environment: Environment) -> Check:
-    governor = environment.cpu.governor
+    governor, fix = environment.cpu.governor, "sudo cpupower frequency-set -g performance"
     if governor.value is None:
         return Check(
             "clock governor", "note", f"not shown ({governor.reason})", "the machine's host decides the clocks"
         )
-    if governor.value not in ("performance", "schedutil"):
-        return Check("clock governor", "warn", f"it is {governor.value}", "sudo cpupower frequency-set -g performance")
-    return Check("clock governor", "ok", f"it is {governor.value}")
+    named, text = set(governor.value.split(", ")), f"it is {governor.value}"
+    if named <= {"performance", "schedutil"}:
+        return Check("clock governor", "ok", text)
+    drivers = set((environment.cpu.frequency_driver.value or "").split(", "))
+    if named <= {"performance", "schedutil", "powersave"} and drivers and drivers <= OWN_POWERSAVE:
+        return _preference(
+            f"{text} of {environment.cpu.frequency_driver.value}", environment.cpu.energy_preference.value
+        )
+    return Check("clock governor", "warn", text, fix)
+
+
+def _preference(text: str, preference: str | None) -> Check:
+    """These drivers' `powersave` is no lowest clock but the processor's own choice, which leans as it is told."""
+    if preference is None:
+        return Check(
+            "clock governor", "note", f"{text}: clocks follow the load", "nothing, if the intervals are narrow"
+        )
+    worst_of_them = max((_leaning(one) for one in preference.split(", ")), default=0)
+    text = f"{text}, which leans to {preference}"
+    if worst_of_them == 0:
+        return Check("clock governor", "ok", text)
+    fix = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/energy_performance_preference"
+    return Check("clock governor", "note" if worst_of_them == 1 else "warn", text, fix)
+
+
+def _leaning(preference: str) -> int:
+    """0 to speed, 1 balanced as most systems come, 2 to saving. A number is the register's own scale, 0 to 255."""
+    if preference.isdecimal():
+        return 0 if int(preference) == 0 else 1 if int(preference) <= BALANCED else 2
+    return {"performance": 0, "balance_performance": 1, "default": 1}.get(preference, 2)
 
 
 def _quota(environment: Environment) -> Check:
@@ -166,15 +212,22 @@ def _power(environment: Environment) -> Check:
     return Check("power", "ok", battery.reason if battery.value is None else "mains")
 
 
-def _clock(environment: Environment) -> Check:
-    source = environment.host.clock_source
-    if source.value is None:
-        return Check("clock source", "ok", f"not shown ({source.reason})")
-    if source.value in ("tsc", "arch_sys_counter", "kvm-clock"):
-        return Check("clock source", "ok", source.value)
-    return Check(
-        "clock source", "warn", f"{source.value}: slow to read", "see why the kernel left tsc (dmesg | grep -i tsc)"
+def _clock(environment: Environment, cost_ns: int | None) -> Check:
+    """By what a reading costs here. A name is asked only where nothing was measured: there are more good ones than lists hold."""
+    source, fix = (
+        environment.host.clock_source,
+        "see why the kernel left the fast one (dmesg | grep -i -e tsc -e clocksource)",
     )
+    name = source.value or f"not shown ({source.reason})"
+    if cost_ns is None:
+        slow = source.value in SLOW_CLOCKS
+        return Check(
+            "clock source", "warn" if slow else "ok", f"{name}: slow to read" if slow else name, fix if slow else ""
+        )
+    text = f"{name}, read in {cost_ns} ns"
+    if cost_ns > SLOW_CLOCK_NS:
+        return Check("clock source", "warn", f"{text}: slow", fix)
+    return Check("clock source", "ok", text)
 
 
 def _tools(missing: Sequence[str]) -> Check:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from harness.capture.facts import Fact, known, maybe, unknown
-from harness.capture.source import Source
+from harness.capture.source import Source, Tree
+
+# What older kernels show of other things' batteries without a scope, by the names that their drivers give.
+_OTHERS_BATTERY = re.compile(
+    r"(hid|hidpp|wacom|sony|ps-controller|nintendo|xpad|gip|steam|apple_mfi|magicmouse|logitech|asus_pen|stylus|i2c-.*pen)",
+    re.IGNORECASE,
+)
 
 # Makers whose product names say "virtual machine"; a product's own name could single a machine out and stays out.
 _VIRTUAL = {"QEMU": "kvm", "KVM": "kvm", "VMware": "vmware", "VirtualBox": "virtualbox", "Xen": "xen",
@@ -49,7 +56,6 @@ def read_host(source: Source) -> Host:
         name = source.setting("kern.osproductversion").then(lambda version: f"macOS {version}", "no version")
     else:
         name = unknown(f"not read on {source.system or 'this system'}")
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return Host(
         os=name,
         os_family=maybe({"Darwin": "macOS"}.get(source.system, source.system) or None, "the system has no name"),
@@ -58,16 +64,45 @@ def read_host(source: Source) -> Host:
         python=known(f"{platform.python_implementation()} {platform.python_version()}"),
         container=known(_in_container(source)),
         virtualisation=_virtualisation(source),
-        on_battery=_on_battery(battery),
+        on_battery=on_battery(tree) if source.linux else _on_battery(),
         clock_source=tree.line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
     )
 
 
-def _on_battery(battery: Any) -> Fact[bool]:
+def _on_battery() -> Fact[bool]:
+    battery: Any = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     if battery is None:
         return unknown("no battery is shown")
     plugged = battery.power_plugged  # None where the system can't tell
     return unknown("the system does not tell mains from battery") if plugged is None else known(not plugged)
+
+
+def on_battery(tree: Tree) -> Fact[bool]:
+    """Whether Linux runs this machine on its battery. Those of mice, telephones and the like (scope `Device`) feed nothing here.
+
+    Source: Documentation/ABI/testing/sysfs-class-power.
+    """
+    mains, states = [], []
+    for folder in tree.names("sys/class/power_supply/*"):
+
+        def read(name: str, folder: str = folder) -> str:
+            return tree.line(f"{folder}/{name}").value or ""
+
+        if read("scope") == "Device" or _OTHERS_BATTERY.match(folder.rpartition("/")[2]) or read("present") == "0":
+            continue
+        if read("type") == "Battery":
+            states.append(read("status"))
+        elif read("online"):  # Mains, USB and its kinds, Wireless
+            mains.append(read("online") != "0")
+    if not states:
+        return unknown("no battery is shown")
+    if any(mains):
+        return known(False)
+    if "Discharging" in states:
+        return known(True)
+    if any(state in ("Charging", "Full", "Not charging") for state in states):
+        return known(False)
+    return known(True) if mains else unknown("the system does not tell mains from battery")
 
 
 def _in_container(source: Source) -> bool:
