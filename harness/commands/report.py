@@ -73,7 +73,7 @@ def _model_line(model: dict[str, Any]) -> str:
 
 def settings_line(record: Record) -> str:
     """The settings that a reader asks for first."""
-    wanted = ("threads", "context", "batch", "ubatch", "flash_attn", "type_k", "type_v", "gpu_layers", "dtype")
+    wanted = "threads context batch ubatch flash_attn type_k type_v gpu_layers gpu_layers_offloaded dtype".split()
     settings = record.runtime.settings
     return " ".join(f"{name}={settings[name]}" for name in wanted if settings.get(name) is not None)
 

@@ -33,6 +33,9 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     """
     if any(device.kind == "server" for device in record.runtime.devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
+    if any(device.kind == "local-server" for device in record.runtime.devices) and _has_gpu(record):
+        what = "was measured at a server that may have used this machine's GPU or its processor"
+        raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
     if gpus:
         sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""))
@@ -81,6 +84,12 @@ def _gpus(record: Record) -> tuple[Device, ...]:
     discrete = tuple(device for device in found if device.kind != "igpu")
     old = record.runtime.engine == "llama.cpp" and "layers_on" not in record.runtime.settings
     return discrete if old and discrete else found
+
+
+def _has_gpu(record: Record) -> bool:
+    """Whether the machine that the record describes has a GPU that a server on it may have used."""
+    gpu = _part(record, "gpu")
+    return any(_value(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
 
 
 def _layers(told: Any) -> str:

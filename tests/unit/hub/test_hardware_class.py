@@ -110,6 +110,15 @@ def test_a_server_that_computes_elsewhere_has_no_class(record):
         run(record, RTX, Device(name="RPC", kind="server", description="another machine", memory_bytes=None))
 
 
+def test_a_server_here_is_the_processor_only_where_there_is_no_gpu(record):
+    local = Device(name="local", kind="local-server", description="this machine", memory_bytes=None)
+    gpu = {"nvidia": {"value": None, "reason": "no driver"}, "amd": {"value": None}, "apple": {"value": None}}
+    assert run(record, local, environment=record.environment | {"gpu": gpu}) == run(record, CPU)
+    for vendor, value in (("nvidia", [{}]), ("amd", ["Radeon"]), ("apple", "Apple M2 GPU")):
+        with pytest.raises(BadInput, match="may have used"):
+            run(record, local, environment=record.environment | {"gpu": gpu | {vendor: {"value": value}}})
+
+
 @pytest.mark.parametrize(
     ("facts", "name"),
     [
@@ -129,3 +138,29 @@ def test_no_part_of_the_device_table_is_taken_for_a_library():
     from harness.catalog.devices import table
 
     assert not {name.casefold() for device in table() for name in (device.sku, *device.aliases)} & LIBRARIES
+
+
+def test_the_bound_of_a_split_counts_the_memory_of_both(record):
+    from harness.hub.physics import possible
+
+    size = 8 << 30
+    result = record.headline
+    fast = result.model_copy(update={"estimate": result.estimate.model_copy(update={"point": 200 * 10**6})})
+    results = tuple(
+        found.model_copy(update={"metrics": tuple(fast if metric == result else metric for metric in found.metrics)})
+        for found in record.results
+    )
+
+    def said(bandwidth, **settings):
+        runtime = record.runtime.model_copy(
+            update={"devices": (RTX, CPU), "engine": "llama.cpp", "settings": record.runtime.settings | settings}
+        )
+        derived = {} if bandwidth is None else {"measured_bandwidth": {"read_bytes_per_s": bandwidth}}
+        model = record.model | {"bytes_per_token": size, "prefill_operations_per_token": None}
+        changed = {"runtime": runtime, "results": results, "derived": derived, "model": model}
+        return [text for text in possible(record.model_copy(update=changed)) if text.startswith(record.suite.headline)]
+
+    assert said(50 * 10**9, gpu_layers=-1, gpu_layers_offloaded="29/29")
+    assert "and the main memory" in said(50 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")[0]
+    assert not said(900 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")
+    assert not said(None, gpu_layers=10, gpu_layers_offloaded="10/29")
