@@ -101,7 +101,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             sync_descriptor(file.fileno())
-        _let_all_read(name)
+        let_all_read(Path(name))
         os.replace(name, path)
         sync(path.parent)
     except OSError as error:
@@ -111,10 +111,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.unlink(name)  # noqa: PTH108
 
 
-def _let_all_read(name: str) -> None:
+def let_all_read(path: Path) -> None:
     """A result is for reading; a file system with modes of its own (FAT, SMB) may refuse to change them."""
     try:
-        os.chmod(name, 0o644)  # noqa: PTH101
+        os.chmod(path, 0o755 if path.is_dir() else 0o644)  # noqa: PTH101
     except OSError as error:
         if error.errno not in (errno.EPERM, *_NO_SYNC):
             raise

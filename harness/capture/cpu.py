@@ -155,6 +155,8 @@ def _name(tree: Tree, cpuinfo: str, brand: Fact[str], vendor: Fact[str], number:
     if len(implementers) == 1:
         maker = tree.line("sys/class/dmi/id/sys_vendor", "the maker in DMI").value or ""
         chip = tree.line("sys/devices/soc0/soc_id", "the chip's id").value or ""
+        if processors.GRACE in parts and _has_nvidia(tree):
+            maker = ""
         arm = processors.arm_name(next(iter(implementers)), parts, processors.seller_of(maker, chip))
     x86 = None
     if vendor.value is not None:
@@ -163,6 +165,11 @@ def _name(tree: Tree, cpuinfo: str, brand: Fact[str], vendor: Fact[str], number:
     return first_known(
         maybe(found, "/proc/cpuinfo names no processor"), unknown(brand.reason or f"{brand.value!r} names none")
     )
+
+
+def _has_nvidia(tree: Tree) -> bool:
+    vendors = tree.names("sys/bus/pci/devices/*/vendor")
+    return tree.exists("proc/driver/nvidia") or any(tree.line(name).value == "0x10de" for name in vendors)
 
 
 def _numbers(cpuinfo: str, name: str) -> frozenset[int]:

@@ -18,9 +18,7 @@ from harness.capture.snapshot import Environment, capture
 WATCH_S = 1.0
 OWN_POWERSAVE = frozenset({"intel_pstate", "amd-pstate-epp", "amd_pstate_epp"})
 BALANCED = 128  # `balance_performance` on the scale of the preference
-SLOW_CLOCK_NS = (
-    1_000  # a thousandth of a fast engine's token; a call into the kernel costs less, a reading of HPET more
-)
+SLOW_CLOCK_NS = 1_000  # a thousandth of a fast token; a call into the kernel costs less, a reading of HPET more
 SLOW_CLOCKS = frozenset({"hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit", "dummy"})
 
 
@@ -214,10 +212,8 @@ def _power(environment: Environment) -> Check:
 
 def _clock(environment: Environment, cost_ns: int | None) -> Check:
     """By what a reading costs here. A name is asked only where nothing was measured: there are more good ones than lists hold."""
-    source, fix = (
-        environment.host.clock_source,
-        "see why the kernel left the fast one (dmesg | grep -i -e tsc -e clocksource)",
-    )
+    source = environment.host.clock_source
+    fix = "see why the kernel left the fast one (dmesg | grep -i -e tsc -e clocksource)"
     name = source.value or f"not shown ({source.reason})"
     if cost_ns is None:
         slow = source.value in SLOW_CLOCKS

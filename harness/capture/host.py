@@ -14,7 +14,7 @@ from harness.capture.source import Source, Tree
 
 # What older kernels show of other things' batteries without a scope, by the names that their drivers give.
 _OTHERS_BATTERY = re.compile(
-    r"(hid|hidpp|wacom|sony|ps-controller|nintendo|xpad|gip|steam|apple_mfi|magicmouse|logitech|asus_pen|stylus|i2c-.*pen)",
+    r"(hid|wacom|sony|ps-controller|nintendo|xpad|gip|steam|apple_mfi|magicmouse|logitech|stylus)",
     re.IGNORECASE,
 )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+_M1_MAX, _M2_MAX = "M1 Max or Ultra", "M2 Max or Ultra"  # an Ultra is two of them under the same number
+
 # Implementer → the maker's name and its cores by part number.
 _ARM: Mapping[int, tuple[str, Mapping[int, str]]] = {
     0x41: ("Arm", {
@@ -37,34 +39,35 @@ _ARM: Mapping[int, tuple[str, Mapping[int, str]]] = {
     0x53: ("Samsung", {0x001: "Exynos-M1", 0x002: "Exynos-M3", 0x003: "Exynos-M4", 0x004: "Exynos-M5"}),
     0x56: ("Marvell", {0x131: "Feroceon", 0x581: "PJ4", 0x584: "PJ4B"}),
     0x61: ("Apple", {
-        0x022: "M1", 0x023: "M1", 0x024: "M1 Pro", 0x025: "M1 Pro", 0x028: "M1 Max", 0x029: "M1 Max", 0x032: "M2", 0x033: "M2",
-        0x034: "M2 Pro", 0x035: "M2 Pro", 0x038: "M2 Max", 0x039: "M2 Max",
+        0x022: "M1", 0x023: "M1", 0x024: "M1 Pro", 0x025: "M1 Pro", 0x028: _M1_MAX, 0x029: _M1_MAX, 0x032: "M2", 0x033: "M2",
+        0x034: "M2 Pro", 0x035: "M2 Pro", 0x038: _M2_MAX, 0x039: _M2_MAX,
     }),
     0x66: ("Faraday", {0x526: "FA526", 0x626: "FA626"}),
     0x6D: ("Microsoft", {0xD49: "Azure Cobalt 100"}),
     0x70: ("Phytium", {0x303: "FTC310", 0x660: "FTC660", 0x661: "FTC661", 0x662: "FTC662", 0x663: "FTC663", 0x664: "FTC664",
                        0x862: "FTC862"}),
-    0xC0: ("Ampere", {0xAC3: "AmpereOne", 0xAC4: "AmpereOne M", 0xAC5: "AmpereOne"}),
+    0xC0: ("Ampere", {0xAC3: "AmpereOne", 0xAC4: "Ampere-1a", 0xAC5: "Ampere-1b"}),
 }  # fmt: skip
 
 # Arm's cores are sold by others under names of their own; whose they are the firmware says (maker in DMI, id of the chip).
 _SOLD_AS: Mapping[tuple[str, int], str] = {
     ("Amazon", 0xD08): "AWS Graviton", ("Amazon", 0xD0C): "AWS Graviton2", ("Amazon", 0xD40): "AWS Graviton3",
     ("Amazon", 0xD4F): "AWS Graviton4", ("Amazon", 0xD84): "AWS Graviton5", ("Google", 0xD4F): "Google Axion",
-    ("Google", 0xD8E): "Google Axion N4A", ("Google", 0xD0C): "Ampere Altra", ("Microsoft", 0xD0C): "Ampere Altra",
+    ("Google", 0xD8E): "Google Axion", ("Google", 0xD0C): "Ampere Altra", ("Microsoft", 0xD0C): "Ampere Altra",
     ("Microsoft", 0xD49): "Azure Cobalt 100", ("NVIDIA", 0xD4F): "NVIDIA Grace", ("Ampere", 0xD0C): "Ampere Altra",
 }  # fmt: skip
 _MAKERS = {"Amazon EC2": "Amazon", "Google": "Google", "Microsoft Corporation": "Microsoft", "NVIDIA": "NVIDIA"}
+GRACE = 0xD4F  # clouds sell NVIDIA's Grace, too: beside an NVIDIA GPU this core may be theirs or its
 _CHIPS = {"jep106:036b": "NVIDIA", "jep106:0a16": "Ampere"}  # /sys/devices/soc0/soc_id, by JEP-106
 
 # CPUID's vendors → the names that people use.
 _X86 = {
-    "GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "CentaurHauls": "VIA", "Shanghai": "Zhaoxin",
+    "GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "CentaurHauls": "VIA/Zhaoxin", "Shanghai": "Zhaoxin",
     "VIA VIA VIA": "VIA", "GenuineTMx86": "Transmeta", "CyrixInstead": "Cyrix", "Vortex86 SoC": "Vortex86",
     "Genuine RDC": "RDC", "GenuineIotel": "Intel",
 }  # fmt: skip
 _NOTHING = re.compile(
-    r"(unknown|none|null|n/?a|default string|not specified|to be filled.*|cpu|processor|virtual|[\W\d]*"
+    r"(unknown|none|null|n/?a|default string|not specified|to be filled.*|generic dt based system|cpu|processor|virtual|[\W\d]*"
     r"|(arm ?v\d\w*|aarch64)( (compatible )?processor)?( rev \d+)?( \(\w+\))?)",
     re.IGNORECASE,
 )  # "ARMv8 Processor rev 1 (v8l)" is what kernels write where they know no name

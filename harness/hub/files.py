@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from harness.errors import BadInput, RecordInvalid, ReproError
-from harness.files import refusal, sync, write_bytes
+from harness.files import let_all_read, refusal, sync, write_bytes
 from harness.hub import checkpoint, engine, entry, merkle, tables
 from harness.hub import event as events
 from harness.hub.batch import Item
@@ -51,7 +51,7 @@ def export(hub: Hub, target: Path, tell: Tell) -> int:
         raise refusal(error, target) from error
     try:
         count = _write(hub, scratch, tell)
-        scratch.chmod(0o755)
+        let_all_read(scratch)
         scratch.rename(target)
         sync(target.parent)
     except OSError as error:

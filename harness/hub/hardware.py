@@ -56,13 +56,14 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
 def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
     """The GPUs that took part, and what was not theirs, in words; None where all of it was. From what the engine reported.
 
-    No GPU: the processor computed alone. A record from before engines' reports were kept is read by what it asked for only where
-    that leaves no doubt: no layer on a GPU.
+    No GPU: the processor computed alone. So it did in records from before only devices that took part were listed, where no layer
+    lay on a GPU: there the list holds the idle ones, too.
     """
     settings = record.runtime.settings
     gpus = _gpus(record)
     told = settings.get("gpu_layers_offloaded")
-    if not gpus or (settings.get("gpu_layers") == 0 and told is None):
+    idle = settings.get("gpu_layers") == 0 if told is None else str(told).startswith("0/")
+    if not gpus or (idle and "layers_on" not in settings):
         return (), None
     layers = _layers(told) if told is not None or "gpu_layers" in settings else ""
     cache = set(re.findall(r"\w+", str(settings.get("kv_cache_on") or "")))

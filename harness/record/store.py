@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.files import read_if_there, read_limited, refusal, sync, write_bytes
+from harness.files import let_all_read, read_if_there, read_limited, refusal, sync, write_bytes
 from harness.record import envelope
 from harness.record.canonical import SIZE_LIMIT
 from harness.record.schema import Record
@@ -59,7 +59,7 @@ def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: byt
         write_bytes(scratch / SAMPLES_FILE, samples)
         if envelope is not None:
             write_bytes(scratch / ENVELOPE_FILE, envelope)
-        scratch.chmod(0o755)
+        let_all_read(scratch)
         os.replace(scratch, target)
         sync(folder)
     except OSError as error:

@@ -12,7 +12,7 @@ from harness.capture.source import this_machine
 from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
 from harness.errors import NotEnoughSpace
-from harness.files import locked, need_room, sync, write_text
+from harness.files import let_all_read, locked, need_room, sync, write_text
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.worker.frames import Frame
@@ -57,7 +57,7 @@ def prepare(
             for path in scratch.iterdir():
                 sync(path)
             model_folder.header(scratch)  # refused now, were it not what it should be; before anybody finds it
-            scratch.chmod(0o755)
+            let_all_read(scratch)
             shutil.rmtree(target, ignore_errors=True)
             scratch.rename(target)
             sync(target.parent)

@@ -38,7 +38,7 @@ class Telemetry:
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The model is loaded: open what can be metered, and sample beside the trials if a core is free."""
         kinds = frozenset(str(device["kind"]) for device in facts["devices"]) - {"accelerator"}
-        if facts["settings"].get("gpu_layers") == 0 and not facts["settings"].get("gpu_layers_offloaded"):
+        if facts["settings"].get("gpu_layers") == 0 and "layers_on" not in facts["settings"]:
             kinds = frozenset({"cpu"})  # an engine that lists its GPUs and was told to leave them alone
         self._meters = self._open(kinds, _own_processes(), list(facts.get("device_ids") or ()))
         if not self._meters:

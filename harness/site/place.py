@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.files import let_all_read
 from harness.site import addresses, lists, people
 from harness.site.shared import Going
 from harness.site.state import FILE, State, unfinished
@@ -28,7 +29,7 @@ def write(folder: Path, file: File) -> None:
 
 def swap(scratch: Path, out: Path) -> None:
     """The new folder in the old one's place."""
-    scratch.chmod(0o755)
+    let_all_read(scratch)
     if not out.exists():
         scratch.rename(out)
         return

@@ -38,7 +38,7 @@ def name_in(root, cpuinfo, machine="aarch64", **files):
         ("processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n", "Arm Cortex-A72"),
         (x86("GenuineIntel", "Intel(R) Core(TM) Ultra 7 155H"), "Intel(R) Core(TM) Ultra 7 155H"),
         (x86("HygonGenuine", "Hygon C86 7285 32-core Processor"), "Hygon C86 7285 32-core Processor"),
-        (x86("CentaurHauls", "unknown", 7, 91), "VIA family 7 model 91"),
+        (x86("CentaurHauls", "unknown", 7, 91), "VIA/Zhaoxin family 7 model 91"),
         (x86("  Shanghai  ", "ZHAOXIN KaiXian KX-U6780A@2.7GHz"), "ZHAOXIN KaiXian KX-U6780A@2.7GHz"),
         ("processor\t: 0\ncpu\t\t: POWER9 (raw), altivec supported\nclock\t: 3800MHz\n", "IBM POWER9"),
         ("processor\t: 0\nhart\t: 1\nisa\t: rv64imafdc\nuarch\t: sifive,u74-mc\n", "RISC-V sifive,u74-mc"),
@@ -62,6 +62,15 @@ def test_processors_of_all_makers_have_their_names(tmp_path, cpuinfo, name):
 )
 def test_a_cloud_sells_a_core_under_its_own_name(tmp_path, maker, part, name):
     assert name_in(tmp_path, arm("0x41", part), **{"sys/class/dmi/id/sys_vendor": maker}).value == name
+
+
+def test_a_cloud_that_sells_grace_beside_its_own_chip_is_not_guessed(tmp_path):
+    files = {"sys/class/dmi/id/sys_vendor": "Amazon EC2", "sys/bus/pci/devices/0000:01:00.0/vendor": "0x10de\n"}
+    assert name_in(tmp_path, arm("0x41", "0xd4f"), **files).value == "Arm Neoverse-V2"
+
+
+def test_an_ultra_is_not_called_a_max(tmp_path):
+    assert name_in(tmp_path, arm("0x61", "0x028", "0x029")).value == "Apple M1 Max or Ultra"
 
 
 def test_a_chips_own_id_says_more_than_the_maker_of_its_board(tmp_path):

@@ -50,7 +50,9 @@ def test_what_was_asked_for_is_no_evidence(record, asked):
 
 
 def test_a_gpu_that_took_part_without_any_layer_is_not_left_out(record):
-    assert "(0 of 29 layers)" in run(record, RTX, CPU, gpu_layers=0, gpu_layers_offloaded="0/29").sku
+    told = {"gpu_layers": 0, "gpu_layers_offloaded": "0/29"}
+    assert "(0 of 29 layers)" in run(record, RTX, CPU, **told, layers_on="CPU 29").sku
+    assert run(record, RTX, CPU, **told) == run(record, CPU)  # from before only devices that took part were listed
     assert "RTX" not in run(record, RTX, CPU, gpu_layers=0).sku
 
 
