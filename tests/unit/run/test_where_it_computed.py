@@ -1,0 +1,88 @@
+"""A library that helps the processor is no GPU: neither for the physics of a run nor for its meters."""
+
+from dataclasses import fields
+from types import SimpleNamespace
+
+import pytest
+
+from harness.capture import meters
+from harness.run.evidence import Evidence
+from harness.run.telemetry import Telemetry
+from runtimes.support.torch_devices import off_device_mib
+from runtimes.vllm import _offloaded_mib
+
+
+def evidence(*kinds):
+    facts = {"devices": [{"kind": kind} for kind in kinds]}
+    nothing = dict.fromkeys((one.name for one in fields(Evidence)), None)
+    return Evidence(**{**nothing, "outcome": SimpleNamespace(logs=[SimpleNamespace(complete=True, facts=facts)])})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "on_cpu"),
+    [
+        (("cpu",), True),
+        (("accelerator", "cpu"), True),
+        (("gpu", "accelerator", "cpu"), False),
+        (("igpu", "cpu"), False),
+    ],
+)
+def test_a_processor_with_blas_keeps_its_physics(kinds, on_cpu):
+    assert evidence(*kinds).on_cpu is on_cpu
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked"),
+    [
+        ({"cpu"}, False),
+        ({"cpu", "accelerator"}, False),
+        ({"local-server"}, False),
+        ({"gpu", "cpu"}, True),
+        ({"igpu"}, True),
+    ],
+)
+def test_a_gpus_meters_are_opened_for_a_gpu_only(monkeypatch, kinds, asked):
+    opened = []
+    monkeypatch.setattr(meters.Nvidia, "open", lambda *_: opened.append("nvidia"))
+    meters.open_meters(frozenset(kinds), frozenset(), ())
+    assert bool(opened) is asked
+
+
+@pytest.mark.parametrize(
+    ("kinds", "settings", "seen"),
+    [
+        (["accelerator", "cpu"], {}, {"cpu"}),
+        (["gpu", "cpu"], {"gpu_layers": 0}, {"cpu"}),  # an engine that lists its idle GPUs
+        (["gpu", "cpu"], {"gpu_layers": 0, "layers_on": "CPU 29"}, {"gpu", "cpu"}),  # one that took part in prompts
+        (["gpu", "cpu"], {"gpu_layers": -1}, {"gpu", "cpu"}),
+    ],
+)
+def test_what_took_part_is_metered(kinds, settings, seen):
+    asked = []
+    telemetry = Telemetry(4, lambda kinds, own, ids: asked.append(kinds) or [])
+    telemetry.begin({"devices": [{"kind": kind} for kind in kinds], "settings": settings})
+    assert asked == [frozenset(seen)]
+
+
+def weights(kind, mib):
+    return SimpleNamespace(device=SimpleNamespace(type=kind), numel=lambda: mib << 18, element_size=lambda: 4)
+
+
+@pytest.mark.parametrize(("elsewhere", "expected"), [((), 0), (("cpu",), 32), (("meta",), 32), (("cpu", "cpu"), 64)])
+def test_weights_off_the_device_are_counted_where_they_lie(elsewhere, expected):
+    parts = [weights("cuda", 512), *(weights(kind, 32) for kind in elsewhere)]
+    module = SimpleNamespace(parameters=lambda: parts, buffers=list)
+    assert off_device_mib(module, SimpleNamespace(type="cuda")) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (SimpleNamespace(), 0),
+        (SimpleNamespace(cache_config=SimpleNamespace(cpu_offload_gb=0)), 0),
+        (SimpleNamespace(cache_config=SimpleNamespace(cpu_offload_gb=4.0)), 4096),
+        (SimpleNamespace(offload_config=SimpleNamespace(uva=SimpleNamespace(cpu_offload_gb=2))), 2048),
+    ],
+)
+def test_weights_that_vllm_offloads_are_read_from_its_own_configuration(config, expected):
+    assert _offloaded_mib(config) == expected
