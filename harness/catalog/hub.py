@@ -24,7 +24,7 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
 
     Raises `BadInput`: unknown repository, revision or file, gated, offline, wrong digest, a format that could run code.
     """
-    if not reference.file.endswith(ALLOWED):
+    if not reference.file.lower().endswith(ALLOWED):
         raise BadInput("only .gguf files are accepted", where=str(reference), fix="name such a file")
     # Nothing of the user's home is read, and nothing is told to anybody.
     os.environ.setdefault("HF_HOME", str(cache / "huggingface"))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.catalog import toml_file
+from harness.catalog import hub_cache, plain_file, toml_file
 from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
@@ -96,6 +96,7 @@ class HubReference:
 
 
 Reference = Model | HubReference | Path
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 _HUB = re.compile(r"hf:([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)@([A-Za-z0-9._-]+)/([A-Za-z0-9._/ -]+)")
 
 
@@ -120,20 +121,43 @@ def load(identifier: str) -> Model:
     return model
 
 
+def refuse_shard(name: str, where: str) -> None:
+    """Raises `BadInput` where the name says that the file is one of several."""
+    if _SHARD.search(name):
+        fix = "join them with llama-gguf-split --merge"
+        raise BadInput("is one of several shards, and one file is read", where=where, fix=fix)
+
+
 def resolve(text: str) -> Reference:
     """What `--model` names: a hub file, a path, or a model of the catalogue."""
     if text.startswith("hf:"):
         match = _HUB.fullmatch(text)
         if match is None or ".." in match[3]:
             raise BadInput(f"{text!r} is no hub reference", where="--model", fix="write hf:owner/name@revision/file")
+        refuse_shard(match[3], text)
         return HubReference(match[1], match[2], match[3])
     try:
         path = Path(text).expanduser()
-        path.exists()
-    except (RuntimeError, OSError) as error:
+        there = path.exists() or path.is_symlink()
+    except (RuntimeError, OSError, ValueError) as error:
         raise BadInput(f"is no usable path ({error})", where="--model", fix="check it") from error
-    if path.exists() or "/" in text or text.endswith((".gguf", ".safetensors")):
-        if not path.exists():
-            raise BadInput("there is no such file", where=text, fix="check the path")
-        return path.resolve()
+    if there or "/" in text or text.lower().endswith((".gguf", ".safetensors")):
+        return _given(path)
     return load(text)
+
+
+def _given(path: Path) -> Path:
+    """The path under the name that was given: a link keeps its own, in Hugging Face's cache the target's is a digest."""
+    what = plain_file.kind(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadInput("its name is not UTF-8", where=ascii(str(path)), fix="rename it") from None
+    if what not in ("a file", "a folder"):
+        raise BadInput(f"must be a file or a folder, this is {what}", where=str(path), fix="name a model")
+    snapshot = hub_cache.newest_snapshot(path)
+    if snapshot is not None:
+        fix = f"name the model in it: {snapshot}"
+        raise BadInput("is a repository's folder of Hugging Face's cache, not a model", where=str(path), fix=fix)
+    # "." and ".." are no names; elsewhere links stay as they are, and so does ".." behind one.
+    return path.resolve() if path.name in ("", "..") else path.absolute()

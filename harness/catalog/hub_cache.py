@@ -1,0 +1,44 @@
+"""Names of what lies in the cache of Hugging Face's library: `models--owner--name/snapshots/<commit>/…`, links to `blobs/`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_FOLDER = re.compile(r"models--([A-Za-z0-9._-]+?)--([A-Za-z0-9._-]+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A snapshot, or a file in one: `file` is its path inside, "" for the snapshot itself."""
+
+    repo: str  # owner/name
+    commit: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"hf:{self.repo}@{self.commit}" + (f"/{self.file}" if self.file else "")
+
+
+def place(path: Path) -> Place | None:
+    """Where in the cache a path lies, by the names of its folders alone; None for any other path."""
+    parts = path.parts
+    for index in range(len(parts) - 3, -1, -1):
+        folder = _FOLDER.fullmatch(parts[index])
+        if folder and parts[index + 1] == "snapshots" and _COMMIT.fullmatch(parts[index + 2]):
+            return Place(f"{folder[1]}/{folder[2]}", parts[index + 2], "/".join(parts[index + 3 :]))
+    return None
+
+
+def newest_snapshot(path: Path) -> Path | None:
+    """The snapshot that `refs/main` names where `path` is a repository's folder of the cache; None for any other path."""
+    if not _FOLDER.fullmatch(path.name):
+        return None
+    try:
+        commit = (path / "refs" / "main").read_bytes()[:64].decode().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = path / "snapshots" / commit
+    return found if _COMMIT.fullmatch(commit) and found.is_dir() else None
