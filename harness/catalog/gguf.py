@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from harness.catalog import plain_file
+from harness.catalog.quantised import Scheme
 from harness.errors import BadInput
 
 MAX_KEYS, MAX_TENSORS, MAX_STRING, MAX_ARRAY, MAX_DIMS = 65_536, 262_144, 16 << 20, 1 << 24, 4
@@ -27,7 +29,7 @@ TYPES: Mapping[int, tuple[str, int, int]] = {
     20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
     24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
     29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36),
+    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18),
 }  # fmt: skip
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -37,13 +39,20 @@ _TOKENIZER = "tokenizer."
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor's place; `n_bytes` from type and shape."""
+    """One tensor's place; `n_bytes` from type and shape. `parameters` is the model's own: of packed ones more than elements, of
+    scales none, None where the packing is not known.
+    """
 
     name: str
     shape: tuple[int, ...]
     type: str
     n_bytes: int
     offset: int  # from the start of the data section
+    parameters: int | None = -1  # -1: one an element
+
+    def __post_init__(self) -> None:
+        if self.parameters == -1:
+            object.__setattr__(self, "parameters", self.elements)
 
     @property
     def elements(self) -> int:
@@ -56,7 +65,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says; arrays in `metadata` are kept up to 4096 scalars, as tuples, and otherwise only digested."""
+    """What the header says; arrays in `metadata` are kept up to 4096 scalars, as tuples, and otherwise only digested.
+
+    `scheme` is what a folder's configuration says of its quantisation; a GGUF has none.
+    """
 
     version: int
     metadata: Mapping[str, Any]
@@ -64,6 +76,7 @@ class Header:
     data_offset: int
     metadata_sha256: str
     tokenizer_sha256: str | None
+    scheme: Scheme | None = None
 
     def text(self, key: str) -> str | None:
         """A string of the metadata."""
@@ -78,6 +91,7 @@ class Header:
 
 def read(path: Path) -> Header:
     """The checked header. Raises `BadInput` with what is wrong."""
+    plain_file.need_file(path)
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -85,8 +99,6 @@ def read(path: Path) -> Header:
                 raise _bad(path, "is empty")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 return parse(view, size, path)
-    except FileNotFoundError as error:
-        raise BadInput("there is no such file", where=str(path), fix="check the path") from error
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check its permissions") from error
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, model_folder, weights
-from harness.catalog.models import HubReference, Model, Reference
+from harness.catalog import digest, hub_cache, labels, model_folder, plain_file, weights
+from harness.catalog.models import HubReference, Model, Reference, refuse_shard
 from harness.errors import BadInput
 
 
@@ -30,18 +30,23 @@ class Identity:
     metadata_sha256: str
     tokenizer_sha256: str | None
     template_sha256: str | None
-    parameters: int
+    parameters: int | None
     context_trained: int | None
     tensor_bytes: dict[str, int]
-    bytes_per_token: int
-    operations_per_token: int
-    prefill_operations_per_token: int
+    bytes_per_token: (
+        int | None
+    )  # of weights, for a text token; None where the architecture is not known, and so the next two
+    operations_per_token: int | None
+    prefill_operations_per_token: int | None
     files: dict[str, str]  # name → sha256; of a folder, `sha256` is the digest of this list
     derived_from: str | None = None  # sha256 of the file that this was converted from
+    millibits_per_parameter: int | None = None  # as stored, scales included
+    quantisation_details: dict[str, str | int | bool] = field(default_factory=dict)  # what the label does not say
+    remarks: tuple[str, ...] = ()  # what contradicts the label; findings of the record
 
     def to_json(self) -> dict[str, Any]:
-        """For the record."""
-        return asdict(self)
+        """For the record, which holds the remarks as findings."""
+        return {name: value for name, value in asdict(self).items() if name != "remarks"}
 
 
 def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:
@@ -49,8 +54,12 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
 
     `path` is a GGUF, or a folder of safetensors; one that `repro model prepare` made says what it was made from.
     """
-    if not path.is_dir() and path.suffix != ".gguf":
-        raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix="name one of these")
+    what = plain_file.kind(path)
+    if what != "a folder":
+        if path.suffix.lower() != ".gguf":
+            fix = f"name its folder: {path.parent}" if path.suffix.lower() == ".safetensors" else "name one of these"
+            raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix=fix)
+        refuse_shard(path.name, str(path))
     header = model_folder.header(path)
     if (header.number("split.count") or 1) > 1:
         raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
@@ -63,18 +72,19 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
     title = header.text("general.name") or path.stem
+    own = model_folder.title(path)
     quantisation = weights.quantisation(header)
     licence = entry.licence.name if entry else (header.text("general.license") or "not stated")
     return Identity(
         reference=_reference(reference, path),
-        name=_name(entry, path, origin),
+        name=origin.get("name", entry.id if entry else own),
         family=entry.family if entry else (header.text("general.basename") or title),
-        variant=entry.variant if entry else weights.variant(header, path.stem),
+        variant=entry.variant if entry else weights.variant(header, own),
         format="safetensors" if path.is_dir() else "gguf",
         architecture=header.text("general.architecture") or "unknown",
         quantisation=f"{quantisation} from {origin['quantisation']}" if origin else quantisation,
         licence=licence,
-        file=path.name,
+        file=own.rpartition("/")[2] if path.is_dir() else path.name,
         size=sum(tensor.n_bytes for tensor in header.tensors) if path.is_dir() else path.stat().st_size,
         sha256=model_folder.manifest_sha256(found) if path.is_dir() else found[path.name],
         metadata_sha256=header.metadata_sha256,
@@ -88,16 +98,15 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
         prefill_operations_per_token=weights.prefill_operations_per_token(header),
         files=found,
         derived_from=origin.get("source_sha256"),
+        millibits_per_parameter=weights.millibits_per_parameter(header.tensors),
+        quantisation_details=dict(header.scheme.details) if header.scheme else {},
+        remarks=labels.remarks(header, path.name),
     )
-
-
-def _name(entry: Model | None, path: Path, origin: dict[str, str]) -> str:
-    """The row that it belongs to: a conversion is one of its own."""
-    base = entry.id if entry else (path.name if path.is_dir() else path.stem)
-    return origin.get("name", base)
 
 
 def _reference(reference: Reference, path: Path) -> str:
     if isinstance(reference, Model):
         return reference.id
-    return str(reference) if isinstance(reference, HubReference) else path.name
+    if isinstance(reference, HubReference):
+        return str(reference)
+    return str(hub_cache.place(path) or path.name)

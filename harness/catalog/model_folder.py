@@ -1,23 +1,24 @@
 """A folder of safetensors as the same header that a GGUF gives, so that bytes and operations are counted in one place.
 
-Names of tensors and of the configuration are brought to GGUF's; nothing here opens more than headers and JSON.
+Names of the configuration are brought to GGUF's; nothing here opens more than headers and JSON.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, gguf, safetensors
+from harness.catalog import digest, gguf, hub_cache, packing, quantised, safetensors
 from harness.errors import BadInput
 from runtimes.support.hf_folder import PREPARED, read_json
 
+_QUANTISED_BY = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
 # What decides the model's output beside the weights; a README may change freely.
 _COUNTED = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
+    *_QUANTISED_BY,
     safetensors.INDEX,
 )
 _NUMBERS = {
@@ -25,15 +26,39 @@ _NUMBERS = {
     "embedding_length": "hidden_size",
     "context_length": "max_position_embeddings",
     "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
     "attention.key_length": "head_dim",
     "attention.value_length": "head_dim",
-    "attention.sliding_window": "sliding_window",
     "attention.kv_lora_rank": "kv_lora_rank",
-    "ssm.state_size": "state_size",
-    "expert_used_count": "num_experts_per_tok",
 }
-_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
+# The first that is there counts; families name the same thing differently.
+_SEVERAL = {
+    "expert_count": ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"),
+    "expert_used_count": (
+        *(
+            "num_experts_per_tok",
+            "experts_per_token",
+            "num_experts_per_token",
+            "top_k_experts",
+            "moe_topk",
+            "moe_top_k",
+            "moe_k",
+        ),
+    ),
+    "attention.head_count_kv": ("num_key_value_heads", "num_kv_heads", "multi_query_group_num"),
+    "attention.sliding_window": ("sliding_window", "attention_chunk_size"),
+    "ssm.state_size": (
+        "state_size",
+        "mamba_d_state",
+        "ssm_state_size",
+        "linear_key_head_dim",
+        "conv_L_cache",
+        "rwkv_hidden_size",
+    ),
+}
+_TEXT_PARTS = ("text_config", "llm_config", "language_config")
+_LAYER_KINDS = ("layer_types", "block_types", "_block_types", "layers_block_type", "attn_type_list")
+_FULL = frozenset(("full_attention", "sliding_attention", "chunked_attention", "attention", 1))
+_SPARSE = ("index_topk", "sparse_config", "sparse_attention_config")
 
 
 def header(path: Path) -> gguf.Header:
@@ -46,30 +71,86 @@ def _folder_header(folder: Path) -> gguf.Header:
     config = read_json(folder / "config.json")
     if not config:
         raise BadInput("has no config.json", where=str(folder), fix="name the folder that holds config and weights")
-    text = config.get("text_config")
-    inner: dict[str, Any] = {**config, **text} if isinstance(text, dict) else config
+    inner = text_part(config)
     architecture = str(inner.get("model_type", "unknown"))
-    metadata: dict[str, Any] = {"general.architecture": architecture, "general.name": folder.name}
-    for ours, theirs in _NUMBERS.items():
-        value = inner.get(theirs)
-        if type(value) is int:
-            metadata[f"{architecture}.{ours}"] = value
-    experts = next((inner[name] for name in _EXPERTS if type(inner.get(name)) is int), None)
-    if experts:
-        metadata[f"{architecture}.expert_count"] = experts
+    metadata: dict[str, Any] = {"general.architecture": architecture, "general.name": title(folder)}
+    metadata |= {f"{architecture}.{ours}": value for ours, value in _numbers(inner).items()}
     template = read_json(folder / "tokenizer_config.json").get("chat_template")
     jinja = folder / "chat_template.jinja"
     if isinstance(template, str) or jinja.exists():
         metadata["tokenizer.chat_template"] = template if isinstance(template, str) else _text(jinja)
-    found = [t for path in parts for t in safetensors.read(path).tensors]
+    scheme = _scheme(folder, inner)
+    found = [
+        gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for path in parts for t in safetensors.read(path).tensors
+    ]
+    try:
+        tensors = packing.counted(found, scheme)
+    except packing.Contradiction as error:
+        fix = "fetch the folder again, or take another model"
+        raise BadInput(str(error), where=str(folder), fix=fix) from error
     return gguf.Header(
         version=0,
         metadata=metadata,
-        tensors=tuple(gguf.Tensor(_name(t.name), t.shape, t.type, t.n_bytes, 0) for t in found),
+        tensors=tensors,
         data_offset=0,
         metadata_sha256=sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         tokenizer_sha256=None,  # 30 MB of JSON: `manifest` has it, from the cache
+        scheme=scheme,
     )
+
+
+def title(path: Path) -> str:
+    """The name of a folder or file; a snapshot in Hugging Face's cache is named by its repository."""
+    found = hub_cache.place(path)
+    if found is not None and path.is_dir():
+        return f"{found.repo}/{found.file}" if found.file else found.repo
+    return path.name if path.is_dir() else path.stem
+
+
+def text_part(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the language model: of one with towers its own part over the rest."""
+    text: dict[str, Any] = next((config[name] for name in _TEXT_PARTS if isinstance(config.get(name), dict)), {})
+    return {**config, **text}
+
+
+def _numbers(inner: dict[str, Any]) -> dict[str, Any]:
+    """What bytes and operations are counted with, by GGUF's names."""
+    found: dict[str, Any] = {}
+    for ours, theirs in _NUMBERS.items():
+        if type(inner.get(theirs)) is int:
+            found[ours] = inner[theirs]
+    for ours, names in _SEVERAL.items():
+        value = next((inner[name] for name in names if type(inner.get(name)) is int), None)
+        if value is not None:
+            found[ours] = value
+    experts = inner.get("ffn_config")  # dbrx
+    if isinstance(experts, dict):
+        pairs = (("expert_count", "moe_num_experts"), ("expert_used_count", "moe_top_k"))
+        found |= {ours: experts[name] for ours, name in pairs if type(experts.get(name)) is int}
+    if inner.get("multi_query") is True and not inner.get("new_decoder_architecture"):
+        found["attention.head_count_kv"] = 1
+    kinds = [kind for name in _LAYER_KINDS if isinstance(inner.get(name), list) for kind in inner[name]]
+    if not all(kind in _FULL for kind in kinds) or any(inner.get(name) for name in _SPARSE):
+        found.setdefault("ssm.state_size", 1)  # a state, or a part of the cache: how much is read is not known
+    for ours, theirs in (
+        ("attention.key_length", "global_head_dim"),
+        ("attention.head_count_kv", "num_global_key_value_heads"),
+    ):
+        if ours in found and type(inner.get(theirs)) is int:  # gemma4: the least of both kinds of layers
+            found[ours] = min(found[ours], inner[theirs])
+    crossed = inner.get("cross_attention_layers")
+    if isinstance(crossed, list) and all(type(index) is int for index in crossed):
+        found["attention.cross_attention_layers"] = tuple(crossed)
+    return found
+
+
+def _scheme(folder: Path, inner: dict[str, Any]) -> quantised.Scheme | None:
+    """By config.json, else by the files that older tools wrote beside it."""
+    found = quantised.scheme(inner)
+    for name in _QUANTISED_BY if found is None else ():
+        said = quantised.from_other_file(read_json(folder / name))
+        found = found or (quantised.scheme({"quantization_config": said}) if said else None)
+    return found
 
 
 def _text(path: Path) -> str:
@@ -77,15 +158,6 @@ def _text(path: Path) -> str:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch it again") from error
-
-
-def _name(name: str) -> str:
-    if name.endswith(("embed_tokens.weight", "wte.weight")):
-        return "token_embd.weight"
-    if name.endswith("lm_head.weight"):
-        return "output.weight"
-    # Experts lie apart here and stacked in a GGUF: the mark is what `weights` looks for.
-    return f"{name}_exps." if re.search(r"\.experts\.", name) else name
 
 
 def origin(folder: Path, cache: Path) -> dict[str, str]:

@@ -1,38 +1,30 @@
-"""What a GGUF's tensors mean for speed: parameters, bytes and operations a token, the recipe of quantisation. Pure.
+"""What a model's tensors mean for speed: parameters, bytes and operations of a token. Pure.
 
 A decode step reads every weight that it uses once. The input embedding is read one row at a time, unless it is also the
-output head (no `output.weight`): then it is read whole. Of the experts of a layer only those chosen are read.
+output head (no `output.weight`): then it is read whole. Of the experts of a layer only those chosen are read; towers, projectors,
+draft layers and layers for images are not. What is not known to be right is None: a bound must never accuse an honest run.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from harness.catalog import labels, roles
+from harness.catalog.architectures import KNOWN
 from harness.catalog.gguf import Header, Tensor
+from harness.catalog.roles import Role
 
-# llama.cpp's LLAMA_FTYPE (general.file_type) → the name that people use
-FILE_TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
-    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
-    21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
-    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE",
-}  # fmt: skip
 KV_BITS = {"f32": 32.0, "f16": 16.0, "bf16": 16.0, "q8_0": 8.5, "q5_1": 6.0, "q5_0": 5.5, "q4_1": 5.0, "q4_0": 4.5}
 KV_BITS |= {"iq4_nl": 4.5}
 MAX_LAYERS = 4096  # no model has more; a header that says so lies
+FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
 def quantisation(header: Header) -> str:
-    """The recipe's name from the metadata; where there is none, the type that holds most bytes."""
-    named = FILE_TYPES.get(header.number("general.file_type") or 0) if "general.file_type" in header.metadata else None
-    if named:
-        return named
-    sizes: dict[str, int] = {}
-    for tensor in header.tensors:
-        sizes[tensor.type] = sizes.get(tensor.type, 0) + tensor.n_bytes
-    return max(sizes, key=lambda name: sizes[name]) if sizes else "unknown"
+    """The recipe's name: a folder's from its configuration, a GGUF's from its metadata where its tensors don't contradict."""
+    return labels.label(header)
 
 
 def recipe(tensors: Sequence[Tensor]) -> dict[str, int]:
@@ -43,41 +35,86 @@ def recipe(tensors: Sequence[Tensor]) -> dict[str, int]:
     return dict(sorted(sizes.items()))
 
 
-def parameters(tensors: Sequence[Tensor]) -> int:
-    """All elements of all tensors."""
-    return sum(tensor.elements for tensor in tensors)
+def parameters(tensors: Sequence[Tensor]) -> int | None:
+    """All parameters of all tensors; None where a packing is not known."""
+    counts = [tensor.parameters for tensor in tensors]
+    return None if None in counts else sum(count for count in counts if count is not None)
 
 
-def _used(header: Header, amount: dict[str, int]) -> int:
-    """`amount` summed over what a token uses."""
-    architecture = header.text("general.architecture") or ""
-    experts = header.number(f"{architecture}.expert_count") or 0
-    chosen = header.number(f"{architecture}.expert_used_count") or 0
-    tied = "output.weight" not in amount
-    total = 0
-    for name, value in amount.items():
-        if name.startswith(("token_embd.", "per_layer_token_embd.")) and not (tied and name == "token_embd.weight"):
+def millibits_per_parameter(tensors: Sequence[Tensor]) -> int | None:
+    """Thousandths of a bit that a parameter takes in the file, scales included."""
+    count = parameters(tensors)
+    return sum(tensor.n_bytes for tensor in tensors) * 8000 // count if count else None
+
+
+def _number(header: Header, name: str) -> int | None:
+    return header.number(f"{header.text('general.architecture') or ''}.{name}")
+
+
+def _layers(header: Header) -> int | None:
+    """Layers of the model itself: llama.cpp counts next-token layers along."""
+    count = _number(header, "block_count")
+    return None if count is None else count - (_number(header, "nextn_predict_layers") or 0)
+
+
+def _unread(header: Header) -> frozenset[int]:
+    """Layers that no text token passes: cross-attention to images, and drafts."""
+    crossed = header.metadata.get(f"{header.text('general.architecture')}.attention.cross_attention_layers")
+    listed = crossed if isinstance(crossed, tuple) else ()
+    return frozenset(listed) | roles.draft_layers(tensor.name for tensor in header.tensors)
+
+
+def _used(header: Header, amount: Callable[[Tensor], int | None], head: bool = True) -> int | None:
+    """`amount` summed over what a token uses; None where it can't be told. Without `head`, what a prefill's token uses."""
+    if (header.text("general.architecture") or "") not in KNOWN:
+        return None
+    layers, unread = _layers(header), _unread(header)
+    total = dict.fromkeys(Role, 0)
+    for tensor in header.tensors:
+        role, value = roles.role(tensor.name, layers, unread), amount(tensor)
+        if role is Role.UNREAD:
             continue
-        # Experts are stacked in one tensor; a shared expert (_shexp) is always used.
-        total += value * chosen // experts if experts and "_exps." in name else value
-    return total
+        # A matrix outside of all that is known may be anything; a vector costs nothing to speak of.
+        if value is None or (role is Role.UNKNOWN and len(tensor.shape) > 1):
+            return None
+        total[role] += value
+    found = total[Role.BODY] + total[Role.UNKNOWN]
+    if total[Role.EXPERTS]:
+        experts, chosen = _number(header, "expert_count") or 0, _number(header, "expert_used_count") or 0
+        if not 0 < chosen <= experts:
+            return None
+        found += total[Role.EXPERTS] * chosen // experts
+    return found + (total[Role.HEAD] or total[Role.EMBEDDING]) if head else found
 
 
-def bytes_per_token(header: Header) -> int:
-    """Bytes of weights that one decode step reads."""
-    return _used(header, {tensor.name: tensor.n_bytes for tensor in header.tensors})
+def bytes_per_token(header: Header, float_bytes: int | None = None) -> int | None:
+    """Bytes of weights that one decode step of a text token reads; None where the architecture or a tensor is not known.
+
+    `float_bytes`: the width that the engine gave to weights that are floats in the file, where it isn't theirs.
+    """
+
+    def read(tensor: Tensor) -> int:
+        own = FLOAT_BYTES.get(tensor.type)
+        narrowed = own is not None and float_bytes is not None and float_bytes < own
+        return tensor.elements * float_bytes if narrowed and float_bytes else tensor.n_bytes
+
+    return _used(header, read)
 
 
-def operations_per_token(header: Header) -> int:
+def _operations(tensor: Tensor) -> int | None:
+    if len(tensor.shape) < 2:
+        return 0
+    return None if tensor.parameters is None else 2 * tensor.parameters
+
+
+def operations_per_token(header: Header) -> int | None:
     """Multiplications and additions of one token through the matrices, the head included; attention is left out."""
-    matrices = {t.name: 2 * t.elements for t in header.tensors if len(t.shape) > 1}
-    return _used(header, matrices)
+    return _used(header, _operations)
 
 
-def prefill_operations_per_token(header: Header) -> int:
+def prefill_operations_per_token(header: Header) -> int | None:
     """As `operations_per_token`, without the head: a prefill computes it for its last token only."""
-    head = next((t for name in ("output.weight", "token_embd.weight") for t in header.tensors if t.name == name), None)
-    return operations_per_token(header) - (2 * head.elements if head is not None else 0)
+    return _used(header, _operations, head=False)
 
 
 def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int | None:
@@ -89,21 +126,26 @@ def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int |
     architecture = header.text("general.architecture") or ""
 
     def number(name: str) -> int | None:
-        return header.number(f"{architecture}.{name}")
+        return _number(header, name)
 
-    layers, heads = number("block_count"), number("attention.head_count")
+    layers, heads = _layers(header), number("attention.head_count")
     kv_heads: Any = header.metadata.get(f"{architecture}.attention.head_count_kv", heads)
     if not layers or not heads or number("attention.kv_lora_rank") or number("ssm.state_size"):
         return None
     if not 0 < layers <= MAX_LAYERS or type_k not in KV_BITS or type_v not in KV_BITS:
         return None
-    listed = kv_heads if isinstance(kv_heads, tuple) else (kv_heads,) * layers
-    per_layer = [int(count) for count in listed if type(count) is int and 0 <= count < 1 << 20]
-    if len(per_layer) != len(listed):
+    listed = kv_heads[:layers] if isinstance(kv_heads, tuple) else (kv_heads,) * layers
+    if not all(type(count) is int and 0 <= count < 1 << 20 for count in listed):
         return None
-    width = (number("embedding_length") or 0) // heads
-    bits = (number("attention.key_length") or width) * KV_BITS[type_k]
-    bits += (number("attention.value_length") or width) * KV_BITS[type_v]
+    unread = _unread(header)
+    per_layer = [int(count) for index, count in enumerate(listed) if index not in unread]
+
+    def length(name: str) -> int:
+        """The least of a layer's: those with a window may have another."""
+        found = [n for n in (number(f"attention.{name}"), number(f"attention.{name}_swa")) if n]
+        return min(found, default=(number("embedding_length") or 0) // heads)
+
+    bits = length("key_length") * KV_BITS[type_k] + length("value_length") * KV_BITS[type_v]
     seen = min(depth, number("attention.sliding_window") or depth)
     return round(sum(per_layer) * bits / 8 * seen)
 

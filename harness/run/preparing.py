@@ -44,7 +44,7 @@ def prepare(
     with locked(target.parent / "prepare.lock", f"another conversion of {identity.name} is running"):
         if there(cache, identity):
             return target
-        need_room(target.parent, 2 * identity.parameters + (128 << 20))
+        need_room(target.parent, 2 * (identity.parameters or 0) + (128 << 20))
         _need_memory(identity)
         listener.stage(f"converting {identity.name} to {DTYPE} safetensors; once, a minute or more")
         # A conversion that was cut off leaves nothing that another could take for whole.
@@ -67,7 +67,7 @@ def prepare(
 
 
 def _need_memory(identity: Identity) -> None:
-    free, needed = usable_bytes(read_memory(this_machine())), (2 + FOUR) * identity.parameters
+    free, needed = usable_bytes(read_memory(this_machine())), (2 + FOUR) * (identity.parameters or 0)
     if free < needed:
         raise NotEnoughSpace(
             f"converting it needs about {needed >> 20} MiB of memory and {free >> 20} MiB are free",
