@@ -32,7 +32,10 @@ def possible(record: Record) -> Iterator[str]:
         together, name = together + memory, f"{name} and the main memory"
         peaks = [*peaks, operations_per_s] if operations_per_s is not None else []
     parts = len(known) + (split is not None)
-    size, operations = record.model.get("bytes_per_token"), record.model.get("prefill_operations_per_token")
+    # A run may read less than the file holds: its engine may have narrowed the weights.
+    sizes = (record.model.get("bytes_per_token"), record.derived.get("bytes_per_token"))
+    size = min((n for n in sizes if isinstance(n, int)), default=None) if isinstance(sizes[0], int) else None
+    operations = record.model.get("prefill_operations_per_token")
     for workload in record.workloads:
         rates = {
             metric: measured.estimate.point / 1e6

@@ -16,6 +16,8 @@ from harness.run.summary import results
 from harness.run.tables import trials_of
 from runtimes.table import SYNTHETIC
 
+FLOAT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "half": 2}  # an engine's dtype → bytes of a weight
+
 
 def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> list[CheckResult]:
     """Every check of `docs/metrics.md`, in its order."""
@@ -52,7 +54,10 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
     if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
     cached = evidence.environment.cpu.l3_bytes.value or 0
-    if (bytes_per_token(evidence, evidence.prepared.suite.suite.headline) or 0) < cached:
+    size = bytes_per_token(evidence, evidence.prepared.suite.suite.headline)
+    if size is None:
+        return Ceiling(None, "what a token of this model reads is not known")
+    if size < cached:
         return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
     return Ceiling(evidence.bandwidth.most_bytes_per_s, "the most that was measured here")
 
@@ -68,14 +73,17 @@ def _peak_ceiling(evidence: Evidence) -> Ceiling:
 
 
 def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
-    """Weights and KV cache read by a decode step at the workload's mean depth; None where the cache's form is unknown."""
+    """Weights and KV cache read by a decode step at the workload's mean depth; None where one of them is not known."""
     prepared = evidence.prepared
     plan = next(p for p in evidence.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
     header = model_folder.header(prepared.model_path)
     depth = len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
-    return None if cache is None else prepared.identity.bytes_per_token + cache
+    if header.scheme is None and settings.get("quantization") not in (None, "none"):
+        return None  # the engine quantised what it loaded
+    read = weights.bytes_per_token(header, FLOAT_BYTES.get(str(settings.get("dtype"))))
+    return None if cache is None or read is None else read + cache
 
 
 def _rate(measured: Sequence[schema.WorkloadResult], workload: str, name: str) -> float | None:
