@@ -97,6 +97,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     ),
     "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
+    "label_contradicted": (
+        "the model's header, its tensors and its file's name do not name the same quantisation",
+        "trust the bits a weight, not the label; take the file from who made it",
+    ),
     "check_failed": ("a truth check failed", "do not use the number before you know why"),
 }
 

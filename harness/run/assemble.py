@@ -148,6 +148,7 @@ def _record(
             _beside(evidence),
             checks,
             facts,
+            prepared.identity.remarks,
         ),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=_operator(prepared.signers, evidence.rig_run),

@@ -69,14 +69,16 @@ def findings_of(
     machine: Between,
     checks: Sequence[CheckResult],
     facts: Mapping[str, Any] | None = None,
+    model: Sequence[str] = (),
 ) -> tuple[schema.Finding, ...]:
-    """All findings, the gravest first; `facts` are the runtime's, of where it computed."""
+    """All findings, the gravest first; `facts` are the runtime's, of where it computed; `model`: what contradicts its label."""
     trials = [trial for log in outcome.logs for trial in log.trials]
     found = [finding for workload in workloads for finding in workload_findings(workload, trials)]
     found += _precision(outcome, headline, results)
     found += _instrument(instrument)
     found += _machine(machine)
     found += [] if facts is None else split_findings(facts)
+    found += [Finding("label_contradicted", Severity.WARNING, text) for text in model]
     for failure in outcome.failures:
         found.append(Finding("process_failed", Severity.WARNING, f"process {failure.index}: {failure.error.code}"))
     for check in checks:

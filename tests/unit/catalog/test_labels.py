@@ -1,0 +1,86 @@
+"""What a GGUF's label says, held against its tensors and its file's name."""
+
+import pytest
+
+from harness.catalog import gguf, labels, weights
+from harness.catalog.identity import identify
+from tests import model_headers
+
+
+def model(tmp_path, file_type, types, name="m.gguf", rows=256):
+    tensors = {f"blk.{i}.ffn_up.weight": (kind, (rows, 256)) for i, kind in enumerate(types)}
+    tensors["token_embd.weight"] = ("Q8_0", (rows, 4096))
+    return model_headers.gguf(tmp_path / name, tensors, {"general.file_type": file_type})
+
+
+@pytest.mark.parametrize(
+    ("file_type", "types", "rows"),
+    [
+        (15, ("Q4_K", "Q4_K", "Q6_K"), 256),
+        (15, ("Q5_0", "Q5_0", "Q8_0"), 640),  # gemma-3-270m: 640 is no multiple of 256
+        (18, ("Q8_0",), 640),
+        (10, ("IQ4_NL",), 640),
+        (12, ("Q3_K", "Q4_K", "Q4_K"), 256),
+        (7, ("Q8_0",), 256),
+        (1, ("F16", "F32", "F16"), 256),
+        (32, ("BF16",), 256),
+        (38, ("MXFP4", "Q8_0", "MXFP4"), 256),
+        (1024 + 15, ("Q4_K",), 256),  # guessed by llama.cpp
+        (22, ("IQ3_XXS", "IQ3_S", "IQ3_S"), 256),
+    ],
+)
+def test_a_label_that_the_tensors_bear_out_stands(tmp_path, file_type, types, rows):
+    read = gguf.read(model(tmp_path, file_type, types, rows=rows))
+    assert weights.quantisation(read) == labels.FILE_TYPES[file_type % 1024]
+    assert labels.remarks(read, "m.gguf") == ()
+
+
+@pytest.mark.parametrize(
+    ("file_type", "types", "label", "words"),
+    [
+        (15, ("Q8_0", "Q8_0", "Q4_K"), "Q8_0", "says Q4_K_M, and most weights are Q8_0"),
+        (15, ("F16",), "F16", "says Q4_K_M, and most weights are F16"),
+        (15, ("Q5_0",), "Q5_0", "says Q4_K_M"),  # no fallback where rows are multiples of 256
+        (7, ("Q4_0",), "Q4_0", "says Q8_0, and most weights are Q4_0"),
+        (1, ("BF16",), "BF16", "says F16"),
+        (0, ("Q4_K",), "Q4_K", "says F32"),
+        (4711, ("Q4_K",), "Q4_K", "is 4711, which is not known; most weights are Q4_K"),
+        (5, ("Q4_0",), "Q4_0", "is 5, which is not known"),
+    ],
+)
+def test_a_label_that_the_tensors_contradict_is_named_for_the_tensors(tmp_path, file_type, types, label, words):
+    path = model(tmp_path, file_type, types)
+    who = identify(path, path, tmp_path / "cache")
+    assert who.quantisation == label
+    assert len(who.remarks) == 1
+    assert words in who.remarks[0]
+    assert "remarks" not in who.to_json()  # a record holds them as findings
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("llama-Q8_0.gguf", "the file's name says Q8_0, and most weights are Q4_K"),
+        ("llama.f16.gguf", "the file's name says F16"),
+        ("llama-fp16.gguf", "the file's name says F16"),
+        ("Llama-UD-IQ2_XXS.GGUF", "the file's name says IQ2_XXS"),
+        ("llama-q4_k_s.gguf", "the file's name says Q4_K_S, and general.file_type says Q4_K_M"),
+        ("llama-q4_k_m.gguf", None),
+        ("llama-Q4_K.gguf", None),
+        ("Llama-UD-Q4_K_XL.gguf", None),
+        ("f16-made-q4_k_m.gguf", None),
+        ("llama.gguf", None),
+        ("a-QQ8_0X.gguf", None),
+    ],
+)
+def test_a_file_s_name_is_held_against_what_it_holds(tmp_path, name, words):
+    path = model(tmp_path, 15, ("Q4_K",), name)
+    who = identify(path, path, tmp_path / "cache")
+    assert who.quantisation == "Q4_K_M"
+    assert [words in remark for remark in who.remarks] == ([True] if words else [])
+
+
+def test_without_a_file_type_the_label_is_that_of_most_weights(tmp_path):
+    read = gguf.read(model(tmp_path, None, ("Q6_K", "Q4_K", "Q6_K")))
+    assert weights.quantisation(read) == "Q6_K"
+    assert labels.remarks(read, "m.gguf") == ()
