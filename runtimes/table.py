@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
-from harness.errors import BadInput
+from harness.errors import BadInput, ReproError, RuntimeUnavailable
 from runtimes.interface import Runtime
+from runtimes.support import shape
 
 ENTRY_POINT = "repro.runtimes"
 
@@ -25,19 +27,77 @@ SYNTHETIC = frozenset({"simulated"})
 
 
 def names() -> list[str]:
-    """Every runtime that can be named, sorted."""
+    """Every runtime that can be named, sorted. Loads none: a broken adapter is in nobody's way."""
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT))})
 
 
+def package(name: str) -> str:
+    """The distribution that ships the adapter, with its version; "" for ours."""
+    points = () if name in BUILT_IN else entry_points(group=ENTRY_POINT, name=name)
+    return ", ".join(sorted({_package(point) for point in points}))
+
+
 def find(name: str) -> Runtime:
-    """The adapter called `name`. Raises `BadInput` with the nearest names."""
-    target = BUILT_IN.get(name)
-    if target is None:
-        for point in entry_points(group=ENTRY_POINT, name=name):
-            target = point.value
-    if target is None:
-        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4) or names()
-        raise BadInput(f"no runtime is called {name!r}", where="--runtime", fix=f"did you mean {' or '.join(near)}?")
-    module, _, attribute = target.partition(":")
-    adapter: Runtime = getattr(import_module(module), attribute)()
+    """The adapter called `name`. Raises `BadInput` with the nearest names, `RuntimeUnavailable` for one that is broken."""
+    if name in BUILT_IN:
+        return _made(name, EntryPoint(name, BUILT_IN[name], ENTRY_POINT))
+    points = tuple(entry_points(group=ENTRY_POINT, name=name))
+    if not points:
+        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.6)
+        fix = f"did you mean {' or '.join(near)}?" if near else f"ours are {', '.join(BUILT_IN)}"
+        raise BadInput(
+            f"no runtime is called {name!r} in {sys.prefix}",
+            where="--runtime",
+            fix=f"{fix} The package of another adapter must be installed there (docs/runtimes.md)",
+        )
+    if len({point.value for point in points}) > 1:
+        raise BadInput(
+            f"several packages offer {name!r}: {package(name)}", where="--runtime", fix="uninstall all of them but one"
+        )
+    return _made(name, points[0])
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "a package without a name"
+
+
+def _made(name: str, point: EntryPoint) -> Runtime:
+    """The adapter of an entry point; whatever it does wrong ends in one line."""
+    where = f"{name} = {point.value}, of {package(name) or 'repro-harness'}"
+    module, _, attribute = point.value.partition(":")
+    try:
+        found = import_module(module)
+    except ReproError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _import_failed(module, error, where) from error
+    if not hasattr(found, attribute or " "):
+        near = difflib.get_close_matches(attribute, vars(found), n=1)
+        raise RuntimeUnavailable(
+            f"{module} holds no {attribute or 'class: the entry point must be MODULE:CLASS'}",
+            where=where,
+            fix=f"did you mean {near[0]}?" if near else "mend the entry point in the package's pyproject.toml",
+        )
+    try:
+        adapter: Runtime = getattr(found, attribute)()
+    except ReproError:
+        raise
+    except (Exception, SystemExit) as error:
+        text = f"{attribute}() raises {type(error).__name__}: {error}"
+        raise RuntimeUnavailable(text, where=where, fix="it must be a class that takes no arguments") from error
+    fault = shape.adapter_fault(adapter, name)
+    if fault:
+        raise RuntimeUnavailable(fault, where=where, fix="see runtimes/interface.py for what an adapter has")
     return adapter
+
+
+def _import_failed(module: str, error: BaseException, where: str) -> RuntimeUnavailable:
+    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
+    if missing and f"{module}.".startswith(f"{missing}."):
+        fix = "mend the entry point in the package's pyproject.toml, or install the package again"
+        return RuntimeUnavailable(f"there is no module {missing}", where=where, fix=fix)
+    fix = "mend the adapter, or uninstall its package"
+    if isinstance(error, ImportError):
+        wanted = missing or "what it needs"
+        fix = f"install {wanted} in {sys.prefix}, or import it in load(): an adapter imports without its engine"
+    return RuntimeUnavailable(f"can't be imported ({type(error).__name__}: {error})", where=where, fix=fix)

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from harness.catalog import digest, hub_cache, labels, model_folder, plain_file, weights
 from harness.catalog.models import HubReference, Model, Reference, refuse_shard
 from harness.errors import BadInput
+
+_KEPT = "".join(chr(code) for code in range(32, 127) if chr(code) != "%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class Identity:
     remarks: tuple[str, ...] = ()  # what contradicts the label; findings of the record
 
     def to_json(self) -> dict[str, Any]:
-        """For the record, which holds the remarks as findings."""
-        return {name: value for name, value in asdict(self).items() if name != "remarks"}
+        """For the record: it holds the remarks as findings; its keys are ASCII, so names of files are percent-encoded."""
+        found = {name: value for name, value in asdict(self).items() if name != "remarks"}
+        return found | {"files": {quote(name, safe=_KEPT): value for name, value in self.files.items()}}
 
 
 def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:

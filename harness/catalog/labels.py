@@ -56,7 +56,7 @@ def remarks(header: Header, file_name: str) -> tuple[str, ...]:
     if header.scheme is None and named and header.version:
         word = _usual(named[-1])
         own = label(header)
-        if most and not most.may_be(word):
+        if most and not most.may_be(word) and _alias(word) != _alias(said or ""):
             found.append(f"the file's name says {word}, and most weights are {most}")
         elif said and word in FILE_TYPES.values() and own in FILE_TYPES.values() and _alias(word) != _alias(own):
             found.append(f"the file's name says {word}, and general.file_type says {own}")

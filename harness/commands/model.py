@@ -53,6 +53,8 @@ def show(reference: str, as_json: bool) -> None:
         return
     for name, value in who.to_json().items():
         out().print(f"{name:28} {value}", markup=False)
+    for remark in who.remarks:
+        err().print(f"label contradicted: {remark}", markup=False)
 
 
 @model.command(help="Bring a model into the cache and check its digest.")

@@ -56,11 +56,26 @@ def list_(as_json: bool) -> None:
         print_json([{"folder": str(folder), **asdict(item)} for folder, item in installed])
         return
     for name in table.names():
-        kind = "for self-tests only" if name in table.SYNTHETIC else ""
+        kind = "for self-tests only" if name in table.SYNTHETIC else _foreign(name)
         out().print(f"{name:12} {kind}", markup=False)
         for folder, item in installed:
             if item.runtime == name:
                 out().print(f"  {item.key:20} built in {item.build_seconds} s  {folder}", markup=False)
+
+
+def _foreign(name: str) -> str:
+    """Who ships the adapter, and what is wrong with it; "" for ours."""
+    from harness.errors import ReproError
+    from runtimes import table
+
+    shipped = table.package(name)
+    if not shipped:
+        return ""
+    try:
+        table.find(name)
+    except ReproError as error:
+        return f"of {shipped}; can't be used: {error.what}"
+    return f"of {shipped}"
 
 
 @runtime.command(help="Try what any adapter must hold: counts, caches, stamps, determinism, errors.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -210,7 +211,7 @@ def _plain(value: Any) -> dict[str, Any]:
 def _command(evidence: Evidence) -> str:
     prepared = evidence.prepared
     request = prepared.request
-    parts = ["repro bench", f"--model {prepared.identity.reference}", f"--runtime {request.runtime}"]
+    parts = ["repro bench", f"--model {shlex.quote(prepared.identity.reference)}", f"--runtime {request.runtime}"]
     parts.append(f"--suite {prepared.suite.label}")
     parts += [f"-o {name}={_option(value)}" for name, value in sorted(prepared.given.items())]
     if request.processes is not None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from harness.errors import ReproError
+from harness.errors import ReproError, RuntimeUnavailable
 from harness.measure.stopwatch import Stopwatch
 from harness.worker.counters import current_rss_bytes
 from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts, forces
+from runtimes.support import shape
 
 TEXT = "The harbour is quiet in the morning, and the boats come home one after the other."
 SHORT, LONG = 4, 12  # output tokens of the trials
@@ -38,30 +39,76 @@ class Subject:
         self.loaded.reset()
         given = self.prompt if prompt is None else prompt
         ids = self.loaded.generate(given, count, watch, forced=forced)
-        return ids, watch, dict(self.loaded.counters())
+        counters = self.loaded.counters()
+        _refuse("generate", shape.ids_fault(ids))
+        _refuse("counters", shape.counters_fault(counters))
+        return list(ids), watch, dict(counters)
+
+    def ids(self, text: str, *, add_bos: bool) -> list[int]:
+        """The adapter's own tokens of `text`."""
+        found = self.loaded.tokenize(text, add_bos=add_bos)
+        _refuse("tokenize", shape.ids_fault(found))
+        return list(found)
+
+
+class _WrongType(Exception):
+    """The adapter gave something that is not of the interface; the argument says what."""
+
+
+def _refuse(method: str, fault: str) -> None:
+    if fault:
+        raise _WrongType(f"{method} {fault}")
 
 
 def run(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report) -> None:
-    """Try everything; each result goes to `report` at once."""
+    """Try everything; each result goes to `report` at once. Raises `RuntimeUnavailable` where nothing can be tried."""
     report("errors_clear", *_errors_clear(adapter, model, options))
     before = current_rss_bytes()
-    loaded = adapter.load(model, options)
+    loaded = load(adapter, model, options)
     try:
-        prompt = tuple(loaded.tokenize(TEXT, add_bos=loaded.facts.add_bos))
-        subject = Subject(adapter, loaded, options, prompt)
+        subject = Subject(adapter, loaded, options, ())
+        try:
+            subject = replace(subject, prompt=tuple(subject.ids(TEXT, add_bos=loaded.facts.add_bos)))
+        except Exception as error:  # without a prompt there is nothing to try
+            report("tokenizes", "fail", _text(error))
+            return
         for check in CHECKS:
             report(check.__name__.removeprefix("_"), *_tried(check, subject))
         held = current_rss_bytes()
     finally:
-        loaded.close()
-    report("close_frees_memory", *_freed(before, held, loaded.facts))
+        ended = _tried(_closes, subject)
+    report("close_frees_memory", *(_freed(before, held, loaded.facts) if ended[0] == "pass" else ended))
+
+
+def load(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> LoadedRuntime:
+    """The loaded model. Raises the adapter's own `ReproError`, and `RuntimeUnavailable` for whatever it does wrong."""
+    try:
+        loaded = adapter.load(model, options)
+    except (ReproError, MemoryError):
+        raise
+    except Exception as error:
+        text = f"load raises {type(error).__name__}: {error}"
+        raise RuntimeUnavailable(text, where=adapter.name, fix="it must raise one of harness.errors") from error
+    fault = shape.loaded_fault(loaded)
+    if fault:
+        raise RuntimeUnavailable(fault, where=adapter.name, fix="see LoadedRuntime in runtimes/interface.py")
+    return loaded
+
+
+def _closes(subject: Subject) -> Outcome:
+    subject.loaded.close()
+    return "pass", "closed"
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, _WrongType) else f"{type(error).__name__}: {error}"
 
 
 def _tried(check: Callable[[Subject], Outcome], subject: Subject) -> Outcome:
     try:
         return check(subject)
     except Exception as error:  # an adapter's fault is what is looked for
-        return "fail", f"{type(error).__name__}: {error}"
+        return "fail", _text(error)
 
 
 def _errors_clear(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> Outcome:
@@ -96,10 +143,10 @@ def _facts_complete(subject: Subject) -> Outcome:
 
 
 def _tokenizes(subject: Subject) -> Outcome:
-    facts, plain = subject.loaded.facts, subject.loaded.tokenize(TEXT, add_bos=False)
+    facts, plain = subject.loaded.facts, subject.ids(TEXT, add_bos=False)
     if not plain or not all(0 <= token < facts.vocab_size for token in plain):
         return "fail", "ids outside of the vocabulary, or none"
-    led = subject.loaded.tokenize(TEXT, add_bos=True)
+    led = subject.ids(TEXT, add_bos=True)
     if facts.bos_id is not None and led != [facts.bos_id, *plain]:
         return "fail", "add_bos puts something else in front than the beginning-of-sequence token"
     return "pass", f"{len(plain)} ids"

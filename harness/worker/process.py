@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from harness.errors import one_line
+from harness.errors import RuntimeUnavailable, one_line
 from harness.measure import clocks, stopwatch
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
@@ -20,6 +20,7 @@ from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan, WorkloadPlan
 from harness.worker.schedule import timed_order
 from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles
+from runtimes.support import shape
 from runtimes.table import find
 
 Send = Callable[[str, Mapping[str, Any], bytes], None]
@@ -67,6 +68,9 @@ def _load(plan: Plan, send: Send) -> LoadedRuntime:
     send("loading", {}, b"")
     began = time.perf_counter_ns()
     loaded = find(plan.runtime).load(ModelFiles(Path(plan.model_path), plan.model_format), plan.options)
+    fault = shape.loaded_fault(loaded)
+    if fault:
+        raise RuntimeUnavailable(fault, where=plan.runtime, fix=f"run: repro runtime check {plan.runtime}")
     load_ns = time.perf_counter_ns() - began
     send("loaded", {"load_ns": load_ns, "facts": asdict(loaded.facts)}, b"")
     return loaded

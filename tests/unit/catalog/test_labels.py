@@ -84,3 +84,8 @@ def test_without_a_file_type_the_label_is_that_of_most_weights(tmp_path):
     read = gguf.read(model(tmp_path, None, ("Q6_K", "Q4_K", "Q6_K")))
     assert weights.quantisation(read) == "Q6_K"
     assert labels.remarks(read, "m.gguf") == ()
+
+
+def test_header_and_name_that_err_alike_are_one_remark(tmp_path):
+    read = gguf.read(model(tmp_path, 15, ("Q8_0",)))
+    assert len(labels.remarks(read, "llama-q4_k_m.gguf")) == 1

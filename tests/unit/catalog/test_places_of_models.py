@@ -9,6 +9,7 @@ import pytest
 from harness.catalog import gguf, model_folder, models, safetensors
 from harness.catalog.identity import identify
 from harness.errors import BadInput
+from harness.record.canonical import canonical
 from tests import tiny_gguf, tiny_models
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -225,3 +226,12 @@ def test_a_whole_disk_is_no_model(tmp_path, monkeypatch):
         (folder / f"{index}.txt").touch()
     with pytest.raises(BadInput, match="holds more than 20 files"):
         model_folder.header(folder)
+
+
+def test_a_name_beyond_ascii_can_be_recorded(tmp_path):
+    path = tmp_path / "mein Modell é%.gguf"
+    path.write_bytes(tiny_gguf.build())
+    found = who_is(path, tmp_path).to_json()
+    assert found["file"] == path.name
+    assert list(found["files"]) == ["mein Modell %C3%A9%25.gguf"]  # a record's keys are ASCII
+    assert canonical(found)
