@@ -67,6 +67,9 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     header = model_folder.header(path)
     if (header.number("split.count") or 1) > 1:
         raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
+    kind = header.text("general.type") or "model"
+    if kind != "model":
+        raise BadInput(f"holds a {kind[:40]}, not a model", where=str(path), fix="name the language model itself")
     origin = model_folder.origin(path, cache)
     found = (
         model_folder.manifest(path, cache, progress)

@@ -53,13 +53,12 @@ def remarks(header: Header, file_name: str) -> tuple[str, ...]:
     if said and most and not most.may_be(said):
         found.append(f"general.file_type says {said}, and most weights are {most}")
     named = _IN_NAME.findall(file_name.removesuffix(".gguf"))
-    if header.scheme is None and named and header.version:
+    if named and most and header.version:  # of a GGUF; a folder has none
         word = _usual(named[-1])
-        own = label(header)
-        if most and not most.may_be(word) and _alias(word) != _alias(said or ""):
+        if not most.may_be(word) and _alias(word) != _alias(said or ""):
             found.append(f"the file's name says {word}, and most weights are {most}")
-        elif said and word in FILE_TYPES.values() and own in FILE_TYPES.values() and _alias(word) != _alias(own):
-            found.append(f"the file's name says {word}, and general.file_type says {own}")
+        elif said and most.may_be(said) and word in FILE_TYPES.values() and _alias(word) != _alias(said):
+            found.append(f"the file's name says {word}, and general.file_type says {said}")
     return tuple(found)
 
 

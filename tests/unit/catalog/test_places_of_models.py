@@ -235,3 +235,11 @@ def test_a_name_beyond_ascii_can_be_recorded(tmp_path):
     assert found["file"] == path.name
     assert list(found["files"]) == ["mein Modell %C3%A9%25.gguf"]  # a record's keys are ASCII
     assert canonical(found)
+
+
+@pytest.mark.parametrize("kind", ["mmproj", "adapter", "imatrix"])
+def test_what_lies_beside_a_model_is_not_measured_as_one(tmp_path, kind):
+    path = tmp_path / "beside.gguf"
+    path.write_bytes(tiny_gguf.build({**tiny_gguf.METADATA, "general.type": kind}))
+    with pytest.raises(BadInput, match=f"holds a {kind}, not a model"):
+        who_is(path, tmp_path)

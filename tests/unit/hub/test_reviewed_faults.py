@@ -121,6 +121,10 @@ def test_checks_that_were_left_out_are_failures(small):
     assert "no counting" in bare.measured.measurement.failed
     fast = small.record("bob", sku="NVIDIA GeForce RTX 4060", rate=900.0)
     assert "device_physics" in fast.measured.measurement.failed
+    # An engine that narrowed the weights reads less than the file holds.
+    narrowed = {"derived": {"bytes_per_token": 200_000_000}}
+    honest = small.record("bob", sku="NVIDIA GeForce RTX 4060", rate=900.0, more=narrowed)
+    assert "device_physics" not in honest.measured.measurement.failed
 
 
 def test_what_fails_its_own_checks_lifts_nobody(small):
