@@ -44,7 +44,7 @@ def find(name: str) -> Runtime:
     points = tuple(entry_points(group=ENTRY_POINT, name=name))
     if not points:
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.6)
-        fix = f"did you mean {' or '.join(near)}?" if near else f"ours are {', '.join(BUILT_IN)}"
+        fix = f"did you mean {' or '.join(near)}?" if near else f"ours are {', '.join(BUILT_IN)}."
         raise BadInput(
             f"no runtime is called {name!r} in {sys.prefix}",
             where="--runtime",

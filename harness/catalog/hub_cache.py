@@ -33,12 +33,11 @@ def place(path: Path) -> Place | None:
 
 
 def newest_snapshot(path: Path) -> Path | None:
-    """The snapshot that `refs/main` names where `path` is a repository's folder of the cache; None for any other path."""
+    """The snapshot that was made last where `path` is a repository's folder of the cache; None for any other path."""
     if not _FOLDER.fullmatch(path.name):
         return None
     try:
-        commit = (path / "refs" / "main").read_bytes()[:64].decode().strip()
-    except (OSError, UnicodeDecodeError):
+        found = [one for one in (path / "snapshots").iterdir() if _COMMIT.fullmatch(one.name) and one.is_dir()]
+        return max(found, key=lambda one: one.stat().st_mtime_ns, default=None)
+    except OSError:
         return None
-    found = path / "snapshots" / commit
-    return found if _COMMIT.fullmatch(commit) and found.is_dir() else None
