@@ -68,7 +68,10 @@ def _traces(tensors: Sequence[Tensor], scheme: Scheme) -> None:
     must = scheme.method not in ("bitsandbytes", "compressed-tensors") and any(
         scheme.method in m for m in _MARKS.values()
     )
-    if (must and not marks) or all(t.type in FLOATS or t.type == "I64" for t in tensors):
+    plain = all(t.type in FLOATS or t.type == "I64" for t in tensors)
+    if scheme.method == "compressed-tensors" and scheme.bits is None:
+        plain = False  # of sparsity, or of the cache alone
+    if plain or (must and not marks):
         types = " and ".join(sorted({t.type for t in tensors}))
         raise Contradiction(f"config.json says {scheme.label}, and all its weights are {types}")
 

@@ -37,6 +37,8 @@ def scheme(config: Config) -> Scheme | None:
         mlx = config.get("quantization")
         return _mlx(mlx) if isinstance(mlx, dict) and "bits" in mlx else None
     method = _method(found)
+    if method.startswith("modelopt") and "quant_algo" in found and not found["quant_algo"]:
+        return None  # its cache alone
     reader = _READERS.get(method)
     if reader is None:
         return Scheme(method, f"unknown ({re.sub(r'[^A-Za-z0-9._-]+', '-', method)[:40] or 'no name'})")
@@ -47,7 +49,7 @@ def from_other_file(found: Config) -> Config | None:
     """What quantize_config.json, quant_config.json or hf_quant_config.json say, as a `quantization_config`; None for others."""
     inner = found.get("quantization")
     if isinstance(inner, dict) and "quant_algo" in inner:
-        return {"quant_method": "modelopt", **inner}
+        return {"quant_method": "modelopt", **inner} if inner["quant_algo"] else None
     if "w_bit" in found or "q_group_size" in found:
         return {"quant_method": "awq", **found}
     return {"quant_method": "gptq", **found} if "bits" in found and "group_size" in found else None
@@ -95,11 +97,25 @@ def _awq(found: Config) -> Scheme:
 
 def _gptq(found: Config) -> Scheme:
     details = {n: found.get(n) for n in ("desc_act", "sym", "static_groups", "checkpoint_format")}
-    return _ints("GPTQ", "gptq", found, _number(found, "bits"), _number(found, "group_size"), details)
+    form = str(found.get("checkpoint_format") or "gptq").lower()
+    # Marlin's and others' layouts are as true, and not counted here.
+    known = form in ("gptq", "gptq_v2") and found.get("is_marlin_format") is not True
+    return _ints(
+        "GPTQ",
+        "gptq" if known else "gptq in another layout",
+        found,
+        _number(found, "bits"),
+        _number(found, "group_size"),
+        details,
+    )
 
 
 def _auto_round(found: Config) -> Scheme:
     details = {n: found.get(n) for n in ("sym", "packing_format", "data_type")}
+    kind = re.sub(r"[^a-z0-9_]", "", str(found.get("data_type") or "int").lower())[:12]
+    if kind != "int":
+        group = _number(found, "group_size")
+        return Scheme("auto-round in another layout", f"AutoRound-{kind}{_number(found, 'bits') or ''}{_group(group)}")
     return _ints("AutoRound", "auto-round", found, _number(found, "bits"), _number(found, "group_size"), details)
 
 
@@ -226,6 +242,12 @@ def _compressed(found: Config) -> Scheme:
     return Scheme(title, f"{title}-{name}{tail}", bits, group)
 
 
+def _bitnet(found: Config) -> Scheme:
+    if found.get("quantization_mode") == "online":  # stored whole, rounded while it computes
+        return Scheme("bitnet online", "BitNet-online")
+    return Scheme("bitnet", "BitNet-1.58bit", 2)
+
+
 def _of_group(one: Any) -> tuple[str, int | None, int]:
     """Label, bits and group of one of `config_groups`: compressed_tensors.quantization.QuantizationScheme."""
     weights, inputs = (one.get(n) if isinstance(one, dict) else None for n in ("weights", "input_activations"))
@@ -252,5 +274,5 @@ _READERS: Mapping[str, Callable[[Config], Scheme]] = {
     "mxfp4": lambda _: Scheme("mxfp4", "MXFP4", 4, 32), "modelopt": _modelopt, "modelopt_fp4": _modelopt, "hqq": _hqq,
     "eetq": _named("eetq", "EETQ", "weights", 8), "quanto": _named("quanto", "quanto", "weights", None), "aqlm": _aqlm,
     "torchao": _torchao, "exl2": _exl("EXL2"), "exl3": _exl("EXL3"), "mlx": _mlx,
-    "bitnet": lambda _: Scheme("bitnet", "BitNet-1.58bit", 2),
+    "bitnet": _bitnet,
 }  # fmt: skip

@@ -44,9 +44,9 @@ _PLAIN = re.compile(
     rf"^{_OUTER}(?:\w*norm\w*|ln_f|ln_out|rope_\w+|rotary_emb|per_layer_\w+|altup_\w+|project_(?:in|out))(?:\.|$)"
 )
 _LORA = re.compile(r"lora_[AB]\.(?:vision|speech|audio)")
-# GGUF stacks a layer's experts; of transformers' names the last two are granite's and the sixth is an old GGUF's.
+# GGUF stacks a layer's experts; mlx under switch_mlp, granite in one matrix for input and output; old GGUFs number theirs.
 _EXPERTS = re.compile(
-    r"_exps(?:\.|_|$)|(?:^|\.)experts[._]|^ffn_(?:gate|up|down)\.\d+\.|^block_sparse_moe\.(?:input|output)_linear\."
+    r"_exps(?:\.|_|$)|(?:^|\.)experts[._]|^ffn_(?:gate|up|down)\.\d+\.|(?:^|\.)switch_(?:mlp|glu)\.|^block_sparse_moe\.(?:input|output)_linear\."
 )
 _SHARED = re.compile(r"shared_?expert|_shexp|shared_mlp")
 

@@ -69,6 +69,7 @@ def _used(header: Header, amount: Callable[[Tensor], int | None], head: bool = T
     if (header.text("general.architecture") or "") not in KNOWN:
         return None
     layers, unread = _layers(header), _unread(header)
+    experts, chosen = _number(header, "expert_count") or 0, _number(header, "expert_used_count") or 0
     total = dict.fromkeys(Role, 0)
     for tensor in header.tensors:
         role, value = roles.role(tensor.name, layers, unread), amount(tensor)
@@ -77,11 +78,12 @@ def _used(header: Header, amount: Callable[[Tensor], int | None], head: bool = T
         # A matrix outside of all that is known may be anything; a vector costs nothing to speak of.
         if value is None or (role is Role.UNKNOWN and len(tensor.shape) > 1):
             return None
+        if role is Role.BODY and experts > 1 and len(tensor.shape) > 2 and experts in tensor.shape:
+            return None  # experts under a name that is not known
         total[role] += value
     found = total[Role.BODY] + total[Role.UNKNOWN]
-    if total[Role.EXPERTS]:
-        experts, chosen = _number(header, "expert_count") or 0, _number(header, "expert_used_count") or 0
-        if not 0 < chosen <= experts:
+    if total[Role.EXPERTS] or experts > 1:
+        if not (total[Role.EXPERTS] and 0 < chosen <= experts):
             return None
         found += total[Role.EXPERTS] * chosen // experts
     return found + (total[Role.HEAD] or total[Role.EMBEDDING]) if head else found

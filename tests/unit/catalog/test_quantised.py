@@ -296,3 +296,30 @@ def test_buffers_are_no_parameters(tmp_path):
 def test_the_text_model_s_own_method_counts(tmp_path):
     config = json.loads(json.dumps({"text_config": LLAMA | {"quantization_config": AWQ}}))
     assert weights.quantisation(model_folder.header(of(tmp_path, config, words(IN, OUT // 8)))) == "AWQ-int4-g128"
+
+
+WHOLE = {"weight": ("BF16", (OUT, IN))}
+HONEST = {
+    "sparsity without quantisation": ({"quant_method": "compressed-tensors", "sparsity_config": {"sparsity_structure": "2:4"}}, WHOLE),
+    "a cache in fp8": ({"quant_method": "compressed-tensors", "config_groups": {}, "kv_cache_scheme": {"num_bits": 8}}, WHOLE),
+    "bitnet that is rounded while it computes": ({"quant_method": "bitnet", "quantization_mode": "online"}, WHOLE),
+    "marlin's layout": (GPTQ | {"checkpoint_format": "marlin"}, {"B": ("I32", (IN // 16, OUT * 2)), "s": ("F16", (2, OUT))}),
+    "autoround's floats": (
+        {"quant_method": "auto-round", "bits": 4, "group_size": 32, "data_type": "mx_fp"},
+        {"weight_packed": ("U8", (OUT, IN // 2)), "weight_scale": ("U8", (OUT, IN // 32))},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HONEST)
+def test_less_usual_folders_are_not_refused(tmp_path, what):
+    config, module = HONEST[what]
+    found = model_folder.header(of(tmp_path, {"quantization_config": config}, module))
+    assert weights.bytes_per_token(found) == sum(t.n_bytes for t in found.tensors) - 2 * 1000 * IN
+
+
+def test_a_cache_that_modelopt_quantised_alone_labels_no_weights(tmp_path):
+    said = {"quantization": {"quant_algo": None, "kv_cache_quant_algo": "FP8"}}
+    assert weights.quantisation(model_folder.header(of(tmp_path, {}, WHOLE, hf_quant_config=said))) == "BF16"
+    config = {"quantization_config": {"quant_method": "modelopt", "quant_algo": None}}
+    assert weights.quantisation(model_folder.header(of(tmp_path, config, WHOLE))) == "BF16"

@@ -78,6 +78,7 @@ EXPERTS = {
     "one by one": {f"model.layers.0.mlp.experts.{i}.up_proj.weight": ("BF16", (64, 256)) for i in range(8)},
     "mixtral's": {f"model.layers.0.block_sparse_moe.experts.{i}.w1.weight": ("BF16", (64, 256)) for i in range(8)},
     "fused": {"model.layers.0.mlp.experts.gate_up_proj": ("BF16", (8, 64, 256))},
+    "mlx's": {"model.layers.0.mlp.switch_mlp.up_proj.weight": ("BF16", (8, 64, 256))},
     "granite's": {"model.layers.0.block_sparse_moe.input_linear.weight": ("BF16", (8, 64, 256))},
 }
 
@@ -89,6 +90,14 @@ def test_of_experts_the_chosen_and_the_shared_are_read(tmp_path, form):
     assert weights.bytes_per_token(cost(tmp_path, EXPERTS[form] | shared, config)) == READ + 3 * 2 * 64 * 256
     for wrong in ({"num_local_experts": 8}, {"num_local_experts": 2, "num_experts_per_tok": 8}, {}):
         assert weights.bytes_per_token(cost(tmp_path, EXPERTS[form], wrong)) is None
+
+
+def test_experts_under_a_name_that_nobody_knows_make_the_count_unknown(tmp_path):
+    config = {"num_local_experts": 8, "num_experts_per_tok": 2}
+    stacked = {"model.layers.0.moe.up_proj.weight": ("BF16", (8, 64, 256))}
+    assert weights.bytes_per_token(cost(tmp_path, stacked, config)) is None
+    assert weights.bytes_per_token(cost(tmp_path, stacked | EXPERTS["fused"], config)) is None
+    assert weights.bytes_per_token(cost(tmp_path, {}, config)) is None
 
 
 @pytest.mark.parametrize("kind", ["frobnicate", "whisper", "t5", "clip", "llada"])
