@@ -36,9 +36,8 @@ class Identity:
     parameters: int | None
     context_trained: int | None
     tensor_bytes: dict[str, int]
-    bytes_per_token: (
-        int | None
-    )  # of weights, for a text token; None where the architecture is not known, and so the next two
+    # Of weights, for a text token; None where the architecture is not known, and so the next two.
+    bytes_per_token: int | None
     operations_per_token: int | None
     prefill_operations_per_token: int | None
     files: dict[str, str]  # name → sha256; of a folder, `sha256` is the digest of this list

@@ -39,6 +39,8 @@ def scheme(config: Config) -> Scheme | None:
     method = _method(found)
     if method.startswith("modelopt") and "quant_algo" in found and not found["quant_algo"]:
         return None  # its cache alone
+    if method == "gguf" and found.get("dequantize") is True:
+        return None  # what a conversion leaves behind
     reader = _READERS.get(method)
     if reader is None:
         return Scheme(method, f"unknown ({re.sub(r'[^A-Za-z0-9._-]+', '-', method)[:40] or 'no name'})")

@@ -58,11 +58,6 @@ def _parts(name: str) -> tuple[str, int | None, str]:
     return (name, None, "") if found is None else (name[: found.start()], int(found[1]), found[2])
 
 
-def layer(name: str) -> int | None:
-    """The number of the layer that a tensor belongs to; None outside of layers."""
-    return _parts(name)[1]
-
-
 def draft_layers(names: Iterable[str]) -> frozenset[int]:
     """The layers that hold a part which only a draft or next-token layer has: such a layer drafts as a whole."""
     parts = (_parts(name) for name in names)

@@ -323,3 +323,8 @@ def test_a_cache_that_modelopt_quantised_alone_labels_no_weights(tmp_path):
     assert weights.quantisation(model_folder.header(of(tmp_path, {}, WHOLE, hf_quant_config=said))) == "BF16"
     config = {"quantization_config": {"quant_method": "modelopt", "quant_algo": None}}
     assert weights.quantisation(model_folder.header(of(tmp_path, config, WHOLE))) == "BF16"
+
+
+def test_a_conversion_of_a_gguf_is_what_it_was_converted_to(tmp_path):
+    config = {"quantization_config": {"quant_method": "gguf", "dequantize": True}}
+    assert weights.quantisation(model_folder.header(of(tmp_path, config, WHOLE))) == "BF16"
