@@ -15,7 +15,7 @@ from harness.errors import BadInput
 from harness.hub.batch import Item, Taken
 from harness.hub.event import Event
 from harness.hub.ingest import Submission
-from harness.hub.measured import parts_of, subject_digest
+from harness.hub.measured import differing, earlier_digest, parts_of, subject_digest
 from harness.hub.reader import Reader
 from harness.hub.store import Hub
 
@@ -95,11 +95,12 @@ def home(reader: Reader, found: Submission, wish: Wish) -> str:
 def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
     """A record's event, signed, with the record."""
     claims = found.claims
+    row = home(reader, found, wish)
     detail = {
         "envelope_sha256": sha256(found.envelope).hexdigest(),
         "samples_sha256": claims.samples_sha256,
-        "subject_sha256": subject_digest(found.measured.measurement.subject),
-        "row": home(reader, found, wish),
+        "subject_sha256": _named(reader, found, row),
+        "row": row,
         "operator_key": claims.operator_key,
         "rig_key": claims.rig_key,
         "started": claims.started,
@@ -110,6 +111,21 @@ def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> I
     }
     made = event(reader, actor, "record-submitted", found.id, detail=detail)
     return Item(made.signed(actor.keys).to_bytes(), found)
+
+
+def _named(reader: Reader, found: Submission, row: str) -> str:
+    """The subject's digest as the row names it. Raises `BadInput` where the row is of another subject, naming what differs."""
+    subject = found.measured.measurement.subject
+    if row == found.id:
+        return subject_digest(subject)
+    theirs = reader.subject_of(row)
+    apart = [] if theirs is None else differing(subject, theirs)
+    if apart:
+        raise BadInput(
+            f"differs from the row in {', '.join(apart)}", where=found.id[:12], fix="submit it as a row of its own"
+        )
+    earlier = earlier_digest(subject)
+    return earlier if (reader.get("record", row) or {}).get("subject_sha256") == earlier else subject_digest(subject)
 
 
 def submit(hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None) -> Taken | None:

@@ -17,7 +17,7 @@ from harness.catalog import suites
 from harness.errors import BadInput, RecordInvalid
 from harness.hub import tables
 from harness.hub.event import Event, is_time
-from harness.hub.measured import Measured, measured_of, subject_digest
+from harness.hub.measured import Measured, earlier_digest, measured_of, subject_digest
 from harness.measure.metrics import Metric, measure_trials
 from harness.measure.trial import Purpose
 from harness.record import envelope
@@ -186,6 +186,9 @@ def headline(record: Record, samples: bytes, where: str) -> None:
 def agrees(event: Event, found: Submission) -> None:
     """Raises `BadInput` unless the submission's event speaks of this very record."""
     claims, detail = found.claims, event.detail
+    subject = found.measured.measurement.subject
+    # Nothing is gained by the earlier name: only records of one subject are ever judged against each other.
+    named = earlier_digest(subject) if detail["subject_sha256"] == earlier_digest(subject) else subject_digest(subject)
     pairs = {
         "id": (event.subject, found.id),
         "operator": (event.by, claims.handle),
@@ -193,7 +196,7 @@ def agrees(event: Event, found: Submission) -> None:
         "rig key": (detail["rig_key"], claims.rig_key),
         "envelope": (detail["envelope_sha256"], sha256(found.envelope).hexdigest()),
         "samples": (detail["samples_sha256"], claims.samples_sha256),
-        "subject": (detail["subject_sha256"], subject_digest(found.measured.measurement.subject)),
+        "subject": (detail["subject_sha256"], named),
         "start": (detail["started"], claims.started),
         "end": (detail["finished"], claims.finished),
         "challenge": (detail["challenge"], claims.challenge),

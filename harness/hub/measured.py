@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -73,3 +73,21 @@ def parts_of(subject: Subject) -> tuple[str, str, str, str]:
 def subject_digest(subject: Subject) -> str:
     """What a submission names, so that the rules need no record to see that two are of one subject."""
     return sha256(canonical(list(parts_of(subject)))).hexdigest()
+
+
+def earlier_digest(subject: Subject) -> str:
+    """What submissions named before a subject held its settings (docs/decisions/0019): logs keep these for ever."""
+    return subject_digest(replace(subject, workload=subject.workload.partition(" ")[0]))
+
+
+def differing(one: Subject, row: tuple[str, ...]) -> list[str]:
+    """What of a subject is not the row's (`parts_of` of it), in words for whoever submits."""
+    ours = parts_of(one)
+    found = [name for name, a, b in zip(("model", "quantisation", "engine"), ours, row, strict=False) if a != b]
+    (suite, settings), (theirs, other) = (text.partition(" ")[::2] for text in (ours[3], row[3]))
+    found += ["workload"] if suite != theirs else []
+    if settings != other:
+        found.append(
+            f"settings that change the computation ({settings or 'the usual ones'}; the row: {other or 'the usual ones'})"
+        )
+    return found

@@ -163,6 +163,13 @@ class Reader:
         names = ("model", "quantisation", "engine", "workload", "sku")
         return self.connection.execute(_HOME, dict(zip(names, (*subject, sku), strict=True))).scalar_one_or_none()
 
+    def subject_of(self, identity: str) -> tuple[str, str, str, str] | None:
+        """Model, quantisation, engine and workload of a record; None where the table has it not."""
+        table = tables.records.c
+        wanted = select(table.model, table.quantisation, table.engine, table.workload).where(table.id == identity)
+        found = self.connection.execute(wanted).one_or_none()
+        return None if found is None else (found[0], found[1], found[2], found[3])
+
     def id_of(self, prefix: str) -> str:
         """The one record whose id begins so. Raises `BadInput`: none, or several."""
         good = len(prefix) >= 4 and set(prefix) <= set("0123456789abcdef")

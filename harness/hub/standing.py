@@ -10,6 +10,7 @@ from harness.errors import BadInput
 from harness.hub.hardware import computing, hardware_of
 from harness.hub.physics import possible
 from harness.measure.stopping import Rule
+from harness.record import settings
 from harness.record.schema import Device, Record
 from harness.record.store import Stored
 from harness.tiers.values import Measurement, Source, Status, Subject
@@ -50,7 +51,9 @@ def measurement_of(
             model=_text(record, "sha256"),
             quantisation=_text(record, "quantisation"),
             engine=record.runtime.engine,
-            workload=f"{record.suite.sha256}/{record.suite.headline}",
+            workload=" ".join(
+                filter(None, (f"{record.suite.sha256}/{record.suite.headline}", settings.subject_text(record)))
+            ),
         ),
         hardware=hardware_of(record, where),
         medians=tuple(median / 1e6 for median in headline.estimate.process_medians),
@@ -78,7 +81,9 @@ def _is_nvidia(device: Device) -> bool:
 
 
 def versions_of(record: Record) -> dict[str, str]:
-    """Each version axis that a regression may lie on; an axis that is not known is left out."""
+    """Each axis that a regression may lie on: versions, the build's backend, and the settings that tune. An axis that is not
+    known is left out.
+    """
     gpus = _part(record, "gpu").get("nvidia", {}).get("value") or [{}]
     host = _part(record, "host")
     found = {
@@ -89,13 +94,14 @@ def versions_of(record: Record) -> dict[str, str]:
         "libc": _value(host, "libc"),
         "python": record.runtime.python,
         "harness": record.harness.worker_sha256[:16],
+        "backend": record.runtime.environment.get("backend"),
     }
     for name in ("torch", "triton", "transformers"):
         found[name] = record.runtime.packages.get(name, "").split(" ")[0]
     for name, value in record.runtime.build.items():
         if name in ("cuda", "rocm", "hip"):
             found[name] = value
-    return {name: str(value) for name, value in sorted(found.items()) if value}
+    return {name: str(value) for name, value in sorted((found | settings.tuning(record)).items()) if value}
 
 
 def _failed(record: Record) -> list[str]:

@@ -1,4 +1,5 @@
-"""Did a new version change the speed? Pairs of one operator's records on one machine that differ on exactly one version axis.
+"""Did a new version change the speed? Pairs of one operator's records on one machine that differ on exactly one axis: a version,
+or a setting that tunes the runtime. What changes the computation is in the subject, and equal.
 
 What comes out is a candidate with its intervals, never "X regressed by Y %": only a second person who saw the same sign makes
 it a confirmed change.
@@ -27,6 +28,7 @@ __all__ = ["BAND", "Change", "Label", "Versioned", "changes"]
 # interval lies beyond an edge, so it excludes 1 as well.
 BAND = (0.97, 1.03)
 CONFIRMING = 2  # persons who saw the same sign
+UNKNOWN = "unknown"  # what an engine chose and did not tell: equal to itself, and never one side of a change
 
 _VERSION = re.compile(r"v?(\D*?)(\d+(?:\.\d+)*)")
 _DIGEST = re.compile(r"(?=.*[a-f])[0-9a-f]{7,}")
@@ -114,14 +116,24 @@ def _machine(one: Measurement) -> tuple[str, ...]:
 
 
 def _lines(counted: list[tuple[Measurement, dict[str, str]]]) -> dict[tuple[Subject, str], list[Line]]:
-    """By subject and axis the lines with more than one version. Near-linear: records × axes."""
-    axes: dict[Subject, set[str]] = defaultdict(set)
+    """By subject and axis the lines with more than one version. Near-linear: records × axes that are not the same everywhere."""
+    held: dict[Subject, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    holders: dict[tuple[Subject, str], int] = defaultdict(int)
+    records: dict[Subject, int] = defaultdict(int)
     for one, versions in counted:
-        axes[one.subject] |= versions.keys()
+        records[one.subject] += 1
+        for axis, version in versions.items():
+            held[one.subject][axis].add(version)
+            holders[one.subject, axis] += 1
+    axes = {
+        subject: {axis for axis, seen in own.items() if len(seen) > 1 or holders[subject, axis] < records[subject]}
+        for subject, own in held.items()
+    }
     lines: dict[tuple[Subject, str], dict[Place, Line]] = defaultdict(lambda: defaultdict(dict))
     for one, versions in counted:
+        varying = [item for item in sorted(versions.items()) if item[0] in axes[one.subject]]
         for axis in axes[one.subject]:
-            others = sorted(item for item in versions.items() if item[0] != axis)
+            others = [item for item in varying if item[0] != axis]
             lines[one.subject, axis][*_machine(one), *others][versions.get(axis, "")] = one
     found = {key: [line for line in places.values() if len(line) > 1] for key, places in lines.items()}
     return {key: several for key, several in found.items() if several}
@@ -136,7 +148,8 @@ def _on_axis(
             seen[version] = min(seen.get(version, one.measured), one.measured)
     following: dict[str, set[str]] = defaultdict(set)
     for line in lines:
-        for before, after in _steps(line, seen):
+        told = {version: one for version, one in line.items() if _tells(axis, version)}
+        for before, after in _steps(told, seen):
             following[before].add(after)
     pairs: dict[tuple[str, str], list[tuple[Measurement, Measurement]]] = defaultdict(list)
     for line in lines:
@@ -147,6 +160,11 @@ def _on_axis(
         change = _change(subject, axis, before, after, both, policy, people)
         if change:
             yield change
+
+
+def _tells(axis: str, version: str) -> bool:
+    """Whether the value is known; a setting that one record holds and another does not is no change of it."""
+    return version != UNKNOWN and (version != "" or not axis.startswith("setting "))
 
 
 def _steps(line: Line, seen: Mapping[str, date]) -> Iterable[tuple[str, str]]:

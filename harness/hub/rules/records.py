@@ -48,7 +48,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "submit without naming a row")
         refuse_unless(
             hub["subject_sha256"] == detail["subject_sha256"],
-            "differs from the row in model, quantisation, engine or workload",
+            "differs from the row in model, quantisation, engine, workload or a setting that changes the computation",
             "row",
             "submit it as a row of its own",
         )
