@@ -32,7 +32,10 @@ COMMANDS = {
         "harness.commands.explain:explain",
         "Why a row stands where it stands: state, tier, factors, and every rule.",
     ),
-    "regressions": ("harness.commands.regressions:regressions", "Pairs of records that differ in one version alone."),
+    "regressions": (
+        "harness.commands.regressions:regressions",
+        "Candidates: pairs of records that differ in one thing alone.",
+    ),
     "request": ("harness.commands.request:request", "Ask for a measurement, claim one, and decide on requests."),
     "review": ("harness.commands.review:review", "List the queue, look at what it holds, and decide."),
     "operator": ("harness.commands.operator:operator", "List operators, verify and tie them, rotate and revoke keys."),

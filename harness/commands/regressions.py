@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.commands.hub_option import hub_option
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-@click.command(help="Pairs of records that differ in one version alone.")
+    from harness.hub.changes import Candidate, Pair
+
+MOST_PAIRS = 8  # of a candidate, in the text; --json has all
+
+
+@click.command(help="Candidates: pairs of records that differ in one version, or one tuning setting, alone.")
 @hub_option
 @click.option("--policy", help="Version of the rules; default: the hub's.")
 @click.option("--all", "everything", is_flag=True, help="With those of which the evidence is insufficient.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:
-    """Never a fact: a candidate, or a change that two independent operators saw."""
-    from dataclasses import asdict
-
-    from rich.table import Table
-
-    from harness.commands.console import escape, out, print_json
+    """Never a fact about a version: a candidate, or a change that two independent operators saw on their machines."""
+    from harness.commands.console import out, print_json
     from harness.commands.hub_option import open_for_reading
-    from harness.hub.changes import changes
+    from harness.hub.changes import candidates
     from harness.hub.force import in_force
-    from harness.tiers.regressions import Label
+    from harness.tiers.regressions import CONFIRMING, Label
 
     with open_for_reading(target).reading() as reader:
-        found = changes(reader, in_force(reader, policy).policy)
-    shown = [one for one in found if everything or one.label is not Label.INSUFFICIENT]
+        found = candidates(reader, in_force(reader, policy).policy)
+    shown = [one for one in found if everything or one.change.label is not Label.INSUFFICIENT]
     if as_json:
-        print_json([asdict(one) for one in shown])
+        print_json([one.to_json() for one in shown])
         return
     console = out()
     if not shown:
-        console.print(f"no candidate among {len(found)} pairs of versions")
+        console.print(f"no candidate; {len(found)} steps have insufficient evidence (--all)")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("what", "axis", "before", "after", "ratio", "operators"):
-        table.add_column(name)
     for one in shown:
-        ratios = ", ".join(_ratio(pair[2]) for pair in one.pairs[:3])
-        table.add_row(str(one.label), one.axis, escape(one.before), escape(one.after), ratios, str(len(one.operators)))
-    console.print(table)
+        _print(console, one)
+    console.print(
+        "Candidates, never facts about a version: a possible change was seen by one person, a confirmed change by "
+        f"{CONFIRMING} or more, each on a machine of their own. The ratio is newer / older decode rate there.",
+        markup=False,
+        highlight=False,
+    )
 
 
-def _ratio(comparison: object) -> str:
-    from harness.measure.comparison import Comparison
+def _print(console: Console, one: Candidate) -> None:
+    """A block a candidate: nothing is cut, however wide the terminal is."""
 
-    if not isinstance(comparison, Comparison) or comparison.ratio is None:
-        return "–"
-    interval = "" if comparison.low is None else f" [{comparison.low:.3f}, {comparison.high:.3f}]"
-    return f"{comparison.ratio:.3f}{interval}"
+    def line(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    change, subject = one.change, one.change.subject
+    before, after = change.before or "not recorded", change.after or "not recorded"
+    line(f"{change.label}: {change.axis} {before} → {after}")
+    persons = [
+        f"seen {sign} by {len(who)}" for sign, who in (("slower", change.slower), ("faster", change.faster)) if who
+    ]
+    line(
+        f"  {one.model or 'unnamed model'} {subject.quantisation}, {subject.engine}, {subject.workload.partition('/')[2]}"
+    )
+    line(f"  {', '.join(persons) or 'nobody has seen a difference that their intervals can tell'}")
+    for pair in one.pairs[:MOST_PAIRS]:
+        line(f"    {pair.operator} on {pair.device}: {_ratio(pair)}")
+        rows = (
+            pair.before_row[:12]
+            if pair.before_row == pair.after_row
+            else f"{pair.before_row[:12]}, {pair.after_row[:12]}"
+        )
+        line(f"      record {pair.before[:12]} → {pair.after[:12]}, row {rows}")
+    if len(one.pairs) > MOST_PAIRS:
+        line(f"    and {len(one.pairs) - MOST_PAIRS} more pairs (--json)")
+    line("")
+
+
+def _ratio(pair: Pair) -> str:
+    made = pair.comparison
+    if made.ratio is None:
+        return "no ratio"
+    interval = "" if made.low is None else f" [{made.low:.3f}, {made.high:.3f}]"
+    return f"{made.ratio:.3f}{interval}, {str(made.verdict).replace('_', ' ')}"

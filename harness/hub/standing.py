@@ -101,7 +101,20 @@ def versions_of(record: Record) -> dict[str, str]:
     for name, value in record.runtime.build.items():
         if name in ("cuda", "rocm", "hip"):
             found[name] = value
-    return {name: str(value) for name, value in sorted((found | settings.tuning(record)).items()) if value}
+    found |= _chosen(record)
+    return {name: str(value) for name, value in sorted(found.items()) if value}
+
+
+def _chosen(record: Record) -> dict[str, str]:
+    """The settings that tune, each an axis; where they can't be known, a value that no other record has: no pair then."""
+    hidden = f"{settings.UNKNOWN} {record.samples.sha256[:12]}"
+    found = {
+        axis: hidden if axis.startswith("variable ") and value == settings.UNKNOWN else value
+        for axis, value in settings.tuning(record).items()
+    }
+    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+        found["setting server"] = hidden  # threads, batch and the like are the server's own
+    return found
 
 
 def _failed(record: Record) -> list[str]:

@@ -13,7 +13,7 @@ from harness.hub import rows
 from harness.hub.beside import beside
 from harness.hub.reader import Reader
 from harness.measure.logs import logs_of
-from harness.record import envelope
+from harness.record import envelope, settings
 from harness.record.schema import Record
 from harness.record.statement import taken
 from harness.site.public import Ground
@@ -173,7 +173,7 @@ def _summary(
         runtime=one.hardware.runtime_series,
         device=one.hardware.sku,
         os=one.hardware.os_family,
-        suite=f"{hub.suite.name} {hub.suite.headline}",
+        suite=" ".join(filter(None, (hub.suite.name, hub.suite.headline, settings.subject_text(hub)))),
         workload=one.subject.workload,
         state=str(scored.state),
         tier=str(scored.tier or ""),

@@ -15,6 +15,7 @@ from harness import units
 from harness.cells import csv_text
 from harness.measure.metrics import TrialMetrics, measure_trials
 from harness.measure.trial import Purpose, Trial
+from harness.record import settings
 from harness.record.samples import decode
 from harness.record.schema import Record, WorkloadResult
 from harness.run.tables import trials_of
@@ -59,7 +60,8 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
         "against": _against(site, one),
         "resources": _resources(one.record),
         "environment": _environment(one.record),
-        "settings": sorted((k, v) for k, v in one.record.runtime.settings.items() if v is not None),
+        "settings": _settings(one.record),
+        "computing": settings.computing(one.record),
         "command": f"{command(one.record)} --hub PLACE",
         "snippet": badge.snippet(site, one.summary, stands),
         "iframe": badge.iframe(one.summary, stands),
@@ -237,6 +239,13 @@ def _resources(record: Record) -> list[tuple[str, str]]:
 def _part(value: Any) -> Mapping[str, Any]:
     """A part of `derived`, which nobody but its operator has vouched for."""
     return value if isinstance(value, Mapping) else {}
+
+
+def _settings(record: Record) -> list[tuple[str, str, str]]:
+    """Name, value, and what the setting does."""
+    runtime = record.runtime
+    own = sorted((name, value) for name, value in runtime.settings.items() if value is not None)
+    return [(name, str(value), str(settings.kind_of(runtime.name, name))) for name, value in own]
 
 
 def _environment(record: Record) -> list[tuple[str, list[tuple[str, str]]]]:

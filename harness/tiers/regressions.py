@@ -28,7 +28,7 @@ __all__ = ["BAND", "Change", "Label", "Versioned", "changes"]
 # interval lies beyond an edge, so it excludes 1 as well.
 BAND = (0.97, 1.03)
 CONFIRMING = 2  # persons who saw the same sign
-UNKNOWN = "unknown"  # what an engine chose and did not tell: equal to itself, and never one side of a change
+UNKNOWN = "unknown"  # so begins what nobody told: equal to the same text, and never one side of a change
 
 _VERSION = re.compile(r"v?(\D*?)(\d+(?:\.\d+)*)")
 _DIGEST = re.compile(r"(?=.*[a-f])[0-9a-f]{7,}")
@@ -164,7 +164,7 @@ def _on_axis(
 
 def _tells(axis: str, version: str) -> bool:
     """Whether the value is known; a setting that one record holds and another does not is no change of it."""
-    return version != UNKNOWN and (version != "" or not axis.startswith("setting "))
+    return not version.startswith(UNKNOWN) and (version != "" or not axis.startswith("setting "))
 
 
 def _steps(line: Line, seen: Mapping[str, date]) -> Iterable[tuple[str, str]]:
