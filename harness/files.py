@@ -80,6 +80,8 @@ def _need_regular(found: os.stat_result, path: Path, limit: int, what: str) -> N
 
 def _too_large(path: Path, limit: int, what: str) -> BadInput:
     return BadInput(f"{what} is larger than {limit} bytes", where=str(path), fix="name a smaller file")
+
+
 # What file systems answer that have no fsync (FUSE, SMB, 9p), and for folders, which some don't even let one open.
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NO_FOLDER_SYNC = _NO_SYNC | {errno.EBADF, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS}

@@ -74,6 +74,15 @@ def _status(found: Sequence[RecordComparison]) -> int:
     return int(any(row.comparison.verdict is Verdict.SLOWER for one in found for row in one.rows))
 
 
+def print_settings(console: Console, found: RecordComparison, order: str) -> None:
+    """The settings that differ with their values and what they do, and those that nobody can tell."""
+    for one in found.settings:
+        console.print(f"  {one}, {order}", markup=False, highlight=False, soft_wrap=True)
+    if found.unknown:
+        text = f"  not told by both, so it may differ: {', '.join(found.unknown)}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_comparison(console: Console, left: Checked, right: Checked, found: RecordComparison, band: float) -> None:
     """The table of A against B; `band` in per cent."""
     from rich.table import Table
@@ -84,6 +93,7 @@ def print_comparison(console: Console, left: Checked, right: Checked, found: Rec
     for letter, one in (("A", left), ("B", right)):
         console.print(f"{letter} {heading(one)}")
     console.print("differ in: " + (escape(", ".join(found.differences)) or "nothing that is recorded"))
+    print_settings(console, found, "A → B")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("workload", "metric", "A", "B", "A / B", "interval", "verdict"):
         table.add_column(name, justify="left" if name in ("workload", "metric", "verdict") else "right")

@@ -109,6 +109,8 @@ def _print(console: Any, found: Dossier) -> None:
         ("effect", found.effect),
     ):
         console.print(f"  {name:12} {escape(text)}")
+    for text in found.settings:
+        console.print(f"  {'setting':12} {escape(text)}")
     for text in found.beside:
         console.print(f"  {'beside':12} {escape(text)} (shown, not counted)")
     console.print("[bold]To look at[/]")

@@ -23,7 +23,7 @@ METRICS = ("decode_rate", "prefill_rate")
 
 def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple[float, float]) -> None:
     """Every record against the first: one block of rows a workload and metric."""
-    from harness.commands.compare import heading
+    from harness.commands.compare import heading, print_settings
     from harness.commands.console import escape
 
     records = [one.stored for one in checked]
@@ -35,10 +35,15 @@ def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple
             f"{letter} {escape(runtime.name)} {escape(runtime.version)}, {escape(str(model.get('name')))} "
             f"({escape(str(model.get('quantisation')))})  {heading(one)}"
         )
-    compared = [
-        {(row.workload, row.metric): row.comparison for row in compare_records(one.record, base, band, names).rows}
+    found = [
+        compare_records(one.record, base, band, names)
         for one, names in zip(records[1:], ((letter, "A") for letter in letters[1:]), strict=True)
     ]
+    for letter, made in zip(letters[1:], found, strict=True):
+        differing = escape(", ".join(made.differences)) or "nothing that is recorded"
+        console.print(f"{letter} and A differ in: {differing}", highlight=False, soft_wrap=True)
+        print_settings(console, made, f"{letter} → A")
+    compared = [{(row.workload, row.metric): row.comparison for row in one.rows} for one in found]
     table = _table("workload", "metric", "", "value", "", "/ A", "interval", "verdict")
     for workload in base.workloads:
         for metric in METRICS:
@@ -46,9 +51,9 @@ def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple
             if own is None or own.estimate is None:
                 continue
             table.add_row(escape(workload.id), metric, "A", *_value(own), "", "", "", end_section=False)
-            for letter, stored, found in zip(letters[1:], records[1:], compared, strict=True):
+            for letter, stored, theirs in zip(letters[1:], records[1:], compared, strict=True):
                 result = stored.record.result(workload.id, metric)
-                table.add_row("", "", letter, *_row(result, found.get((workload.id, metric))))
+                table.add_row("", "", letter, *_row(result, theirs.get((workload.id, metric))))
     console.print(table)
     console.print(f"[dim]band ±{100 * (band[1] - 1):g} %; a ratio is one thing's only where nothing else differs[/]")
 

@@ -12,8 +12,10 @@ from harness.tiers.physics import Ceiling, decode_ceiling, impossible, prefill_c
 MARGIN = 0.05  # stated bandwidths are round numbers: Apple's 100 GB/s are 102.4
 
 
-def possible(record: Record) -> Iterator[str]:
-    """A sentence for each rate above what its devices can do. Silent where a device is not in the table."""
+def possible(record: Record, only: str = "") -> Iterator[str]:
+    """A sentence for each rate above what its devices can do, of every workload or `only` of one. Silent where a device is not in
+    the table.
+    """
     gpus, split = computing(record)
     if not gpus:
         return
@@ -37,6 +39,8 @@ def possible(record: Record) -> Iterator[str]:
     size = min((n for n in sizes if isinstance(n, int)), default=None) if isinstance(sizes[0], int) else None
     operations = record.model.get("prefill_operations_per_token")
     for workload in record.workloads:
+        if only not in ("", workload.id):
+            continue
         rates = {
             metric: measured.estimate.point / 1e6
             for metric in ("decode_rate", "prefill_rate")

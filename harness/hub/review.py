@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import select
 
 from harness.errors import BadInput, RecordInvalid, ReproError
-from harness.hub import fall, machines, rows, tables
+from harness.hub import durations, fall, machines, rows, tables
 from harness.hub.beside import beside, record_in
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
 from harness.hub.ingest import recomputed
 from harness.hub.physics import possible
 from harness.hub.reader import Reader
-from harness.record.schema import Record
+from harness.record import settings
+from harness.record.schema import Finding, Record
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compare_with
 from harness.tiers.oddities import oddities
@@ -54,6 +55,9 @@ class Dossier:
     remarks: tuple[Remark, ...]
     beside: tuple[str, ...]
     similar: tuple[str, ...]
+    settings: tuple[
+        str, ...
+    ] = ()  # the record's that change the computation, then each in which it is not as its row's record
 
 
 def held(reader: Reader, identity: str) -> None:
@@ -96,8 +100,9 @@ def dossier(reader: Reader, identity: str) -> Dossier:
             held(reader, identity)
         except ReproError as error:
             remarks.append(Remark("inconsistent", error.what))
-        remarks += [Remark("finding", f"{f.code}: {f.text}") for f in record.findings if f.severity != "note"]
+        remarks += [Remark("finding", _finding(f)) for f in record.findings if f.severity != "note"]
         remarks += [Remark("impossible", text) for text in possible(record)]
+        remarks += _times(reader, record, fact)
         remarks += _likeness(reader, identity, fact)
     remarks += _ties(reader, identity, fact)
     remarks += _devices(reader, fact)
@@ -118,7 +123,35 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         remarks=tuple(remarks),
         beside=_beside(reader, fact["row"], record, policy) if record and fact["row"] != identity else (),
         similar=tuple(_similar(reader, identity)),
+        settings=() if record is None else _settings(reader, fact["row"], identity, record),
     )
+
+
+def _finding(one: Finding) -> str:
+    return f"{one.code}{f' of {one.workload}' if one.workload else ''}: {one.text}"
+
+
+def _times(reader: Reader, record: Record, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """What the run claims of its time, and its samples or the calendar don't allow."""
+    samples = reader.body(record.samples.sha256)
+    try:
+        for text in () if samples is None else durations.doubts(record, samples, fact["submitted"]):
+            yield Remark("claimed time", text)
+    except (ReproError, ValueError) as error:
+        yield Remark("claimed time", f"can't be checked: {error}")
+
+
+def _settings(reader: Reader, row: str, identity: str, record: Record) -> tuple[str, ...]:
+    """Settings for an editor's eye: what makes the subject, and how the record differs from its row's."""
+    own = settings.shown(record)
+    found = [f"{own} (part of the row: changes the computation)"] if own else []
+    hub = None if row == identity else record_in(reader, row)
+    if hub is not None:
+        found += [f"{one}, row → record" for one in settings.differences(hub, record)]
+        found += [f"{name} is not told by both: it may differ from the row's" for name in settings.unknown(hub, record)]
+    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+        found.append("the server's own settings (cache types, threads, offload) are not known")
+    return tuple(found)
 
 
 def _beside(reader: Reader, row: str, record: Record, policy: Policy) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from harness.hub.hardware import computing, hardware_of
 from harness.hub.physics import possible
 from harness.measure.stopping import Rule
 from harness.record import settings
-from harness.record.schema import Device, Record
+from harness.record.schema import Check, Device, Record
 from harness.record.store import Stored
 from harness.tiers.values import Measurement, Source, Status, Subject
 
@@ -118,15 +118,26 @@ def _chosen(record: Record) -> dict[str, str]:
 
 
 def _failed(record: Record) -> list[str]:
-    """Consistency that does not hold: a check failed or left out; a rate beyond the device; the headline's trials 20 % apart; two
-    clocks that disagree.
+    """Consistency that does not hold for the headline: a check failed or left out; a rate beyond the device; trials 20 % apart;
+    two clocks that disagree. What is about another workload alone is shown with the record and caps nothing.
     """
-    codes = [check.code for check in record.checks if check.status == "fail"]
+    codes = [check.code for check in record.checks if check.status == "fail" and _of_headline(record, check)]
     there = {check.code for check in record.checks}
     codes += [f"no {code}" for code in CHECKS if code not in there]
-    codes += ["device_physics"] if any(possible(record)) else []
-    apart = {f.code for f in record.findings if f.workload in ("", record.suite.headline)}
+    codes += ["device_physics"] if any(possible(record, record.suite.headline)) else []
+    apart = {f.code for f in record.findings if f.severity != "note" and f.workload in ("", record.suite.headline)}
     return codes + [code for code in ("unstable", "clock_disagreement", "clock_drift") if code in apart]
+
+
+def _of_headline(record: Record, check: Check) -> bool:
+    """Whether a failed check is about the headline's workload. What can't be told is."""
+    headline = record.suite.headline
+    if check.code == "determinism":
+        same = {result.workload: result.deterministic for result in record.results}
+        return same.get(headline) is False or False not in same.values()
+    if check.code == "physics_prefill" and record.workloads:  # it is judged where the prompt is longest
+        return max(record.workloads, key=lambda workload: workload.prompt_tokens).id == headline
+    return check.evidence.get("headline_fails") != 0
 
 
 def _missing(record: Record) -> list[str]:

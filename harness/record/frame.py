@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.record import settings
 from harness.record.schema import MetricResult, Record
 from harness.record.store import Stored
 
@@ -15,6 +16,7 @@ SCALE = {"micro_tokens_per_s": ("tokens/s", 1e-6), "ns": ("ms", 1e-6), "bytes": 
 COLUMNS = (
     "record model quantisation runtime runtime_version device suite workload mode prompt_tokens output_tokens "
     "metric unit point low high half_width processes trials cv_within cv_between "
+    "settings tuning "
     "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings failed_checks started_utc folder verified verified_reason"
 ).split()
 
@@ -52,6 +54,10 @@ def _row(item: Stored, metric: MetricResult, where: dict[str, Any]) -> dict[str,
         "runtime_version": record.runtime.package,
         "device": ", ".join(device.description for device in record.runtime.devices),
         "suite": f"{record.suite.name}-v{record.suite.version}",
+        "settings": settings.shown(record),
+        "tuning": ", ".join(
+            f"{axis.removeprefix('setting ')}={text}" for axis, text in settings.tuning(record).items()
+        ),
         "metric": metric.metric,
         "unit": unit,
         "findings": " ".join(sorted({f.code for f in record.findings if f.workload in ("", where["workload"])})),

@@ -6,15 +6,21 @@ fixed text, which no choice can lead astray, tells a tie from a wrong model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from harness.record import settings
 from harness.record.schema import Record
 
 SAME_WEIGHTS = 0.005  # |ΔNLL| of the probe, relative, for the same weights in another engine
 CONVERTED = 0.02  # one is a conversion of the other: bf16 rounds what was quantised
+# Keys and values are rounded anew for every token, which no choice of weights undoes. Our own choice, wider than what is known of
+# large models (docs/agreement.md): small ones with few heads suffer more.
+CACHE_8_BITS = 0.02
+CACHE_FEWER_BITS = 0.05
 
 
 class Agreement(StrEnum):
@@ -76,6 +82,8 @@ def agree(reference: Record, record: Record) -> PairAgreement:
         found.append(WorkloadAgreement(workload.id, len(own), mismatch))
     ours, base = _probe(record, reference), _probe(reference, record)
     verdict, text = _verdict(found, base, ours, _limit(reference, record))
+    if verdict is not Agreement.IDENTICAL and (apart := _caches(reference, record)):
+        text = f"{text}; {apart}"
     return PairAgreement(verdict, text, tuple(found), base, ours, tuple(skipped))
 
 
@@ -87,10 +95,48 @@ def _probe(record: Record, other: Record) -> int | None:
 
 def _limit(a: Record, b: Record) -> float | None:
     """How far the likelihoods may differ; None where the weights have nothing to do with each other."""
-    if a.model["sha256"] == b.model["sha256"]:
-        return SAME_WEIGHTS
     sources = [record.model.get("derived_from") or record.model["sha256"] for record in (a, b)]
-    return CONVERTED if sources[0] == sources[1] else None
+    if a.model["sha256"] == b.model["sha256"]:
+        limit = SAME_WEIGHTS if all(_same(a, b, name) for name in _ROUNDING) else CONVERTED
+    elif sources[0] == sources[1]:
+        limit = CONVERTED
+    else:
+        return None
+    return max(limit, _cache_limit(a, b))
+
+
+_ROUNDING = ("dtype", "quantization", "tf32")  # settings that round the same weights, or their products, otherwise
+
+
+def _same(a: Record, b: Record, name: str) -> bool:
+    """Whether a setting of the same adapter is the same; of another adapter nothing is known."""
+    ours, theirs = settings.computing(a).get(name), settings.computing(b).get(name)
+    return ours == theirs or a.runtime.name != b.runtime.name
+
+
+def _bits(cache: str) -> int:
+    """Of a value in a KV cache; 16 for every type that quantises nothing."""
+    told = re.match(r"i?q(\d)|(?:fp|int|e4m3|e5m2)(\d?)", cache)
+    if told is None:
+        return 16
+    return int(told[1] or told[2] or 8) if (told[1] or told[2] or "8") in "2345678" else 16
+
+
+def _cache_limit(a: Record, b: Record) -> float:
+    """How far the caches' types alone may put the likelihoods apart: nothing where both have the same ones in the same engine."""
+    ours, theirs = settings.cache_types(a), settings.cache_types(b)
+    fewest = min(map(_bits, (*ours, *theirs)))
+    if fewest >= 16 or (ours == theirs and a.runtime.engine == b.runtime.engine):
+        return 0.0
+    return CACHE_8_BITS if fewest >= 8 else CACHE_FEWER_BITS
+
+
+def _caches(a: Record, b: Record) -> str:
+    """Why the limit is wider, in words; "" where it is not."""
+    if not _cache_limit(a, b):
+        return ""
+    ours, theirs = ("/".join(settings.cache_types(record)) for record in (a, b))
+    return f"the KV caches are {ours} and {theirs}: a quantised cache is allowed {_cache_limit(a, b):.0%}"
 
 
 def _verdict(

@@ -8,7 +8,9 @@ from typing import Any
 
 from harness.measure.comparison import Comparison, Verdict, compare, not_comparable
 from harness.measure.stopping import ALPHA, Rule
+from harness.record import settings
 from harness.record.schema import MetricResult, Record, Unit, Workload
+from harness.record.settings import Difference
 
 # TTFT and prefill rate, ITL, TPOT and decode rate tell one story each: a reader wants the story once.
 FIXED_ALPHA = 0.05  # for a number of processes that was chosen beforehand
@@ -29,9 +31,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RecordComparison:
-    """`differences` names every recorded field in which the runs differ: with one, the ratio is its effect."""
+    """`differences` names every recorded field in which the runs differ: with one, the ratio is its effect.
+
+    `settings` are those among them with A's and B's value and what each does; `unknown` are settings that a side does not tell.
+    """
 
     differences: tuple[str, ...]
+    settings: tuple[Difference, ...]
+    unknown: tuple[str, ...]
     rows: tuple[Row, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +67,7 @@ def compare_records(
                 continue
             row = _row(workload, other, left, right, band, _alpha(a, b), challenged)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
-    return RecordComparison(differences(a, b), tuple(rows))
+    return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
 
 def failings(record: Record, workload: str, metric: str) -> list[str]:
@@ -120,7 +127,12 @@ def _row(
 def differences(a: Record, b: Record) -> tuple[str, ...]:
     """The fields that a reader would name: model, suite, engine, build, settings, device, system."""
     left, right = _axes(a), _axes(b)
-    return tuple(name for name in left if left[name] != right.get(name)) + tuple(n for n in right if n not in left)
+    fields = [name for name in left if left[name] != right.get(name)] + [name for name in right if name not in left]
+    chosen = [
+        one.name if one.name.startswith("variable ") else f"setting {one.name}" for one in settings.differences(a, b)
+    ]
+    place = next((index for index, name in enumerate(fields) if name.partition(" ")[0] in _MACHINE), len(fields))
+    return (*fields[:place], *chosen, *fields[place:])
 
 
 def _axes(record: Record) -> dict[str, Any]:
@@ -131,15 +143,16 @@ def _axes(record: Record) -> dict[str, Any]:
         "engine version": (record.runtime.version, record.runtime.package, record.runtime.commit),
         "engine build": record.runtime.build,
         "devices": [device.model_dump() for device in record.runtime.devices],
+        "backend": record.runtime.environment.get("backend"),
         "harness": record.harness.worker_sha256,
     }
-    axes |= {f"setting {name}": value for name, value in record.runtime.settings.items()}
-    for part in ("cpu", "memory", "host"):
+    for part in _MACHINE:
         fields = record.environment.get(part)
         if isinstance(fields, dict):
             axes |= {f"{part} {name}": value for name, value in fields.items() if name not in _FLEETING}
     return axes
 
 
+_MACHINE = ("cpu", "memory", "host")
 # What changes from minute to minute without being a setting.
 _FLEETING = frozenset({"available_bytes", "swap_used_bytes", "current_hz", "frequency_hz"})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from harness.catalog import model_folder, weights
 from harness.measure.metrics import Metric
+from harness.measure.trial import Trial
 from harness.record import schema
 from harness.record.samples import decode
 from harness.run import checks
@@ -26,9 +28,10 @@ def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.W
     headline = evidence.prepared.suite.suite.headline
     prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
     longest = max(prefills, key=lambda name: prefills[name])
+    own = [trial for trial in trials if trial.workload == headline]
     return [
-        checks.counting(trials),
-        checks.prefill_complete(trials),
+        _placed(checks.counting, trials, own),
+        _placed(checks.prefill_complete, trials, own),
         checks.cache_honesty(trials),
         checks.determinism(trials),
         checks.decode_physics(
@@ -39,10 +42,20 @@ def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.W
             evidence.prepared.identity.prefill_operations_per_token,
             peak,
         ),
-        checks.ttft_physics(trials),
-        checks.engine_counters(trials),
+        _placed(checks.ttft_physics, trials, own),
+        _placed(checks.engine_counters, trials, own),
         _arithmetic(evidence, samples, measured),
     ]
+
+
+def _placed(
+    judge: Callable[[Sequence[Trial]], CheckResult], trials: Sequence[Trial], headline: Sequence[Trial]
+) -> CheckResult:
+    """A check over all trials; where it fails, its evidence says whether the headline's alone fail, too (1) or pass (0)."""
+    found = judge(trials)
+    if found.status != "fail":
+        return found
+    return replace(found, evidence=found.evidence | {"headline_fails": int(judge(headline).status != "pass")})
 
 
 def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
