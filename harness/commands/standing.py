@@ -49,5 +49,6 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
 
 
 def _differs(a: Measurement, b: Measurement) -> list[str]:
-    names = ("model", "quantisation", "engine", "workload")
-    return [name for name in names if getattr(a.subject, name) != getattr(b.subject, name)]
+    from harness.hub.measured import differing, parts_of
+
+    return differing(b.subject, parts_of(a.subject))

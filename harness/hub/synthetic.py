@@ -70,6 +70,7 @@ class Setup:
     os: str = "Linux"
     driver: str = "600.10"
     started: datetime = datetime(2026, 11, 1, 12, 0, 0)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the runtime
     failed: tuple[str, ...] = ()
     challenge: str | None = None
     synthetic: bool = True
@@ -195,7 +196,7 @@ def _runtime(setup: Setup) -> schema.Runtime:
         package=f"synthetic {setup.version}",
         commit="",
         build={},
-        settings={},
+        settings=dict(setup.settings),
         options={},
         variables={},
         devices=(schema.Device(name=setup.sku, kind="gpu", description=setup.generation, memory_bytes=None),),

@@ -116,10 +116,10 @@ def _same(a: Record, b: Record, name: str) -> bool:
 
 def _bits(cache: str) -> int:
     """Of a value in a KV cache; 16 for every type that quantises nothing."""
-    told = re.match(r"i?q(\d)|(?:fp|int|e4m3|e5m2)(\d?)", cache)
+    told = re.match(r"(?:i?q|(?:mx|nv)?fp|int|float)(\d+)", cache)
     if told is None:
-        return 16
-    return int(told[1] or told[2] or 8) if (told[1] or told[2] or "8") in "2345678" else 16
+        return 8 if cache.startswith(("e4m3", "e5m2")) else 16
+    return int(told[1])
 
 
 def _cache_limit(a: Record, b: Record) -> float:

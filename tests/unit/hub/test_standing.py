@@ -72,3 +72,55 @@ def test_a_device_is_called_by_its_name_and_never_by_an_engines_number(stored):
         )
         runtime = stored.record.runtime.model_copy(update={"devices": (one,)})
         assert hardware_of(stored.record.model_copy(update={"runtime": runtime}), "here").sku == sku
+
+
+def finding(stored, code, workload, severity="warning"):
+    from harness.record.schema import Finding
+
+    return Finding(code=code, severity=severity, workload=workload, metric="", text="x", evidence={})
+
+
+def test_a_spread_counts_where_it_is_the_headlines(stored):
+    headline = stored.record.suite.headline
+    other = next(one.id for one in stored.record.workloads if one.id != headline)
+    for code in ("unstable", "clock_disagreement"):
+        assert measurement_of(real(stored, findings=(finding(stored, code, other),))).failed == ()
+        assert measurement_of(real(stored, findings=(finding(stored, code, headline),))).failed == (code,)
+    assert measurement_of(real(stored, findings=(finding(stored, "clock_drift", ""),))).failed == ("clock_drift",)
+    assert measurement_of(real(stored, findings=(finding(stored, "clock_drift", "", "note"),))).failed == ()
+
+
+def failing(stored, code, **evidence):
+    return tuple(
+        one.model_copy(update={"status": "fail", "evidence": evidence}) if one.code == code else one
+        for one in stored.record.checks
+    )
+
+
+def test_a_failed_check_counts_where_it_is_about_the_headline(stored):
+    headline = stored.record.suite.headline
+    greedy = [one.workload for one in stored.record.results if one.deterministic is not None]
+    for code in ("counting", "prefill_complete", "physics_ttft", "engine_counters"):
+        assert measurement_of(real(stored, checks=failing(stored, code, headline_fails=0))).failed == ()
+        assert measurement_of(real(stored, checks=failing(stored, code, headline_fails=1))).failed == (code,)
+        assert measurement_of(real(stored, checks=failing(stored, code))).failed == (code,)
+    other = next(name for name in greedy if name != headline)
+    for name, failed in ((other, ()), (headline, ("determinism",))):
+        results = tuple(
+            one.model_copy(update={"deterministic": one.workload != name}) if one.workload in greedy else one
+            for one in stored.record.results
+        )
+        assert measurement_of(real(stored, checks=failing(stored, "determinism"), results=results)).failed == failed
+    longest = max(stored.record.workloads, key=lambda one: one.prompt_tokens).id
+    expected = ("physics_prefill",) if longest == headline else ()
+    assert measurement_of(real(stored, checks=failing(stored, "physics_prefill"))).failed == expected
+
+
+def test_a_servers_settings_are_never_the_same_as_anothers(stored):
+    from harness.hub.standing import versions_of
+
+    runtime = devices(stored, "local-server")
+    ours = versions_of(stored.record.model_copy(update={"runtime": runtime}))
+    samples = stored.record.samples.model_copy(update={"sha256": "f" * 64})
+    theirs = versions_of(stored.record.model_copy(update={"runtime": runtime, "samples": samples}))
+    assert ours["setting server"] != theirs["setting server"]

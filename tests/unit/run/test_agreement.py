@@ -79,3 +79,40 @@ def test_other_prompts_are_left_out_and_named(record):
     pair = agree(record, record.model_copy(update={"workloads": workloads}))
     assert pair.workloads == ()
     assert pair.skipped
+
+
+def cached(record, keys, values=None, engine="llama.cpp", **settings):
+    found = {"type_k": keys, "type_v": values or keys, **settings}
+    runtime = record.runtime.model_copy(update={"name": engine, "engine": engine, "settings": found})
+    return record.model_copy(update={"runtime": runtime})
+
+
+def off(record, share):
+    return changed(record, nll=round(record.probe.mean_nll_micronats * (1 + share)))
+
+
+@pytest.mark.parametrize(
+    ("cache", "near", "far"), [("q8_0", 0.0051, 0.021), ("q4_0", 0.03, 0.051), ("q5_1", 0.0499, 0.0501), ("fp8_e4m3", 0.01, 0.03)]
+)  # fmt: skip
+def test_a_quantised_cache_has_a_band_of_its_own_with_the_reason(record, cache, near, far):
+    base = cached(record, "f16")
+    pair = agree(base, off(cached(record, cache), near))
+    assert pair.verdict is Agreement.IDENTICAL
+    beyond = agree(base, off(cached(record, cache), far))
+    assert beyond.verdict is Agreement.DIFFERENT
+    assert f"the KV caches are f16/f16 and {cache}/{cache}" in beyond.text
+
+
+def test_one_half_of_the_cache_is_enough_and_the_same_cache_twice_gives_no_more_room(record):
+    base = cached(record, "f16")
+    assert agree(base, off(cached(record, "f16", "q8_0"), 0.0051)).verdict is Agreement.IDENTICAL
+    both = cached(record, "q8_0")
+    assert agree(both, off(both, 0.0051)).verdict is Agreement.DIFFERENT
+    for plain in ("bf16", "f32"):
+        assert agree(base, off(cached(record, plain), 0.0051)).verdict is Agreement.DIFFERENT
+
+
+def test_weights_that_the_runtime_rounds_anew_are_a_conversion(record):
+    base, rounded = cached(record, "f16", engine="vllm"), cached(record, "f16", engine="vllm", quantization="fp8")
+    assert agree(base, off(rounded, 0.01)).verdict is Agreement.IDENTICAL
+    assert agree(base, off(cached(record, "f16", engine="vllm", threads=1), 0.01)).verdict is Agreement.DIFFERENT
