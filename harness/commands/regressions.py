@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 
 
-@click.command(help="Candidates: pairs of records that differ in one version, or one tuning setting, alone.")
+@click.command(help="Candidates: pairs of records that differ in one thing alone.")
 @hub_option
 @click.option("--policy", help="Version of the rules; default: the hub's.")
 @click.option("--all", "everything", is_flag=True, help="With those of which the evidence is insufficient.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:
-    """Never a fact about a version: a candidate, or a change that two independent operators saw on their machines."""
+    """One thing: a version, or a setting that tunes. Never a fact: a candidate, or a change that two operators saw."""
     from harness.commands.console import out, print_json
     from harness.commands.hub_option import open_for_reading
     from harness.hub.changes import candidates

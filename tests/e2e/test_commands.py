@@ -171,3 +171,38 @@ def test_an_installed_wheel_carries_what_it_needs(tmp_path):
         )
         assert words in done.stdout, done.stderr
     assert (target / "runtimes" / "locks" / "llama.cpp.txt").exists()
+
+
+def test_settings_are_seen_where_records_are_compared_and_exported(repro, record, tmp_path):
+    """The record again, as if it had been measured otherwise."""
+    from harness.record.canonical import canonical
+
+    def altered(name, **settings):
+        value = json.loads((record / "record.json").read_text())
+        value["predicate"]["runtime"]["settings"] |= settings
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "record.json").write_bytes(canonical(value))
+        (folder / "samples.parquet").write_bytes((record / "samples.parquet").read_bytes())
+        return folder
+
+    one, two = altered("one", threads=2, type_k="f16"), altered("two", threads=1, type_k="q8_0")
+    auto = altered("auto", threads=2, flash_attn="auto, resolution not reported")
+    pair = repro("compare", one, two).stdout
+    several = repro("compare", one, two, auto).stdout
+    for text in ("threads 2 → 1 (tunes it)", "type_k f16 → q8_0 (changes the computation)"):
+        assert text in pair
+    for text in ("threads 1 → 2 (tunes it), B → A", "type_k q8_0 → f16 (changes the computation), B → A"):
+        assert text in several
+    assert "flash_attn not recorded" not in several
+    assert "not told by both, so it may differ: flash_attn" in several
+    found = json.loads(repro("compare", one, two, "--json").stdout)
+    assert {(s["name"], s["before"], s["after"]) for s in found["settings"]} == {
+        ("threads", "2", "1"),
+        ("type_k", "f16", "q8_0"),
+    }
+    assert {"setting threads", "setting type_k"} <= set(found["differences"])
+    table = repro("export", two, "--format", "csv").stdout
+    assert "type_k=q8_0" in table
+    assert "threads=1" in table
+    assert "type_k=q8_0" in repro("export", two, "--format", "markdown").stdout
