@@ -61,17 +61,19 @@ def _json(a: Checked, b: Checked, found: RecordComparison) -> dict[str, object]:
 
 
 def _status(found: Sequence[RecordComparison]) -> int:
-    """1 where a verdict is *slower*. Raises `BadInput` where a pair has nothing that can be compared: that is no success."""
+    """1 where a verdict is *slower*. Raises `BadInput` where else a pair has nothing that can be compared: that is no success."""
     from harness.errors import BadInput
     from harness.measure.comparison import Verdict
 
+    if any(row.comparison.verdict is Verdict.SLOWER for one in found for row in one.rows):
+        return 1
     for one in found:
         if all(row.comparison.verdict is Verdict.NOT_COMPARABLE for row in one.rows):
             why = one.rows[0].comparison.reason if one.rows else "they have no workload in common"
             raise BadInput(
                 f"nothing can be compared ({why})", where="--fail-if-slower", fix="name records of one suite that hold"
             )
-    return int(any(row.comparison.verdict is Verdict.SLOWER for one in found for row in one.rows))
+    return 0
 
 
 def print_settings(console: Console, found: RecordComparison, order: str) -> None:

@@ -64,7 +64,9 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = SafeConsole(stderr=stderr, highlight=False)
-    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+    columns = os.environ.get("COLUMNS", "")
+    # Not `is_terminal`: FORCE_COLOR asks a pipe for colours, and not to be cut.
+    if console.file.isatty() or (columns.isdigit() and int(columns) > 0):
         return console
     return SafeConsole(stderr=stderr, highlight=False, width=_UNLIMITED)
 
@@ -76,7 +78,7 @@ def escape(text: str) -> str:
 
 def whole(console: Console, identity: str, length: int) -> str:
     """The beginning of an id for a person at a terminal; all of it for a program."""
-    return identity[:length] if console.is_terminal else identity
+    return identity[:length] if console.file.isatty() else identity
 
 
 def print_json(value: Any) -> None:

@@ -25,7 +25,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     import sys
 
     import harness
-    from harness.commands.console import err, safe_json
+    from harness.commands.console import err, escape, safe_json
     from harness.errors import BadInput
     from harness.files import write_bytes
 
@@ -33,7 +33,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
         raise BadInput("Parquet is not for a terminal", where="--format parquet", fix="name a file with --out")
     frame = harness.load_records(*records)
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
-        err().print(f"{bad['folder']}: INVALID: {bad['verified_reason']}", markup=False)
+        err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
     if form == "parquet":
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)

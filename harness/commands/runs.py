@@ -37,7 +37,7 @@ def runs(folder: Path, as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        err().print(f"no record can be read below {folder}", markup=False)
+        err().print(escape(f"no record can be read below {folder}"))
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")

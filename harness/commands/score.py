@@ -43,7 +43,7 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
     from dataclasses import asdict
 
     from harness.catalog import policies
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json
     from harness.commands.standing import print_score
     from harness.hub.standing import measurement_of
     from harness.record.store import find
@@ -70,7 +70,7 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
     print_score(console, first, others, found, f"{policy}, {day.isoformat()}")
     for one in checked:
         if one.verified is not Verified.YES:
-            console.print(f"{one.stored.id[:12]} {one.note}", markup=False)
+            console.print(f"{one.stored.id[:12]} {escape(one.note)}")
     console.print("[dim]as if an editor had accepted every record: nothing is published by this[/]")
 
 

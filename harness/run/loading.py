@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 from harness.record.frame import COLUMNS, rows
 from harness.record.store import find
 from harness.run.verified import check as verify
+from harness.run.verified import well_formed
 
 if TYPE_CHECKING:
     import pandas
@@ -35,7 +36,11 @@ def load_records(*paths: Place | Iterable[Place], check: bool = True) -> pandas.
         answers = {one.stored.path: (str(one.verified), one.reason) for one in map(verify, found)}
     else:
         answers = {stored.path: ("not checked", "not asked for") for stored in found}
-    return pd.DataFrame(rows(found, answers), columns=list(COLUMNS))
+    listed: list[dict[str, Any]] = []
+    for stored in found:
+        with well_formed(str(stored.path)):
+            listed += rows([stored], answers)
+    return pd.DataFrame(listed, columns=list(COLUMNS))
 
 
 def _flat(paths: Iterable[object]) -> Iterator[Path]:

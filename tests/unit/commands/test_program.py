@@ -79,6 +79,14 @@ def test_a_pipe_gets_whole_names_and_ids(repro, long_one):
     assert LONG in repro("show", long_one).out
 
 
+def test_colours_in_a_pipe_do_not_cut_it(repro, long_one, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    listed = repro("runs", long_one.parent).out
+    assert "\x1b[" in listed
+    assert LONG in listed
+    assert store.read(long_one).id in listed
+
+
 def test_a_width_that_was_asked_for_holds_in_a_pipe_too(repro, long_one, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert max(map(len, repro("runs", long_one.parent).out.splitlines())) <= 60

@@ -236,6 +236,26 @@ def test_an_invalid_finding_bars_its_own_workload_and_metric_only(good, failing)
     assert verdicts("") == {row.metric for row in compare_records(record, record, (0.9, 1.1)).rows}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda predicate: predicate["results"][0].update(workload="another"),
+        lambda predicate: predicate["suite"].update(headline="another"),
+        lambda predicate: predicate.update(model={}),
+        lambda predicate: predicate.update(derived={"telemetry": 5, "energy_per_token": [], "peak_device_memory": "x"}),
+        lambda predicate: predicate.update(environment={"host": 3, "gpu": {"nvidia": 5}}),
+        lambda predicate: predicate.update(results=[], workloads=[]),
+    ],
+)
+def test_a_signed_record_of_odd_parts_ends_no_command_with_a_traceback(repro, good, tmp_path, change):
+    folder = resigned(edited(copied(good, tmp_path / "odd"), change))
+    for command in ("show", "compare", "agree", "score", "export", "runs", "recompute", "verify"):
+        for arguments in ((folder, good), (good, folder)) if command in ("compare", "agree", "score") else ((folder,),):
+            done = repro(command, *arguments)
+            assert done.code in (0, 1, 2)
+            assert done.code != 2 or done.refusal
+
+
 # The door for CI
 
 
