@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.catalog import devices
@@ -23,7 +24,8 @@ def possible(record: Record, only: str = "") -> Iterator[str]:
     known = [device for device in found if device is not None]
     if len(known) != len(gpus):
         return
-    name = ", ".join(sorted({device.sku for device in known})) + (f" ×{len(known)}" if len(known) > 1 else "")
+    counts = sorted(Counter(device.sku for device in known).items())
+    name = ", ".join(f"{sku} ×{count}" if count > 1 else sku for sku, count in counts)
     together = sum(device.bandwidth_bytes_per_s for device in known)
     peaks = [max(device.peak_flops.values()) for device in known if device.peak_flops]
     if split is not None:

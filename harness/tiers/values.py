@@ -84,7 +84,7 @@ class HardwareClass:
     `sku` names a device for people, and tells rows apart. What tells classes apart is `device`, made of closed values alone.
     """
 
-    sku: str  # device and count; of a CPU its model, memory tier and usable cores
+    sku: str  # each device and its count, or a CPU's model, usable cores and memory tier; both where they shared the work
     generation: str
     os_family: str
     runtime_series: str
