@@ -127,9 +127,9 @@ def _linux(source: Source) -> Topology:
     derived = groups.then(lambda g: any(len(core) > 1 for core in g), none)
     fast, allowed_fast = fast_cpus(tree, online), fast_cpus(tree, allowed)
     kinds = groups.then(lambda g: sum(1 for core in g if core & fast) if fast != online else None, ONE_KIND)
-    allowed_kinds = groups.then(
-        lambda g: sum(1 for core in g if core & allowed_fast) if allowed_fast != allowed else None, ONE_KIND
-    )
+    # Where nothing says which CPUs share a core, each of the fast kind passes for one.
+    fast_cores = len(allowed_fast) if groups.value is None else sum(1 for core in groups.value if core & allowed_fast)
+    allowed_kinds = maybe(fast_cores if allowed_fast != allowed else None, ONE_KIND)
     return Topology(
         logical_cores=logical,
         physical_cores=physical,

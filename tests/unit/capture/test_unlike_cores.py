@@ -51,6 +51,13 @@ def test_only_the_cores_of_the_affinity_are_judged(tmp_path, affinity, expected)
     assert threads(machine(tmp_path, HYBRID, NAMED, affinity)) == expected
 
 
+def test_fast_cpus_are_told_where_nothing_says_which_share_a_core(tmp_path):
+    source = machine(tmp_path, HYBRID, NAMED)
+    for file in (tmp_path / CPU).glob("cpu*/topology/*"):
+        file.unlink()
+    assert threads(source) == 16
+
+
 def test_a_quota_holds_beside_the_kinds(tmp_path):
     files = NAMED | {"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "250000 100000"}
     assert threads(machine(tmp_path, HYBRID, files)) == 3
