@@ -59,7 +59,9 @@ def _print(console: Console, one: Candidate) -> None:
     before, after = change.before or "not recorded", change.after or "not recorded"
     line(f"{change.label}: {change.axis} {before} → {after}")
     persons = [
-        f"seen {sign} by {len(who)}" for sign, who in (("slower", change.slower), ("faster", change.faster)) if who
+        f"seen {sign} by {len(who)} {'person' if len(who) == 1 else 'persons'}"
+        for sign, who in (("slower", change.slower), ("faster", change.faster))
+        if who
     ]
     line(
         f"  {one.model or 'unnamed model'} {subject.quantisation}, {subject.engine}, {subject.workload.partition('/')[2]}"

@@ -193,7 +193,10 @@ def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> 
     # Where it stands is the log's to say: `_derived` asks.
     differing = [name for name, value in fresh.items() if stored._mapping[name] != value]
     if differing:
-        found.add(f"record {identity[:12]}", f"the table says otherwise of {', '.join(differing)}")
+        found.add(
+            f"record {identity[:12]}",
+            f"the table says otherwise of {', '.join(differing)} (made by an older version: repro hub rebuild)",
+        )
 
 
 def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:

@@ -31,19 +31,19 @@ class Kind(StrEnum):
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
     "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
-    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "kv_cache_dtype": "auto", "lora": "", "n_cpu_moe": 0,
+    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto", "lora": "", "n_cpu_moe": 0,
     "offload_kqv": True, "override_tensor": "", "pipeline_parallel": 1, "prefix_cache": False, "prefix_caching": False,
     "quantization": "none", "rope_freq_base": 0, "rope_freq_scale": 0, "rope_scaling": "none", "speculative": False,
     "split_mode": "layer", "tensor_parallel": 1, "tensor_split": "", "tf32": False, "type_k": "f16", "type_v": "f16",
-    "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
+    "weights_on_cpu_mib": 0, "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
 }  # fmt: skip
 _TUNES = frozenset(
     "threads threads_batch batch ubatch poll prio numa cpu_mask context max_model_len flash_attn attention attention_backend "
     "swa_full load_mode mmap mlock repack eager compile compilation_mode aot_compile cudagraph_mode block_size kv_cache "
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
-    "device batching stream prompts".split()
+    "device batching stream prompts layers_on kv_cache_on left_out".split()
 )
-_NOTED = frozenset("memory_clear hardware".split())
+_NOTED = frozenset("memory_clear hardware api_key".split())
 _SIMULATED = frozenset(
     "step_us prefill_us within_ppm between_ppm drift_ppm bimodal_ppm throttle_after seed fault fault_at fault_flag".split()
 )
@@ -60,17 +60,19 @@ def _table(computes: str = "", tunes: str = "", noted: str = "") -> Mapping[str,
 # By the adapter's name. Another adapter's settings are known by the names that all of them share.
 TABLE: Mapping[str, Mapping[str, Kind]] = {
     "llama.cpp": _table(
-        "type_k type_v gpu_layers gpu_layers_offloaded offload_kqv",
-        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching",
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv",
+        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on",
         "memory_clear",
     ),
     "vllm": _table(
-        "dtype type_k type_v kv_cache_dtype prefix_caching tensor_parallel quantization speculative",
+        "dtype type_k type_v kv_cache_dtype prefix_caching tensor_parallel quantization speculative weights_on_cpu_mib",
         "threads context max_model_len eager compilation_mode aot_compile cudagraph_mode block_size kv_space_mib "
         "gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner batching",
     ),
-    "pytorch": _table("dtype type_k type_v tf32", "threads context device attention compile kv_cache batching"),
-    "openai-http": _table("", "context prompts stream batching", "hardware"),
+    "pytorch": _table(
+        "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
+    ),
+    "openai-http": _table("", "context prompts stream batching left_out", "hardware api_key"),
     "simulated": _table("", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
 _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))
@@ -237,7 +239,7 @@ def _split(record: Record) -> dict[str, str]:
     settings = record.runtime.settings
     if all(device.kind == "cpu" for device in record.runtime.devices):
         return {}
-    told = re.fullmatch(r"(\d+)/(\d+)", str(settings.get("gpu_layers_offloaded") or ""))
+    told = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(settings.get("gpu_layers_offloaded") or ""))
     asked = settings.get("gpu_layers")
     layers = record.runtime.model.get("layers")
     if told:

@@ -116,7 +116,7 @@ def _same(a: Record, b: Record, name: str) -> bool:
 
 def _bits(cache: str) -> int:
     """Of a value in a KV cache; 16 for every type that quantises nothing."""
-    told = re.match(r"(?:i?q|(?:mx|nv)?fp|int|float)(\d+)", cache)
+    told = re.match(r"(?:i?q|(?:mx|nv)?fp|int|float)(\d{1,3})", cache)
     if told is None:
         return 8 if cache.startswith(("e4m3", "e5m2")) else 16
     return int(told[1])

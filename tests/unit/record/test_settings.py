@@ -132,6 +132,11 @@ def test_every_setting_that_an_adapter_of_ours_records_is_declared():
         for node in ast.walk(tree):
             if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "settings":
                 recorded |= keys(node.value)
+            if (
+                isinstance(node, ast.Assign)
+                and getattr(getattr(node.targets[0], "value", None), "id", "") == "settings"
+            ):
+                recorded.add(node.targets[0].slice.value)
             if isinstance(node, ast.keyword) and node.arg == "settings":
                 recorded |= keys(node.value)
         if name == "simulated":
