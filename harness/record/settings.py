@@ -31,7 +31,8 @@ class Kind(StrEnum):
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
     "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
-    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto", "lora": "", "n_cpu_moe": 0,
+    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
+    "lora": "", "n_cpu_moe": 0,
     "offload_kqv": True, "override_tensor": "", "pipeline_parallel": 1, "prefix_cache": False, "prefix_caching": False,
     "quantization": "none", "rope_freq_base": 0, "rope_freq_scale": 0, "rope_scaling": "none", "speculative": False,
     "split_mode": "layer", "tensor_parallel": 1, "tensor_split": "", "tf32": False, "type_k": "f16", "type_v": "f16",
