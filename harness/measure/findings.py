@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.measure.metrics import measure_trials
 from harness.measure.order import median
+from harness.measure.pace import is_stream, pace_of
 from harness.measure.trend import bimodal_gap, mann_kendall_p, theil_sen_change, thirds_change
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import settled
@@ -87,8 +88,8 @@ CODES: Mapping[str, tuple[str, str]] = {
         "the host launches too slowly: close other work, or -o compile=reduce-overhead",
     ),
     "chunked": (
-        "the server sent several tokens in one chunk: its ITL is per chunk",
-        "read TTFT, decode rate and E2E; turn off stream intervals or speculation at the server",
+        "tokens of a stream came together; *invalid* where no pace can be read from it",
+        "read TTFT and E2E; measure without a proxy, turn off stream intervals and speculation at the server",
     ),
     "recompiled": ("the engine compiled anew during timed trials", "more warm-up, or -o compile=off"),
     "instrument_overhead": (
@@ -141,7 +142,9 @@ def _speeds(valid: Sequence[Trial]) -> Values:
     measured = measure_trials(valid)
     prefill = sum(one.ttft or 0.0 for one in measured) > 0.5 * sum(one.e2e or 0.0 for one in measured)
     rates = [(one.prefill_rate if prefill else one.decode_rate) for one in measured]
-    return np.array([rate or 1e9 / float(t.token_ns[-1]) for rate, t in zip(rates, valid, strict=True)])
+    if all(rates):
+        return np.array(rates, dtype=np.float64)
+    return np.array([1e9 / float(trial.token_ns[-1]) for trial in valid])
 
 
 def _ppm(value: float) -> int:
@@ -257,12 +260,25 @@ def _recompiled(workload: str, valid: Sequence[Trial]) -> list[Finding]:
 
 
 def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
-    told = [trial for trial in valid if "chunks" in trial.engine]
+    """Of streams: tokens that came together, and streams from which no pace can be read."""
+    told = [trial for trial in valid if is_stream(trial.engine)]
+    paces = [pace_of(trial.token_ns, trial.engine) for trial in told]
     chunks, tokens = sum(t.engine["chunks"] for t in told), sum(max(t.output_tokens, 1) for t in told)
+    evidence = {"chunks": chunks, "tokens": tokens}
+    lost = [pace.reason for pace in paces if pace.reason]
+    if lost:
+        severity = Severity.INVALID if 2 * len(lost) > len(told) else Severity.WARNING
+        text = f"no pace can be read from {len(lost)} of {len(told)} streams: {lost[0]}"
+        evidence |= {"unreadable": len(lost), "streams": len(told)}
+        return [Finding("chunked", severity, text, workload, "decode_rate", evidence)]
+    first = max((pace.first for pace in paces), default=1)
+    if first > 1:
+        text = f"{first} tokens came with the first: the rate counts those after it, and no prefill rate follows"
+        return [Finding("chunked", Severity.NOTE, text, workload, "prefill_rate", {**evidence, "first": first})]
     if chunks >= tokens:
         return []
-    text = f"{tokens} tokens came in {chunks} chunks: the ITL is per chunk"
-    return [Finding("chunked", Severity.NOTE, text, workload, "itl", {"chunks": chunks, "tokens": tokens})]
+    text = f"{tokens} tokens came in {chunks} chunks: the ITL is of those that came alone"
+    return [Finding("chunked", Severity.NOTE, text, workload, "itl", evidence)]
 
 
 def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:

@@ -7,7 +7,8 @@ With t1 … tn the stamps of `Trial.token_ns` (nanoseconds from the trial's star
   k = 1, and there is no TTFT;
 - without output tokens (llama-bench's pp), the single stamp is the end of the prefill: TTFT, prefill rate and E2E only.
 
-So the mean of the ITL is the TPOT, and the decode rate its inverse, in either shape. What a trial cannot tell is None.
+So the mean of the ITL is the TPOT, and the decode rate its inverse, in either shape. Tokens that came with the first are no
+decode steps, and of a stream only what `harness.measure.pace` reads is one. What a trial cannot tell is None.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
 from harness.measure.order import median
+from harness.measure.pace import Pace, is_stream, pace_of
 from harness.measure.trial import Trial
 
 __all__ = [
@@ -69,7 +71,12 @@ METRICS: Mapping[Metric, MetricFacts] = MappingProxyType(
         facts.metric: facts
         for facts in (
             MetricFacts(
-                Metric.DECODE_RATE, "tokens/s", True, False, "decode steps / time from t1 to tn", headline=True
+                Metric.DECODE_RATE,
+                "tokens/s",
+                True,
+                False,
+                "tokens that came after t1 / time from t1 to tn",
+                headline=True,
             ),
             MetricFacts(Metric.PREFILL_RATE, "tokens/s", True, False, "prompt tokens / TTFT"),
             MetricFacts(Metric.TTFT, "ns", False, False, "time from the start to the first output token"),
@@ -97,12 +104,15 @@ class TrialMetrics:
     step_time: Values | None
     e2e: float | None
     throughput: float | None = None  # of the batch that the request was part of
+    joined: int = 0  # tokens that came with the first
 
     def scalar(self, metric: Metric) -> float | None:
         """One number for the trial: the metric itself, or the median of a per-token metric.
 
-        None, too, for a median of 0: where most tokens came in pairs, a median says nothing of their pace.
+        None, too, where most tokens came together: a median says nothing of their pace.
         """
+        if metric is Metric.ITL and self.itl is not None and self.joined > self.itl.size:
+            return None
         value: float | Values | None = getattr(self, metric.value)
         return (median(value) or None) if isinstance(value, np.ndarray) else value
 
@@ -122,6 +132,7 @@ class Block:
     batches: tuple[
         tuple[int, int], ...
     ] = ()  # concurrency and length (ns) of each row's batch; (0, 0) where there is none
+    engines: tuple[Mapping[str, int], ...] = ()  # each row's engine's own account
 
     @property
     def has_prompt(self) -> bool:
@@ -152,31 +163,44 @@ def measure_trials(trials: Sequence[Trial]) -> list[TrialMetrics]:
 
 def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
     """All metrics of each trial of a block, in the order of `block.rows`."""
-    tokens = block.token_ns.astype(np.float64)
-    first, last, n = tokens[:, 0], tokens[:, -1], tokens.shape[1]
-    itl: Values | None = None
-    span = np.zeros(0)
-    if block.has_output and not block.has_prompt:
-        itl, span = np.diff(tokens, axis=1, prepend=0.0), last
-    elif block.has_output and n > 1:
-        itl, span = np.diff(tokens, axis=1), last - first
-    steps = (
-        block.step_ns[:, block.step_ns.shape[1] - itl.shape[1] :] if itl is not None and block.step_ns.size else None
-    )
-    step_time = None if steps is None else steps.astype(np.float64)
+    shared = block.has_output and block.has_prompt and _together(block)
+    paces = [pace_of(row, block.engines[i]) for i, row in enumerate(block.token_ns)] if shared else _paces(block)
+    steps = block.step_ns.astype(np.float64) if block.step_ns.size else None
     return tuple(
         TrialMetrics(
-            ttft=float(first[i]) if block.has_prompt else None,
-            prefill_rate=_rate(int(block.prompt_tokens[i]), first[i]) if block.has_prompt else None,
-            itl=None if itl is None else itl[i],
-            tpot=None if itl is None else float(span[i]) / itl.shape[1] or None,
-            decode_rate=None if itl is None else _rate(itl.shape[1], span[i]),
-            step_time=None if step_time is None else step_time[i],
-            e2e=float(last[i]),
-            throughput=_throughput(block, i, n),
+            ttft=float(block.token_ns[i, 0]) if block.has_prompt else None,
+            # Where several tokens came at the first moment, that moment is not the end of the prefill.
+            prefill_rate=_rate(int(block.prompt_tokens[i]), block.token_ns[i, 0])
+            if block.has_prompt and pace.first == 1
+            else None,
+            itl=pace.itl,
+            tpot=pace.span_ns / pace.steps or None if pace.steps else None,
+            decode_rate=_rate(pace.steps, pace.span_ns) if pace.steps else None,
+            step_time=None if steps is None or not pace.steps else steps[i, steps.shape[1] - pace.steps :],
+            e2e=float(block.token_ns[i, -1]),
+            throughput=_throughput(block, i, block.token_ns.shape[1]),
+            joined=pace.first - 1,
         )
-        for i in range(len(block.rows))
+        for i, pace in enumerate(paces)
     )
+
+
+def _together(block: Block) -> bool:
+    """Whether a trial of the block came as a stream, or brought a token along with its first."""
+    tied = block.token_ns.shape[1] > 1 and bool((block.token_ns[:, 1] == block.token_ns[:, 0]).any())
+    return tied or any(map(is_stream, block.engines))
+
+
+def _paces(block: Block) -> list[Pace]:
+    """Of trials in which each token came alone, all at once."""
+    tokens = block.token_ns.astype(np.float64)
+    if block.has_output and not block.has_prompt:
+        itl, span = np.diff(tokens, axis=1, prepend=0.0), tokens[:, -1]
+    elif block.has_output and tokens.shape[1] > 1:
+        itl, span = np.diff(tokens, axis=1), tokens[:, -1] - tokens[:, 0]
+    else:
+        return [Pace(1, 0, 0.0, None)] * len(block.rows)
+    return [Pace(1, itl.shape[1], float(span[i]), itl[i]) for i in range(len(block.rows))]
 
 
 def _throughput(block: Block, row: int, tokens: int) -> float | None:
@@ -184,7 +208,7 @@ def _throughput(block: Block, row: int, tokens: int) -> float | None:
     return concurrency * tokens * 1e9 / length if length > 0 else None
 
 
-def _rate(count: int, elapsed_ns: np.float64) -> float | None:
+def _rate(count: int, elapsed_ns: float) -> float | None:
     """Events a second; None where the clock saw no time pass."""
     return count * 1e9 / float(elapsed_ns) if elapsed_ns > 0 else None
 
@@ -212,7 +236,8 @@ def _block(trials: Sequence[Trial], rows: tuple[int, ...]) -> Block:
         raise _invalid(trials[int(np.argmax((step_ns < 0).any(axis=1)))], "a step of negative length")
     prompts = np.array([trial.prompt_tokens for trial in trials], dtype=np.int64)
     batches = tuple((t.counters.get("concurrency", 0), t.counters.get("batch_ns", 0)) for t in trials)
-    return Block(rows, token_ns, step_ns, prompts, trials[0].output_tokens > 0, batches)
+    engines = tuple(t.engine for t in trials)
+    return Block(rows, token_ns, step_ns, prompts, trials[0].output_tokens > 0, batches, engines)
 
 
 def _invalid(trial: Trial, what: str) -> RecordInvalid:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,17 +58,19 @@ class Measuring:
         began = time.monotonic()
         while True:
             complete = [log for log in logs.values() if log.complete]
+            medians, by_length = _medians(complete, self.headline)
             progress = Progress(
-                medians=[m for log in complete if (m := _headline(log, self.headline)) is not None],
+                medians=medians,
                 failures=failures[known_failures:],
                 indices_used=max(logs, default=-1) + 1,
                 elapsed_s=spent + time.monotonic() - began,
                 process_s=max((_length_s(log) for log in complete), default=0.0),
             )
-            step = next_step(progress, self.rule, self.budget_s)
+            step = next_step(progress, _without_hub(self.rule) if by_length else self.rule, self.budget_s)
             match step:
                 case Finish():
-                    return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), step.decision)
+                    decision = _of_lengths(step.decision) if by_length else step.decision
+                    return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), decision)
                 case GiveUp():
                     raise self._failed(step.error, logs)
             log, failure = self._one(step.index, len(complete), logs)
@@ -150,10 +152,25 @@ class Measuring:
         return type(error)(error.what, where=error.where, fix=fix, code=error.code)
 
 
-def _headline(log: ProcessLog, workload: str) -> float | None:
-    """The process median of the decode rate, tokens/s."""
-    rates = [rate for t in log.timed(workload) if (rate := measure_trial(t).decode_rate) is not None]
-    return float(np.median(rates)) if rates else None
+def _medians(complete: Sequence[ProcessLog], workload: str) -> tuple[list[float], bool]:
+    """Each process's median of the decode rate, tokens/s. Where one has none, trials a second instead, and true:
+
+    from some streams no pace can be read, and their run must end all the same.
+    """
+    measured = [[measure_trial(trial) for trial in log.timed(workload)] for log in complete]
+    rates = [[one.decode_rate for one in process if one.decode_rate is not None] for process in measured]
+    if all(rates):
+        return [float(np.median(own)) for own in rates], False
+    return [float(np.median([1e9 / one.e2e for one in process if one.e2e])) for process in measured], True
+
+
+def _without_hub(rule: SequentialLooks | FixedNumber) -> SequentialLooks | FixedNumber:
+    return replace(rule, hub_medians=()) if isinstance(rule, SequentialLooks) else rule
+
+
+def _of_lengths(decision: Decision) -> Decision:
+    """What was decided by the trials' lengths says nothing of a decode rate's precision."""
+    return replace(decision, precise=False, detail=f"no decode rate; by the trials' lengths: {decision.detail}")
 
 
 def _length_s(log: ProcessLog) -> float:
