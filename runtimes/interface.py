@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scalar = str | int | bool | None
+SECRET = "REPRO_SECRET_"  # noqa: S105 - and an option's name: the worker's variable with what a secret option names
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Option:
     default: Scalar = None  # None: chosen by the harness or the engine, and recorded as resolved
     choices: tuple[str, ...] = ()
     minimum: int | None = None
+    secret: bool = False  # names a variable: its content goes to the worker's environment, neither is recorded anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,13 @@ class Batching(Protocol):
 
         Each watch is started then, and stamps its own request's tokens.
         """
+
+
+class Outliving(Protocol):
+    """What a loaded runtime may have beside, where its engine, and so its caches, outlive the worker and the run."""
+
+    def fresh(self, prompt: Sequence[int]) -> Sequence[int]:
+        """A prompt of the same length that the engine was never given: another at each call."""
 
 
 def batches(runtime: Runtime) -> bool:

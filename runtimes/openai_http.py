@@ -7,21 +7,21 @@ server's process was seen here with the very file open, or the operator vouches 
 
 from __future__ import annotations
 
-import json
+import os
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import BadInput, RunFailed
-from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Watch
-from runtimes.support import listening
-from runtimes.support.sse import Server
+from runtimes.interface import SECRET, Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.support import listening, served
+from runtimes.support.chunks import Chunks
+from runtimes.support.request_fields import body_of, refused_fields
+from runtimes.support.server_text import ServerText, differs
+from runtimes.support.sse import Answer, Server
 
-# Ways to turn text into ids, in the order in which they are tried: path, where the text goes, and what asks for BOS.
-_TOKENIZE = (
-    ("/tokenize", ("content", "prompt"), ("add_special", "add_special_tokens")),
-    ("/extras/tokenize", ("input",), ()),
-)
-_DETOKENIZE = (("/detokenize", "content", "prompt"), ("/extras/detokenize", "text", "text"))
+_VOCABULARY = 1 << 20  # larger than any
+_SHORT = [1, 2, 3]  # what is sent before anything is timed: the beginning of no prompt
 
 
 class OpenAIHTTP:
@@ -33,12 +33,14 @@ class OpenAIHTTP:
     forces = False  # a server chooses its own tokens: forced decode is left out
     options: Mapping[str, Option] = {
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),
-        "served_model": Option("the model's name at the server; default: the first that it lists", str, ""),
+        "served_model": Option("the model's name at the server; default: the only one that it lists", str, ""),
+        "answers_as": Option("the name under which its answers come, where that is another", str, ""),
+        "api_key_env": Option("the environment's variable that holds the server's key", str, secret=True),
         "engine": Option("the engine behind it, where the server does not tell", str, ""),
         "remote": Option("measure a server that is not on this machine", bool, False),
         "vouch": Option("you know that the server runs on this machine's hardware with this very model", bool, False),
         "vocabulary": Option(
-            "size of the model's vocabulary, to check ids and draw forced ones", int, 1 << 20, minimum=2
+            "size of the model's vocabulary, to check ids and draw forced ones", int, _VOCABULARY, minimum=2
         ),
         "eos_id": Option("id of the end token, for servers without ignore_eos: it is biased away", int, -1, minimum=-1),
         "context": Option("tokens that the server's context holds, as it was started", int, minimum=8),
@@ -58,35 +60,19 @@ class LoadedServer:
                 "there is no such model", where=str(model.path), fix="name the file that the server has loaded"
             )
         self._options = options
-        self._server = Server.at(options["url"], bool(options.get("remote", False)))
-        listed = self._server.call(f"{self._server.base}/models")
-        entries = listed.get("data") if isinstance(listed, dict) else None
-        served = [str(entry["id"]) for entry in entries or [] if isinstance(entry, dict) and "id" in entry]
-        self._name = options.get("served_model") or (served[0] if served else "")
-        if not self._name:
-            raise BadInput(
-                "it lists no model", where="-o url", fix="check the address, or name one: -o served_model=NAME"
-            )
-        self._engine, self._version = self._who()
+        key = os.environ.get(f"{SECRET}api_key_env", "")
+        self._server = Server.at(options["url"], bool(options.get("remote", False)), key)
+        told = {name: str(options.get(name) or "") for name in ("served_model", "engine", "answers_as")}
+        self._served = served.look(
+            self._server, told["served_model"], told["engine"], told["answers_as"], model.path.resolve()
+        )
         self._counters: dict[str, int] = {}
-        self._probed: str | None = None
-        self._texts: dict[tuple[int, ...], str] = {}
-        self._bos: list[int] | None = None
+        self._fingerprints: set[str] = set()
+        self._counted: set[tuple[int, ...]] = set()
+        self._text = ServerText(self._server, self._served.name)
+        self._as_ids = self._takes_ids()
+        self._left_out = refused_fields(self._server, self._tried)
         self.facts = self._facts(model)
-
-    def _who(self) -> tuple[str, str]:
-        """The engine and its version, by what each kind of server offers."""
-        told = str(self._options.get("engine", ""))
-        version = self._server.call("/version")
-        if isinstance(version, dict) and "version" in version:
-            return told or "vllm", str(version["version"])
-        props = self._server.call("/props")
-        if isinstance(props, dict) and "build_info" in props:
-            return told or "llama.cpp", str(props["build_info"])
-        ollama = self._server.call("/api/version")
-        if isinstance(ollama, dict) and "version" in ollama:
-            return told or "ollama", str(ollama["version"])
-        return told or "unknown", "not told by the server"
 
     def _seen(self, model: ModelFiles) -> tuple[str, Device]:
         """How the server's hardware is known, and as what it is recorded."""
@@ -109,46 +95,67 @@ class LoadedServer:
     def _facts(self, model: ModelFiles) -> RuntimeFacts:
         known, device = self._seen(model)
         return RuntimeFacts(
-            engine=self._engine,
-            version=self._version,
+            engine=self._served.engine,
+            version=self._served.version,
             package="openai-compatible server",
             commit="not told by the server",
             build={},
             settings={
-                "context": self._options.get("context"),
+                "context": self._context(),
                 "hardware": known,
-                "prompts": self._prompts_as(),
+                "prompts": "ids" if self._as_ids else "text",
                 "stream": True,
                 "batching": 1,
+                **self._request_settings(),
             },
             devices=(device,),
-            vocab_size=int(self._options.get("vocabulary", 1 << 20)),
-            context_tokens=int(self._options.get("context") or 0),
+            vocab_size=self._vocabulary(),
+            context_tokens=self._context() or 0,
             bos_id=None,
             add_bos=True,
             clock="host, at the client, each chunk received",
-            model={"description": "as served"},
+            model=self._served.model,
         )
 
-    def _prompts_as(self) -> str:
-        """`ids` where the server takes a list of ids as the prompt and counts them so, else `text`."""
-        if self._probed is None:
-            body = {"model": self._name, "prompt": [1, 2, 3], "max_tokens": 1, "temperature": 0}
-            answer = self._server.call(f"{self._server.base}/completions", body)
-            usage = answer.get("usage") if isinstance(answer, dict) else None
-            self._probed = "ids" if isinstance(usage, dict) and usage.get("prompt_tokens") == 3 else "text"
-        return self._probed
+    def _request_settings(self) -> dict[str, Scalar]:
+        """What was unlike the usual request; the key is sent, and stands nowhere."""
+        found: dict[str, Scalar] = {"api_key": "sent"} if self._server.key else {}
+        return found | ({"left_out": ", ".join(sorted(self._left_out))} if self._left_out else {})
 
-    def _tokenized(self, text: str, add_bos: bool) -> list[int] | None:
-        for path, texts, flags in _TOKENIZE:
-            answer = self._server.call(path, dict.fromkeys(texts, text) | dict.fromkeys(flags, add_bos))
-            if isinstance(answer, dict) and isinstance(answer.get("tokens"), list):
-                return [int(token) for token in answer["tokens"]]
-        return None
+    def _vocabulary(self) -> int:
+        given = int(self._options.get("vocabulary", _VOCABULARY))
+        return self._served.vocabulary or given if given == _VOCABULARY else given
+
+    def _context(self) -> int | None:
+        """Tokens that a request may fill: as the server says, else as the operator does."""
+        asked, told = self._options.get("context"), self._served.context_tokens
+        if told is not None and asked is not None and told < asked:
+            raise BadInput(
+                f"the server's context holds {told} tokens, {asked} are needed",
+                where="-o context",
+                fix="start the server with a larger context, or take a shorter suite",
+            )
+        return told if told is not None else asked
+
+    def _takes_ids(self) -> bool:
+        """Whether the server takes a list of ids as the prompt and counts them so; else it gets text."""
+        body = {"model": self._served.name, "prompt": _SHORT, "max_tokens": 1, "temperature": 0}
+        answer = self._server.ask(f"{self._server.base}/completions", body)
+        return answer.ok and _prompt_tokens(answer.value) == len(_SHORT)
+
+    def _tried(self, left_out: frozenset[str]) -> Answer:
+        """A request like the timed ones, of one token, on other text; how it ends is not judged here."""
+        body = body_of(self._served.name, _SHORT if self._as_ids else "a", 1, left_out) | self._bias()
+        try:
+            return self._server.ask(f"{self._server.base}/completions", body)
+        except BadInput as error:
+            if error.code.startswith("status"):
+                raise
+            return Answer(200, b"", None)
 
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of `text`, where the server offers that."""
-        found = self._tokenized(text, add_bos)
+        found = self._text.ids(text, add_bos)
         if found is not None:
             return found
         raise BadInput(
@@ -157,39 +164,13 @@ class LoadedServer:
             fix="run the same model once with the runtime llama.cpp, pytorch or vllm: its ids are kept and used here",
         )
 
-    def _as_text(self, prompt: Sequence[int]) -> str:
-        """The prompt as text, which the server must turn into as many tokens; it adds its own BOS."""
-        key = tuple(prompt)
-        if key not in self._texts:
-            if self._bos is None:
-                empty = self._tokenized("", True)
-                self._bos = empty[:1] if empty else []
-            led = bool(self._bos) and list(key[:1]) == self._bos
-            text = self._text(key[1:] if led else key)
-            body = {"model": self._name, "prompt": text, "max_tokens": 1, "temperature": 0}
-            answer = self._server.call(f"{self._server.base}/completions", body)
-            usage = answer.get("usage") if isinstance(answer, dict) else None
-            counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-            if counted != len(key):
-                raise RunFailed(
-                    f"the server makes {counted} tokens of a prompt of {len(key)}",
-                    where="openai-http",
-                    fix="it has another tokenizer, or adds tokens: check --model against what it serves",
-                    code="prompt differs",
-                )
-            self._texts[key] = text
-        return self._texts[key]
-
-    def _text(self, ids: Sequence[int]) -> str:
-        for path, key, other in _DETOKENIZE:
-            answer = self._server.call(path, {"tokens": list(ids)})
-            if isinstance(answer, dict) and isinstance(answer.get(key, answer.get(other)), str):
-                return str(answer.get(key, answer.get(other)))
-        raise BadInput(
-            "the server takes neither ids as a prompt nor turns ids into text",
-            where="openai-http",
-            fix="take a server with /detokenize, or one that accepts token ids",
-        )
+    def fresh(self, prompt: Sequence[int]) -> list[int]:
+        """A prompt of the same ids in an order that this server has never seen: it outlives a run, and so do its caches."""
+        if not self._as_ids:
+            return self._text.shuffled(prompt)
+        rest = list(prompt[1:])
+        random.shuffle(rest)
+        return [*prompt[:1], *rest]
 
     def generate(
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
@@ -198,58 +179,74 @@ class LoadedServer:
         if forced is not None and output_tokens:
             raise BadInput("a server chooses its own tokens", where="openai-http", fix="leave forced decode out")
         count = max(output_tokens, 1)
-        body = self._body(prompt, count)
-        chunks = _Chunks(watch, count)
-        self._server.stream(f"{self._server.base}/completions", body, chunks.take, watch.start)
-        made = chunks.usage.get("completion_tokens", chunks.count)
+        sent = list(prompt) if self._as_ids else self._text.prompt(prompt)
+        body = body_of(self._served.name, sent, count, self._left_out) | self._bias()
+        chunks = Chunks(watch, count, self._server.key)
+        ended = self._server.stream(f"{self._server.base}/completions", body, chunks.take, watch.start)
         fed = chunks.usage.get("prompt_tokens")
-        self._counters = {"completion_tokens": made, "chunks": chunks.count}
-        if fed is not None and "cached_tokens" in chunks.usage:
-            self._counters["prefill_tokens"] = fed - chunks.usage["cached_tokens"]
-        if chunks.count < count and "completion_tokens" not in chunks.usage:
+        self._counters = {
+            "completion_tokens": chunks.made,
+            "chunks": chunks.count,
+            "placed_tokens": chunks.placed,
+            **chunks.account,
+        }
+        served.same_model(self._served, chunks.models)
+        self._same_server(chunks.fingerprints)
+        self._complete(chunks, count, ended)
+        if fed is None and not self._as_ids and not self._text.counts:
+            fed = self._count_afterwards(prompt, sent)
+        if fed is not None and fed != len(prompt):
+            raise differs(fed, len(prompt))
+        chunks.fill()
+        return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
+
+    def _bias(self) -> dict[str, Any]:
+        eos = int(self._options.get("eos_id", -1))
+        return {"logit_bias": {str(eos): -100}} if eos >= 0 else {}
+
+    def _complete(self, chunks: Chunks, count: int, ended: str) -> None:
+        """Raises `RunFailed` unless every token came; how the stream ended afterwards does not matter then."""
+        if chunks.counted and chunks.count and chunks.made >= count:
+            return
+        if not chunks.counted and chunks.count >= count:
+            return
+        sent = f"{chunks.made if chunks.counted else chunks.count} of {count} tokens had come"
+        if ended:
+            raise RunFailed(f"{ended}: {sent}", where="openai-http", code="stream broke off")
+        if not chunks.counted:
             raise RunFailed(
                 f"the server sent {chunks.count} chunks for {count} tokens, and does not tell how many tokens it made",
                 where="openai-http",
                 fix="it ended the text (give -o eos_id=N), or joins tokens: take one that sends its usage with a stream",
                 code="tokens not counted",
             )
-        if made < count or not chunks.count:
-            raise RunFailed(
-                f"the server sent {made} tokens of {count}",
-                where="openai-http",
-                fix="it ended the text: take a server with ignore_eos, or give -o eos_id=N to bias the end token away",
-                code="fewer tokens",
-            )
-        if fed is not None and fed != len(prompt):
-            raise RunFailed(
-                f"the server counts {fed} prompt tokens, not {len(prompt)}",
-                where="openai-http",
-                fix="it has another tokenizer, or adds tokens: check --model against what it serves",
-                code="prompt differs",
-            )
-        for _ in range(count - chunks.count):
-            watch.again()  # a chunk held several tokens: they were all there at the last one
-        return chunks.ids[:output_tokens] if len(chunks.ids) == made else []
+        reason = f" (it says: {chunks.finish[:40]})" if chunks.finish not in ("", "stop") else ""
+        raise RunFailed(
+            f"the server sent {chunks.made} tokens of {count}{reason}",
+            where="openai-http",
+            fix="it ended the text: take a server with ignore_eos, or give -o eos_id=N to bias the end token away",
+            code="fewer tokens",
+        )
 
-    def _body(self, prompt: Sequence[int], count: int) -> dict[str, Any]:
-        as_ids = self._prompts_as() == "ids"
-        body: dict[str, Any] = {
-            "model": self._name,
-            "prompt": list(prompt) if as_ids else self._as_text(prompt),
-            "max_tokens": count,
-            "temperature": 0,
-            "top_k": 1,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "ignore_eos": True,
-            "min_tokens": count,
-            "cache_prompt": False,  # llama-server
-            "return_token_ids": True,  # vLLM
-        }
-        eos = int(self._options.get("eos_id", -1))
-        if eos >= 0:
-            body["logit_bias"] = {str(eos): -100}
-        return body
+    def _same_server(self, fingerprints: set[str]) -> None:
+        self._fingerprints |= fingerprints
+        if len(self._fingerprints) > 1:
+            raise RunFailed(
+                "the server changed while it was measured: its system_fingerprint is another",
+                where="openai-http",
+                fix="measure one server with one configuration",
+                code="server changed",
+            )
+
+    def _count_afterwards(self, prompt: Sequence[int], text: Any) -> int:
+        """Of a server without a tokenizer, whose streams tell no usage: asked when the text has been measured, once."""
+        if tuple(prompt) not in self._counted:
+            body = {"model": self._served.name, "prompt": text, "max_tokens": 1, "temperature": 0}
+            counted = _prompt_tokens(self._server.call(f"{self._server.base}/completions", body))
+            if counted != len(prompt):
+                raise differs(counted or 0, len(prompt))
+            self._counted.add(tuple(prompt))
+        return len(prompt)
 
     def score(self, tokens: Sequence[int]) -> float:
         """Servers do not tell likelihoods of a given text in one common way."""
@@ -268,28 +265,7 @@ class LoadedServer:
         """Nothing of ours is held by the server."""
 
 
-class _Chunks:
-    """The events of one stream; those that carry text, or ids, are stamped, at most `limit` of them."""
-
-    def __init__(self, watch: Watch, limit: int) -> None:
-        self._stamp, self._limit = watch.token, limit
-        self.count = 0
-        self.ids: list[int] = []
-        self.usage: dict[str, int] = {}
-
-    def take(self, data: bytes) -> None:
-        """One event. Reading its JSON takes some 10 µs, which is in the stamp."""
-        try:
-            event = json.loads(data)
-            choice = (event.get("choices") or [{}])[0]
-            ids = choice.get("token_ids") or []
-            if (choice.get("text") or ids) and self.count < self._limit:
-                self._stamp()
-                self.count += 1
-            usage = event.get("usage") or {}
-            details = usage.get("prompt_tokens_details") or {}
-        except (ValueError, AttributeError, IndexError, KeyError, TypeError) as error:
-            raise RunFailed(f"an event of the stream can't be read ({error})", where="openai-http") from error
-        self.ids += ids
-        for source, names in ((usage, ("prompt_tokens", "completion_tokens")), (details, ("cached_tokens",))):
-            self.usage.update({name: int(source[name]) for name in names if isinstance(source.get(name), int)})
+def _prompt_tokens(answer: Any) -> int | None:
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return counted if isinstance(counted, int) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,7 +51,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     """Check every input before anything long begins; fetch and install what is missing."""
     suite = suites.load(request.suite)
     adapter = find(request.runtime)
-    given = options.parse(request.settings, adapter.options, adapter.name)
+    asked = options.parse(request.settings, adapter.options, adapter.name)
+    given, secrets = options.secrets(asked, adapter.options, os.environ)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
         raise BadInput(
@@ -84,7 +86,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     filled = options.fill(given, adapter.options, cores=cores, required_context=least)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = _python(request, cache, listener)
-    interpreter = Interpreter(python, folder, cache / "worker-home")
+    interpreter = Interpreter(python, folder, cache / "worker-home", secrets)
     if converting:
         if request.python is not None and not preparing.there(cache, identity):
             raise BadInput(
@@ -161,7 +163,10 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     request, suite = prepared.request, prepared.suite.suite
     ids, vocabulary = _ids(prepared, cache, listener)
     settings = options.fill(
-        prepared.given, prepared.adapter.options, cores=prepared.cores, required_context=required_context(suite, ids)
+        prepared.given,
+        prepared.adapter.options,
+        cores=prepared.cores,
+        required_context=required_context(suite, ids),
     )
     prepared = replace(prepared, options=settings)
     seed = _seed(request, suite)

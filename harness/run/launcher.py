@@ -14,12 +14,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import errors
 from harness.worker.frames import PROTOCOL, Decoder, Frame, ProtocolError
 from harness.worker.plan import Plan
+from runtimes.interface import SECRET
 
 TAIL_BYTES = 16_384
 _READ = 1 << 16
@@ -51,6 +52,7 @@ class Interpreter:
     python: Path
     bundle: Path
     home: Path
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # secret option → what its variable holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,20 @@ class Ended:
 def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, str]:
     """The allow-listed environment of a worker."""
     kept = {k: v for k, v in own.items() if k in _PASSED or k.startswith(ENGINE_VARIABLES)}
-    return kept | {
-        "PYTHONPATH": str(interpreter.bundle),
-        "PYTHONNOUSERSITE": "1",
-        "HOME": str(interpreter.home),
-        "TMPDIR": str(interpreter.home),
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
+    secrets = {f"{SECRET}{name}": value for name, value in interpreter.secrets.items()}
+    return (
+        kept
+        | secrets
+        | {
+            "PYTHONPATH": str(interpreter.bundle),
+            "PYTHONNOUSERSITE": "1",
+            "HOME": str(interpreter.home),
+            "TMPDIR": str(interpreter.home),
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+        }
+    )
 
 
 def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear: Callable[[Frame], None]) -> Ended:

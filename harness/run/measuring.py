@@ -153,9 +153,9 @@ class Measuring:
 
 
 def _medians(complete: Sequence[ProcessLog], workload: str) -> tuple[list[float], bool]:
-    """Each process's median of the decode rate, tokens/s. Where one has none, trials a second instead, and true:
+    """Each process's median of the decode rate, tokens/s; where one has none, trials a second instead, and true.
 
-    from some streams no pace can be read, and their run must end all the same.
+    From some streams no pace can be read, and their run must end all the same.
     """
     measured = [[measure_trial(trial) for trial in log.timed(workload)] for log in complete]
     rates = [[one.decode_rate for one in process if one.decode_rate is not None] for process in measured]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 
 from harness.errors import BadInput
 from runtimes.interface import Option, Scalar
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[\x21-\x7e]+")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 
@@ -43,6 +46,35 @@ def _typed(name: str, value: str, option: Option) -> Scalar:
     if option.choices and value not in option.choices:
         raise BadInput(f"{value!r} is not offered", where=f"-o {name}", fix=f"take one of {', '.join(option.choices)}")
     return value
+
+
+def secrets(
+    given: Mapping[str, Scalar], declared: Mapping[str, Option], environment: Mapping[str, str]
+) -> tuple[dict[str, Scalar], dict[str, str]]:
+    """The settings without those that name a secret, and what these name: option → content of the variable.
+
+    Raises `BadInput` for a variable that is not set, or whose content fits into no header. Neither name nor content is in its
+    text: somebody may have given the key itself.
+    """
+    kept = {name: value for name, value in given.items() if not declared[name].secret}
+    found = {}
+    for name in given.keys() - kept.keys():
+        variable = str(given[name])
+        value = environment.get(variable, "") if _VARIABLE.fullmatch(variable) else ""
+        if not value:
+            raise BadInput(
+                "it must be the name of a variable that is set, not the key itself",
+                where=f"-o {name}",
+                fix=f"export SERVER_KEY=… and give -o {name}=SERVER_KEY",
+            )
+        if not _HEADER.fullmatch(value.strip()):
+            raise BadInput(
+                "the variable holds more than one line, or characters that no key has",
+                where=f"-o {name}",
+                fix="put the key alone into it",
+            )
+        found[name] = value.strip()
+    return kept, found
 
 
 def fill(

@@ -19,7 +19,7 @@ from harness.worker import conformance, counters
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan, WorkloadPlan
 from harness.worker.schedule import timed_order
-from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles
+from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles, Outliving
 from runtimes.support import shape
 from runtimes.table import find
 
@@ -119,6 +119,8 @@ class _Process:
     def _trial(self, workload: WorkloadPlan, purpose: Purpose) -> int:
         """Run it and report it; its length in nanoseconds."""
         prompt = workload.distinct if purpose is Purpose.DISTINCT else workload.prompt
+        if purpose is Purpose.DISTINCT and hasattr(self._loaded, "fresh"):
+            prompt = tuple(cast(Outliving, self._loaded).fresh(prompt))
         self._loaded.reset()
         gc.collect(0)
         before = counters.read()

@@ -7,25 +7,45 @@ import ipaddress
 import json
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import BadInput, RunFailed
+from runtimes.support.server_words import error_of, said, status_line
 
 TIMEOUT_S = 600.0
+ANSWER_LIMIT = 16 << 20  # bytes of one JSON answer
+LINE_LIMIT = 1 << 20  # bytes of one line of a stream
+OTHER_LIMIT = 1 << 16  # bytes kept of an answer that is no stream, to say what it was
+_KEY_FIX = "give the name of the variable that holds its key: -o api_key_env=NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `value` is the JSON of a body, or None where it is none."""
+
+    status: int
+    body: bytes
+    value: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is JSON, and no error by status or by content."""
+        return self.status == 200 and self.value is not None and not error_of(self.value, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where it listens; `base` is the path before `/completions`, such as `/v1`."""
+    """Where it listens; `base` is the path before `/completions`, such as `/v1`. The key goes into headers only."""
 
     host: str
     port: int
     base: str
+    key: str = field(default="", repr=False)
 
     @classmethod
-    def at(cls, url: str, remote: bool) -> Server:
+    def at(cls, url: str, remote: bool, key: str = "") -> Server:
         """The server of an http:// address. Raises `BadInput` for one that is not this machine's, unless `remote`."""
         try:
             parts = urlsplit(url)
@@ -34,7 +54,9 @@ class Server:
             raise BadInput(
                 f"is no address ({error})", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
             ) from error
-        if parts.scheme != "http" or not host or parts.username is not None or parts.query:
+        if parts.username is not None:  # not shown: what stands there is a user and a key
+            raise BadInput("the address holds a user or a key", where="-o url", fix=_KEY_FIX)
+        if parts.scheme != "http" or not host or parts.query:
             raise BadInput(
                 "is not a plain http:// address", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
             )
@@ -44,7 +66,7 @@ class Server:
                 where="-o url",
                 fix="its speed is not this machine's; to measure it all the same give -o remote=true",
             )
-        return cls(host, port, parts.path.rstrip("/"))
+        return cls(host, port, parts.path.rstrip("/"), key)
 
     @property
     def loopback(self) -> bool:
@@ -63,55 +85,123 @@ class Server:
             connection.close()
         return peer
 
-    def call(self, path: str, body: Any = None) -> Any:
-        """The JSON answer; None for an error status. Raises `BadInput` where nobody answers."""
+    def ask(self, path: str, body: Any = None) -> Answer:
+        """One call. Raises `BadInput` where nobody answers, or where the server wants another key."""
         connection = self._connect()
         try:
             if body is None:
-                connection.request("GET", path)
+                connection.request("GET", path, headers=self._headers())
             else:
-                connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+                connection.request("POST", path, json.dumps(body), self._headers("application/json"))
             answer = connection.getresponse()
-            text = answer.read()
-            return json.loads(text) if answer.status == 200 else None
-        except ValueError:
-            return None
+            text = answer.read(ANSWER_LIMIT + 1)
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from error
         finally:
             connection.close()
+        if answer.status in (401, 403):
+            raise self.refused(answer.status, text)
+        try:
+            value = json.loads(text) if len(text) <= ANSWER_LIMIT else None
+        except (ValueError, RecursionError):
+            value = None
+        return Answer(answer.status, text, value)
 
-    def stream(self, path: str, body: Any, event: Callable[[bytes], None], begin: Callable[[], None]) -> None:
+    def call(self, path: str, body: Any = None) -> Any:
+        """The JSON answer of a call that not every server knows; None where this one does not answer it."""
+        try:
+            answer = self.ask(path, body)
+        except BadInput:
+            return None
+        return answer.value if answer.ok else None
+
+    def refused(self, status: int, body: bytes) -> BadInput:
+        """What an error status means, in the server's own words."""
+        fix = {
+            401: "the server wants another key than the variable holds" if self.key else _KEY_FIX,
+            403: "the key may not use this model" if self.key else _KEY_FIX,
+            404: "check the address (most end in /v1) and -o served_model",
+            429: "it counts requests: lift its limit, or measure it alone",
+            503: "wait until its model is loaded",
+        }
+        text = f"the server answers {status_line(status, body, self.key)}"
+        way_out = fix.get(status, "see the server's log")
+        return BadInput(text, where=f"{self.host}:{self.port}", fix=way_out, code=f"status {status}")
+
+    def stream(self, path: str, body: Any, event: Callable[[bytes], bool], begin: Callable[[], None]) -> str:
         """POST `body`; `begin` is called right before it is sent, `event` with each event's data as it arrives.
 
-        Raises `RunFailed` when the server refuses, or closes before it has said that it is done.
+        `event` returns false for data that is no whole JSON: the next line belongs to it. Returns how the stream ended
+        where that was not by [DONE], else "": whether all had come then, the caller knows. Raises `RunFailed` when the
+        server refuses, or does not stream.
         """
         connection = self._connect()
         text = json.dumps(body).encode()
         try:
             connection.connect()
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            headers = self._headers("application/json") | {"Accept": "text/event-stream"}
             begin()
-            connection.request("POST", path, text, {"Content-Type": "application/json", "Accept": "text/event-stream"})
+            connection.request("POST", path, text, headers)
             answer = connection.getresponse()
+            if answer.status in (401, 403):
+                raise self.refused(answer.status, answer.read(OTHER_LIMIT))
             if answer.status != 200:
-                said = answer.read(500).decode(errors="replace")
-                raise RunFailed(
-                    f"the server answers {answer.status}: {said}", where=path, code=f"status {answer.status}"
-                )
-            while line := answer.readline():
-                if line.startswith(b"data:"):
-                    data = line[5:].strip()
-                    if data == b"[DONE]":
-                        return
-                    event(data)
+                words = status_line(answer.status, answer.read(OTHER_LIMIT), self.key)
+                raise RunFailed(f"the server answers {words}", where=path, code=f"status {answer.status}")
+            return self._events(answer, path, event)
         except ConnectionRefusedError as error:
             raise self._silent(error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise RunFailed(f"the stream broke off ({error})", where=path, code="stream broke off") from error
+            return f"the stream broke off ({type(error).__name__})"
         finally:
             connection.close()
-        raise RunFailed("the server closed the stream before its end", where=path, code="stream broke off")
+
+    def _events(self, answer: http.client.HTTPResponse, path: str, event: Callable[[bytes], bool]) -> str:
+        pending, other, failing, seen = b"", b"", False, False
+        while line := answer.readline(LINE_LIMIT):
+            line = line.removeprefix(b"\xef\xbb\xbf") if not seen else line
+            if line.startswith(b"data:"):
+                data = pending + line[5:].strip()
+                if data == b"[DONE]":
+                    return ""
+                if failing:
+                    raise self._failed(data, path)
+                seen = True
+                pending = b"" if event(data) else data
+            elif line.startswith(b"event:"):
+                failing = line[6:].strip() == b"error"
+            elif line.startswith(b"error:"):
+                raise self._failed(line[6:].strip(), path)
+            elif not line.strip() and pending:
+                raise RunFailed("an event of the stream can't be read", where=path, code="event can't be read")
+            elif not seen and len(other) < OTHER_LIMIT:
+                other += line
+        if not seen and other.strip():
+            raise self._no_stream(other, path)
+        return "the server closed the stream before its end"
+
+    def _failed(self, data: bytes, path: str) -> RunFailed:
+        words = said(data, self.key) or "without words"
+        return RunFailed(f"the server reports an error: {words}", where=path, code="error of the server")
+
+    def _no_stream(self, body: bytes, path: str) -> RunFailed:
+        try:
+            words = error_of(json.loads(body), self.key)
+        except (ValueError, RecursionError):
+            words = ""
+        if words:
+            return self._failed(words.encode(), path)
+        return RunFailed(
+            f"the server does not stream: {said(body, self.key)}",
+            where=path,
+            fix="its times can't be measured; take a server that streams",
+            code="no stream",
+        )
+
+    def _headers(self, content: str = "") -> dict[str, str]:
+        found = {"Content-Type": content} if content else {}
+        return found | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
