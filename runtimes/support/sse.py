@@ -93,8 +93,8 @@ class Server:
                 connection.request("GET", path, headers=self._headers())
             else:
                 connection.request("POST", path, json.dumps(body), self._headers("application/json"))
-            answer = connection.getresponse()
-            text = answer.read(ANSWER_LIMIT + 1)
+            with connection.getresponse() as answer:
+                text = answer.read(ANSWER_LIMIT + 1)
         except (OSError, http.client.HTTPException) as error:
             raise self._silent(error) from error
         finally:
@@ -143,13 +143,13 @@ class Server:
             headers = self._headers("application/json") | {"Accept": "text/event-stream"}
             begin()
             connection.request("POST", path, text, headers)
-            answer = connection.getresponse()
-            if answer.status in (401, 403):
-                raise self.refused(answer.status, answer.read(OTHER_LIMIT))
-            if answer.status != 200:
-                words = status_line(answer.status, answer.read(OTHER_LIMIT), self.key)
-                raise RunFailed(f"the server answers {words}", where=path, code=f"status {answer.status}")
-            return self._events(answer, path, event)
+            with connection.getresponse() as answer:
+                if answer.status in (401, 403):
+                    raise self.refused(answer.status, answer.read(OTHER_LIMIT))
+                if answer.status != 200:
+                    words = status_line(answer.status, answer.read(OTHER_LIMIT), self.key)
+                    raise RunFailed(f"the server answers {words}", where=path, code=f"status {answer.status}")
+                return self._events(answer, path, event)
         except ConnectionRefusedError as error:
             raise self._silent(error) from error
         except (OSError, http.client.HTTPException) as error:

@@ -1,0 +1,235 @@
+"""A server of completions in a few lines, at the network boundary: it keeps a prefix cache, and can do wrong what servers do wrong."""
+
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+WORDS = ["the", "quiet", "harbour", "boat", "comes", "home", "one", "after", "other", "sea"]
+
+
+@dataclass
+class Behaviour:
+    """What the server is and does; the defaults are those of a good one that tells little."""
+
+    models: list = field(default_factory=lambda: [{"id": "tiny"}])
+    props: dict | None = None
+    pages: dict = field(default_factory=dict)  # further answers to GET and POST, by path
+    takes_ids: bool = True
+    tokenizer: str = "llama"  # llama, vllm, extras, none
+    prefix_cache: bool = False
+    prefill_s: float = 0.0  # of a prompt token that is not cached
+    step_s: float = 0.001
+    sizes: list | None = None  # tokens of each chunk; default: one each
+    pause_before: dict = field(default_factory=dict)  # chunk → seconds that it is held back
+    ids: bool = True
+    running_count: str = ""  # "usage" or "timings" in every chunk
+    timings: dict | None = None  # in the last event
+    usage: bool = True
+    finish: str = "length"
+    done: bool = True
+    model: str | None = None  # the name that answers carry
+    fingerprint: str = ""
+    key: str = ""
+    open_paths: tuple = ()  # that need no key
+    refused_words: str = "no such key"
+    unknown_fields: tuple = ()  # refused
+    unknown_status: int = 400
+    names_them: bool = True
+    error_event: object = None  # instead of the rest of the answer, from half of it
+    raw_lines: list | None = None  # instead of the whole stream
+    cut_after: int | None = None  # chunks after which the connection is reset
+
+
+class Double:
+    """The running server: its address, what it was asked, and what it may be told to do next."""
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        self.asked = []  # (path, body)
+        self.headers = []
+        self.seen = []  # prompts, as tuples of words or ids
+
+    def paths(self):
+        return [path for path, _ in self.asked]
+
+    def completed(self):
+        return [body for path, body in self.asked if path == "/v1/completions"]
+
+
+def ids_of(text):
+    """One id a word, 1 in front."""
+    return [1, *(10 + WORDS.index(word) if word in WORDS else 1000 + len(word) for word in text.split())]
+
+
+def text_of(ids):
+    return " ".join(WORDS[token - 10] if 10 <= token < 10 + len(WORDS) else "x" * (token - 1000) for token in ids)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    double: Double
+
+    def log_message(self, *_):
+        pass
+
+    @property
+    def does(self):
+        return self.double.behaviour
+
+    def _allowed(self):
+        self.double.headers.append(self.headers.get("Authorization"))
+        if not self.does.key or self.path in self.does.open_paths:
+            return True
+        if self.headers.get("Authorization") == f"Bearer {self.does.key}":
+            return True
+        self._json({"error": {"message": self.does.refused_words, "type": "authentication_error"}}, 401)
+        return False
+
+    def do_GET(self):
+        self.double.asked.append((self.path, None))
+        if not self._allowed():
+            return
+        if self.path == "/v1/models":
+            self._json({"object": "list", "data": self.does.models})
+        elif self.path == "/props" and self.does.props is not None:
+            self._json(self.does.props)
+        else:
+            self._page()
+
+    def _page(self):
+        found = self.does.pages.get(self.path)
+        if isinstance(found, tuple):
+            self._json(found[1], found[0])
+        else:
+            self._json(found if found is not None else {"error": "not found"}, 200 if found is not None else 404)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.double.asked.append((self.path, body))
+        if not self._allowed():
+            return
+        if self.path == "/v1/completions":
+            self._complete(body)
+        elif self.path in ("/tokenize", "/extras/tokenize", "/detokenize"):
+            self._tokens(body)
+        else:
+            self._page()
+
+    def _tokens(self, body):
+        kind = self.does.tokenizer
+        text = {"llama": "content", "vllm": "prompt", "extras": "input"}.get(kind, "")
+        if self.path == "/detokenize" and kind != "none":
+            return self._json({"content" if kind == "llama" else "prompt": text_of(body["tokens"])})
+        right = self.path == ("/extras/tokenize" if kind == "extras" else "/tokenize")
+        if not right or text not in body:
+            return self._json({"detail": [{"msg": f"{text} is missing"}]}, 422)
+        flag = {"llama": "add_special", "vllm": "add_special_tokens"}.get(kind, "")
+        found = ids_of(body[text])
+        return self._json({"tokens": found if body.get(flag, True) else found[1:]})
+
+    def _complete(self, body):
+        stated = {**body, **body.get("stream_options", {})}
+        wrong = [name for name in self.does.unknown_fields if name in stated]
+        if wrong:
+            said = f"unknown field {wrong[0]}" if self.does.names_them else "bad request"
+            return self._json({"error": {"message": said}}, self.does.unknown_status)
+        prompt = body["prompt"]
+        if isinstance(prompt, list) and not self.does.takes_ids:
+            return self._json({"error": {"message": "prompt must be text"}}, 400)
+        tokens = prompt if isinstance(prompt, list) else ids_of(prompt)
+        if not body.get("stream"):
+            self.double.seen.append(tuple(tokens))
+            return self._json({"choices": [{"text": "a"}], "usage": {"prompt_tokens": len(tokens)}})
+        return self._stream(tokens, body["max_tokens"])
+
+    def _stream(self, tokens, count):
+        does = self.does
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        if does.raw_lines is not None and count > 1:
+            for line in does.raw_lines:
+                self.wfile.write(line)
+            return
+        began = time.perf_counter()
+        cached = max((_shared(tokens, old) for old in self.double.seen), default=0) if does.prefix_cache else 0
+        self.double.seen.append(tuple(tokens))
+        time.sleep(does.prefill_s * (len(tokens) - cached))
+        first = time.perf_counter()
+        sent = 0
+        for number, size in enumerate(does.sizes if does.sizes and count > 1 else [1] * count):
+            time.sleep(does.pause_before.get(number, 0) + does.step_s * size)
+            if does.cut_after == number and count > 1:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            if does.error_event is not None and sent >= count // 2 and count > 1:
+                self._event(does.error_event)
+                self.wfile.write(b"data: [DONE]\n\n")
+                return
+            sent += size
+            self._chunk(sent, size, len(tokens))
+        self._last(sent, tokens, cached, first - began, time.perf_counter() - first)
+        if does.done:
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def _chunk(self, sent, size, fed):
+        event = {"choices": [{"text": "x" * size, "index": 0, "finish_reason": None}]}
+        if self.does.ids:
+            event["choices"][0]["token_ids"] = list(range(sent - size, sent))
+        if self.does.running_count == "usage":
+            event["usage"] = {"prompt_tokens": fed, "completion_tokens": sent}
+        if self.does.running_count == "timings":
+            event["timings"] = {"predicted_n": sent}
+        self._event(event)
+
+    def _last(self, sent, tokens, cached, prefill_s, decode_s):
+        event = {"choices": [{"text": "", "finish_reason": self.does.finish}]}
+        if self.does.timings is not None:
+            event["timings"] = {
+                "prompt_n": len(tokens) - cached, "prompt_ms": prefill_s * 1000,
+                "predicted_n": sent, "predicted_ms": decode_s * 1000, **self.does.timings,
+            }  # fmt: skip
+        self._event(event)
+        if self.does.usage:
+            self._event({"choices": [], "usage": {"prompt_tokens": len(tokens), "completion_tokens": sent}})
+
+    def _event(self, data):
+        if isinstance(data, dict):
+            named = {"model": self.does.model} if self.does.model else {}
+            printed = {"system_fingerprint": self.does.fingerprint} if self.does.fingerprint else {}
+            data = json.dumps(data | named | printed).encode()
+        self.wfile.write(b"data: " + data + b"\n\n")
+        self.wfile.flush()
+
+    def _json(self, data, status=200):
+        raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+
+def _shared(one, other):
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+@contextmanager
+def serving(**facts):
+    """The address of a server with this behaviour, and its double."""
+    double = Double(Behaviour(**facts))
+    handler = type("Handler", (_Handler,), {"double": double})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", double
+    finally:
+        server.shutdown()
+        server.server_close()
