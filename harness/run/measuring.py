@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from harness.measure.metrics import measure_trial
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
 from harness.run.collect import ProcessLog, collect
 from harness.run.journal import Journal
-from harness.run.launcher import Deadlines, Interpreter, run_worker
+from harness.run.launcher import Deadlines, Ended, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.next_step import Failure, Finish, GiveUp, Progress, next_step
 from harness.run.telemetry import Telemetry
@@ -43,6 +44,7 @@ class Measuring:
     journal: Journal
     listener: Listener
     cores: int
+    loaded: Callable[[Mapping[str, Any]], None] = lambda _: None  # hears each process's facts; may refuse them
 
     def run(self) -> Outcome:
         """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
@@ -53,6 +55,9 @@ class Measuring:
             for index, log in logs.items()
             if not log.complete
         ]
+        for log in logs.values():
+            if log.facts:
+                self.loaded(log.facts)
         known_failures = len(failures)  # those of an earlier start are history, not a reason to give up
         spent = sum(_length_s(log) for log in logs.values())
         began = time.monotonic()
@@ -103,6 +108,7 @@ class Measuring:
             if frame.kind == "trial" and batch[1]:
                 keep(Frame("telemetry", batch[1]))
             if frame.kind == "loaded":
+                self.loaded(frame.header["facts"])
                 telemetry.begin(frame.header["facts"])
             what = "loading the model"
             if frame.kind == "trial":
@@ -125,6 +131,8 @@ class Measuring:
                 where=str(self.journal.folder),
                 fix="go on with --resume",
             ) from None
+        except ReproError as refusal:  # of what the process said of itself
+            ended = Ended(refusal, "")
         finally:
             telemetry.end()
         if frames:
