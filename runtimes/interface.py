@@ -181,6 +181,11 @@ def runs_in_core(runtime: Runtime) -> bool:
     return bool(getattr(runtime, "in_core", False))
 
 
+def holds_model(runtime: Runtime) -> bool:
+    """Whether its worker holds the model in memory: its attribute `holds_model`, true where there is none."""
+    return bool(getattr(runtime, "holds_model", True))
+
+
 def forces(runtime: Runtime) -> bool:
     """Whether it can decode ids that it is given: its attribute `forces`, true where there is none."""
     return bool(getattr(runtime, "forces", True))

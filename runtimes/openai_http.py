@@ -30,6 +30,7 @@ class OpenAIHTTP:
     name = "openai-http"
     formats = ("gguf", "safetensors")
     in_core = True  # runs in the core's interpreter
+    holds_model = False  # the server does
     forces = False  # a server chooses its own tokens: forced decode is left out
     options: Mapping[str, Option] = {
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),

@@ -28,6 +28,7 @@ class Simulated:
     name = "simulated"
     formats = ("gguf", "safetensors")
     in_core = True
+    holds_model = False
     batches = True
     options: Mapping[str, Option] = {
         "step_us": Option("true length of a decode step, microseconds", int, 500, minimum=1),
