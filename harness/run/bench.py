@@ -8,21 +8,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from harness.capture import snapshot
 from harness.capture.load import read_load
-from harness.capture.memory import read_memory, usable_bytes
-from harness.capture.source import this_machine
-from harness.catalog import fetch, models, paths, suites
+from harness.catalog import fetch, model_folder, models, paths, suites
 from harness.catalog.identity import Identity, identify
 from harness.catalog.suites import Loaded, Suite
-from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from harness.files import locked
 from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record import envelope, private, rig_runs, store
 from harness.record.canonical import digest
 from harness.record.keys import Signers
-from harness.run import backend, bundle, environments, options, preparing, tokens
+from harness.run import backend, bundle, environments, memory_need, options, preparing, tokens, unchanged
 from harness.run.assemble import assemble, refuse_identifiers
 from harness.run.evidence import Evidence, Prepared, Request
 from harness.run.journal import Journal
@@ -30,9 +29,10 @@ from harness.run.launcher import Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.measuring import Measuring
 from harness.run.plan import Triple, least_context, plan_for, required_context, texts_of
+from harness.run.told import Told
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.interface import batches, converts, forces, runs_in_core
+from runtimes.interface import Runtime, Scalar, batches, converts, forces, runs_in_core
 from runtimes.recipes import RECIPES
 from runtimes.table import SYNTHETIC, find
 
@@ -63,6 +63,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
         fetch.verify(reference, model_path, cache, listener.advance)
+    states = unchanged.look(model_path)
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
     )
@@ -74,7 +75,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             fix="take another runtime or another file",
         )
     refuse_identifiers({"model": identity.to_json(), "options": given}, suite)
-    _need_memory(identity)
+    _need_memory(request, adapter, given, identity, model_path)
     cores = snapshot.cores()
     least = least_context(suite.suite)
     if identity.context_trained is not None and least > identity.context_trained:
@@ -95,6 +96,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
                 fix=f"run first: repro model prepare {request.model}",
             )
         model_path = preparing.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
+        states = unchanged.look(model_path)
         identity = identify(reference, model_path, cache)
     return Prepared(
         request=request,
@@ -110,17 +112,18 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         cores=cores,
         # A simulation is never a measurement that somebody answers for.
         signers=None if adapter.name in SYNTHETIC else request.signers,
+        files=unchanged.only(states, identity.files),
     )
 
 
-def _need_memory(identity: Identity) -> None:
-    free = usable_bytes(read_memory(this_machine()))
-    if free < 1.2 * identity.size:
-        raise NotEnoughSpace(
-            f"the model needs about {round(1.2 * identity.size) >> 20} MiB of memory and {free >> 20} MiB are free",
-            where=identity.file,
-            fix="close other programs, or take a smaller model",
-        )
+def _need_memory(
+    request: Request, adapter: Runtime, given: Mapping[str, Scalar], identity: Identity, path: Path
+) -> None:
+    """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
+    weights = identity.size if identity.format in adapter.formats else max(identity.size, 2 * identity.parameters)
+    layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
+    built_for = backend_of(adapter.name, request.backend) if adapter.name in RECIPES else request.backend
+    memory_need.refuse_if_short(memory_need.held_bytes(adapter, built_for, given, weights, layers), identity.file)
 
 
 def interpreter_for(runtime: str, cache: Path, listener: Listener) -> Interpreter:
@@ -163,10 +166,7 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     request, suite = prepared.request, prepared.suite.suite
     ids, vocabulary = _ids(prepared, cache, listener)
     settings = options.fill(
-        prepared.given,
-        prepared.adapter.options,
-        cores=prepared.cores,
-        required_context=required_context(suite, ids),
+        prepared.given, prepared.adapter.options, cores=prepared.cores, required_context=required_context(suite, ids)
     )
     prepared = replace(prepared, options=settings)
     seed = _seed(request, suite)
@@ -188,6 +188,12 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     budget = request.budget_s if request.processes is not None else request.budget_s or suite.budget_s
     before, environment = read_load(), snapshot.capture()
     listener.stage(f"measuring {prepared.suite.label}")
+    told = Told(prepared.identity)
+
+    def loaded(facts: Mapping[str, Any]) -> None:
+        told.hear(facts)
+        unchanged.refuse_changed(prepared.model_path, prepared.files, prepared.identity.files)
+
     outcome = Measuring(
         interpreter=prepared.interpreter,
         plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
@@ -198,7 +204,9 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         journal=journal,
         listener=listener,
         cores=prepared.cores,
+        loaded=loaded,
     ).run()
+    unchanged.refuse_changed(prepared.model_path, prepared.files, prepared.identity.files)
     after = read_load()
     listener.stage("measuring the memory's bandwidth")
     bounding = snapshot.cores_for(settings.get("threads"), environment)

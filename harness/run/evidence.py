@@ -63,6 +63,7 @@ class Prepared:
     bundle_sha256: str
     cores: int
     signers: Signers | None = None
+    files: Mapping[str, str] = field(default_factory=dict)  # the model's files as they were hashed: name → state
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,9 +107,9 @@ def test_another_file_than_the_one_named_is_refused(model, tmp_path):
         with pytest.raises(BadInput, match=r"has loaded another file, other\.gguf"):
             load(model, url)
         assert load(other, url).facts.engine == "llama.cpp"
-    with serving(models=[{"id": "tiny", "owned_by": "vllm", "root": str(other)}]) as (url, _):
-        with pytest.raises(BadInput, match="has loaded another file"):
-            load(model, url)
+    rooted = [{"id": "tiny", "owned_by": "vllm", "root": str(other)}]
+    with serving(models=rooted) as (url, _), pytest.raises(BadInput, match="has loaded another file"):
+        load(model, url)
     # A path of another machine, or of a container, says nothing here.
     with serving(props={"model_path": "/models/other.gguf", "build_info": "b1"}) as (url, _):
         load(model, url)
