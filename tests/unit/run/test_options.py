@@ -3,7 +3,9 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.run.options import fill, parse
+from harness.run.launcher import Interpreter, environment
+from harness.run.options import fill, parse, secrets
+from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
 
 DECLARED = LlamaCpp.options
@@ -42,3 +44,41 @@ def test_defaults_are_filled_and_given_ones_win():
 def test_a_context_too_small_for_the_suite_is_refused():
     with pytest.raises(BadInput, match="too few: the suite needs 2064"):
         fill({"context": 512}, DECLARED, cores=2, required_context=2064)
+
+
+SECRETS = {"api_key_env": Option("a name", str, secret=True), "url": Option("an address", str, "x")}
+
+
+def test_a_secret_is_taken_out_of_the_settings_with_its_name():
+    given = {"api_key_env": "ALICE_KEY", "url": "y"}
+    kept, found = secrets(given, SECRETS, {"ALICE_KEY": " sk-canary \n"})
+    assert kept == {"url": "y"}
+    assert found == {"api_key_env": "sk-canary"}
+    assert "api_key_env" not in fill(kept, SECRETS, cores=2, required_context=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"),
+    [
+        ("sk-canary-123", {}),  # the key itself
+        ("CANARY", {}),
+        ("CANARY", {"CANARY": ""}),
+        ("CANARY", {"CANARY": "sk-canary\r\nX-Other: 1"}),
+        ("CANARY", {"CANARY": "sk-canäry"}),
+        ("", {}),
+    ],
+)
+def test_neither_a_key_nor_its_name_stands_in_a_refusal(name, environment):
+    with pytest.raises(BadInput) as caught:
+        secrets({"api_key_env": name}, SECRETS, environment)
+    assert "canary" not in str(caught.value).lower()
+    assert "-o api_key_env" in str(caught.value)
+
+
+def test_a_worker_gets_the_secret_by_the_options_name_and_it_is_not_shown(tmp_path):
+    interpreter = Interpreter(tmp_path / "python", tmp_path, tmp_path, {"api_key_env": "sk-canary"})
+    assert (
+        environment(interpreter, {"ALICE_KEY": "sk-canary", "PATH": "/bin"})["REPRO_SECRET_api_key_env"] == "sk-canary"
+    )
+    assert "ALICE_KEY" not in environment(interpreter, {"ALICE_KEY": "sk-canary"})
+    assert "canary" not in repr(interpreter)

@@ -1,0 +1,98 @@
+"""What an engine says of its model is held against the file, and against what it said before; memory is asked for that will be held."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.errors import BadInput, RunFailed
+from harness.run.memory_need import held_bytes
+from harness.run.told import Told, contradiction
+from runtimes.llama_cpp import LlamaCpp
+from runtimes.openai_http import OpenAIHTTP
+from runtimes.pytorch import PyTorch
+from runtimes.simulated import Simulated
+
+GIB = 1 << 30
+
+
+def identity(**changes):
+    facts = {
+        "file": "m.gguf", "format": "gguf", "parameters": 268_098_176, "tensor_bytes": {"Q4_K": 200_000_000, "F32": 46_587_904},
+        "context_trained": 32768, "quantisation": "Q4_K_M",
+    }  # fmt: skip
+    return SimpleNamespace(**facts | changes)
+
+
+def facts(kind="server", engine="llama.cpp", version="b1", **model):
+    return {"engine": engine, "version": version, "commit": "x", "model": model, "devices": [{"kind": kind}]}
+
+
+AGREES = {
+    "nothing is told": {},
+    "the same counts": {"parameters": 268_098_176, "weights_bytes": 246_587_904, "context_trained": 32768},
+    "the same label, in other letters": {"quantisation": "q4_k_m"},
+}
+
+
+@pytest.mark.parametrize("name", AGREES)
+def test_what_agrees_contradicts_nothing(name):
+    assert contradiction(identity(), facts(**AGREES[name])) == ""
+
+
+CONTRADICTS = {
+    "another size of model": ({"parameters": 1_235_814_432}, "1,235,814,432 parameters, the file 268,098,176"),
+    "the same model in other bits": ({"parameters": 268_098_176, "weights_bytes": 291_000_000}, "bytes of weights"),
+    "another training length": ({"context_trained": 8192}, "trained for 8,192 tokens"),
+    "another label": ({"quantisation": "Q8_0"}, "Q8_0, the file is Q4_K_M"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTS)
+@pytest.mark.parametrize("kind", ["server", "local-server"])
+def test_a_server_that_holds_another_model_is_refused(name, kind):
+    told, words = CONTRADICTS[name]
+    with pytest.raises(BadInput, match="the engine says that it holds") as caught:
+        Told(identity()).hear(facts(kind, **told))
+    assert words in str(caught.value)
+
+
+def test_an_engine_in_our_process_may_count_a_little_otherwise_and_no_more():
+    assert contradiction(identity(), facts("cpu", parameters=290_000_000)) == ""
+    assert "parameters" in contradiction(identity(), facts("cpu", parameters=436_000_000))
+    # A folder is loaded in another type than it is stored in.
+    assert contradiction(identity(format="safetensors"), facts("cpu", size_bytes=999_999_999)) == ""
+
+
+@pytest.mark.parametrize("change", [{"version": "b2"}, {"engine": "vllm"}, {"parameters": 268_098_177}])
+def test_an_engine_that_changes_between_processes_is_refused(change):
+    told = Told(identity())
+    told.hear(facts(parameters=268_098_176))
+    told.hear(facts(parameters=268_098_176))
+    with pytest.raises(RunFailed, match="and is now"):
+        told.hear(facts(**{"parameters": 268_098_176, **change}))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "backend", "given", "gib"),
+    [
+        (OpenAIHTTP, "auto", {}, 0),  # the server holds it, here or elsewhere
+        (Simulated, "auto", {}, 0),
+        (LlamaCpp, "cpu", {}, 12),
+        (LlamaCpp, "metal", {}, 12),  # one memory for both
+        (LlamaCpp, "cuda", {}, 0),
+        (LlamaCpp, "vulkan", {"gpu_layers": -1}, 0),
+        (LlamaCpp, "cuda", {"gpu_layers": 0}, 12),
+        (LlamaCpp, "cuda", {"gpu_layers": 10}, 8),  # 20 of 30 stay here
+        (LlamaCpp, "cuda", {"gpu_layers": 99}, 0),
+        (LlamaCpp, "cpu", {"gpu_layers": 99}, 12),
+        (PyTorch, "cuda", {}, 0),
+        (PyTorch, "cuda", {"device": "cpu"}, 12),
+        (PyTorch, "auto", {"device": "cuda:1"}, 0),
+    ],
+)
+def test_memory_is_asked_for_that_this_machine_will_hold(runtime, backend, given, gib):
+    assert held_bytes(runtime(), backend, given, 10 * GIB, 30) == gib * GIB
+
+
+def test_a_split_of_an_unknown_number_of_layers_asks_for_the_whole():
+    assert held_bytes(LlamaCpp(), "cuda", {"gpu_layers": 10}, 10 * GIB, None) == 12 * GIB
