@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import NotEnoughSpace
 from harness.record.store import read
+from harness.run import conforming, memory_need
+from harness.run.bench import prepare
+from harness.run.evidence import Request
+from harness.run.listener import Silent
+from tests import model_server
 from tests.e2e.conftest import refused
 
 SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
@@ -185,6 +191,106 @@ def test_addresses_that_are_refused(repro, tiny):
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     assert "no server answers" in refused(bench(repro, tiny, f"http://127.0.0.1:{port}/v1"))
+
+
+def findings(record):
+    return {(f.code, f.severity, f.workload) for f in record.findings}
+
+
+def test_the_first_chunks_tokens_are_not_booked_as_speed(repro, tiny):
+    with model_server.serving(sizes=[12, *([1] * 12)], step_s=0.004) as (url, _):
+        # The workloads have 24 and 12 tokens; the shorter one comes in one chunk.
+        done = bench(repro, tiny, url)
+    assert done.returncode == 0, done.stderr
+    record = read(repro.records()[0]).record
+    assert record.headline.estimate.point / 1e6 < 260
+    assert not {m.metric for r in record.results if r.workload == "chat" for m in r.metrics} & {
+        "decode_rate",
+        "itl",
+        "tpot",
+    }
+
+
+def test_a_stream_without_a_pace_ends_the_run_with_its_first_and_last_token(repro, tiny):
+    with model_server.serving(sizes=[24], step_s=0.002) as (url, _):
+        done = bench(repro, tiny, url)
+    assert done.returncode == 0, done.stderr
+    record = read(repro.records()[0]).record
+    assert record.headline is None
+    assert {m.metric for r in record.results if r.workload == "decode" for m in r.metrics} == {"ttft", "e2e"}
+    assert ("chunked", "invalid", "decode") in findings(record)
+    assert not record.run.precise
+    assert repro("recompute", repro.records()[0].parent).returncode == 0
+    assert "no pace can be read" in repro("show", repro.records()[0].parent).stdout
+
+
+def test_a_servers_prefix_cache_is_caught(repro, tiny):
+    with model_server.serving(takes_ids=False, prefix_cache=True, prefill_s=0.0005, ids=False) as (url, _):
+        for _ in range(2):  # the second run finds the prompts of the first in the server's cache
+            done = repro(
+                "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "--processes", "3", "-o", f"url={url}"
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    for path in repro.records():
+        check = next(c for c in read(path).record.checks if c.code == "cache_honesty")
+        assert check.status == "fail", check.text
+
+
+def test_several_models_without_a_name_are_refused_before_anything_is_sent(repro, tiny):
+    with model_server.serving(models=[{"id": "tiny"}, {"id": "large"}]) as (url, double):
+        line = refused(bench(repro, tiny, url))
+        assert "lists 2 models: tiny, large" in line
+        assert not double.completed()
+    assert not repro.records()
+
+
+def test_a_server_that_holds_another_model_is_refused_before_it_is_measured(repro, tiny):
+    with model_server.serving(models=[{"id": "tiny", "meta": {"n_params": 7_000_000_000}}]) as (url, double):
+        line = refused(bench(repro, tiny, url))
+        assert "the engine says that it holds 7,000,000,000 parameters" in line
+        assert not [body for body in double.completed() if body["max_tokens"] > 1]
+    assert not repro.records()
+
+
+def test_the_key_and_its_name_are_written_nowhere(repro, tiny):
+    key = "sk-canary-4711"
+    with model_server.serving(key=key, unknown_fields=("min_tokens",)) as (url, double):
+        done = repro(
+            "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "--processes", "1",
+            "-o", f"url={url}", "-o", "api_key_env=ALICE_CANARY", ALICE_CANARY=key,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert set(double.headers) == {f"Bearer {key}"}
+        line = refused(bench(repro, tiny, url))
+        assert "401 Unauthorized" in line
+        line = refused(bench(repro, tiny, url, "-o", f"api_key_env={key}"))
+        assert "canary" not in line
+        wrong = repro(
+            "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "-o", f"url={url}",
+            "-o", "api_key_env=ALICE_CANARY", ALICE_CANARY="sk-canary-wrong",
+        )  # fmt: skip
+        assert "401 Unauthorized" in refused(wrong)
+    written = [path for path in repro.folder.rglob("*") if path.is_file()]
+    assert written
+    for path in written:
+        assert b"canary" not in path.read_bytes().lower(), path
+    for said in (done, wrong):
+        assert "canary" not in (said.stdout + said.stderr).lower()
+    settings = read(repro.records()[0]).record.runtime.settings
+    assert settings["api_key"] == "sent"
+    assert settings["left_out"] == "min_tokens"
+
+
+def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(memory_need, "usable_bytes", lambda _: 0)
+    with model_server.serving() as (url, _):
+        request = Request(
+            str(tiny), "openai-http", str(SUITE), (f"url={url}",), results=tmp_path / "results", processes=1
+        )
+        assert conforming.conform(request, Silent())
+    with pytest.raises(NotEnoughSpace, match="the model needs about"):
+        prepare(Request(str(tiny), "llama.cpp", str(SUITE), results=tmp_path / "results"), tmp_path / "cache", Silent())
 
 
 @pytest.fixture(scope="module")
