@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import BadInput
+from harness.hub.foreign_text import found_in
 
 SIZE_LIMIT = 8 << 20
 VALUE_LIMIT = 500_000  # in one file
@@ -105,21 +106,17 @@ class Log:
 
 
 def values(data: bytes, where: str) -> list[Any]:
-    """The objects of the file: one, an array of them, or one a line; in UTF-16 where PowerShell's `>` wrote it."""
+    """The objects of the file: one, an array of them, or one a line, between log lines; in UTF-16 as PowerShell's `>` writes."""
     if len(data) > SIZE_LIMIT:
         raise BadInput(f"has {len(data)} bytes, the limit is {SIZE_LIMIT}", where=where)
     try:
         text = data.decode(json.detect_encoding(data))
         if sum(map(text.count, ",[{")) > VALUE_LIMIT:
             raise ValueError(f"it holds more than {VALUE_LIMIT} values")
-        try:
-            found = _loads(text)
-        except json.JSONDecodeError as error:
-            if error.msg != "Extra data":
-                raise
-            found = [_loads(line) for line in text.split("\n") if line.strip()]
+        found = found_in(text, _loads)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"is no log in JSON: {error}", where=where, fix="take the file as the tool wrote it") from error
+        fix = "take the JSON that the tool wrote, whole; llama-bench writes it with -o json"
+        raise BadInput(f"is no log in JSON: {error}", where=where, fix=fix) from error
     values = found if isinstance(found, list) else [found]
     if not 0 < len(values) <= LIST_LIMIT:
         raise BadInput(f"has {len(values)} entries, 1 to {LIST_LIMIT} are taken", where=where)

@@ -16,10 +16,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from harness.errors import BadInput
 from harness.hub.foreign_log import Log, is_number, values
+from harness.hub.foreign_names import label
+from harness.measure.pace import pace_of
 
 ALL_LAYERS = 99  # what people ask llama.cpp for when they mean all
+ONE_EACH = 0.005  # mean gap between chunks over mean gap between tokens, less one: above this a chunk is no token
+LONGEST_S = 86400.0
+ALONE = "run it against the server itself, without stream intervals or speculation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +86,13 @@ def _llama_bench(test: Log) -> list[Evidence]:
         return []
     build = test.raw("build_commit")
     commit = f" ({build})" if re.fullmatch(r"[0-9a-f]{7,40}", build) else ""
-    # "qwen2 7B Q4_K - Medium": architecture, size, recipe (llama_model_desc)
-    described = test.text("model_type").split(" ", 2)
     return [
         Evidence(
             tool="llama-bench",
             tool_version=f"b{number}{commit}" if (number := test.count("build_number")) else "",
             engine="llama.cpp",
             model=test.file_name("model_filename"),
-            quantisation=_quantisation(described[2]) if len(described) == 3 else "",
+            quantisation=label(test.text("model_type")),  # "qwen2 7B Q4_K - Medium": llama_model_desc
             device=_llama_bench_device(test),
             metric="prefill_rate" if prompt else "decode_rate",
             prompt_tokens=prompt,
@@ -137,7 +142,7 @@ def _localscore(run: Log) -> list[Evidence]:
                     tool_version=f"{name} {runtime.text('version')}".strip(),
                     engine="llama.cpp",
                     model=result.file_name("model_name"),
-                    quantisation=_quantisation(result.text("model_quant_str")),
+                    quantisation=label(result.text("model_quant_str")),
                     device=device,
                     metric=metric,
                     prompt_tokens=prompt,
@@ -177,15 +182,21 @@ def _vllm_serve(result: Log) -> list[Evidence]:
     if output < 2:
         raise result.refusal("one token of output has no decode phase", "run it with a longer output")
     if "itls" in result.value:
-        spans = [_span(result, gaps) for gaps in result.entries("itls")]
-        if len(spans) != requests:
-            raise result.refusal(f"has the gaps of {len(spans)} requests, {requests} were completed")
+        gaps = [_gaps(result, own) for own in result.entries("itls")]
+        if len(gaps) != requests:
+            raise result.refusal(f"has the gaps of {len(gaps)} requests, {requests} were completed")
         if "mean_tpot_ms" in result.value:
-            mean_ms = 1000 * math.fsum(spans) / (requests * (output - 1))
+            mean_ms = 1000 * math.fsum(map(math.fsum, gaps)) / (requests * (output - 1))
             result.agree(mean_ms, result.positive("mean_tpot_ms"), "itls and mean_tpot_ms")
-        samples = tuple(result.micro((output - 1) / span, "itls") for span in spans)
+        samples = tuple(result.micro(_pace(result, own, output), "itls") for own in gaps)
     else:
-        samples = (result.micro(1000 / result.positive("mean_tpot_ms"), "mean_tpot_ms"),)
+        rate = result.micro(1000 / result.positive("mean_tpot_ms"), "mean_tpot_ms")
+        # One is of tokens, the other of chunks: only where each token came in a chunk of its own are they the same.
+        if abs(result.positive("mean_itl_ms") / result.positive("mean_tpot_ms") - 1) > ONE_EACH:
+            raise result.refusal(
+                "its chunks held several tokens (mean_itl_ms is not mean_tpot_ms): no rate follows", ALONE
+            )
+        samples = (rate,)
     return [
         Evidence(
             tool="vllm bench",
@@ -213,11 +224,25 @@ def _per_request(result: Log, total: str, lengths: str, requests: int) -> int:
     return each
 
 
-def _span(result: Log, gaps: Any) -> float:
-    """Seconds from the first to the last token of a request."""
+def _gaps(result: Log, gaps: Any) -> list[float]:
+    """Seconds between the chunks of a request."""
     if not isinstance(gaps, list) or not all(is_number(gap) and gap >= 0 for gap in gaps) or not any(gaps):
         raise result.refusal("its itls are not lists of seconds")
-    return math.fsum(gaps)
+    return gaps
+
+
+def _pace(result: Log, gaps: list[float], output: int) -> float:
+    """Tokens a second after the first moment. Raises `BadInput` where chunks held several tokens, or no pace can be read."""
+    if len(gaps) != output - 1:
+        what = f"a request has {len(gaps)} gaps between chunks for {output} tokens: its chunks are not tokens"
+        raise result.refusal(f"{what}, and no rate follows", ALONE)
+    if math.fsum(gaps) > LONGEST_S:
+        raise result.refusal("its itls are longer than a day")
+    stamps = np.concatenate(([1], 1 + np.rint(np.cumsum(gaps) * 1e9))).astype(np.int64)
+    pace = pace_of(stamps, {"chunks": output, "placed_tokens": output})
+    if pace.reason:
+        raise result.refusal(f"no pace can be read from its stream: {pace.reason}", ALONE)
+    return (output - 1) / math.fsum(gaps) if pace.first == 1 else pace.steps * 1e9 / pace.span_ns
 
 
 def _vllm_offline(log: Log) -> list[Evidence]:
@@ -244,19 +269,6 @@ def _recognised(log: Log) -> tuple[str, Reader]:
             return name, reader
     fix = "take what llama-bench -o json, LocalScore -o json or vllm bench serve --save-result wrote"
     raise log.refusal("is no log that can be imported", fix)
-
-
-# llama_model_ftype_name → the name that people use, where it is not what stands before " - "
-_RECIPES = {"all F32": "F32", "Q2_K - Medium": "Q2_K", "IQ3_S mix - 3.66 bpw": "IQ3_M", "MXFP4 MoE": "MXFP4_MOE"}
-_RECIPES |= {"unknown, may not work": ""}
-_SIZES = {"Small": "_S", "Medium": "_M", "Large": "_L"}
-
-
-def _quantisation(ftype: str) -> str:
-    """Of llama.cpp's words for a file's type: "Q4_K - Medium" is Q4_K_M."""
-    name = ftype.replace("(guessed)", "").strip()
-    base, _, size = name.partition(" - ")
-    return _RECIPES.get(name, base + _SIZES.get(size, ""))
 
 
 def _utc_date(stamp: str) -> str:
