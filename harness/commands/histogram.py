@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 
 from harness.commands.bars import bar
 from harness.measure.distribution import shown_range
+from harness.measure.metrics import measure_trials
+from harness.measure.trial import Purpose
 from harness.record.samples import decode
 from harness.record.store import Stored
+from harness.run.tables import trials_of
 from harness.units import significant
 
 BINS, WIDTH = 12, 44
@@ -37,12 +40,8 @@ def _line(count: int, most: int, low: float, high: float) -> str:
 
 
 def _gaps_ms(stored: Stored, workload: str) -> NDArray[np.float64]:
-    columns = decode(stored.samples(), stored.record.samples.sha256, str(stored.path.parent))
-    gaps = [
-        np.diff(np.asarray(tokens, dtype=np.float64)) / 1e6
-        for name, purpose, reason, tokens in zip(
-            columns["workload"], columns["purpose"], columns["invalid_reason"], columns["token_ns"], strict=True
-        )
-        if name == workload and purpose == "timed" and not reason
-    ]
+    where = str(stored.path.parent)
+    trials = trials_of(decode(stored.samples(), stored.record.samples.sha256, where), where)
+    timed = [t for t in trials if t.workload == workload and t.purpose is Purpose.TIMED and t.valid]
+    gaps = [one.itl / 1e6 for one in measure_trials(timed) if one.itl is not None]
     return np.concatenate(gaps) if gaps else np.zeros(0)

@@ -9,6 +9,7 @@ from typing import Any
 from harness.capture.load import Between
 from harness.measure.estimate import LEAST_PROCESSES
 from harness.measure.findings import Finding, Severity, workload_findings
+from harness.measure.pace import is_stream, pace_of
 from harness.measure.stopping import TARGET
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.record import schema
@@ -54,6 +55,8 @@ class Instrument:
         spent_ps = total_ns = 0
         for trial in trials:
             if trial.purpose is Purpose.TIMED and trial.valid and trial.mode is Mode.GREEDY and trial.output_tokens > 1:
+                if is_stream(trial.engine) and pace_of(trial.token_ns, trial.engine).reason:
+                    continue  # its span is not the time that decode took
                 stamps = trial.output_tokens - 1 + max(trial.step_ns.size - 1, 0)
                 spent_ps += stamps * cost_ps[trial.process]
                 total_ns += int(trial.token_ns[-1] - trial.token_ns[0])
