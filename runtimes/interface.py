@@ -69,6 +69,7 @@ class RuntimeFacts:
     clock: str  # what the stamps mean: "host, after llama_synchronize"
     model: Mapping[str, Scalar] = field(default_factory=dict)  # what the engine says that it loaded
     device_ids: tuple[str, ...] = ()  # the driver's ids of the devices used, for the meters; never recorded
+    served: str = ""  # the name under which a server lists the model: must stay the same; never recorded
 
 
 class Watch(Protocol):

@@ -116,6 +116,7 @@ class LoadedServer:
             add_bos=True,
             clock="host, at the client, each chunk received",
             model=self._served.model,
+            served=self._served.name,
         )
 
     def _request_settings(self) -> dict[str, Scalar]:

@@ -19,6 +19,7 @@ TOGETHER_NS = 200_000
 LEAST_MOMENTS = 4  # with fewer, where tokens came together, the rate is one of the stream's pauses
 LEAST_SHARE = 0.25  # of the decode tokens that must have come after the first moment
 SINGLES = 0.9  # of the moments that must have brought one token: only then is there a time between tokens
+UNPLACED = 0.01  # of the decode tokens: as many may have come in any chunk, and are then not counted
 UNEVEN = 3.0  # the first half so much faster than the second: tokens were held back, then let go
 LEAST_HALVES = 8  # moments from which two halves are compared
 
@@ -52,9 +53,11 @@ def pace_of(token_ns: NDArray[np.int64], engine: Mapping[str, int]) -> Pace:
     if not is_stream(engine):
         return _stamped(token_ns)
     chunks, tokens = engine["chunks"], token_ns.size
-    if engine.get("placed_tokens", chunks) < tokens:
+    unplaced = max(tokens - engine.get("placed_tokens", chunks), 0)
+    if unplaced > UNPLACED * (tokens - 1):
         return _unreadable(1, f"{tokens} tokens came in {chunks} chunks, and which came in which is not told")
-    return _streamed(token_ns)
+    # Stamped as of the end, they may have come with the first: the rate is then the lower of the two.
+    return _streamed(token_ns[: tokens - unplaced])
 
 
 def _stamped(token_ns: NDArray[np.int64]) -> Pace:

@@ -36,9 +36,12 @@ from harness.run.tables import columns_of
 from harness.run.tokens import digest_of
 from harness.run.truth import bandwidth_ceiling, bytes_per_token, truth_checks
 from runtimes import table
+from runtimes.interface import Scalar
 from runtimes.table import SYNTHETIC
 
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
+_NAMES_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://(?:[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*).*", re.IGNORECASE)
 _PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
 
 
@@ -213,7 +216,7 @@ def _command(evidence: Evidence) -> str:
     request = prepared.request
     parts = ["repro bench", f"--model {shlex.quote(prepared.identity.reference)}", f"--runtime {request.runtime}"]
     parts.append(f"--suite {prepared.suite.label}")
-    parts += [f"-o {name}={_option(value)}" for name, value in sorted(prepared.given.items())]
+    parts += [f"-o {name}={_option(_public(value))}" for name, value in sorted(prepared.given.items())]
     if request.processes is not None:
         parts.append(f"--processes {request.processes}")
     if prepared.installed is not None and request.backend != "auto":
@@ -225,6 +228,20 @@ def _command(evidence: Evidence) -> str:
     return " ".join([*parts, f"--seed {evidence.seed}"])
 
 
+def _shown(name: str, value: str) -> str:
+    """An engine's variable as it may be published: plain values, and none of a key."""
+    plain = _PLAIN_VALUE.fullmatch(value) and not _NAMES_A_KEY.search(name)
+    return value if plain else "set, not recorded"
+
+
+def _public(value: Scalar) -> Scalar:
+    """An option's value; of an address that is not this machine's own, no host."""
+    if not isinstance(value, str) or not (found := _ADDRESS.fullmatch(value)):
+        return value
+    own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
+    return value if own else "http://another-machine"
+
+
 def _option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -232,7 +249,12 @@ def _option(value: object) -> str:
 def _runtime(evidence: Evidence) -> schema.Runtime:
     facts, prepared = evidence.facts, evidence.prepared
     hello = next(log.hello for log in evidence.outcome.logs if log.complete)
-    variables = {name: value for name, value in os.environ.items() if name.startswith(ENGINE_VARIABLES)}
+    secrets = set(prepared.interpreter.secrets.values())  # a key's own variable may be one that engines heed
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(ENGINE_VARIABLES) and value.strip() not in secrets
+    }
     return schema.Runtime(
         name=prepared.adapter.name,
         engine=facts["engine"],
@@ -241,8 +263,8 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         commit=facts["commit"],
         build=facts["build"],
         settings=facts["settings"],
-        options=dict(prepared.given),
-        variables={n: v if _PLAIN_VALUE.fullmatch(v) else "set, not recorded" for n, v in sorted(variables.items())},
+        options={name: _public(value) for name, value in prepared.given.items()},
+        variables={name: _shown(name, value) for name, value in sorted(variables.items())},
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
         packages=hello["packages"],

@@ -13,7 +13,7 @@ SERVED_LIMIT = 0.05  # between a server's counts and the file's header
 OWN_LIMIT = (
     0.25  # in our own process: an engine may leave out a tower, or count a tied table twice; another model it is not
 )
-_SAME = ("engine", "version", "commit", "model")
+_SAME = ("engine", "version", "commit", "model", "served")
 _AT_SERVER = frozenset(("server", "local-server"))
 
 

@@ -124,7 +124,7 @@ def _errors_clear(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any
 
 def _facts_complete(subject: Subject) -> Outcome:
     facts = subject.loaded.facts
-    optional = ("bos_id", "device_ids")
+    optional = ("bos_id", "device_ids", "served")
     empty = [
         f.name for f in fields(RuntimeFacts) if getattr(facts, f.name) in ("", None, ()) and f.name not in optional
     ]

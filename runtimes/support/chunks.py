@@ -102,9 +102,8 @@ class Chunks:
     @property
     def placed(self) -> int:
         """Tokens of which it is known in which event they came."""
-        if not self._assumed or self._stamped == self.made:
-            return min(self._stamped, self._limit)
-        return min(self._stamped, self.made, self._limit) - 1
+        extra = max(self._stamped - self.made, 0) if self._assumed else 0  # a token's text may be split over chunks
+        return min(self._stamped, self._limit) - extra
 
     def fill(self) -> None:
         """Stamp the tokens that the server made and that came in some chunk, nobody knows which, as of the last moment."""

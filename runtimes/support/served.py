@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import BadInput, RunFailed, one_line
 from runtimes.interface import Scalar
-from runtimes.support.server_words import told
+from runtimes.support.server_words import error_of, told
 from runtimes.support.sse import Server
 
 NAMES_SHOWN = 10
@@ -22,7 +22,6 @@ class Served:
 
     name: str  # under which it is asked for
     answers: frozenset[str]  # names under which its answers may come, made alike
-    others: frozenset[str]  # names of the other models, made alike
     engine: str
     version: str
     context_tokens: int | None
@@ -48,7 +47,6 @@ def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path)
     return Served(
         name=name,
         answers=frozenset(alike(text) for text in own if text),
-        others=frozenset(alike(one["id"]) for one in entries if one["id"] != name),
         engine=found,
         version=version,
         context_tokens=context,
@@ -83,6 +81,8 @@ def _entries(server: Server, wanted: str) -> list[dict[str, Any]]:
     if answer.status != 200:
         raise server.refused(answer.status, answer.body)
     value = answer.value
+    if words := error_of(value, server.key):
+        raise BadInput(f"the server reports an error: {words}", where="-o url", fix="see the server's log")
     listed = value.get("data", value.get("models")) if isinstance(value, dict) else value
     found: dict[str, dict[str, Any]] = {}
     for one in listed if isinstance(listed, list) else []:

@@ -103,6 +103,12 @@ def test_one_unreadable_stream_among_several_is_a_warning():
     assert ("chunked", Severity.WARNING) in {(f.code, f.severity) for f in found}
 
 
+def test_one_token_in_a_hundred_of_unknown_place_is_not_counted():
+    at = [*paced(1, 127, 10), 1760.0]
+    assert measure_trial(stream(at, chunks=127, placed=127)).decode_rate == pytest.approx(100)
+    assert measure_trial(stream([*at[:-1], 1760.0, 1760.0], chunks=127, placed=127)).decode_rate is None
+
+
 def test_a_pause_in_a_stream_is_part_of_its_pace():
     at = [500 + 10 * k + (50 if k > 11 else 0) for k in range(24)]
     assert measure_trial(stream(at)).decode_rate == pytest.approx(23 / 0.28)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import BadInput, RunFailed
+from harness.run import assemble
 from harness.run.memory_need import held_bytes
 from harness.run.told import Told, contradiction
 from runtimes.llama_cpp import LlamaCpp
@@ -63,13 +64,15 @@ def test_an_engine_in_our_process_may_count_a_little_otherwise_and_no_more():
     assert contradiction(identity(format="safetensors"), facts("cpu", size_bytes=999_999_999)) == ""
 
 
-@pytest.mark.parametrize("change", [{"version": "b2"}, {"engine": "vllm"}, {"parameters": 268_098_177}])
+@pytest.mark.parametrize(
+    "change", [{"version": "b2"}, {"engine": "vllm"}, {"model": {"parameters": 1}}, {"served": "other"}]
+)
 def test_an_engine_that_changes_between_processes_is_refused(change):
-    told = Told(identity())
+    told = Told(identity(parameters=0))
     told.hear(facts(parameters=268_098_176))
     told.hear(facts(parameters=268_098_176))
     with pytest.raises(RunFailed, match="and is now"):
-        told.hear(facts(**{"parameters": 268_098_176, **change}))
+        told.hear(facts(parameters=268_098_176) | change)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +99,25 @@ def test_memory_is_asked_for_that_this_machine_will_hold(runtime, backend, given
 
 def test_a_split_of_an_unknown_number_of_layers_asks_for_the_whole():
     assert held_bytes(LlamaCpp(), "cuda", {"gpu_layers": 10}, 10 * GIB, None) == 12 * GIB
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
+        ("http://10.1.2.3:8080/v1", "http://another-machine"),
+        ("http://alice-box.local/v1", "http://another-machine"),
+        ("http://127.evil.example/v1", "http://another-machine"),
+        ("cuda:0", "cuda:0"),
+        (True, True),
+    ],
+)
+def test_the_address_of_another_machine_is_not_published(value, shown):
+    assert assemble._public(value) == shown
+
+
+def test_a_variable_that_names_a_key_is_never_published():
+    assert assemble._shown("VLLM_API_KEY", "abc") == "set, not recorded"
+    assert assemble._shown("NVIDIA_TOKEN", "7") == "set, not recorded"
+    assert assemble._shown("OMP_NUM_THREADS", "7") == "7"

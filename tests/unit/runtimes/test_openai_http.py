@@ -333,9 +333,9 @@ def test_the_tokens_of_the_first_chunk_are_not_counted_as_speed(model, told):
         one = timed(load(model, url), 32)
     found = measure_trial(one)
     assert found.decode_rate < 210  # 16 tokens in 16 waits of 5 ms at least; all 31 in that time would be 388
-    assert found.itl.size == 16
     assert found.prefill_rate is None
     assert (one.token_ns[:16] == one.token_ns[0]).all()
+    assert one.engine["placed_tokens"] == 32
 
 
 def test_chunks_of_unknown_size_give_no_rate(model):
@@ -365,20 +365,19 @@ def test_more_chunks_than_tokens_give_no_rate(model):
 
 
 def test_a_stream_that_is_held_back_and_let_go_at_once_gives_no_rate(model):
-    lines = TOKENS * 4
-    with serving(raw_lines=lines) as (url, _):
+    with serving(raw_lines=[b"".join(TOKENS * 4)]) as (url, _):
         one = timed(load(model, url), 16)
     assert measure_trial(one).decode_rate is None
     assert measure_trial(one).ttft > 0
 
 
 def test_the_servers_own_times_are_held_against_ours(model):
-    with serving(timings={}, step_s=0.004) as (url, _):
-        honest = timed(load(model, url), 24)
-    assert honest.engine["prefill_tokens"] == len(PROMPT)
-    assert checks.engine_counters([honest]).status == "pass"
-    with serving(timings={"predicted_ms": 1000.0}, step_s=0.001) as (url, _):
-        assert checks.engine_counters([timed(load(model, url), 24)]).status == "fail"
+    with serving(timings={"predicted_ms": 10_000.0, "prompt_ms": 5.0}) as (url, _):
+        one = timed(load(model, url), 24)
+    told = {name: one.engine[name] for name in ("prefill_tokens", "prefill_ns", "decode_ns")}
+    assert told == {"prefill_tokens": len(PROMPT), "prefill_ns": 5_000_000, "decode_ns": 10_000_000_000}
+    assert checks.engine_counters([one]).status == "fail"
+    assert checks.prefill_complete([one]).status == "pass"
     with serving(timings={"predicted_ms": None, "predicted_per_second": 24.0}, step_s=0.001) as (url, _):
         assert timed(load(model, url), 24).engine["decode_ns"] == 1_000_000_000
 
@@ -418,7 +417,7 @@ def test_a_distinct_prompt_is_new_to_a_server_that_outlives_the_run(model, takes
 
 
 def test_a_prefix_cache_shows_between_a_repeated_and_a_fresh_prompt(model):
-    with serving(takes_ids=False, prefix_cache=True, prefill_s=0.001) as (url, _):
+    with serving(takes_ids=False, prefix_cache=True, prefill_s=0.004) as (url, _):
         loaded = load(model, url)
         loaded.tokenize("the sea", add_bos=True)
         long = ids_of(" ".join(["the quiet harbour boat comes home one after other sea"] * 6))
