@@ -177,6 +177,12 @@ def headline(record: Record, samples: bytes, where: str) -> None:
         if rate is not None:
             rates.setdefault(trial.process, []).append(rate)
     medians = tuple(round(median(own) * 1e6) for _, own in sorted(rates.items()))
+    if not medians and told is None:
+        raise RecordInvalid(
+            "has no decode rate to compare",
+            where=where,
+            fix="see its finding `chunked`: measure without what joins tokens",
+        )
     if told is None or told.estimate is None or told.estimate.process_medians != medians:
         raise RecordInvalid(
             "its headline does not follow from its samples", where=where, fix="do not trust this record"
