@@ -20,7 +20,9 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     data, operator = stored.envelope(), stored.record.operator
     where = str(stored.path.parent / ENVELOPE_FILE)
     if data is not None and operator is None:
-        raise RecordInvalid("is not signed by an operator, though an envelope is beside it", where=where, fix="take its own")
+        raise RecordInvalid(
+            "is not signed by an operator, though an envelope is beside it", where=where, fix="take its own"
+        )
     if data is None or operator is None:
         raise RecordInvalid("is not signed", where=str(stored.path), fix="run: repro keys new, and measure again")
     found = envelope.read(data, where)
