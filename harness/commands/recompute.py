@@ -24,6 +24,6 @@ def recompute(record: Path, as_json: bool) -> None:
     if as_json:
         print_json({"record": stored.id, "numbers": numbers, "match": True, "verified": found.verified})
         return
-    out().print(f"{numbers} numbers of {stored.id[:16]}… follow from its samples, to the last digit", markup=False)
+    out().print(f"{numbers} numbers of {stored.id} follow from its samples, to the last digit", markup=False)
     if found.part == "signature":
         out().print(f"signature {found.note}", markup=False)

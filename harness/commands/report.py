@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.commands.console import escape
+from harness.commands.console import escape, whole
 from harness.commands.curve import curve
 from harness.commands.histogram import histogram
 from harness.record.label import label_of
@@ -37,7 +37,9 @@ def report(console: Console, checked: Checked) -> bool:
     _checks(console, record)
     label = label_of(stored.path)
     named = f"  “{escape(label)}”" if label else ""
-    console.print(f"[dim]{escape(str(stored.path))}  id {stored.id[:16]}…  {escape(checked.note)}{named}[/]")
+    console.print(
+        f"[dim]{escape(str(stored.path))}  id {whole(console, stored.id, 16)}  {escape(checked.note)}{named}[/]"
+    )
     return checked.verified is not Verified.NO and not why
 
 

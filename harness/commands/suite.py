@@ -15,14 +15,15 @@ def suite() -> None:
 def list_(as_json: bool) -> None:
     """One line each."""
     from harness.catalog import suites
-    from harness.commands.console import out, print_json
+    from harness.commands.console import out, print_json, whole
 
     loaded = [suites.load(name) for name in suites.names()]
     if as_json:
         print_json([{"suite": one.label, "sha256": one.sha256, "title": one.suite.title} for one in loaded])
         return
+    console = out()
     for one in loaded:
-        out().print(f"{one.label:12} {one.sha256[:16]}…  {one.suite.title}", markup=False)
+        console.print(f"{one.label:12} {whole(console, one.sha256, 16)}  {one.suite.title}", markup=False)
 
 
 @suite.command(help="The workloads of a suite.")

@@ -77,6 +77,8 @@ def test_a_pipe_gets_whole_names_and_ids(repro, long_one):
     assert identity in repro("score", long_one).out
     assert LONG in repro("compare", long_one, long_one, long_one).out
     assert LONG in repro("show", long_one).out
+    assert identity in repro("show", long_one).out
+    assert identity in repro("recompute", long_one).out
 
 
 def test_colours_in_a_pipe_do_not_cut_it(repro, long_one, monkeypatch):
