@@ -1,0 +1,140 @@
+"""The answers of a server in a thread: how their tokens are counted, and what the server has seen before it is timed."""
+
+import pytest
+
+from harness.errors import ReproError, RunFailed
+from harness.measure.metrics import measure_trial
+from harness.run import checks
+from tests.model_server import ids_of, serving
+from tests.server_trials import PROMPT, TOKENS, load, timed
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(b"GGUF")
+    return path
+
+
+# How its answers are counted
+
+
+FIRST_OF_MANY = [16, *([1] * 16)]
+
+
+@pytest.mark.parametrize(
+    "told", [{"ids": True}, {"ids": False, "running_count": "usage"}, {"ids": False, "running_count": "timings"}]
+)
+def test_the_tokens_of_the_first_chunk_are_not_counted_as_speed(model, told):
+    with serving(sizes=FIRST_OF_MANY, step_s=0.005, **told) as (url, _):
+        one = timed(load(model, url), 32)
+    found = measure_trial(one)
+    assert found.decode_rate < 210  # 16 tokens in 16 waits of 5 ms at least; all 31 in that time would be 388
+    assert found.prefill_rate is None
+    assert (one.token_ns[:16] == one.token_ns[0]).all()
+    assert one.engine["placed_tokens"] == 32
+
+
+def test_chunks_of_unknown_size_give_no_rate(model):
+    with serving(sizes=FIRST_OF_MANY, ids=False) as (url, _):
+        one = timed(load(model, url), 32)
+    assert one.engine["placed_tokens"] < 32
+    assert one.token_ns.size == 32
+    found = measure_trial(one)
+    assert (found.decode_rate, found.itl, found.tpot) == (None, None, None)
+    assert found.e2e == one.token_ns[-1]
+
+
+def test_one_chunk_for_each_token_needs_no_further_word(model):
+    with serving(ids=False, usage=False) as (url, _):
+        one = timed(load(model, url), 16)
+    assert one.engine["placed_tokens"] == 16
+    assert measure_trial(one).decode_rate is not None
+
+
+def test_more_chunks_than_tokens_give_no_rate(model):
+    with serving(
+        raw_lines=[*TOKENS, TOKENS[0], b'data: {"choices": [{"text": "", "finish_reason": "length"}]}\n\n']
+    ) as (url, _):
+        one = timed(load(model, url), 4)
+    assert one.engine["completion_tokens"] == 4
+    assert measure_trial(one).decode_rate is None
+
+
+def test_a_stream_that_is_held_back_and_let_go_at_once_gives_no_rate(model):
+    with serving(raw_lines=[b"".join(TOKENS * 4)]) as (url, _):
+        one = timed(load(model, url), 16)
+    assert measure_trial(one).decode_rate is None
+    assert measure_trial(one).ttft > 0
+
+
+def test_the_servers_own_times_are_held_against_ours(model):
+    with serving(timings={"predicted_ms": 10_000.0, "prompt_ms": 5.0}) as (url, _):
+        one = timed(load(model, url), 24)
+    told = {name: one.engine[name] for name in ("prefill_tokens", "prefill_ns", "decode_ns")}
+    assert told == {"prefill_tokens": len(PROMPT), "prefill_ns": 5_000_000, "decode_ns": 10_000_000_000}
+    assert checks.engine_counters([one]).status == "fail"
+    assert checks.prefill_complete([one]).status == "pass"
+    with serving(timings={"predicted_ms": None, "predicted_per_second": 24.0}, step_s=0.001) as (url, _):
+        assert timed(load(model, url), 24).engine["decode_ns"] == 1_000_000_000
+
+
+# What it has seen before
+
+
+@pytest.mark.parametrize("tokenizer", ["llama", "vllm", "extras"])
+def test_a_text_is_counted_by_the_tokenizer_and_never_completed_beforehand(model, tokenizer):
+    with serving(takes_ids=False, tokenizer=tokenizer, ids=False) as (url, double):
+        loaded = load(model, url)
+        assert loaded.tokenize("the sea", add_bos=True)[-2:] == ids_of("the sea")[-2:]
+        before = len(double.seen)
+        timed(loaded, 4)
+        assert double.seen[before:] == [tuple(PROMPT)]
+        assert not any(tuple(PROMPT[:3]) == seen[:3] for seen in double.seen[:before])
+
+
+def test_a_prompt_that_its_tokenizer_counts_otherwise_is_refused_unseen(model):
+    with serving(takes_ids=False, ids=False) as (url, double):
+        loaded = load(model, url)
+        loaded.tokenize("the sea", add_bos=True)
+        with pytest.raises(RunFailed, match="counts 2 prompt tokens, not 3"):
+            timed(loaded, 4, prompt=[1, 10, 1000])  # the last one is no text at all
+        assert all(len(seen) != 3 for seen in double.seen)
+
+
+@pytest.mark.parametrize("takes_ids", [True, False])
+def test_a_distinct_prompt_is_new_to_a_server_that_outlives_the_run(model, takes_ids):
+    with serving(takes_ids=takes_ids) as (url, _):
+        loaded = load(model, url)
+        loaded.tokenize("the sea", add_bos=True)
+        long = ids_of(" ".join(["the quiet harbour boat comes home one after other sea"] * 6))
+        found = [tuple(loaded.fresh(long)) for _ in range(4)]
+        assert len(set(found)) == 4
+        assert all(sorted(one) == sorted(long) and one[0] == long[0] for one in found)
+
+
+def test_a_prefix_cache_shows_between_a_repeated_and_a_fresh_prompt(model):
+    with serving(takes_ids=False, prefix_cache=True, prefill_s=0.004) as (url, _):
+        loaded = load(model, url)
+        loaded.tokenize("the sea", add_bos=True)
+        long = ids_of(" ".join(["the quiet harbour boat comes home one after other sea"] * 6))
+        for _ in range(2):  # the second run finds the first one's prompts in the server's cache
+            timed(loaded, 2, prompt=long)
+            repeated, fresh = timed(loaded, 2, prompt=long), timed(loaded, 2, prompt=loaded.fresh(long))
+            assert repeated.token_ns[0] < 0.5 * fresh.token_ns[0]
+
+
+def test_every_refusal_is_one_of_ours(model):
+    for body in (
+        b"[]",
+        b"{}",
+        b"null",
+        b'"x"',
+        b"[1, 2]",
+        b'{"data": 7}',
+        b'{"data": [{"id": 7}]}',
+        b"\xff",
+        b"[" * 9999,
+    ):
+        with serving(pages={"/x/models": body}) as (url, _), pytest.raises(ReproError):
+            load(model, url.replace("/v1", "/x"))
