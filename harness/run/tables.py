@@ -40,7 +40,7 @@ def trials_of(columns: Mapping[str, Sequence[Any]], where: str) -> list[Trial]:
                     mode=Mode(item["mode"]),
                     token_ns=np.asarray(item["token_ns"], dtype=np.int64),
                     step_ns=np.asarray(item["step_ns"], dtype=np.int64),
-                    output_ids=tuple(item["output_ids"]),
+                    output_ids=tuple(np.asarray(item["output_ids"], dtype=np.int64).tolist()),
                     counters=dict(item["counters"]),
                     engine=dict(item["engine"]),
                 )
