@@ -41,6 +41,13 @@ def audit(target: str, as_json: bool) -> None:
         )
         for fault in found.faults[:SHOWN]:
             err().print(f"{fault.where}: {fault.what}", markup=False)
+    bad = {fault.record for fault in found.faults}
+    if bad and "" not in bad:
+        raise RecordInvalid(
+            f"{len(bad)} of {found.records} records do not hold; the log and all others do",
+            where=target,
+            fix="trust no tier that rests on them",
+        )
     if found.faults:
         raise RecordInvalid(
             f"{len(found.faults)} things do not hold", where=target, fix="trust none of its tiers before you know why"

@@ -30,23 +30,25 @@ def _list(target: str | None, as_json: bool) -> None:
 
     from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
-    from harness.errors import ReproError
+    from harness.errors import ReproError, one_line
     from harness.hub.review import dossier, queue
 
     hub = open_for_reading(target)
     with hub.reading() as reader:
-        found, orphans = [], []
+        found: list[Dossier] = []
+        orphans: list[tuple[str, str]] = []
         for identity in queue(reader):
             try:
                 found.append(dossier(reader, identity))
             except ReproError as error:
-                orphans.append(str(error))
+                what = error.what if error.what.startswith("cannot") else f"cannot be examined: {error.what}"
+                orphans.append((identity, one_line(what)))
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([*map(asdict, found), *({"id": identity, "cannot_be_examined": why} for identity, why in orphans)])
         return
     console = out()
-    for text in orphans:
-        console.print(text, markup=False)
+    for identity, why in orphans:
+        console.print(f"{identity[:12]} {why}", markup=False)
     if not found and not orphans:
         console.print("the queue is empty")
         return

@@ -39,6 +39,7 @@ class Fault:
 
     where: str
     what: str
+    record: str = ""  # whose bytes do not hold: then the log and every other record may
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
                 _row(reader, identity, row, found)
         _tree(reader, tree, facts, found)
         _derived(reader, facts, found)
-        if not found.faults:
+        if all(fault.record for fault in found.faults):
             try:
                 found.rows = sum(1 for _ in standings(reader, in_force(reader).policy, datetime.now(UTC).date()))
             except ReproError as error:
@@ -155,16 +156,17 @@ def check(one: Pending) -> _Checked:
     faults: list[Fault] = []
     for name, data in (("envelope", one.envelope), ("samples", one.samples)):
         if sha256(data).hexdigest() != one.event.detail[f"{name}_sha256"]:
-            faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed"))
+            faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed", one.id))
     try:
         submission = ingest.recomputed(one.envelope, one.samples, one.id[:12])
         ingest.agrees(one.event, submission)
         ingest.taken_by(submission, demonstration=one.demonstration)
         return one.id, submission.measured.row({}), faults
     except ReproError as error:
-        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {error.what}")]
+        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {error.what}", one.id)]
     except Exception as error:
-        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {type(error).__name__}: {error}")]
+        what = f"record {one.id[:12]}: {type(error).__name__}: {error}"
+        return one.id, None, [*faults, Fault(one.where, what, one.id)]
 
 
 def _records(pending: Iterable[Pending], pool: Executor | None) -> Iterator[_Checked]:

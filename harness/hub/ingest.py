@@ -20,6 +20,7 @@ from harness.hub.event import Event, is_time
 from harness.hub.measured import Measured, earlier_digest, measured_of, subject_digest
 from harness.measure.metrics import Metric, measure_trials
 from harness.measure.trial import Purpose
+from harness.measure.warmup import MOST as MOST_WARMUPS
 from harness.record import envelope
 from harness.record.samples import decode
 from harness.record.schema import Record
@@ -106,6 +107,7 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
     signers(sealed, operator, where)
     stored = Stored(Path(where), identity, record, sealed.payload)
     with _well_formed(where):
+        _in_shape(record, where)
         _challenged(record, where)
         measured = measured_of(stored)
         _fits(measured, where)
@@ -130,6 +132,19 @@ def _fits(measured: Measured, where: str) -> None:
             raise RecordInvalid(
                 f"its {name} is longer than {limit or TEXT_LIMIT} characters or not printable", where=where
             )
+
+
+def _in_shape(record: Record, where: str) -> None:
+    """Raises `RecordInvalid` for more trials than the record's own suite makes in so many processes, all warm-ups counted."""
+    suite = suites.by_digest(record.suite.sha256)
+    if suite is None:
+        return
+    rounds = MOST_WARMUPS + suite.timed_trials + 1  # one trial more has a prompt never seen before
+    most = max(len(record.processes), 1) * rounds * sum(workload.concurrency or 1 for workload in suite.workloads)
+    if record.samples.rows > most:
+        raise RecordInvalid(
+            f"has {record.samples.rows} trials, and {suite.name}-v{suite.version} makes {most} at most", where=where
+        )
 
 
 def _challenged(record: Record, where: str) -> None:

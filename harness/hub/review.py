@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.hub import durations, fall, machines, rows, tables
@@ -20,7 +21,7 @@ from harness.hub.reader import Reader
 from harness.record import settings
 from harness.record.schema import Finding, Record
 from harness.tiers.gaps import Gaps
-from harness.tiers.likeness import compare_with
+from harness.tiers.likeness import compare_with, compared
 from harness.tiers.oddities import oddities
 from harness.tiers.policy import Policy
 
@@ -78,7 +79,22 @@ def queue(reader: Reader) -> list[str]:
 
 
 def dossier(reader: Reader, identity: str) -> Dossier:
-    """All that is known of one record. Raises `BadInput` for one that the hub does not have."""
+    """All that is known of one record. Raises `BadInput` for one that the hub does not have, `RecordInvalid` where looking at it
+    fails: whatever it is, it is this record's, and the queue goes on.
+    """
+    try:
+        return _dossier(reader, identity)
+    except (ReproError, SQLAlchemyError):
+        raise
+    except Exception as error:
+        raise RecordInvalid(
+            f"cannot be examined ({type(error).__name__}: {error})",
+            where=identity[:12],
+            fix="reject it, or send it back",
+        ) from error
+
+
+def _dossier(reader: Reader, identity: str) -> Dossier:
     fact = reader.get("record", identity) or {}
     if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
         raise BadInput("the record of its row was taken down", where=identity[:12], fix="send it back, or reject it")
@@ -178,11 +194,15 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
     for other in identical:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
-    own = _gaps(reader, identity)
-    if own is None:
+    whole = _gaps(reader, identity)
+    if whole is None:
         return
+    own = compared(whole)
+    if own.size < whole.size:
+        text = f"has {whole.shape[0]} headline trials of {whole.shape[1]} gaps, more than are compared: {own.shape}"
+        yield Remark("many trials", text)
     try:
-        yield from (Remark("odd samples", oddity.text) for oddity in oddities(own))
+        yield from (Remark("odd samples", oddity.text) for oddity in oddities(whole))
     except ReproError as error:
         yield Remark("odd samples", error.what)
         return
@@ -190,8 +210,8 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     others: dict[str, Gaps] = {}
     for other in list(reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars()):
         theirs = _gaps(reader, other)
-        if theirs is not None and theirs.shape[1] == own.shape[1]:
-            others[other] = theirs
+        if theirs is not None and theirs.shape[1] == whole.shape[1]:
+            others[other] = compared(theirs).copy()  # a view would hold all of it
     if others:
         for found in compare_with(identity, own, others, len(others)):
             if found.other not in identical:

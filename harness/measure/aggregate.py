@@ -55,10 +55,10 @@ def summarise(workload: str, trials: Sequence[Trial]) -> WorkloadSummary:
     timed = [trial for trial in own if trial.purpose is Purpose.TIMED]
     valid = [trial for trial in timed if trial.valid]
     measured = measure_trials(valid)
-    processes = sorted({trial.process for trial in valid})
-    rows = [
-        [one for one, trial in zip(measured, valid, strict=True) if trial.process == process] for process in processes
-    ]
+    by_process: dict[int, list[TrialMetrics]] = {}
+    for one, trial in zip(measured, valid, strict=True):
+        by_process.setdefault(trial.process, []).append(one)
+    rows = [own for _, own in sorted(by_process.items())]
     outputs = {tuple(trial.output_ids) for trial in valid if trial.mode is Mode.GREEDY and len(trial.output_ids)}
     return WorkloadSummary(
         workload=workload,

@@ -105,6 +105,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "check_failed": ("a truth check failed", "do not use the number before you know why"),
 }
 
+TREND_MOST = 1000  # trials in which a drift is sought; of more, every second, third, …
 DRIFT_P, DRIFT_SIZE = 0.01, 0.01
 THIRDS_SIZE, THIRDS_ERRORS = 0.02, 3.0
 THIRDS_LEAST = 15  # from thirds of three, 8 of 100 clean runs at 2 % noise would be accused: their MAD is often near 0
@@ -125,7 +126,8 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
     if valid:
         speed = _speeds(valid)
         # A trend is looked for within processes: their own levels differ and are what the interval is made of.
-        level = {p: median(speed[[t.process == p for t in valid]]) for p in {t.process for t in valid}}
+        process = np.array([trial.process for trial in valid])
+        level = {int(p): median(speed[process == p]) for p in np.unique(process)}
         relative = speed / np.array([level[trial.process] for trial in valid])
         found += _trend(workload, relative, valid)
         found += _shape(workload, speed)
@@ -162,11 +164,11 @@ def _invalid(workload: str, timed: Sequence[Trial]) -> list[Finding]:
 
 
 def _not_settled(workload: str, own: Sequence[Trial]) -> list[Finding]:
-    restless = []
-    for process in sorted({trial.process for trial in own}):
-        lengths = [int(t.token_ns[-1]) for t in own if t.process == process and t.purpose is Purpose.WARMUP]
-        if len(lengths) >= 2 and not settled(lengths):
-            restless.append(process)
+    lengths: dict[int, list[int]] = {}
+    for trial in own:
+        if trial.purpose is Purpose.WARMUP:
+            lengths.setdefault(trial.process, []).append(int(trial.token_ns[-1]))
+    restless = [process for process, some in sorted(lengths.items()) if len(some) >= 2 and not settled(some)]
     if not restless:
         return []
     text = f"the warm-up of {len(restless)} processes did not settle"
@@ -178,7 +180,8 @@ def _trend(workload: str, relative: Values, valid: Sequence[Trial]) -> list[Find
     found = []
     places = np.array([trial.order for trial in valid])
     in_time = relative[np.argsort(places, kind="stable")]
-    p, change = mann_kendall_p(in_time), theil_sen_change(in_time)
+    some = in_time[:: -(-in_time.size // TREND_MOST)]  # both look at every pair
+    p, change = mann_kendall_p(some), theil_sen_change(some)
     if p < DRIFT_P and abs(change) > DRIFT_SIZE:
         text = f"speed drifts by {change:+.1%} from first to last trial (Mann-Kendall p = {p:.4f})"
         found.append(
@@ -224,17 +227,18 @@ def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[F
     if not far.any():
         return []
     tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]
-    causes = sorted({_cause(trial, valid) for trial in tagged})
+    usual = float(np.median([trial.counters.get("involuntary_switches", 0) for trial in valid]))
+    causes = sorted({_cause(trial, usual) for trial in tagged})
     text = f"{len(tagged)} of {len(valid)} trials lie far from the rest ({', '.join(causes)})"
     return [Finding("outliers", Severity.NOTE, text, workload, "", {"trials": len(tagged)})]
 
 
-def _cause(trial: Trial, others: Sequence[Trial]) -> str:
+def _cause(trial: Trial, usual: float) -> str:
+    """Of a trial that lies far off; `usual`: involuntary switches of a trial, their median."""
     if trial.counters.get("major_faults", 0) > 0:
         return "page faults"
     if trial.counters.get("cpu_throttled_ns", 0) > 0:
         return "CPU quota"
-    usual = float(np.median([other.counters.get("involuntary_switches", 0) for other in others]))
     if trial.counters.get("involuntary_switches", 0) > 3 * usual + 10:
         return "pre-empted by other work"
     return "cause unknown"

@@ -18,7 +18,10 @@ from harness.run.tokens import digest_of
 
 def results(workloads: Sequence[str], trials: Sequence[Trial], clock: str) -> tuple[schema.WorkloadResult, ...]:
     """One result a workload, in the order given."""
-    return tuple(_result(summarise(workload, trials), clock) for workload in workloads)
+    own: dict[str, list[Trial]] = {}
+    for trial in trials:
+        own.setdefault(trial.workload, []).append(trial)
+    return tuple(_result(summarise(workload, own.get(workload, ())), clock) for workload in workloads)
 
 
 def _result(summary: WorkloadSummary, clock: str) -> schema.WorkloadResult:

@@ -39,6 +39,8 @@ PER_GROUP = 0.05  # and that any pair of a group is
 # Of that chance, to each way of looking.
 _SHARES = {"aligned": 0.7, "mirrored": 0.1, "reordered": 0.1, "one trial": 0.1}
 _LEAST_VALUES = 100  # distinct ones in a record, for its distribution
+MOST_TRIALS = 256  # of a record that are compared: their number squared is looked at
+MOST_VALUES = 1 << 16
 _DEGREE = 6  # of the curve: a first trial that still settles is no copy of another's
 _BLOCKS = 16
 
@@ -70,6 +72,12 @@ class Fingerprint:
     echo: Values
     spread: Values
     ordered: Values
+
+
+def compared(gaps: Gaps) -> Gaps:
+    """The trials and tokens of a record that likeness looks at: all of a run's as suites make them, the first of more."""
+    tokens = min(gaps.shape[1], MOST_VALUES >> 2)
+    return gaps[: max(min(MOST_TRIALS, MOST_VALUES // max(tokens, 1)), LEAST_TRIALS), :tokens]
 
 
 def exact_digest(gaps: Gaps) -> str:
