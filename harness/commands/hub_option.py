@@ -27,12 +27,11 @@ def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def open_for_reading(target: str | None) -> Hub:
     """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
-    from harness.hub import engine, seen
+    from harness.hub import seen
     from harness.hub.store import open_readable
 
-    place = named(target)
-    hub = open_readable(place)
-    seen.look(hub, seen.folder(), live=not engine.is_export(place))
+    hub = open_readable(named(target))
+    seen.look(hub, seen.folder())
     return hub
 
 

@@ -23,11 +23,11 @@ def folder() -> Path:
     return keys_folder().parent / "seen"
 
 
-def look(hub: Hub, place: Path, *, live: bool = True) -> None:
-    """Compare with what was seen before, by a consistency proof, and remember the longer log. Raises `RecordInvalid`.
+def look(hub: Hub, place: Path) -> None:
+    """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
 
-    A copy (not `live`) may be older than what was seen, and is not remembered. Nor is anything where there is no place that
-    could be written: looking at a hub must not need one.
+    A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered where
+    there is no place that could be written: looking at a hub must not need one. Raises `RecordInvalid`.
     """
     with hub.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
@@ -36,12 +36,10 @@ def look(hub: Hub, place: Path, *, live: bool = True) -> None:
         if before is not None:
             size, root = before
             if size > size_now:
-                if not live:
-                    return
                 raise RecordInvalid(
-                    f"has {size_now} entries, and had {size} when it was last seen here",
+                    f"has {size_now} entries, and {origin} had {size} when it was last seen here",
                     where=hub.target,
-                    fix=f"its log was cut; once you know why, remove {path}",
+                    fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
                 )
             proof = merkle.consistency_proof(size, size_now, reader.node)
             if not merkle.verify_consistency(size, size_now, root, root_now, proof):
@@ -52,8 +50,6 @@ def look(hub: Hub, place: Path, *, live: bool = True) -> None:
                 )
             if size == size_now:
                 return
-    if not live:
-        return
     try:
         place.mkdir(parents=True, exist_ok=True)
         if not os.access(place, os.W_OK):
