@@ -39,6 +39,9 @@ def audit(target: str, as_json: bool) -> None:
             f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored anew",
             markup=False,
         )
+        signed = "no checkpoint signs any of it" if found.signed is None else f"signed up to entry {found.signed - 1}"
+        if found.entries:
+            out().print(f"the log goes up to entry {found.entries - 1}, of {found.until}; {signed}", markup=False)
         for fault in found.faults[:SHOWN]:
             err().print(f"{fault.where}: {fault.what}", markup=False)
     bad = {fault.record for fault in found.faults}

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from harness.errors import ReproError
-from harness.hub import checkpoint, entry, ingest, merkle, tables
+from harness.hub import audit_tables, checkpoint, entry, ingest, merkle, tables
 from harness.hub.bulk import standings
 from harness.hub.entry import Entry
 from harness.hub.event import Event
@@ -50,6 +50,8 @@ class Found:
     records: int = 0
     checkpoints: int = 0
     rows: int = 0
+    until: str = ""  # when the hub took the last entry
+    signed: int | None = None  # entries below the newest checkpoint
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, where: str, error: object) -> None:
@@ -74,7 +76,10 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
     found = Found()
     with hub.reading() as reader:
         facts, tree = Facts(), merkle.Tree()
-        pending = _log(reader, facts, tree, found, tell)
+        for where, what in audit_tables.shape(reader):
+            found.add(where, what)
+        named: dict[str, str] = {}
+        pending = _log(reader, facts, tree, named, found, tell)
         for identity, row, errors in _records(pending, pool):
             found.records += 1
             for error in errors:
@@ -83,6 +88,8 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
                 _row(reader, identity, row, found)
         _tree(reader, tree, facts, found)
         _derived(reader, facts, found)
+        for where, what in audit_tables.beside(reader, facts, named):
+            found.add(where, what)
         if all(fault.record for fault in found.faults):
             try:
                 found.rows = sum(1 for _ in standings(reader, in_force(reader).policy, datetime.now(UTC).date()))
@@ -91,7 +98,10 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
     return found
 
 
-def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Tell) -> Iterator[Pending]:
+def _log(
+    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, tell: Tell
+) -> Iterator[Pending]:
+    """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
     size = reader.size()
     lines: list[Entry] = []
     heads: dict[int, str] = {0: ""}
@@ -118,8 +128,12 @@ def _log(reader: Reader, facts: Facts, tree: merkle.Tree, found: Found, tell: Te
         events.add(line.event_sha256)
         lines.append(line)
         heads[index + 1] = line.digest()
+        found.until = line.at
+        named[line.envelope_sha256] = "event"
         event = _event(reader, line, facts, heads, found)
         if event is not None and event.kind == "record-submitted":
+            named[event.detail["envelope_sha256"]] = "record"
+            named[event.detail["samples_sha256"]] = "samples"
             demonstration = bool((facts.get("hub", "") or {}).get("demonstration"))
             bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
             if None not in bodies:
@@ -221,6 +235,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
     for size, note in reader.connection.execute(wanted):
         where = f"checkpoint {size}"
         found.checkpoints += 1
+        found.signed = size
         try:
             keys = {} if hub is None else {hub["origin"]: next(iter(public(hub["key"]).values()))}
             signed = checkpoint.read(raw(note), keys, where)

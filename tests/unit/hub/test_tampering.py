@@ -85,6 +85,17 @@ CHANGES = {
     "a node of the tree removed": ("DELETE FROM nodes WHERE level = 1 AND idx = 0", "nodes, the log gives"),
     "a machine shared by hand": ("INSERT INTO rigs SELECT 'ann', rig FROM rigs WHERE operator = 'bob'", "are not those that the log's submissions name"),
     "a series invented": ("INSERT INTO series VALUES ('llama.cpp', 'llama.cpp 99.0')", "are not those that accepted records have run"),
+    "a key that signed a record forgotten": ("UPDATE facts SET key = NULL WHERE kind = 'record'", "a revocation would miss it"),
+    "a key that signed a record exchanged": ("UPDATE facts SET key = 'f' WHERE kind = 'record'", "a revocation would miss it"),
+    "a key laid to another fact": ("UPDATE facts SET key = 'f' WHERE kind = 'operator'", "says otherwise of its key"),
+    "an extra body": ("INSERT INTO bodies VALUES ('feed', 'samples', 'x')", "the log names none such"),
+    "a body of another kind": ("UPDATE bodies SET kind = 'record' WHERE kind = 'samples'", "the log names none such"),
+    "a line in takedowns": (
+        "INSERT INTO takedowns SELECT sha256 FROM bodies WHERE kind = 'record' LIMIT 1", "the log takes no such body down"
+    ),
+    "a device of nobody's rig": ("INSERT INTO devices VALUES ('d', 'f')", "no record in the log was made under this key"),
+    "an editorial mark set": (f"UPDATE records SET editorial = 1 WHERE id = {SUBMITTED}", "says otherwise of editorial"),
+    "medians exchanged": (f"UPDATE records SET medians = '1,2,3' WHERE id = {SUBMITTED}", "says otherwise of medians"),
     "a checkpoint changed": ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "checkpoint"),
     "a checkpoint of a longer log": ("UPDATE checkpoints SET size = size + 1", "entries are missing"),
 }  # fmt: skip
@@ -106,3 +117,38 @@ def test_a_planted_change_is_found(made, name):
     assert found.faults
     told = [f"{fault.where}: {fault.what}" for fault in found.faults]
     assert any(words in line for line in told), told[:5]
+
+
+VIEWS = {
+    "a view in the place of a table": (
+        "ALTER TABLE series RENAME TO hidden; CREATE VIEW series AS SELECT * FROM hidden", ["table series", "view series"]
+    ),
+    "a table beside": ("CREATE TABLE notes (x)", ["table notes"]),
+    "a guard removed": ("DROP TRIGGER bodies_no_update", ["trigger bodies_no_update: is missing"]),
+    "a guard that guards nothing": (
+        "DROP TRIGGER entries_no_delete; "
+        "CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries WHEN 0 BEGIN SELECT RAISE(ABORT, 'no'); END",
+        ["trigger entries_no_delete: is not the one"],
+    ),
+    "a trigger beside": (
+        "CREATE TRIGGER x AFTER INSERT ON records BEGIN UPDATE records SET status = 'accepted'; END", ["trigger x"]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_changed_shape_of_the_database_is_found(made, name):
+    statement, words = VIEWS[name]
+    connection = sqlite3.connect(made / "hub.sqlite")
+    connection.executescript(statement)
+    connection.close()
+    found = audit(open_hub(str(made)), None, lambda _done, _of: None)
+    told = [f"{fault.where}: {fault.what}" for fault in found.faults]
+    for word in words:
+        assert any(word in line for line in told), told
+
+
+def test_an_audit_says_up_to_where_the_log_goes(made):
+    found = audit(open_hub(str(made)), None, lambda _done, _of: None)
+    assert found.signed == found.entries
+    assert found.until.endswith("Z")
