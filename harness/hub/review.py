@@ -62,12 +62,19 @@ class Dossier:
 
 
 def held(reader: Reader, identity: str) -> None:
-    """Raises `RecordInvalid` unless every number of the record's summary follows from its samples."""
+    """Raises `RecordInvalid` unless every number of the record's summary follows from its samples, and the table agrees."""
     fact = reader.get("record", identity) or {}
     data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    recomputed(data, samples, identity[:12])
+    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact["editorial"])})
+    table = tables.records
+    stored = reader.connection.execute(select(table).where(table.c.id == identity)).one_or_none()
+    differing = sorted(name for name, value in fresh.items() if stored is None or stored._mapping[name] != value)
+    if differing:
+        raise RecordInvalid(
+            f"the table says otherwise of {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
+        )
 
 
 def queue(reader: Reader) -> list[str]:
@@ -116,6 +123,9 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
             held(reader, identity)
         except ReproError as error:
             remarks.append(Remark("inconsistent", error.what))
+        open_ = [check.code for check in record.checks if check.status not in ("pass", "fail")]
+        if open_:
+            remarks.append(Remark("unchecked", f"{len(open_)} of its {len(record.checks)} checks: {', '.join(open_)}"))
         remarks += [Remark("finding", _finding(f)) for f in record.findings if f.severity != "note"]
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)

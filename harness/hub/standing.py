@@ -121,7 +121,11 @@ def _failed(record: Record) -> list[str]:
     """Consistency that does not hold for the headline: a check failed or left out; a rate beyond the device; trials 20 % apart;
     two clocks that disagree. What is about another workload alone is shown with the record and caps nothing.
     """
-    codes = [check.code for check in record.checks if check.status == "fail" and _of_headline(record, check)]
+    codes = [
+        check.code.strip("; ") or "a check without a name"
+        for check in record.checks
+        if check.status == "fail" and _of_headline(record, check)
+    ]
     there = {check.code for check in record.checks}
     codes += [f"no {code}" for code in CHECKS if code not in there]
     codes += ["device_physics"] if any(possible(record, record.suite.headline)) else []

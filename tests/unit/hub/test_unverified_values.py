@@ -1,0 +1,69 @@
+"""What only a client wrote down is not believed before somebody has looked: the table, checks without a result, dropped bytes."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from harness.errors import RecordInvalid
+from harness.hub import review
+from harness.hub.standing import _failed
+from harness.record.schema import Check
+from tests.hub_world import World, world
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> World:
+    return world(str(tmp_path / "hub"))
+
+
+def kinds(hub, identity):
+    with hub.hub.reading() as reader:
+        return {remark.kind: remark.text for remark in review.dossier(reader, identity).remarks}
+
+
+@pytest.mark.parametrize("change", ["medians = '900000000,900000001,900000002'", "log_mean = 9.9", "editorial = 1"])
+def test_what_the_table_says_otherwise_is_shown_and_never_approved(small, change):
+    found = small.record("ann")
+    small.submit(found)
+    assert "inconsistent" not in kinds(small, found.id)
+    with small.hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.execute(text(f"UPDATE records SET {change}"))
+    assert "the table says otherwise of" in kinds(small, found.id)["inconsistent"]
+    with small.hub.reading() as reader, pytest.raises(RecordInvalid, match="the table says otherwise"):
+        review.held(reader, found.id)
+
+
+def test_checks_without_a_result_are_remarked(small, monkeypatch):
+    found = small.record("ann")
+    small.submit(found)
+    assert "unchecked" not in kinds(small, found.id)
+    honest = review.record_in
+
+    def unknown(reader, identity):
+        record = honest(reader, identity)
+        return record.model_copy(
+            update={"checks": tuple(c.model_copy(update={"status": "unknown"}) for c in record.checks)}
+        )
+
+    monkeypatch.setattr(review, "record_in", unknown)
+    assert kinds(small, found.id)["unchecked"].startswith("9 of its 9 checks")
+
+
+@pytest.mark.parametrize("code", ["", " ", "; ", ";"])
+def test_a_failed_check_without_a_code_still_fails(small, code):
+    record = small.record("ann").record
+    bad = Check(code=code, status="fail", text="", evidence={})
+    assert _failed(record.model_copy(update={"checks": (*record.checks, bad)})) == ["a check without a name"]
+
+
+def test_bytes_that_were_taken_down_are_gone_from_the_file(small, tmp_path):
+    found = small.record("ann")
+    small.submit(found)
+    small.act(small.editor(), "record-rejected", found.id, reason="names its owner")
+    small.act(small.editor(), "body-dropped", found.id, reason="names its owner")
+    with small.hub.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA secure_delete")).scalar_one() == 1
+    small.hub.engine.dispose()
+    held = b"".join(path.read_bytes() for path in (tmp_path / "hub").iterdir())
+    assert found.samples[100:400] not in held
