@@ -105,6 +105,13 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
     if operator is None:
         raise RecordInvalid("is not signed by an operator", where=where, fix="run: repro keys new, and measure again")
     signers(sealed, operator, where)
+    if len(sealed.signatures) != 2 or sealed.to_bytes() != data:
+        # It is published as it came: what no signature holds could be anybody's word, or a device's name.
+        raise RecordInvalid(
+            "its envelope holds more than its payload and two signatures, or is written in another way",
+            where=where,
+            fix="submit the file as it was measured",
+        )
     stored = Stored(Path(where), identity, record, sealed.payload)
     with _well_formed(where):
         _in_shape(record, where)

@@ -1,12 +1,13 @@
 """What only a client wrote down is not believed before somebody has looked: the table, checks without a result, dropped bytes."""
 
+import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from harness.errors import RecordInvalid
-from harness.hub import review
+from harness.hub import ingest, review
 from harness.hub.standing import _failed
 from harness.record.schema import Check
 from tests.hub_world import World, world
@@ -67,3 +68,17 @@ def test_bytes_that_were_taken_down_are_gone_from_the_file(small, tmp_path):
     small.hub.engine.dispose()
     held = b"".join(path.read_bytes() for path in (tmp_path / "hub").iterdir())
     assert found.samples[100:400] not in held
+
+
+@pytest.mark.parametrize("change", [
+    lambda value: value["signatures"][0].update(note="unsigned"),
+    lambda value: value["signatures"].append({"keyid": "call me", "sig": "AAAA"}),
+    lambda value: value["signatures"].append(value["signatures"][0]),
+    lambda value: None,  # other white space
+])  # fmt: skip
+def test_what_nobody_signed_is_not_taken_into_a_public_envelope(small, change):
+    found = small.record("ann")
+    value = json.loads(found.envelope)
+    change(value)
+    with pytest.raises(RecordInvalid, match="more than its payload and two signatures"):
+        ingest.checked(json.dumps(value, indent=3).encode(), found.samples, "x")
