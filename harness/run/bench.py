@@ -120,7 +120,9 @@ def _need_memory(
     request: Request, adapter: Runtime, given: Mapping[str, Scalar], identity: Identity, path: Path
 ) -> None:
     """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
-    weights = identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
+    weights = (
+        identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
+    )
     layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
     built_for = backend_of(adapter.name, request.backend) if adapter.name in RECIPES else request.backend
     memory_need.refuse_if_short(memory_need.held_bytes(adapter, built_for, given, weights, layers), identity.file)
