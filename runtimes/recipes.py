@@ -51,13 +51,15 @@ class Recipe:
 
 # The two flags leave out the image tower, which would double the time of the build.
 _LLAMA = ("-DLLAVA_BUILD=OFF", "-DMTMD_BUILD=OFF")
+# ggml builds for Metal on a Mac unless it is told not to: a build for the CPU must not hold a GPU.
+_LLAMA_CPU = (*_LLAMA, "-DGGML_METAL=OFF") if platform.system() == "Darwin" else _LLAMA
 _PINNED = ("Linux", "x86_64", "3.11")  # whose wheel of torch without CUDA is pinned by digest
 
 RECIPES: Mapping[str, Recipe] = {
     "llama.cpp": Recipe(
         built="llama-cpp-python",
         backends={
-            "cpu": Build("llama.cpp.txt", _LLAMA),
+            "cpu": Build("llama.cpp.txt", _LLAMA_CPU),
             "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON")),
             "vulkan": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON")),
             "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON")),

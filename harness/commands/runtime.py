@@ -17,14 +17,15 @@ def runtime() -> None:
 @click.option(
     "--backend", default="auto", show_default=True, help="cpu, cuda, vulkan, metal, rocm; auto looks at the machine."
 )
-def install(name: str, backend: str) -> None:
+@click.option("--again", is_flag=True, help="Try a build that failed before once more.")
+def install(name: str, backend: str, again: bool) -> None:
     """Does nothing when it is there."""
     from harness.catalog.paths import cache
     from harness.commands.console import err, out
     from harness.commands.progress import Progress
     from harness.errors import BadInput
     from harness.run import environments
-    from harness.run.bench import backend_of
+    from harness.run.choosing import choice_of
     from runtimes.recipes import RECIPES
     from runtimes.table import find
 
@@ -33,9 +34,12 @@ def install(name: str, backend: str) -> None:
         raise BadInput(
             f"{name} needs no environment of ours", where="runtime install", fix="use --python PATH with bench"
         )
-    where = environments.place(cache(), name, backend_of(name, backend))
+    choice = choice_of(name, backend, cache())
+    where = environments.place(cache(), name, choice.backend)
     with Progress(err()) as progress:
-        done = environments.install(where, progress.advance)
+        if choice.line:
+            progress.stage(choice.line)
+        done = environments.install(where, progress.advance, again=again)
     out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
     out().print(str(where.python), markup=False)
 

@@ -15,13 +15,15 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, RuntimeUnavailable, one_line
+from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable, one_line
 from harness.files import locked, need_room, read_limited, write_text
+from harness.run import failed_build
 from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
 _MARKER_LIMIT = 1 << 20
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
+_BUILDS = re.compile(r"Building wheel|Configuring CMake|CMake Error|Preparing metadata", re.IGNORECASE)
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
 
@@ -111,13 +113,16 @@ def _read(marker: Path) -> Installed | None:
         return None
 
 
-def install(where: Place, progress: Progress) -> Installed:
-    """Make the environment, unless it is there. Raises `RuntimeUnavailable` with the log's place and its last error."""
+def install(where: Place, progress: Progress, *, again: bool = False) -> Installed:
+    """Make the environment, unless it is there. Raises `RunFailed` with the first error and the option that works here;
+    a build that failed before is not tried a second time, unless `again`.
+    """
     where.folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(where.folder.with_suffix(".lock"), f"another install of {where.runtime} is running"):
         there = where.installed()
         if there is not None:
             return there
+        _refuse_known_failure(where, again)
         _need_tools(where.recipe)
         need_room(where.folder.parent, where.recipe.backends[where.backend].room_gib << 30)
         shutil.rmtree(where.folder, ignore_errors=True)
@@ -125,12 +130,15 @@ def install(where: Place, progress: Progress) -> Installed:
         log.unlink(missing_ok=True)
         began = time.monotonic()
         progress("making the environment", 0, 0)
-        _run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
-        wheel = _built_wheel(where, log, progress)
-        seconds = int(time.monotonic() - began)
-        _install(where, log, progress)
-        if wheel is not None:
-            _run([*_pip(where), str(wheel)], log, {}, None)
+        try:
+            _run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
+            wheel = _built_wheel(where, log, progress)
+            seconds = int(time.monotonic() - began)
+            _install(where, log, progress)
+            if wheel is not None:
+                _run([*_pip(where), str(wheel)], log, {}, None)
+        except KeyboardInterrupt:
+            raise _stopped(where) from None
         done = Installed(
             runtime=where.runtime,
             backend=where.backend,
@@ -142,7 +150,44 @@ def install(where: Place, progress: Progress) -> Installed:
             build_seconds=seconds,
         )
         write_text(where.folder / "install.json", json.dumps(asdict(done), indent=1))
+        failed_build.forget(where.folder)
         return done
+
+
+def _way_out(where: Place) -> str:
+    """What works instead of a build for a GPU."""
+    offered = where.backend != "cpu" and "cpu" in where.recipe.backends and where.recipe.lock_text("cpu") is not None
+    return "measure on the CPU with --backend cpu, or " if offered else ""
+
+
+def _refuse_known_failure(where: Place, again: bool) -> None:
+    known = failed_build.remembered(where.folder)
+    if known is None or again:
+        return
+    said, when = known
+    raise RunFailed(
+        f"the build for {where.backend} failed on {when} ({said}) and is not tried again",
+        where=where.runtime,
+        fix=f"{_way_out(where)}mend that and run: repro runtime install {where.runtime} --backend {where.backend} --again",
+        code="build failed",
+    )
+
+
+def _shelf(where: Place) -> Path:
+    """Where the wheel that was compiled for this place lies."""
+    return where.folder.parents[1] / "wheels" / where.folder.name
+
+
+def _stopped(where: Place) -> Interrupted:
+    kept = ["what was downloaded"] if not where.recipe.built else []
+    if where.recipe.built and any(_shelf(where).glob("*.whl")):
+        kept.append(f"{where.recipe.built} as built")
+    what = f"{' and '.join(kept)} is kept" if kept else "nothing is half installed"
+    return Interrupted(
+        f"stopped while installing {where.runtime} for {where.backend}; {what}",
+        where="install",
+        fix="the same command goes on from there" if kept else "the same command begins the build again",
+    )
 
 
 def _pip(where: Place) -> list[str]:
@@ -170,7 +215,7 @@ def _install(where: Place, log: Path, progress: Progress) -> None:
 
         try:
             _run(command, log, {}, note)
-        except RuntimeUnavailable:
+        except RunFailed:
             if name == "lock.txt":
                 raise
             _run([*command, "--extra-index-url", recipe.index], log, {}, note)
@@ -204,7 +249,7 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
     recipe = where.recipe
     if not recipe.built:
         return None
-    shelf = where.folder.parents[1] / "wheels" / where.folder.name
+    shelf = _shelf(where)
     if not any(shelf.glob("*.whl")):
         one = where.folder / "built.txt"
         one.write_text(dict(blocks(where.lock_text))[recipe.built])
@@ -213,19 +258,47 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]
         flags = {"CMAKE_ARGS": " ".join(where.flags)}
 
+        built = False
+
         def note(line: str) -> None:
+            nonlocal built
+            built = built or _BUILDS.search(line) is not None
             step = _NINJA.search(line)
             if step:
                 progress(f"building {recipe.built}", int(step[1]), int(step[2]))
 
-        _run([str(where.python), "-m", "pip", "wheel", *arguments], log, flags, note)
+        try:
+            _run([str(where.python), "-m", "pip", "wheel", *arguments], log, flags, note)
+        except _StepFailed as error:
+            # Without the source nothing was built: the network may be back at the next try.
+            if built:
+                failed_build.remember(where.folder, error.said)
+            raise RunFailed(
+                f"building {recipe.built} for {where.backend} failed: {error.said}",
+                where="install",
+                fix=f"{_way_out(where)}see the whole log: {log}",
+                code="build failed",
+            ) from error
         shelf.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch, shelf)
     return next(shelf.glob("*.whl"))
 
 
+class _StepFailed(RunFailed):
+    """A step of an installation; `said` is its first error."""
+
+    def __init__(self, program: str, said: str, log: Path) -> None:
+        super().__init__(f"{program} failed: {said}", where="install", fix=f"the whole log is {log}")
+        self.said = said
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        """As the error that a user sees."""
+        return RunFailed, (str(self),)
+
+
 def _run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callable[[str], None] | None) -> None:
     """Run a step, its output into the log and, line by line, to `note`; the whole group is ended with us."""
+    lines: list[str] = []
     with log.open("a") as out:
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -235,6 +308,7 @@ def _run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callabl
             assert child.stdout is not None  # noqa: S101 - asked for
             for line in child.stdout:
                 out.write(line)
+                lines.append(line.rstrip("\n"))
                 if note is not None:
                     note(line)
             code = child.wait()
@@ -245,8 +319,4 @@ def _run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callabl
             if child.stdout is not None:
                 child.stdout.close()
     if code:
-        lines = [line for line in log.read_text().splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)]
-        said = one_line(lines[-1], 200) if lines else f"exit status {code}"
-        raise RuntimeUnavailable(
-            f"{Path(command[0]).name} failed: {said}", where="install", fix=f"the whole log is {log}"
-        )
+        raise _StepFailed(Path(command[0]).name, failed_build.first_error(lines) or f"exit status {code}", log)

@@ -18,6 +18,7 @@ from harness.record import store
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
 from harness.run import environments
+from harness.run.backend import Choice
 from harness.run.launcher import Deadlines, Interpreter
 from harness.run.measuring import Outcome
 from harness.run.plan import Ids
@@ -62,6 +63,7 @@ class Prepared:
     installed: environments.Installed | None
     bundle_sha256: str
     cores: int
+    choice: Choice
     signers: Signers | None = None
     files: Mapping[str, str] = field(default_factory=dict)  # the model's files as they were hashed: name → state
 

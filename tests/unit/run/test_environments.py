@@ -4,31 +4,8 @@ import pytest
 
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.run import environments
-from harness.run.backend import Toolbox, choose
 from harness.run.environments import _need_tools, blocks, place
 from runtimes.recipes import LOCKS, RECIPES, Recipe
-
-OFFERED = RECIPES["llama.cpp"].backends
-
-
-@pytest.mark.parametrize(
-    ("toolbox", "backend"),
-    [
-        (Toolbox("Linux", "x86_64", False, frozenset()), "cpu"),
-        (Toolbox("Linux", "x86_64", True, frozenset({"nvcc"})), "cuda"),
-        (Toolbox("Linux", "x86_64", False, frozenset({"nvcc"})), "cpu"),
-        (Toolbox("Linux", "x86_64", False, frozenset({"hipcc"})), "rocm"),
-        (Toolbox("Linux", "x86_64", False, frozenset({"glslc", "vulkaninfo"})), "vulkan"),
-        (Toolbox("Darwin", "arm64", False, frozenset()), "metal"),
-        (Toolbox("Darwin", "x86_64", False, frozenset()), "cpu"),
-    ],
-)
-def test_auto_takes_what_the_machine_can_build_and_use(toolbox, backend):
-    assert choose(toolbox, OFFERED)[0] == backend
-
-
-def test_a_driver_without_a_toolkit_is_named():
-    assert "nvcc" in choose(Toolbox("Linux", "x86_64", True, frozenset()), OFFERED)[1]
 
 
 def test_a_lock_has_a_hash_for_everything_it_names():
@@ -47,13 +24,6 @@ def test_both_engines_that_read_safetensors_convert_with_the_same_libraries():
     ]
     for package in ("transformers", "tokenizers", "gguf", "safetensors"):
         assert len({lock[package].split()[0] for lock in locks}) == 1
-
-
-def test_what_comes_built_needs_the_driver_alone():
-    offered = RECIPES["pytorch"].backends
-    assert choose(Toolbox("Linux", "x86_64", True, frozenset()), offered, builds=False)[0] == "cuda"
-    assert choose(Toolbox("Linux", "x86_64", False, frozenset()), offered, builds=False)[0] == "cpu"
-    assert choose(Toolbox("Darwin", "arm64", False, frozenset()), offered, builds=False)[0] == "cpu"
 
 
 def test_a_backend_that_is_not_pinned_for_this_machine_says_so(tmp_path, monkeypatch):
