@@ -93,8 +93,8 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Measure local AI inference for real, and keep the evidence.
 
-    Exit status: 0 done, 1 done and the answer is bad (agree, compare --fail-if-slower, show), 2 bad input, 3 the run failed,
-    130 interrupted.
+    Exit status: 0 done, 1 done and the answer is bad (agree, compare --fail-if-slower, show of a false record), 2 bad input,
+    3 the run or a build failed, 4 checks failed: do not use the number, 130 interrupted.
     """
 
 
@@ -111,7 +111,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except click.ClickException as error:
         _end(one_line(error.format_message()), 2)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        # A question that nobody could be asked ends like one that Ctrl-C ended: the terminal tells them apart.
+        if sys.stdin is not None and sys.stdin.isatty():
+            _end("interrupted", 130)
+        _end("no terminal to ask at; use --yes where the command has it, or run it in a terminal", 2)
+    except KeyboardInterrupt:
         _end("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output is gone (`repro show … | head`); that is no error.

@@ -159,14 +159,14 @@ def refusal(error: OSError, path: Path) -> ReproError:
     return BadInput(f"can't be written ({reason})", where=str(path), fix="name a folder that you can write to")
 
 
-def need_room(folder: Path, needed_bytes: int) -> None:
+def need_room(folder: Path, needed_bytes: int, fix: str = "free some, or set XDG_CACHE_HOME to a larger disk") -> None:
     """Raises `NotEnoughSpace` when the disk of `folder` has less free than that."""
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise NotEnoughSpace(
             f"{needed_bytes >> 20} MiB are needed and {free >> 20} MiB are free",
             where=str(folder),
-            fix="free some, or set XDG_CACHE_HOME to a larger disk",
+            fix=fix,
         )
 
 

@@ -28,6 +28,7 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     secret: bool = False  # names a variable: its content goes to the worker's environment, neither is recorded anywhere
+    maximum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from runtimes.support.llama_cpp_placement import placement_of, settings_of, used
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct-io": 4}
+MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more the engine aborts
+MAX_BATCH, MAX_CONTEXT, MAX_LAYERS = 1 << 20, 1 << 25, 9999  # far above any use; more would overflow or take all memory
 SCORE_CHUNK = 8  # every logit row of a chunk is kept: 8 rows of a 262k vocabulary are 8 MiB, so peak memory stays true
 
 
@@ -28,12 +30,24 @@ class LlamaCpp:
     name = "llama.cpp"
     formats = ("gguf",)
     options: Mapping[str, Option] = {
-        "threads": Option("threads of a decode step; default: the cores that this process may use", int, minimum=1),
-        "threads_batch": Option("threads of the prefill; default: as threads", int, minimum=1),
-        "batch": Option("most tokens handed over in one llama_decode", int, 2048, minimum=1),
-        "ubatch": Option("most tokens computed at once", int, 512, minimum=1),
-        "context": Option("slots of the KV cache; default: what the suite needs, rounded up to 256", int, minimum=8),
-        "gpu_layers": Option("layers on the GPU; -1: all; default: all where the build has a GPU", int, minimum=-1),
+        "threads": Option(
+            "threads of a decode step; default: the cores that this process may use",
+            int,
+            minimum=1,
+            maximum=MAX_THREADS,
+        ),
+        "threads_batch": Option("threads of the prefill; default: as threads", int, minimum=1, maximum=MAX_THREADS),
+        "batch": Option("most tokens handed over in one llama_decode", int, 2048, minimum=1, maximum=MAX_BATCH),
+        "ubatch": Option("most tokens computed at once", int, 512, minimum=1, maximum=MAX_BATCH),
+        "context": Option(
+            "slots of the KV cache; default: what the suite needs, rounded up to 256",
+            int,
+            minimum=8,
+            maximum=MAX_CONTEXT,
+        ),
+        "gpu_layers": Option(
+            "layers on the GPU; -1: all; default: all where the build has a GPU", int, minimum=-1, maximum=MAX_LAYERS
+        ),
         "flash_attn": Option("flash attention", str, "auto", tuple(FLASH_ATTENTION)),
         "type_k": Option("type of the K cache", str, "f16", tuple(KV_TYPES)),
         "type_v": Option("type of the V cache", str, "f16", tuple(KV_TYPES)),

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from harness.capture import public_names
+
 # Shorter names, and the likes of `root`, would be found in every innocent word.
 LEAST_LENGTH = 5
 _COMMON = frozenset(
@@ -46,18 +48,26 @@ def own_identifiers() -> frozenset[str]:
 
 def distinctive(identifiers: Iterable[str], vocabulary: str) -> frozenset[str]:
     """Those that are no words of ours: a user called `bench` or `llama` is not named by every record."""
-    words = set(re.findall(r"[a-z][a-z0-9_]*", vocabulary.lower()))
+    text = vocabulary.lower()
+    words = {*re.findall(r"[a-z][a-z0-9_]*", text), *re.findall(r"[a-z][a-z0-9_.@-]*[a-z0-9]", text)}
     return frozenset(identifiers) - words
 
 
 def leaks(document: Any, identifiers: Iterable[str]) -> list[str]:
-    """Where in a JSON-like document one of the identifiers stands as a word: `environment.host.os`; empty when nowhere."""
+    """Where in a JSON-like document one of the identifiers stands as a word: `environment.host.os`; empty when nowhere.
+
+    A word of public names passes in the fields that hold such names (`public_names`).
+    """
     wanted = sorted(identifiers)
     if not wanted:
         return []
     # As a word of its own: 10.0.0.1 does not stand in 110.0.0.12.
     mark = re.compile(r"(?<![a-z0-9])(?:" + "|".join(map(re.escape, wanted)) + r")(?![a-z0-9])")
-    return [place for place, text in _texts(document, "") if mark.search(text.lower())]
+    return [
+        place
+        for place, text in _texts(document, "")
+        if any(not public_names.passes(found, place) for found in mark.findall(text.lower()))
+    ]
 
 
 def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ import click
 from harness.commands.hub_option import hub_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.record.store import Stored
 
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     "budget_s",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 31_536_000),
     metavar="SECONDS",
     help="No look is begun that would end later; default: the suite's.",
 )
@@ -90,15 +92,15 @@ def bench(
     matrix: Path | None,
     summary: Path | None,
     as_json: bool,
-) -> None:
-    """Run it, show it."""
+) -> int:
+    """Run it, show it. Exit status 4 where the record holds failed checks."""
     from harness.errors import BadInput
 
     if matrix is not None:
-        _matrix(context, matrix, summary)
-        return
+        return _matrix(context, matrix, summary)
     if summary is not None:
         raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
+    from harness.commands import bench_hub
     from harness.commands.compare import print_comparison
     from harness.commands.console import err, out, print_json
     from harness.commands.keys import open_keys
@@ -109,6 +111,7 @@ def bench(
     from harness.run.bench import bench
     from harness.run.comparing import compare_records
     from harness.run.evidence import Request
+    from harness.run.unusable import CHECKS_FAILED, first_line, reasons
     from harness.run.verified import check, trusted
     from runtimes.table import SYNTHETIC
 
@@ -129,19 +132,39 @@ def bench(
         resume=resume,
         signers=None if runtime in SYNTHETIC else open_keys(),
     )
+    bench_hub.ready(target, request.challenge, request.signers)
     with Progress(err()) as progress:
         path = bench(request, progress)
     stored = read(path)
+    unusable = reasons(stored.record)
+    held = None if request.against is None else compare_records(stored.record, request.against.record, BAND)
     if as_json:
-        print_json({"id": stored.id, "path": str(path), **stored.record.model_dump(mode="json")})
-        return
-    checked = check(stored)
-    report(out(), checked)
-    if base is not None:
-        found = compare_records(stored.record, base.stored.record, BAND)
-        print_comparison(out(), checked, base, found, band=100 * (BAND[1] - 1))
-    if target and stored.record.operator is not None:
-        _at_the_hub(target, stored)
+        document = {"id": stored.id, "path": str(path), **stored.record.model_dump(mode="json")}
+        if base is not None and held is not None:
+            document["against"] = {"id": base.stored.id, "path": str(base.stored.path), **held.to_json()}
+        print_json(document)
+    else:
+        checked = check(stored)
+        report(out(), checked)
+        if base is not None and held is not None:
+            print_comparison(out(), checked, base, held, band=100 * (BAND[1] - 1))
+    if target:
+        bench_hub.print_place(target, stored, aside=as_json)
+    if unusable:
+        err().print(first_line(stored.record), markup=False)
+        return CHECKS_FAILED
+    if not stored.record.run.synthetic:
+        _to_publish(stored, target, keys=request.signers is not None, console=err() if as_json else out())
+    return 0
+
+
+def _to_publish(stored: Stored, target: str | None, *, keys: bool, console: Console) -> None:
+    from harness.commands.publish import commands
+
+    console.print("To publish this number:")
+    signed = stored.record.operator is not None
+    for line in commands(stored.path.parent, keys=keys, signed=signed, target=target):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _challenge(text: str | None, seed: int | None) -> str | None:
@@ -158,30 +181,7 @@ def _challenge(text: str | None, seed: int | None) -> str | None:
     return text
 
 
-def _at_the_hub(target: str, stored: Stored) -> None:
-    """Where the run falls. The record is written: whatever the hub says now loses nothing."""
-    from harness.commands.console import err, out
-    from harness.commands.falls import print_fall
-    from harness.commands.hub_option import open_for_reading
-    from harness.errors import ReproError
-    from harness.hub import acts
-    from harness.hub.ingest import checked
-
-    try:
-        found = checked(stored.envelope() or b"", stored.samples(), str(stored.path))
-        hub = open_for_reading(target)
-        with hub.reading() as reader:
-            row = acts.home(reader, found, acts.Wish())
-        if row == found.id:
-            out().print(f"the hub {target} has no row of this triple yet: submitting opens one", markup=False)
-        else:
-            print_fall(out(), hub, found, row)
-        err().print(f"repro submit {stored.path.parent} --hub {target}", markup=False)
-    except ReproError as error:
-        err().print(f"the hub could not be asked: {error}", markup=False)
-
-
-def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> None:
+def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> int:
     from click.core import ParameterSource
 
     from harness.commands import matrix as command
@@ -198,6 +198,4 @@ def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> None:
             fix="write it into the file's triples",
         )
     params = context.params
-    context.exit(
-        command.run(matrix, params["results"], resume=params["resume"], summary=summary, as_json=params["as_json"])
-    )
+    return command.run(matrix, params["results"], resume=params["resume"], summary=summary, as_json=params["as_json"])

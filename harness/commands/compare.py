@@ -118,9 +118,10 @@ def heading(one: Checked) -> str:
     """A record's name in markup, with its label, what is not known of it, and the checks that it fails."""
     from harness.commands.console import escape
     from harness.record.label import label_of
+    from harness.run.unusable import failed_checks
 
     label = label_of(one.stored.path)
-    failed = [check.code for check in one.stored.record.checks if check.status == "fail"]
+    failed = failed_checks(one.stored.record)
     parts = [escape(one.stored.path.parent.name)]
     parts += [escape(f"“{label}”")] if label else []
     parts += [f"[dim]{escape(one.note)}[/]"]

@@ -34,10 +34,13 @@ def keys() -> None:
 def new(role: str, handle: str, passphrase: bool) -> None:
     """Never overwrites."""
     from harness.commands.console import err, out
+    from harness.errors import BadInput
     from harness.record import editor_keys, keys
 
     secret = None
     if passphrase:
+        if VARIABLE not in os.environ and not sys.stdin.isatty():
+            raise BadInput("no terminal to ask for a passphrase at", where="--passphrase", fix=f"set {VARIABLE}")
         secret = os.environ.get(VARIABLE) or click.prompt(
             "passphrase", hide_input=True, confirmation_prompt=True, err=True
         )

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_json: bool) -> int:
-    """Run it, print one table, write `summary` as Markdown. Returns the exit status: 3 where a triple failed."""
+    """Run it, print one table, write `summary` as Markdown. Returns the exit status: 3 where a triple failed, 4 where
+    a record holds failed checks.
+    """
     from harness.catalog import matrices
     from harness.commands.console import err, out, print_json
     from harness.commands.keys import open_keys
@@ -23,6 +25,7 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     from harness.record import store
     from harness.run.bench import bench
     from harness.run.matrix import Entry, run_matrix
+    from harness.run.unusable import CHECKS_FAILED, first_line, reasons
     from harness.run.verified import check
 
     loaded = matrices.read(path)
@@ -64,7 +67,12 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     else:
         print_matrix(out(), rows)
         _agreements([one for one in checked if one is not None])
-    return 3 if any(entry.record is None for entry in entries) else 0
+    unusable = [one.stored for one in checked if one is not None and reasons(one.stored.record)]
+    for one in unusable:
+        err().print(f"{one.path.parent.name}: {first_line(one.record)}", markup=False)
+    if any(entry.record is None for entry in entries):
+        return 3
+    return CHECKS_FAILED if unusable else 0
 
 
 def _appendable(summary: Path) -> None:

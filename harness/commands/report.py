@@ -12,7 +12,7 @@ from harness.commands.curve import curve
 from harness.commands.histogram import histogram
 from harness.record.label import label_of
 from harness.record.schema import MetricResult, Record
-from harness.run.comparing import failings
+from harness.run.unusable import first_line
 from harness.run.verified import Checked, Verified
 from harness.units import bare, half_width, memory, percent, quantity, significant
 
@@ -20,15 +20,15 @@ _STATUS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "unknown": "[yellow
 _SEVERITY = {"note": "note", "warning": "[yellow]warning[/]", "invalid": "[red]INVALID[/]"}
 
 
-def report(console: Console, checked: Checked) -> bool:
-    """Print all of it; what is wrong with it first. Returns whether its headline may be used."""
+def report(console: Console, checked: Checked) -> None:
+    """Print all of it; what is wrong with it first."""
     stored = checked.stored
     record = stored.record
     if checked.verified is Verified.NO:
         console.print(f"[bold red]{checked.part}: INVALID[/] ({escape(checked.reason)}); do not use its numbers\n")
-    why = failings(record, record.suite.headline, "decode_rate")
-    if why:
-        console.print(f"[bold red]NOT TO BE USED[/]: {escape('; '.join(why))}\n")
+    warning = first_line(record)
+    if warning:
+        console.print(f"[bold red]{escape(warning)}[/]\n", soft_wrap=True)
     if record.run.synthetic:
         console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
     _head(console, record)
@@ -40,7 +40,6 @@ def report(console: Console, checked: Checked) -> bool:
     console.print(
         f"[dim]{escape(str(stored.path))}  id {whole(console, stored.id, 16)}  {escape(checked.note)}{named}[/]"
     )
-    return checked.verified is not Verified.NO and not why
 
 
 def _head(console: Console, record: Record) -> None:

@@ -11,11 +11,11 @@ import click
 @click.argument("record", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the record itself, with what was verified.")
 def show(record: Path, as_json: bool) -> None:
-    """Exit status 1 where its headline is not to be used: a false signature, other samples, a failed check."""
+    """Exit status 1 where it is false (signature, samples, summary), 4 where its own checks say that it is not to be used."""
     from harness.commands.console import out, print_json
     from harness.commands.report import report
     from harness.record.store import read
-    from harness.run.comparing import failings
+    from harness.run.unusable import CHECKS_FAILED, reasons
     from harness.run.verified import Verified, check, well_formed
 
     found = check(read(record))
@@ -24,9 +24,8 @@ def show(record: Path, as_json: bool) -> None:
         if as_json:
             verified = {"verified": found.verified, "verified_reason": found.reason}
             print_json({"id": stored.id, **verified, **stored.record.model_dump(mode="json")})
-            usable = not failings(stored.record, stored.record.suite.headline, "decode_rate")
-            usable = usable and found.verified is not Verified.NO
         else:
-            usable = report(out(), found)
-    if not usable:
-        raise SystemExit(1)
+            report(out(), found)
+        unusable = bool(reasons(stored.record))
+    if found.verified is Verified.NO or unusable:
+        raise SystemExit(1 if found.verified is Verified.NO else CHECKS_FAILED)

@@ -26,8 +26,8 @@ def folder() -> Path:
 def look(hub: Hub, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
 
-    A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered where
-    there is no place that could be written: looking at a hub must not need one. Raises `RecordInvalid`.
+    A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered
+    where no place can be written: looking at a hub must not need one. Raises `RecordInvalid`.
     """
     with hub.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
@@ -15,10 +14,6 @@ from typing import Any
 import harness
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, between
-from harness.capture.privacy import distinctive, leaks, own_identifiers
-from harness.catalog import models
-from harness.catalog.suites import Loaded
-from harness.errors import RecordInvalid
 from harness.record import schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
@@ -28,14 +23,14 @@ from harness.record.store import SAMPLES_FILE
 from harness.run.checks import CheckResult
 from harness.run.collect import ProcessLog
 from harness.run.energy import energy_per_token, peak_device_memory, telemetry
-from harness.run.evidence import Evidence
+from harness.run.evidence import Evidence, Prepared
+from harness.run.gate import refuse_identifiers
 from harness.run.launcher import ENGINE_VARIABLES
 from harness.run.remarks import Instrument, findings_of
 from harness.run.summary import process_result, results
 from harness.run.tables import columns_of
 from harness.run.tokens import digest_of
 from harness.run.truth import bandwidth_ceiling, bytes_per_token, truth_checks
-from runtimes import table
 from runtimes.interface import Scalar
 from runtimes.table import SYNTHETIC
 
@@ -69,29 +64,6 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
         sha256(payload).hexdigest()[:8],
     )
     return payload, samples, re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
-
-
-def refuse_identifiers(document: Any, suite: Loaded) -> None:
-    """The last gate: raises `RecordInvalid` where the document would name this host, its user or its network.
-
-    Called before a run, too, with what the operator chose, so that nothing is measured in vain.
-    """
-    vocabulary = " ".join(
-        (
-            json.dumps(schema.Record.model_json_schema()),
-            suite.path.read_text(),
-            "repro bench",
-            *models.names(),
-            *table.names(),
-        )
-    )
-    found = leaks(document, distinctive(own_identifiers(), vocabulary))
-    if found:
-        raise RecordInvalid(
-            f"the record would publish an identifier of this machine in {found[0]}",
-            where="privacy check",
-            fix="rename the model file or the option that holds it",
-        )
 
 
 def _record(
@@ -153,7 +125,8 @@ def _record(
             checks,
             facts,
             prepared.identity.remarks,
-        ),
+        )
+        + _unused_gpu(prepared),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=_operator(prepared.signers, evidence.rig_run),
     )
@@ -216,7 +189,7 @@ def _command(evidence: Evidence) -> str:
     request = prepared.request
     parts = ["repro bench", f"--model {shlex.quote(prepared.identity.reference)}", f"--runtime {request.runtime}"]
     parts.append(f"--suite {prepared.suite.label}")
-    parts += [f"-o {name}={_option(_public(value))}" for name, value in sorted(prepared.given.items())]
+    parts += [f"-o {name}={_option(public_value(value))}" for name, value in sorted(prepared.given.items())]
     if request.processes is not None:
         parts.append(f"--processes {request.processes}")
     if prepared.installed is not None and request.backend != "auto":
@@ -234,7 +207,7 @@ def _shown(name: str, value: str) -> str:
     return value if plain else "set, not recorded"
 
 
-def _public(value: Scalar) -> Scalar:
+def public_value(value: Scalar) -> Scalar:
     """An option's value; of an address that is not this machine's own, no host."""
     if not isinstance(value, str) or not (found := _ADDRESS.fullmatch(value)):
         return value
@@ -246,15 +219,20 @@ def _option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def engine_variables(secrets: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that engines heed, as a record holds them. `secrets`: a key's own variable may be one of them."""
+    hidden = set(secrets.values())
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(ENGINE_VARIABLES) and value.strip() not in hidden
+    }
+    return {name: _shown(name, value) for name, value in sorted(found.items())}
+
+
 def _runtime(evidence: Evidence) -> schema.Runtime:
     facts, prepared = evidence.facts, evidence.prepared
     hello = next(log.hello for log in evidence.outcome.logs if log.complete)
-    secrets = set(prepared.interpreter.secrets.values())  # a key's own variable may be one that engines heed
-    variables = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(ENGINE_VARIABLES) and value.strip() not in secrets
-    }
     return schema.Runtime(
         name=prepared.adapter.name,
         engine=facts["engine"],
@@ -263,17 +241,33 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         commit=facts["commit"],
         build=facts["build"],
         settings=facts["settings"],
-        options={name: _public(value) for name, value in prepared.given.items()},
-        variables={name: _shown(name, value) for name, value in sorted(variables.items())},
+        options={name: public_value(value) for name, value in prepared.given.items()},
+        variables=engine_variables(prepared.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
         packages=hello["packages"],
-        environment=_plain(prepared.installed) if prepared.installed else {"given_by_operator": True},
+        environment=_build_of(prepared),
         clock=facts["clock"],
         vocab_size=facts["vocab_size"],
         context_tokens=facts["context_tokens"],
         model=facts["model"],
     )
+
+
+def _build_of(prepared: Prepared) -> dict[str, Any]:
+    """Lock, backend and flags, and why `auto` took this backend; or that the operator gave a Python."""
+    if prepared.installed is None:
+        return {"given_by_operator": True}
+    chosen = {"chosen": prepared.choice.reason} if prepared.choice.reason else {}
+    return _plain(prepared.installed) | chosen
+
+
+def _unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
+    """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
+    if not prepared.choice.leaves_gpu:
+        return ()
+    text = f"auto took the build for the CPU: {prepared.choice.reason}"
+    return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
 
 
 def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:

@@ -15,26 +15,29 @@ from harness.capture.load import read_load
 from harness.catalog import fetch, model_folder, models, paths, suites
 from harness.catalog.identity import Identity, identify
 from harness.catalog.suites import Loaded, Suite
-from harness.errors import BadInput, RunFailed, RuntimeUnavailable
-from harness.files import locked
-from harness.measure.stopping import FixedNumber, SequentialLooks
+from harness.errors import BadInput, Interrupted, RunFailed
+from harness.files import locked, need_room
 from harness.record import envelope, private, rig_runs, store
 from harness.record.canonical import digest
 from harness.record.keys import Signers
-from harness.run import backend, bundle, environments, memory_need, options, preparing, tokens, unchanged
-from harness.run.assemble import assemble, refuse_identifiers
+from harness.record.schema import SCHEMA_VERSION
+from harness.run import against, bundle, choosing, environments, memory_need, options, preparing, tokens, unchanged
+from harness.run.assemble import assemble, engine_variables, public_value
+from harness.run.backend import Choice, refuse_other_devices, wants_gpu
 from harness.run.evidence import Evidence, Prepared, Request
+from harness.run.gate import admit, parts_of, refuse_identifiers
 from harness.run.journal import Journal
 from harness.run.launcher import Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.measuring import Measuring
-from harness.run.plan import Triple, least_context, plan_for, required_context, texts_of
+from harness.run.plan import Ids, Triple, least_context, plan_for, required_context, texts_of
 from harness.run.told import Told
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar, batches, converts, forces, runs_in_core
-from runtimes.recipes import RECIPES
 from runtimes.table import SYNTHETIC, find
+
+RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
 
 
 def bench(request: Request, listener: Listener) -> Path:
@@ -43,8 +46,18 @@ def bench(request: Request, listener: Listener) -> Path:
     with locked(cache / "measuring.lock", "another measurement is running on this machine") as held:
         if not held:
             listener.remark("no lock can be held on this system: see to it that nothing else measures here")
-        prepared = prepare(request, cache, listener)
-        return _measure(prepared, cache, listener)
+        try:
+            prepared = prepare(request, cache, listener)
+            ids, vocabulary = _ids(prepared, cache, listener)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "Stopped before anything was measured; what was fetched and installed is kept",
+                fix="the same command goes on from there",
+            ) from None
+        try:
+            return _measure(prepared, ids, vocabulary, listener)
+        except KeyboardInterrupt:
+            raise Interrupted("Stopped; what was measured is kept", fix="go on with --resume") from None
 
 
 def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
@@ -58,8 +71,14 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         raise BadInput(
             "there is no such interpreter", where=f"--python {request.python}", fix="name a python executable"
         )
+    options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=None)
+    choice = choosing.choose(request, adapter, given, cache)
+    published = {name: public_value(value) for name, value in given.items()}
+    refuse_identifiers({"runtime": {"options": published}}, suite)
+    refuse_identifiers(parts_of(suite, snapshot.capture().to_json(), engine_variables(secrets)), suite)
     store.writable(request.results)
-    _rule(request, suite)  # refused now rather than after the download
+    need_room(request.results, RESULT_ROOM_BYTES, "name another --results")
+    against.rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
         fetch.verify(reference, model_path, cache, listener.advance)
@@ -67,6 +86,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
     )
+    if request.against is not None:
+        against.refuse_other_model(request.against, identity)
     converting = identity.format not in adapter.formats
     if converting and not (identity.format == "gguf" and converts(adapter)):
         raise BadInput(
@@ -74,8 +95,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             where=identity.file,
             fix="take another runtime or another file",
         )
-    refuse_identifiers({"model": identity.to_json(), "options": given}, suite)
-    _need_memory(request, adapter, given, identity, model_path)
+    refuse_identifiers({"model": identity.to_json(), "runtime": {"options": published}}, suite)
+    _need_memory(adapter, choice, given, identity, model_path)
     cores = snapshot.cores()
     least = least_context(suite.suite)
     if identity.context_trained is not None and least > identity.context_trained:
@@ -84,9 +105,10 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             where=identity.file,
             fix="take a shorter suite",
         )
-    filled = options.fill(given, adapter.options, cores=cores, required_context=least)
+    options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=_trained(adapter, identity))
+    filled = _filled(given, adapter, choice, cores, least)
     folder, bundle_sha256 = bundle.make(cache)
-    python, installed = _python(request, cache, listener)
+    python, installed = _python(request, choice, cache, listener)
     interpreter = Interpreter(python, folder, cache / "worker-home", secrets)
     if converting:
         if request.python is not None and not preparing.there(cache, identity):
@@ -110,45 +132,58 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         installed=installed,
         bundle_sha256=bundle_sha256,
         cores=cores,
+        choice=choice,
         # A simulation is never a measurement that somebody answers for.
         signers=None if adapter.name in SYNTHETIC else request.signers,
         files=unchanged.only(states, identity.files),
     )
 
 
-def _need_memory(
-    request: Request, adapter: Runtime, given: Mapping[str, Scalar], identity: Identity, path: Path
-) -> None:
+def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], identity: Identity, path: Path) -> None:
     """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
     weights = (
         identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
     )
     layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
-    built_for = backend_of(adapter.name, request.backend) if adapter.name in RECIPES else request.backend
-    memory_need.refuse_if_short(memory_need.held_bytes(adapter, built_for, given, weights, layers), identity.file)
+    memory_need.refuse_if_short(memory_need.held_bytes(adapter, choice.backend, given, weights, layers), identity.file)
+
+
+def _trained(adapter: Runtime, identity: Identity) -> int | None:
+    """The longest context that the model was trained for; a server, or a simulation, has one of its own."""
+    return None if runs_in_core(adapter) else identity.context_trained
+
+
+def _filled(
+    given: Mapping[str, Scalar], adapter: Runtime, choice: Choice, cores: int, required_context: int
+) -> dict[str, Scalar]:
+    """The settings to run with; a build for the CPU never takes a GPU by itself."""
+    filled = options.fill(given, adapter.options, cores=cores, required_context=required_context)
+    if choice.backend == "cpu" and filled.get("device") == "auto":
+        filled["device"] = "cpu"
+    return filled
 
 
 def interpreter_for(runtime: str, cache: Path, listener: Listener) -> Interpreter:
     """The interpreter of a runtime's own environment, installed when it is missing."""
     folder, _ = bundle.make(cache)
-    where, _ = _installed(runtime, "auto", cache, listener)
+    where, _ = _installed(runtime, choosing.choice_of(runtime, "auto", cache), cache, listener)
     return Interpreter(where, folder, cache / "worker-home")
 
 
-def _python(request: Request, cache: Path, listener: Listener) -> tuple[Path, environments.Installed | None]:
+def _python(
+    request: Request, choice: Choice, cache: Path, listener: Listener
+) -> tuple[Path, environments.Installed | None]:
     if request.python is not None:
         return request.python.absolute(), None
     if runs_in_core(find(request.runtime)):
         return Path(sys.executable), None
-    return _installed(request.runtime, request.backend, cache, listener)
+    return _installed(request.runtime, choice, cache, listener)
 
 
-def _installed(runtime: str, asked: str, cache: Path, listener: Listener) -> tuple[Path, environments.Installed]:
-    if runtime not in RECIPES:
-        raise RuntimeUnavailable(
-            f"{runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
-        )
-    where = environments.place(cache, runtime, backend_of(runtime, asked))
+def _installed(runtime: str, choice: Choice, cache: Path, listener: Listener) -> tuple[Path, environments.Installed]:
+    if choice.line:
+        listener.stage(choice.line)
+    where = environments.place(cache, runtime, choice.backend)
     installed = where.installed()
     if installed is None:
         listener.stage(f"installing {runtime} ({where.backend}); once, some minutes")
@@ -158,18 +193,12 @@ def _installed(runtime: str, asked: str, cache: Path, listener: Listener) -> tup
 
 def backend_of(runtime: str, asked: str) -> str:
     """The backend to build for: as asked, or what suits the machine."""
-    if asked != "auto":
-        return asked
-    recipe = RECIPES[runtime]
-    return backend.choose(backend.look(), recipe.backends, builds=bool(recipe.built))[0]
+    return choosing.choice_of(runtime, asked, paths.cache()).backend
 
 
-def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
+def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) -> Path:
     request, suite = prepared.request, prepared.suite.suite
-    ids, vocabulary = _ids(prepared, cache, listener)
-    settings = options.fill(
-        prepared.given, prepared.adapter.options, cores=prepared.cores, required_context=required_context(suite, ids)
-    )
+    settings = _filled(prepared.given, prepared.adapter, prepared.choice, prepared.cores, required_context(suite, ids))
     prepared = replace(prepared, options=settings)
     seed = _seed(request, suite)
     triple = Triple(
@@ -184,6 +213,8 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         batches(prepared.adapter),
         request.challenge or "",
     )
+    if request.against is not None:
+        against.refuse_other_work(request.against, plan_for(triple, ids, 0))
     rig_run = None if prepared.signers is None else rig_runs.following(prepared.signers.place)
     journal = _journal(prepared, seed)
     # A number of processes that was asked for is run in full, unless a budget was asked for, too.
@@ -200,13 +231,14 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
         interpreter=prepared.interpreter,
         plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
         headline=suite.headline,
-        rule=_rule(request, prepared.suite),
+        rule=against.rule(request, prepared.suite),
         budget_s=budget,
         deadlines=request.deadlines,
         journal=journal,
         listener=listener,
         cores=prepared.cores,
         loaded=loaded,
+        admit=lambda frame: _admit(frame, prepared),
     ).run()
     unchanged.refuse_changed(prepared.model_path, prepared.files, prepared.identity.files)
     after = read_load()
@@ -236,6 +268,15 @@ def _measure(prepared: Prepared, cache: Path, listener: Listener) -> Path:
     return path
 
 
+def _admit(frame: Frame, prepared: Prepared) -> None:
+    """What the worker says of itself before its first trial: nothing that names anybody, and the device that was asked for."""
+    admit(frame, prepared.suite)
+    if frame.kind == "loaded":
+        asked = wants_gpu(prepared.choice.backend, prepared.given)
+        kinds = {str(device["kind"]) for device in frame.header["facts"]["devices"]}
+        refuse_other_devices(prepared.choice.backend, asked, kinds)
+
+
 def _seed(request: Request, suite: Suite) -> int:
     """Of the order of trials: as asked, or by the challenge, or the suite's."""
     if request.challenge is not None:
@@ -245,22 +286,6 @@ def _seed(request: Request, suite: Suite) -> int:
 
 def _signed(payload: bytes, signers: Signers | None) -> bytes | None:
     return None if signers is None else envelope.sign(payload, [signers.operator, signers.rig]).to_bytes()
-
-
-def _rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
-    """The stopping rule; with a record to stand against, it looks at the verdict, too. Raises `BadInput`."""
-    if request.processes is not None:
-        return FixedNumber(request.processes)
-    if request.against is None:
-        return SequentialLooks()
-    record, headline = request.against.record, request.against.record.headline
-    if record.suite.sha256 != suite.sha256 or headline is None or headline.estimate is None:
-        raise BadInput(
-            f"it ran {record.suite.name}-v{record.suite.version}, this run is {suite.label}",
-            where=f"--against {request.against.path.parent.name}",
-            fix="take its suite, or a record of this one",
-        )
-    return SequentialLooks(hub_medians=tuple(median / 1e6 for median in headline.estimate.process_medians))
 
 
 def _journal(prepared: Prepared, seed: int) -> Journal:
@@ -273,6 +298,7 @@ def _journal(prepared: Prepared, seed: int) -> Journal:
         "environment": prepared.installed.key if prepared.installed else str(request.python),
         "bundle": prepared.bundle_sha256,
         "seed": seed,
+        "schema": SCHEMA_VERSION,
     }
     if request.resume:
         return Journal.resume(request.results, identity, or_new=request.or_new)
@@ -302,6 +328,7 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
 
         def hear(frame: Frame) -> None:
             nonlocal vocabulary
+            _admit(frame, prepared)
             if frame.kind == "loaded":
                 vocabulary = frame.header["facts"]["vocab_size"]
             elif frame.kind == "tokens":

@@ -11,6 +11,7 @@ from harness.measure.stopping import ALPHA, Rule
 from harness.record import settings
 from harness.record.schema import MetricResult, Record, Unit, Workload
 from harness.record.settings import Difference
+from harness.run.unusable import failed_checks
 
 # TTFT and prefill rate, ITL, TPOT and decode rate tell one story each: a reader wants the story once.
 FIXED_ALPHA = 0.05  # for a number of processes that was chosen beforehand
@@ -72,7 +73,7 @@ def compare_records(
 
 def failings(record: Record, workload: str, metric: str) -> list[str]:
     """Why a number is not to be used, as its own record says: a failed check, or a finding that makes it invalid."""
-    failed = sorted({check.code for check in record.checks if check.status == "fail"})
+    failed = sorted(set(failed_checks(record)))
     found = [f"failed checks: {', '.join(failed)}"] if failed else []
     invalid = {
         f.code

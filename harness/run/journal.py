@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,6 +19,13 @@ from harness.worker.frames import Decoder, Frame, ProtocolError, encode
 
 FOLDER = ".partial"
 _RUN_LIMIT = 1 << 20
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+# Parts of a run's identity, as a reader names them.
+_NAMES = {
+    "bundle": "version of repro-harness",
+    "environment": "build of the runtime",
+    "schema": "version of the record",
+}
 
 
 class Journal:
@@ -24,6 +33,7 @@ class Journal:
 
     def __init__(self, folder: Path, started_utc: str) -> None:
         self.folder, self.started_utc = folder, started_utc
+        self.torn: list[int] = []  # processes of which only the beginning can be read
 
     @classmethod
     def create(cls, results: Path, identity: Mapping[str, Any]) -> Journal:
@@ -39,18 +49,15 @@ class Journal:
 
     @classmethod
     def resume(cls, results: Path, identity: Mapping[str, Any], *, or_new: bool = False) -> Journal:
-        """The newest unfinished run of the same identity. Raises `BadInput` where there is none and none may be begun."""
-        for folder in sorted((results / FOLDER).glob(f"{_key(identity)}-*"), reverse=True):
-            try:
-                return cls(
-                    folder, json.loads(read_limited(folder / "run.json", _RUN_LIMIT, "the journal"))["started_utc"]
-                )
-            except (BadInput, ValueError, KeyError, TypeError, RecursionError):
-                continue
+        """The newest unfinished run of the same identity. Raises `BadInput` where there is none and none may be begun, or
+        where it is damaged; says in what the newest other one differs.
+        """
+        for folder in sorted((results / FOLDER).glob(f"{_key(identity)}-*"), key=_made_at, reverse=True):
+            return cls(folder, _head(folder)["started_utc"])
         if or_new:
             return cls.create(results, identity)
         raise BadInput(
-            "no unfinished run of this model, runtime, suite and options",
+            f"no unfinished run of this model, runtime, suite and options{_nearest(results, identity)}",
             where=str(results / FOLDER),
             fix="start it without --resume",
         )
@@ -72,10 +79,17 @@ class Journal:
         """The frames of each process so far; what was cut off mid-frame is left out."""
         found: dict[int, list[Frame]] = {}
         for path in sorted(self.folder.glob("process-*.frames")):
-            frames: list[Frame] = []
-            with contextlib.suppress(ProtocolError):
-                frames.extend(Decoder().feed(path.read_bytes()))
-            found[int(path.stem.removeprefix("process-"))] = frames
+            number = path.stem.removeprefix("process-")
+            if not number.isdecimal():
+                raise damaged(self.folder, path.name)
+            frames = found.setdefault(int(number), [])
+            try:
+                for frame in Decoder().feed(path.read_bytes()):
+                    frames.append(frame)
+            except ProtocolError:
+                self.torn.append(int(number))
+            except OSError as error:
+                raise damaged(self.folder, f"{path.name}: {error.strerror}") from error
         return found
 
     def discard(self) -> None:
@@ -86,6 +100,52 @@ class Journal:
 
     def _path(self, process: int) -> Path:
         return self.folder / f"process-{process:03d}.frames"
+
+
+def damaged(folder: Path, what: str) -> BadInput:
+    """The one line for a journal that can't be used."""
+    return BadInput(
+        f"the unfinished run is damaged ({what})",
+        where=str(folder),
+        fix="delete that folder, and start without --resume",
+    )
+
+
+def _made_at(folder: Path) -> int:
+    number = folder.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _head(folder: Path) -> dict[str, Any]:
+    """What `run.json` says. Raises `BadInput`."""
+    try:
+        data = json.loads(read_limited(folder / "run.json", _RUN_LIMIT, "the journal"))
+        if not isinstance(data["identity"], dict) or _TIME.fullmatch(data["started_utc"]) is None:
+            raise ValueError("its fields are not what they should be")
+    except (BadInput, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(folder, "run.json") from error
+    return dict(data)
+
+
+def _nearest(results: Path, identity: Mapping[str, Any]) -> str:
+    """In what the unfinished run that is most like this one differs, in words; empty where there is none."""
+    differing = []
+    for folder in (results / FOLDER).glob("*-*"):
+        with contextlib.suppress(BadInput):
+            theirs = _head(folder)["identity"]
+            names = sorted(_changed(theirs, dict(identity)))
+            differing.append((len(names), -_made_at(folder), names))
+    if not differing:
+        return ""
+    return f"; the one that is most like it has another {', '.join(min(differing)[2])}"
+
+
+def _changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
+    found = {_NAMES.get(name, name) for name in a.keys() | b.keys() if name != "options" and a.get(name) != b.get(name)}
+    left, right = a.get("options"), b.get("options")
+    if isinstance(left, dict) and isinstance(right, dict):
+        return found | {f"option {name}" for name in left.keys() | right.keys() if left.get(name) != right.get(name)}
+    return found if left == right else {*found, "options"}
 
 
 def _key(identity: Mapping[str, Any]) -> str:

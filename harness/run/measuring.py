@@ -13,12 +13,12 @@ from harness.errors import Interrupted, ReproError, RunFailed
 from harness.measure.metrics import measure_trial
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
 from harness.run.collect import ProcessLog, collect
-from harness.run.journal import Journal
+from harness.run.journal import Journal, damaged
 from harness.run.launcher import Deadlines, Ended, Interpreter, run_worker
 from harness.run.listener import Listener
 from harness.run.next_step import Failure, Finish, GiveUp, Progress, next_step
 from harness.run.telemetry import Telemetry
-from harness.worker.frames import Frame
+from harness.worker.frames import Frame, ProtocolError
 from harness.worker.plan import Plan
 
 
@@ -45,11 +45,11 @@ class Measuring:
     listener: Listener
     cores: int
     loaded: Callable[[Mapping[str, Any]], None] = lambda _: None  # hears each process's facts; may refuse them
+    admit: Callable[[Frame], None] = lambda _frame: None  # raises where the run is not to go on with this engine
 
     def run(self) -> Outcome:
         """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
-        frames = self.journal.processes()
-        logs = {index: collect(index, found) for index, found in frames.items()}
+        logs = self._kept()
         failures = [
             Failure(index, RunFailed("it did not end its plan", where="worker", code=log.failure or "interrupted"))
             for index, log in logs.items()
@@ -78,7 +78,12 @@ class Measuring:
                     return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), decision)
                 case GiveUp():
                     raise self._failed(step.error, logs)
-            log, failure = self._one(step.index, len(complete), logs)
+            try:
+                log, failure = self._one(step.index, len(complete), logs)
+            except Interrupted:
+                raise
+            except ReproError as error:  # it was not admitted, or the disk is full
+                raise self._failed(error, logs) from error
             logs[step.index] = log
             if failure is not None:
                 failures.append(failure)
@@ -100,6 +105,7 @@ class Measuring:
 
         def hear(frame: Frame) -> None:
             nonlocal trials, batch
+            self.admit(frame)
             # The meters first: what this program writes is not the trial's. The requests of one batch come one after the
             # other and share what was metered over it.
             if frame.kind == "trial" and frame.header["order"] != batch[0]:
@@ -124,13 +130,8 @@ class Measuring:
         try:
             ended = run_worker(self.interpreter, plan, self.deadlines, hear)
         except KeyboardInterrupt:
-            logs[index] = collect(index, frames)
-            kept = sum(len(log.trials) for log in logs.values())
-            raise Interrupted(
-                f"stopped: {done} processes are whole, {kept} trials are kept",
-                where=str(self.journal.folder),
-                fix="go on with --resume",
-            ) from None
+            whole = f" ({done} whole {'process is' if done == 1 else 'processes are'} kept)" if done else ""
+            raise Interrupted(f"Stopped; process {done + 1} starts again with --resume{whole}") from None
         except ReproError as refusal:  # of what the process said of itself
             ended = Ended(refusal, "")
         finally:
@@ -148,6 +149,19 @@ class Measuring:
         failed = Frame("failed", {"code": error.code})
         self.journal.append(index, failed)
         return collect(index, [*frames, failed]), Failure(index, error)
+
+    def _kept(self) -> dict[int, ProcessLog]:
+        """What an earlier start left. Raises `BadInput` where it can't be used."""
+        found = {}
+        kept = self.journal.processes()
+        for index in self.journal.torn:
+            self.listener.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
+        for index, frames in kept.items():
+            try:
+                found[index] = collect(index, frames)
+            except (KeyError, ValueError, TypeError, IndexError, AttributeError, ProtocolError) as error:
+                raise damaged(self.journal.folder, f"process {index}") from error
+        return found
 
     def _failed(self, error: ReproError, logs: dict[int, ProcessLog]) -> ReproError:
         """The error that ended the run, saying what is kept; without any trial there is nothing to keep."""

@@ -11,6 +11,8 @@ from runtimes.interface import Option, Scalar
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[\x21-\x7e]+")
+LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
+_THREADS = ("threads", "threads_batch")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 
@@ -42,6 +44,12 @@ def _typed(name: str, value: str, option: Option) -> Scalar:
             raise BadInput(f"{value!r} is not a whole number", where=f"-o {name}", fix=option.help) from None
         if option.minimum is not None and number < option.minimum:
             raise BadInput(f"{number} is below {option.minimum}", where=f"-o {name}", fix=option.help)
+        most = LARGEST if option.maximum is None else option.maximum
+        if number > most or number < -LARGEST:
+            size = "large" if number > 0 else "small"
+            raise BadInput(
+                f"{name} is too {size}: the limit is {most if number > 0 else -LARGEST}", where="-o", fix=option.help
+            )
         return number
     if option.choices and value not in option.choices:
         raise BadInput(f"{value!r} is not offered", where=f"-o {name}", fix=f"take one of {', '.join(option.choices)}")
@@ -94,3 +102,27 @@ def fill(
                 fix=f"give {filled['context']} or leave it out, or take a shorter suite",
             )
     return filled | dict(given)
+
+
+def refuse_absurd(
+    given: Mapping[str, Scalar], declared: Mapping[str, Option], *, logical: int, trained: int | None
+) -> None:
+    """Raises `BadInput` for more threads than the machine's `logical` processors could ever serve, and for a context
+    beyond what the model was `trained` for (None: not known).
+    """
+    most = max(16, 4 * logical)
+    for name in _THREADS:
+        asked = given.get(name)
+        if name in declared and isinstance(asked, int) and asked > most:
+            raise BadInput(
+                f"{name} is too large: {asked} on {logical} processors",
+                where="-o",
+                fix=f"take {most} or fewer, or leave it out: the default is the cores that may be used",
+            )
+    asked = given.get("context")
+    if trained is not None and "context" in declared and isinstance(asked, int) and asked > trained:
+        raise BadInput(
+            f"context is too large: the model was trained for {trained} tokens",
+            where="-o",
+            fix=f"take {trained} or fewer, or leave it out",
+        )

@@ -11,7 +11,7 @@ from harness.capture.memory import read_memory, usable_bytes
 from harness.capture.source import this_machine
 from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
-from harness.errors import NotEnoughSpace
+from harness.errors import Interrupted, NotEnoughSpace
 from harness.files import let_all_read, locked, need_room, sync, write_text
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Listener
@@ -61,6 +61,11 @@ def prepare(
             shutil.rmtree(target, ignore_errors=True)
             scratch.rename(target)
             sync(target.parent)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"stopped while converting {identity.name}; the file itself is kept, and nothing half converted",
+                fix="the same command converts it again",
+            ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return target

@@ -98,7 +98,8 @@ def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_
 
 def test_a_runtime_that_keeps_its_prompts_is_found_out(repro, tiny):
     done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "prefill_us=20", "-o", "fault=cached")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 4, done.stderr
+    assert "FAILED CHECKS: prefill_complete, cache_honesty; do not use this number" in done.stderr
     record = json.loads(done.stdout)
     failed = {check["code"] for check in record["checks"] if check["status"] == "fail"}
     assert {"cache_honesty", "prefill_complete"} <= failed

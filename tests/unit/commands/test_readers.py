@@ -195,11 +195,11 @@ def failing(tmp_path):
     return signed(tmp_path / "failing", setup=replace(REAL, failed=("physics_decode", "made_up")))
 
 
-def test_failed_checks_stand_above_the_number_and_end_show_with_1(repro, failing):
+def test_failed_checks_stand_above_the_number_and_end_show_with_4(repro, failing):
     done = repro("show", failing)
-    assert done.code == 1
+    assert done.code == 4
     lines = done.out.splitlines()
-    assert lines[0] == "NOT TO BE USED: failed checks: made_up, physics_decode"
+    assert lines[0] == "FAILED CHECKS: physics_decode, made_up; do not use this number"
     assert any("decode 1" in line for line in lines[1:])
 
 

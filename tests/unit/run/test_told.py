@@ -114,7 +114,7 @@ def test_a_split_of_an_unknown_number_of_layers_asks_for_the_whole():
     ],
 )
 def test_the_address_of_another_machine_is_not_published(value, shown):
-    assert assemble._public(value) == shown
+    assert assemble.public_value(value) == shown
 
 
 def test_a_variable_that_names_a_key_is_never_published():
