@@ -65,17 +65,18 @@ def leaks(document: Any, identifiers: Iterable[str]) -> list[str]:
     mark = re.compile(r"(?<![a-z0-9])(?:" + "|".join(map(re.escape, wanted)) + r")(?![a-z0-9])")
     return [
         place
-        for place, text in _texts(document, "")
-        if any(not public_names.passes(found, place) for found in mark.findall(text.lower()))
+        for place, text, key in _texts(document, "")
+        if any(not public_names.passes(found, place, key=key) for found in mark.findall(text.lower()))
     ]
 
 
-def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str, bool]]:
+    """Each text with its place, and whether it is a field's name."""
     if isinstance(value, str):
-        yield place, value
+        yield place, value, False
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield f"{place}.{key}".lstrip("."), str(key)
+            yield f"{place}.{key}".lstrip("."), str(key), True
             yield from _texts(item, f"{place}.{key}".lstrip("."))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):

@@ -52,27 +52,33 @@ _NAMES = re.compile(
     r"|runtime\.(?:name|engine|version|package|commit|build|settings|devices|packages|python|clock|model|environment)\b"
     r"|runtime\.options\.(?:served_model|engine|quantization)\b"
 )
-# Vendors' words alone: nobody but the maker of the part writes there.
+# Words of vendors and of the kernel alone: no operator writes there.
 _PARTS = re.compile(
-    r"environment\.cpu\.(?:model|vendor)\b|environment\.gpu\.\S*name\b|runtime\.devices\[\d+\]\.(?:name|description)"
+    r"environment\.(?:cpu|memory)\b|environment\.gpu\.\S*name\b|runtime\.devices\[\d+\]\.(?:name|kind|description)"
+    r"|environment\.host\.(?:clock_source|virtualisation|os_family)\b"
 )
 _OWN_TEXT = re.compile(
-    r"\S*(?:\.reason|\.formula)$|(?:checks|findings)\[\d+\]\.text$|run\.stop_detail$|derived\.\w*source$"
+    r"\S*(?:\.reason|\.formula|\.clock)$|(?:checks|findings)\[\d+\]\.text$|run\.stop_detail$|derived\.\w*source$"
+    r"|model\.(?:licence|family|variant)$"
 )
+_NAMED_BY_OTHERS = re.compile(
+    r"\S*(?:packages|files|variables|options|settings|build)\.\S+"
+)  # keys that are not our fields
 _VERSIONS = re.compile(r"(?:runtime|environment\.software)\.packages\b|\S*version$|runtime\.package$|\S*\.driver\b")
 _ADDRESS_LIKE = re.compile(r"\d+(?:\.\d+){3}")
 _CHOSEN = "operator.handle"  # the pseudonym that the operator publishes on purpose
 
 
-def passes(identifier: str, place: str) -> bool:
-    """Whether `identifier`, found in the field `place`, is a public name there and names nobody."""
+def passes(identifier: str, place: str, *, key: bool = False) -> bool:
+    """Whether `identifier`, found in the field `place` (or, with `key`, in its name), names nobody there."""
     if place == _CHOSEN:
         return True
     if _ADDRESS_LIKE.fullmatch(identifier):
         return _VERSIONS.match(place) is not None  # 10.3.9.90 is a version of a library of CUDA's, too
     if _PARTS.match(place) and identifier.isalpha():
         return True
-    if _OWN_TEXT.match(place) and identifier in own_words():
+    ours = _NAMED_BY_OTHERS.match(place) is None if key else _OWN_TEXT.match(place) is not None
+    if ours and all(word in own_words() for word in re.split(r"[-_. ]", identifier)):
         return True
     return _NAMES.match(place) is not None and is_public(identifier)
 
@@ -96,7 +102,14 @@ def locked_names() -> frozenset[str]:
 
 @cache
 def own_words() -> frozenset[str]:
-    """The words of this program's own sentences: its reasons, checks and findings are made of them."""
-    root = Path(__file__).parents[1]
-    texts = (path.read_text() for part in ("capture", "measure", "run") for path in sorted((root / part).glob("*.py")))
+    """The words of this program's own fields and sentences: its reasons, checks and findings are made of them."""
+    root = Path(__file__).parents[2]
+    places = (
+        "harness/capture/*.py",
+        "harness/measure/*.py",
+        "harness/run/*.py",
+        "runtimes/*.py",
+        "configs/models/*.toml",
+    )
+    texts = (path.read_text() for pattern in places for path in sorted(root.glob(pattern)))
     return frozenset(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))

@@ -4,9 +4,10 @@ import pytest
 
 from harness.errors import BadInput
 from harness.run.launcher import Interpreter, environment
-from harness.run.options import fill, parse, secrets
+from harness.run.options import fill, parse, refuse_absurd, secrets
 from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
+from runtimes.simulated import Simulated
 
 DECLARED = LlamaCpp.options
 
@@ -23,6 +24,16 @@ def test_values_get_their_types():
         ("threads", "is not NAME=VALUE"),
         ("threads=many", "is not a whole number"),
         ("threads=0", "is below 1"),
+        ("threads=-3", "is below 1"),
+        ("threads=513", "threads is too large: the limit is 512"),
+        ("threads_batch=1000000000", "threads_batch is too large"),
+        ("batch=1000000000", "batch is too large"),
+        ("ubatch=4294967301", "ubatch is too large"),
+        ("ubatch=0", "is below 1"),
+        ("context=99999999999999999999", "context is too large"),
+        ("gpu_layers=10000", "gpu_layers is too large"),
+        ("gpu_layers=-2", "is below -1"),
+        ("context=1e5", "is not a whole number"),
         ("repack=maybe", "neither true nor false"),
         ("type_k=q3_k", "take one of f32"),
     ],
@@ -82,3 +93,25 @@ def test_a_worker_gets_the_secret_by_the_options_name_and_it_is_not_shown(tmp_pa
     )
     assert "ALICE_KEY" not in environment(interpreter, {"ALICE_KEY": "sk-canary"})
     assert "canary" not in repr(interpreter)
+
+
+def test_a_number_that_no_engine_holds_in_32_bits_is_refused_for_every_option():
+    for text in ("drift_ppm=4294967296", "drift_ppm=-4294967296", "step_us=100000000000000000000"):
+        with pytest.raises(BadInput, match=r"is too (large|small)"):
+            parse([text], Simulated.options, "simulated")
+    assert parse(["drift_ppm=-5"], Simulated.options, "simulated") == {"drift_ppm": -5}
+
+
+def test_more_threads_than_processors_could_ever_serve_are_refused():
+    with pytest.raises(BadInput, match="threads is too large: 17 on 2 processors"):
+        refuse_absurd({"threads": 17}, DECLARED, logical=2, trained=None)
+    refuse_absurd({"threads": 16}, DECLARED, logical=2, trained=None)
+    refuse_absurd({"threads": 256}, DECLARED, logical=64, trained=None)
+    with pytest.raises(BadInput, match="threads_batch is too large"):
+        refuse_absurd({"threads_batch": 400}, DECLARED, logical=8, trained=None)
+
+
+def test_a_context_beyond_what_the_model_was_trained_for_is_refused():
+    with pytest.raises(BadInput, match="trained for 32768"):
+        refuse_absurd({"context": 32769}, DECLARED, logical=2, trained=32768)
+    refuse_absurd({"context": 32769}, DECLARED, logical=2, trained=None)
