@@ -48,10 +48,11 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
         backend.refuse_without_device(backend.look(), found.backend, builds=builds)
     asked = backend.wants_gpu("", given)
     if request.backend == "auto" and found.backend == "cpu" and asked:
+        kind = "CUDA device" if asked.startswith("-o device") else "GPU that it could use"
         raise BadInput(
-            f"asks for a GPU, and auto takes the build for the CPU ({found.reason})",
+            f"there is no {kind}: auto takes the build for the CPU ({found.reason})",
             where=asked,
-            fix="leave it out to measure the CPU, or mend what is missing",
+            fix=f"leave it out, or mend that and run: repro runtime install {request.runtime} --backend cuda",
         )
     backend.refuse_contradiction(found.backend, given)
     return found

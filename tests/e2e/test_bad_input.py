@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -33,6 +36,21 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         (("bench", "--model", "TINY", "-o", "context=100"), "too few: the suite needs"),
         (("bench", "--model", "TINY", "--python", "/no/python"), "there is no such interpreter"),
         (("bench", "--model", "TINY", "--backend", "tpu"), "take one of cpu"),
+        (("bench", "--model", "TINY", "--backend", "cuda"), "needs an NVIDIA GPU"),
+        (("bench", "--model", "TINY", "--backend", "vulkan"), "needs a GPU"),
+        (("bench", "--model", "TINY", "--runtime", "pytorch", "--backend", "cuda"), "needs an NVIDIA GPU"),
+        (("bench", "--model", "TINY", "--runtime", "pytorch", "-o", "device=cuda"), "there is no CUDA device"),
+        (("bench", "--model", "TINY", "--runtime", "vllm", "--backend", "cuda"), "needs an NVIDIA GPU"),
+        (("bench", "--model", "TINY", "-o", "gpu_layers=10"), "there is no GPU"),
+        (("bench", "--model", "TINY", "--python", sys.executable, "--backend", "vulkan"), "--python brings a build"),
+        ((*SIMULATED, "--model", "TINY", "--backend", "cuda"), "simulated has no builds"),
+        (("bench", "--model", "TINY", "-o", "threads=100000"), "threads is too large"),
+        (("bench", "--model", "TINY", "-o", "context=30000000"), "context is too large: the model was trained for"),
+        ((*SIMULATED, "--model", "TINY", "--hub", "nowhere"), "there is no hub"),
+        ((*SIMULATED, "--model", "TINY", "--against", "TEXT"), "is not JSON"),
+        ((*SIMULATED, "--model", "TINY", "--challenge", "12"), "64 hexadecimal digits"),
+        ((*SIMULATED, "--model", "TINY", "--budget", "99999999999999999999"), "is not in the range"),
+        (("keys", "new", "--handle", "somebody", "--passphrase"), "no terminal to ask"),
         (("bench", "--processes", "0"), "0 is not in the range"),
         (("bench", "--colour"), "No such option"),
         (("benhc",), "did you mean bench"),
@@ -141,3 +159,90 @@ def test_a_record_from_a_newer_schema_and_a_changed_one_are_refused(repro, simul
     assert "update repro-harness" in refused(repro("show", "newer.json"))
     (tmp_path / "edited.json").write_bytes(simulated_record.read_bytes().replace(b'"seed":', b'"seed": ', 1))
     assert "not canonical" in refused(repro("show", "edited.json"))
+
+
+def started(repro):
+    """Whether a worker was ever started: a refusal comes before that."""
+    return (repro.folder / "cache" / "repro-harness" / "worker-home").exists()
+
+
+def test_another_model_s_record_is_refused_before_measuring(repro, tiny, simulated_record, tmp_path):
+    (tmp_path / "other.gguf").write_bytes(tiny_gguf.build({**tiny_gguf.LONG, "general.name": "another"}))
+    done = repro(*SIMULATED, "--model", "other.gguf", "--against", simulated_record)
+    assert "not comparable" in refused(done)
+    assert not started(repro)
+
+
+def test_a_full_disk_is_noticed_before_measuring(repro, tiny):
+    program = (
+        "import collections, shutil; from harness.cli import main; "
+        "shutil.disk_usage = lambda _: collections.namedtuple('U', 'total used free')(9, 9, 1 << 20); main()"
+    )
+    arguments = [*SIMULATED, "--model", str(tiny)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], env=repro.environment, cwd=repro.folder,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert "name another --results" in refused(done)
+    assert not started(repro)
+
+
+def test_the_verdict_is_in_the_json_too(repro, tiny, simulated_record):
+    done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--against", simulated_record, "--json")
+    assert done.returncode == 0, done.stderr
+    held = json.loads(done.stdout)["against"]
+    row = next(r for r in held["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
+    assert row["comparison"]["verdict"] in ("same", "faster", "slower", "cannot_tell")
+    assert row["comparison"]["ratio"] > 0
+    assert held["path"].endswith("record.json")
+
+
+def test_a_record_with_failed_checks_says_so_first_wherever_it_is_shown(repro, tiny):
+    done = repro(*SIMULATED, "--model", tiny, "--processes", "1", "-o", "prefill_us=20", "-o", "fault=cached")
+    assert done.returncode == 4
+    words = "do not use this number"
+    assert words in done.stdout.splitlines()[0]
+    assert "repro submit" not in done.stdout
+    shown = repro("show", repro.records()[0])
+    assert words in shown.stdout.splitlines()[0]
+    assert "not to be used" in refused(repro(*SIMULATED, "--model", tiny, "--against", repro.records()[0]))
+
+
+@pytest.mark.parametrize("name", ["glibc", "hypervisor", "battery", "linux"])
+def test_a_user_named_like_something_public_can_measure(repro, tiny, name):
+    done = repro(*SIMULATED, "--model", tiny, "--processes", "1", "--json", USER=name, LOGNAME=name)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "words"),
+    [
+        ("fault_flag=/srv/canary-7f3a/flag", {}, "options.fault_flag; change that option"),
+        ("threads=1", {"GOMP_NAME": "zanzibarian"}, "variables.GOMP_NAME; unset that variable"),
+    ],
+)
+def test_a_leak_is_refused_before_anything_is_measured(repro, tiny, option, variables, words):
+    user = variables.get("GOMP_NAME", "canary-7f3a")
+    assert words in refused(repro(*SIMULATED, "--model", tiny, "-o", option, USER=user, LOGNAME=user, **variables))
+    assert not started(repro)
+
+
+def test_a_model_named_after_its_user_is_refused_before_anything_is_measured(repro, tiny, tmp_path):
+    tiny.rename(tmp_path / "zanzibarian-finetune.gguf")
+    done = repro(*SIMULATED, "--model", "zanzibarian-finetune.gguf", USER="zanzibarian", LOGNAME="zanzibarian")
+    assert "rename the model" in refused(done)
+    assert not started(repro)
+
+
+def test_resume_says_in_what_the_unfinished_run_differs(repro, tiny):
+    running = repro.start(*SIMULATED, "--model", tiny, "-o", "step_us=3000")
+    for _ in range(600):
+        if list(repro.results.glob(".partial/*/process-*.frames")):
+            break
+        time.sleep(0.05)
+    running.kill()
+    running.communicate()
+    line = refused(repro(*SIMULATED, "--model", tiny, "-o", "step_us=2999", "--resume"))
+    assert "the one that is most like it has another option step_us" in line
+    for head in repro.results.glob(".partial/*/run.json"):
+        head.write_text("{")
+    line = refused(repro(*SIMULATED, "--model", tiny, "-o", "step_us=3000", "--resume"))
+    assert "damaged (run.json)" in line
