@@ -97,6 +97,7 @@ CODES: Mapping[str, tuple[str, str]] = {
         "take a larger model: this one outruns us",
     ),
     "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
+    "gpu_unused": ("auto took the CPU though a GPU is here", "install what the text names, or say --backend cpu"),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
     "label_contradicted": (
         "the model's header, its tensors and its file's name do not name the same quantisation",

@@ -235,6 +235,11 @@ def _error_from(frame: Frame) -> errors.ReproError:
     return kind(text["what"], where=text["where"], fix=text["fix"], code=text["code"])
 
 
+# What a worker was doing after the frame that was heard last.
+_WHEN = {"hello": "before it loaded the model", "loading": "while it loaded the model", "loaded": "before its first trial",
+         "clock": "in its first trial", "clocks": "after its last trial", "probe": "after its last trial"}  # fmt: skip
+
+
 def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
     said = errors.one_line(tail.strip().splitlines()[-1] if tail.strip() else "", 200)
     if not last:
@@ -247,7 +252,8 @@ def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
-        text = f"the worker was killed by {name}{hint} after {last!r}"
+        words = f": {said}" if said and not hint else ""
+        text = f"the worker was killed by {name}{hint} {_WHEN.get(last, 'in a trial')}{words}"
         return errors.RunFailed(text, where="worker", code=f"killed by {name} after {last}")
-    text = f"the worker ended with status {code} after {last!r}: {said}"
+    text = f"the worker ended with status {code} {_WHEN.get(last, 'in a trial')}: {said}"
     return errors.RunFailed(text, where="worker", code=f"exit status {code} after {last}")
