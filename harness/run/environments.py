@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable, one_line
+from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable
 from harness.files import locked, need_room, read_limited, write_text
 from harness.run import failed_build
 from runtimes.recipes import RECIPES, Recipe
