@@ -23,6 +23,11 @@ COMMANDS = {
     "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
     "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
     "submit": ("harness.commands.submit:submit", "Put a signed record into a hub's queue."),
+    "sign": ("harness.commands.sign:sign", "Sign a record that was measured before you had keys."),
+    "submissions": (
+        "harness.commands.submissions:submissions",
+        "Your records at a hub: where each stands, why, and what you can do.",
+    ),
     "withdraw": ("harness.commands.submit:withdraw", "Take a record of yours back; the log keeps that it was there."),
     "score": (
         "harness.commands.score:score",

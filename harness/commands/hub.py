@@ -22,35 +22,44 @@ def hub() -> None:
 @click.option("--origin", required=True, help="Its name for ever, as in its checkpoints: example.org/bench.")
 @click.option("--policy", default="network-v3", show_default=True, help="Version of the rules.")
 @click.option("--expires", metavar="YYYY-MM-DD", help="When the list of editors must be renewed; default: in a year.")
+@click.option(
+    "--approvals",
+    type=click.IntRange(1, 100),
+    help="How many editors must approve a record; default: as the policy says.",
+)
 @click.option("--demonstration", is_flag=True, help="It takes synthetic records, and says so.")
-def new(target: str | None, origin: str, policy: str, expires: str | None, demonstration: bool) -> None:
+def new(
+    target: str | None, origin: str, policy: str, expires: str | None, approvals: int | None, demonstration: bool
+) -> None:
     """Editor's keys first: repro keys new --role editor --handle NAME."""
     from harness.catalog import policies
-    from harness.commands.console import out
-    from harness.commands.days import in_a_year
+    from harness.commands.console import err, out
     from harness.commands.hub_option import named
     from harness.commands.keys import editor_keys
-    from harness.hub.founding import Charter, found, sign_checkpoint
+    from harness.hub import engine, seen
+    from harness.hub.founding import Charter, approvals_of, document, found, sign_checkpoint
     from harness.hub.origin import checked
     from harness.record.editor_keys import hub_key
 
     place = named(target)
+    engine.vacant(place)
+    seen.unused(checked(origin), seen.folder())
     editor, loaded = editor_keys(), policies.load(policy)
-    own = hub_key(keys_folder(), checked(origin), make=True)
-    end = expires or in_a_year()
-    editors = {"version": 1, "threshold": 1, "expires": end, "editors": {editor.public.handle: editor.public.entry()}}
+    editors = document(1, 1, expires, {editor.public.handle: editor.public.entry()})
+    wanted = approvals_of(loaded.policy.approvals, approvals)
+    own = hub_key(keys_folder(), origin, make=True)
     charter = Charter(
-        origin,
-        own.public_key().public_bytes_raw().hex(),
-        editors,
-        policy,
-        loaded.sha256,
-        loaded.policy.approvals,
-        demonstration,
+        origin, own.public_key().public_bytes_raw().hex(), editors, policy, loaded.sha256, wanted, demonstration
     )
     made = found(place, charter.event(editor.public.handle), [editor.key])
     sign_checkpoint(made, own)
+    seen.look(made, seen.folder())
     out().print(f"{origin} at {place}; editor {editor.public.handle}, policy {policy}", markup=False)
+    if wanted > 1:
+        err().print(
+            f"A record needs {wanted} approvals and there is one editor: repro hub editors --add FILE --reason … --out CHANGE",
+            markup=False,
+        )
 
 
 @hub.command(help="Sign the log as it is now; done where the hub's key is kept.")
@@ -169,13 +178,16 @@ def upgrade(target: str | None) -> None:
     from harness.commands.hub_option import named
     from harness.hub import engine
 
-    database = engine.connect(engine.url_of(named(target)))
-    engine.upgrade(database)
-    out().print(f"schema {engine.version_of(database)}", markup=False)
+    out().print(f"schema {engine.upgrade_at(named(target))}", markup=False)
 
 
 @hub.command(help="Adopt a policy; signed by the editors' threshold.")
 @click.argument("policy")
+@click.option(
+    "--approvals",
+    type=click.IntRange(1, 100),
+    help="How many editors must approve a record; default: as the policy says.",
+)
 @click.option("--reason", required=True, help="Why; public.")
 @click.option(
     "--out",
@@ -184,17 +196,23 @@ def upgrade(target: str | None) -> None:
     help="Where several must sign: a file to pass round (cosign, apply).",
 )
 @hub_option
-def policy(policy: str, reason: str, file: Path | None, target: str | None) -> None:
+def policy(policy: str, approvals: int | None, reason: str, file: Path | None, target: str | None) -> None:
     """Every verdict names the policy's version and digest."""
     from harness.catalog import policies
     from harness.commands.console import out
     from harness.commands.hub_option import as_editor, open_for_writing
     from harness.files import write_bytes
     from harness.hub import acts
+    from harness.hub.founding import approvals_of
 
     loaded = policies.load(policy)
-    detail = {"policy_sha256": loaded.sha256, "approvals": loaded.policy.approvals}
     opened, actor = open_for_writing(target), as_editor()
+    with opened.reading() as reader:
+        editors = len((reader.get("editors", "") or {})["editors"])
+    detail = {
+        "policy_sha256": loaded.sha256,
+        "approvals": approvals_of(loaded.policy.approvals, approvals, editors),
+    }
     if file is not None:
         with opened.reading() as reader:
             event = acts.event(reader, actor, "policy-adopted", policy, reason=reason, detail=detail)
@@ -202,7 +220,10 @@ def policy(policy: str, reason: str, file: Path | None, target: str | None) -> N
         out().print(f"{file}: {policy}, signed by {actor.handle}", markup=False)
         return
     taken = acts.act(opened, actor, "policy-adopted", policy, reason=reason, detail=detail)
-    out().print(f"{policy} ({loaded.sha256[:12]}) from entry {taken.entry.index}", markup=False)
+    out().print(
+        f"{policy} ({loaded.sha256[:12]}), approvals {detail['approvals']}, from entry {taken.entry.index}",
+        markup=False,
+    )
 
 
 def _key(opened: Any) -> Any:

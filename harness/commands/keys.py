@@ -12,6 +12,7 @@ import click
 from harness.record.places import keys_folder
 
 if TYPE_CHECKING:
+    from harness.hub.introduction import Link
     from harness.record.editor_keys import EditorSigners
     from harness.record.keys import Signers
 
@@ -55,16 +56,27 @@ def new(role: str, handle: str, passphrase: bool) -> None:
 
 
 @keys.command(help="Print the public part, which may be given to anybody.")
-def show() -> None:
-    """Handle, operator key, digest of the next one, rig key."""
-    from harness.commands.console import out
+@click.option(
+    "--role",
+    type=click.Choice(["operator", "editor"]),
+    help="Whose keys; default: those that are here, the operator's first.",
+)
+def show(role: str | None) -> None:
+    """Handle, key, digest of the next one; of an operator the rig's key, too."""
+    from harness.commands.console import err, out
     from harness.errors import BadInput
-    from harness.record import keys
+    from harness.record import editor_keys, keys
 
-    found = keys.public(keys_folder())
+    place = keys_folder()
+    operator, editor = keys.public(place), editor_keys.public(place)
+    found = {"operator": operator, "editor": editor}[role] if role else operator or editor
     if found is None:
-        raise BadInput("there are no keys yet", where=str(keys_folder()), fix="run: repro keys new --handle NAME")
+        option = " --role editor" if role == "editor" else ""
+        whose = f"no {role}'s keys" if role else "no keys"
+        raise BadInput(f"there are {whose} yet", where=str(place), fix=f"run: repro keys new{option} --handle NAME")
     out().print(found.to_json(), markup=False)
+    if role is None and operator is not None and editor is not None:
+        err().print(f"The editor's keys of {editor.handle}: repro keys show --role editor", markup=False)
 
 
 @keys.command(help="Let the announced next key take over; tell the hub with repro operator rotate.")
@@ -98,6 +110,20 @@ def open_keys() -> Signers | None:
 
     place = keys_folder()
     return keys.unlock(place, secret(place / keys.OPERATOR, "operator's"))
+
+
+def chain() -> list[Link]:
+    """The operator's keys, oldest first: those that were rotated out lie in folders beside. Raises `BadInput`."""
+    from harness.hub.introduction import Link
+    from harness.record import key_chain, keys
+
+    found = []
+    for folder in key_chain.folders(keys_folder()):
+        public = keys.public(folder)
+        if public is not None:
+            path = folder / keys.OPERATOR
+            found.append(Link(keys.load(path, secret(path, "operator's")), public.next_key_sha256))
+    return found
 
 
 def operator_keys() -> Signers:

@@ -84,20 +84,43 @@ def tie(handle: str, other: str, reason: str, target: str | None) -> None:
     out().print(f"{handle} and {other}: one voice, entry {taken.entry.index}", markup=False)
 
 
+@operator.command(help="Take a tie back as an editor: two people after all.")
+@click.argument("handle")
+@click.argument("other")
+@click.option("--reason", required=True, help="What shows it; public.")
+@hub_option
+def untie(handle: str, other: str, reason: str, target: str | None) -> None:
+    """A machine that both used ties them still."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts, rows
+
+    hub = open_for_writing(target)
+    taken = acts.act(hub, as_editor(), "operators-untied", handle, reason=reason, detail={"other": other})
+    with hub.reading() as reader:
+        people = rows.people(reader, [handle, other])
+    console = out()
+    console.print(f"{handle} and {other}: not tied any more, entry {taken.entry.index}", markup=False)
+    if people.get(handle, handle) == people.get(other, other):
+        console.print("they are still one voice: a machine, or another tie, connects them", markup=False)
+
+
 @operator.command(help="Tell a hub that your next key took over (after repro keys rotate).")
 @hub_option
 def rotate(target: str | None) -> None:
-    """Signed by the new key, whose digest the hub has known all along."""
+    """Signed by each new key, whose digest the one before had announced."""
     from harness.commands.console import out
     from harness.commands.hub_option import open_for_writing
-    from harness.commands.keys import operator_keys
-    from harness.hub import acts
+    from harness.commands.keys import chain, operator_keys
+    from harness.hub.acts import utc
+    from harness.hub.introduction import rotations
 
-    keys = operator_keys()
-    detail = {"operator_key": keys.public.operator_key, "next_key_sha256": keys.public.next_key_sha256}
-    actor = acts.Actor(keys.public.handle, (keys.operator,))
-    taken = acts.act(open_for_writing(target), actor, "operator-rotated", keys.public.handle, detail=detail)
-    out().print(f"{keys.public.handle}: the new key holds from entry {taken.entry.index}", markup=False)
+    handle = operator_keys().public.handle
+    links, hub = chain(), open_for_writing(target)
+    with hub.reading() as reader:
+        items = rotations(reader, handle, links)
+    taken = hub.append_all(items, utc())[-1]
+    out().print(f"{handle}: the new key holds from entry {taken.entry.index}", markup=False)
 
 
 @operator.command(help="Revoke a key from an entry of the log on: what it signed there or later counts no more.")
@@ -107,15 +130,23 @@ def rotate(target: str | None) -> None:
 @click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's key.")
 @hub_option
 def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
-    """By the key as `repro keys show` prints it, or by its id (the sha256 of its 32 bytes)."""
+    """By the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes)."""
     from harness.commands.console import out
     from harness.commands.hub_option import as_editor, as_operator, open_for_writing
+    from harness.errors import BadInput
     from harness.hub import acts
-    from harness.hub.rules.base import public
+    from harness.record.keys import by_id
 
     actor = as_editor() if editorial else as_operator()
     hub = open_for_writing(target)
     with hub.reading() as reader:
-        key = key if reader.get("key", key) is not None else next(iter(public(key)))
+        key = reader.key_of(key)
+        own = reader.get("operator", actor.handle)
+    if not editorial and own is not None and key in by_id(own["key"]):
+        raise BadInput(
+            "a key does not revoke itself",
+            where=key[:12],
+            fix="let the next one take over first: repro keys rotate, repro operator rotate; or ask an editor",
+        )
     taken = acts.act(hub, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
     out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)

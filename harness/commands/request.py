@@ -49,31 +49,30 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
 
     from harness.commands.console import out
     from harness.commands.hub_option import as_operator, open_for_writing
-    from harness.commands.submit import join
+    from harness.commands.submit import introduced
     from harness.hub import acts
 
     hub, actor = open_for_writing(target), as_operator()
-    join(hub, actor)
     detail = {"model": model, "hardware": hardware, "runtime": runtime}
-    taken = acts.act(hub, actor, "request-new", secrets.token_hex(32), reason=reason, detail=detail)
+    first = introduced(hub, actor)
+    taken = acts.act(hub, actor, "request-new", secrets.token_hex(32), reason=reason, detail=detail, first=first)
     out().print(f"{taken.event.subject}\npending, entry {taken.entry.index}", markup=False)
 
 
 def _move(kind: str, identity: str, target: str | None, reason: str, *, editorial: bool, of: str = "") -> None:
     from harness.commands.console import out
     from harness.commands.hub_option import as_editor, as_operator, open_for_writing
-    from harness.commands.submit import join
+    from harness.commands.submit import introduced
     from harness.hub import acts
     from harness.hub.requests import id_of
 
     hub = open_for_writing(target)
     actor = as_editor() if editorial else as_operator()
-    if not editorial:
-        join(hub, actor)
+    first = [] if editorial else introduced(hub, actor)
     with hub.reading() as reader:
         whole = id_of(reader, identity)
         detail = {"of": id_of(reader, of)} if kind == "request-duplicate" else {}
-    taken = acts.act(hub, actor, kind, whole, reason=reason, detail=detail)
+    taken = acts.act(hub, actor, kind, whole, reason=reason, detail=detail, first=first)
     with hub.reading() as reader:
         status = (reader.get("request", whole) or {})["status"]
     out().print(f"{whole}\n{status}, entry {taken.entry.index}", markup=False)
@@ -114,8 +113,13 @@ def claim(identity: str, target: str | None) -> None:
 
 @request.command(help="Let go of a request that you hold; an editor may let go of anybody's.")
 @click.argument("identity", metavar="ID")
-@click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's.")
+@click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's; with --reason.")
+@click.option("--reason", default="", help="Why; public. An editor must give one.")
 @hub_option
-def release(identity: str, editorial: bool, target: str | None) -> None:
+def release(identity: str, editorial: bool, reason: str, target: str | None) -> None:
     """It is accepted again, for anybody to claim."""
-    _move("request-released", identity, target, "", editorial=editorial)
+    from harness.errors import BadInput
+
+    if editorial and not reason.strip():
+        raise BadInput("an editor's act needs a reason", where="--reason", fix="add --reason TEXT")
+    _move("request-released", identity, target, reason, editorial=editorial)

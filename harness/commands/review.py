@@ -142,7 +142,8 @@ def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
         fact = reader.get("record", identity) or {}
         policy = reader.get("policy", "") or {}
     console = out()
-    console.print(f"{identity}\n{fact['status']}, entry {taken.entry.index}", markup=False)
+    now = "bytes dropped" if kind == "body-dropped" else fact["status"]
+    console.print(f"{identity}\n{now}, entry {taken.entry.index}", markup=False)
     if kind == "record-approved" and fact["status"] == "pending":
         console.print(f"{len(fact['approvals'])} of {policy['approvals']} approvals", markup=False)
 
@@ -155,6 +156,29 @@ def _decision(name: str, kind: str, text: str) -> None:
     @click.pass_context
     def decide(context: click.Context, record: str, reason: str, target: str | None) -> None:
         _decide(kind, record, target or context.obj, reason)
+
+
+@review.command(help="Take a record out of a row that was withdrawn or rejected; it is decided anew.")
+@click.argument("record")
+@click.option(
+    "--to", default="", metavar="ROW", help="The open row that it joins; default: the one of its triple, or its own."
+)
+@click.option("--reason", required=True, help="Why; public, in the log for ever.")
+@hub_option
+@click.pass_context
+def move(context: click.Context, record: str, to: str, reason: str, target: str | None) -> None:
+    """The others of a row must not be lost with it."""
+    from harness.commands.console import out
+    from harness.commands.hub_option import as_editor, open_for_writing
+    from harness.hub import acts
+
+    hub = open_for_writing(target or context.obj)
+    with hub.reading() as reader:
+        identity = reader.id_of(record)
+        row = reader.id_of(to) if to else reader.home_of(identity) or identity
+    taken = acts.act(hub, as_editor(), "record-moved", identity, reason=reason, detail={"row": row})
+    place = "a row of its own" if row == identity else f"row {row[:12]}"
+    out().print(f"{identity}\npending in {place}, entry {taken.entry.index}", markup=False)
 
 
 _decision("approve", "record-approved", "Let a record through: it is public then.")

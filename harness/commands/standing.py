@@ -36,7 +36,7 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
         made = judged.comparison
         ratio = "–" if made is None or made.ratio is None else f"{made.ratio:.3f}"
         interval = "–" if made is None or made.low is None else f"{made.low:.3f} to {made.high:.3f}"
-        whose = " (the hub's own operator)" if one.operator == hub.operator else ""
+        whose = " (the operator who opened this row)" if one.operator == hub.operator else ""
         table.add_row(whole(console, one.id, 12), escape(one.operator), ring, ratio, interval, f"{judged.mark}{whose}")
     console.print(table)
     console.print("\n[bold]Factors[/]")

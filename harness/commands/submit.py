@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     """Everything that the hub would check is checked here first."""
     from harness.commands.console import err, out, print_json
     from harness.commands.hub_option import as_operator, open_for_writing
-    from harness.hub import acts, machines
+    from harness.errors import BadInput
+    from harness.hub import acts, machines, submissions
     from harness.hub.requests import id_of
     from harness.record import private
 
@@ -38,13 +40,16 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     actor = as_operator()
     hub = open_for_writing(target)
     with hub.reading() as reader:
+        known = submissions.of(reader, found.id)
+        if known is not None and known.operator == actor.handle:
+            submissions.still_open(known)
+            err().print(f"the hub has it already, {known.words}; nothing was sent", markup=False)
+            return
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
-    join(hub, actor)
-    taken = acts.submit(hub, actor, found, wish)
-    machines.note(hub, found.measured.measurement.rig, device_ids)
+    taken = acts.submit(hub, actor, found, wish, introduced(hub, actor))
     if taken is None:
-        err().print("the hub has it already; nothing was sent", markup=False)
-        return
+        raise BadInput("was submitted by somebody at the same time", where=found.id[:12], fix="see: repro submissions")
+    machines.note(hub, found.measured.measurement.rig, device_ids)
     row = taken.event.detail["row"]
     console = out()
     console.print(
@@ -61,17 +66,30 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
 @click.command(help="Take a record of yours back; the log keeps that it was there.")
 @click.argument("record")
 @hub_option
-@click.option("--reason", default="", help="Why; public.")
-def withdraw(record: str, target: str | None, reason: str) -> None:
-    """By the beginning of its id."""
+@click.option("--reason", default="", help="Why; public, in the log for ever. It must be given.")
+@click.option("--yes", is_flag=True, help="Do not ask: on a terminal it asks otherwise.")
+def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
+    """By the beginning of its id. It can't be undone: the same record is never taken again."""
     from harness.commands.console import out
     from harness.commands.hub_option import as_operator, open_for_writing
-    from harness.hub import acts
+    from harness.errors import BadInput
+    from harness.hub import acts, submissions
 
-    hub = open_for_writing(target)
+    hub, actor = open_for_writing(target), as_operator()
     with hub.reading() as reader:
         identity = reader.id_of(record)
-    taken = acts.act(hub, as_operator(), "record-withdrawn", identity, reason=reason)
+        known = submissions.of(reader, identity)
+    if known is None or known.operator != actor.handle:
+        raise BadInput("is somebody else's record", where=identity[:12], fix="withdraw your own: repro submissions")
+    if known.status == "withdrawn":
+        raise BadInput(f"is {known.words} already", where=identity[:12], fix="nothing is to be done")
+    if not reason.strip():
+        raise BadInput("a withdrawal needs a reason", where="--reason", fix="add --reason TEXT; it is public")
+    if not yes and sys.stdin.isatty():
+        others = f", and the {known.others} others of its row with it" if known.others else ""
+        if not click.confirm(f"Take {identity[:12]} ({known.words}) back for ever{others}?", err=True):
+            raise click.Abort
+    taken = acts.act(hub, actor, "record-withdrawn", identity, reason=reason)
     out().print(f"{identity}\nwithdrawn, entry {taken.entry.index}", markup=False)
 
 
@@ -83,18 +101,31 @@ def _submission(path: Path) -> Any:
     stored = read(path)
     data = stored.envelope()
     if data is None:
-        raise BadInput("is not signed", where=str(path), fix="run: repro keys new, and measure again")
+        raise BadInput("is not signed", where=str(path), fix=how_to_sign(path))
     return recomputed(data, stored.samples(), str(path))
 
 
-def join(hub: Any, actor: Any) -> None:
-    """A handle joins with its first submission."""
-    from harness.hub import acts
+def how_to_sign(path: Path) -> str:
+    """The commands that sign a record, for this user."""
     from harness.record import keys
 
-    public = keys.public(keys_folder())
-    if public is not None:
-        acts.join(hub, actor, public.operator_key, public.next_key_sha256)
+    sign = f"run: repro sign {path}"
+    return sign if keys.public(keys_folder()) else f"run: repro keys new --handle NAME, then {sign[5:]}"
+
+
+def introduced(hub: Any, actor: Any) -> list[Any]:
+    """The events that make the handle known to the hub, with its first act there; none where it is known."""
+    from harness.commands.keys import chain, editor_keys
+    from harness.hub import introduction
+    from harness.record import editor_keys as roles
+
+    with hub.reading() as reader:
+        document = reader.get("editors", "") or {"editors": {}}
+        known = reader.get("operator", actor.handle)
+        editor = None
+        if known is None and actor.handle in document["editors"] and roles.public(keys_folder()) is not None:
+            editor = editor_keys().key
+        return introduction.introduced(reader, actor.handle, chain(), editor)
 
 
 def _leaving(found: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -53,11 +53,12 @@ def act(
     *,
     reason: str = "",
     detail: Mapping[str, Any] | None = None,
+    first: Sequence[Item] = (),
 ) -> Taken:
-    """Sign it and append it. Raises why it may not be."""
+    """Sign it and append it, after `first`: all of it, or nothing. Raises why it may not be."""
     with hub.reading() as reader:
         made = event(reader, actor, kind, subject, reason=reason, detail=detail)
-    return hub.append_one(Item(made.signed(actor.keys).to_bytes()), utc())
+    return hub.append_all([*first, Item(made.signed(actor.keys).to_bytes())], utc())[-1]
 
 
 def join(hub: Hub, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
@@ -128,14 +129,19 @@ def _named(reader: Reader, found: Submission, row: str) -> str:
     return earlier if (reader.get("record", row) or {}).get("subject_sha256") == earlier else subject_digest(subject)
 
 
-def submit(hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None) -> Taken | None:
-    """Put the record into the queue; None where the very same one is there already. Raises why it may not be."""
+def submit(
+    hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None, first: Sequence[Item] = ()
+) -> Taken | None:
+    """Put the record into the queue, after `first`: all of it, or nothing; None where the very same one is there already.
+
+    Raises why it may not be.
+    """
     with hub.reading() as reader:
         known = reader.get("record", found.id)
         if known is not None and known["operator"] == actor.handle:
             return None
         item = submission(reader, actor, found, wish or Wish())
-    return hub.append_one(item, utc())
+    return hub.append_all([*first, item], utc())[-1]
 
 
 def challenge(hub: Hub, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:

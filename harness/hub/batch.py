@@ -64,6 +64,7 @@ class Batch:
     )  # (subject and SKU) → the batch's own new rows
     events: set[str] = field(default_factory=set)
     rigs: set[tuple[str, str]] = field(default_factory=set)
+    left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
     _known: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
     _size: int = -1
     _last: Entry | None = None
@@ -111,6 +112,8 @@ class Batch:
 
     def _brings(self, event: Event, item: Item) -> None:
         """A submission's event speaks of the record that comes with it, on the row where it belongs."""
+        if event.kind == "record-moved":
+            self._moves(event)
         if event.kind == "record-submitted":
             found = item.submission
             if item.dropped:
@@ -127,6 +130,27 @@ class Batch:
                     where=event.subject[:12],
                     fix=f"submit it as a reproduction of {home[:12]}",
                 )
+
+    def _moves(self, event: Event) -> None:
+        """One open row of a triple: a record that leaves its row joins the one that is there."""
+        found = self._own(event.subject)
+        home = None if found is None else self._home(found[:4], found[4])
+        if home is not None and event.detail["row"] == event.subject:
+            raise BadInput(
+                "the hub has a row of the same model, device, engine and workload",
+                where=event.subject[:12],
+                fix=f"move it there: --to {home[:12]}",
+            )
+
+    def _own(self, record: str) -> tuple[Any, ...] | None:
+        """Model, quantisation, engine, workload, SKU; None where the record was taken down."""
+        names = ("model", "quantisation", "engine", "workload", "sku")
+        if record in self.records:
+            return tuple(self.records[record][name] for name in names)
+        table = tables.records.c
+        wanted = select(*(table[name] for name in names)).where(table.id == record)
+        found = self.reader.connection.execute(wanted).one_or_none()
+        return None if found is None else tuple(found)
 
     def _home(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         found = self.reader.row_for(subject, sku)
@@ -146,6 +170,8 @@ class Batch:
         self.events.add(line.event_sha256)
         self._last, self._size = line, self._size + 1
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
+        if event.kind == "record-moved":
+            self._move(event.subject, event.detail["row"])
         for kind, name, value in facts:
             self.facts[kind, name] = value
         if event.kind == "record-submitted":
@@ -166,6 +192,15 @@ class Batch:
             if fact["row"] == event.subject:
                 own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
                 self.homes.setdefault(own, []).append(event.subject)
+
+    def _move(self, record: str, row: str) -> None:
+        if record in self.records:
+            self.records[record]["row"] = row
+        else:
+            self.left.setdefault(record, str((self.get("record", record) or {})["row"]))
+        own = self._own(record)
+        if own is not None and row == record:
+            self.homes.setdefault(own, []).append(record)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))
@@ -204,10 +239,13 @@ class Batch:
                 {"kind": kind, "name": name, "value": json.dumps(value), "key": value["key"] if kind == "record" else None}
                 for (kind, name), value in self.facts.items()
             ])  # fmt: skip
+        table = tables.records
+        for record, row in self.left.items():
+            place = update(table).where(table.c.row == row, table.c.id == record)
+            connection.execute(place.values(row=changed[record]["row"]))
         moved = [{"b_id": n, "b_row": v["row"], "b_status": v["status"]} for n, v in changed.items()]
         moved = [one for one in moved if one["b_id"] not in self.records or one["b_status"] != "pending"]
         if moved:
-            table = tables.records
             connection.execute(
                 update(table)
                 .where(table.c.row == bindparam("b_row"), table.c.id == bindparam("b_id"))

@@ -95,18 +95,63 @@ def version_of(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """To the newest schema, in one transaction. Raises `BadInput`."""
+    """To the newest schema, in one transaction. Raises `BadInput`; a newer hub's schema is left as it is."""
     from alembic import command
-    from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", "harness.hub:migrations")
+    config, found = _migrations(), version_of(engine)
+    if found is not None and found not in _revisions():
+        raise _newer(engine, found)
     try:
         with engine.connect().execution_options(write=True) as connection, connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise unusable(engine, error) from error
+
+
+def upgrade_at(target: str) -> str:
+    """Bring the hub at the place to the newest schema; returns its version. Raises `BadInput` where there is no hub."""
+    url = url_of(target)
+    path = Path(url.removeprefix("sqlite:///"))
+    if is_export(target):
+        raise BadInput("holds exported files, which have no schema", where=target, fix="nothing is to be done")
+    if url.startswith("sqlite:///") and not path.is_file():
+        raise BadInput("there is no hub", where=target, fix="name the folder of a hub, or a postgresql:// URL")
+    engine = connect(url)
+    if version_of(engine) is None:
+        raise BadInput("there is no hub", where=_shown(url), fix="make one: repro hub new")
+    upgrade(engine)
+    return str(version_of(engine))
+
+
+def vacant(target: str) -> None:
+    """Raises `BadInput` where a hub's database is there already, before anything is asked or made."""
+    path = Path(url_of(target).removeprefix("sqlite:///"))
+    if "://" not in str(path) and path.exists():
+        raise BadInput("there is a hub already", where=str(path), fix="name another folder")
+
+
+def _migrations() -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "harness.hub:migrations")
+    return config
+
+
+def _revisions() -> set[str]:
+    """The schemas that this program knows."""
+    from alembic.script import ScriptDirectory
+
+    return {str(one.revision) for one in ScriptDirectory.from_config(_migrations()).walk_revisions()}
+
+
+def _newer(engine: Engine, found: str) -> BadInput:
+    return BadInput(
+        f"This hub is newer than this program (schema {found}, known are those up to {HEAD})",
+        where=_shown(str(engine.url)),
+        fix="update repro-harness",
+    )
 
 
 @contextmanager
@@ -158,6 +203,8 @@ def current(engine: Engine) -> None:
     found = version_of(engine)
     if found is None:
         raise BadInput("there is no hub", where=_shown(str(engine.url)), fix="make one: repro hub new")
+    if found != HEAD and found not in _revisions():
+        raise _newer(engine, found)
     if found != HEAD:
         raise BadInput(
             f"has schema {found}, this program writes {HEAD}",

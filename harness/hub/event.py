@@ -45,6 +45,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "operator-verified": {},
     "operator-unverified": {},
     "operators-tied": {"other": str},
+    "operators-untied": {"other": str},
     "record-submitted": {
         "envelope_sha256": str,
         "samples_sha256": str,
@@ -62,6 +63,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "record-approved": {},
     "record-rejected": {},
     "record-sent-back": {},
+    "record-moved": {"row": str},
     "challenge-issued": {"handle": str, "expires": str},
     "request-new": {"model": str, "hardware": str, "runtime": str},
     "request-accepted": {},
@@ -125,8 +127,18 @@ def read(payload: bytes, where: str) -> Event:
         raise RecordInvalid(
             f"is an event of kind {found.kind!r}, which is unknown", where=where, fix="update repro-harness"
         )
-    if HANDLE.fullmatch(found.by) is None or not is_time(found.at) or len(found.reason) > REASON_LIMIT:
-        raise RecordInvalid("has no proper handle, time or reason", where=where)
+    if HANDLE.fullmatch(found.by) is None:
+        raise RecordInvalid(
+            f"names {found.by[:40]!r} as its author", where=where, fix="a handle must be 2 to 32 of a-z, 0-9, - and _"
+        )
+    if not is_time(found.at):
+        raise RecordInvalid(f"gives {found.at[:40]!r} as its time", where=where, fix="it must be YYYY-MM-DDThh:mm:ssZ")
+    if len(found.reason) > REASON_LIMIT:
+        raise RecordInvalid(
+            f"its reason has {len(found.reason)} characters",
+            where=where,
+            fix=f"a reason must have at most {REASON_LIMIT}",
+        )
     wanted = KINDS[found.kind]
     detail = found.detail
     if not isinstance(detail, dict) or set(detail) != set(wanted):

@@ -45,7 +45,7 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
 def _words(hub: Measurement, one: Measurement, after: Score, ties: dict[str, str]) -> str:
     ring = f"{ring_of(hub, one)} ring"
     differs = ", ".join(one.hardware.differs_in(hub.hardware))
-    where = f"{ring} (differs in {differs})" if differs else f"{ring} (the hub's own hardware class)"
+    where = f"{ring} (differs in {differs})" if differs else f"{ring} (the row's own hardware class)"
     judged = after.judged.get(one.id)
     if judged is None or judged.comparison is None or judged.comparison.ratio is None:
         verdict = "not judged before the row is approved"
@@ -54,7 +54,7 @@ def _words(hub: Measurement, one: Measurement, after: Score, ties: dict[str, str
         interval = "" if made.low is None else f" [{made.low:.3f}, {made.high:.3f}]"
         verdict = f"ratio {made.ratio:.3f}{interval}: {judged.mark}"
     own = (
-        "; by the hub's own operator, so it is shown and never counted"
+        "; by the operator who opened this row, so it is shown and never counted"
         if ties.get(one.operator) == ties.get(hub.operator)
         else ""
     )

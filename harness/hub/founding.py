@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from harness.errors import BadInput
 from harness.hub import checkpoint, engine
 from harness.hub.acts import utc
 from harness.hub.batch import Item
 from harness.hub.event import Event
 from harness.hub.reader import Reader
+from harness.hub.rules.base import document_of
 from harness.hub.store import Hub, open_hub
+
+LONGEST_DAYS = 3653  # of a list of editors: a list that never ends protects nobody from a lost key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,49 @@ class Charter:
             "demonstration": self.demonstration,
         }
         return Event("hub-created", self.origin, by, utc(), self.origin, "", 0, "", detail)
+
+
+def document(version: int, threshold: int, expires: str | None, editors: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of editors that may be signed: whole, in force today, and for `LONGEST_DAYS` at most. Raises `BadInput`.
+
+    `expires`: the last day, YYYY-MM-DD; None: in a year.
+    """
+    today = datetime.now(UTC).date()
+    end = expires or (today + timedelta(days=365)).isoformat()
+    made = document_of({"version": version, "threshold": threshold, "expires": end, "editors": dict(editors)})
+    in_time(made)
+    return made
+
+
+def in_time(editors: Mapping[str, Any]) -> None:
+    """Raises `BadInput` for a list of editors that has expired, or expires too late to protect anybody."""
+    today = datetime.now(UTC).date()
+    latest = today + timedelta(days=LONGEST_DAYS)
+    end = editors["expires"]
+    if not today.isoformat() <= end <= latest.isoformat():
+        what = "has passed" if end < today.isoformat() else f"is after {latest}"
+        raise BadInput(
+            f"its last day, {end}, {what}", where="editors", fix="--expires must be a day from today on, a year or so"
+        )
+
+
+def approvals_of(least: int, wanted: int | None, editors: int | None = None) -> int:
+    """How many editors must approve a record: as many as the policy says, or more. Raises `BadInput`.
+
+    `editors`: how many there are, where there must be enough of them already.
+    """
+    count = wanted or least
+    if count < least:
+        raise BadInput(
+            f"the policy asks for {least} approvals at least", where="--approvals", fix=f"give {least} or more"
+        )
+    if editors is not None and count > editors:
+        raise BadInput(
+            f"{count} approvals are more than there are editors ({editors})",
+            where="--approvals",
+            fix="first: repro hub editors --add FILE --reason … --out CHANGE",
+        )
+    return count
 
 
 def found(target: str, event: Event, keys: Sequence[Ed25519PrivateKey]) -> Hub:

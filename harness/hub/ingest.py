@@ -27,7 +27,7 @@ from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
 from harness.run.recompute import follows
-from harness.run.signatures import signers
+from harness.run.signatures import HOW_TO_SIGN, signers
 from harness.run.tables import trials_of
 from harness.run.tokens import digest_of
 
@@ -103,7 +103,7 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
     record, identity = record_of(sealed.payload, where)
     operator = record.operator
     if operator is None:
-        raise RecordInvalid("is not signed by an operator", where=where, fix="run: repro keys new, and measure again")
+        raise RecordInvalid("is not signed by an operator", where=where, fix=HOW_TO_SIGN)
     signers(sealed, operator, where)
     if len(sealed.signatures) != 2 or sealed.to_bytes() != data:
         # It is published as it came: what no signature holds could be anybody's word, or a device's name.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from harness.errors import BadInput, RecordInvalid
 from harness.hub import entry as entries
-from harness.hub import merkle, tables
+from harness.hub import merkle, prefixes, tables
 from harness.hub.entry import Entry
 
 # Made once: building a statement costs more than running it.
@@ -170,13 +171,30 @@ class Reader:
         found = self.connection.execute(wanted).one_or_none()
         return None if found is None else (found[0], found[1], found[2], found[3])
 
+    def home_of(self, record: str) -> str | None:
+        """The oldest open row of the record's own subject and device, other than itself."""
+        names = ("model", "quantisation", "engine", "workload", "sku")
+        wanted = select(*(tables.records.c[name] for name in names)).where(tables.records.c.id == record)
+        found = self.connection.execute(wanted).one_or_none()
+        home = None if found is None else self.row_for((found[0], found[1], found[2], found[3]), found[4])
+        return None if home == record else home
+
     def id_of(self, prefix: str) -> str:
-        """The one record whose id begins so. Raises `BadInput`: none, or several."""
-        good = len(prefix) >= 4 and set(prefix) <= set("0123456789abcdef")
-        table = tables.records.c
-        wanted = select(table.id).where(table.id >= prefix, table.id < prefix + "g").order_by(table.id).limit(2)
-        found = list(self.connection.execute(wanted).scalars()) if good else []
-        if len(found) != 1:
-            what = "several records have" if found else "no record has"
-            raise BadInput(f"{what} an id that begins so", where=prefix[:64], fix="give at least 4 hexadecimal digits")
-        return str(found[0])
+        """The one record whose id begins so. Raises `BadInput`: none, or several, which it lists."""
+        table, wanted = tables.records.c, prefix.lower()
+        good = prefixes.proper(wanted)
+        some = select(table.id).where(table.id >= wanted, table.id < wanted + "g").order_by(table.id)
+        found = list(self.connection.execute(some.limit(prefixes.SHOWN + 1)).scalars()) if good else []
+        return prefixes.only(found, prefix, "record", "see: repro review, repro submissions, repro score --all")
+
+    def key_of(self, prefix: str) -> str:
+        """The id of the one operator's key whose id, or whose present bytes in hexadecimal, begin so. Raises `BadInput`."""
+        wanted = prefix.lower()
+        found = {name for name in self.all("key") if name.startswith(wanted)} if prefixes.proper(wanted) else set()
+        if prefixes.proper(wanted):
+            own = (str(fact["key"]) for fact in self.all("operator").values())
+            found |= {sha256(bytes.fromhex(key)).hexdigest() for key in own if key.startswith(wanted)}
+        if not found and len(wanted) == 64 and prefixes.proper(wanted):  # an earlier key's own bytes
+            name = sha256(bytes.fromhex(wanted)).hexdigest()
+            found |= {name} if self.get("key", name) is not None else set()
+        return prefixes.only(sorted(found), prefix, "key", "see: repro keys show, repro hub log --json")

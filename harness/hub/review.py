@@ -18,7 +18,9 @@ from harness.hub.gaps import gaps_of
 from harness.hub.ingest import recomputed
 from harness.hub.physics import possible
 from harness.hub.reader import Reader
+from harness.hub.rules.records import OPEN
 from harness.record import settings
+from harness.record.later import CODE as SIGNED_LATER
 from harness.record.schema import Finding, Record
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compare_with, compared
@@ -104,7 +106,11 @@ def dossier(reader: Reader, identity: str) -> Dossier:
 def _dossier(reader: Reader, identity: str) -> Dossier:
     fact = reader.get("record", identity) or {}
     if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
-        raise BadInput("the record of its row was taken down", where=identity[:12], fix="send it back, or reject it")
+        raise BadInput(
+            "the record of its row was taken down",
+            where=identity[:12],
+            fix=f"reject it, or take it out of that row: repro review move {identity[:12]}",
+        )
     row = rows.read(reader, fact["row"])
     one = next(measured for measured in rows.members(row) if measured.id == identity)
     record = record_in(reader, identity)
@@ -130,6 +136,10 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)
         remarks += _likeness(reader, identity, fact)
+    closed = reader.get("record", fact["row"]) or fact
+    if closed["status"] not in OPEN and fact["row"] != identity:
+        text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
+        remarks.append(Remark("closed row", text, (fact["row"],)))
     remarks += _ties(reader, identity, fact)
     remarks += _devices(reader, fact)
     remarks += _chain(reader, identity, record)
@@ -258,7 +268,11 @@ def _devices(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
 def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Remark]:
     """The signed run of the rig before this one, where the hub has not seen it: was it worse."""
     operator = None if record is None else record.operator
-    if operator is None or operator.run_number is None:
+    if record is None or operator is None:
+        return
+    if operator.run_number is None:
+        if any(finding.code == SIGNED_LATER for finding in record.findings):
+            yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
         return
     number, previous = operator.run_number, operator.previous
     if previous is not None and reader.get("record", previous) is None:
@@ -266,10 +280,24 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
         yield Remark("gap in the runs", text, (previous,))
     elif previous is None and number > 1:
         yield Remark("gap in the runs", f"run {number} of its rig names none before it")
+    # Records may arrive in any order: their numbers and times say whether the rig counted anew.
     table = tables.records.c
-    earlier = select(table.id).where(table.rig == operator.rig_key, table.id != identity).limit(1)
-    if number == 1 and reader.connection.execute(earlier).first() is not None:
-        yield Remark("gap in the runs", "its rig counts from 1 again, and the hub has other runs of it")
+    wanted = select(table.id).where(table.rig == operator.rig_key, table.id != identity).order_by(table.idx.desc())
+    for other in reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars().all():
+        theirs = record_in(reader, other)
+        count = None if theirs is None or theirs.operator is None else theirs.operator.run_number
+        if theirs is None or count is None:
+            continue
+        began, ended = theirs.run.started_utc, theirs.run.finished_utc
+        if count == number:
+            yield Remark("gap in the runs", f"run {number} of its rig is {other[:12]}, too: it counts anew", (other,))
+        elif (count > number and ended <= record.run.started_utc) or (
+            count < number and began >= record.run.finished_utc
+        ):
+            text = (
+                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time: it counts anew"
+            )
+            yield Remark("gap in the runs", text, (other,))
 
 
 def _similar(reader: Reader, identity: str) -> Iterator[str]:

@@ -68,7 +68,8 @@ def people(
     `also`: (operator, rig) of records that the hub does not have yet.
     """
     table = tables.rigs.c
-    ties = [(handle, f"tie {name}") for name, fact in reader.all("tie").items() for handle in fact["operators"]]
+    tied = {name: fact["operators"] for name, fact in reader.all("tie").items() if not fact.get("untied")}
+    ties = [(handle, f"tie {name}") for name, pair in tied.items() for handle in pair]
     if operators is None:
         pairs = reader.connection.execute(select(table.operator, table.rig))
         return persons_of([*ties, *((operator, rig) for operator, rig in pairs)])

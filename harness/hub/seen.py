@@ -23,6 +23,22 @@ def folder() -> Path:
     return keys_folder().parent / "seen"
 
 
+def unused(origin: str, place: Path) -> None:
+    """Raises `BadInput` where a hub of this name was seen here: everybody who saw it would take a second for a cut log."""
+    path = _path(origin, place)
+    before = _read(path)
+    if before is not None:
+        raise BadInput(
+            f"a hub of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
+            where=origin,
+            fix=f"take another --origin, or move the old one with repro hub export and import; if nobody knows it, remove {path}",
+        )
+
+
+def _path(origin: str, place: Path) -> Path:
+    return place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
+
+
 def look(hub: Hub, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
 
@@ -31,7 +47,7 @@ def look(hub: Hub, place: Path) -> None:
     """
     with hub.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
-        path = place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
+        path = _path(origin, place)
         before = _read(path)
         if before is not None:
             size, root = before

@@ -60,10 +60,21 @@ class Hub:
 
     def append_one(self, item: Item, now: str) -> Taken:
         """As `append`, of one. Raises why not."""
-        (found,) = self.append([item], now)
-        if isinstance(found, ReproError):
-            raise found
-        return found
+        return self.append_all([item], now)[0]
+
+    def append_all(self, items: Sequence[Item], now: str) -> list[Taken]:
+        """As `append`, all of them or, where one may not be, none. Raises why not."""
+        from harness.hub.batch import Batch
+
+        try:
+            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+                databases.hold(connection)
+                batch = Batch(Reader(connection))
+                found = [batch.take(item, now) for item in items]
+                batch.write(connection)
+                return found
+        except SQLAlchemyError as error:
+            raise databases.unusable(self.engine, error) from error
 
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint; the first of a size stays."""

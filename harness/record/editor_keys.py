@@ -77,19 +77,24 @@ def parse(text: str, where: str) -> PublicEditor:
     return found
 
 
-def unlock(place: Path, passphrase: str | None) -> EditorSigners:
-    """The editor's open key. Raises `BadInput`: none made, a wrong passphrase, a file that others can read."""
+def public(place: Path) -> PublicEditor | None:
+    """The public part; None where no editor's keys were made. Raises `BadInput` for a damaged file."""
     path = place / PUBLIC
     data = read_if_there(path, FILE_LIMIT, "the editor's public file")
-    if data is None:
+    return None if data is None else parse(data.decode(errors="replace"), str(path))
+
+
+def unlock(place: Path, passphrase: str | None) -> EditorSigners:
+    """The editor's open key. Raises `BadInput`: none made, a wrong passphrase, a file that others can read."""
+    found = public(place)
+    if found is None:
         raise BadInput(
             "there are no editor's keys", where=str(place), fix="run: repro keys new --role editor --handle NAME"
         )
-    public = parse(data.decode(errors="replace"), str(path))
     key = load(place / EDITOR, passphrase)
-    if key.public_key().public_bytes_raw().hex() != public.key:
+    if key.public_key().public_bytes_raw().hex() != found.key:
         raise BadInput("the public file is not that of the private key", where=str(place), fix="restore your backup")
-    return EditorSigners(public, key)
+    return EditorSigners(found, key)
 
 
 def hub_key(place: Path, origin: str, *, make: bool) -> Ed25519PrivateKey:

@@ -69,6 +69,13 @@ def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: byt
     return target / RECORD_FILE
 
 
+def replace_payload(stored: Stored, payload: bytes, envelope: bytes) -> None:
+    """Put another payload in a record's folder, with its envelope. Stopped in between, the old record stands unsigned."""
+    folder = stored.path.parent
+    write_bytes(folder / ENVELOPE_FILE, envelope)
+    write_bytes(folder / RECORD_FILE, payload)
+
+
 def writable(folder: Path) -> None:
     """Find out before an hour of measuring whether the result could be written. Raises `BadInput`."""
     try:

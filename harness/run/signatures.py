@@ -10,6 +10,8 @@ from harness.record import envelope, keys
 from harness.record.schema import Operator
 from harness.record.store import ENVELOPE_FILE, Stored
 
+HOW_TO_SIGN = "run: repro keys new --handle NAME (once), then repro sign RECORD"
+
 
 def signed_by(stored: Stored, public_file: Path | None) -> str:
     """The operator's handle. Raises `RecordInvalid`: not signed, changed, or signed by other keys than it should be.
@@ -24,7 +26,7 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
             "is not signed by an operator, though an envelope is beside it", where=where, fix="take its own"
         )
     if data is None or operator is None:
-        raise RecordInvalid("is not signed", where=str(stored.path), fix="run: repro keys new, and measure again")
+        raise RecordInvalid("is not signed", where=str(stored.path), fix=HOW_TO_SIGN)
     found = envelope.read(data, where)
     if found.payload != stored.payload:
         raise RecordInvalid("is the envelope of another record", where=where, fix="take its own")

@@ -32,10 +32,12 @@ KINDS: Mapping[str, str] = {
     "operator-verified": "verified that {operator} owns the hardware",
     "operator-unverified": "took back the verification of {operator}",
     "operators-tied": "recorded that {operator} and {other} are one person: one voice from here on",
+    "operators-untied": "took back that {operator} and {other} are one person",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
     "record-approved": "approved {record} by {operator}{place}{also}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
+    "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided anew",
     "record-withdrawn": "withdrew {record}",
     "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
@@ -43,7 +45,7 @@ KINDS: Mapping[str, str] = {
     "request-accepted": "accepted the request for {wish}",
     "request-archived": "archived the request for {wish}",
 }
-_RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "body-dropped"}
+_RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "record-moved", "body-dropped"}
 _EVIDENCE = {"evidence-imported", "evidence-removed"}
 _FIELD = re.compile(r"\{(\w+)\}")
 

@@ -145,7 +145,7 @@ def _why_not(hub: Measurement, one: Measurement, people: Mapping[str, str]) -> s
     if one.source is Source.IMPORTED:
         return "imported from elsewhere"
     if people.get(one.operator) == people.get(hub.operator):
-        return "the row's own operator"
+        return "by the operator who opened this row"
     if one.failed:
         return f"does not agree with itself: {', '.join(one.failed)}"
     return "a newer record of the same machine counts"

@@ -135,10 +135,14 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
         set(value) == {"version", "threshold", "expires", "editors"}, "lacks a field or has one too many", where
     )
     editors = value["editors"]
-    refuse_unless(isinstance(editors, dict) and 1 <= len(editors) <= 100, "names no editors, or more than 100", where)
+    refuse_unless(isinstance(editors, dict) and 1 <= len(editors) <= 100, "must name 1 to 100 editors", where)
     for name in ("version", "threshold"):
         refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} is no number from 1", where)
-    refuse_unless(value["threshold"] <= len(editors), "its threshold is more than its editors", where)
+    refuse_unless(
+        value["threshold"] <= len(editors),
+        f"its threshold, {value['threshold']}, is more than its editors ({len(editors)})",
+        where,
+    )
     refuse_unless(_is_day(value["expires"]), "its expiry is no day", where, "write YYYY-MM-DD")
     used: set[str] = set()
     for handle, entry in editors.items():

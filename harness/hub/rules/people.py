@@ -53,7 +53,7 @@ def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> li
         len(editors_in(document, signed)) >= document["threshold"],
         "too few editors signed",
         "signature",
-        "repro hub cosign FILE",
+        "pass it round: repro hub policy … --out FILE, repro hub cosign FILE, repro hub apply FILE",
     )
     return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
 
@@ -75,7 +75,10 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
         new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
     )
     refuse_unless(
-        len(editors_in(old, signed)) >= old["threshold"], "too few of the present editors signed", "signature"
+        len(editors_in(old, signed)) >= old["threshold"],
+        "too few of the present editors signed",
+        "signature",
+        "repro hub cosign FILE",
     )
     refuse_unless(
         len(editors_in(new, signed)) >= new["threshold"],
@@ -131,7 +134,10 @@ def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> 
         "operator",
         "rotate with the key that lies beside the old one",
     )
-    return _with_key(event, signed, place, view, operator)
+    facts = _with_key(event, signed, place, view, operator)
+    before = id_of(operator["key"])
+    entry = known(view, "key", before)
+    return [*facts, ("key", before, {**entry, "until": place.at})]
 
 
 def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: dict[str, object]) -> list[Fact]:
@@ -184,12 +190,27 @@ def operator_unverified(event: Event, signed: Signed, place: Place, view: View) 
 
 def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
+    pair = _pair(event, signed, place, view)
+    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason})]
+
+
+def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor takes a tie back: from here on the two handles are one person only where something else says so."""
+    pair = _pair(event, signed, place, view)
+    tie = view.get("tie", "|".join(pair))
+    refuse_unless(
+        tie is not None and not tie.get("untied"), f"{' and '.join(pair)} are not tied by an editor", "operator"
+    )
+    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason, "untied": True})]
+
+
+def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
     editor_of(view, event, signed, place)
     pair = sorted({event.subject, event.detail["other"]})
     refuse_unless(len(pair) == 2, "ties a handle to itself", "operator", "name two")
     for handle in pair:
         known(view, "operator", handle)
-    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason})]
+    return pair
 
 
 def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:

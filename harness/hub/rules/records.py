@@ -59,12 +59,13 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         entry is not None and entry["owner"] == event.by,
         "is signed by another key than the hub knows for its handle",
         event.subject[:12],
-        "it is somebody else's record",
+        "it is somebody else's record, or its key was rotated out before the hub knew the handle",
     )
     refuse_unless(
         entry is not None and entry["revoked_from"] is None, "its key is revoked", event.subject[:12], "measure again"
     )
     facts = _times(event, place, view)
+    _before_rotation(event, entry)
     value = {
         "status": "pending",
         "row": row,
@@ -122,6 +123,20 @@ def _times(event: Event, place: Place, view: View) -> list[Fact]:
     return [("challenge", nonce, {**challenge, "used": event.subject})]
 
 
+def _before_rotation(event: Event, key: dict[str, Any] | None) -> None:
+    """A key that was rotated out vouches for what was measured while it held, never for what came later."""
+    until = (key or {}).get("until")
+    if until is None:
+        return
+    finished = datetime.fromisoformat(event.detail["finished"])
+    refuse_unless(
+        finished <= datetime.fromisoformat(until) + CLOCK_SKEW,
+        f"was measured after its key was rotated out ({until})",
+        event.subject[:12],
+        "measure again: records are signed by the new key",
+    )
+
+
 def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """A single-use number with a time to live, signed by the hub itself."""
     hub = known(view, "hub", "")
@@ -154,7 +169,9 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
             hub["status"] == "accepted",
             f"its row is {hub['status']}, not approved",
             event.subject[:12],
-            "decide on the row first",
+            "decide on the row first"
+            if hub["status"] in OPEN
+            else f"take it out of that row: repro review move {event.subject[:12]}",
         )
     approvals = sorted({*(handle for handle in record["approvals"] if handle in present), event.by})
     enough = len(approvals) >= known(view, "policy", "")["approvals"]
@@ -182,6 +199,33 @@ def sent_back(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     return [("record", event.subject, {**record, "status": "sent-back", "approvals": [], "why": event.reason})]
 
 
+def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """Out of a row that is closed, into an open one of the same subject or a row of its own; it is decided anew there."""
+    record = _decided(event, signed, place, view, OPEN)
+    refuse_unless(record["row"] != event.subject, "is a row of its own", event.subject[:12], "nothing to move")
+    closed = known(view, "record", record["row"])
+    refuse_unless(
+        closed["status"] not in OPEN,
+        f"its row is {closed['status']}",
+        event.subject[:12],
+        "a record moves only when its row was withdrawn or rejected",
+    )
+    row = event.detail["row"]
+    if row != event.subject:
+        hub = known(view, "record", row)
+        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
+        refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "name an open row")
+        refuse_unless(
+            hub["subject_sha256"] == record["subject_sha256"],
+            "differs from the row in model, quantisation, engine or workload",
+            "row",
+            "move it to a row of its own",
+        )
+    return [
+        ("record", event.subject, {**record, "row": row, "status": "pending", "approvals": [], "why": event.reason})
+    ]
+
+
 def body_dropped(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """For the sake of privacy the bytes of a record that is out go; digests, decisions and proofs stay."""
     record = _decided(event, signed, place, view, ("rejected", "withdrawn"))
@@ -191,7 +235,12 @@ def body_dropped(event: Event, signed: Signed, place: Place, view: View) -> list
 def _decided(event: Event, signed: Signed, place: Place, view: View, before: tuple[str, ...]) -> dict[str, Any]:
     editor_of(view, event, signed, place)
     record = known(view, "record", event.subject)
-    refuse_unless(record["status"] in before, f"is {record['status']}", event.subject[:12], "nothing to decide")
+    refuse_unless(
+        record["status"] in before,
+        f"is {record['status']}",
+        event.subject[:12],
+        f"this decision is for records that are {' or '.join(before)}",
+    )
     return record
 
 

@@ -56,7 +56,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     elif event.kind == "request-claimed":
         operator_of(view, event.by, signed)
         change["claimed_by"] = event.by
-    elif request["claimed_by"] == event.by:
+    elif request["claimed_by"] == event.by and signed.by(known(view, "operator", event.by)["key"]):
         operator_of(view, event.by, signed)
     else:
         editor_of(view, event, signed, place)

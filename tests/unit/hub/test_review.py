@@ -157,7 +157,7 @@ def test_a_newcomer_on_a_known_rig_is_foreseen_as_the_same_voice(small):
     sock = small.record("sock", rig="ann", rate=100.4)
     with small.hub.reading() as reader:
         fall = falls(reader, row, sock.measured.measurement, in_force(reader).policy, DAY)
-    assert "hub's own operator" in fall.text
+    assert "by the operator who opened this row" in fall.text
     assert fall.effect.startswith("stays")
 
 

@@ -1,0 +1,44 @@
+"""`repro sign RECORD`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Sign a record that was measured before you had keys.")
+@click.argument("record", type=click.Path(path_type=Path))
+def sign(record: Path) -> None:
+    """The record says that it was signed later; its id changes with that, its samples do not."""
+    from harness.commands.console import out
+    from harness.commands.keys import operator_keys
+    from harness.errors import RecordInvalid
+    from harness.record import later
+    from harness.record.store import read, replace_payload
+    from harness.run.recompute import verify
+    from harness.run.signatures import signed_by
+
+    stored = read(record)
+    data = stored.envelope()
+    if data is not None and stored.record.operator is not None:
+        by = signed_by(stored, None)
+        raise RecordInvalid(
+            f"is signed already, by {by}", where=str(record), fix="run: repro submit RECORD --hub PLACE"
+        )
+    if data is not None and not later.half_done(stored, data):
+        raise RecordInvalid(
+            "has the envelope of another record beside it", where=str(record), fix="take its own folder"
+        )
+    signers = operator_keys()
+    sealed = later.signed(stored, signers)
+    verify(stored)
+    replace_payload(stored, sealed.payload, sealed.to_bytes())
+    made = read(record)
+    signed_by(made, None)
+    out().print(
+        f"{made.id}\nsigned by {signers.public.handle}, later than it was measured; it was {stored.id[:12]}\n"
+        f"next: repro submit {record} --hub PLACE",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,52 @@
+"""`repro submissions`."""
+
+from __future__ import annotations
+
+import click
+
+from harness.commands.hub_option import hub_option
+from harness.record.places import keys_folder
+
+
+@click.command(help="Your records at a hub: where each stands, why, and what you can do.")
+@hub_option
+@click.option("--handle", help="Of another operator; default: the one whose keys are here.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
+    """In the order in which the hub took them."""
+    from dataclasses import asdict
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from harness.commands.console import out, print_json
+    from harness.commands.hub_option import open_for_reading
+    from harness.errors import BadInput
+    from harness.hub.submissions import listing
+    from harness.record import keys
+
+    own = keys.public(keys_folder())
+    if handle is None and own is None:
+        raise BadInput(
+            "there are no keys here", where=str(keys_folder()), fix="name an operator: repro submissions --handle NAME"
+        )
+    whose = handle or (own.handle if own is not None else "")
+    with open_for_reading(target).reading() as reader:
+        known = reader.get("operator", whose)
+        found = listing(reader, whose)
+    if as_json:
+        print_json([{**asdict(one), "words": one.words, "next": one.next} for one in found])
+        return
+    console = out()
+    if not found:
+        known_as = "has no records at this hub" if known is not None else "is not known to this hub"
+        console.print(f"{whose} {known_as}", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("record", "row", "entry", "submitted", "where it stands"):
+        table.add_column(name, justify="right" if name == "entry" else "left", no_wrap=name != "where it stands")
+    for one in found:
+        row = "its own" if one.row == one.id else one.row[:12]
+        says = one.words + (f" → {one.next}" if one.next else "")
+        table.add_row(one.id[:12], row, str(one.entry), one.submitted[:10], escape(says))
+    console.print(table)
