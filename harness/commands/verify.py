@@ -19,13 +19,15 @@ def verify(record: Path, keys_file: Path | None) -> None:
     """Exit status 2 with the first thing that is wrong."""
     from harness.commands.console import out
     from harness.record.store import read
-    from harness.run.recompute import verify as recompute
+    from harness.run.recompute import follows
     from harness.run.signatures import signed_by
     from harness.run.verified import well_formed
+    from harness.verify.work import refuse_other_work
 
     stored = read(record)
     by = signed_by(stored, keys_file)
     with well_formed(str(stored.path)):
-        recompute(stored)
+        trials = follows(stored, stored.samples())
+        refuse_other_work(stored.record, trials, str(stored.path))
     known = "as the public file says" if keys_file is not None else "by the keys that it names itself"
-    out().print(f"{stored.id}\nsigned by {by}, {known}; samples and summary agree", markup=False)
+    out().print(f"{stored.id}\nsigned by {by}, {known}; samples, summary and suite agree", markup=False)

@@ -30,6 +30,7 @@ from harness.run.recompute import follows
 from harness.run.signatures import HOW_TO_SIGN, signers
 from harness.run.tables import trials_of
 from harness.run.tokens import digest_of
+from harness.verify.work import refuse_other_work
 
 ENVELOPE_LIMIT = 24 << 20
 SAMPLES_LIMIT = 64 << 20
@@ -78,10 +79,14 @@ def checked(data: bytes, samples: bytes, where: str) -> Submission:
 
 
 def recomputed(data: bytes, samples: bytes, where: str) -> Submission:
-    """As `checked`, and every number of the summary follows from the samples. Raises alike, naming the first that does not."""
+    """As `checked`, and every number of the summary follows from the samples, which are those of the work that the record names.
+
+    Raises alike, naming the first that does not hold.
+    """
     found, record = _opened(data, samples, where)
     with _well_formed(where):
-        follows(Stored(Path(where), found.id, record, b""), samples)
+        trials = follows(Stored(Path(where), found.id, record, b""), samples)
+        refuse_other_work(record, trials, where)
     return found
 
 

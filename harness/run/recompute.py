@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import RecordInvalid
+from harness.measure.trial import Trial
 from harness.record.samples import decode
 from harness.record.store import Stored
 from harness.run.remarks import WORKLOAD_CODES, findings_of_workload
@@ -41,8 +42,11 @@ def verify(stored: Stored, samples: bytes | None = None) -> int:
     return count
 
 
-def follows(stored: Stored, samples: bytes) -> None:
-    """As `verify`, without counting: equal at a glance, or it says what is not. For a hub, which does it by the thousand."""
+def follows(stored: Stored, samples: bytes) -> list[Trial]:
+    """As `verify`, without counting: equal at a glance, or it says what is not. For a hub, which does it by the thousand.
+
+    Returns the trials.
+    """
     record, where = stored.record, str(stored.path)
     trials = trials_of(decode(samples, record.samples.sha256, where), where)
     names = [workload.id for workload in record.workloads]
@@ -55,6 +59,7 @@ def follows(stored: Stored, samples: bytes) -> None:
         != _ordered([f.model_dump() for f in record.findings if f.workload and f.code in WORKLOAD_CODES])
     ):
         verify(stored, samples)
+    return trials
 
 
 def _ordered(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
