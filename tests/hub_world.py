@@ -51,7 +51,27 @@ def charter(*names: str, threshold: int = 1, approvals: int = 1, demonstration: 
     return Charter(ORIGIN, text(key("hub")), document, "network-v2", loaded.sha256, approvals, demonstration)
 
 
-REAL = Setup(synthetic=False)  # as records of real runtimes are; nobody but a test signs such a thing
+# Cards of the device table, since an unlisted one is distinct from nothing; tests name them by letters, as the demonstration does.
+CARDS = (
+    "GeForce RTX 4090", "GeForce RTX 3090", "GeForce RTX 3080", "GeForce RTX 4080", "GeForce RTX 4070", "GeForce RTX 5090",
+    "Radeon RX 7900 XTX", "Radeon RX 7900 XT", "Radeon RX 6800 XT", "GeForce RTX 3070", "GeForce RTX 3060 Ti", "Arc A750", "Arc B580",
+    "GeForce RTX 5080", "GeForce RTX 5070", "Radeon RX 9070 XT", "Radeon RX 9070", "Radeon RX 7600", "Radeon RX 6700 XT",
+    "GeForce RTX 2080 Ti",
+)  # fmt: skip
+
+
+def card(letter: str) -> str:
+    """The card behind `Synthetic GPU A`."""
+    return CARDS[ord(letter) - ord("A")]
+
+
+def listed(sku: str) -> str:
+    """A card of the table for a synthetic one; any other name as it is."""
+    letter = sku.removeprefix("Synthetic GPU ")
+    return card(letter) if len(letter) == 1 and letter in "ABCDEFGHIJKLMNOPQRST" else sku
+
+
+REAL = Setup(synthetic=False, sku=CARDS[0])  # as records of real runtimes are; nobody but a test signs such a thing
 
 
 @dataclass
@@ -80,7 +100,9 @@ class World:
             "seed", int.from_bytes(sha256(f"{name}{rig}{sorted(setup.items())}".encode()).digest()[:4], "big")
         )
         who = self.person(name, rig) if not rig else person(name, rig)
-        envelope, samples = sealed(who, replace(REAL, seed=seed, **setup), **numbers)
+        made = replace(REAL, seed=seed, **setup)
+        made = made if made.synthetic else replace(made, sku=listed(made.sku))
+        envelope, samples = sealed(who, made, **numbers)
         return checked(envelope, samples, name)
 
     def submit(self, found: Submission, row: str = "", **wish: Any) -> Taken:

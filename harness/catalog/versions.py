@@ -7,7 +7,8 @@ import re
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
 # 0.25.3, 2.9.0+cu128, 1.0rc2, 0.11.1.dev5+g0123abc; and b6123, the builds of llama.cpp. No leading zeros, no other digits.
 _RELEASE = re.compile(
-    rf"v?({_NUMBER})\.({_NUMBER})(?:\.{_NUMBER}){{0,3}}(?:[.-]?(?:a|b|rc|post|dev){_NUMBER})?(?:[+-][A-Za-z0-9.-]{{1,64}})?"
+    rf"(?:ggml )?v?({_NUMBER})\.({_NUMBER})(?:\.{_NUMBER}){{0,3}}"
+    rf"(?:[.-]?(?:a|b|rc|post|dev){_NUMBER})?(?:[+-][A-Za-z0-9.-]{{1,64}})?"
 )
 _BUILD = re.compile(rf"b({_NUMBER})(?:-[0-9a-f]{{7,40}})?")
 _THOUSAND = 1000  # builds of one series: some months of llama.cpp

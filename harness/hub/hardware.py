@@ -1,4 +1,7 @@
-"""The hardware class of a record: what computed, and what of it where processor and GPU shared the work. Pure."""
+"""The hardware class of a record: what computed, and what of it where processor and GPU shared the work. Pure.
+
+What tells classes apart comes from closed lists; anything else is *unknown*, or *unlisted* with the name that it was told by.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from harness.capture.processors import name_of
+from harness.capture.processors import arm_name, name_of
 from harness.catalog import devices as table
+from harness.catalog.microarchitecture import design_of
+from harness.catalog.versions import series_of
 from harness.errors import BadInput
+from harness.names import flaw
 from harness.record.schema import Device, Record
-from harness.tiers.values import HardwareClass
+from harness.tiers.values import UNKNOWN, UNLISTED, HardwareClass
 
 ON_PROCESSOR = ("cpu", "local-server")
 # Libraries that help the processor. Engines list them among their devices; none is a device.
@@ -23,7 +29,8 @@ _NUMBERED = re.compile(
     r"(CUDA|ROCm|HIP|MUSA|Vulkan|Metal|MTL|SYCL|GPUOpenCL|OpenCL|CANN|Kompute|WebGPU|HTP|OPENVINO|GPU|Meta)\d*",
     re.IGNORECASE,
 )
-UNKNOWN = "unknown"
+_SYSTEMS = frozenset("Linux macOS Windows FreeBSD NetBSD OpenBSD SunOS AIX".split())
+_APPLE = re.compile(r"Apple M[1-9][0-9]?(?: (?:Pro|Max|Ultra))?")
 
 
 def hardware_of(record: Record, where: str) -> HardwareClass:
@@ -38,18 +45,18 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
     if gpus:
-        sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""))
+        sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic)
     if split is not None:
         cpu, cpu_generation = _of_processor(record)
         sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
     elif not gpus:
         sku, generation = _of_processor(record)
-    version = re.search(r"\d+\.\d+", record.runtime.version)
+    system, series = _value(_part(record, "host"), "os_family"), series_of(record.runtime.version)
     return HardwareClass(
         sku=sku,
         generation=generation,
-        os_family=str(_value(_part(record, "host"), "os_family") or UNKNOWN),
-        runtime_series=f"{record.runtime.engine} {version[0] if version else record.runtime.version}",
+        os_family=system if system in _SYSTEMS else UNKNOWN,
+        runtime_series=UNKNOWN if series is None else f"{record.runtime.engine} {series}",
     )
 
 
@@ -119,10 +126,12 @@ def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
     return device.kind != "accelerator" or all(other.kind == "accelerator" for other in all_of_them)
 
 
-def _of_gpus(gpus: Sequence[Device], layers_on: str = "") -> tuple[str, str]:
+def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[str, str]:
     """Each part with its own count, and its layers where parts are unlike: two unlike cards are not "×2" of anything."""
     layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
-    labels = sorted(((*_label(device), layers.get(device.name)) for device in gpus), key=lambda label: label[:2])
+    labels = sorted(
+        ((*_label(device, synthetic), layers.get(device.name)) for device in gpus), key=lambda label: label[:2]
+    )
     names = [name for name, _, _ in labels]
     parts = []
     for name, count in Counter(names).items():
@@ -132,12 +141,18 @@ def _of_gpus(gpus: Sequence[Device], layers_on: str = "") -> tuple[str, str]:
     return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels))
 
 
-def _label(device: Device) -> tuple[str, str]:
-    """SKU and generation: the table's, or what the driver says, never an engine's number for it ("CUDA0")."""
+def _label(device: Device, synthetic: bool) -> tuple[str, str]:
+    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0").
+
+    A demonstration's devices are in no table, and count there as they are called.
+    """
     found = table.called(device.name, device.description, device.memory_bytes)
     if found is not None:
         return found.sku, found.generation
-    return _named(_called(device)) or "unknown GPU", _named(device.description) or UNKNOWN
+    name = _named(_called(device))
+    if synthetic:
+        return name or f"{UNLISTED} GPU", _named(device.description) or UNKNOWN
+    return f"{UNLISTED} {name if name and flaw(name) is None else 'GPU'}", UNKNOWN
 
 
 def _named(text: str) -> str:
@@ -151,9 +166,18 @@ def _of_processor(record: Record) -> tuple[str, str]:
     model, vendor = (_text(cpu, name) for name in ("model", "vendor"))
     family, number = (_integer(cpu, name) for name in ("family", "model_number"))
     name = name_of(model, vendor, family, number)
-    numbered = family is not None and number is not None
-    generation = f"family {family} model {number}" if numbered else name or UNKNOWN
-    return f"{name or 'unknown processor'}, {cores} cores, {memory} GiB", generation
+    shown = name if name and flaw(name) is None else "unknown processor"
+    return f"{shown}, {cores} cores, {memory} GiB", _design(model, vendor, family, number) or UNKNOWN
+
+
+def _design(model: str | None, vendor: str | None, family: int | None, number: int | None) -> str | None:
+    """What the processor is by its numbers, or by Apple's name, which is all that its chips tell."""
+    vendor = (vendor or "").strip()
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,2}", vendor) and number is not None:
+        return arm_name(int(vendor, 16), [number])
+    if _APPLE.fullmatch(model or ""):
+        return model
+    return design_of(vendor, family, number)
 
 
 def _text(part: dict[str, Any], name: str) -> str | None:

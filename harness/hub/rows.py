@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import select
 
+from harness.catalog.versions import order_of
 from harness.errors import BadInput
 from harness.hub import tables
 from harness.hub.columns import COLUMNS, measurement
 from harness.hub.reader import Reader
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import Measurement, Row, Source
+from harness.tiers.values import Measurement, Row, Source, Status
 from harness.tiers.voices import persons_of
 
+_ENOUGH = 16  # operators of a series that are looked at: two persons among them are enough
 _SELECT = select(*(tables.records.c[name] for name in COLUMNS))
 
 
@@ -46,18 +47,35 @@ def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     else:
         found = ((handle, reader.get("operator", handle)) for handle in set(operators))
         facts = {handle: fact for handle, fact in found if fact is not None}
-    series: dict[str, list[str]] = {}
-    for engine, name in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series)):
-        series.setdefault(engine, []).append(name)
+    counted = counted_series(reader)
     newer = {}
-    for engine, names in series.items():
-        for place, name in enumerate(sorted(names, key=_version, reverse=True)):
-            newer[engine, name] = place
+    for engine, name in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series)):
+        own = _order(engine, name)
+        if own is not None:
+            newer[engine, name] = sum((_order(engine, other) or own) > own for other in counted.get(engine, ()))
     return Known(frozenset(handle for handle, fact in facts.items() if fact["verified"]), newer)
 
 
-def _version(series: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(number) for number in re.findall(r"\d+", series)[-2:]), series
+def counted_series(reader: Reader) -> dict[str, list[str]]:
+    """Engine → series that make others old: those that an editor's record or two persons' have run. One person's word is none."""
+    table = tables.records.c
+    found: dict[str, list[str]] = {}
+    listed = select(tables.series.c.engine, tables.series.c.series).order_by(tables.series.c.series)
+    for engine, name in reader.connection.execute(listed).all():
+        if _order(engine, name) is None:
+            continue
+        of_series = (table.engine == engine, table.runtime_series == name, table.status == Status.ACCEPTED.value)
+        by = select(table.operator, table.editorial).distinct().where(*of_series).limit(_ENOUGH)
+        who = reader.connection.execute(by).all()
+        persons = people(reader, {operator for operator, _ in who}) if len(who) > 1 else {}
+        if any(editorial for _, editorial in who) or len({persons.get(handle, handle) for handle, _ in who}) > 1:
+            found.setdefault(engine, []).append(name)
+    return found
+
+
+def _order(engine: str, series: str) -> tuple[int, ...] | None:
+    """What a series is sorted by; None for one that is unknown."""
+    return order_of(series.removeprefix(f"{engine} "))
 
 
 def people(

@@ -16,7 +16,7 @@ from harness import __version__
 from harness.catalog.digest import hash_file
 from harness.errors import BadInput
 from harness.hub import event as events
-from harness.hub import tables
+from harness.hub import rows, tables
 from harness.hub.reader import Reader, chunks
 from harness.record import envelope
 from harness.site import lines
@@ -113,10 +113,7 @@ def untouched(folder: Path, state: State) -> bool:
 
 def now(reader: Reader, site: Site) -> State:
     """The state that a build of this hub begins with."""
-    series: dict[str, list[str]] = {}
-    table = tables.series.c
-    for engine, name in reader.connection.execute(select(table.engine, table.series).order_by(table.series)):
-        series.setdefault(engine, []).append(name)
+    series = rows.counted_series(reader)
     head = reader.head(site.entries) or ""
     signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
     return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)

@@ -38,7 +38,7 @@ def test_a_split_is_a_class_of_its_own(record):
     assert whole.sku == "GeForce RTX 4090 ×1"
     assert part.sku.startswith("GeForce RTX 4090 ×1 (10 of 29 layers) + ")
     assert "cores" in part.sku
-    assert part.generation.startswith("Ada Lovelace + family")
+    assert part.generation.startswith("Ada Lovelace + Zen")
     assert run(record, RTX, CPU, gpu_layers=11, gpu_layers_offloaded="11/29") != part
 
 
@@ -100,7 +100,7 @@ def test_an_integrated_gpu_beside_a_discrete_one_did_not_compute(record):
     ("CUDA0", ""), ("None", "None"), ("Vulkan0", "unknown"))])  # fmt: skip
 def test_a_class_never_holds_none(record, device):
     found = run(record, device)
-    assert found.sku == "unknown GPU ×1"
+    assert found.sku == "unlisted GPU ×1"
     nothing = {name: {"value": None, "reason": "not read here"} for name in record.environment}
     blank = run(record, CPU, environment=nothing)
     assert (blank.sku, blank.generation) == ("unknown processor, unknown cores, unknown GiB", "unknown")

@@ -220,6 +220,10 @@ def test_a_series_is_known_as_long_as_an_accepted_record_has_run_it(small):
     liar = small.accepted("eve", version="99.1", sku="Synthetic GPU E")
     small.accepted("bob", version="98.1", sku="Synthetic GPU F")
     with small.hub.reading() as reader:
+        assert rows.read(reader, row).hub.series_behind == 0, "one person's word makes nobody's measurement old"
+    small.accepted("cat", version="99.1", sku="Synthetic GPU G")
+    small.accepted("dan", version="98.1", sku="Synthetic GPU H")
+    with small.hub.reading() as reader:
         assert rows.read(reader, row).hub.series_behind == 2
     small.act(small.editor(), "record-rejected", liar, reason="no such version")
     with small.hub.reading() as reader:

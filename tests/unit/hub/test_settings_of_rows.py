@@ -163,9 +163,9 @@ def test_candidates_name_model_device_rows_and_records(small, tmp_path, monkeypa
     assert one.model == "synthetic-1b"
     (seen,) = one.pairs
     assert (seen.before, seen.after, seen.before_row, seen.operator) == (older, newer, older, "ann")
-    assert "Synthetic GPU A" in seen.device
+    assert "GeForce RTX 4090" in seen.device
     done = CliRunner().invoke(regressions, ["--hub", small.hub.target], catch_exceptions=False)
-    for text in ("possible regression: runtime 1.0 → 1.1", "synthetic-1b Q4_K_M", "Synthetic GPU A", "ann",
+    for text in ("possible regression: runtime 1.0 → 1.1", "synthetic-1b Q4_K_M", "GeForce RTX 4090", "ann",
                  older[:12], newer[:12], "decode-16", "never facts"):  # fmt: skip
         assert text in done.output
     assert "regressed" not in done.output

@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_the_rules(small):
             }
             assert f"{comparison.ratio:.3f}<br>" in page
             assert f"{comparison.low:.3f} to {comparison.high:.3f}" in page
-    assert data[0]["devices"] == ["Synthetic GPU A ×1", "Synthetic GPU B ×1"]
+    assert data[0]["devices"] == ["GeForce RTX 3090 ×1", "GeForce RTX 4090 ×1"]
     assert "2 devices" in page
 
 
