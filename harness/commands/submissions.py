@@ -49,4 +49,4 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
         row = "its own" if one.row == one.id else one.row[:12]
         says = one.words + (f" → {one.next}" if one.next else "")
         table.add_row(one.id[:12], row, str(one.entry), one.submitted[:10], escape(says))
-    console.print(table)
+    console.print(table, width=None if console.is_terminal else 4000)  # a pipe gets whole values

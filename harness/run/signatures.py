@@ -23,7 +23,7 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     where = str(stored.path.parent / ENVELOPE_FILE)
     if data is not None and operator is None:
         raise RecordInvalid(
-            "is not signed by an operator, though an envelope is beside it", where=where, fix="take its own"
+            "names no operator, though an envelope is beside it", where=where, fix="take its own"
         )
     if data is None or operator is None:
         raise RecordInvalid("is not signed", where=str(stored.path), fix=HOW_TO_SIGN)

@@ -147,7 +147,7 @@ def test_every_setting_that_an_adapter_of_ours_records_is_declared():
 
 
 def keys(node):
-    return {key.value for key in node.keys} if isinstance(node, ast.Dict) else set()
+    return {key.value for key in node.keys if key is not None} if isinstance(node, ast.Dict) else set()
 
 
 def test_names_that_all_adapters_share_are_known_of_any(plain):
