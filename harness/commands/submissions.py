@@ -7,6 +7,8 @@ import click
 from harness.commands.hub_option import hub_option
 from harness.record.places import keys_folder
 
+WIDE = 4000  # characters: more than a reason has
+
 
 @click.command(help="Your records at a hub: where each stands, why, and what you can do.")
 @hub_option
@@ -16,6 +18,7 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
     """In the order in which the hub took them."""
     from dataclasses import asdict
 
+    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -49,4 +52,5 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
         row = "its own" if one.row == one.id else one.row[:12]
         says = one.words + (f" → {one.next}" if one.next else "")
         table.add_row(one.id[:12], row, str(one.entry), one.submitted[:10], escape(says))
-    console.print(table, width=None if console.is_terminal else 4000)  # a pipe gets whole values
+    whole = console if console.is_terminal else Console(highlight=False, width=WIDE)  # a pipe gets whole values
+    whole.print(table)
