@@ -1,5 +1,7 @@
 """Settings that hold for every test."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,6 +10,8 @@ from tests import tiny_gguf
 # Two noisy cores: neither deadlines nor slow generation say anything about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+# Whoever runs the tests may set a width (pytest-xdist does): what a pipe gets has none.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")
