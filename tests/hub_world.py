@@ -45,10 +45,12 @@ def editors(
     return {"version": version, "threshold": threshold, "expires": expires, "editors": entries}
 
 
-def charter(*names: str, threshold: int = 1, approvals: int = 1, demonstration: bool = False) -> Charter:
-    loaded = policies.load("network-v2")
+def charter(
+    *names: str, threshold: int = 1, approvals: int = 1, demonstration: bool = False, policy: str = "network-v2"
+) -> Charter:
+    loaded = policies.load(policy)
     document = editors(*(names or ("ed",)), threshold=threshold)
-    return Charter(ORIGIN, text(key("hub")), document, "network-v2", loaded.sha256, approvals, demonstration)
+    return Charter(ORIGIN, text(key("hub")), document, policy, loaded.sha256, approvals, demonstration)
 
 
 # Cards of the device table, since an unlisted one is distinct from nothing; tests name them by letters, as the demonstration does.
@@ -135,8 +137,15 @@ class World:
         return str(fact["status"])
 
 
-def world(target: str, *names: str, threshold: int = 1, approvals: int = 1, demonstration: bool = False) -> World:
+def world(
+    target: str,
+    *names: str,
+    threshold: int = 1,
+    approvals: int = 1,
+    demonstration: bool = False,
+    policy: str = "network-v2",
+) -> World:
     """A new hub at the place."""
-    made = charter(*names, threshold=threshold, approvals=approvals, demonstration=demonstration)
+    made = charter(*names, threshold=threshold, approvals=approvals, demonstration=demonstration, policy=policy)
     signers = [key(name) for name in (names or ("ed",))]
     return World(found(target, made.event((names or ("ed",))[0]), signers))

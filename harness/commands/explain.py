@@ -23,11 +23,12 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     """By the beginning of the row's id, or of any record of it."""
     from dataclasses import asdict
 
-    from harness.commands.console import out, print_json
+    from harness.commands.console import escape, out, print_json
     from harness.commands.days import day_of
     from harness.commands.hub_option import open_for_reading
     from harness.commands.standing import print_score
-    from harness.hub import rows
+    from harness.hub import cautions, rows
+    from harness.hub.beside import record_in
     from harness.hub.force import in_force
 
     day = day_of(as_of)
@@ -35,20 +36,27 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         loaded = in_force(reader, policy)
         whole = rows.row_of(reader, row)
         found, score = rows.score_row(reader, whole, loaded.policy, day)
+        people = rows.people(reader, [one.operator for one in rows.members(found)])
+        records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
+        said = cautions.of_row(reader, found, score, people, records)
         evidence = [one for one in reader.all("evidence").values() if one["row"] == whole and not one["removed"]]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
     if as_json:
         print_json(
             {"row": whole, "policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(score)}
-            | {"evidence": [one["evidence"] for one in evidence]}
+            | {"evidence": [one["evidence"] for one in evidence], "cautions": [asdict(one) for one in said]}
         )
         return
     console = out()
     print_score(console, found.hub, found.others, score, f"{name} {loaded.sha256[:12]}, {day.isoformat()}")
+    if said:
+        console.print("[bold]Cautions[/] (they move no tier)")
+        for one in said:
+            console.print(f"  {escape(one.text)}")
     if evidence:
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
-        for one in evidence:
-            print_evidence(console, one["evidence"])
+        for fact in evidence:
+            print_evidence(console, fact["evidence"])
 
 
 def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
+from harness.catalog import policies
 from harness.errors import BadInput
 from harness.hub import ingest, merkle, tables
 from harness.hub.entry import Entry
@@ -20,6 +22,8 @@ from harness.hub.measured import parts_of
 from harness.hub.reader import Reader, chunks
 from harness.hub.rules.base import Fact, Place
 from harness.hub.rules.records import OPEN
+from harness.tiers.policy import Policy
+from harness.tiers.verdict import too_wide
 
 _UPSERT = text(
     "INSERT INTO facts (kind, name, value, key) VALUES (:kind, :name, :value, :key) "
@@ -114,6 +118,8 @@ class Batch:
         """A submission's event speaks of the record that comes with it, on the row where it belongs."""
         if event.kind == "record-moved":
             self._moves(event)
+        if event.kind == "record-approved":
+            self._may_open(event.subject)
         if event.kind == "record-submitted":
             found = item.submission
             if item.dropped:
@@ -130,6 +136,28 @@ class Batch:
                     where=event.subject[:12],
                     fix=f"submit it as a reproduction of {home[:12]}",
                 )
+            if home is not None and event.detail["row"] != home:
+                raise BadInput(
+                    "its own device has a row of this model, engine and workload",
+                    where=event.subject[:12],
+                    fix=f"submit it as a reproduction of {home[:12]}, whatever it says there",
+                )
+
+    def _may_open(self, record: str) -> None:
+        """A row's own record is approved while no other row of its triple is open, and where it is precise enough to judge by."""
+        fact, found = self.get("record", record), self._own(record)
+        if fact is None or found is None or fact["row"] != record:
+            return
+        home = self._home(found[:4], found[4])
+        if home not in (None, record):
+            raise BadInput(
+                f"another row of the same model, device, engine and workload is open: {home[:12]}",
+                where=record[:12],
+                fix="repro review move takes it there",
+            )
+        said = too_wide(found[5], found[6], _policy(str((self.get("policy", "") or {}).get("name", ""))))
+        if said:
+            raise BadInput(said, where=record[:12], fix="send it back: more processes narrow the interval")
 
     def _moves(self, event: Event) -> None:
         """One open row of a triple: a record that leaves its row joins the one that is there."""
@@ -143,8 +171,8 @@ class Batch:
             )
 
     def _own(self, record: str) -> tuple[Any, ...] | None:
-        """Model, quantisation, engine, workload, SKU; None where the record was taken down."""
-        names = ("model", "quantisation", "engine", "workload", "sku")
+        """Model, quantisation, engine, workload, SKU, processes, variance of the logs; None where the record was taken down."""
+        names = ("model", "quantisation", "engine", "workload", "sku", "processes", "log_variance")
         if record in self.records:
             return tuple(self.records[record][name] for name in names)
         table = tables.records.c
@@ -282,3 +310,9 @@ class Batch:
                 connection.execute(_SERIES, {"engine": engine, "series": series})
             else:
                 connection.execute(delete(tables.series).where(known.engine == engine, known.series == series))
+
+
+@lru_cache(maxsize=8)
+def _policy(name: str) -> Policy | None:
+    """By name; None where this program does not have it, and so knows no limit of it."""
+    return policies.load(name).policy if name in policies.names() else None

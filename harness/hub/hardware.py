@@ -55,7 +55,7 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     return HardwareClass(
         sku=sku,
         generation=generation,
-        os_family=system if system in _SYSTEMS else UNKNOWN,
+        os_family=str(system) if system in _SYSTEMS or (record.run.synthetic and system) else UNKNOWN,
         runtime_series=UNKNOWN if series is None else f"{record.runtime.engine} {series}",
     )
 

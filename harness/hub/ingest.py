@@ -21,6 +21,7 @@ from harness.hub.measured import Measured, earlier_digest, measured_of, subject_
 from harness.measure.metrics import Metric, measure_trials
 from harness.measure.trial import Purpose
 from harness.measure.warmup import MOST as MOST_WARMUPS
+from harness.names import flaw
 from harness.record import envelope
 from harness.record.samples import decode
 from harness.record.schema import Record
@@ -136,9 +137,17 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
     return Submission(identity, claims, measured, data, samples), record
 
 
+_NAMES = ("operator", "quantisation", "engine", "sku", "generation", "os_family", "runtime_series", "model_name")
+
+
 def _fits(measured: Measured, where: str) -> None:
-    """Raises `RecordInvalid` for text that is not printable, or longer than any database takes it."""
-    for name, value in measured.row({}).items():
+    """Raises `RecordInvalid` for text that is not printable, or longer than any database takes it, and for a name with a flaw."""
+    row = measured.row({})
+    for name in _NAMES:
+        said = flaw(row[name])
+        if said is not None:
+            raise RecordInvalid(f"its {name} {said}", where=where, fix="measure it under a plain name")
+    for name, value in row.items():
         limit = getattr(tables.records.c[name].type, "length", None)
         if isinstance(value, str) and (len(value) > (limit or TEXT_LIMIT) or not value.isprintable()):
             raise RecordInvalid(

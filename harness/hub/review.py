@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import BadInput, RecordInvalid, ReproError
-from harness.hub import durations, fall, machines, rows, tables
+from harness.hub import cautions, durations, fall, machines, rows, tables
 from harness.hub.beside import beside, record_in
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
@@ -140,6 +140,8 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     if closed["status"] not in OPEN and fact["row"] != identity:
         text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
         remarks.append(Remark("closed row", text, (fact["row"],)))
+    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
+    remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _ties(reader, identity, fact)
     remarks += _devices(reader, fact)
     remarks += _chain(reader, identity, record)

@@ -6,12 +6,10 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
-_RESERVED = re.compile(r"index|page-.*")  # handles as well as pages of the list
-
 
 def operator(handle: str) -> str:
-    """An operator's page."""
-    return f"operators/{'operator.' if _RESERVED.fullmatch(handle) else ''}{handle}.html"
+    """An operator's page. No handle is `index` or `page-2`: the registry reserves them."""
+    return f"operators/{handle}.html"
 
 
 @lru_cache(maxsize=1 << 16)

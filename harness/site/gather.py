@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from harness.errors import RecordInvalid
-from harness.hub import rows
+from harness.hub import cautions, rows
 from harness.hub.beside import beside
 from harness.hub.reader import Reader
 from harness.measure.logs import logs_of
@@ -54,12 +54,14 @@ def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
     voices = chorus(found.hub, found.others, {key: one.mark for key, one in scored.judged.items()}, known.people)
     reproductions = _reproductions(site, known, found, scored, records, voices)
     passages = [_passage(bodies[one.id].fact, one) for one in (found.hub, *found.others) if one.id in bodies]
+    said = cautions.of_row(reader, found, scored, known.people, records)
     return Benchmark(
         row=found,
         score=_without(scored, {one.id for one in found.others if one.status is not Status.ACCEPTED}),
         record=hub,
         bodies=tuple(bodies.values()),
         reproductions=reproductions,
+        cautions=tuple(caution.text for caution in said),
         evidence=known.evidence.get(row, ()),
         passages=tuple(sorted(passages, key=lambda one: one.entry)),
         summary=_summary(found, scored, hub, voices, reproductions, passages[0].entry, site.as_of),

@@ -141,6 +141,7 @@ class Benchmark:
     record: Record
     bodies: tuple[Body, ...]  # of its public records, the hub's first
     reproductions: tuple[Reproduction, ...]
+    cautions: tuple[str, ...]  # what its operators have in common; they move no tier
     evidence: tuple[Mapping[str, Any], ...]  # imported from elsewhere: shown, never counted
     passages: tuple[Passage, ...]  # of its public records, the oldest first
     summary: Summary

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.measure.comparison import Comparison, Verdict, compare
-from harness.measure.logs import logs_of
 from harness.measure.student import LEAST_PROCESSES, t_quantile
 from harness.tiers.policy import Policy
 from harness.tiers.values import Mark, Measurement, Row, Status
@@ -39,18 +38,17 @@ def judge(hub: Measurement, record: Measurement, policy: Policy) -> Judged:
     return Judged(MARKS.get(found.verdict, Mark.INCONCLUSIVE), found)
 
 
-def half_width(measured: Measurement) -> float:
-    """Half the 95 % interval of its headline, relative to the point; infinite where too few processes give none."""
-    logs = measured.logs or logs_of(measured.medians)
-    if logs.n < LEAST_PROCESSES:
+def half_width(processes: int, log_variance: float) -> float:
+    """Half the 95 % interval of a headline, relative to the point; infinite where too few processes give none."""
+    if processes < LEAST_PROCESSES:
         return math.inf
-    margin = t_quantile(0.975, logs.n - 1) * measured.standard_error
+    margin = t_quantile(0.975, processes - 1) * math.sqrt(log_variance / processes)
     return math.sinh(margin) if margin < 700 else math.inf
 
 
-def too_wide(hub: Measurement, policy: Policy) -> str:
-    """Why nothing can be judged against this hub, in words; "" where it is precise enough, or the policy sets no limit."""
-    limit, found = policy.hub_half_width, half_width(hub)
+def too_wide(processes: int, log_variance: float, policy: Policy | None) -> str:
+    """Why nothing can be judged against a hub of such medians, in words; "" where it is precise enough, or there is no limit."""
+    limit, found = None if policy is None else policy.hub_half_width, half_width(processes, log_variance)
     if limit is None or found <= limit:
         return ""
     told = "no interval" if math.isinf(found) else f"± {found:.1%}"

@@ -7,23 +7,22 @@ reads: a package's name, settings, commands, reasons.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from harness.hub import synthetic
 from harness.hub.synthetic import Setup
 from harness.record import schema
-from tests.hub_world import REAL, World, world
+from tests.hub_world import World, world
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
 CLOSING = "</style></title></textarea></svg><svg onload=alert(1)>"
 RUNS = "javascript:alert(1)"
-EMOJI = "🦙🚀 ёжик עברית العربية 漢字"
+EMOJI = "🦙🚀 漢字"  # one script: names that mix several are refused
 TEMPLATE = "{{ 7 * 7 }}{% raw %}${7*7}"
 COMMENT = "--><!-- ]]> <![CDATA[ &lt;b&gt; &#60;"
-TURNED = "safe \u202egpj.exe\u202c \u2066isolated\u2069 \u200f"
+TURNED = "safe \u202egpj.exe\u202c \u2066isolated\u2069 \u200f ёжик עברית العربية"
 WIDE = "W" * 256
 HUGE = "N" * 10_000
 PRINTABLE = (SCRIPT, IMAGE, CLOSING, RUNS, EMOJI, TEMPLATE, COMMENT)
@@ -105,10 +104,10 @@ def _more(setup: Setup) -> dict[str, Any]:
 
 def hub(target: str) -> World:
     """With rows, a reproduction, requests in every state, evidence from elsewhere, and reasons."""
-    made = world(target, demonstration=False)
+    made = world(target, demonstration=True)  # where devices and systems are called as they say
     for place, setup in enumerate(SETUPS):
-        whole = replace(REAL, **setup)
-        found = made.record("ann", more=_more(whole), **setup)
+        whole = Setup(**setup)
+        found = made.record("ann", more=_more(whole), synthetic=True, **setup)
         made.submit(found)
         made.approve(found.id, reason=f"{PRINTABLE[place % len(PRINTABLE)]} {TURNED}")
         if place == 0:
@@ -121,9 +120,15 @@ def hub(target: str) -> World:
 
 def _reproduced(made: World, row: str) -> None:
     setup = {**SETUPS[0], "sku": f"{IMAGE} again"}
-    made.accepted("bob", row, **setup)
-    later = made.record("eve", **{**SETUPS[0], "rate": 50.0})
+    made.accepted("bob", row, more=_engine(setup), synthetic=True, **setup)
+    slow = {**SETUPS[0], "rate": 50.0}
+    later = made.record("eve", more=_engine(slow), synthetic=True, **slow)
     made.submit(later, row)  # which nobody has looked at
+
+
+def _engine(setup: dict[str, Any]) -> dict[str, Any]:
+    """The row's own settings, that the record may reproduce it."""
+    return {"runtime": _more(Setup(**setup))["runtime"]}
 
 
 def _imported(made: World, row: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.hub.event import HEX, Event
+from harness.hub.rules import handles
 from harness.hub.rules.base import (
     Fact,
     Place,
@@ -114,14 +115,22 @@ def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> l
         "operator",
         "make keys with another handle",
     )
-    editor = known(view, "editors", "")["editors"].get(event.by)
+    flaw, seen = handles.flaw(event.by), handles.skeleton(event.by)
+    refuse_unless(flaw is None, flaw or "", "operator", "make keys with another handle")
+    editors = known(view, "editors", "")["editors"]
+    alike = [view.get("skeleton", seen) or {"handle": event.by}]
+    alike += [{"handle": other} for other in editors if handles.skeleton(other) == seen]
+    other = next((one["handle"] for one in alike if one["handle"] != event.by), "")
+    refuse_unless(not other, f"{event.by} looks like {other}", "operator", "make keys with another handle")
+    editor = editors.get(event.by)
     refuse_unless(
         editor is None or signed.by(editor["key"]),
         f"{event.by} is an editor's handle",
         "operator",
         "sign with the editor's key, too, or take another handle",
     )
-    return _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
+    facts = _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
+    return [*facts, ("skeleton", seen, {"handle": event.by})]
 
 
 def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:

@@ -25,7 +25,7 @@ from tests.hub_world import World, key, world
 from tests.hub_world import text as spelled
 
 DAY = date(2026, 11, 24)
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> אבג 🔥 {{ 7*7 }}"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> 漢字 🔥 {{ 7*7 }}"
 TURNED = HOSTILE + "\u202egnp.exe\u202c"  # no record's field may turn the text round; a reason may
 
 
@@ -337,7 +337,7 @@ def test_addresses_are_never_the_same_for_two(here: World) -> None:
     found = {listed("models", name, number) for name in names for number in (1, 2)}
     assert len(found) == 2 * len(names)
     assert all(address.startswith("models/") and address.count("/") == 1 for address in found)
-    assert operator("page-turner") == "operators/operator.page-turner.html"
+    assert operator("page-turner") == "operators/page-turner.html"
 
 
 def test_a_command_to_paste_holds_nothing_but_the_bench(here: World) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.catalog.policies import load
+from harness.measure.logs import logs_of
 from harness.tiers.score import score
 from harness.tiers.values import UNKNOWN, HardwareClass, Mark, Ring, Source, State, Status, Tier, ring_of
 from harness.tiers.verdict import judge, too_wide
@@ -253,10 +254,11 @@ def test_on_a_hub_of_an_unknown_device_no_other_device_is_distinct():
     ],
 )
 def test_a_hub_must_be_precise_enough_to_judge_against(medians, said):
-    one = replace(hub(), medians=medians)
-    assert said in too_wide(one, load("network-v3").policy)
-    assert bool(said) == bool(too_wide(one, load("network-v3").policy))
-    assert too_wide(one, POLICY) == ""  # version 2 set no limit
+    logs = logs_of(medians)
+    told = too_wide(logs.n, logs.variance, load("network-v3").policy)
+    assert said in told
+    assert bool(said) == bool(told)
+    assert too_wide(logs.n, logs.variance, POLICY) == ""  # version 2 set no limit
 
 
 def test_version_three_is_version_two_and_a_limit():
