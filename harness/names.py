@@ -32,6 +32,11 @@ def flaw(name: str) -> str | None:
     return None
 
 
+def says_something(text: str) -> bool:
+    """Whether anything of it can be seen."""
+    return any(not _prints_nothing(character) and not character.isspace() for character in text)
+
+
 def _prints_nothing(character: str) -> bool:
     category = unicodedata.category(character)
     return (

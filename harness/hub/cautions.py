@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from harness.hub import rows, tables
 from harness.hub.beside import record_in
@@ -19,7 +19,7 @@ from harness.tiers import cautions
 from harness.tiers.cautions import Caution, HostFacts
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import Measurement, Row, Status
+from harness.tiers.values import UNLISTED, Measurement, Row, Status
 from harness.tiers.verdict import too_wide
 from harness.tiers.voices import chorus
 
@@ -47,11 +47,15 @@ def of_row(
 def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_of: date) -> Iterator[Caution]:
     """What an editor should see before `one` is accepted into its row: as the row would stand then."""
     yield from _alike(reader, one.operator)
+    if UNLISTED in one.hardware.sku:
+        text = "its device is in no table: no bound of physics holds its rate, and it counts as distinct from nothing"
+        yield Caution("unlisted-device", text, records=(one.id,))
     if one.id == row.hub.id:
         logs = one.logs or logs_of(one.medians)
         said = too_wide(logs.n, logs.variance, policy)
         if said:
             yield Caution("imprecise", said, records=(one.id,))
+        yield from _earlier_rows(reader, one)
         return
     others = (*(other for other in row.others if other.id != one.id), replace(one, status=Status.ACCEPTED))
     with_it = Row(replace(row.hub, status=Status.ACCEPTED), others)
@@ -60,6 +64,30 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
     accepted = [member.id for member in rows.members(with_it) if member.status is Status.ACCEPTED]
     records = {name: record for name in accepted if (record := record_in(reader, name)) is not None}
     yield from of_row(reader, with_it, score(with_it, policy, as_of, people=people), people, records)
+
+
+def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
+    """Closed rows of its subject and device: what stood against them stands against this one."""
+    table = tables.records.c
+    subject = one.subject
+    same = (
+        table.model == subject.model,
+        table.quantisation == subject.quantisation,
+        table.engine == subject.engine,
+        table.workload == subject.workload,
+        table.sku == one.hardware.sku,
+    )
+    closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))
+    found = select(table.id, table.status).where(*same, table.row == table.id, table.id != one.id, closed)
+    for identity, status in reader.connection.execute(found.order_by(table.idx)).all():
+        count = select(func.count()).where(table.row == identity, table.id != identity, table.status == "accepted")
+        waiting = reader.connection.execute(count).scalar_one()
+        if waiting:
+            text = (
+                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
+                f"be taken here: repro review move"
+            )
+            yield Caution("earlier-row", text, records=(identity,))
 
 
 def _alike(reader: Reader, handle: str) -> Iterator[Caution]:

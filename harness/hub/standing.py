@@ -17,6 +17,7 @@ from harness.tiers.values import Measurement, Source, Status, Subject
 
 __all__ = ["CHECKS", "hardware_of", "measurement_of", "versions_of"]
 
+LEAST_BITS = 0.05  # read for each parameter of a model: 4 bits of one expert in 80
 # Every run makes these truth checks, whatever they say (docs/metrics.md): a record without one has left it out.
 CHECKS = (
     "counting",
@@ -146,7 +147,7 @@ def _of_headline(record: Record, check: Check) -> bool:
 
 def _missing(record: Record) -> list[str]:
     """Mandatory fields that are not there: versions, driver, system, digests, context, raw samples."""
-    gpus = [device for device in computing(record)[0] if device.kind == "gpu"]
+    gpus = computing(record)[0]  # of whatever kind it is called
     facts: dict[str, Any] = {
         "runtime version": record.runtime.version,
         "os": _value(_part(record, "host"), "os"),
@@ -154,6 +155,7 @@ def _missing(record: Record) -> list[str]:
         "model digest": record.model.get("sha256"),
         "context": record.runtime.context_tokens,
         "samples": record.samples.rows,
+        "bytes a token reads": _plausible_bytes(record),
     }
     if gpus:
         listed = _part(record, "gpu").get("nvidia", {}).get("value") or []
@@ -163,6 +165,16 @@ def _missing(record: Record) -> list[str]:
         else:  # the kernel's own driver (amdgpu, i915, xe) or the system's (Metal): its version is theirs
             facts["driver"] = _value(_part(record, "host"), "kernel")
     return [name for name, value in facts.items() if not value]
+
+
+def _plausible_bytes(record: Record) -> int:
+    """Bytes that a token reads, without which no rate can be held against a memory; 0 where they are unknown, or fewer than the
+    sparsest mixture of experts reads.
+    """
+    size, parameters = record.model.get("bytes_per_token"), record.model.get("parameters")
+    if not isinstance(size, int) or not isinstance(parameters, int):
+        return 0
+    return size if 8 * size >= LEAST_BITS * parameters > 0 else 0
 
 
 def _part(record: Record, *names: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import harness
 from harness.capture.facts import to_plain
-from harness.capture.load import Between, between
+from harness.capture.load import Between, Load, between
 from harness.record import schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
@@ -37,6 +37,7 @@ from runtimes.table import SYNTHETIC
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
 _NAMES_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://(?:[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*).*", re.IGNORECASE)
+_FREE_STEP = 256 << 20
 _PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
 
 
@@ -152,7 +153,7 @@ def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | 
 
 
 def _environment(evidence: Evidence) -> dict[str, Any]:
-    found = evidence.environment.to_json()
+    found = _coarse(evidence.environment.to_json())
     if not evidence.elsewhere:
         return found
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
@@ -172,10 +173,32 @@ def _run(evidence: Evidence) -> schema.Run:
         precise=outcome.decision.precise,
         failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
         command=_command(evidence),
-        load_before={} if evidence.elsewhere else _plain(evidence.load_before),
-        load_after={} if evidence.elsewhere else _plain(evidence.load_after),
+        load_before={} if evidence.elsewhere else loads(evidence.load_before, evidence.load_after)[0],
+        load_after={} if evidence.elsewhere else loads(evidence.load_before, evidence.load_after)[1],
         challenge=prepared.request.challenge,
     )
+
+
+def loads(before: Load, after: Load) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both readings as a record holds them: of what counts since boot, only what the run added, in the second.
+
+    The totals themselves would tell that two records, under whatever names, are of one machine and one boot.
+    """
+    first, second = _plain(before), _plain(after)
+    for name in sorted(first.keys() - {"load1_milli"}):
+        old, new = first.pop(name), second[name]
+        if isinstance(old.get("value"), int) and isinstance(new.get("value"), int):
+            second[name] = {"value": max(new["value"] - old["value"], 0)}
+    return first, second
+
+
+def _coarse(environment: dict[str, Any]) -> dict[str, Any]:
+    """Free memory in steps of 256 MiB: to the byte it would name the moment, and so the machine."""
+    memory = dict(environment.get("memory", {}))
+    free = memory.get("available_bytes", {})
+    if isinstance(free.get("value"), int):
+        memory["available_bytes"] = {"value": free["value"] // _FREE_STEP * _FREE_STEP}
+    return {**environment, "memory": memory}
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -15,6 +15,11 @@ def refuse_other_work(record: Record, trials: Sequence[Trial], where: str) -> No
     """Raises `RecordInvalid` with the first way in which the record, or its samples, are not of the run that it describes."""
     known = suites.by_digest(record.suite.sha256)
     found = [] if known is None else suite.departures(record, known)
+    headline = next((w for w in record.workloads if w.id == record.suite.headline), None)
+    if (
+        headline is None or (headline.concurrency or 1) > 1
+    ):  # of any suite: requests at once share a reading of the weights
+        found.append("its headline is no workload of one request alone")
     found = found or plan.faults(record, trials) or checks.denied(record, trials)
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import BadInput
 from harness.hub.event import HEX, Event
+from harness.names import says_something
 from harness.record import keys
 
 Fact = tuple[str, str, dict[str, Any]]  # (kind, name, value): what is known of something from now on
@@ -60,7 +61,7 @@ def id_of(key: str) -> str:
 
 def reasoned(event: Event) -> None:
     """Raises `BadInput` where an editor's act gives no reason."""
-    refuse_unless(bool(event.reason.strip()), "an editor's act needs a reason", "reason", "add --reason")
+    refuse_unless(says_something(event.reason), "an editor's act needs a reason", "reason", "add --reason")
 
 
 def known(view: View, kind: str, name: str) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> li
         "signature",
         "pass it round: repro hub policy … --out FILE, repro hub cosign FILE, repro hub apply FILE",
     )
+    since = known(view, "policy", "")["since"]
+    refuse_unless(
+        event.after > since,
+        f"was signed before the policy of entry {since}",
+        "policy",
+        "propose it again: repro hub policy",
+    )
     return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
 
 
@@ -88,6 +95,12 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
         "repro hub cosign FILE",
     )
     for handle, entry in new["editors"].items():
+        refuse_unless(
+            view.get("key", id_of(entry["key"])) is None,
+            f"the key of {handle} is an operator's",
+            "editors",
+            "make keys of their own: repro keys new --role editor",
+        )
         before = old["editors"].get(handle)
         operator = view.get("operator", handle) if before is None else None
         refuse_unless(
@@ -155,6 +168,8 @@ def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: 
     refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
     refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
     refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
+    roles = {entry["key"] for entry in known(view, "editors", "")["editors"].values()} | {known(view, "hub", "")["key"]}
+    refuse_unless(text not in roles, "the key is an editor's or the hub's", "operator", "make keys of their own")
     entry = {"owner": event.by, "since": place.index, "revoked_from": None}
     return [
         ("operator", event.by, {**operator, "key": text, "next_key_sha256": following}),

@@ -154,7 +154,19 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     record = known(view, "record", event.subject)
     refuse_unless(record["operator"] == event.by, "is somebody else's record", event.subject[:12], "withdraw your own")
     refuse_unless(record["status"] != "withdrawn", "is withdrawn already", event.subject[:12])
-    return [("record", event.subject, {**record, "status": "withdrawn", "why": event.reason})]
+    _seen(event, record)
+    return [("record", event.subject, {**record, "changed": place.index, "status": "withdrawn", "why": event.reason})]
+
+
+def _seen(event: Event, record: dict[str, Any]) -> None:
+    """An act speaks of the record as its signer saw it: one that was put aside counts no more after another decision."""
+    last = record.get("changed", record["index"])
+    refuse_unless(
+        event.after > last,
+        f"was signed before what entry {last} says of it",
+        event.subject[:12],
+        "look at it again, and sign anew",
+    )
 
 
 def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
@@ -241,7 +253,8 @@ def _decided(event: Event, signed: Signed, place: Place, view: View, before: tup
         event.subject[:12],
         f"this decision is for records that are {' or '.join(before)}",
     )
-    return record
+    _seen(event, record)
+    return {**record, "changed": place.index}
 
 
 def evidence_imported(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:

@@ -146,3 +146,71 @@ def test_a_hub_must_be_precise_where_the_policy_says_so(place):
     noisy = made.record("cat", sku="Synthetic GPU B", scatter=0.2)
     made.submit(noisy, narrow.id)
     made.approve(noisy.id)  # a reproduction may be wide: it is inconclusive, and hides nothing
+
+
+def test_records_against_a_withdrawn_row_are_shown_to_its_next(small):
+    row = small.accepted("ann", rate=100.0)
+    small.accepted("bob", row, rate=60.0)
+    small.act(small.actor("ann"), "record-withdrawn", row, reason="never mind")
+    again = small.record("ann", rate=99.0)
+    small.submit(again)
+    assert "earlier-row" in kinds(small, again.id)
+
+
+def test_an_act_that_was_put_aside_counts_no_more(small):
+    """An approval that was signed before a rejection, brought after it."""
+    from harness.hub import acts
+
+    found = small.record("ann")
+    small.submit(found)
+    with small.hub.reading() as reader:
+        stale = acts.event(reader, small.editor(), "record-approved", found.id, reason="looks good")
+    small.act(small.editor(), "record-rejected", found.id, reason="it does not")
+    with pytest.raises(BadInput, match="was signed before what entry"):
+        small.raw(stale, *small.editor().keys)
+    assert small.status(found.id) == "rejected"
+
+
+@pytest.mark.parametrize("reason", ["\u200b\u200b", " \u2060 ", "\u3164", "\u2800 \u2800", "\n\t"])
+def test_a_reason_must_say_something(small, reason):
+    found = small.record("ann")
+    small.submit(found)
+    with pytest.raises(BadInput):
+        small.approve(found.id, reason=reason)
+
+
+def test_one_key_is_not_an_editors_and_an_operators(small):
+    from harness.hub import acts
+    from harness.record.envelope import key_id
+    from tests.hub_world import key, text
+
+    editor = key("ed")
+    with pytest.raises(BadInput, match="the key is an editor's or the hub's"):
+        acts.join(small.hub, acts.Actor("eddy", (editor,)), text(editor), key_id(key("later").public_key()))
+
+
+@pytest.mark.parametrize("size", [None, 1, 0, -5, "600000000"])
+def test_a_record_without_plausible_bytes_a_token_is_incomplete(small, size):
+    model = {
+        "name": "synthetic-1b", "family": "synthetic-1b", "quantisation": "Q4_K_M", "sha256": "a" * 64, "parameters": 1_000_000_000,
+    }  # fmt: skip
+    more = {"model": model if size is None else {**model, "bytes_per_token": size}}
+    assert "bytes a token reads" in small.record("ann", more=more).measured.measurement.missing
+
+
+@pytest.mark.parametrize("kind", ["gpu", "cuda", "GPU", "igpu", "something"])
+def test_a_device_of_any_kind_needs_driver_and_thermal_state(small, kind):
+    from harness.hub import synthetic
+    from tests.hub_world import REAL
+
+    runtime = synthetic._runtime(REAL)
+    device = runtime.devices[0].model_copy(update={"kind": kind})
+    more = {"runtime": runtime.model_copy(update={"devices": (device,)}), "derived": {}, "environment": {"host": {}}}
+    missing = small.record("ann", more=more).measured.measurement.missing
+    assert {"driver", "thermal state"} <= set(missing)
+
+
+def test_an_unlisted_device_is_shown_to_the_editor(small):
+    found = small.record("ann", sku="GeForce RTX 4090 OC", rate=50_000.0)
+    small.submit(found)
+    assert "unlisted-device" in kinds(small, found.id)
