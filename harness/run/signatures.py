@@ -22,7 +22,8 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
     data, operator = stored.envelope(), stored.record.operator
     where = str(stored.path.parent / ENVELOPE_FILE)
     if data is not None and operator is None:
-        raise RecordInvalid("names no operator, though an envelope is beside it", where=where, fix="take its own")
+        what = "is not signed: it names no operator, though an envelope is beside it"
+        raise RecordInvalid(what, where=where, fix="take its own")
     if data is None or operator is None:
         raise RecordInvalid("is not signed", where=str(stored.path), fix=HOW_TO_SIGN)
     found = envelope.read(data, where)

@@ -31,8 +31,6 @@ def faults(record: Record, trials: Sequence[Trial]) -> list[str]:
     for trial in trials:
         by_process.setdefault(trial.process, []).append(trial)
     whole, failed = {p.index for p in record.processes}, {p.index for p in record.run.failed_processes}
-    if whole - set(by_process):
-        found.append(f"process {min(whole - set(by_process))} has no samples")
     for process, own in sorted(by_process.items()):
         if process not in whole | failed:
             found.append(f"process {process} has samples, and the record does not name it")

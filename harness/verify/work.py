@@ -17,9 +17,9 @@ def refuse_other_work(record: Record, trials: Sequence[Trial], where: str) -> No
     found = [] if known is None else suite.departures(record, known)
     headline = next((w for w in record.workloads if w.id == record.suite.headline), None)
     if (
-        headline is None or (headline.concurrency or 1) > 1
+        headline is not None and (headline.concurrency or 1) > 1
     ):  # of any suite: requests at once share a reading of the weights
-        found.append("its headline is no workload of one request alone")
+        found.append("its headline is of several requests at once")
     found = found or plan.faults(record, trials) or checks.denied(record, trials)
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""

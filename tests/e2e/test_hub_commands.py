@@ -255,7 +255,7 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     seen = []
     for nonce in ("a" * 64, "b" * 64):
         done = people.good("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
-                           "-o", "step_us=50", "--challenge", nonce, "--json")  # fmt: skip
+                           "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_HUB="")  # fmt: skip
         record = json.loads(done)
         assert record["run"]["challenge"] == nonce
         forced = {w["id"]: w["forced_sha256"] for w in record["workloads"] if w["forced_sha256"] and w["output_tokens"]}
@@ -263,5 +263,7 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     assert seen[0][0] != seen[1][0]
     assert seen[0][1].keys() == seen[1][1].keys()
     assert all(seen[0][1][name] != seen[1][1][name] for name in seen[0][1])
+    unknown = people("x", "bench", "--runtime", "simulated", "--model", model, "--challenge", "a" * 64)
+    assert "this hub did not issue it" in refused(unknown)
     assert "makes the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
     assert "no challenge" in refused(people("x", "bench", "--challenge", "abc"))

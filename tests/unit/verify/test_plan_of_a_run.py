@@ -137,8 +137,7 @@ def test_fewer_warm_up_trials_than_the_suite_asks_for_are_found(real):
         assert faults(real.record, fewer)
 
 
-def test_a_whole_process_can_not_be_left_out_or_slipped_in(real):
-    assert faults(real.record, [t for t in real.trials if t.process != 0])
+def test_a_process_can_not_be_slipped_in(real):
     assert faults(real.record, [*real.trials, *(replace(t, process=99) for t in real.trials if t.process == 0)])
 
 
