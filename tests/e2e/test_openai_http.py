@@ -214,7 +214,7 @@ def test_the_first_chunks_tokens_are_not_booked_as_speed(repro, tiny):
 def test_a_stream_without_a_pace_ends_the_run_with_its_first_and_last_token(repro, tiny):
     with model_server.serving(sizes=[24], step_s=0.002) as (url, _):
         done = bench(repro, tiny, url)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 4, done.stderr  # the record is written, and its number is not to be used
     record = read(repro.records()[0]).record
     assert record.headline is None
     assert {m.metric for r in record.results if r.workload == "decode" for m in r.metrics} == {"ttft", "e2e"}
@@ -230,7 +230,7 @@ def test_a_servers_prefix_cache_is_caught(repro, tiny):
             done = repro(
                 "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "--processes", "3", "-o", f"url={url}"
             )  # fmt: skip
-            assert done.returncode == 0, done.stderr
+            assert done.returncode == 4, done.stderr  # the record is written, and its number is not to be used
     for path in repro.records():
         check = next(c for c in read(path).record.checks if c.code == "cache_honesty")
         assert check.status == "fail", check.text
