@@ -11,7 +11,8 @@ OUT ?= site
 TESTS ?=
 # These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
 TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
-TOGETHER += tests/e2e/test_model_hub.py tests/e2e/test_hub_commands.py tests/browser
+TOGETHER += tests/e2e/test_model_hub.py tests/e2e/test_hub_commands.py tests/e2e/test_registry_commands.py
+TOGETHER += tests/e2e/test_broken_adapters.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
