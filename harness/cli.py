@@ -116,9 +116,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except click.ClickException as error:
         _end(one_line(error.format_message()), 2)
-    except click.Abort:
-        # A question that nobody could be asked ends like one that Ctrl-C ended: the terminal tells them apart.
-        if sys.stdin is not None and sys.stdin.isatty():
+    except click.Abort as error:
+        # click makes one of Ctrl-C, too. A question that nobody could be asked ends like one that Ctrl-C ended: the terminal
+        # tells these two apart.
+        if isinstance(error.__cause__, KeyboardInterrupt) or (sys.stdin is not None and sys.stdin.isatty()):
             _end("interrupted", 130)
         _end("no terminal to ask at; use --yes where the command has it, or run it in a terminal", 2)
     except KeyboardInterrupt:
