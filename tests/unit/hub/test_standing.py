@@ -5,11 +5,12 @@ import pytest
 from harness.errors import BadInput
 from harness.hub.standing import hardware_of, measurement_of
 from harness.record.store import read
+from tests.sound import sound
 
 
 @pytest.fixture
 def stored(simulated_record):
-    return read(simulated_record)
+    return sound(read(simulated_record))
 
 
 def real(stored, **changes):

@@ -10,11 +10,12 @@ from harness.record import schema
 from harness.record.store import read
 from harness.run import against, unusable
 from harness.run.evidence import Request
+from tests.sound import sound
 
 
 @pytest.fixture
 def stored(simulated_record):
-    return read(simulated_record)
+    return sound(read(simulated_record))
 
 
 def failing(stored, *codes):
