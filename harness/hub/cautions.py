@@ -13,6 +13,7 @@ from harness.hub import rows, tables
 from harness.hub.beside import record_in
 from harness.hub.reader import Reader
 from harness.hub.rules.handles import nearly_equal
+from harness.hub.told import part_of, value_of
 from harness.measure.logs import logs_of
 from harness.record.schema import Record
 from harness.tiers import cautions
@@ -101,16 +102,15 @@ def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
 
 def host_facts(identity: str, person: str, record: Record) -> HostFacts:
     """What a record tells of its machine beside the hardware class."""
-    environment, found = record.environment, {}
+    found = {}
     for part, names in (("host", _HOST), ("cpu", _CPU), ("memory", ("tier_gib", "huge_pages"))):
-        found.update({name: _told(environment.get(part), name) for name in names})
+        found.update({name: _told(part_of(record, part), name) for name in names})
     wheel = record.runtime.environment.get("built_wheel_sha256")
     return HostFacts(identity, person, wheel if isinstance(wheel, str) else "", found)
 
 
-def _told(part: Any, name: str) -> str:
-    entry = part.get(name) if isinstance(part, dict) else None
-    value = entry.get("value") if isinstance(entry, dict) else None
+def _told(part: dict[str, Any], name: str) -> str:
+    value = value_of(part, name)
     return "" if value is None or isinstance(value, bool) else str(value)
 
 

@@ -15,6 +15,7 @@ from harness.catalog import devices as table
 from harness.catalog.microarchitecture import design_of
 from harness.catalog.versions import series_of
 from harness.errors import BadInput
+from harness.hub.told import part_of, value_of
 from harness.names import flaw
 from harness.record.schema import Device, Record
 from harness.tiers.values import UNKNOWN, UNLISTED, HardwareClass
@@ -51,7 +52,7 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
         sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
     elif not gpus:
         sku, generation = _of_processor(record)
-    system, series = _value(_part(record, "host"), "os_family"), series_of(record.runtime.version)
+    system, series = value_of(part_of(record, "host"), "os_family"), series_of(record.runtime.version)
     return HardwareClass(
         sku=sku,
         generation=generation,
@@ -96,8 +97,8 @@ def _gpus(record: Record) -> tuple[Device, ...]:
 
 def _has_gpu(record: Record) -> bool:
     """Whether the machine that the record describes has a GPU that a server on it may have used."""
-    gpu = _part(record, "gpu")
-    return any(_value(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
+    gpu = part_of(record, "gpu")
+    return any(value_of(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
 
 
 def _layers(told: Any) -> str:
@@ -160,9 +161,9 @@ def _named(text: str) -> str:
 
 
 def _of_processor(record: Record) -> tuple[str, str]:
-    topology, cpu = _part(record, "cpu", "topology"), _part(record, "cpu")
-    cores = _value(topology, "allowed_physical_cores") or _value(topology, "allowed_logical_cores") or UNKNOWN
-    memory = _value(_part(record, "memory"), "tier_gib") or UNKNOWN
+    topology, cpu = part_of(record, "cpu", "topology"), part_of(record, "cpu")
+    cores = value_of(topology, "allowed_physical_cores") or value_of(topology, "allowed_logical_cores") or UNKNOWN
+    memory = value_of(part_of(record, "memory"), "tier_gib") or UNKNOWN
     model, vendor = (_text(cpu, name) for name in ("model", "vendor"))
     family, number = (_integer(cpu, name) for name in ("family", "model_number"))
     name = name_of(model, vendor, family, number)
@@ -181,22 +182,10 @@ def _design(model: str | None, vendor: str | None, family: int | None, number: i
 
 
 def _text(part: dict[str, Any], name: str) -> str | None:
-    found = _value(part, name)
+    found = value_of(part, name)
     return found if isinstance(found, str) else None
 
 
 def _integer(part: dict[str, Any], name: str) -> int | None:
-    found = _value(part, name)
+    found = value_of(part, name)
     return found if isinstance(found, int) else None
-
-
-def _part(record: Record, *names: str) -> dict[str, Any]:
-    found: Any = record.environment
-    for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _value(part: dict[str, Any], name: str) -> Any:
-    entry = part.get(name)
-    return entry.get("value") if isinstance(entry, dict) else None

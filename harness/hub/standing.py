@@ -9,6 +9,7 @@ from harness.catalog import devices as table
 from harness.errors import BadInput
 from harness.hub.hardware import computing, hardware_of
 from harness.hub.physics import possible
+from harness.hub.told import part_of, value_of
 from harness.measure.stopping import Rule
 from harness.record import settings
 from harness.record.schema import Check, Device, Record
@@ -85,14 +86,14 @@ def versions_of(record: Record) -> dict[str, str]:
     """Each axis that a regression may lie on: versions, the build's backend, and the settings that tune. An axis that is not
     known is left out.
     """
-    gpus = _part(record, "gpu").get("nvidia", {}).get("value") or [{}]
-    host = _part(record, "host")
+    gpus = part_of(record, "gpu").get("nvidia", {}).get("value") or [{}]
+    host = part_of(record, "host")
     found = {
         "runtime": f"{record.runtime.version} {record.runtime.commit}".strip(),
-        "driver": _value(gpus[0], "driver"),
-        "os": _value(host, "os"),
-        "kernel": _value(host, "kernel"),
-        "libc": _value(host, "libc"),
+        "driver": value_of(gpus[0], "driver"),
+        "os": value_of(host, "os"),
+        "kernel": value_of(host, "kernel"),
+        "libc": value_of(host, "libc"),
         "python": record.runtime.python,
         "harness": record.harness.worker_sha256[:16],
         "backend": record.runtime.environment.get("backend"),
@@ -150,20 +151,20 @@ def _missing(record: Record) -> list[str]:
     gpus = computing(record)[0]  # of whatever kind it is called
     facts: dict[str, Any] = {
         "runtime version": record.runtime.version,
-        "os": _value(_part(record, "host"), "os"),
-        "kernel": _value(_part(record, "host"), "kernel"),
+        "os": value_of(part_of(record, "host"), "os"),
+        "kernel": value_of(part_of(record, "host"), "kernel"),
         "model digest": record.model.get("sha256"),
         "context": record.runtime.context_tokens,
         "samples": record.samples.rows,
         "bytes a token reads": _plausible_bytes(record),
     }
     if gpus:
-        listed = _part(record, "gpu").get("nvidia", {}).get("value") or []
+        listed = part_of(record, "gpu").get("nvidia", {}).get("value") or []
         if listed or any(_is_nvidia(device) for device in gpus):
-            facts["driver"] = _value(listed[0], "driver") if listed else None
+            facts["driver"] = value_of(listed[0], "driver") if listed else None
             facts["thermal state"] = record.derived.get("telemetry", {}).get("temperature_mc_max")
         else:  # the kernel's own driver (amdgpu, i915, xe) or the system's (Metal): its version is theirs
-            facts["driver"] = _value(_part(record, "host"), "kernel")
+            facts["driver"] = value_of(part_of(record, "host"), "kernel")
     return [name for name, value in facts.items() if not value]
 
 
@@ -175,15 +176,3 @@ def _plausible_bytes(record: Record) -> int:
     if not isinstance(size, int) or not isinstance(parameters, int):
         return 0
     return size if 8 * size >= LEAST_BITS * parameters > 0 else 0
-
-
-def _part(record: Record, *names: str) -> dict[str, Any]:
-    found: Any = record.environment
-    for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _value(part: dict[str, Any], name: str) -> Any:
-    entry = part.get(name)
-    return entry.get("value") if isinstance(entry, dict) else None
