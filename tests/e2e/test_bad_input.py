@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests import tiny_gguf
-from tests.e2e.conftest import refused
+from tests.e2e.conftest import measured, refused
 
 SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_us=50", "-o", "prefill_us=1")
 
@@ -103,7 +103,7 @@ def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_
     flag = tmp_path / "struck"
     done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "fault=kill", "-o", "fault_at=9",
                  "-o", f"fault_flag={flag}")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = json.loads(done.stdout)
     assert len(record["processes"]) == 3
     assert record["run"]["failed_processes"] == [{"index": 0, "reason": "killed by SIGKILL after trial"}]
@@ -187,7 +187,7 @@ def test_a_full_disk_is_noticed_before_measuring(repro, tiny):
 
 def test_the_verdict_is_in_the_json_too(repro, tiny, simulated_record):
     done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--against", simulated_record, "--json")
-    assert done.returncode == 0, done.stderr
+    measured(done)
     held = json.loads(done.stdout)["against"]
     row = next(r for r in held["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
     assert row["comparison"]["verdict"] in ("same", "faster", "slower", "cannot_tell")
@@ -209,7 +209,7 @@ def test_a_record_with_failed_checks_says_so_first_wherever_it_is_shown(repro, t
 @pytest.mark.parametrize("name", ["glibc", "hypervisor", "battery", "linux"])
 def test_a_user_named_like_something_public_can_measure(repro, tiny, name):
     done = repro(*SIMULATED, "--model", tiny, "--processes", "1", "--json", USER=name, LOGNAME=name)
-    assert done.returncode == 0, done.stderr
+    measured(done)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 import harness
 from harness.cli import COMMANDS
-from tests.e2e.conftest import refused
+from tests.e2e.conftest import measured, refused
 
 ROOT = Path(harness.__file__).parent.parent
 
@@ -70,7 +70,7 @@ def test_compare_with_itself_is_the_same(repro, record):
 def test_compare_names_what_differs(repro, record, tmp_path, tiny):
     done = repro("bench", "--runtime", "simulated", "--suite", "quick", "--model", tiny, "--processes", "3", "--results", "other",
                  "-o", "step_us=300", "-o", "prefill_us=5", "-o", "seed=3", "-o", "between_ppm=2000")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    measured(done)
     found = json.loads(repro("compare", next(Path(tmp_path / "other").glob("2*")), record, "--json").stdout)
     assert found["differences"] == ["setting step_us"]
     decode = next(r for r in found["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
@@ -81,7 +81,7 @@ def test_compare_names_what_differs(repro, record, tmp_path, tiny):
 def test_a_run_against_a_record_ends_with_the_verdict(repro, record, tiny):
     settings = ("-o", "step_us=200", "-o", "prefill_us=5", "-o", "seed=3", "-o", "between_ppm=2000")
     done = repro("bench", "--runtime", "simulated", "--suite", "quick", "--model", tiny, "--against", record, *settings)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     assert "precise_and_decided" in done.stdout
     assert "same" in done.stdout.split("differ in: ")[1]
     line = refused(

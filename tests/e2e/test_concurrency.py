@@ -3,6 +3,7 @@
 import pytest
 
 from harness.record.store import read
+from tests.e2e.conftest import measured
 
 
 def test_throughput_is_that_of_all_requests(repro, tiny):
@@ -11,7 +12,7 @@ def test_throughput_is_that_of_all_requests(repro, tiny):
     done = repro(
         "bench", "--model", tiny, "--runtime", "simulated", "--suite", "concurrency", "--processes", "1", *options
     )
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     for concurrency in (1, 2, 4, 8):
         found = record.result(f"batch-{concurrency}", "throughput")

@@ -12,6 +12,7 @@ import pytest
 from harness.record.samples import decode
 from harness.record.store import read
 from harness.run.tables import trials_of
+from tests.e2e.conftest import measured
 
 SOURCE = Path(__file__).parents[1] / "doubles" / "nvml.c"
 MODEL = ("--runtime", "simulated", "--suite", "quick", "-o", "device=gpu", "-o", "step_us=6000", "-o", "prefill_us=10")
@@ -83,7 +84,7 @@ def test_without_a_driver_there_is_no_meter(library):
 
 def test_a_run_on_a_device_counts_its_energy(repro, tiny, library):
     done = repro("bench", "--model", tiny, *MODEL, "--processes", "1", **library)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     energy = record.derived["energy_per_token"]
     # 50 W over steps of 6 ms: 0.3 J a token.
@@ -107,7 +108,7 @@ def test_a_throttled_device_makes_its_trials_invalid(repro, tiny, library):
 
 def test_a_power_cap_is_no_fault(repro, tiny, library):
     done = repro("bench", "--model", tiny, *MODEL, "--processes", "1", NVML_DOUBLE_REASONS="0x4", **library)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     stored = read(repro.records()[0])
     assert stored.record.derived["telemetry"]["throttle_reasons"] == 4
     trials = trials_of(decode(stored.samples(), stored.record.samples.sha256, "samples"), "samples")

@@ -19,7 +19,7 @@ from harness.run.bench import prepare
 from harness.run.evidence import Request
 from harness.run.listener import Silent
 from tests import model_server
-from tests.e2e.conftest import refused
+from tests.e2e.conftest import measured, refused
 
 SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
 
@@ -96,7 +96,7 @@ def bench(repro, tiny, url, *arguments):
 def test_a_server_is_timed_at_the_client_and_its_hardware_stays_unknown(repro, tiny):
     with serving() as url:
         done = bench(repro, tiny, url)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     assert record.runtime.clock == "host, at the client, each chunk received"
     assert record.runtime.devices[0].kind == "server"
@@ -108,19 +108,19 @@ def test_a_server_is_timed_at_the_client_and_its_hardware_stays_unknown(repro, t
 
 def test_what_a_server_made_of_the_prompts_stays_its_own(repro, tiny):
     with serving() as url:
-        assert bench(repro, tiny, url).returncode == 0
+        measured(bench(repro, tiny, url))
     # Another runtime makes its own ids of the same model and suite.
     done = repro(
         "bench", "--model", tiny, "--runtime", "simulated", "--suite", SUITE, "--processes", "1", "-o", "step_us=100"
     )
-    assert done.returncode == 0, done.stderr
+    measured(done)
     first, second = (read(path).record for path in sorted(repro.records(), key=lambda path: path.stat().st_mtime))
     assert first.workloads[0].prompt_sha256 != second.workloads[0].prompt_sha256
 
 
 def test_nothing_of_the_client_is_booked_for_an_unknown_server(repro, tiny):
     with serving() as url:
-        assert bench(repro, tiny, url).returncode == 0
+        measured(bench(repro, tiny, url))
     stored = read(repro.records()[0])
     assert stored.record.process_results == ()
     assert stored.record.run.load_before == stored.record.run.load_after == {}
@@ -142,7 +142,7 @@ def test_it_holds_what_a_server_can_hold(repro, tiny):
 def test_the_operator_may_vouch_for_the_hardware(repro, tiny):
     with serving() as url:
         done = bench(repro, tiny, url, "-o", "vouch=true")
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     assert record.runtime.settings["hardware"] == "vouched for by the operator"
     assert "model" in record.environment["cpu"]
@@ -151,7 +151,7 @@ def test_the_operator_may_vouch_for_the_hardware(repro, tiny):
 def test_a_server_that_does_not_tell_its_ids_is_counted_by_its_usage(repro, tiny):
     with serving(fault="no ids") as url:
         done = bench(repro, tiny, url)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     counting = next(c for c in read(repro.records()[0]).record.checks if c.code == "counting")
     assert counting.status == "pass"
 
@@ -159,7 +159,7 @@ def test_a_server_that_does_not_tell_its_ids_is_counted_by_its_usage(repro, tiny
 def test_chunks_of_several_tokens_are_said_to_be_chunks(repro, tiny):
     with serving(per_chunk=3) as url:
         done = bench(repro, tiny, url)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     codes = {finding.code for finding in read(repro.records()[0]).record.findings}
     assert "chunked" in codes
 
@@ -201,7 +201,7 @@ def test_the_first_chunks_tokens_are_not_booked_as_speed(repro, tiny):
     with model_server.serving(sizes=[12, *([1] * 12)], step_s=0.004) as (url, _):
         # The workloads have 24 and 12 tokens; the shorter one comes in one chunk.
         done = bench(repro, tiny, url)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     assert record.headline.estimate.point / 1e6 < 260
     assert not {m.metric for r in record.results if r.workload == "chat" for m in r.metrics} & {
@@ -259,7 +259,7 @@ def test_the_key_and_its_name_are_written_nowhere(repro, tiny):
             "bench", "--model", tiny, "--runtime", "openai-http", "--suite", SUITE, "--processes", "1",
             "-o", f"url={url}", "-o", "api_key_env=VLLM_CANARY_KEY", VLLM_CANARY_KEY=key,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        measured(done)
         assert set(double.headers) == {f"Bearer {key}"}
         line = refused(bench(repro, tiny, url))
         assert "401 Unauthorized" in line
@@ -336,7 +336,7 @@ def real_server(tmp_path_factory):
 def test_a_real_server_on_this_machine_is_seen_to_hold_the_model(repro, real_server):
     model, url = real_server
     done = bench(repro, model, url, "-o", "eos_id=1", "-o", "engine=llama.cpp", "-o", "context=1024")
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = read(repro.records()[0]).record
     assert record.runtime.settings["hardware"] == "process seen with the model open"
     assert record.runtime.engine == "llama.cpp"

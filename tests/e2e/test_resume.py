@@ -8,6 +8,8 @@ import pandas as pd
 import psutil
 import pytest
 
+from tests.e2e.conftest import measured
+
 RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3",
        "-o", "step_us=1500", "-o", "prefill_us=5", "-o", "seed=4")  # fmt: skip
 
@@ -38,7 +40,7 @@ def test_a_stopped_run_goes_on_with_what_it_has(repro, tiny, how):
     assert not repro.records()
 
     done = repro(*RUN, "--model", tiny, "--resume", "--json")
-    assert done.returncode == 0, done.stderr
+    measured(done)
     record = json.loads(done.stdout)
     assert record["run"]["resumed"]
     assert len(record["processes"]) == 3

@@ -15,7 +15,7 @@ from harness.run import environments
 from harness.run.bench import backend_of
 from harness.run.recompute import verify
 from harness.run.tables import trials_of
-from tests.e2e.conftest import Repro
+from tests.e2e.conftest import Repro, measured
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
     """`repro bench --suite quick` with three processes: a minute, and once the minutes of the build."""
     repro = Repro(tmp_path_factory.mktemp("real"))
     done = repro("bench", "--suite", "quick", "--processes", "3", timeout=3600)
-    assert done.returncode == 0, done.stderr[-3000:]
+    measured(done)
     return done, read(repro.records()[0])
 
 
@@ -130,7 +130,7 @@ print(json.dumps([len(ids), out]))
 def test_an_operators_own_interpreter_gives_the_same_output(place, record, tmp_path):
     repro = Repro(tmp_path)
     done = repro("bench", "--suite", "quick", "--processes", "1", "--python", place.python, "-o", "threads=1", "--json")
-    assert done.returncode == 0, done.stderr[-3000:]
+    measured(done)
     other = json.loads(done.stdout)
     assert other["runtime"]["environment"] == {"given_by_operator": True}
     assert other["runtime"]["settings"]["threads"] == 1

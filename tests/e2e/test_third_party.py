@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny_gguf
+from tests.e2e.conftest import measured
 
 PACKAGE = Path(__file__).parents[1] / "third_party" / "counting"
 
@@ -62,7 +63,7 @@ def test_a_bad_adapter_is_caught(their):
 
 def test_it_can_be_measured(their):
     done = their("bench", "--runtime", "counting", "--suite", "quick", "--processes", "1")
-    assert done.returncode == 0, done.stderr
+    measured(done)
     assert "counting-runtime 1.0" in done.stdout
 
 
@@ -81,7 +82,7 @@ def test_its_record_is_signed_and_every_change_is_found(their, tmp_path, monkeyp
     done = their(
         "bench", "--runtime", "counting", "--suite", "quick", "--processes", "1", "--results", str(tmp_path / "results")
     )
-    assert done.returncode == 0, done.stderr
+    measured(done)
     assert "signed by lighthouse" in done.stdout
     (record,) = (tmp_path / "results").glob("*/record.json")
     assert "signed by lighthouse, as the public file says" in repro("verify", record, "--keys", public).stdout
@@ -126,7 +127,7 @@ def test_records_of_several_operators_are_scored(their, tmp_path, monkeypatch):
             "--results",
             str(tmp_path / handle),
         )
-        assert done.returncode == 0, done.stderr
+        measured(done)
     hub, other = ((tmp_path / handle).glob("*/record.json") for handle in ("lighthouse", "gull"))
     hub, other = next(hub), next(other)
     done = repro("score", hub, other, "--json")
