@@ -12,6 +12,7 @@ from harness.catalog import digest
 from harness.catalog.models import HubReference
 from harness.errors import BadInput, ReproError
 from harness.files import need_room, sync, sync_descriptor
+from harness.inside import proper
 
 Progress = Callable[[str, int, int], None]
 ALLOWED = (".gguf",)
@@ -33,6 +34,8 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
     from huggingface_hub import errors as hub_errors
 
     place = cache / "hub" / reference.repo.replace("/", "--")
+    if not all(map(proper, reference.file.replace(" ", "_").split("/"))) or reference.revision in (".", ".."):
+        raise BadInput("its file has no proper name", where=str(reference), fix="write hf:owner/name@revision/file")
     if _COMMIT.fullmatch(reference.revision) and (place / reference.revision / reference.file).exists():
         # A commit never changes, and a file has its final name only after its digest was checked.
         return place / reference.revision / reference.file

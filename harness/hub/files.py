@@ -35,6 +35,7 @@ from harness.hub.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
 from harness.hub.reader import Reader, raw
 from harness.hub.rules.base import public
 from harness.hub.store import Hub, open_hub
+from harness.inside import inside
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
 
@@ -83,7 +84,7 @@ def _write(hub: Hub, folder: Path, tell: Tell) -> int:
             for name, digest in _bodies(reader, events.read(envelope.read(data, name_of(line)).payload, name_of(line))):
                 body = reader.body(digest)
                 if body is not None:
-                    path = folder / name
+                    path = inside(folder, name, name_of(line))
                     path.parent.mkdir(exist_ok=True)
                     write_bytes(path, body)
             tell(index + 1, size)

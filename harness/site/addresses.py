@@ -6,9 +6,16 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
+from harness.errors import RecordInvalid
+from harness.record.keys import HANDLE
+
+_OWN = re.compile(r"index|page-?[0-9]+")
+
 
 def operator(handle: str) -> str:
-    """An operator's page. No handle is `index` or `page-2`: the registry reserves them."""
+    """An operator's page. Raises `RecordInvalid` for what is no handle, and for `index` and `page-2`, which are other pages."""
+    if HANDLE.fullmatch(handle) is None or _OWN.fullmatch(handle):
+        raise RecordInvalid("can't name a page", where=f"operator {handle[:40]!a}", fix="run: repro audit")
     return f"operators/{handle}.html"
 
 

@@ -75,7 +75,9 @@ def build(wish: Wish, tell: Tell) -> Built:
 
 
 def _ours_or_empty(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / states.FILE).is_file())):
+    mark = out / states.FILE
+    ours = mark.is_file() and not mark.is_symlink()  # what is written into a link is somebody else's
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not ours)):
         raise BadInput("holds something that is no site of ours", where=str(out), fix="name a new or empty folder")
 
 

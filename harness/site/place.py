@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.files import let_all_read
+from harness.inside import inside, refuse_links
 from harness.site import addresses, lists, people
 from harness.site.shared import Going
 from harness.site.state import FILE, State, unfinished
@@ -18,8 +19,8 @@ _SERIES = ("regressions/page-*.html", "log/tile/**/*.p/*")
 
 
 def write(folder: Path, file: File) -> None:
-    """A file of the site, below that folder."""
-    path = folder / file[0]
+    """A file of the site, below that folder. Raises `RecordInvalid` for a name that leads elsewhere."""
+    path = inside(folder, file[0], "the site")
     try:
         path.write_bytes(file[1])
     except FileNotFoundError:
@@ -47,16 +48,19 @@ def swap(scratch: Path, out: Path) -> None:
 def lay_over(scratch: Path, out: Path, going: Going, last: State) -> tuple[int, int]:
     """What is new over what is there, then away with what is gone, the state last: after one that is cut off the next is whole.
 
-    Returns how many files were written and how many removed.
+    Returns how many files were written and how many removed. Raises `RecordInvalid`, with nothing written, where a link stands
+    in the way.
     """
     gone, new = _gone(scratch, out, going, last), going.new
+    named = (path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
+    names = sorted(name for name in named if name != FILE)
+    for folder in {(out / name).parent for name in (*names, *gone, "rows/x")}:
+        refuse_links(out, folder)
     unfinished(out)
     written = 0
-    for path in sorted(scratch.rglob("*")):
-        if path.is_file() and path.name != FILE:
-            name = path.relative_to(scratch).as_posix()
-            if name not in new.digests or new.digests[name] != last.digests.get(name):
-                written += _replaced(path, out / name)
+    for name in names:
+        if name not in new.digests or new.digests[name] != last.digests.get(name):
+            written += _replaced(scratch / name, out / name)
     removed = sum(_removed(out / path) for path in gone)
     for row in last.rows.keys() - new.rows.keys():
         shutil.rmtree(out / "rows" / row[:16], ignore_errors=True)
@@ -92,7 +96,8 @@ def _named(state: State, rows: Iterable[str]) -> set[str]:
 def _replaced(path: Path, target: Path) -> bool:
     """Whether anything changed."""
     try:
-        if target.stat().st_size == path.stat().st_size and target.read_bytes() == path.read_bytes():
+        same_size = target.lstat().st_size == path.stat().st_size and target.is_file() and not target.is_symlink()
+        if same_size and target.read_bytes() == path.read_bytes():
             return False
     except FileNotFoundError:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +106,7 @@ def _replaced(path: Path, target: Path) -> bool:
 
 
 def _removed(path: Path) -> bool:
-    if not path.exists():
+    if not os.path.lexists(path):
         return False
     path.unlink()
     return True

@@ -18,7 +18,9 @@ from harness.errors import BadInput
 from harness.hub import event as events
 from harness.hub import rows, tables
 from harness.hub.reader import Reader, chunks
+from harness.inside import proper
 from harness.record import envelope
+from harness.record.keys import HANDLE
 from harness.site import lines
 from harness.site.public import Ground, Tally
 from harness.site.values import FIELDS, Site, Summary, values
@@ -98,9 +100,17 @@ def read(folder: Path) -> State | None:
             one = Summary(*line)
             rows[one.row], records[one.row] = one, own
         tallies = {handle: Tally(*numbers) for handle, numbers in kept.pop("tallies").items()}
-        return State(**kept, rows=rows, records=records, tallies=tallies, lines=lines.of(text, list(rows)))
+        found = State(**kept, rows=rows, records=records, tallies=tallies, lines=lines.of(text, list(rows)))
+        return found if _plain(found) else None
     except (OSError, ValueError, TypeError, LookupError):
         return None
+
+
+def _plain(kept: State) -> bool:
+    """Whether every name that becomes a file's is one: files are removed by them."""
+    ids = (*kept.rows, *kept.records, *(one for own in kept.records.values() for one in own))
+    good = all(map(events.HEX.fullmatch, ids)) and all(map(HANDLE.fullmatch, kept.handles))
+    return good and all(map(proper, kept.digests))
 
 
 def untouched(folder: Path, state: State) -> bool:
