@@ -68,6 +68,29 @@ def with_footer(data: bytes, found: Struct) -> bytes:
     return data[: footer(data)[1]] + text + len(text).to_bytes(4, "little") + b"PAR1"
 
 
+def with_pages_repeated(data: bytes, column: int, times: int, told: int | None = None) -> bytes:
+    """Lay the column's chunk anew behind all others, its data page repeated; the footer tells of `told` values."""
+    found, start = footer(data)
+    own = chunk(found, column)
+    begin, end = own[11][1], own[11][1] + own[7][1]
+    dictionary, page = data[begin : own[9][1]], data[own[9][1] : end]
+    moved = dictionary + page * times
+    own[7] = (6, len(moved))
+    own[9] = (6, start + len(dictionary))
+    own[11] = (6, start)
+    own[5] = (6, told if told is not None else own[5][1] * times)
+    text = to_bytes(found)
+    return data[:start] + moved + text + len(text).to_bytes(4, "little") + b"PAR1"
+
+
+def aborting() -> bytes:
+    """A file whose level histograms make Arrow's decoder abort its process."""
+    data = written()
+    found, _ = footer(data)
+    chunk(found, 8)[16][1][2] = (9, (6, [1] * 9))
+    return with_footer(data, found)
+
+
 def _varint(value: int) -> bytes:
     out = b""
     while value > 127:

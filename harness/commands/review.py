@@ -9,21 +9,22 @@ import click
 from harness.commands.hub_option import hub_option
 
 if TYPE_CHECKING:
-    from harness.hub.review import Dossier
+    from harness.hub.review import Dossier, Waiting
 
 
 @click.group(invoke_without_command=True, help="List the queue, look at what it holds, and decide.")
 @hub_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--all", "examine_all", is_flag=True, help="Examine every record, however long the queue is.")
 @click.pass_context
-def review(context: click.Context, target: str | None, as_json: bool) -> None:
+def review(context: click.Context, target: str | None, as_json: bool, examine_all: bool) -> None:
     """Nothing is public before approval; no command grants "reproduced"."""
     context.obj = target
     if context.invoked_subcommand is None:
-        _list(target, as_json)
+        _list(target, as_json, examine_all)
 
 
-def _list(target: str | None, as_json: bool) -> None:
+def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from dataclasses import asdict
 
     from rich.table import Table
@@ -31,20 +32,23 @@ def _list(target: str | None, as_json: bool) -> None:
     from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading
     from harness.errors import ReproError, one_line
-    from harness.hub.review import dossier, queue
+    from harness.hub.review import Waiting, dossier, first_examined, glance, queue
 
     hub = open_for_reading(target)
     with hub.reading() as reader:
-        found: list[Dossier] = []
+        found: list[Dossier | Waiting] = []
         orphans: list[tuple[str, str]] = []
-        for identity in queue(reader):
+        waiting = queue(reader)
+        examined = set(waiting) if examine_all else first_examined(reader, waiting)
+        for identity in waiting:
             try:
-                found.append(dossier(reader, identity))
+                found.append(dossier(reader, identity) if identity in examined else glance(reader, identity))
             except ReproError as error:
                 what = error.what if error.what.startswith("cannot") else f"cannot be examined: {error.what}"
                 orphans.append((identity, one_line(what)))
     if as_json:
-        print_json([*map(asdict, found), *({"id": identity, "cannot_be_examined": why} for identity, why in orphans)])
+        told = [asdict(one) | ({"not_examined": True} if isinstance(one, Waiting) else {}) for one in found]
+        print_json([*told, *({"id": identity, "cannot_be_examined": why} for identity, why in orphans)])
         return
     console = out()
     for identity, why in orphans:
@@ -56,7 +60,10 @@ def _list(target: str | None, as_json: bool) -> None:
     for name in ("record", "operator", "what", "row", "since", "to look at"):
         table.add_column(name)
     for one in found:
-        remarks = ", ".join(remark.kind for remark in one.remarks) or "–"
+        if isinstance(one, Waiting):
+            remarks = "not examined yet"
+        else:
+            remarks = ", ".join(dict.fromkeys(remark.kind for remark in one.remarks)) or "–"
         table.add_row(
             whole(console, one.id, 12),
             escape(one.operator),
@@ -66,6 +73,11 @@ def _list(target: str | None, as_json: bool) -> None:
             escape(remarks),
         )
     console.print(table)
+    unread = len(waiting) - len(examined)
+    if unread:
+        console.print(
+            f"\n{unread} of {len(waiting)} were not examined: repro review show ID, or repro review --all", markup=False
+        )
     console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
 
 

@@ -11,12 +11,11 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
 
-from harness.errors import ReproError
+from harness.errors import ReproError, one_line
 from harness.hub import audit_tables, checkpoint, entry, ingest, merkle, tables
 from harness.hub.bulk import standings
 from harness.hub.entry import Entry
@@ -28,7 +27,9 @@ from harness.hub.rules.base import Place, public
 from harness.hub.store import Hub
 
 CHUNK = 64
+CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
 AHEAD = 8  # chunks
+TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
 Tell = Callable[[int, int], None]
 _Checked = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
@@ -56,7 +57,7 @@ class Found:
 
     def add(self, where: str, error: object) -> None:
         """One more fault."""
-        self.faults.append(Fault(where, error.what if isinstance(error, ReproError) else str(error)))
+        self.faults.append(Fault(where, one_line(error.what if isinstance(error, ReproError) else str(error), TOLD)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,10 @@ def check(one: Pending) -> _Checked:
         ingest.taken_by(submission, demonstration=one.demonstration)
         return one.id, submission.measured.row({}), faults
     except ReproError as error:
-        return one.id, None, [*faults, Fault(one.where, f"record {one.id[:12]}: {error.what}", one.id)]
+        return one.id, None, [*faults, Fault(one.where, one_line(f"record {one.id[:12]}: {error.what}", TOLD), one.id)]
     except Exception as error:
         what = f"record {one.id[:12]}: {type(error).__name__}: {error}"
-        return one.id, None, [*faults, Fault(one.where, what, one.id)]
+        return one.id, None, [*faults, Fault(one.where, one_line(what, TOLD), one.id)]
 
 
 def _records(pending: Iterable[Pending], pool: Executor | None) -> Iterator[_Checked]:
@@ -188,13 +189,28 @@ def _records(pending: Iterable[Pending], pool: Executor | None) -> Iterator[_Che
         yield from map(check, pending)
         return
     # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the hub.
-    source, waiting = iter(pending), deque[Future[list[_Checked]]]()
-    while batch := list(islice(source, CHUNK)):
+    waiting = deque[Future[list[_Checked]]]()
+    for batch in _chunks(pending):
         waiting.append(pool.submit(_check_all, batch))
         if len(waiting) > AHEAD:
             yield from waiting.popleft().result()
     for last in waiting:
         yield from last.result()
+
+
+def _chunks(pending: Iterable[Pending]) -> Iterator[list[Pending]]:
+    """As many as `CHUNK` at a time, and no more of them than have `CHUNK_BYTES`; one alone may have more."""
+    batch: list[Pending] = []
+    size = 0
+    for one in pending:
+        own = len(one.envelope) + len(one.samples)
+        if batch and (len(batch) == CHUNK or size + own > CHUNK_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += own
+    if batch:
+        yield batch
 
 
 def _check_all(batch: list[Pending]) -> list[_Checked]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,6 +28,8 @@ from harness.tiers.oddities import oddities
 from harness.tiers.policy import Policy
 
 MOST_COMPARED = 200  # of a row's other records, the newest
+MOST_EXAMINED = 100  # of the queue, where it is listed: one takes a second
+MOST_NAMED = 5  # records that a remark lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,43 @@ def queue(reader: Reader) -> list[str]:
     return list(
         reader.connection.execute(select(table.id).where(table.status == "pending").order_by(table.idx)).scalars()
     )
+
+
+def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAMINED) -> set[str]:
+    """Which of the queue a list examines: the oldest record of every operator, then the second of each, …: a flood by one handle
+    displaces nobody else's.
+    """
+    if len(waiting) <= most:
+        return set(waiting)
+    table = tables.records.c
+    wanted = select(table.id, table.operator).where(table.status == "pending")
+    by = {one.id: one.operator for one in reader.connection.execute(wanted)}
+    counts: dict[str, int] = {}
+    places = []
+    for place, identity in enumerate(waiting):
+        turn = counts[by.get(identity, "")] = counts.get(by.get(identity, ""), 0) + 1
+        places.append((turn, place, identity))
+    return {identity for _, _, identity in sorted(places)[:most]}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record of the queue that was not examined."""
+
+    id: str
+    title: str
+    operator: str
+    submitted: str
+    place: str
+
+
+def glance(reader: Reader, identity: str) -> Waiting:
+    """What the table says of it. Raises `RecordInvalid` where it is not in the log's facts."""
+    fact = reader.get("record", identity)
+    if fact is None:
+        raise RecordInvalid("is in the table and not in the log", where=identity[:12], fix="run: repro audit")
+    place = "a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}"
+    return Waiting(identity, title(reader, identity), fact["operator"], fact["submitted"], place)
 
 
 def dossier(reader: Reader, identity: str) -> Dossier:
@@ -214,8 +253,11 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     table = tables.records.c
     same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
     identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
-    for other in identical:
+    for other in identical[:MOST_NAMED]:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
+    if len(identical) > MOST_NAMED:
+        text = f"the samples are those of {len(identical)} records in all, byte for byte"
+        yield Remark("same samples", text, tuple(identical[:MOST_NAMED]))
     whole = _gaps(reader, identity)
     if whole is None:
         return

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
 from harness.catalog.versions import order_of
-from harness.errors import BadInput
+from harness.errors import BadInput, RecordInvalid, one_line
 from harness.hub import tables
 from harness.hub.columns import COLUMNS, measurement
 from harness.hub.reader import Reader
@@ -109,11 +110,20 @@ def read(reader: Reader, row: str, about: Known | None = None) -> Row:
     """One row, by its whole id; `about`: what is known, where it was asked already. Raises `BadInput` where there is none."""
     values = reader.connection.execute(_SELECT.where(tables.records.c.row == row).order_by(tables.records.c.id)).all()
     about = about or known(reader, {one[3] for one in values})
-    found = [measurement(tuple(one), about.source, about.behind)[1] for one in values]
+    found = [_measured(tuple(one), about) for one in values]
     hub = next((one for one in found if one.id == row), None)
     if hub is None:
         raise BadInput("there is no such row", where=row[:12], fix="see: repro score")
     return Row(hub, tuple(one for one in found if one.id != row))
+
+
+def _measured(values: tuple[Any, ...], about: Known) -> Measurement:
+    """Raises `RecordInvalid`, naming the record, where the table holds what no record gives."""
+    try:
+        return measurement(values, about.source, about.behind)[1]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        said = one_line(f"the table holds no measurement of record {str(values[1])[:12]} ({error})", 200)
+        raise RecordInvalid(said, where=f"row {str(values[0])[:12]}", fix="run: repro audit") from error
 
 
 def score_row(reader: Reader, row: str, policy: Policy, as_of: date) -> tuple[Row, Score]:

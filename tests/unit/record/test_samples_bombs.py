@@ -60,24 +60,9 @@ def stamps(count):
     return pa.array([[1] * count], pa.list_(pa.int64()))
 
 
-def with_pages_repeated(data, column, times, told=None):
-    """Lay the column's chunk anew behind all others, its data page repeated; the footer tells of `told` values."""
-    found, start = bombs.footer(data)
-    own = bombs.chunk(found, column)
-    begin, end = own[11][1], own[11][1] + own[7][1]
-    dictionary, page = data[begin : own[9][1]], data[own[9][1] : end]
-    moved = dictionary + page * times
-    own[7] = (6, len(moved))
-    own[9] = (6, start + len(dictionary))
-    own[11] = (6, start)
-    own[5] = (6, told if told is not None else own[5][1] * times)
-    text = bombs.to_bytes(found)
-    return data[:start] + moved + text + len(text).to_bytes(4, "little") + b"PAR1"
-
-
 @pytest.mark.parametrize("told", [10, 2_000_000, None])
 def test_300_million_equal_stamps_are_counted_before_they_are_decoded(tmp_path, told):
-    data = with_pages_repeated(bombs.written(1, {"token_ns": stamps(2_000_000)}), TOKENS, 150, told)
+    data = bombs.with_pages_repeated(bombs.written(1, {"token_ns": stamps(2_000_000)}), TOKENS, 150, told)
     assert len(data) < 100_000
     refused(data, "another count than its pages|values, over the limits")
     (tmp_path / "bomb").write_bytes(data)
