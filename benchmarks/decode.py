@@ -62,10 +62,11 @@ def main() -> None:
         "# What decoding in a process apart costs\n",
         f"Made by `python benchmarks/decode.py {' '.join(sys.argv[1:])}`.\n".replace(" `.", "`."),
         f"{machine.line()}.\n",
-        f"Samples of {options.records} records of 15 trials, {ROUNDS} rounds in turns, medians, milliseconds of processor time a record:\n",
+        f"Samples of {options.records} records of 15 trials, {ROUNDS} rounds in turns, medians; ms of processor time each:\n",
         "| who asks | the child | both | decoded and counted in the process itself | more, apart (least to most) |",
         "|---|---|---|---|---|",
-        f"| {parent:.2f} | {child:.2f} | {parent + child:.2f} | {here:.2f} | {median(more):.2f} ({more[0]:.2f} to {more[-1]:.2f}) |",
+        f"| {parent:.2f} | {child:.2f} | {parent + child:.2f} | {here:.2f} "
+        f"| {median(more):.2f} ({more[0]:.2f} to {more[-1]:.2f}) |",
     ]
     text = "\n".join(lines) + "\n"
     print(text)

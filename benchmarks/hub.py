@@ -89,7 +89,7 @@ def fill(hub: Hub, records: int) -> list[str]:
         if part:
             write(connection, part)
         people = [
-            {"kind": "operator", "name": f"op{i}", "value": '{"verified": false}', "key": None}
+            {"kind": "operator", "name": f"op{i}", "value": '{"verified": false, "joined": 0}', "key": None}
             for i in range(OPERATORS)
         ]
         connection.execute(insert(tables.facts), people)
@@ -101,7 +101,16 @@ def fill(hub: Hub, records: int) -> list[str]:
 
 def write(connection, part) -> None:
     connection.execute(insert(tables.records), part)
-    facts = [{"kind": "record", "name": one["id"], "value": f'{{"row": "{one["row"]}"}}', "key": None} for one in part]
+    gone = "0" * 64  # no bodies: every record reads as taken down
+    facts = [
+        {
+            "kind": "record",
+            "name": one["id"],
+            "value": f'{{"row": "{one["row"]}", "envelope_sha256": "{gone}"}}',
+            "key": None,
+        }
+        for one in part
+    ]
     connection.execute(insert(tables.facts), facts)
 
 

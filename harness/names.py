@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 # Letters and marks that print nothing, and blanks that are no space: none of them is in a category of its own.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
@@ -17,6 +18,7 @@ _TOGETHER = (
 )
 
 
+@lru_cache(maxsize=256)  # a registry asks the same few again and again
 def flaw(name: str) -> str | None:
     """Why `name` can't stand for anything, in words; None where it can."""
     for character in name:

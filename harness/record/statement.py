@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,10 @@ def payload_of(record: Record, subjects: Sequence[tuple[str, str]]) -> bytes:
     return canonical(statement)
 
 
+class _Taken(BaseModel):
+    predicate: Record
+
+
 def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     """The record in the bytes, and its id. Raises `RecordInvalid`: damaged, foreign, or from a newer schema."""
     value = parse(payload, where)
@@ -41,10 +44,11 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
         raise RecordInvalid(f"holds {kind}, this harness reads {ours}.x", where=where, fix="update repro-harness")
     try:
         # JSON has no tuples: strictness holds for numbers and texts, lists are taken as the sequences that they are.
-        record = Record.model_validate_json(json.dumps(predicate))
+        # `parse` has held the bytes to one meaning: no key twice, integers only.
+        record = _Taken.model_validate_json(payload).predicate
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"][1:])
         raise RecordInvalid(
             f"{place}: {first['msg']}", where=where, fix="it was not written by this harness"
         ) from error
@@ -52,10 +56,6 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     if bound.get(record.samples.file) != record.samples.sha256:
         raise RecordInvalid("its statement does not bind the samples that it names", where=where)
     return record, digest(payload)
-
-
-class _Taken(BaseModel):
-    predicate: Record
 
 
 def taken(payload: bytes, identity: str, where: str) -> Record:
