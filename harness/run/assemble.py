@@ -210,9 +210,15 @@ def _plain(value: Any) -> dict[str, Any]:
 def _command(evidence: Evidence) -> str:
     prepared = evidence.prepared
     request = prepared.request
-    parts = ["repro bench", f"--model {shlex.quote(prepared.identity.reference)}", f"--runtime {request.runtime}"]
+    parts = [
+        "repro bench",
+        f"--model {shlex.quote(prepared.identity.reference)}",
+        f"--runtime {shlex.quote(request.runtime)}",
+    ]
     parts.append(f"--suite {prepared.suite.label}")
-    parts += [f"-o {name}={_option(public_value(value))}" for name, value in sorted(prepared.given.items())]
+    parts += [
+        f"-o {shlex.quote(f'{name}={_option(public_value(value))}')}" for name, value in sorted(prepared.given.items())
+    ]
     if request.processes is not None:
         parts.append(f"--processes {request.processes}")
     if prepared.installed is not None and request.backend != "auto":

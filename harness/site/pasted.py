@@ -1,0 +1,126 @@
+"""The command that a page offers to paste, built from known fields alone: nothing of it is a record's own words. Pure.
+
+A record's `run.command` and free texts are never looked at. What can't be said from the catalogue, the runtimes of this harness,
+its suites and that runtime's harmless settings is left out, and a sentence says so.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.catalog import models, suites
+from harness.record.schema import Record
+from runtimes import table
+from runtimes.interface import Option
+from runtimes.recipes import RECIPES
+
+MODEL, SUITE = "MODEL", "SUITE"  # stand for paths that the reader puts in, as PLACE does for a registry
+LARGEST_SEED = 2**32
+# What a stranger may set on the machine of whoever pastes: no address, file or key, nothing that makes faults, nothing that
+# vouches. The number is the most that may stand there, or the adapter's own limit where that is less.
+_HARMLESS: Mapping[str, Mapping[str, int]] = {
+    "llama.cpp": dict.fromkeys(
+        ("batch", "context", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "repack", "swa_full", "threads",
+         "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
+    ),
+    "pytorch": {"attention": 0, "compile": 0, "context": 1 << 20, "dtype": 0, "tf32": 0, "threads": 1024},
+    "vllm": {
+        "async_scheduling": 0, "batched_tokens": 1 << 20, "context": 1 << 20, "dtype": 0, "eager": 0, "gpu_memory_percent": 100,
+        "kv_cache_dtype": 0, "kv_space_mib": 1 << 20, "max_seqs": 4096, "tensor_parallel": 64, "threads": 1024,
+    },
+    "openai-http": {},
+    "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """`words` of the command, () where none is offered; `told`: sentences on what it leaves out, or why there is none."""
+
+    words: tuple[str, ...]
+    told: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Quoted for a shell; "" where none is offered."""
+        return shlex.join(self.words)
+
+
+def pasted(record: Record) -> Pasted:
+    """What measures a record's subject again on another machine."""
+    runtime, suite = record.runtime.name, suites.by_digest(record.suite.sha256)
+    if runtime not in table.BUILT_IN:
+        return Pasted((), ("No command is offered: its runtime is not one of those that come with this harness.",))
+    model, told = _model(record)
+    label = SUITE if suite is None else f"{suite.name}-v{suite.version}"
+    if suite is None:
+        told.append(f"Put for {SUITE} the file of the suite: this harness has none with its digest.")
+    words = ["repro", "bench", "--model", model, "--runtime", runtime, "--suite", label]
+    known, missing = _settings(runtime, record.runtime.options)
+    words += known
+    if missing:
+        told.append(
+            f"Left out, since a stranger should not set it on your machine: {missing}. See the record's settings."
+        )
+    environment = record.runtime.environment
+    backend = environment.get("backend")
+    if environment.get("given_by_operator"):
+        told.append(
+            "It was measured in a Python of its operator's own; the command takes the runtime's locked environment."
+        )
+    elif "chosen" not in environment and isinstance(backend, str) and backend in _backends(runtime):
+        words += ["--backend", backend]
+    if record.run.challenge is None and record.run.seed <= LARGEST_SEED:
+        words += ["--seed", str(record.run.seed)]
+    return Pasted(tuple(words), tuple(told))
+
+
+def _model(record: Record) -> tuple[str, list[str]]:
+    """The catalogue's own name for these very bytes, or a word for the reader's path."""
+    held = {record.model.get("sha256"), record.model.get("derived_from")} - {None}
+    for name in models.names():
+        if any(file.sha256 in held for file in models.load(name).files):
+            return name, []
+    return MODEL, [f"Put for {MODEL} the path of the model: the catalogue has none with its digest."]
+
+
+def _backends(runtime: str) -> frozenset[str]:
+    return frozenset(RECIPES[runtime].backends) if runtime in RECIPES else frozenset()
+
+
+def _settings(runtime: str, given: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The harmless ones as words, and how many others there are, by names where these are the adapter's own."""
+    declared, allowed = table.find(runtime).options, _HARMLESS[runtime]
+    words: list[str] = []
+    others: list[str] = []
+    foreign = 0
+    for name, value in sorted(given.items()):
+        option = declared.get(name)
+        if option is None:
+            foreign += 1
+        elif name in allowed and _holds(option, value, allowed[name]):
+            words += ["-o", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+        else:
+            others.append(name)
+    return words, ", ".join([*others, *_counted(foreign)])
+
+
+def _counted(foreign: int) -> Iterator[str]:
+    if foreign:
+        yield f"{foreign} {'setting' if foreign == 1 else 'settings'} that this runtime does not declare"
+
+
+def _holds(option: Option, value: object, most: int) -> bool:
+    """Whether the value is one that the adapter itself offers: never a free text."""
+    if type(value) is not option.kind:
+        return False
+    if isinstance(value, str):
+        return value in option.choices
+    if isinstance(value, bool):
+        return True
+    lowest = 0 if option.minimum is None else option.minimum
+    highest = most if option.maximum is None else min(most, option.maximum)
+    return isinstance(value, int) and lowest <= value <= highest
