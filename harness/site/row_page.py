@@ -21,8 +21,8 @@ from harness.run.tables import trials_of
 from harness.site import addresses, badge, charts
 from harness.site.api import row_json
 from harness.site.charts import Chart
-from harness.site.pasted import pasted
 from harness.site.network import Network, Spoke, network
+from harness.site.pasted import pasted
 from harness.site.png import png
 from harness.site.render import page
 from harness.site.svg import alone
