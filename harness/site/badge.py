@@ -37,6 +37,7 @@ def snippet(site: Site, one: Summary, address: str) -> str:
     said = escape(
         f"{one.model} {one.quantisation} on {one.device}: {units.rate(one.rate)}, confidence {TIER_WORDS[one.tier]}"
     )
+    address = escape(address)
     image = f'<img src="{address}badge.svg" height="24" alt="{said} ({escape(site.origin)})">'
     return f'<a href="{address}" rel="noopener">{image}</a>'
 
@@ -44,4 +45,4 @@ def snippet(site: Site, one: Summary, address: str) -> str:
 def iframe(one: Summary, address: str) -> str:
     """The card."""
     said = escape(f"Benchmark of {one.model} on {one.device}")
-    return f'<iframe src="{address}card.html" title="{said}" width="360" height="210" loading="lazy"></iframe>'
+    return f'<iframe src="{escape(address)}card.html" title="{said}" width="360" height="210" loading="lazy"></iframe>'

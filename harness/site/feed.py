@@ -1,13 +1,19 @@
-"""The newest public decisions as an Atom feed (RFC 4287). Nothing that the changelog does not show."""
+"""The newest public decisions as an Atom feed (RFC 4287). Nothing that the changelog does not show.
+
+What XML forbids, and what turns or hides a line in a reader that isolates nothing, is written out as on a terminal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from harness.errors import one_line, visible
 from harness.hub.reader import Reader
 from harness.site.decisions import Act
 from harness.site.values import File, Site
+
+LONGEST = 2000  # characters of a title
 
 
 def files(reader: Reader, site: Site, newest: Sequence[Act]) -> Iterator[File]:
@@ -32,11 +38,11 @@ def files(reader: Reader, site: Site, newest: Sequence[Act]) -> Iterator[File]:
 def _entry(feed: Element, site: Site, created: str, act: Act) -> None:
     entry = SubElement(feed, "entry")
     SubElement(entry, "id").text = _tag(site, created, f"log/{act.index}")
-    SubElement(entry, "title").text = act.sentence
+    SubElement(entry, "title").text = one_line(act.sentence, LONGEST)
     SubElement(entry, "updated").text = act.at
-    SubElement(SubElement(entry, "author"), "name").text = act.by
+    SubElement(SubElement(entry, "author"), "name").text = one_line(act.by)
     SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": f"{site.base_url}{act.address}"})
-    SubElement(entry, "summary", {"type": "text"}).text = act.reason or act.sentence
+    SubElement(entry, "summary", {"type": "text"}).text = visible(act.reason or act.sentence)
 
 
 def _tag(site: Site, created: str, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -12,12 +13,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import units
+from harness.cells import markdown_text
 from harness.site import addresses
 from harness.site.values import Site
 from harness.tiers.values import TIERS
 
 # No script but our own, nothing from elsewhere, no inline style or script at all.
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+
+# Of all that a page may hold, HTML has a use for a tab and line ends alone.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 TIER_WORDS = {str(tier): str(tier) for tier in TIERS} | {"": "no tier"}
 
@@ -26,7 +31,7 @@ def page(template: str, path: str, site: Site, /, **values: Any) -> bytes:
     """The page for `path` (from the site's root). Templates know `site`, `path`, `root` (the way up) and the `values`."""
     root = "../" * path.count("/")
     text = _environment().get_template(template).render(site=site, path=path, root=root, policy=POLICY, **values)
-    return text.encode()
+    return _CONTROLS.sub("\ufffd", text).encode()
 
 
 @cache
@@ -38,7 +43,7 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         name: getattr(units, name) for name in ("significant", "rate", "duration", "ratio", "count")
     }
-    made.filters.update(filters, drawn=Markup, oneline=_one_line, tier=TIER_WORDS.__getitem__)
+    made.filters.update(filters, drawn=Markup, markdown=markdown_text, tier=TIER_WORDS.__getitem__)
     made.filters.update(operator=addresses.operator, listed=addresses.listed)
     made.globals.update(interval=units.interval, static=static_name, tier_badge=_tier_badge)
     return made
@@ -65,8 +70,3 @@ def static_name(name: str) -> str:
 def static(name: str) -> bytes:
     """A file of `static/`."""
     return (resources.files("harness.site") / "static" / name).read_bytes()
-
-
-def _one_line(text: str) -> str:
-    """For plain text files: no line of theirs, no bracket that would end a link."""
-    return " ".join(text.split()).replace("[", "(").replace("]", ")")
