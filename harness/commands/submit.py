@@ -33,7 +33,8 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.record import private
 
     found = _submission(record)
-    device_ids = private.read(record if record.is_dir() else record.parent)
+    note = private.read(record if record.is_dir() else record.parent)
+    device_ids = machines.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         print_json(_leaving(found) | {"device_ids_for_the_hub_alone": list(device_ids)})
         return
@@ -43,13 +44,14 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         known = submissions.of(reader, found.id)
         if known is not None and known.operator == actor.handle:
             submissions.still_open(known)
+            machines.note(hub, found, note)  # the last try may have ended in between
             err().print(f"the hub has it already, {known.words}; nothing was sent", markup=False)
             return
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
     taken = acts.submit(hub, actor, found, wish, introduced(hub, actor))
     if taken is None:
         raise BadInput("was submitted by somebody at the same time", where=found.id[:12], fix="see: repro submissions")
-    machines.note(hub, found.measured.measurement.rig, device_ids)
+    machines.note(hub, found, note)
     row = taken.event.detail["row"]
     console = out()
     console.print(

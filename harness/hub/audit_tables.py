@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import inspect, select, text
 
-from harness.hub import tables
+from harness.hub import machines, tables
 from harness.hub.ledger import Facts
 from harness.hub.reader import Reader
 
@@ -75,6 +75,7 @@ def beside(reader: Reader, facts: Facts, events: Mapping[str, str]) -> Iterator[
     for digest in connection.execute(select(tables.takedowns.c.sha256)).scalars():
         if digest not in dropped:
             yield f"takedown {str(digest)[:12]}", "the log takes no such body down"
+    yield from machines.wrong(reader, facts)
     rigs = {fact["rig_key"] for (kind, _), fact in facts.all.items() if kind == "record"}
     for rig in connection.execute(select(tables.devices.c.rig).distinct()).scalars():
         if rig not in rigs:

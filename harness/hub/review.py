@@ -182,7 +182,7 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _ties(reader, identity, fact)
-    remarks += _devices(reader, fact)
+    remarks += _devices(reader, identity, fact, record)
     remarks += _chain(reader, identity, record)
     return Dossier(
         id=identity,
@@ -301,11 +301,15 @@ def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Re
         )
 
 
-def _devices(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
-    """Handles with rig keys of their own that ran on the same device."""
+def _devices(reader: Reader, identity: str, fact: Mapping[str, Any], record: Record | None) -> Iterator[Remark]:
+    """Handles with rig keys of their own that ran on the same device, or with the same build; a note that is missing."""
+    data = reader.body(fact["envelope_sha256"])
+    unknown = "" if record is None or data is None else machines.missing(reader, identity, record, data)
+    if unknown:
+        yield Remark("no device note", unknown, (identity,))
     others = [handle for handle in machines.sharing(reader, fact["rig_key"]) if handle != fact["operator"]]
     if others:
-        text = f"{fact['operator']} and {', '.join(others)} ran on one device under several rig keys"
+        text = f"{fact['operator']} and {', '.join(others)} ran on one device or build under several rig keys"
         yield Remark("same device", f"{text}; if they are one person: repro operator tie")
 
 

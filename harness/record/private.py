@@ -1,41 +1,74 @@
-"""What a hub may ask beside a record and nobody publishes: the ids of the devices that ran, for telling one machine from two.
+"""What a registry may ask beside a record and nobody publishes: the ids of the devices that ran and of the engine built there.
 
-A file of its own beside the record, readable by the user alone. A hub digests the ids under a secret of its own.
+The *device note*, a file of its own beside the record, readable by the user alone. The signed record names its digest, so that
+operator and rig have signed it too: who changes it, or takes another's, or none, is seen. A random number in it keeps the digest
+from tying two records of one machine in public.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import read_if_there
 
-FILE = "private.json"
+FILE = "private.json"  # and the subject's name in the record's statement
+TYPE = "urn:repro-harness:device-note:v1"
 _MOST = 64
 _LIMIT = 64 << 10
+_FIX = "take the file that was written with the record, or measure again"
 
 
-def write(folder: Path, device_ids: tuple[str, ...]) -> None:
-    """Beside the record in `folder`; nothing where no id is known."""
-    if not device_ids:
+def make(device_ids: Sequence[str], build_sha256: str = "") -> bytes | None:
+    """A note of these ids, another each time; None where there is nothing to note."""
+    ids = sorted({*device_ids, *([f"build:{build_sha256}"] if build_sha256 else [])})
+    if not ids:
+        return None
+    return json.dumps({"_type": TYPE, "ids": ids, "random": secrets.token_hex(32)}, separators=(",", ":")).encode()
+
+
+def write(folder: Path, note: bytes | None) -> None:
+    """Beside the record in `folder`; nothing where there is no note."""
+    if note is None:
         return
     descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"device_ids": sorted(device_ids)}, file)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(note)
 
 
-def read(folder: Path) -> tuple[str, ...]:
-    """The device ids; none where there is no such file. Raises `BadInput` for a damaged one."""
-    path = folder / FILE
+def read(folder: Path) -> bytes | None:
+    """The note's bytes, not checked; None where there is no such file. Raises `BadInput` for one that can't be read."""
+    return read_if_there(folder / FILE, _LIMIT, "the device note")
+
+
+def digest(note: bytes) -> str:
+    """By which a record names it."""
+    return sha256(note).hexdigest()
+
+
+def ids_of(note: bytes | None, named: str, where: str) -> tuple[str, ...]:
+    """The ids of the note whose sha256 the record names; () where it names none: then no note counts, for nobody has signed it.
+
+    Raises `BadInput` where the named one is missing, is another, or is damaged.
+    """
+    if not named:
+        return ()
+    if note is None:
+        raise BadInput("its record names a device note, and there is none", where=where, fix=_FIX)
+    if len(note) > _LIMIT or digest(note) != named:
+        raise BadInput("is not the device note that its record names", where=where, fix=_FIX)
     try:
-        data = read_if_there(path, _LIMIT, "the file of device ids")
-        if data is None:
-            return ()
-        found = json.loads(data)["device_ids"]
-        if not isinstance(found, list) or len(found) > _MOST or not all(isinstance(one, str) and one for one in found):
-            raise ValueError("its device_ids are no list of texts")
+        value = json.loads(note)
+        found = value["ids"]
+        if value["_type"] != TYPE or not isinstance(found, list) or not 1 <= len(found) <= _MOST:
+            raise ValueError("it holds no list of ids")
+        if not all(isinstance(one, str) and one and len(one) <= 256 for one in found):
+            raise ValueError("its ids are no texts")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it; the record stays whole") from error
+        raise BadInput(f"is not a device note ({error})", where=where, fix=_FIX) from error
     return tuple(found)

@@ -58,6 +58,14 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     return record, digest(payload)
 
 
+def subject_sha256(payload: bytes, name: str, where: str) -> str:
+    """The digest that the statement binds under a name; "" where it binds none such. Raises `RecordInvalid`."""
+    value = parse(payload, where)
+    if not isinstance(value, dict):
+        raise RecordInvalid("is not an in-toto statement", where=where, fix="name a record.json of this harness")
+    return next((str(one["digest"]["sha256"]) for one in _subjects(value, where) if one["name"] == name), "")
+
+
 def taken(payload: bytes, identity: str, where: str) -> Record:
     """The record with that id, in bytes that `record_of` has read once: their digest says that they are the same.
 

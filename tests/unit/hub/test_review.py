@@ -13,7 +13,7 @@ from harness.hub.fall import falls
 from harness.hub.force import in_force
 from harness.hub.review import Dossier, dossier, queue
 from harness.hub.synthetic import sealed
-from harness.record import private
+from tests.device_notes import noted
 from tests.hub_world import REAL, World
 
 DAY = date(2026, 11, 24)
@@ -137,9 +137,13 @@ def test_four_independent_operators_reach_very_high(small):
 
 def test_one_device_under_two_rig_keys_is_flagged_and_tied_by_an_editor(small, tmp_path):
     row = small.accepted("ann")
-    ids = [small.accepted(name, rate=rate) for name, rate in (("bob", 100.5), ("cat", 101.0))]
-    for name in ("bob", "cat"):
-        machines.note(small.hub, small.record(name).measured.measurement.rig, ["GPU-5f3c-canary"])
+    ids = []
+    for name, rate in (("bob", 100.5), ("cat", 101.0)):
+        found, note = noted(small, name, ["GPU-5f3c-canary"], rate=rate)
+        small.submit(found)
+        small.approve(found.id)
+        machines.note(small.hub, found, note)
+        ids.append(found.id)
     assert "same device" in kinds(small, ids[0])
     with small.hub.reading() as reader:
         assert len(set(rows.people(reader, ["bob", "cat"]).values())) == 2
@@ -174,15 +178,6 @@ def test_where_a_run_falls_is_said_beforehand(small):
             fall = falls(reader, row, found.measured.measurement, in_force(reader).policy, DAY)
         for word in words:
             assert word in f"{fall.text} {fall.effect}", (name, fall)
-
-
-def test_a_private_file_is_the_users_alone(tmp_path):
-    private.write(tmp_path, ("GPU-1",))
-    assert (tmp_path / private.FILE).stat().st_mode & 0o777 == 0o600
-    assert private.read(tmp_path) == ("GPU-1",)
-    (tmp_path / private.FILE).write_text('{"device_ids": 7}')
-    with pytest.raises(BadInput, match="no list of texts"):
-        private.read(tmp_path)
 
 
 def test_an_export_with_links_and_foreign_names_is_refused(small, tmp_path):
