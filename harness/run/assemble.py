@@ -14,7 +14,7 @@ from typing import Any
 import harness
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
-from harness.record import schema
+from harness.record import private, schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
@@ -37,12 +37,15 @@ from runtimes.table import SYNTHETIC
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
 _NAMES_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://(?:[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*).*", re.IGNORECASE)
-_FREE_STEP = 256 << 20
+_STEP = 256 << 20  # bytes
 _PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
 
 
-def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
-    """The payload, the samples, and a name for the folder. Raises `RecordInvalid` if it would name this host or its user."""
+def assemble(evidence: Evidence, note: bytes | None = None) -> tuple[bytes, bytes, str]:
+    """The payload, the samples, and a name for the folder; of the device note its digest is bound.
+
+    Raises `RecordInvalid` if it would name this host or its user.
+    """
     trials, prepared = evidence.trials, evidence.prepared
     samples = encode(columns_of(trials))
     workloads = [workload.id for workload in evidence.plan.workloads]
@@ -55,6 +58,8 @@ def assemble(evidence: Evidence) -> tuple[bytes, bytes, str]:
         (prepared.identity.file, prepared.identity.sha256),
         (f"{prepared.suite.label}.toml", prepared.suite.sha256),
     ]
+    if note is not None:
+        subjects.append((private.FILE, private.digest(note)))
     payload = payload_of(record, subjects)
     stamp = re.sub(r"[-:]", "", evidence.started_utc)
     parts = (
@@ -193,11 +198,14 @@ def loads(before: Load, after: Load) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _coarse(environment: dict[str, Any]) -> dict[str, Any]:
-    """Free memory in steps of 256 MiB: to the byte it would name the moment, and so the machine."""
+    """Sizes of memory in steps of 256 MiB: to the byte, what is free names the moment, and swap and limits name the machine."""
     memory = dict(environment.get("memory", {}))
-    free = memory.get("available_bytes", {})
-    if isinstance(free.get("value"), int):
-        memory["available_bytes"] = {"value": free["value"] // _FREE_STEP * _FREE_STEP}
+    for name in ("available_bytes", "limit_bytes", "swap_total_bytes", "swap_used_bytes"):
+        told = memory.get(name, {})
+        if isinstance(told.get("value"), int):
+            # Of swap a little is not none.
+            up = _STEP - 1 if name.startswith("swap") else 0
+            memory[name] = {"value": (told["value"] + up) // _STEP * _STEP}
     return {**environment, "memory": memory}
 
 
@@ -274,7 +282,7 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         variables=engine_variables(prepared.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
-        packages=hello["packages"],
+        packages=_packages(prepared, hello["packages"]),
         environment=_build_of(prepared),
         clock=facts["clock"],
         vocab_size=facts["vocab_size"],
@@ -284,11 +292,17 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
 
 
 def _build_of(prepared: Prepared) -> dict[str, Any]:
-    """Lock, backend and flags, and why `auto` took this backend; or that the operator gave a Python."""
+    """Lock, source, backend and flags, and why `auto` took this backend; or that the operator gave a Python."""
     if prepared.installed is None:
         return {"given_by_operator": True}
     chosen = {"chosen": prepared.choice.reason} if prepared.choice.reason else {}
-    return _plain(prepared.installed) | chosen
+    return _plain(prepared.installed.public()) | chosen
+
+
+def _packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
+    """As the worker tells them; of what was compiled here, the version alone."""
+    built = "" if prepared.installed is None else prepared.installed.built
+    return {name: text.split(" ")[0] if name == built else text for name, text in told.items()}
 
 
 def _unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:

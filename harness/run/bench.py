@@ -259,9 +259,11 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
         rig_run=rig_run,
         budget_s=budget,
     )
-    payload, samples, name = assemble(evidence)
+    build = "" if prepared.installed is None else prepared.installed.built_wheel_sha256
+    note = private.make(tuple(evidence.facts.get("device_ids") or ()), build)
+    payload, samples, name = assemble(evidence, note)
     path = store.write(request.results, name, payload, samples, _signed(payload, prepared.signers))
-    private.write(path.parent, tuple(evidence.facts.get("device_ids") or ()))
+    private.write(path.parent, note)
     if prepared.signers is not None and rig_run is not None:
         rig_runs.note(prepared.signers.place, rig_run, digest(payload))
     journal.discard()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable
 from harness.files import locked, need_room, read_limited, write_text
@@ -22,6 +23,7 @@ from runtimes.recipes import RECIPES, Recipe
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
 _MARKER_LIMIT = 1 << 20
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 _BUILDS = re.compile(r"Building wheel|Configuring CMake|CMake Error|Preparing metadata", re.IGNORECASE)
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
@@ -29,7 +31,7 @@ _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A finished environment. Everything here enters the record."""
+    """A finished environment; what of it enters a record is `public`."""
 
     runtime: str
     backend: str
@@ -38,6 +40,26 @@ class Installed:
     build_flags: tuple[str, ...]
     built_wheel_sha256: str
     build_seconds: int
+
+    @property
+    def built(self) -> str:
+        """The distribution that was compiled here; "" where all of it came from an index."""
+        recipe = RECIPES.get(self.runtime)
+        return recipe.built if recipe is not None and self.built_wheel_sha256 else ""
+
+    def public(self) -> dict[str, Any]:
+        """What a record says of it: no digest, name or time of a build, which no other machine has (docs/decisions/0034)."""
+        found: dict[str, Any] = {
+            "runtime": self.runtime,
+            "backend": self.backend,
+            "lock_sha256": self.lock_sha256,
+            "build_flags": self.build_flags,
+        }
+        if self.built:
+            recipe = RECIPES[self.runtime]
+            block = dict(blocks(recipe.lock_text(self.backend) or "")).get(recipe.built, "")
+            found |= {"built": self.built, "source_sha256": _HASH.findall(block)}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

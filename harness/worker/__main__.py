@@ -8,26 +8,14 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
-from hashlib import sha256
-from importlib.metadata import distributions
 from typing import Any
 
 from harness import __version__
 from harness.errors import ReproError, one_line
 from harness.worker.frames import PROTOCOL, Pipe
+from harness.worker.packages import packages
 from harness.worker.plan import Plan
 from harness.worker.process import run
-
-
-def _packages() -> dict[str, str]:
-    """Every distribution that this interpreter sees: name → version and the digest of its file list."""
-    found = {}
-    for item in distributions():
-        record = item.read_text("RECORD") or ""
-        name = item.metadata["Name"]
-        if name:
-            found[name.lower()] = f"{item.version} sha256:{sha256(record.encode()).hexdigest()}"
-    return dict(sorted(found.items()))
 
 
 def main() -> int:
@@ -42,7 +30,7 @@ def main() -> int:
 
     try:
         hello = {"protocol": PROTOCOL, "version": __version__, "python": platform.python_version()}
-        pipe.send("hello", {**hello, "packages": _packages()})
+        pipe.send("hello", {**hello, "packages": packages()})
         run(Plan.from_json(sys.stdin.buffer.readline().decode()), send)
     except BrokenPipeError:
         return 1  # nobody listens any more

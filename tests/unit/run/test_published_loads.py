@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.capture.facts import Fact
 from harness.capture.load import Load
 from harness.run.assemble import _coarse, loads
+from harness.run.environments import Installed
+from harness.worker.packages import built_here, file_list
 
 
 def reading(**changed) -> Load:
@@ -42,3 +44,44 @@ def test_memory_that_is_not_known_stays_so():
         _coarse({"memory": {"available_bytes": {"value": None, "reason": "x"}}})["memory"]["available_bytes"]["reason"]
         == "x"
     )
+
+
+def test_swap_and_limits_are_told_in_coarse_steps_and_a_little_swap_is_not_none():
+    step = 256 << 20
+    seen = {"memory": {name: {"value": 5_000_000_001} for name in ("limit_bytes", "swap_total_bytes", "swap_used_bytes")}}
+    assert all(one["value"] % step == 0 for one in _coarse(seen)["memory"].values())
+    told = {"memory": {"swap_used_bytes": {"value": 1}, "swap_total_bytes": {"value": 0}}}
+    assert _coarse(told)["memory"] == {"swap_used_bytes": {"value": step}, "swap_total_bytes": {"value": 0}}
+
+
+def test_nothing_of_a_build_that_was_made_here_is_published_but_its_source_and_flags():
+    digest, key = "ab" * 32, "cpu-0123456789ab"
+    one = Installed("llama.cpp", "cpu", key, "cd" * 32, ("-DGGML_NATIVE=ON",), digest, 187)
+    told = one.public()
+    assert told.keys() == {"runtime", "backend", "lock_sha256", "build_flags", "built", "source_sha256"}
+    assert told["built"] == "llama-cpp-python"
+    assert len(told["source_sha256"]) == 1  # of the sdist that the lock names
+    assert not {digest, key, 187} & {str(value) for value in told.values()}
+    assert digest not in f"{told}"
+    other = Installed("llama.cpp", "cpu", "cpu-ffffffffffff", "cd" * 32, ("-DGGML_NATIVE=ON",), "ef" * 32, 12)
+    assert other.public() == told
+
+
+def test_an_environment_of_wheels_alone_tells_no_source():
+    one = Installed("pytorch", "cpu", "cpu-1", "cd" * 32, (), "", 3)
+    assert one.public().keys() == {"runtime", "backend", "lock_sha256", "build_flags"}
+
+
+def test_a_file_list_is_the_same_wherever_its_wheel_was_installed():
+    wheel = "a/__init__.py,sha256=x,10\na-1.dist-info/METADATA,sha256=y,20\n"
+    here = wheel + "../../../bin/a,sha256=of-my-path,214\na/__pycache__/a.cpython-311.pyc,,\na-1.dist-info/INSTALLER,sha256=p,4\n"
+    there = "a-1.dist-info/REQUESTED,sha256=,0\na-1.dist-info/RECORD,,\n/opt/x,sha256=z,1\n" + wheel
+    assert file_list(here) == file_list(there) == file_list(wheel)
+    assert file_list(wheel) != file_list(wheel.replace("sha256=x", "sha256=other"))
+
+
+def test_a_wheel_for_one_linux_alone_was_built_somewhere_and_is_told_by_its_version_only():
+    assert built_here(["Wheel-Version: 1.0", "Tag: cp311-cp311-linux_x86_64"])
+    assert built_here(["Wheel-Version: 1.0"])
+    assert not built_here(["Tag: cp311-cp311-manylinux_2_17_x86_64", "Tag: cp311-cp311-manylinux2014_x86_64"])
+    assert not built_here(["Tag: py3-none-any"])
