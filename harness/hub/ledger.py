@@ -65,7 +65,15 @@ def applied(
         raise BadInput(
             "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
         )
-    return event, RULES[event.kind](event, signed, place, view), sealed.payload
+    facts = RULES[event.kind](event, signed, place, view)
+    if len(sealed.signatures) != len(signed.keys) or sealed.to_bytes() != data:
+        # It is published as it came: what no signature holds could be anybody's word.
+        raise RecordInvalid(
+            "its envelope holds more than its payload and the signatures of those who act, or is written in another way",
+            where=where,
+            fix="sign it anew, with those keys alone",
+        )
+    return event, facts, sealed.payload
 
 
 class Facts:

@@ -79,12 +79,13 @@ def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
 
 
 def test_a_note_that_nobody_signed_counts_for_nothing_and_that_is_said(small):
-    plain = small.record("ann")
+    runtime = small.record("ann").record.runtime
+    plain = small.record("ann", more={"runtime": runtime.model_copy(update={"environment": {"backend": "cuda"}})})
     small.submit(plain)
     machines.note(small.hub, plain, json.dumps({"device_ids": ["GPU-of-bob"]}).encode())
     with small.hub.reading() as reader:
         assert reader.connection.execute(text("SELECT count(*) FROM devices")).scalar_one() == 0
-    assert "names no device note" in remarks(small, plain.id)["no device note"]
+    assert "names no device note, as a run on a GPU" in remarks(small, plain.id)["no device note"]
 
 
 def test_a_named_note_that_the_registry_never_got_is_said_to_the_editor(small):

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import RecordInvalid
-from harness.hub import ingest, review
+from harness.hub import acts, ingest, review
+from harness.hub.batch import Item
 from harness.hub.standing import _failed
 from harness.record.schema import Check
 from tests.hub_world import World, world
@@ -82,3 +83,24 @@ def test_what_nobody_signed_is_not_taken_into_a_public_envelope(small, change):
     change(value)
     with pytest.raises(RecordInvalid, match="more than its payload and two signatures"):
         ingest.checked(json.dumps(value, indent=3).encode(), found.samples, "x")
+
+
+@pytest.mark.parametrize("change", [
+    lambda value: value["signatures"][0].update(note="unsigned"),
+    lambda value: value["signatures"].append({"keyid": "call me", "sig": "AAAA"}),
+    lambda value: value["signatures"].append(value["signatures"][0]),
+    lambda value: value["signatures"][0].update(sig=value["signatures"][0]["sig"].replace("+", "-").replace("/", "_")),
+    lambda value: None,  # other white space
+])  # fmt: skip
+def test_what_nobody_signed_is_not_taken_into_an_events_envelope(small, change):
+    found = small.record("ann")
+    small.submit(found)
+    with small.hub.reading() as reader:
+        made = acts.event(reader, small.editor(), "record-approved", found.id, reason="complete, and possible")
+        size = reader.size()
+    value = json.loads(made.signed(small.editor().keys).to_bytes())
+    change(value)
+    with pytest.raises(RecordInvalid, match="more than its payload and the signatures of those who act"):
+        small.hub.append_one(Item(json.dumps(value, indent=3).encode()), acts.utc())
+    with small.hub.reading() as reader:
+        assert reader.size() == size

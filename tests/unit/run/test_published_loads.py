@@ -48,7 +48,9 @@ def test_memory_that_is_not_known_stays_so():
 
 def test_swap_and_limits_are_told_in_coarse_steps_and_a_little_swap_is_not_none():
     step = 256 << 20
-    seen = {"memory": {name: {"value": 5_000_000_001} for name in ("limit_bytes", "swap_total_bytes", "swap_used_bytes")}}
+    seen = {
+        "memory": {name: {"value": 5_000_000_001} for name in ("limit_bytes", "swap_total_bytes", "swap_used_bytes")}
+    }
     assert all(one["value"] % step == 0 for one in _coarse(seen)["memory"].values())
     told = {"memory": {"swap_used_bytes": {"value": 1}, "swap_total_bytes": {"value": 0}}}
     assert _coarse(told)["memory"] == {"swap_used_bytes": {"value": step}, "swap_total_bytes": {"value": 0}}
@@ -74,7 +76,10 @@ def test_an_environment_of_wheels_alone_tells_no_source():
 
 def test_a_file_list_is_the_same_wherever_its_wheel_was_installed():
     wheel = "a/__init__.py,sha256=x,10\na-1.dist-info/METADATA,sha256=y,20\n"
-    here = wheel + "../../../bin/a,sha256=of-my-path,214\na/__pycache__/a.cpython-311.pyc,,\na-1.dist-info/INSTALLER,sha256=p,4\n"
+    here = (
+        wheel
+        + "../../../bin/a,sha256=of-my-path,214\na/__pycache__/a.cpython-311.pyc,,\na-1.dist-info/INSTALLER,sha256=p,4\n"
+    )
     there = "a-1.dist-info/REQUESTED,sha256=,0\na-1.dist-info/RECORD,,\n/opt/x,sha256=z,1\n" + wheel
     assert file_list(here) == file_list(there) == file_list(wheel)
     assert file_list(wheel) != file_list(wheel.replace("sha256=x", "sha256=other"))
