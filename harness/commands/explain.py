@@ -25,16 +25,24 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
 
     from harness.commands.console import escape, out, print_json
     from harness.commands.days import day_of
-    from harness.commands.hub_option import open_for_reading
+    from harness.commands.hub_option import open_for_reading, say
     from harness.commands.standing import print_score
-    from harness.hub import cautions, rows
+    from harness.errors import RecordInvalid
+    from harness.hub import believed, cautions, rows
     from harness.hub.beside import record_in
     from harness.hub.force import in_force
 
     day = day_of(as_of)
-    with open_for_reading(target).reading() as reader:
-        loaded = in_force(reader, policy)
+    hub = open_for_reading(target)
+    with hub.reading() as reader:
         whole = rows.row_of(reader, row)
+    with believed.reading(hub, [whole]) as (reader, left_out):
+        say([doubt for doubt in left_out if doubt.record != whole])
+        for doubt in left_out:
+            if doubt.record == whole:
+                what = f"the record that opened this row does not hold: {doubt.what}"
+                raise RecordInvalid(what, where=whole[:12], fix="run: repro audit")
+        loaded = in_force(reader, policy)
         found, score = rows.score_row(reader, whole, loaded.policy, day)
         people = rows.people(reader, [one.operator for one in rows.members(found)])
         records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
@@ -45,6 +53,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         print_json(
             {"row": whole, "policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(score)}
             | {"evidence": [one["evidence"] for one in evidence], "cautions": [asdict(one) for one in said]}
+            | {"left_out": [asdict(one) for one in left_out]}
         )
         return
     console = out()

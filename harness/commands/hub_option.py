@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from harness.hub.acts import Actor
+    from harness.hub.believed import Doubt
     from harness.hub.store import Hub
 
 VARIABLE = "REPRO_HUB"
@@ -58,6 +59,14 @@ def named(target: str | None) -> str:
     if not target:
         raise BadInput("names no hub", where="--hub", fix=f"name a folder or URL, or set {VARIABLE}")
     return target
+
+
+def say(left_out: Iterable[Doubt]) -> None:
+    """A line on standard error for each record that does not hold."""
+    from harness.commands.console import err
+
+    for one in left_out:
+        err().print(one.line, markup=False, highlight=False, soft_wrap=True)
 
 
 def as_operator() -> Actor:

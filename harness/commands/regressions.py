@@ -24,13 +24,15 @@ MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:
     """One thing: a version, or a setting that tunes. Never a fact: a candidate, or a change that two operators saw."""
     from harness.commands.console import out, print_json
-    from harness.commands.hub_option import open_for_reading
+    from harness.commands.hub_option import open_for_reading, say
+    from harness.hub import believed
     from harness.hub.changes import candidates
     from harness.hub.force import in_force
     from harness.tiers.regressions import CONFIRMING, Label
 
-    with open_for_reading(target).reading() as reader:
+    with believed.reading(open_for_reading(target)) as (reader, left_out):
         found = candidates(reader, in_force(reader, policy).policy)
+    say(left_out)
     shown = [one for one in found if everything or one.change.label is not Label.INSUFFICIENT]
     if as_json:
         print_json([one.to_json() for one in shown])

@@ -30,15 +30,19 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from rich.table import Table
 
     from harness.commands.console import escape, out, print_json, whole
-    from harness.commands.hub_option import open_for_reading
+    from harness.commands.hub_option import open_for_reading, say
     from harness.errors import ReproError, one_line
+    from harness.hub import believed
     from harness.hub.review import Waiting, dossier, first_examined, glance, queue
 
     hub = open_for_reading(target)
     with hub.reading() as reader:
+        waiting = queue(reader)
+        homes = {str((reader.get("record", one) or {"row": one})["row"]) for one in waiting}
+    with believed.reading(hub, homes, keep=waiting) as (reader, left_out):
+        say([one for one in left_out if one.record not in waiting])
         found: list[Dossier | Waiting] = []
         orphans: list[tuple[str, str]] = []
-        waiting = queue(reader)
         examined = set(waiting) if examine_all else first_examined(reader, waiting)
         for identity in waiting:
             try:
@@ -91,11 +95,17 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     from dataclasses import asdict
 
     from harness.commands.console import out, print_json
-    from harness.commands.hub_option import open_for_reading
+    from harness.commands.hub_option import open_for_reading, say
+    from harness.hub import believed
     from harness.hub.review import dossier
 
-    with open_for_reading(target or context.obj).reading() as reader:
-        found = dossier(reader, reader.id_of(record))
+    hub = open_for_reading(target or context.obj)
+    with hub.reading() as reader:
+        identity = reader.id_of(record)
+        home = str((reader.get("record", identity) or {"row": identity})["row"])
+    with believed.reading(hub, [home], keep=[identity]) as (reader, left_out):
+        say([one for one in left_out if one.record != identity])
+        found = dossier(reader, identity)
     if as_json:
         print_json(asdict(found))
         return

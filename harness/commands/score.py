@@ -80,16 +80,22 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     from rich.table import Table
 
     from harness.commands.console import escape, out, print_json, whole
-    from harness.commands.hub_option import open_for_reading
+    from harness.commands.hub_option import open_for_reading, say
+    from harness.hub import believed
     from harness.hub.bulk import all_standings
 
     hub = open_for_reading(target)
-    loaded, listed = all_standings(hub, policy, day)
+    with believed.reading(hub) as (reader, left_out):
+        loaded, listed = all_standings(hub, policy, day, reader if left_out else None)
+    say(left_out)
     found = [one for one in listed if everything or one.tier is not None]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
     if as_json:
         said = [asdict(one) for one in found]
-        print_json({"policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), "rows": said})
+        print_json(
+            {"policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), "rows": said}
+            | {"left_out": [asdict(one) for one in left_out]}
+        )
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -103,6 +109,7 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
         )
     console.print(table)
     console.print(
-        f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW says why",
+        f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW says why"
+        f"{f'; {len(left_out)} records do not hold and are left out' if left_out else ''}",
         markup=False,
     )

@@ -45,11 +45,13 @@ def build(
 
     from harness.commands.console import out as console
     from harness.commands.console import print_json
+    from harness.commands.hub_option import say
     from harness.commands.progress import counting
     from harness.site.build import build as make
 
     with counting("making pages") as tell:
         made = make(_wish(target, out, policy, as_of, base_url, png=png), tell)
+    say(made.left_out)
     if as_json:
         print_json(asdict(made))
         return
@@ -73,12 +75,14 @@ def serve(
     """Ctrl-C ends it."""
     from harness.commands.console import err
     from harness.commands.console import out as console
+    from harness.commands.hub_option import say
     from harness.errors import ReproError
     from harness.site.build import Built
     from harness.site.serve import serve as run
 
     def told(made: Built | ReproError) -> None:
         if isinstance(made, Built):
+            say(made.left_out)
             console().print(_told(made), markup=False)
         else:
             err().print(f"not built: {made}", markup=False)

@@ -31,7 +31,7 @@ CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
 AHEAD = 8  # chunks
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
 Tell = Callable[[int, int], None]
-_Checked = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
+Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
             found.add(where, what)
         named: dict[str, str] = {}
         pending = _log(reader, facts, tree, named, found, tell)
-        for identity, row, errors in _records(pending, pool):
+        for identity, row, errors in verdicts(pending, pool):
             found.records += 1
             for error in errors:
                 found.faults.append(error)
@@ -166,7 +166,7 @@ def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], fou
     return event
 
 
-def check(one: Pending) -> _Checked:
+def check(one: Pending) -> Verdict:
     """A record's id, its row for the table, and what is wrong with it. Runs in any process."""
     faults: list[Fault] = []
     for name, data in (("envelope", one.envelope), ("samples", one.samples)):
@@ -184,12 +184,13 @@ def check(one: Pending) -> _Checked:
         return one.id, None, [*faults, Fault(one.where, one_line(what, TOLD), one.id)]
 
 
-def _records(pending: Iterable[Pending], pool: Executor | None) -> Iterator[_Checked]:
+def verdicts(pending: Iterable[Pending], pool: Executor | None) -> Iterator[Verdict]:
+    """Of each record, in order; in the pool's processes where there is one."""
     if pool is None:
         yield from map(check, pending)
         return
     # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the hub.
-    waiting = deque[Future[list[_Checked]]]()
+    waiting = deque[Future[list[Verdict]]]()
     for batch in _chunks(pending):
         waiting.append(pool.submit(_check_all, batch))
         if len(waiting) > AHEAD:
@@ -213,7 +214,7 @@ def _chunks(pending: Iterable[Pending]) -> Iterator[list[Pending]]:
         yield batch
 
 
-def _check_all(batch: list[Pending]) -> list[_Checked]:
+def _check_all(batch: list[Pending]) -> list[Verdict]:
     return [check(one) for one in batch]
 
 

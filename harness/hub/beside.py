@@ -18,10 +18,13 @@ METRICS = {"prefill_rate": "prefill rate", "ttft": "time to first token"}
 
 
 def record_in(reader: Reader, identity: str) -> Record | None:
-    """The record with that id; None where the hub has it not, or no more."""
+    """The record with that id; None where the hub has it not, or no more, or other bytes in its place."""
     fact = reader.get("record", identity)
     data = None if fact is None else reader.body(fact["envelope_sha256"])
-    return None if data is None else record_of(envelope.read(data, "record").payload, "record")[0]
+    if data is None:
+        return None
+    record, own = record_of(envelope.read(data, "record").payload, "record")
+    return record if own == identity else None  # other bytes were put in its place
 
 
 @dataclass(frozen=True, slots=True)

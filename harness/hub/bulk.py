@@ -67,8 +67,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def all_standings(hub: Hub, policy: str | None, as_of: date) -> tuple[Loaded, list[Standing]]:
-    """The policy, and every row by its id; with several processes where that pays. All of one state of the hub."""
+def all_standings(
+    hub: Hub, policy: str | None, as_of: date, seen: Reader | None = None
+) -> tuple[Loaded, list[Standing]]:
+    """The policy, and every row by its id; with several processes where that pays. All of one state of the hub.
+
+    `seen`: a reader that leaves out some records; then this process does it alone.
+    """
+    if seen is not None:
+        loaded = in_force(seen, policy)
+        return loaded, list(standings(seen, loaded.policy, as_of))
     with hub.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
         cores = usable_cores()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import select
 
 from harness.errors import BadInput
-from harness.hub import tables
+from harness.hub import believed, tables
 from harness.hub.bulk import standings
 from harness.hub.force import in_force
 from harness.hub.store import Hub, open_readable
@@ -27,14 +28,16 @@ def frame(
 ) -> pandas.DataFrame:
     """A DataFrame of a hub: `rows` (one a row, with state and tier), `records` (one a record), `tiers` (rows by state and tier).
 
-    Raises `BadInput` for another word, or where there is no hub.
+    Records that do not hold are left out, each with a warning. Raises `BadInput` for another word, or where there is no hub.
     """
     import pandas as pd
 
     if what not in ("rows", "records", "tiers"):
         raise BadInput(f"{what!r} is no table of a hub", where="what", fix="take rows, records or tiers")
     opened = hub if isinstance(hub, Hub) else open_readable(str(hub))
-    with opened.reading() as reader:
+    with believed.reading(opened) as (reader, left_out):
+        for one in left_out:
+            warnings.warn(one.line, stacklevel=3)
         if what == "records":
             found = reader.connection.execute(select(tables.records).order_by(tables.records.c.idx))
             table = pd.DataFrame([dict(one._mapping) for one in found], columns=list(tables.records.c.keys()))

@@ -29,12 +29,15 @@ class Hub:
         self.engine, self.target = engine, target
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """A reader of one state. Raises `BadInput` where the database fails."""
+    def reading(self, *, closed: bool = True) -> Iterator[Reader]:
+        """A reader of one state. Raises `BadInput` where the database fails. `closed`: nothing at all may be written; a reader
+        that makes itself a temporary view can't be.
+        """
         try:
             with self.engine.connect() as connection, connection.begin():
                 if connection.dialect.name == "postgresql":
-                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                    only = " READ ONLY" if closed else ""
+                    connection.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{only}"))
                 yield Reader(connection)
         except SQLAlchemyError as error:
             raise databases.unusable(self.engine, error) from error

@@ -7,13 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
+from harness.hub import believed
+from harness.hub.believed import Doubt
 from harness.hub.force import in_force
 from harness.hub.reader import Reader
 from harness.hub.store import open_readable
@@ -21,6 +24,7 @@ from harness.site import decisions, downloads, gather, place, shared
 from harness.site import state as states
 from harness.site.public import ground
 from harness.site.shared import Going
+from harness.site.state import State, Touched
 from harness.site.team import ALONE, Tell, team
 from harness.site.values import File, Site
 
@@ -33,6 +37,7 @@ class Built:
     made: int  # rows made again
     files: int  # written
     removed: int
+    left_out: tuple[Doubt, ...] = ()  # records that do not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +88,30 @@ def _ours_or_empty(out: Path) -> None:
 
 def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
     hub = open_readable(wish.target)
-    with hub.reading() as reader, ThreadPoolExecutor(2) as beside:
+    with hub.reading(closed=False) as reader, ThreadPoolExecutor(2) as beside, ExitStack() as stack:
         old = states.read(out)
         same = None if old is None else beside.submit(states.untouched, out, old)
         site, known = _site(reader, wish), ground(reader)
         new = states.now(reader, site)
         last = old if same is not None and same.result() else None
         touched = states.touched(reader, last, new, known)
+        doubts = _verified(reader, last if touched.since else None, touched, tell)
+        if doubts:
+            stack.enter_context(believed.without(reader, [one.record for one in doubts]))
+            site = replace(site, left_out=tuple(one for one in doubts if one.public))
+            known, new = ground(reader), states.now(reader, site)
+            new.left_out = [astuple(one) for one in doubts]
+            touched = states.touched(reader, last, new, known)
         last = last if touched.since else None
+        if last is not None:
+            touched = touched.also(_of_doubt(last, new) & known.rows)
         if last is not None and not touched.rows and last.same(new) and last.rows.keys() <= known.rows:
-            return Built(len(last.rows), 0, 0, 0)
+            return Built(len(last.rows), 0, 0, 0, tuple(doubts))
         if len(touched.rows) > ALONE:
             gc.enable()
-        with team(hub, reader, site, gather.frame(reader, known), scratch, len(touched.rows)) as makers:
+        with team(
+            hub, reader, site, gather.frame(reader, known), scratch, len(touched.rows), [one.record for one in doubts]
+        ) as makers:
             new.take(last, known.rows, makers.rows(sorted(touched.rows), tell))
             going = Going.of(last, new, touched)
             listed = downloads.records(reader, None if last is None else touched.rows)
@@ -113,7 +129,23 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         place.swap(scratch, out)
     else:
         written, removed = place.lay_over(scratch, out, going, last)
-    return Built(len(new.rows), len(touched.rows), written, removed)
+    return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts))
+
+
+def _verified(reader: Reader, last: State | None, touched: Touched, tell: Tell) -> list[Doubt]:
+    """The records that do not hold. Where the build begins from nothing all are asked; else those of the rows that are made
+    again, and of rows that lacked one.
+    """
+    if last is None:
+        return believed.doubts(reader, None, tell)
+    again = touched.rows | {one[1] for one in last.left_out}
+    return believed.doubts(reader, again, tell)
+
+
+def _of_doubt(last: State, new: State) -> frozenset[str]:
+    """Rows of records that hold no more, or again."""
+    before, after = ({tuple(one) for one in state.left_out} for state in (last, new))
+    return frozenset(str(row) for _, row, *_ in before ^ after)
 
 
 def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from harness import units
 from harness.cells import markdown_text
 from harness.site import addresses
+from harness.site.svg import legal
 from harness.site.values import Site
 from harness.tiers.values import TIERS
 
@@ -44,7 +45,7 @@ def _environment() -> Environment:
         name: getattr(units, name) for name in ("significant", "rate", "duration", "ratio", "count")
     }
     made.filters.update(filters, drawn=Markup, markdown=markdown_text, tier=TIER_WORDS.__getitem__)
-    made.filters.update(operator=addresses.operator, listed=addresses.listed)
+    made.filters.update(operator=addresses.operator, listed=addresses.listed, legal=legal)
     made.globals.update(interval=units.interval, static=static_name, tier_badge=_tier_badge)
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -49,6 +49,9 @@ class State:
     as_of: str
     series: dict[str, list[str]]
     signed: int  # entries below the newest checkpoint
+    left_out: list[tuple[str, str, str, bool]] = field(
+        default_factory=list
+    )  # records that did not hold: id, row, why, whether public
     rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
     records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -59,7 +62,7 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing happened at the hub between the two."""
-        names = ("made_by", "entries", "head", "as_of", "series", "signed")
+        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
@@ -99,8 +102,11 @@ def read(folder: Path) -> State | None:
             line[_MEMBERS] = tuple(line[_MEMBERS])
             one = Summary(*line)
             rows[one.row], records[one.row] = one, own
+        left_out = [(record, row, what, public) for record, row, what, public in kept.pop("left_out")]
         tallies = {handle: Tally(*numbers) for handle, numbers in kept.pop("tallies").items()}
-        found = State(**kept, rows=rows, records=records, tallies=tallies, lines=lines.of(text, list(rows)))
+        found = State(
+            **kept, rows=rows, records=records, tallies=tallies, left_out=left_out, lines=lines.of(text, list(rows))
+        )
         return found if _plain(found) else None
     except (OSError, ValueError, TypeError, LookupError):
         return None
@@ -157,6 +163,10 @@ class Touched:
     operators: frozenset[str] | None  # None: all
     keys: bool  # whether an operator's may be another
     since: int
+
+    def also(self, rows: frozenset[str]) -> Touched:
+        """With these rows; who is named on them may read otherwise, too: then everybody."""
+        return replace(self, rows=self.rows | rows, operators=None) if rows else self
 
 
 def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Touched:

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import UndefinedError
 
 from harness.errors import RecordInvalid
+from harness.hub import believed
 from harness.hub.bulk import usable_cores
 from harness.hub.reader import Reader
 from harness.hub.store import Hub, open_readable
@@ -63,13 +64,15 @@ class Team:
 
 
 @contextmanager
-def team(hub: Hub, reader: Reader, site: Site, known: gather.Frame, scratch: Path, rows: int) -> Iterator[Team]:
-    """For so many rows."""
+def team(
+    hub: Hub, reader: Reader, site: Site, known: gather.Frame, scratch: Path, rows: int, left_out: Sequence[str] = ()
+) -> Iterator[Team]:
+    """For so many rows. `left_out`: records that `reader` does not see, and no other process may."""
     cores = usable_cores()
     if rows <= ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
         yield Team(reader, site, known, scratch, None)
         return
-    with ProcessPoolExecutor(cores, get_context("spawn"), _open, (hub.target, site, known, scratch)) as pool:
+    with ProcessPoolExecutor(cores, get_context("spawn"), _open, (hub.target, site, known, scratch, left_out)) as pool:
         try:
             yield Team(reader, site, known, scratch, pool)
         except BaseException:
@@ -85,19 +88,20 @@ class _Own:
     site: Site
     known: gather.Frame
     scratch: Path
+    left_out: Sequence[str]
 
 
 _OWN: list[_Own] = []
 
 
-def _open(target: str, site: Site, known: gather.Frame, scratch: Path) -> None:
-    _OWN.append(_Own(open_readable(target), site, known, scratch))
+def _open(target: str, site: Site, known: gather.Frame, scratch: Path, left_out: Sequence[str]) -> None:
+    _OWN.append(_Own(open_readable(target), site, known, scratch, left_out))
 
 
 def _part(rows: Sequence[str]) -> list[Made] | None:
     """The pages of these rows; None where the hub is not in the state that the build began with."""
     own = _OWN[0]
-    with own.hub.reading() as reader:
+    with own.hub.reading(closed=False) as reader, believed.without(reader, own.left_out):
         if reader.size() != own.site.entries:
             return None
         return [_row(reader, own.site, own.known, row, own.scratch) for row in rows]
@@ -106,7 +110,7 @@ def _part(rows: Sequence[str]) -> list[Made] | None:
 def _job(job: Job) -> bool:
     """Whether its files were written: see `_part`."""
     own = _OWN[0]
-    with own.hub.reading() as reader:
+    with own.hub.reading(closed=False) as reader, believed.without(reader, own.left_out):
         if reader.size() != own.site.entries:
             return False
         for file in job(reader):

@@ -8,6 +8,7 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
+from harness.hub.believed import Doubt
 from harness.hub.beside import Beside
 from harness.record.schema import Record
 from harness.tiers.policy import Policy
@@ -30,6 +31,7 @@ class Site:
     entries: int  # of the log
     demonstration: bool
     png: bool = False  # a picture beside each diagram
+    left_out: tuple[Doubt, ...] = ()  # public records that do not hold: they count nowhere, and a line names each
 
 
 @dataclass(slots=True)  # not frozen: each build reads all of them, and a frozen one takes five times as long to make
