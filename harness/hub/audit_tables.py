@@ -13,6 +13,8 @@ from harness.hub.reader import Reader
 
 Wrong = tuple[str, str]  # where, what
 _VERSION = "alembic_version"
+_BEFORE_ROW_CHANGES = 1 | 2 | 8 | 16  # PostgreSQL's bits: for each row, before, delete, update
+_BEFORE_TRUNCATE = 2 | 32
 
 
 def shape(reader: Reader) -> Iterator[Wrong]:
@@ -34,8 +36,24 @@ def shape(reader: Reader) -> Iterator[Wrong]:
 def _guards(dialect: str) -> dict[str, str]:
     """Name → what makes it."""
     made = [one for one in tables.guards(dialect) if "CREATE TRIGGER" in one]
+    if dialect != "sqlite":
+        return _of_postgresql(tables.guards(dialect))
     names = [re.search(r"CREATE TRIGGER (\w+)", one) for one in made]
-    return {name[1]: _plain(one, dialect) for name, one in zip(names, made, strict=True) if name}
+    return {name[1]: _plain(one) for name, one in zip(names, made, strict=True) if name}
+
+
+def _of_postgresql(guards: list[str]) -> dict[str, str]:
+    """As its catalogue has them: the table, when it fires (`pg_trigger.tgtype`), and what the function does."""
+    bodies = {
+        name: body for one in guards for name, body in re.findall(r"FUNCTION (\w+)\(\).*?\$\$(.*)\$\$", one, re.DOTALL)
+    }
+    found = {}
+    for one in guards:
+        part = re.search(r"CREATE TRIGGER (\w+) BEFORE ([A-Z ]+) ON (\w+) .*EXECUTE FUNCTION (\w+)", one)
+        if part:
+            kind = _BEFORE_TRUNCATE if part[2] == "TRUNCATE" else _BEFORE_ROW_CHANGES
+            found[part[1]] = _plain(f"{part[3]} {kind} {bodies[part[4]]}")
+    return found
 
 
 def _triggers(reader: Reader) -> dict[str, str]:
@@ -43,15 +61,16 @@ def _triggers(reader: Reader) -> dict[str, str]:
     wanted = (
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         if dialect == "sqlite"
-        else "SELECT t.tgname, '' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+        else "SELECT t.tgname, c.relname || ' ' || t.tgtype || ' ' || p.prosrc || coalesce(' WHEN ' || t.tgqual::text, '') "
+        "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
         "JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE NOT t.tgisinternal AND t.tgenabled = 'O' AND n.nspname = current_schema()"
     )
-    return {str(name): _plain(str(made), dialect) for name, made in reader.connection.execute(text(wanted))}
+    return {str(name): _plain(str(made)) for name, made in reader.connection.execute(text(wanted))}
 
 
-def _plain(statement: str, dialect: str) -> str:
-    return " ".join(statement.split()).rstrip("; ") if dialect == "sqlite" else ""  # PostgreSQL keeps no text of ours
+def _plain(statement: str) -> str:
+    return " ".join(statement.split()).rstrip("; ")
 
 
 def beside(reader: Reader, facts: Facts, events: Mapping[str, str]) -> Iterator[Wrong]:

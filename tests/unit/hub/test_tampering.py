@@ -6,10 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from harness.hub.audit import audit
 from harness.hub.founding import sign_checkpoint
 from harness.hub.store import open_hub
+from tests import postgres
 from tests.hub_world import key, world
 
 
@@ -152,3 +154,31 @@ def test_an_audit_says_up_to_where_the_log_goes(made):
     found = audit(open_hub(str(made)), None, lambda _done, _of: None)
     assert found.signed == found.entries
     assert found.until.endswith("Z")
+
+
+FUNCTION = "CREATE OR REPLACE FUNCTION bodies_immutable() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+GUARDS = {
+    "a function that lets everything through": [FUNCTION],
+    "a trigger that never fires": [
+        "DROP TRIGGER bodies_immutable ON bodies",
+        "CREATE TRIGGER bodies_immutable BEFORE UPDATE OR DELETE ON bodies FOR EACH ROW WHEN (false) EXECUTE FUNCTION bodies_immutable()",
+    ],
+    "a trigger of deletions alone": [
+        "DROP TRIGGER bodies_immutable ON bodies",
+        "CREATE TRIGGER bodies_immutable BEFORE DELETE ON bodies FOR EACH ROW EXECUTE FUNCTION bodies_immutable()",
+    ],
+    "a trigger that is switched off": ["ALTER TABLE bodies DISABLE TRIGGER bodies_immutable"],
+}
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_a_guard_of_postgresql_that_guards_nothing_is_found(server, name):
+    if server is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    hub = world(postgres.fresh(server)).hub
+    assert audit(hub, None, lambda _done, _of: None).faults == []
+    with hub.engine.connect() as connection, connection.begin():
+        for statement in GUARDS[name]:
+            connection.execute(text(statement))
+    told = [f"{fault.where}: {fault.what}" for fault in audit(hub, None, lambda _done, _of: None).faults]
+    assert any(line.startswith("trigger bodies_immutable") for line in told), told
