@@ -156,7 +156,9 @@ def test_an_audit_says_up_to_where_the_log_goes(made):
     assert found.until.endswith("Z")
 
 
-FUNCTION = "CREATE OR REPLACE FUNCTION bodies_immutable() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+FUNCTION = (
+    "CREATE OR REPLACE FUNCTION bodies_immutable() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$"
+)
 GUARDS = {
     "a function that lets everything through": [FUNCTION],
     "a trigger that never fires": [
