@@ -82,11 +82,13 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     from harness.commands.console import escape, out, print_json, whole
     from harness.commands.hub_option import open_for_reading, say
     from harness.hub import believed
-    from harness.hub.bulk import all_standings
+    from harness.hub.bulk import ALONE, all_standings
 
     hub = open_for_reading(target)
     with believed.reading(hub) as (reader, left_out):
-        loaded, listed = all_standings(hub, policy, day, reader if left_out else None)
+        # Other processes help with a large database; they open it anew, which what lies in memory can't be.
+        alone = left_out or not reader.has_records(ALONE) or not hub.engine.url.database
+        loaded, listed = all_standings(hub, policy, day, reader if alone else None)
     say(left_out)
     found = [one for one in listed if everything or one.tier is not None]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
