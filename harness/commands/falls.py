@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
     """As if an editor had accepted it."""
     from harness.commands.days import day_of
+    from harness.commands.hub_option import say
+    from harness.hub import believed
     from harness.hub.beside import beside, record_in
     from harness.hub.fall import falls
     from harness.hub.force import in_force
 
-    with hub.reading() as reader:
+    with believed.reading(hub, [row]) as (reader, left_out):
+        say(left_out)
+        if any(one.record == row for one in left_out):
+            return  # what opened the row does not hold: there is nothing to fall on
         policy = in_force(reader).policy
         fall = falls(reader, row, found.measured.measurement, policy, day_of(None))
         hub_record = record_in(reader, row)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub.event import HEX, PAYLOAD_TYPE, Event, read
+from harness.hub.event import PAYLOAD_TYPE, Event, read
 from harness.hub.rules import people, records, requests
 from harness.hub.rules.base import Fact, Place, Signed, View, public
 from harness.record import envelope
@@ -66,7 +66,7 @@ def applied(
             "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
         )
     facts = RULES[event.kind](event, signed, place, view)
-    if not _bare(sealed, len(signed.keys), event.kind) or sealed.to_bytes() != data:
+    if len(sealed.signatures) != len(signed.keys) or sealed.to_bytes() != data:
         # It is published as it came: what no signature holds could be anybody's word.
         raise RecordInvalid(
             "its envelope holds more than its payload and the signatures of those who act, or is written in another way",
@@ -74,16 +74,6 @@ def applied(
             fix="sign it anew, with those keys alone",
         )
     return event, facts, sealed.payload
-
-
-def _bare(sealed: envelope.Envelope, held: int, kind: str) -> bool:
-    """Whether every signature holds; a list of editors may bear others' beside enough that do, each of a key of its own."""
-    if kind != "editors-changed":
-        return len(sealed.signatures) == held
-    named = {one.keyid for one in sealed.signatures}
-    return len(named) == len(sealed.signatures) and all(
-        HEX.fullmatch(one.keyid) and len(one.sig) == 64 for one in sealed.signatures
-    )
 
 
 class Facts:

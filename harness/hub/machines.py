@@ -69,11 +69,10 @@ def sharing(reader: Reader, rig: str) -> list[str]:
 def missing(reader: Reader, identity: str, record: Record, data: bytes) -> str:
     """Why nothing is known of a record's devices, in a sentence; "" where its note is kept, or a CPU has none to note."""
     if not named(data, identity[:12]):
-        made = record.runtime.environment  # which every run of the harness tells
-        noted = "built" in made or any(device.kind == "gpu" for device in record.runtime.devices)
+        noted = "built" in record.runtime.environment or any(device.kind == "gpu" for device in record.runtime.devices)
         return (
             f"it names no device note, as a run on a GPU or of an engine built there does: {UNSIGNED}"
-            if made and noted
+            if noted and not record.run.synthetic
             else ""
         )
     name = _NOTES + identity[:_SHORT]

@@ -1,4 +1,4 @@
-"""What a registry may ask beside a record and nobody publishes: the ids of the devices that ran and of the engine built there.
+"""What a registry may ask beside a record and nobody publishes: digests of ids, of the devices that ran and of what was built there.
 
 The *device note*, a file of its own beside the record, readable by the user alone. The signed record names its digest, so that
 operator and rig have signed it too: who changes it, or takes another's, or none, is seen. A random number in it keeps the digest
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from hashlib import sha256
@@ -20,13 +21,16 @@ from harness.files import read_if_there
 FILE = "private.json"  # and the subject's name in the record's statement
 TYPE = "urn:repro-harness:device-note:v1"
 _MOST = 64
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LIMIT = 64 << 10
 _FIX = "take the file that was written with the record, or measure again"
 
 
 def make(device_ids: Sequence[str], build_sha256: str = "") -> bytes | None:
-    """A note of these ids, another each time; None where there is nothing to note."""
-    ids = sorted({*device_ids, *([f"build:{build_sha256}"] if build_sha256 else [])})
+    """A note of digests of these ids, another note each time; None where there is nothing to note."""
+    ids = sorted(
+        sha256(one.encode()).hexdigest() for one in {*device_ids, *([f"build:{build_sha256}"] if build_sha256 else [])}
+    )
     if not ids:
         return None
     return json.dumps({"_type": TYPE, "ids": ids, "random": secrets.token_hex(32)}, separators=(",", ":")).encode()
@@ -52,7 +56,7 @@ def digest(note: bytes) -> str:
 
 
 def ids_of(note: bytes | None, named: str, where: str) -> tuple[str, ...]:
-    """The ids of the note whose sha256 the record names; () where it names none: then no note counts, for nobody has signed it.
+    """The digests in the note whose sha256 the record names; () where it names none: nobody has signed a note then.
 
     Raises `BadInput` where the named one is missing, is another, or is damaged.
     """
@@ -67,8 +71,8 @@ def ids_of(note: bytes | None, named: str, where: str) -> tuple[str, ...]:
         found = value["ids"]
         if value["_type"] != TYPE or not isinstance(found, list) or not 1 <= len(found) <= _MOST:
             raise ValueError("it holds no list of ids")
-        if not all(isinstance(one, str) and one and len(one) <= 256 for one in found):
-            raise ValueError("its ids are no texts")
+        if not all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in found):
+            raise ValueError("its ids must be digests")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"is not a device note ({error})", where=where, fix=_FIX) from error
     return tuple(found)

@@ -48,7 +48,7 @@ def test_the_queue_is_oldest_first_and_empties(small):
 def test_a_plain_record_gives_little_to_look_at(small):
     found = small.record("ann")
     small.submit(found)
-    assert kinds(small, found.id) <= {"odd samples", "finding"}
+    assert kinds(small, found.id) <= {"odd samples", "finding", "no device note"}
 
 
 def test_what_is_missing_or_fails_is_said(small):

@@ -301,7 +301,7 @@ ROTATIONS = [
     ("threshold lowered by the new one alone", ("a", "b", "c"), 2, ("a", "b", "c"), 1, ("a",), False),
     ("threshold raised, new one meets it", ("a", "b", "c"), 1, ("a", "b", "c"), 3, ("a", "b", "c"), True),
     ("threshold raised, new one does not", ("a", "b", "c"), 1, ("a", "b", "c"), 3, ("a", "b"), False),
-    ("a stranger beside enough others", ("a", "b"), 2, ("a", "b"), 2, ("a", "b", "x"), True),
+    ("a stranger beside enough others", ("a", "b"), 2, ("a", "b"), 2, ("a", "b", "x"), False),
     ("strangers alone", ("a", "b"), 1, ("a", "b"), 1, ("x", "y"), False),
 ]
 
@@ -324,7 +324,7 @@ def test_editors_change_as_tuf_roots_do(tmp_path, name, old, old_threshold, new,
             assert reader.get("editors", "") == document
         sound(small)
     else:
-        with pytest.raises((BadInput, RecordInvalid), match=r"too few|no known key"):
+        with pytest.raises((BadInput, RecordInvalid), match=r"too few|no known key|holds more than"):
             small.act(actor, "editors-changed", "editors", reason="so agreed", detail={"editors": document})
 
 
