@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.hub import cautions, durations, fall, machines, rows, tables
+from harness.hub.alike import sought
 from harness.hub.beside import beside, record_in
 from harness.hub.force import in_force
 from harness.hub.gaps import gaps_of
@@ -23,11 +24,11 @@ from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
 from harness.record.schema import Finding, Record
 from harness.tiers.gaps import Gaps
-from harness.tiers.likeness import compare_with, compared
+from harness.tiers.likeness import compared
 from harness.tiers.oddities import oddities
 from harness.tiers.policy import Policy
 
-MOST_COMPARED = 200  # of a row's other records, the newest
+MOST_COMPARED = 200  # of a rig's other records, the newest
 MOST_EXAMINED = 100  # of the queue, where it is listed: one takes a second
 MOST_NAMED = 5  # records that a remark lists
 
@@ -249,7 +250,7 @@ def _headline(medians: tuple[float, ...]) -> str:
 
 
 def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
-    """Samples that another record has, too, or nearly; within the row, and exact ones anywhere."""
+    """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
     table = tables.records.c
     same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
     identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
@@ -270,16 +271,13 @@ def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterato
     except ReproError as error:
         yield Remark("odd samples", error.what)
         return
-    wanted = select(table.id).where(table.row == fact["row"], table.id != identity).order_by(table.idx.desc())
-    others: dict[str, Gaps] = {}
-    for other in list(reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars()):
-        theirs = _gaps(reader, other)
-        if theirs is not None and theirs.shape[1] == whole.shape[1]:
-            others[other] = compared(theirs).copy()  # a view would hold all of it
-    if others:
-        for found in compare_with(identity, own, others, len(others)):
-            if found.other not in identical:
-                yield Remark(found.kind, found.text, (found.other,))
+    alike = sought(reader, identity, whole, own)
+    for found in alike.found:
+        if found.other not in identical:
+            yield Remark(found.kind, found.text, (found.other,))
+    if alike.compared < alike.of:
+        text = f"its samples were compared with those of {alike.compared} of the {alike.of} other records of its model"
+        yield Remark("not all compared", text)
 
 
 def _gaps(reader: Reader, identity: str) -> Gaps | None:
