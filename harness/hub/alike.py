@@ -1,4 +1,4 @@
-"""Records of a subject whose samples resemble one's own, sought in every row of it, in bounded time. Remarks' material, no verdict.
+"""Records of a model whose samples resemble one's own, sought in all of its rows, in bounded time: for remarks, never a verdict.
 
 At most `MOST_COMPARED` others are compared, chosen so that nobody crowds the earlier ones out: half of them have the nearest
 medians, a few of each operator; half are taken from every operator in turn, the earliest first (docs/likeness.md).

@@ -24,6 +24,7 @@ from harness.hub.force import in_force
 from harness.hub.ledger import Facts, applied
 from harness.hub.reader import Reader, raw
 from harness.hub.rules.base import Place, public
+from harness.hub.rules.times import MOST_AHEAD
 from harness.hub.store import Hub
 
 CHUNK = 64
@@ -88,6 +89,7 @@ def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
             if row is not None:
                 _row(reader, identity, row, found)
         _tree(reader, tree, facts, found)
+        _ahead(found)
         _derived(reader, facts, found)
         for where, what in audit_tables.beside(reader, facts, named):
             found.add(where, what)
@@ -144,6 +146,15 @@ def _log(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
         tell(index + 1, size)
+
+
+def _ahead(found: Found) -> None:
+    """No rule lets a log run further ahead of a right clock than this."""
+    now = datetime.now(UTC)
+    if found.until and datetime.fromisoformat(found.until) > now + MOST_AHEAD:
+        found.add(
+            "log", f"its last entry is of {found.until}, and this machine's clock says {now:%Y-%m-%d}: one is wrong"
+        )
 
 
 def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], found: Found) -> Event | None:

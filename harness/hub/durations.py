@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from harness.hub.rules.times import EARLIEST, SKEW
 from harness.measure.trial import Trial
 from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.run.tables import trials_of
 
-EARLIEST = datetime.fromisoformat("2026-11-01T00:00:00Z")  # the month of this program's first commit: no run is older
 ROUNDING = timedelta(seconds=2)  # both ends are whole seconds
 SHARE = 0.01  # by which two clocks may differ over a run before it is more than drift
 MOST_TIMES, MOST_REST = 10, timedelta(hours=1)  # a run waits, cools and loads; beyond both it was something else
-SKEW = timedelta(minutes=10)  # by which an operator's clock may run ahead
 
 
 def sampled(record: Record, trials: Sequence[Trial]) -> timedelta:

@@ -16,9 +16,10 @@ from harness.hub.batch import Item
 from harness.hub.event import Event
 from harness.hub.reader import Reader
 from harness.hub.rules.base import document_of
+from harness.hub.rules.times import LONGEST_LIST
 from harness.hub.store import Hub, open_hub
 
-LONGEST_DAYS = 3653  # of a list of editors: a list that never ends protects nobody from a lost key
+LONGEST_DAYS = LONGEST_LIST.days  # of a list of editors: a list that never ends protects nobody from a lost key
 
 
 @dataclass(frozen=True, slots=True)

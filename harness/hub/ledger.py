@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import BadInput, RecordInvalid
 from harness.hub.event import PAYLOAD_TYPE, Event, read
-from harness.hub.rules import people, records, requests
+from harness.hub.rules import people, records, requests, times
 from harness.hub.rules.base import Fact, Place, Signed, View, public
 from harness.record import envelope
 
@@ -65,7 +65,8 @@ def applied(
         raise BadInput(
             "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
         )
-    facts = RULES[event.kind](event, signed, place, view)
+    clock = times.keeps_time(event, signed, place, view)
+    facts = [*RULES[event.kind](event, signed, place, view), *clock]
     if len(sealed.signatures) != len(signed.keys) or sealed.to_bytes() != data:
         # It is published as it came: what no signature holds could be anybody's word.
         raise RecordInvalid(

@@ -1,4 +1,4 @@
-"""What a registry may ask beside a record and nobody publishes: digests of ids, of the devices that ran and of what was built there.
+"""What a registry may ask beside a record and nobody publishes: digests of the devices that ran and of what was built there.
 
 The *device note*, a file of its own beside the record, readable by the user alone. The signed record names its digest, so that
 operator and rig have signed it too: who changes it, or takes another's, or none, is seen. A random number in it keeps the digest
@@ -56,7 +56,7 @@ def digest(note: bytes) -> str:
 
 
 def ids_of(note: bytes | None, named: str, where: str) -> tuple[str, ...]:
-    """The digests in the note whose sha256 the record names; () where it names none: nobody has signed a note then.
+    """The digests in the note whose sha256 the record names; () where it names none.
 
     Raises `BadInput` where the named one is missing, is another, or is damaged.
     """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from harness.hub.event import HEX, Event, is_time
 from harness.hub.rules.base import Fact, Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
+from harness.hub.rules.times import FIRST_RUN, SKEW
 
-CLOCK_SKEW = timedelta(minutes=10)  # an operator's clock may run ahead of the hub's by so much
 EVIDENCE = {
     "tool", "tool_version", "engine", "model", "quantisation", "device", "metric", "prompt_tokens", "output_tokens",
     "depth", "samples_micro", "measured",
@@ -103,8 +103,14 @@ def _times(event: Event, place: Place, view: View) -> list[Fact]:
     )
     started, finished = (datetime.fromisoformat(detail[name]) for name in ("started", "finished"))
     now = datetime.fromisoformat(place.at)
+    refuse_unless(
+        started >= FIRST_RUN,
+        f"claims to begin on {started.date()}, before any runtime existed",
+        "record",
+        "set the machine's clock, and measure again",
+    )
     refuse_unless(started <= finished, "ends before it begins", "record", "measure again")
-    refuse_unless(finished <= now + CLOCK_SKEW, "ends in the future", "record", "set the machine's clock")
+    refuse_unless(finished <= now + SKEW, "ends in the future", "record", "set the machine's clock")
     nonce = detail["challenge"]
     if not nonce:
         return []
@@ -130,7 +136,7 @@ def _before_rotation(event: Event, key: dict[str, Any] | None) -> None:
         return
     finished = datetime.fromisoformat(event.detail["finished"])
     refuse_unless(
-        finished <= datetime.fromisoformat(until) + CLOCK_SKEW,
+        finished <= datetime.fromisoformat(until) + SKEW,
         f"was measured after its key was rotated out ({until})",
         event.subject[:12],
         "measure again: records are signed by the new key",
