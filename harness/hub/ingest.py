@@ -30,7 +30,7 @@ from harness.record.store import Stored
 from harness.run.recompute import follows
 from harness.run.signatures import HOW_TO_SIGN, signers
 from harness.run.tables import trials_of
-from harness.run.tokens import digest_of
+from harness.run.token_ids import digest_of
 from harness.verify.work import refuse_other_work
 
 ENVELOPE_LIMIT = 24 << 20

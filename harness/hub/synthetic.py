@@ -22,10 +22,10 @@ from harness.record import envelope, schema
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
-from harness.run.remarks import findings_of_workload
 from harness.run.summary import results
 from harness.run.tables import columns_of
-from harness.run.tokens import digest_of
+from harness.run.token_ids import digest_of
+from harness.run.workload_findings import findings_of_workload
 
 WORKLOAD = "decode-16"
 _CLOCK = "host"

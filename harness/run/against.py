@@ -9,7 +9,7 @@ from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record.store import Stored
 from harness.run import unusable
 from harness.run.evidence import Request
-from harness.run.tokens import digest_of
+from harness.run.token_ids import digest_of
 from harness.worker.plan import Plan
 from runtimes.table import SYNTHETIC
 

@@ -29,7 +29,7 @@ from harness.run.launcher import ENGINE_VARIABLES
 from harness.run.remarks import Instrument, findings_of
 from harness.run.summary import process_result, results
 from harness.run.tables import columns_of
-from harness.run.tokens import digest_of
+from harness.run.token_ids import digest_of
 from harness.run.truth import bandwidth_ceiling, bytes_per_token, truth_checks
 from runtimes.interface import Scalar
 from runtimes.table import SYNTHETIC

@@ -8,9 +8,9 @@ from harness.errors import RecordInvalid
 from harness.measure.trial import Trial
 from harness.record.samples import decode
 from harness.record.store import Stored
-from harness.run.remarks import WORKLOAD_CODES, findings_of_workload
 from harness.run.summary import process_result, results
 from harness.run.tables import trials_of
+from harness.run.workload_findings import WORKLOAD_CODES, findings_of_workload
 
 
 def verify(stored: Stored, samples: bytes | None = None) -> int:

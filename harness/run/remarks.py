@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from harness.capture.load import Between
@@ -17,6 +17,7 @@ from harness.run.checks import CheckResult
 from harness.run.collect import ProcessLog
 from harness.run.measuring import Outcome
 from harness.run.split import split_findings
+from harness.run.workload_findings import recorded
 
 OTHERS_LIMIT_PPM = 50_000  # of the time of the cores (or of the quota) that the run could use, by something else
 DRIFT_NOTE_PPM, DRIFT_INVALID_PPM = 1_000, 10_000
@@ -90,23 +91,7 @@ def findings_of(
             severity = Severity.WARNING if check.code == "determinism" else Severity.INVALID
             found.append(Finding(code, severity, f"{check.code}: {check.text}", evidence=check.evidence))
     order = [Severity.INVALID, Severity.WARNING, Severity.NOTE]
-    return tuple(_recorded(f) for f in sorted(found, key=lambda finding: order.index(finding.severity)))
-
-
-# What `workload_findings` can say: these follow from the samples alone.
-WORKLOAD_CODES = frozenset(
-    "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled "
-    "clock_disagreement recompiled chunked".split()
-)
-
-
-def findings_of_workload(workload: str, trials: Sequence[Trial]) -> list[schema.Finding]:
-    """The findings that follow from a workload's samples, as a record holds them."""
-    return [_recorded(finding) for finding in workload_findings(workload, trials)]
-
-
-def _recorded(finding: Finding) -> schema.Finding:
-    return schema.Finding(**{**asdict(finding), "severity": finding.severity.value})
+    return tuple(recorded(f) for f in sorted(found, key=lambda finding: order.index(finding.severity)))
 
 
 def _precision(outcome: Outcome, headline: str, results: Sequence[schema.WorkloadResult]) -> list[Finding]:

@@ -13,7 +13,7 @@ from harness.measure.metrics import METRICS
 from harness.measure.trial import Trial
 from harness.record import schema
 from harness.run.quantities import UNITS, distribution_of, estimate_of
-from harness.run.tokens import digest_of
+from harness.run.token_ids import digest_of
 
 
 def results(workloads: Sequence[str], trials: Sequence[Trial], clock: str) -> tuple[schema.WorkloadResult, ...]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
-
-import numpy as np
 
 from harness.errors import BadInput
 from harness.files import read_limited, write_text
@@ -22,11 +19,6 @@ class Texts:
 
     texts: Mapping[str, str]
     lengths: Mapping[str, int | None]
-
-
-def digest_of(ids: tuple[int, ...]) -> str:
-    """sha256 over the ids as little-endian 64-bit integers."""
-    return sha256(np.asarray(ids, dtype="<i8").tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
