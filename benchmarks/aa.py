@@ -21,7 +21,7 @@ from rig import MODEL, Rig, ready
 from harness.measure.comparison import Verdict, compare, repeatability_limit
 from harness.measure.metrics import measure_trial
 from harness.measure.stopping import SequentialLooks
-from harness.worker.plan import WorkloadPlan
+from harness.measure.workload import WorkloadPlan
 
 SIDE = 3  # processes a side
 

@@ -10,13 +10,14 @@ from typing import Any
 from harness.catalog import fetch, models, paths
 from harness.catalog.identity import identify
 from harness.measure.trial import Purpose, Trial
+from harness.measure.workload import WorkloadPlan
 from harness.run import bundle, environments, preparing
 from harness.run.collect import collect
 from harness.run.launcher import Deadlines, Interpreter, run_worker
 from harness.run.listener import Silent
 from harness.run.telemetry import Telemetry
 from harness.worker.frames import Frame
-from harness.worker.plan import Plan, WorkloadPlan
+from harness.worker.plan import Plan
 
 MODEL = "gemma-3-270m-q4_k_m"
 

@@ -23,8 +23,8 @@ from rig import MODEL, Rig, ready
 
 from harness.capture.meters import Meter, Nvidia
 from harness.measure.metrics import measure_trial
+from harness.measure.workload import WorkloadPlan
 from harness.run.telemetry import Telemetry
-from harness.worker.plan import WorkloadPlan
 
 SOURCE = Path(__file__).parents[1] / "tests" / "doubles" / "nvml.c"
 

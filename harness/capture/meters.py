@@ -17,9 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-# NVML's clock event reasons. A power cap is normal work for a laptop or a prefill; these four are not.
-SW_THERMAL, HW_SLOWDOWN, HW_THERMAL, HW_POWER_BRAKE = 0x20, 0x8, 0x40, 0x80
-THROTTLING = SW_THERMAL | HW_SLOWDOWN | HW_THERMAL | HW_POWER_BRAKE
+from harness.measure.throttling import SW_THERMAL
 
 
 class Meter(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.capture.meters import THROTTLING
+from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
 from harness.worker.frames import Frame, trial_from
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.catalog import suites
 from harness.catalog.suites import Suite
+from harness.measure.workload import WorkloadPlan
 from harness.run.tokens import Texts
-from harness.worker.plan import Plan, WorkloadPlan
+from harness.worker.plan import Plan
 from runtimes.interface import Scalar
 
 VARIATIONS = 8  # distinct prompts made beforehand; process k takes number k modulo this

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.capture.meters import THROTTLING
 from harness.catalog import suites
+from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import MOST
+from harness.measure.workload import WorkloadPlan
 from harness.record.schema import Record, Workload
-from harness.worker.plan import WorkloadPlan
 from harness.worker.schedule import timed_order
 
 Slot = tuple[str, Purpose]  # what one place in the order of a process holds

@@ -7,23 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class WorkloadPlan:
-    """One workload as token ids. `distinct` is a prompt of the same length for the cache-honesty check, or empty."""
-
-    id: str
-    mode: str
-    prompt: tuple[int, ...]
-    output_tokens: int
-    forced: tuple[int, ...] | None = None
-    distinct: tuple[int, ...] = ()
-    concurrency: int | None = None  # None: one request, timed as such
-
-    @property
-    def stamps(self) -> int:
-        """Tokens that one trial stamps."""
-        return max(self.output_tokens, 1)
+from harness.measure.workload import WorkloadPlan
 
 
 @dataclass(frozen=True, slots=True)

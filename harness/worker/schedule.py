@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from harness.measure.trial import Purpose
-from harness.worker.plan import WorkloadPlan
+from harness.measure.workload import WorkloadPlan
 
 
 def timed_order(workloads: Sequence[WorkloadPlan], rounds: int, seed: int) -> list[tuple[WorkloadPlan, Purpose]]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.capture.meters import SW_THERMAL, Amd, Apple, Rapl, open_meters
+from harness.capture.meters import Amd, Apple, Rapl, open_meters
+from harness.measure.throttling import SW_THERMAL
 from harness.run.telemetry import Telemetry, in_short
 
 

@@ -5,9 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+from harness.measure.workload import WorkloadPlan
 from harness.run import bundle, launcher
 from harness.worker.frames import trial_from
-from harness.worker.plan import Plan, WorkloadPlan
+from harness.worker.plan import Plan
 
 PAUSE_S = 0.15
 

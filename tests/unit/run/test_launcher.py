@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from harness import errors
+from harness.measure.workload import WorkloadPlan
 from harness.run import bundle, launcher
 from harness.worker.frames import trial_from
-from harness.worker.plan import Plan, WorkloadPlan
+from harness.worker.plan import Plan
 
 WORKLOADS = (WorkloadPlan("w", "greedy", (1, 2, 3), 8), WorkloadPlan("tg", "forced", (), 4, (1, 2, 3, 4)))
 
