@@ -128,7 +128,7 @@ def cold_score(target: Path) -> tuple[float, int]:
     """Wall seconds of `repro score` in a process of its own, and the peak of its and its children's memory together (KiB)."""
     program = (
         "import sys, resource; from datetime import date; from harness.hub.bulk import all_standings; "
-        "from harness.hub.store import open_hub\n"
+        "from harness.hub.opening import open_hub\n"
         "if __name__ == '__main__':\n"
         "    found = all_standings(open_hub(sys.argv[1]), None, date(2026, 11, 24))[1]\n"
         "    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.hub import acts, files
 from harness.hub.founding import sign_checkpoint
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 from harness.hub.synthetic import person, sealed
 from harness.record import envelope, store
 from tests.hub_world import REAL, World, key

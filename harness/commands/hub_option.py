@@ -29,7 +29,7 @@ def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def open_for_reading(target: str | None) -> Hub:
     """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
     from harness.hub import seen
-    from harness.hub.store import open_readable
+    from harness.hub.opening import open_readable
 
     hub = open_readable(named(target))
     seen.look(hub, seen.folder())
@@ -40,7 +40,7 @@ def open_for_writing(target: str | None) -> Hub:
     """The hub's database. Raises `BadInput`, for exported files, too: they are for reading."""
     from harness.errors import BadInput
     from harness.hub import engine, seen
-    from harness.hub.store import open_hub
+    from harness.hub.opening import open_hub
 
     place = named(target)
     if engine.is_export(place):

@@ -22,8 +22,9 @@ from harness.catalog.policies import Loaded
 from harness.hub import rows, tables
 from harness.hub.columns import COLUMNS, measurement
 from harness.hub.force import in_force
+from harness.hub.opening import open_hub
 from harness.hub.reader import Reader
-from harness.hub.store import Hub, open_hub
+from harness.hub.store import Hub
 from harness.measure.logs import Logs
 from harness.tiers.bulk import MARKS, marks
 from harness.tiers.policy import Policy

@@ -32,9 +32,10 @@ from harness.hub.batch import Item
 from harness.hub.entry import Entry
 from harness.hub.event import Event
 from harness.hub.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
+from harness.hub.opening import open_hub
 from harness.hub.reader import Reader, raw
 from harness.hub.rules.base import public
-from harness.hub.store import Hub, open_hub
+from harness.hub.store import Hub
 from harness.inside import inside
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE

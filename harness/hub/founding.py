@@ -14,10 +14,11 @@ from harness.hub import checkpoint, engine
 from harness.hub.acts import utc
 from harness.hub.batch import Item
 from harness.hub.event import Event
+from harness.hub.opening import open_hub
 from harness.hub.reader import Reader
 from harness.hub.rules.base import document_of
 from harness.hub.rules.times import LONGEST_LIST
-from harness.hub.store import Hub, open_hub
+from harness.hub.store import Hub
 
 LONGEST_DAYS = LONGEST_LIST.days  # of a list of editors: a list that never ends protects nobody from a lost key
 

@@ -13,7 +13,8 @@ from harness.errors import BadInput
 from harness.hub import believed, tables
 from harness.hub.bulk import standings
 from harness.hub.force import in_force
-from harness.hub.store import Hub, open_readable
+from harness.hub.opening import open_readable
+from harness.hub.store import Hub
 
 if TYPE_CHECKING:
     import pandas

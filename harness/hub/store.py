@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from harness.errors import BadInput, ReproError
+from harness.errors import ReproError
 from harness.hub import engine as databases
 from harness.hub.reader import Reader
 
@@ -86,22 +85,3 @@ class Hub:
                 text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
                 {"size": size, "note": note},
             )
-
-
-def open_hub(target: str) -> Hub:
-    """The hub in a folder or database. Raises `BadInput` where there is none."""
-    url = databases.url_of(target)
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        raise BadInput("there is no hub", where=target, fix="make one: repro hub new, or repro hub import")
-    engine = databases.connect(url)
-    databases.current(engine)
-    return Hub(engine, target)
-
-
-def open_readable(target: str) -> Hub:
-    """As `open_hub`; a folder of exported files, too, read into memory."""
-    if databases.is_export(target):
-        from harness.hub.files import in_memory  # only who reads files needs the schema
-
-        return in_memory(Path(target))
-    return open_hub(target)

@@ -18,8 +18,8 @@ from harness.files import locked, refusal
 from harness.hub import believed
 from harness.hub.believed import Doubt
 from harness.hub.force import in_force
+from harness.hub.opening import open_readable
 from harness.hub.reader import Reader
-from harness.hub.store import open_readable
 from harness.site import decisions, downloads, gather, place, shared
 from harness.site import state as states
 from harness.site.public import ground

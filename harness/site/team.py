@@ -14,8 +14,9 @@ from jinja2 import UndefinedError
 from harness.errors import RecordInvalid
 from harness.hub import believed
 from harness.hub.bulk import usable_cores
+from harness.hub.opening import open_readable
 from harness.hub.reader import Reader
-from harness.hub.store import Hub, open_readable
+from harness.hub.store import Hub
 from harness.site import gather, row_page
 from harness.site.place import write
 from harness.site.shared import Job

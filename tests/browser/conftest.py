@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from harness.hub.force import in_force
-from harness.hub.store import open_readable
+from harness.hub.opening import open_readable
 from harness.site.build import Wish, build
 from harness.site.values import Site
 from tests.browser import hostile

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from harness.errors import BadInput
 from harness.hub import files, machines
 from harness.hub.audit import audit
+from harness.hub.opening import open_hub
 from harness.hub.review import dossier
-from harness.hub.store import open_hub
 from harness.record import private
 from tests.device_notes import noted
 from tests.hub_world import World, world

@@ -10,7 +10,7 @@ import pytest
 from harness.errors import RecordInvalid
 from harness.hub import checkpoint, files, seen
 from harness.hub.founding import sign_checkpoint
-from harness.hub.store import open_readable
+from harness.hub.opening import open_readable
 from tests.hub_world import key, world
 
 

@@ -17,7 +17,7 @@ import pytest
 from harness.hub import files
 from harness.hub.audit import audit
 from harness.hub.founding import sign_checkpoint
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 from harness.record import store
 from tests import faults
 from tests.fault_server import Server
@@ -159,7 +159,7 @@ def test_two_writers_lose_nothing(tmp_path):
         subprocess.Popen(
             [sys.executable, "-c", f"""
 from tests.hub_world import World
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 w = World(open_hub({str(tmp_path / "hub")!r}))
 for i in range(12):
     found = w.record("{name}", sku=f"GPU {{i}} {name}")

@@ -10,7 +10,7 @@ from harness.errors import BadInput, RecordInvalid
 from harness.hub import acts, files
 from harness.hub.audit import audit
 from harness.hub.founding import sign_checkpoint, tree_of
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 from tests.hub_world import World, charter, key, world
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from harness.hub.audit import audit
 from harness.hub.founding import sign_checkpoint
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 from tests import postgres
 from tests.hub_world import key, world
 

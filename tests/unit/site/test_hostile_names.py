@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub.store import open_hub
+from harness.hub.opening import open_hub
 from harness.site import state
 from harness.site.addresses import operator
 from harness.site.build import Wish, build
