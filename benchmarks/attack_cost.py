@@ -21,17 +21,17 @@ import machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.catalog import policies
+from harness.demo.records import Setup, person, sealed
 from harness.errors import ReproError
-from harness.hub import acts
-from harness.hub.acts import Actor, Wish
-from harness.hub.force import in_force
-from harness.hub.founding import Charter, found
-from harness.hub.ingest import checked
-from harness.hub.review import dossier
-from harness.hub.rows import score_row
-from harness.hub.store import Hub
-from harness.hub.synthetic import Setup, person, sealed
 from harness.record.envelope import key_id
+from harness.registry.actions import acts
+from harness.registry.actions.acts import Actor, Wish
+from harness.registry.actions.create import Charter, found
+from harness.registry.intake.ingest import checked
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.review import dossier
+from harness.registry.queries.rows import score_row
+from harness.registry.store import Hub
 
 POLICY = "network-v2"
 MOST = 12  # voices that are tried

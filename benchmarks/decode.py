@@ -16,9 +16,9 @@ from statistics import median
 
 import machine
 
-from harness.hub.synthetic import Setup, trials_of
+from harness.demo.records import Setup, trials_of
 from harness.record import decode_child, decode_process, samples
-from harness.run.tables import columns_of
+from harness.verify.trials import columns_of
 
 ROUNDS = 7
 

@@ -27,13 +27,14 @@ import pyarrow as pa
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the tests are no package of the distribution
 
-from harness.hub import acts, synthetic  # noqa: E402
-from harness.hub.ingest import Claims, Submission  # noqa: E402
-from harness.hub.measured import measured_of  # noqa: E402
-from harness.hub.synthetic import Person, Setup  # noqa: E402
+from harness.demo import records  # noqa: E402
+from harness.demo.records import Person, Setup  # noqa: E402
 from harness.record import envelope, schema  # noqa: E402
 from harness.record.statement import payload_of  # noqa: E402
 from harness.record.store import SAMPLES_FILE, Stored  # noqa: E402
+from harness.registry.actions import acts  # noqa: E402
+from harness.registry.intake.ingest import Claims, Submission  # noqa: E402
+from harness.registry.intake.projection import measured_of  # noqa: E402
 from tests import hub_world, parquet_bombs  # noqa: E402
 
 SEED = 1_000_000_000
@@ -58,20 +59,20 @@ def long_text() -> bytes:
 def most_values() -> bytes:
     """Just below the limit of values, as few trials as possible."""
     return parquet_bombs.written(
-        20, {"token_ns": pa.array([np.arange(1, 149_000)] * 20, pa.list_(pa.int64())), "workload": synthetic.WORKLOAD}
+        20, {"token_ns": pa.array([np.arange(1, 149_000)] * 20, pa.list_(pa.int64())), "workload": records.WORKLOAD}
     )
 
 
 def most_trials() -> bytes:
     """As many rows as samples may have."""
-    return parquet_bombs.written(20_000, {"workload": synthetic.WORKLOAD})
+    return parquet_bombs.written(20_000, {"workload": records.WORKLOAD})
 
 
 @cache
 def honest_samples(shift_ns: int = 0) -> bytes:
     """Of the honest record; shifted by so much, nearly equal."""
-    trials = [replace(trial, token_ns=trial.token_ns + shift_ns) for trial in synthetic.trials_of(HONEST)]
-    return synthetic.encode(synthetic.columns_of(trials))
+    trials = [replace(trial, token_ns=trial.token_ns + shift_ns) for trial in records.trials_of(HONEST)]
+    return records.encode(records.columns_of(trials))
 
 
 # What the samples are, and what of the record is changed.
@@ -110,12 +111,12 @@ def body(kind: str, who: Person) -> Body:
     changes = dict(changes)
     key, payload = str(changes.pop("key", "")), changes.pop("payload", None)
     setup = replace(HONEST, **changes)
-    trials = synthetic.trials_of(setup)
-    record = synthetic._record(who, setup, trials, sha256(samples).hexdigest(), None, None)
+    trials = records.trials_of(setup)
+    record = records._record(who, setup, trials, sha256(samples).hexdigest(), None, None)
     if kind.startswith("the most"):
         record = record.model_copy(update={"samples": schema.Samples(file=SAMPLES_FILE, sha256=sha256(samples).hexdigest(),
                                    rows=20 if kind == "the most values" else 20_000)})  # fmt: skip
-    plain = synthetic._record(who, HONEST, synthetic.trials_of(HONEST), sha256(samples).hexdigest(), None, None)
+    plain = records._record(who, HONEST, records.trials_of(HONEST), sha256(samples).hexdigest(), None, None)
     told = measured_of(Stored(Path("x"), "0" * 64, plain, b""))  # what the table is told
     subjects = [(SAMPLES_FILE, record.samples.sha256)]
     return Body(kind, payload if isinstance(payload, bytes) else payload_of(record, subjects), samples, told, key)
@@ -129,7 +130,7 @@ def submission(one: Body, first: Person, who: Person, number: int) -> Submission
     if payload == one.payload:
         payload += str(number).encode()
     identity = sha256(payload).hexdigest()
-    stranger = synthetic.person(one.signer) if one.signer else who
+    stranger = records.person(one.signer) if one.signer else who
     data = envelope.sign(payload, [stranger.operator, stranger.rig]).to_bytes()
     told = one.measured.measurement  # type: ignore[attr-defined]
     hardware = told.hardware if number % 2 else replace(told.hardware, sku=f"GPU {number}")

@@ -27,14 +27,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert, text
 
 from harness.catalog import policies
-from harness.hub import acts, tables
-from harness.hub.audit import audit
-from harness.hub.founding import Charter, found, sign_checkpoint
-from harness.hub.ingest import Submission, checked
-from harness.hub.rows import score_row
-from harness.hub.store import Hub
-from harness.hub.synthetic import Setup, person, sealed
+from harness.demo.records import Setup, person, sealed
 from harness.record.envelope import key_id
+from harness.registry.actions import acts
+from harness.registry.actions.create import Charter, found, sign_checkpoint
+from harness.registry.db import tables
+from harness.registry.exchange.audit import audit
+from harness.registry.intake.ingest import Submission, checked
+from harness.registry.queries.rows import score_row
+from harness.registry.store import Hub
 
 OPERATORS = 2000
 DAY = date(2026, 11, 24)
@@ -127,8 +128,8 @@ def clear_caches() -> bool:
 def cold_score(target: Path) -> tuple[float, int]:
     """Wall seconds of `repro score` in a process of its own, and the peak of its and its children's memory together (KiB)."""
     program = (
-        "import sys, resource; from datetime import date; from harness.hub.bulk import all_standings; "
-        "from harness.hub.opening import open_hub\n"
+        "import sys, resource; from datetime import date; from harness.registry.queries.scores import all_standings; "
+        "from harness.registry.opening import open_hub\n"
         "if __name__ == '__main__':\n"
         "    found = all_standings(open_hub(sys.argv[1]), None, date(2026, 11, 24))[1]\n"
         "    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
@@ -162,7 +163,7 @@ def verified(part: list[tuple[bytes, bytes]]) -> list[Submission]:
 
 
 def join_all(hub: Hub) -> dict[str, acts.Actor]:
-    from harness.hub.batch import Item
+    from harness.registry.db.transaction import Item
 
     actors, items = {}, []
     with hub.reading() as reader:

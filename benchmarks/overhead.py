@@ -17,9 +17,9 @@ import machine
 from harness.measure.stopwatch import self_test
 from harness.record.samples import decode
 from harness.record.store import find
-from harness.run.collect import collect
-from harness.run.remarks import Instrument
-from harness.run.tables import trials_of
+from harness.run.conclude.findings import Instrument
+from harness.run.execute.collect import collect
+from harness.verify.trials import trials_of
 from harness.worker.frames import Decoder
 
 

@@ -22,7 +22,7 @@ from rig import MODEL, Rig, ready
 
 from harness.measure.metrics import measure_trial
 from harness.measure.workload import WorkloadPlan
-from harness.run import environments
+from harness.run.prepare import environments
 
 PROMPT, OUTPUT = 512, 128
 # Neighbours in time are compared, in turn before and after each other; both tests of ours stand next to its one tg.

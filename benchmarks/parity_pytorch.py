@@ -16,7 +16,7 @@ from rig import MODEL, Rig, ready
 
 from harness.measure.metrics import measure_trial
 from harness.measure.workload import WorkloadPlan
-from harness.run.launcher import environment
+from harness.run.execute.launcher import environment
 
 PROMPT, OUTPUT, CONTEXT, WARMUPS = 512, 64, 768, 2
 PEER = Path(__file__).parent / "peers" / "pytorch_loop.py"

@@ -18,7 +18,7 @@ from parity_pytorch import report
 from rig import MODEL, Rig, ready
 
 from harness.measure.workload import WorkloadPlan
-from harness.run.launcher import environment
+from harness.run.execute.launcher import environment
 
 CONTEXT, WARMUPS, KV_MIB = 768, 2, 1024
 SHAPES = {"512 in, 64 out": (512, 64), "512 in, 1 out (prefill)": (512, 1)}

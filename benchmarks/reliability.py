@@ -18,9 +18,9 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the tests are no package of the distribution
 
+from harness.demo.records import Setup, person, sealed  # noqa: E402
 from harness.errors import ReproError  # noqa: E402
-from harness.hub.ingest import checked  # noqa: E402
-from harness.hub.synthetic import Setup, person, sealed  # noqa: E402
+from harness.registry.intake.ingest import checked  # noqa: E402
 from tests.mutations import MUTATORS, bomb, mutated  # noqa: E402
 
 

@@ -11,11 +11,12 @@ from harness.catalog import fetch, models, paths
 from harness.catalog.identity import identify
 from harness.measure.trial import Purpose, Trial
 from harness.measure.workload import WorkloadPlan
-from harness.run import bundle, environments, preparing
-from harness.run.collect import collect
-from harness.run.launcher import Deadlines, Interpreter, run_worker
-from harness.run.listener import Silent
-from harness.run.telemetry import Telemetry
+from harness.run.execute import bundle
+from harness.run.execute.collect import collect
+from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
+from harness.run.execute.listener import Silent
+from harness.run.execute.telemetry import Telemetry
+from harness.run.prepare import convert, environments
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -75,5 +76,5 @@ def ready(runtime: str = "llama.cpp") -> Rig:
     interpreter = Interpreter(place.python, folder, cache / "worker-home")
     if runtime == "llama.cpp":
         return Rig(cache, place, model, interpreter)
-    converted = preparing.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, Silent())
+    converted = convert.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, Silent())
     return Rig(cache, place, converted, interpreter, runtime, "safetensors")

@@ -18,7 +18,7 @@ from rig import MODEL
 from harness.record.store import read
 from harness.run.bench import bench
 from harness.run.evidence import Request
-from harness.run.listener import Silent
+from harness.run.execute.listener import Silent
 
 RUNTIMES = ("llama.cpp", "pytorch", "vllm")
 

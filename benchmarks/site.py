@@ -23,12 +23,12 @@ import hub as hubs
 import machine
 import numpy as np
 
-from harness.hub import acts
-from harness.hub.batch import Item
-from harness.hub.founding import sign_checkpoint
-from harness.hub.ingest import Submission, checked
-from harness.hub.store import Hub
-from harness.hub.synthetic import Setup, person, sealed
+from harness.demo.records import Setup, person, sealed
+from harness.registry.actions import acts
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.db.transaction import Item
+from harness.registry.intake.ingest import Submission, checked
+from harness.registry.store import Hub
 from harness.site.build import Wish
 from harness.site.build import build as in_process
 

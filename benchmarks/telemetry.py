@@ -24,7 +24,7 @@ from rig import MODEL, Rig, ready
 from harness.capture.meters import Meter, Nvidia
 from harness.measure.metrics import measure_trial
 from harness.measure.workload import WorkloadPlan
-from harness.run.telemetry import Telemetry
+from harness.run.execute.telemetry import Telemetry
 
 SOURCE = Path(__file__).parents[1] / "tests" / "doubles" / "nvml.c"
 

@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return load_records
     if name == "hub":
-        return import_module("harness.hub")
+        return import_module("harness.registry")
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 

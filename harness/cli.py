@@ -49,7 +49,7 @@ COMMANDS = {
         "Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",
     ),
     "audit": ("harness.commands.audit:audit", "Check a whole hub: every signature, digest, link of the log, record."),
-    "hub": ("harness.commands.hub:hub", "Make a hub, sign its checkpoints, export, import and rebuild it."),
+    "hub": ("harness.commands.registry:hub", "Make a hub, sign its checkpoints, export, import and rebuild it."),
     "site": ("harness.commands.site:site", "Make the public site of a hub, or look at it here."),
     "verify": ("harness.commands.verify:verify", "Check a record's signatures, its samples and its arithmetic."),
     "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),

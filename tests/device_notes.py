@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harness.hub.ingest import Submission, checked
 from harness.record import envelope, private
 from harness.record.canonical import canonical
+from harness.registry.intake.ingest import Submission, checked
 from tests.hub_world import World
 
 

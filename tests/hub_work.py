@@ -11,11 +11,12 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from harness.hub import acts, files
-from harness.hub.founding import sign_checkpoint
-from harness.hub.opening import open_hub
-from harness.hub.synthetic import person, sealed
+from harness.demo.records import person, sealed
 from harness.record import envelope, store
+from harness.registry.actions import acts
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.exchange import files
+from harness.registry.opening import open_hub
 from tests.hub_world import REAL, World, key
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.catalog import policies
-from harness.hub import acts
-from harness.hub.acts import Actor, Wish
-from harness.hub.batch import Item, Taken
-from harness.hub.founding import Charter, found
-from harness.hub.ingest import Submission, checked
-from harness.hub.store import Hub
-from harness.hub.synthetic import Person, Setup, person, sealed
+from harness.demo.records import Person, Setup, person, sealed
 from harness.record.envelope import key_id
+from harness.registry.actions import acts
+from harness.registry.actions.acts import Actor, Wish
+from harness.registry.actions.create import Charter, found
+from harness.registry.db.transaction import Item, Taken
+from harness.registry.intake.ingest import Submission, checked
+from harness.registry.store import Hub
 
 ORIGIN = "test.example/hub"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from harness.hub.synthetic import Person
+from harness.demo.records import Person
 from harness.record import envelope
 from harness.record.canonical import canonical
 
@@ -135,7 +135,7 @@ def bomb(who: Person) -> tuple[bytes, bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from harness.hub.synthetic import Setup, sealed
+    from harness.demo.records import Setup, sealed
     from harness.record.samples import schema
 
     data, samples = sealed(who, Setup())

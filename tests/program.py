@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cli import main
-from harness.hub.synthetic import Person, Setup, person, sealed
+from harness.demo.records import Person, Setup, person, sealed
 from harness.record import canonical, envelope, store
 
 

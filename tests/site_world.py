@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from harness.hub import synthetic
-from harness.hub.reader import Reader
-from harness.hub.synthetic import Setup
-from harness.site.public import Public, ground, standing, tallied
-from harness.site.values import Summary
+from harness.demo import records
+from harness.demo.records import Setup
+from harness.registry.db.reader import Reader
+from harness.site.data.public import Public, ground, standing, tallied
+from harness.site.data.values import Summary
 from tests.hub_world import World, world
 
 ONE = Summary(
@@ -42,7 +42,7 @@ def hostile(target: str) -> World:
         after = NAMES[(place + 1) % len(NAMES)]
         setup = {"model": name, "sku": after, "generation": name[:100], "quantisation": name[:60], "os": after[:60]}
         whole = Setup(**setup)
-        record = synthetic._record(synthetic.person("ann"), whole, synthetic.trials_of(whole), "0" * 64, None, None)
+        record = records._record(records.person("ann"), whole, records.trials_of(whole), "0" * 64, None, None)
         more = {
             "runtime": record.runtime.model_copy(
                 update={"package": ACTS, "version": f"0.3 {ACTS}", "settings": {"k": ACTS, name: after}, "options": {name: ACTS}}

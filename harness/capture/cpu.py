@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.capture import processors
 from harness.capture.facts import UNLISTED, Fact, first_known, known, maybe, unknown, whole
 from harness.capture.source import Source, Tree
 from harness.capture.topology import Topology, cpu_list, read_topology
+from harness.catalog import processors
 
 # What decides how fast an engine's kernels are; everything else of the long list stays out.
 FLAGS = frozenset(

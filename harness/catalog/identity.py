@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from harness.catalog import digest, hub_cache, labels, model_folder, plain_file, weights
+from harness.catalog import digest, huggingface_cache, labels, model_folder, plain_file, weights
 from harness.catalog.models import HubReference, Model, Reference, refuse_shard
 from harness.errors import BadInput
 
@@ -115,4 +115,4 @@ def _reference(reference: Reference, path: Path) -> str:
         return reference.id
     if isinstance(reference, HubReference):
         return str(reference)
-    return str(hub_cache.place(path) or path.name)
+    return str(huggingface_cache.place(path) or path.name)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, gguf, hub_cache, packing, quantised, safetensors
+from harness.catalog import digest, gguf, huggingface_cache, packing, quantised, safetensors
 from harness.errors import BadInput
 from runtimes.support.hf_folder import PREPARED, read_json
 
@@ -101,7 +101,7 @@ def _folder_header(folder: Path) -> gguf.Header:
 
 def title(path: Path) -> str:
     """The name of a folder or file; a snapshot in Hugging Face's cache is named by its repository."""
-    found = hub_cache.place(path)
+    found = huggingface_cache.place(path)
     if found is not None and path.is_dir():
         return f"{found.repo}/{found.file}" if found.file else found.repo
     return path.name if path.is_dir() else path.stem

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.catalog import hub_cache, plain_file, toml_file
+from harness.catalog import huggingface_cache, plain_file, toml_file
 from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
@@ -155,7 +155,7 @@ def _given(path: Path) -> Path:
         raise BadInput("its name is not UTF-8", where=ascii(str(path)), fix="rename it") from None
     if what not in ("a file", "a folder"):
         raise BadInput(f"must be a file or a folder, this is {what}", where=str(path), fix="name a model")
-    snapshot = hub_cache.newest_snapshot(path)
+    snapshot = huggingface_cache.newest_snapshot(path)
     if snapshot is not None:
         fix = f"name the model in it: {snapshot}"
         raise BadInput("is a repository's folder of Hugging Face's cache, not a model", where=str(path), fix=fix)

@@ -12,12 +12,12 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the agreements for programs.")
 def agree(records: tuple[Path, ...], as_json: bool) -> None:
     """Exit status 1 when one computes another model than the reference."""
-    from harness.commands.agreement import print_agreement
-    from harness.commands.console import out, print_json
+    from harness.compare.agreement import Agreement
+    from harness.compare.agreement import agree as compare
     from harness.errors import BadInput
-    from harness.run.agreement import Agreement
-    from harness.run.agreement import agree as compare
-    from harness.run.verified import trusted, well_formed
+    from harness.terminal.agreement import print_agreement
+    from harness.terminal.console import out, print_json
+    from harness.verify.reading import trusted, well_formed
 
     if len(records) < 2:
         raise BadInput("one record agrees with itself", where="agree", fix="name two or more")

@@ -17,12 +17,12 @@ def audit(target: str, as_json: bool) -> None:
     from dataclasses import asdict
     from multiprocessing import get_context
 
-    from harness.commands.console import err, out, print_json
-    from harness.commands.hub_option import open_for_reading
-    from harness.commands.progress import counting
     from harness.errors import RecordInvalid
-    from harness.hub.audit import audit as check
-    from harness.hub.bulk import usable_cores
+    from harness.registry.exchange.audit import audit as check
+    from harness.registry.queries.scores import usable_cores
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.progress import counting
+    from harness.terminal.registry_option import open_for_reading
 
     # Exported files are replayed by the very rules: the first thing that does not hold stops that, with its place.
     hub = open_for_reading(target)

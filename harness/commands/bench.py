@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,19 +100,19 @@ def bench(
         return _matrix(context, matrix, summary)
     if summary is not None:
         raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
-    from harness.commands import bench_hub
+    from harness.commands import bench_registry
     from harness.commands.compare import print_comparison
-    from harness.commands.console import err, out, print_json
     from harness.commands.keys import open_keys
-    from harness.commands.progress import Progress
-    from harness.commands.report import report
+    from harness.compare.records import compare_records
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
-    from harness.run.comparing import compare_records
     from harness.run.evidence import Request
-    from harness.run.unusable import CHECKS_FAILED, first_line, reasons
-    from harness.run.verified import check, trusted
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.progress import Progress
+    from harness.terminal.report import report
+    from harness.verify.reading import check, trusted
+    from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
     from runtimes.table import SYNTHETIC
 
     base = None if against is None else trusted(against)
@@ -132,7 +132,7 @@ def bench(
         resume=resume,
         signers=None if runtime in SYNTHETIC else open_keys(),
     )
-    bench_hub.ready(target, request.challenge, request.signers)
+    bench_registry.ready(target, request.challenge, request.signers)
     with Progress(err()) as progress:
         path = bench(request, progress)
     stored = read(path)
@@ -149,7 +149,7 @@ def bench(
         if base is not None and held is not None:
             print_comparison(out(), checked, base, held, band=100 * (BAND[1] - 1))
     if target:
-        bench_hub.print_place(target, stored, aside=as_json)
+        bench_registry.print_place(target, stored, aside=as_json)
     if unusable:
         err().print(first_line(stored.record), markup=False)
         return CHECKS_FAILED
@@ -159,7 +159,7 @@ def bench(
 
 
 def _to_publish(stored: Stored, target: str | None, *, keys: bool, console: Console) -> None:
-    from harness.commands.publish import commands
+    from harness.terminal.publish import commands
 
     console.print("To publish this number:")
     signed = stored.record.operator is not None

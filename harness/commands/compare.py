@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.run.comparing import RecordComparison
-    from harness.run.verified import Checked
+    from harness.compare.records import RecordComparison
+    from harness.verify.reading import Checked
 
 
 @click.command(
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the comparisons for programs.")
 def compare(records: tuple[Path, ...], band: float, fail_if_slower: bool, as_json: bool) -> None:
     """Of two, A against B: ratio = A / B."""
-    from harness.commands.console import out, print_json
-    from harness.commands.side_by_side import print_side_by_side
+    from harness.compare.records import compare_records
     from harness.errors import BadInput
-    from harness.run.comparing import compare_records
-    from harness.run.verified import trusted
+    from harness.terminal.console import out, print_json
+    from harness.terminal.side_by_side import print_side_by_side
+    from harness.verify.reading import trusted
 
     if not 0 < band < 50:
         raise BadInput(f"{band} is no band", where="--band", fix="give per cent between 0 and 50, such as 10")
@@ -89,7 +89,7 @@ def print_comparison(console: Console, left: Checked, right: Checked, found: Rec
     """The table of A against B; `band` in per cent."""
     from rich.table import Table
 
-    from harness.commands.console import escape
+    from harness.terminal.console import escape
     from harness.units import quantity
 
     for letter, one in (("A", left), ("B", right)):
@@ -116,9 +116,9 @@ def print_comparison(console: Console, left: Checked, right: Checked, found: Rec
 
 def heading(one: Checked) -> str:
     """A record's name in markup, with its label, what is not known of it, and the checks that it fails."""
-    from harness.commands.console import escape
     from harness.record.label import label_of
-    from harness.run.unusable import failed_checks
+    from harness.terminal.console import escape
+    from harness.verify.unusable import failed_checks
 
     label = label_of(one.stored.path)
     failed = failed_checks(one.stored.record)

@@ -16,7 +16,7 @@ def doctor(gpu: bool, as_json: bool) -> int:
 
     from harness.capture.doctor import examine, gather, worst
     from harness.catalog.paths import cache
-    from harness.commands.console import escape, out, print_json
+    from harness.terminal.console import escape, out, print_json
 
     checks = examine(gather(cache()), gpu=gpu)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,14 +23,14 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     """By the beginning of the row's id, or of any record of it."""
     from dataclasses import asdict
 
-    from harness.commands.console import escape, out, print_json
-    from harness.commands.days import day_of
-    from harness.commands.hub_option import open_for_reading, say
-    from harness.commands.standing import print_score
     from harness.errors import RecordInvalid
-    from harness.hub import believed, cautions, rows
-    from harness.hub.beside import record_in
-    from harness.hub.force import in_force
+    from harness.registry.queries import believed, cautions, rows
+    from harness.registry.queries.active_policy import in_force
+    from harness.registry.queries.secondary import record_in
+    from harness.terminal.console import escape, out, print_json
+    from harness.terminal.days import day_of
+    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.scores import print_score
 
     day = day_of(as_of)
     hub = open_for_reading(target)
@@ -70,7 +70,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
 
 def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:
     """One line."""
-    from harness.commands.console import escape
+    from harness.terminal.console import escape
 
     samples = evidence["samples_micro"]
     mean = sum(samples) / len(samples) / 1e6

@@ -25,9 +25,9 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     import sys
 
     import harness
-    from harness.commands.console import err, escape, safe_json
     from harness.errors import BadInput
     from harness.files import write_bytes
+    from harness.terminal.console import err, escape, safe_json
 
     if form == "parquet" and target is None:
         raise BadInput("Parquet is not for a terminal", where="--format parquet", fix="name a file with --out")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 LOG_LIMIT = 64 << 20  # bytes
 
@@ -26,20 +26,22 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     """An editor's act: *imported* is low at most, never a voice and never a hub."""
     from hashlib import sha256
 
-    from harness.commands.console import out
     from harness.commands.explain import print_evidence
-    from harness.commands.hub_option import as_editor, open_for_writing
     from harness.errors import ReproError
     from harness.files import read_limited
-    from harness.hub import acts, imported, rows
-    from harness.hub.batch import Item
     from harness.record.canonical import canonical
+    from harness.registry.actions import acts
+    from harness.registry.db.transaction import Item
+    from harness.registry.intake import external
+    from harness.registry.queries import rows
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     data = read_limited(file, LOG_LIMIT, "the log")
-    found = imported.read(data, str(file), tool)
+    found = external.read(data, str(file), tool)
     console = out()
     for one in found:
-        print_evidence(console, imported.as_payload(one))
+        print_evidence(console, external.as_payload(one))
     if row is None:
         console.print("nothing was written: name a row with --row, and a hub", markup=False)
         return
@@ -47,7 +49,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     with hub.reading() as reader:
         whole, items = rows.row_of(reader, row), {}
         for one in found:
-            payload = imported.as_payload(one)
+            payload = external.as_payload(one)
             subject = sha256(canonical([whole, payload])).hexdigest()
             if reader.get("evidence", subject) is None:
                 detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}

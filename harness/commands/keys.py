@@ -12,9 +12,9 @@ import click
 from harness.record.places import keys_folder
 
 if TYPE_CHECKING:
-    from harness.hub.introduction import Link
     from harness.record.editor_keys import EditorSigners
     from harness.record.keys import Signers
+    from harness.registry.actions.introduction import Link
 
 VARIABLE = "REPRO_PASSPHRASE"
 
@@ -34,9 +34,9 @@ def keys() -> None:
 )
 def new(role: str, handle: str, passphrase: bool) -> None:
     """Never overwrites."""
-    from harness.commands.console import err, out
     from harness.errors import BadInput
     from harness.record import editor_keys, keys
+    from harness.terminal.console import err, out
 
     secret = None
     if passphrase:
@@ -63,9 +63,9 @@ def new(role: str, handle: str, passphrase: bool) -> None:
 )
 def show(role: str | None) -> None:
     """Handle, key, digest of the next one; of an operator the rig's key, too."""
-    from harness.commands.console import err, out
     from harness.errors import BadInput
     from harness.record import editor_keys, keys
+    from harness.terminal.console import err, out
 
     place = keys_folder()
     operator, editor = keys.public(place), editor_keys.public(place)
@@ -82,8 +82,8 @@ def show(role: str | None) -> None:
 @keys.command(help="Let the announced next key take over; tell the hub with repro operator rotate.")
 def rotate() -> None:
     """The keys of before stay in a folder beside."""
-    from harness.commands.console import out
     from harness.record import keys
+    from harness.terminal.console import out
 
     place = keys_folder()
     out().print(keys.rotate(place, secret(place / keys.OPERATOR, "operator's")).to_json(), markup=False)
@@ -114,8 +114,8 @@ def open_keys() -> Signers | None:
 
 def chain() -> list[Link]:
     """The operator's keys, oldest first: those that were rotated out lie in folders beside. Raises `BadInput`."""
-    from harness.hub.introduction import Link
     from harness.record import key_chain, keys
+    from harness.registry.actions.introduction import Link
 
     found = []
     for folder in key_chain.folders(keys_folder()):

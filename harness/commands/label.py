@@ -13,10 +13,10 @@ import click
 @click.option("--remove", is_flag=True, help="Take the label away.")
 def label(record: Path, text: str | None, remove: bool) -> None:
     """Without a text, print the label."""
-    from harness.commands.console import out
     from harness.errors import BadInput
     from harness.record.label import label_of, set_label
     from harness.record.store import read
+    from harness.terminal.console import out
 
     stored = read(record)
     if text is None and not remove:

@@ -9,7 +9,7 @@ from harness.errors import BadInput
 from harness.files import refusal
 
 if TYPE_CHECKING:
-    from harness.run.verified import Checked
+    from harness.verify.reading import Checked
 
 
 def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_json: bool) -> int:
@@ -17,16 +17,16 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     a record holds failed checks.
     """
     from harness.catalog import matrices
-    from harness.commands.console import err, out, print_json
     from harness.commands.keys import open_keys
-    from harness.commands.progress import Progress
-    from harness.commands.side_by_side import matrix_markdown, matrix_rows, print_matrix
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
     from harness.run.matrix import Entry, run_matrix
-    from harness.run.unusable import CHECKS_FAILED, first_line, reasons
-    from harness.run.verified import check
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.progress import Progress
+    from harness.terminal.side_by_side import matrix_markdown, matrix_rows, print_matrix
+    from harness.verify.reading import check
+    from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
 
     loaded = matrices.read(path)
     store.writable(results)
@@ -88,9 +88,9 @@ def _appendable(summary: Path) -> None:
 
 def _agreements(records: list[Checked]) -> None:
     """Within each family of the same weights, everything against its first record."""
-    from harness.commands.agreement import print_agreement
-    from harness.commands.console import out
-    from harness.run.agreement import agree
+    from harness.compare.agreement import agree
+    from harness.terminal.agreement import print_agreement
+    from harness.terminal.console import out
 
     families: dict[str, list[Checked]] = {}
     for one in records:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.catalog.models import Reference
-    from harness.commands.progress import Progress
+    from harness.terminal.progress import Progress
 
 
 @click.group(help="List, show, fetch, verify and prepare models.")
@@ -23,7 +23,7 @@ def model() -> None:
 def list_(as_json: bool) -> None:
     """One line each."""
     from harness.catalog import models
-    from harness.commands.console import out, print_json
+    from harness.terminal.console import out, print_json
 
     found = [models.load(name) for name in models.names()]
     if as_json:
@@ -42,8 +42,8 @@ def list_(as_json: bool) -> None:
 def show(reference: str, as_json: bool) -> None:
     """Fetches it when it is not here."""
     from harness.catalog import identity, models, paths
-    from harness.commands.console import err, out, print_json
-    from harness.commands.progress import Progress
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.progress import Progress
 
     found = models.resolve(reference)
     with Progress(err()) as progress:
@@ -62,8 +62,8 @@ def show(reference: str, as_json: bool) -> None:
 def fetch(reference: str) -> None:
     """Resumes where an earlier fetch stopped."""
     from harness.catalog import models
-    from harness.commands.console import err, out
-    from harness.commands.progress import Progress
+    from harness.terminal.console import err, out
+    from harness.terminal.progress import Progress
 
     with Progress(err()) as progress:
         path = _fetched(models.resolve(reference), progress)
@@ -76,11 +76,11 @@ def fetch(reference: str) -> None:
 def prepare(reference: str, runtime: str) -> None:
     """`repro bench` does it, too, when it is missing."""
     from harness.catalog import identity, models, paths
-    from harness.commands.console import err, out
-    from harness.commands.progress import Progress
     from harness.errors import BadInput
-    from harness.run import preparing
     from harness.run.bench import interpreter_for
+    from harness.run.prepare import convert
+    from harness.terminal.console import err, out
+    from harness.terminal.progress import Progress
     from runtimes.table import find
 
     found = models.resolve(reference)
@@ -92,7 +92,7 @@ def prepare(reference: str, runtime: str) -> None:
         if who.format != "gguf":
             raise BadInput("is in safetensors already", where=reference, fix="measure it as it is")
         interpreter = interpreter_for(runtime, paths.cache(), progress)
-        made = preparing.prepare(runtime, who, path, interpreter, paths.cache(), progress)
+        made = convert.prepare(runtime, who, path, interpreter, paths.cache(), progress)
         who = identity.identify(found, made, paths.cache())
     out().print(f"{who.name}: {who.quantisation}, sha256 {who.sha256}", markup=False)
     out().print(str(made), markup=False)
@@ -104,9 +104,9 @@ def verify(identifier: str) -> None:
     """Exit status 2 on a mismatch."""
     from harness.catalog import digest, models, paths
     from harness.catalog.fetch import refuse_digest
-    from harness.commands.console import err, out
-    from harness.commands.progress import Progress
     from harness.errors import BadInput
+    from harness.terminal.console import err, out
+    from harness.terminal.progress import Progress
 
     entry = models.load(identifier)
     path = paths.cache() / "models" / entry.id / entry.files[0].name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 
 @click.group(help="List operators, verify and tie them, rotate and revoke keys.")
@@ -19,9 +19,9 @@ def list_operators(target: str | None, as_json: bool) -> None:
     """With records by status, and whether it is verified."""
     from rich.table import Table
 
-    from harness.commands.console import escape, out, print_json
-    from harness.commands.hub_option import open_for_reading
-    from harness.hub.operators import listing
+    from harness.registry.queries.operators import listing
+    from harness.terminal.console import escape, out, print_json
+    from harness.terminal.registry_option import open_for_reading
 
     with open_for_reading(target).reading() as reader:
         found = listing(reader)
@@ -41,9 +41,9 @@ def list_operators(target: str | None, as_json: bool) -> None:
 
 
 def _said(kind: str, handle: str, target: str | None, reason: str) -> None:
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.hub import acts
+    from harness.registry.actions import acts
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     taken = acts.act(open_for_writing(target), as_editor(), kind, handle, reason=reason)
     out().print(f"{handle}: {kind.partition('-')[2]}, entry {taken.entry.index}", markup=False)
@@ -74,9 +74,9 @@ def unverify(handle: str, reason: str, target: str | None) -> None:
 @hub_option
 def tie(handle: str, other: str, reason: str, target: str | None) -> None:
     """As when both ran on one device."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.hub import acts
+    from harness.registry.actions import acts
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     taken = acts.act(
         open_for_writing(target), as_editor(), "operators-tied", handle, reason=reason, detail={"other": other}
@@ -91,9 +91,10 @@ def tie(handle: str, other: str, reason: str, target: str | None) -> None:
 @hub_option
 def untie(handle: str, other: str, reason: str, target: str | None) -> None:
     """A machine that both used ties them still."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.hub import acts, rows
+    from harness.registry.actions import acts
+    from harness.registry.queries import rows
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     hub = open_for_writing(target)
     taken = acts.act(hub, as_editor(), "operators-untied", handle, reason=reason, detail={"other": other})
@@ -109,11 +110,11 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
 @hub_option
 def rotate(target: str | None) -> None:
     """Signed by each new key, whose digest the one before had announced."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import open_for_writing
     from harness.commands.keys import chain, operator_keys
-    from harness.hub.acts import utc
-    from harness.hub.introduction import rotations
+    from harness.registry.actions.acts import utc
+    from harness.registry.actions.introduction import rotations
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import open_for_writing
 
     handle = operator_keys().public.handle
     links, hub = chain(), open_for_writing(target)
@@ -131,11 +132,11 @@ def rotate(target: str | None) -> None:
 @hub_option
 def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
     """By the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes)."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, as_operator, open_for_writing
     from harness.errors import BadInput
-    from harness.hub import acts
     from harness.record.keys import by_id
+    from harness.registry.actions import acts
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
     actor = as_editor() if editorial else as_operator()
     hub = open_for_writing(target)

@@ -12,10 +12,10 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome for programs.")
 def recompute(record: Path, as_json: bool) -> None:
     """Refuse a record whose results and findings do not follow from its samples, to the last digit."""
-    from harness.commands.console import out, print_json
     from harness.record.store import read
-    from harness.run.recompute import verify
-    from harness.run.verified import believed, check, well_formed
+    from harness.terminal.console import out, print_json
+    from harness.verify.reading import believed, check, well_formed
+    from harness.verify.recompute import verify
 
     stored = read(record)
     with well_formed(str(stored.path)):

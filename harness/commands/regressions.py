@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.hub.changes import Candidate, Pair
+    from harness.registry.queries.regressions import Candidate, Pair
 
 MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 
@@ -23,11 +23,11 @@ MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:
     """One thing: a version, or a setting that tunes. Never a fact: a candidate, or a change that two operators saw."""
-    from harness.commands.console import out, print_json
-    from harness.commands.hub_option import open_for_reading, say
-    from harness.hub import believed
-    from harness.hub.changes import candidates
-    from harness.hub.force import in_force
+    from harness.registry.queries import believed
+    from harness.registry.queries.active_policy import in_force
+    from harness.registry.queries.regressions import candidates
+    from harness.terminal.console import out, print_json
+    from harness.terminal.registry_option import open_for_reading, say
     from harness.tiers.regressions import CONFIRMING, Label
 
     with believed.reading(open_for_reading(target)) as (reader, left_out):

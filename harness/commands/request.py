@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 
 @click.group(help="Ask for a measurement, claim one, and decide on requests.")
@@ -19,8 +19,8 @@ def list_requests(target: str | None, as_json: bool) -> None:
     """With state and who holds it."""
     from rich.table import Table
 
-    from harness.commands.console import escape, out, print_json, whole
-    from harness.commands.hub_option import open_for_reading
+    from harness.terminal.console import escape, out, print_json, whole
+    from harness.terminal.registry_option import open_for_reading
 
     with open_for_reading(target).reading() as reader:
         found = reader.all("request")
@@ -47,10 +47,10 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
     """Signed with the operator's key."""
     import secrets
 
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_operator, open_for_writing
     from harness.commands.submit import introduced
-    from harness.hub import acts
+    from harness.registry.actions import acts
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_operator, open_for_writing
 
     hub, actor = open_for_writing(target), as_operator()
     detail = {"model": model, "hardware": hardware, "runtime": runtime}
@@ -60,11 +60,11 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
 
 
 def _move(kind: str, identity: str, target: str | None, reason: str, *, editorial: bool, of: str = "") -> None:
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, as_operator, open_for_writing
     from harness.commands.submit import introduced
-    from harness.hub import acts
-    from harness.hub.requests import id_of
+    from harness.registry.actions import acts
+    from harness.registry.queries.requests import id_of
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
     hub = open_for_writing(target)
     actor = as_editor() if editorial else as_operator()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 if TYPE_CHECKING:
-    from harness.hub.review import Dossier, Waiting
+    from harness.registry.queries.review import Dossier, Waiting
 
 
 @click.group(invoke_without_command=True, help="List the queue, look at what it holds, and decide.")
@@ -29,11 +29,11 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
 
     from rich.table import Table
 
-    from harness.commands.console import escape, out, print_json, whole
-    from harness.commands.hub_option import open_for_reading, say
     from harness.errors import ReproError, one_line
-    from harness.hub import believed
-    from harness.hub.review import Waiting, dossier, first_examined, glance, queue
+    from harness.registry.queries import believed
+    from harness.registry.queries.review import Waiting, dossier, first_examined, glance, queue
+    from harness.terminal.console import escape, out, print_json, whole
+    from harness.terminal.registry_option import open_for_reading, say
 
     hub = open_for_reading(target)
     with hub.reading() as reader:
@@ -94,10 +94,10 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     """Completeness, consistency, physics, likeness, similar rows, and what it would do to its row."""
     from dataclasses import asdict
 
-    from harness.commands.console import out, print_json
-    from harness.commands.hub_option import open_for_reading, say
-    from harness.hub import believed
-    from harness.hub.review import dossier
+    from harness.registry.queries import believed
+    from harness.registry.queries.review import dossier
+    from harness.terminal.console import out, print_json
+    from harness.terminal.registry_option import open_for_reading, say
 
     hub = open_for_reading(target or context.obj)
     with hub.reading() as reader:
@@ -113,7 +113,7 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
 
 
 def _print(console: Any, found: Dossier) -> None:
-    from harness.commands.console import escape
+    from harness.terminal.console import escape
 
     console.print(f"[bold]{escape(found.title)}[/]")
     for name, text in (
@@ -149,10 +149,10 @@ def _print(console: Any, found: Dossier) -> None:
 
 
 def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.hub import acts
-    from harness.hub.review import held
+    from harness.registry.actions import acts
+    from harness.registry.queries.review import held
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     hub = open_for_writing(target)
     with hub.reading() as reader:
@@ -190,9 +190,9 @@ def _decision(name: str, kind: str, text: str) -> None:
 @click.pass_context
 def move(context: click.Context, record: str, to: str, reason: str, target: str | None) -> None:
     """The others of a row must not be lost with it."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_editor, open_for_writing
-    from harness.hub import acts
+    from harness.registry.actions import acts
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
 
     hub = open_for_writing(target or context.obj)
     with hub.reading() as reader:

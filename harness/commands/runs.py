@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from harness.run.verified import Checked
+    from harness.verify.reading import Checked
 
 HEADINGS = ("started (UTC)", "model", "runtime", "device", "decode tok/s", "95 % interval", "doubts", "record", "label")
 
@@ -20,10 +20,10 @@ def runs(folder: Path, as_json: bool) -> None:
     """What can't be read is said on standard error; the others are listed."""
     from rich.table import Table
 
-    from harness.commands.console import err, escape, out, print_json, whole
     from harness.errors import BadInput
     from harness.record.store import below, read
-    from harness.run.verified import check, well_formed
+    from harness.terminal.console import err, escape, out, print_json, whole
+    from harness.verify.reading import check, well_formed
 
     found = []
     for path in below(folder):

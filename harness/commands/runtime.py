@@ -21,11 +21,11 @@ def runtime() -> None:
 def install(name: str, backend: str, again: bool) -> None:
     """Does nothing when it is there."""
     from harness.catalog.paths import cache
-    from harness.commands.console import err, out
-    from harness.commands.progress import Progress
     from harness.errors import BadInput
-    from harness.run import environments
-    from harness.run.choosing import choice_of
+    from harness.run.prepare import environments
+    from harness.run.prepare.choosing import choice_of
+    from harness.terminal.console import err, out
+    from harness.terminal.progress import Progress
     from runtimes.recipes import RECIPES
     from runtimes.table import find
 
@@ -51,8 +51,8 @@ def list_(as_json: bool) -> None:
     from dataclasses import asdict
 
     from harness.catalog.paths import cache
-    from harness.commands.console import out, print_json
-    from harness.run import environments
+    from harness.run.prepare import environments
+    from harness.terminal.console import out, print_json
     from runtimes import table
 
     installed = environments.every(cache())
@@ -91,10 +91,10 @@ def _foreign(name: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def check(name: str, model: str, backend: str, settings: tuple[str, ...], python: Path | None, as_json: bool) -> None:
     """Exit status 1 when a check fails."""
-    from harness.commands.console import err, out, print_json
-    from harness.commands.progress import Progress
-    from harness.run.conforming import conform
     from harness.run.evidence import Request
+    from harness.run.execute.conformance import conform
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.progress import Progress
 
     request = Request(model=model, runtime=name, suite="quick", settings=settings, backend=backend, python=python)
     with Progress(err()) as progress:
@@ -116,9 +116,9 @@ def remove(name: str, backend: str | None) -> None:
     import shutil
 
     from harness.catalog.paths import cache
-    from harness.commands.console import out
     from harness.errors import BadInput
-    from harness.run import environments
+    from harness.run.prepare import environments
+    from harness.terminal.console import out
     from runtimes.table import find
 
     find(name)

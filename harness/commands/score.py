@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 
 @click.command(help="State and tier of every row of a hub; or what records would make of a row.")
@@ -30,7 +30,7 @@ def score(
     as_json: bool,
 ) -> None:
     """With records, the first is the row and the others stand against it, as if an editor had accepted all of them."""
-    from harness.commands.days import day_of
+    from harness.terminal.days import day_of
 
     day = day_of(as_of)
     if records:
@@ -43,13 +43,13 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
     from dataclasses import asdict
 
     from harness.catalog import policies
-    from harness.commands.console import escape, out, print_json
-    from harness.commands.standing import print_score
-    from harness.hub.standing import measurement_of
     from harness.record.store import find
-    from harness.run.verified import Verified, trusted, well_formed
+    from harness.registry.intake.measurement import measurement_of
+    from harness.terminal.console import escape, out, print_json
+    from harness.terminal.scores import print_score
     from harness.tiers.score import score as rules
     from harness.tiers.values import Row, Source
+    from harness.verify.reading import Verified, trusted, well_formed
 
     loaded = policies.load(policy)
     checked = [trusted(path) for path in (hub, *(stored.path for stored in find(records)))]
@@ -79,10 +79,10 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
 
     from rich.table import Table
 
-    from harness.commands.console import escape, out, print_json, whole
-    from harness.commands.hub_option import open_for_reading, say
-    from harness.hub import believed
-    from harness.hub.bulk import ALONE, all_standings
+    from harness.registry.queries import believed
+    from harness.registry.queries.scores import ALONE, all_standings
+    from harness.terminal.console import escape, out, print_json, whole
+    from harness.terminal.registry_option import open_for_reading, say
 
     hub = open_for_reading(target)
     with believed.reading(hub) as (reader, left_out):

@@ -12,11 +12,11 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the record itself, with what was verified.")
 def show(record: Path, as_json: bool) -> None:
     """Exit status 1 where it is false (signature, samples, summary), 4 where its own checks say that it is not to be used."""
-    from harness.commands.console import out, print_json
-    from harness.commands.report import report
     from harness.record.store import read
-    from harness.run.unusable import CHECKS_FAILED, reasons
-    from harness.run.verified import Verified, check, well_formed
+    from harness.terminal.console import out, print_json
+    from harness.terminal.report import report
+    from harness.verify.reading import Verified, check, well_formed
+    from harness.verify.unusable import CHECKS_FAILED, reasons
 
     found = check(read(record))
     stored = found.stored

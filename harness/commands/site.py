@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.hub_option import hub_option
+from harness.terminal.registry_option import hub_option
 
 if TYPE_CHECKING:
     from harness.site.build import Built, Wish
@@ -43,11 +43,11 @@ def build(
     """Everything is rendered before anything is replaced: a record that can't be read leaves the old site as it was."""
     from dataclasses import asdict
 
-    from harness.commands.console import out as console
-    from harness.commands.console import print_json
-    from harness.commands.hub_option import say
-    from harness.commands.progress import counting
     from harness.site.build import build as make
+    from harness.terminal.console import out as console
+    from harness.terminal.console import print_json
+    from harness.terminal.progress import counting
+    from harness.terminal.registry_option import say
 
     with counting("making pages") as tell:
         made = make(_wish(target, out, policy, as_of, base_url, png=png), tell)
@@ -73,12 +73,12 @@ def serve(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, png: bool, port: int
 ) -> None:
     """Ctrl-C ends it."""
-    from harness.commands.console import err
-    from harness.commands.console import out as console
-    from harness.commands.hub_option import say
     from harness.errors import ReproError
     from harness.site.build import Built
     from harness.site.serve import serve as run
+    from harness.terminal.console import err
+    from harness.terminal.console import out as console
+    from harness.terminal.registry_option import say
 
     def told(made: Built | ReproError) -> None:
         if isinstance(made, Built):
@@ -100,10 +100,10 @@ def _told(made: Built) -> str:
 def _wish(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, *, png: bool
 ) -> Wish:
-    from harness.commands.days import day_of
-    from harness.commands.hub_option import open_for_reading
     from harness.errors import BadInput
     from harness.site.build import Wish
+    from harness.terminal.days import day_of
+    from harness.terminal.registry_option import open_for_reading
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise BadInput(f"{base_url!r:.80} is no address", where="--base-url", fix="give one with https://")

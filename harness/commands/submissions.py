@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from harness.commands.hub_option import hub_option
 from harness.record.places import keys_folder
+from harness.terminal.registry_option import hub_option
 
 WIDE = 4000  # characters: more than a reason has
 
@@ -22,11 +22,11 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from harness.commands.console import out, print_json
-    from harness.commands.hub_option import open_for_reading
     from harness.errors import BadInput
-    from harness.hub.submissions import listing
     from harness.record import keys
+    from harness.registry.queries.submissions import listing
+    from harness.terminal.console import out, print_json
+    from harness.terminal.registry_option import open_for_reading
 
     own = keys.public(keys_folder())
     if handle is None and own is None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from harness.commands.hub_option import hub_option
 from harness.record.places import keys_folder
+from harness.terminal.registry_option import hub_option
 
 
 @click.command(help="Put a signed record into a hub's queue.")
@@ -25,16 +25,18 @@ from harness.record.places import keys_folder
 @click.option("--dry-run", is_flag=True, help="Print exactly what would leave this machine, and send nothing.")
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
     """Everything that the hub would check is checked here first."""
-    from harness.commands.console import err, out, print_json
-    from harness.commands.hub_option import as_operator, open_for_writing
     from harness.errors import BadInput
-    from harness.hub import acts, machines, submissions
-    from harness.hub.requests import id_of
     from harness.record import private
+    from harness.registry.actions import acts
+    from harness.registry.db import device_digests
+    from harness.registry.queries import submissions
+    from harness.registry.queries.requests import id_of
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.registry_option import as_operator, open_for_writing
 
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
-    device_ids = machines.ids(found, note)  # before anything is sent: a note that its record names must be there
+    device_ids = device_digests.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         print_json(_leaving(found) | {"device_ids_for_the_hub_alone": list(device_ids)})
         return
@@ -44,14 +46,14 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         known = submissions.of(reader, found.id)
         if known is not None and known.operator == actor.handle:
             submissions.still_open(known)
-            machines.note(hub, found, note)  # the last try may have ended in between
+            device_digests.note(hub, found, note)  # the last try may have ended in between
             err().print(f"the hub has it already, {known.words}; nothing was sent", markup=False)
             return
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
     taken = acts.submit(hub, actor, found, wish, introduced(hub, actor))
     if taken is None:
         raise BadInput("was submitted by somebody at the same time", where=found.id[:12], fix="see: repro submissions")
-    machines.note(hub, found, note)
+    device_digests.note(hub, found, note)
     row = taken.event.detail["row"]
     console = out()
     console.print(
@@ -60,7 +62,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if row == found.id:
         console.print("it opens a row of its own", markup=False)
     else:
-        from harness.commands.falls import print_fall
+        from harness.terminal.preview import print_fall
 
         print_fall(console, hub, found, row)
 
@@ -72,10 +74,11 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
 @click.option("--yes", is_flag=True, help="Do not ask: on a terminal it asks otherwise.")
 def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
     """By the beginning of its id. It can't be undone: the same record is never taken again."""
-    from harness.commands.console import out
-    from harness.commands.hub_option import as_operator, open_for_writing
     from harness.errors import BadInput
-    from harness.hub import acts, submissions
+    from harness.registry.actions import acts
+    from harness.registry.queries import submissions
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_operator, open_for_writing
 
     hub, actor = open_for_writing(target), as_operator()
     with hub.reading() as reader:
@@ -97,8 +100,8 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
 
 def _submission(path: Path) -> Any:
     from harness.errors import BadInput
-    from harness.hub.ingest import recomputed
     from harness.record.store import read
+    from harness.registry.intake.ingest import recomputed
 
     stored = read(path)
     data = stored.envelope()
@@ -118,8 +121,8 @@ def how_to_sign(path: Path) -> str:
 def introduced(hub: Any, actor: Any) -> list[Any]:
     """The events that make the handle known to the hub, with its first act there; none where it is known."""
     from harness.commands.keys import chain, editor_keys
-    from harness.hub import introduction
     from harness.record import editor_keys as roles
+    from harness.registry.actions import introduction
 
     with hub.reading() as reader:
         document = reader.get("editors", "") or {"editors": {}}
@@ -132,8 +135,8 @@ def introduced(hub: Any, actor: Any) -> list[Any]:
 
 def _leaving(found: Any) -> dict[str, Any]:
     """The record as it is published, what its samples hold, and what the event that submits it says beside."""
-    from harness.hub.event import KINDS
     from harness.record.samples import schema
+    from harness.tlog.event import KINDS
 
     return {
         "record": found.record.model_dump(mode="json"),

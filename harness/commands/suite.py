@@ -15,7 +15,7 @@ def suite() -> None:
 def list_(as_json: bool) -> None:
     """One line each."""
     from harness.catalog import suites
-    from harness.commands.console import out, print_json, whole
+    from harness.terminal.console import out, print_json, whole
 
     loaded = [suites.load(name) for name in suites.names()]
     if as_json:
@@ -34,7 +34,7 @@ def show(name: str, as_json: bool) -> None:
     from rich.table import Table
 
     from harness.catalog import suites
-    from harness.commands.console import out, print_json
+    from harness.terminal.console import out, print_json
 
     loaded = suites.load(name)
     if as_json:

@@ -17,11 +17,11 @@ import click
 )
 def verify(record: Path, keys_file: Path | None) -> None:
     """Exit status 2 with the first thing that is wrong."""
-    from harness.commands.console import out
     from harness.record.store import read
-    from harness.run.recompute import follows
-    from harness.run.signatures import signed_by
-    from harness.run.verified import well_formed
+    from harness.terminal.console import out
+    from harness.verify.reading import well_formed
+    from harness.verify.recompute import follows
+    from harness.verify.signatures import signed_by
     from harness.verify.work import refuse_other_work
 
     stored = read(record)

@@ -80,7 +80,7 @@ _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))
 
 _DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "half": "f16", "float": "f32"}
 _SAFE = re.compile(r"[A-Za-z0-9_.+:-]+")
-_CONTEXT_STEP = 256  # to which `harness.run.options` rounds up
+_CONTEXT_STEP = 256  # to which `harness.run.prepare.options` rounds up
 _LONGEST = 60  # characters of a subject's settings; beyond, their digest
 
 

@@ -21,17 +21,18 @@ from harness.record import envelope, private, rig_runs, store
 from harness.record.canonical import digest
 from harness.record.keys import Signers
 from harness.record.schema import SCHEMA_VERSION
-from harness.run import against, bundle, choosing, environments, memory_need, options, preparing, tokens, unchanged
-from harness.run.assemble import assemble, engine_variables, public_value
-from harness.run.backend import Choice, refuse_other_devices, wants_gpu
+from harness.run.conclude.assemble import assemble, engine_variables, public_value
 from harness.run.evidence import Evidence, Prepared, Request
-from harness.run.gate import admit, parts_of, refuse_identifiers
-from harness.run.journal import Journal
-from harness.run.launcher import Interpreter, run_worker
-from harness.run.listener import Listener
-from harness.run.measuring import Measuring
-from harness.run.plan import Ids, Triple, least_context, plan_for, required_context, texts_of
-from harness.run.told import Told
+from harness.run.execute import bundle
+from harness.run.execute.journal import Journal
+from harness.run.execute.launcher import Interpreter, run_worker
+from harness.run.execute.listener import Listener
+from harness.run.execute.loop import Measuring
+from harness.run.execute.plan import Ids, Triple, least_context, plan_for, required_context, texts_of
+from harness.run.prepare import baseline, choosing, convert, environments, memory_need, options, tokens, unchanged
+from harness.run.prepare.backend import Choice, refuse_other_devices, wants_gpu
+from harness.run.prepare.engine_account import Told
+from harness.run.prepare.gate import admit, parts_of, refuse_identifiers
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar, batches, converts, forces, runs_in_core
@@ -78,7 +79,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     refuse_identifiers(parts_of(suite, snapshot.capture().to_json(), engine_variables(secrets)), suite)
     store.writable(request.results)
     need_room(request.results, RESULT_ROOM_BYTES, "name another --results")
-    against.rule(request, suite)  # refused now rather than after the download
+    baseline.rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
         fetch.verify(reference, model_path, cache, listener.advance)
@@ -87,7 +88,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
     )
     if request.against is not None:
-        against.refuse_other_model(request.against, identity)
+        baseline.refuse_other_model(request.against, identity)
     converting = identity.format not in adapter.formats
     if converting and not (identity.format == "gguf" and converts(adapter)):
         raise BadInput(
@@ -111,13 +112,13 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     python, installed = _python(request, choice, cache, listener)
     interpreter = Interpreter(python, folder, cache / "worker-home", secrets)
     if converting:
-        if request.python is not None and not preparing.there(cache, identity):
+        if request.python is not None and not convert.there(cache, identity):
             raise BadInput(
                 f"{identity.name} is not converted yet, and that is done by pinned libraries only",
                 where="--python",
                 fix=f"run first: repro model prepare {request.model}",
             )
-        model_path = preparing.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
+        model_path = convert.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
         states = unchanged.look(model_path)
         identity = identify(reference, model_path, cache)
     return Prepared(
@@ -214,7 +215,7 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
         request.challenge or "",
     )
     if request.against is not None:
-        against.refuse_other_work(request.against, plan_for(triple, ids, 0))
+        baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
     rig_run = None if prepared.signers is None else rig_runs.following(prepared.signers.place)
     journal = _journal(prepared, seed)
     # A number of processes that was asked for is run in full, unless a budget was asked for, too.
@@ -231,7 +232,7 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
         interpreter=prepared.interpreter,
         plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
         headline=suite.headline,
-        rule=against.rule(request, prepared.suite),
+        rule=baseline.rule(request, prepared.suite),
         budget_s=budget,
         deadlines=request.deadlines,
         journal=journal,

@@ -17,11 +17,11 @@ from harness.measure.trial import Trial
 from harness.record import store
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
-from harness.run import environments
-from harness.run.backend import Choice
-from harness.run.launcher import Deadlines, Interpreter
-from harness.run.measuring import Outcome
-from harness.run.plan import Ids
+from harness.run.execute.launcher import Deadlines, Interpreter
+from harness.run.execute.loop import Outcome
+from harness.run.execute.plan import Ids
+from harness.run.prepare import environments
+from harness.run.prepare.backend import Choice
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar
 

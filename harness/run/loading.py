@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import BadInput
 from harness.record.frame import COLUMNS, rows
 from harness.record.store import find
-from harness.run.verified import check as verify
-from harness.run.verified import well_formed
+from harness.verify.reading import check as verify
+from harness.verify.reading import well_formed
 
 if TYPE_CHECKING:
     import pandas

@@ -14,7 +14,7 @@ from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
 from harness.record.keys import Signers
 from harness.run.evidence import Request
-from harness.run.listener import Listener
+from harness.run.execute.listener import Listener
 
 Bench = Callable[[Request, Listener], Path]
 FOLDER = ".matrix"

@@ -15,18 +15,21 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
-from harness.hub import believed
-from harness.hub.believed import Doubt
-from harness.hub.force import in_force
-from harness.hub.opening import open_readable
-from harness.hub.reader import Reader
-from harness.site import decisions, downloads, gather, place, shared
-from harness.site import state as states
-from harness.site.public import ground
-from harness.site.shared import Going
-from harness.site.state import State, Touched
-from harness.site.team import ALONE, Tell, team
-from harness.site.values import File, Site
+from harness.registry.db.reader import Reader
+from harness.registry.opening import open_readable
+from harness.registry.queries import believed
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.believed import Doubt
+from harness.site.api import downloads
+from harness.site.data import gather
+from harness.site.data.public import ground
+from harness.site.data.values import File, Site
+from harness.site.incremental import publish, shared
+from harness.site.incremental import state as states
+from harness.site.incremental.shared import Going
+from harness.site.incremental.state import State, Touched
+from harness.site.incremental.workers import ALONE, Tell, team
+from harness.site.pages import decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +124,14 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
             with makers.beside(shared.apart(site, shown, going, newest)):
                 rigs = {line[downloads.RIG] for line in listed}
                 for file in shared.files(reader, site, shown, going, newest, rigs):
-                    place.write(scratch, file)
+                    publish.write(scratch, file)
         new.digests = {path: digest for table in tables for path, digest in table.result()}
     new.write(scratch)
     if last is None:
         written, removed = sum(1 for path in scratch.rglob("*") if path.is_file()), 0
-        place.swap(scratch, out)
+        publish.swap(scratch, out)
     else:
-        written, removed = place.lay_over(scratch, out, going, last)
+        written, removed = publish.lay_over(scratch, out, going, last)
     return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts))
 
 
@@ -152,7 +155,7 @@ def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str,
     """Write those files; the digest of each."""
     digests = []
     for path, data in make():
-        place.write(scratch, (path, data))
+        publish.write(scratch, (path, data))
         digests.append((path, sha256(data).hexdigest()))
     return digests
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from harness.errors import BadInput, ReproError
-from harness.hub.opening import open_readable
+from harness.registry.opening import open_readable
 from harness.site.build import Built, Wish, build
 
 PERIOD_S = 1.0

@@ -7,17 +7,17 @@ from types import MappingProxyType
 
 from harness.measure.trial import Trial
 from harness.record.schema import Record
-from harness.run import checks
-from harness.run.checks import CheckResult
+from harness.verify import check_rules
+from harness.verify.check_rules import CheckResult
 
 FROM_SAMPLES: Mapping[str, Callable[[Sequence[Trial]], CheckResult]] = MappingProxyType(
     {
-        "counting": checks.counting,
-        "prefill_complete": checks.prefill_complete,
-        "cache_honesty": checks.cache_honesty,
-        "determinism": checks.determinism,
-        "physics_ttft": checks.ttft_physics,
-        "engine_counters": checks.engine_counters,
+        "counting": check_rules.counting,
+        "prefill_complete": check_rules.prefill_complete,
+        "cache_honesty": check_rules.cache_honesty,
+        "determinism": check_rules.determinism,
+        "physics_ttft": check_rules.ttft_physics,
+        "engine_counters": check_rules.engine_counters,
     }
 )
 

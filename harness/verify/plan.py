@@ -1,7 +1,7 @@
 """Samples against the plan of the run: which trials there must be, in which seeded order, what an invalid one must show. Pure.
 
 A run's plan follows from its record: workloads in order, warm-up first, then passes shuffled by the seed plus the process's
-number (`harness.worker.schedule`). What was relabelled, left out or added breaks that order.
+number (`harness.measure.schedule`). What was relabelled, left out or added breaks that order.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from harness.catalog import suites
+from harness.measure.schedule import timed_order
 from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import MOST
 from harness.measure.workload import WorkloadPlan
 from harness.record.schema import Record, Workload
-from harness.worker.schedule import timed_order
 
 Slot = tuple[str, Purpose]  # what one place in the order of a process holds
 

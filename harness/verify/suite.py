@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.catalog import suites
 from harness.catalog.suites import Suite
 from harness.record.schema import Record, Workload
-from harness.run.token_ids import digest_of
+from harness.verify.token_ids import digest_of
 
 # A text is a handful of tokens or some dozens, whatever the tokenizer; each character is at most this many ids (bytes, and BOS).
 MOST_IDS_PER_CHARACTER = 4

@@ -1,4 +1,4 @@
-"""`python -P -m harness.worker DESCRIPTOR`: one measuring process. Started by `harness.run.launcher`.
+"""`python -P -m harness.worker DESCRIPTOR`: one measuring process. Started by `harness.run.execute.launcher`.
 
 Standard input carries the plan on one line, then one byte for each trial that the parent has taken in.
 """

@@ -13,13 +13,13 @@ import numpy as np
 
 from harness.errors import RuntimeUnavailable, one_line
 from harness.measure import clocks, stopwatch
+from harness.measure.schedule import timed_order
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
 from harness.measure.workload import WorkloadPlan
 from harness.worker import conformance, counters
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan
-from harness.worker.schedule import timed_order
 from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles, Outliving
 from runtimes.support import shape
 from runtimes.table import find

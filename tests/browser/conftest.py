@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from harness.hub.force import in_force
-from harness.hub.opening import open_readable
+from harness.registry.opening import open_readable
+from harness.registry.queries.active_policy import in_force
 from harness.site.build import Wish, build
-from harness.site.values import Site
+from harness.site.data.values import Site
 from tests.browser import hostile
 from tests.browser.kinds import paths
 from tests.browser.visitor import Visitor, visitor

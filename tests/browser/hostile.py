@@ -10,8 +10,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from harness.hub import synthetic
-from harness.hub.synthetic import Setup
+from harness.demo import records
+from harness.demo.records import Setup
 from harness.record import schema
 from tests.hub_world import World, world
 
@@ -71,7 +71,7 @@ SETUPS: tuple[dict[str, Any], ...] = (
 
 def _more(setup: Setup) -> dict[str, Any]:
     """The fields that the record has beside its columns, hostile, too."""
-    record = synthetic._record(synthetic.person("ann"), setup, synthetic.trials_of(setup), "0" * 64, None, None)
+    record = records._record(records.person("ann"), setup, records.trials_of(setup), "0" * 64, None, None)
     runtime = record.runtime.model_copy(
         update={
             "package": HUGE,
@@ -86,7 +86,7 @@ def _more(setup: Setup) -> dict[str, Any]:
     }
     checks = tuple(check.model_copy(update={"text": f"{TURNED} {SCRIPT}"}) for check in record.checks)
     finding = schema.Finding(
-        code="x", severity="note", workload=synthetic.WORKLOAD, metric="x", text=f"{IMAGE} {TURNED}", evidence={}
+        code="x", severity="note", workload=records.WORKLOAD, metric="x", text=f"{IMAGE} {TURNED}", evidence={}
     )
     titled = tuple(one.model_copy(update={"title": f"{CLOSING} {TURNED}"}) for one in record.workloads)
     return {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness import units
-from harness.site import compare
-from harness.site.values import Summary
+from harness.site.data.values import Summary
+from harness.site.pages import compare
 from tests.browser.kinds import FACETS, tier_words
 from tests.browser.visitor import Visitor, until, visitor
 

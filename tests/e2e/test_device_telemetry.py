@@ -11,7 +11,7 @@ import pytest
 
 from harness.record.samples import decode
 from harness.record.store import read
-from harness.run.tables import trials_of
+from harness.verify.trials import trials_of
 from tests.e2e.conftest import measured
 
 SOURCE = Path(__file__).parents[1] / "doubles" / "nvml.c"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub.synthetic import Person, Setup, person, sealed
+from harness.demo.records import Person, Setup, person, sealed
 from harness.record import envelope, keys
 from tests.e2e.conftest import Repro, refused
 

@@ -14,10 +14,11 @@ import pytest
 
 from harness.errors import NotEnoughSpace
 from harness.record.store import read
-from harness.run import conforming, memory_need
 from harness.run.bench import prepare
 from harness.run.evidence import Request
-from harness.run.listener import Silent
+from harness.run.execute import conformance
+from harness.run.execute.listener import Silent
+from harness.run.prepare import memory_need
 from tests import model_server
 from tests.e2e.conftest import measured, refused
 
@@ -289,7 +290,7 @@ def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch)
         request = Request(
             str(tiny), "openai-http", str(SUITE), (f"url={url}",), results=tmp_path / "results", processes=1
         )
-        assert conforming.conform(request, Silent())
+        assert conformance.conform(request, Silent())
     with pytest.raises(NotEnoughSpace, match="the model needs about"):
         prepare(Request(str(tiny), "llama.cpp", str(SUITE), results=tmp_path / "results"), tmp_path / "cache", Silent())
 
@@ -298,8 +299,8 @@ def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch)
 def real_server(tmp_path_factory):
     """llama-cpp-python's own server on the real model, in llama.cpp's environment plus what the server needs."""
     from harness.catalog import fetch, models, paths
-    from harness.run import environments
     from harness.run.bench import backend_of
+    from harness.run.prepare import environments
 
     folder = tmp_path_factory.mktemp("server")
     model = fetch.fetch(models.load("gemma-3-270m-q4_k_m"), paths.cache(), lambda *_: None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub.synthetic import person, sealed
+from harness.demo.records import person, sealed
 from harness.record import envelope
 from harness.record.canonical import canonical, parse
 from tests.e2e.conftest import refused

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub.founding import sign_checkpoint
+from harness.registry.actions.create import sign_checkpoint
 from tests.hub_world import World, key, world
 
 DEMO = Path(__file__).parents[2] / "results" / "demo-hub"

@@ -11,10 +11,10 @@ import pytest
 from harness.catalog import paths
 from harness.record.samples import decode
 from harness.record.store import read
-from harness.run import environments
 from harness.run.bench import backend_of
-from harness.run.recompute import verify
-from harness.run.tables import trials_of
+from harness.run.prepare import environments
+from harness.verify.recompute import verify
+from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured
 
 pytestmark = pytest.mark.e2e

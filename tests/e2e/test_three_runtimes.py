@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness.catalog import paths
+from harness.compare.agreement import Agreement, agree
 from harness.record.store import read
-from harness.run import bundle, environments
-from harness.run.agreement import Agreement, agree
 from harness.run.bench import backend_of
-from harness.run.recompute import verify
+from harness.run.execute import bundle
+from harness.run.prepare import environments
+from harness.verify.recompute import verify
 from tests import tiny_models
 from tests.e2e.conftest import Repro, measured, refused
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from harness.catalog import policies
 from harness.errors import RecordInvalid
-from harness.hub.bulk import standings
-from harness.hub.rows import score_row
 from harness.measure.comparison import compare
 from harness.measure.logs import logs_of
+from harness.registry.queries.rows import score_row
+from harness.registry.queries.scores import standings
 from harness.tiers.bulk import MARKS, UNSURE, marks
 from harness.tiers.values import Mark
 from harness.tiers.verdict import judge

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.demo.records import Setup, person, sealed
 from harness.errors import ReproError
-from harness.hub.ingest import checked
-from harness.hub.synthetic import Setup, person, sealed
 from harness.record import envelope
+from harness.registry.intake.ingest import checked
 from tests.mutations import MUTATORS, bomb, mutated
 
 COUNT = int(os.environ.get("REPRO_MUTATIONS", "1500"))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.record.samples import decode, encode
-from harness.run.summary import results
-from harness.run.tables import columns_of, trials_of
+from harness.verify.summary import results
+from harness.verify.trials import columns_of, trials_of
 
 GAPS = st.lists(st.integers(1, 10**9), min_size=1, max_size=8)
 

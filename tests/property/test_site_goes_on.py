@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.catalog import policies
-from harness.site import api, compare, downloads, lists
-from harness.site.values import Change, Site, Summary
+from harness.site.api import downloads, json
+from harness.site.data.values import Change, Site, Summary
+from harness.site.pages import compare, lists
 from tests.site_world import ONE
 
 LOADED = policies.load()
@@ -116,7 +117,7 @@ def made(
     return {
         **dict(downloads.database(told, lines_of(fresh), folder, again)),
         **dict(downloads.parquet(told, lines_of(fresh), folder, again)),
-        **dict(api.listings(SITE, whole, told, folder, before)),
+        **dict(json.listings(SITE, whole, told, folder, before)),
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 import harness
 from harness.measure.findings import CODES, Severity, workload_findings
 from harness.measure.trial import Mode, Purpose, Trial
-from harness.run.workload_findings import WORKLOAD_CODES
+from harness.verify.findings import WORKLOAD_CODES
 
 
 def trials(

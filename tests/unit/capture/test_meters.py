@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.capture.meters import Amd, Apple, Rapl, open_meters
 from harness.measure.throttling import SW_THERMAL
-from harness.run.telemetry import Telemetry, in_short
+from harness.run.execute.telemetry import Telemetry, in_short
 
 
 def zone(root, number, name, energy, span=1000):

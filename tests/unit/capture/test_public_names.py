@@ -7,7 +7,7 @@ import pytest
 from harness.capture import privacy, public_names, snapshot
 from harness.catalog import suites
 from harness.errors import RecordInvalid
-from harness.run import gate
+from harness.run.prepare import gate
 from harness.worker.frames import Frame
 
 DOCUMENT = {

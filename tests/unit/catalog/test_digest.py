@@ -7,7 +7,7 @@ import pytest
 
 from harness.catalog import digest
 from harness.errors import BadInput, RunFailed
-from harness.run import unchanged
+from harness.run.prepare import unchanged
 
 
 def of(data):

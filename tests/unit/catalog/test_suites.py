@@ -4,7 +4,7 @@ import pytest
 
 from harness.catalog import suites
 from harness.errors import BadInput
-from harness.run.plan import least_context, plan_for, required_context, texts_of
+from harness.run.execute.plan import least_context, plan_for, required_context, texts_of
 
 # A change of one byte is a new version: then add a line here and leave these alone.
 PINNED = {
@@ -95,7 +95,7 @@ def test_a_broken_suite_is_refused_in_one_line_that_names_the_file(tmp_path, bef
 def test_one_process_scores_the_probe_and_each_has_its_own_distinct_prompt():
     from pathlib import Path
 
-    from harness.run.plan import Triple
+    from harness.run.execute.plan import Triple
 
     suite = suites.load("quick").suite
     wanted = texts_of(suite)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub.synthetic import Person, person, sealed
+from harness.demo.records import Person, person, sealed
 from harness.record import keys
 from tests.program import REAL, Program, edited, resigned, written
 from tests.pseudo_terminal import on_terminal, what_acts

@@ -206,7 +206,7 @@ def test_a_picture_shows_at_least_nine_values_in_ten(values):
 
 
 def test_what_lies_outside_a_histogram_is_counted(tmp_path):
-    from harness.commands.histogram import histogram
+    from harness.terminal.histogram import histogram
 
     one = store.read(signed(tmp_path / "one", setup=replace(REAL, trials=20)))
     lines = histogram(one, "decode-16")

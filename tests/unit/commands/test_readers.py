@@ -222,7 +222,7 @@ def test_programs_are_told_of_failed_checks(repro, good, failing):
 
 
 def test_an_invalid_finding_bars_its_own_workload_and_metric_only(good, failing):
-    from harness.run.comparing import compare_records
+    from harness.compare.records import compare_records
 
     record = store.read(good).record
     finding = {"code": "no_pace", "severity": "invalid", "workload": "decode-16", "text": "", "evidence": {}}
@@ -283,7 +283,7 @@ def test_the_hub_s_tables_and_lists_of_paths_work_from_import_harness(good):
     import subprocess
     import sys
 
-    program = "import harness; print(harness.hub.frame.__name__, 'hub' in dir(harness))"
+    program = "import harness; print(harness.registry.frame.__name__, 'hub' in dir(harness))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["frame", "True"]
     with pytest.raises(AttributeError, match="no attribute 'hubs'"):

@@ -7,8 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.cells import csv_text, markdown_text
+from harness.demo import records
 from harness.errors import BadInput, one_line, visible
-from harness.hub import synthetic
 from harness.record import store
 from tests import tiny_gguf
 from tests.program import Program, edited, resigned, signed
@@ -50,7 +50,7 @@ def hostile_everywhere(predicate):
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Signed and whole, with a workload's name in its samples that is hostile, too."""
-    monkeypatch.setattr(synthetic, "WORKLOAD", HOSTILE.replace("\x00", ""))
+    monkeypatch.setattr(records, "WORKLOAD", HOSTILE.replace("\x00", ""))
     place = signed(tmp_path / "results" / "one")
     resigned(edited(place, hostile_everywhere))
     (place / "record.label.txt").write_text(HOSTILE)
@@ -169,9 +169,9 @@ def test_an_export_keeps_numbers_as_numbers_and_texts_as_texts(tmp_path, capfd):
 
 
 def test_the_table_that_a_site_offers_is_no_formula_either(tmp_path, monkeypatch):
-    from harness.site.row_page import _csv
+    from harness.site.pages.row_page import _csv
 
-    monkeypatch.setattr(synthetic, "WORKLOAD", "=HYPERLINK(1)")
+    monkeypatch.setattr(records, "WORKLOAD", "=HYPERLINK(1)")
     lines = _csv(store.read(signed(tmp_path / "one")).record).decode().splitlines()[1:]
     assert lines
     assert all(line.startswith("'=HYPERLINK(1),") for line in lines)
@@ -227,7 +227,7 @@ def test_an_export_in_markdown_is_one_table(tmp_path, capfd):
 
 
 def test_a_console_makes_no_links_and_no_pictures_of_words(capfd, monkeypatch):
-    from harness.commands.console import out
+    from harness.terminal.console import out
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     out().print("[link=http://x.example]a[/link] :warning: [red]b[/]")
@@ -242,7 +242,7 @@ def test_a_console_makes_no_links_and_no_pictures_of_words(capfd, monkeypatch):
 def test_a_text_that_nobody_escaped_is_shown_as_it_is(capfd, text):
     from rich.table import Table
 
-    from harness.commands.console import out
+    from harness.terminal.console import out
 
     table = Table("a")
     table.add_row(text)

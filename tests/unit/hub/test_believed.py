@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from harness.hub import acts, believed, frames, ingest, remembered
-from harness.hub.ingest import Submission
-from harness.hub.synthetic import trials_of
+from harness.demo.records import trials_of
+from harness.registry.actions import acts
+from harness.registry.intake import ingest
+from harness.registry.intake.ingest import Submission
+from harness.registry.queries import believed, dataframes, remembered
 from harness.site.build import Wish, build
 from tests.hub_world import REAL, World, world
 from tests.program import Program
@@ -50,7 +52,7 @@ def sealed_samples(seed: int) -> bytes:
     from dataclasses import replace
 
     from harness.record.samples import encode
-    from harness.run.tables import columns_of
+    from harness.verify.trials import columns_of
 
     return encode(columns_of(trials_of(replace(REAL, seed=seed))))
 
@@ -101,7 +103,7 @@ def test_a_record_that_does_not_hold_counts_in_no_score_and_is_named(small, run,
     assert set(json.loads(explained.out)["judged"]) == {good}
     assert [one["record"] for one in json.loads(explained.out)["left_out"]] == [bad]
     with pytest.warns(UserWarning, match=bad[:12]):
-        assert list(frames.frame(place, "records")["id"]) == sorted([row, good], key=[row, good].index)
+        assert list(dataframes.frame(place, "records")["id"]) == sorted([row, good], key=[row, good].index)
 
 
 CHANGES = {

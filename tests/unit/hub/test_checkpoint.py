@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import checkpoint
-from harness.hub.checkpoint import Checkpoint
-from harness.hub.merkle import EMPTY_ROOT, leaf_hash
+from harness.tlog import checkpoint
+from harness.tlog.checkpoint import Checkpoint
+from harness.tlog.merkle import EMPTY_ROOT, leaf_hash
 
 # golang.org/x/mod/sumdb/note, note_test.go
 PETER_SECRET = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"

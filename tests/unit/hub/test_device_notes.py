@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import BadInput
-from harness.hub import files, machines
-from harness.hub.audit import audit
-from harness.hub.opening import open_hub
-from harness.hub.review import dossier
 from harness.record import private
+from harness.registry.db import device_digests
+from harness.registry.exchange import files
+from harness.registry.exchange.audit import audit
+from harness.registry.opening import open_hub
+from harness.registry.queries.review import dossier
 from tests.device_notes import noted
 from tests.hub_world import World, world
 
@@ -29,7 +30,7 @@ def small(tmp_path) -> World:
 def submitted(small: World, name: str, ids=(GPU,), **setup):
     found, note = noted(small, name, ids, **setup)
     small.submit(found)
-    machines.note(small.hub, found, note)
+    device_digests.note(small.hub, found, note)
     return found, note
 
 
@@ -59,12 +60,12 @@ def test_a_signed_note_shows_one_device_under_two_names_and_the_audit_holds(smal
 
 def test_two_notes_of_one_device_have_nothing_in_common_in_public(small):
     (first, note), (second, other) = noted(small, "ann", [GPU]), noted(small, "bob", [GPU])
-    assert machines.named(first.envelope, "") != machines.named(second.envelope, "")
+    assert device_digests.named(first.envelope, "") != device_digests.named(second.envelope, "")
     for public in (first.envelope, second.envelope):
         assert GPU.encode() not in public
         assert DIGEST.encode() not in public
     assert GPU.encode() not in note + other  # the registry, too, gets digests alone
-    assert machines.ids(first, note) == machines.ids(second, other) == (DIGEST,)
+    assert device_digests.ids(first, note) == device_digests.ids(second, other) == (DIGEST,)
 
 
 def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
@@ -78,7 +79,7 @@ def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
         (b"", "is not"),
     ):
         with pytest.raises(BadInput, match=words):
-            machines.note(small.hub, found, bad)
+            device_digests.note(small.hub, found, bad)
     with small.hub.reading() as reader:
         assert reader.connection.execute(text("SELECT count(*) FROM devices")).scalar_one() == 0
 
@@ -87,7 +88,7 @@ def test_a_note_that_nobody_signed_counts_for_nothing_and_that_is_said(small):
     runtime = small.record("ann").record.runtime
     plain = small.record("ann", more={"runtime": runtime.model_copy(update={"environment": {"backend": "cuda"}})})
     small.submit(plain)
-    machines.note(small.hub, plain, json.dumps({"device_ids": ["GPU-of-bob"]}).encode())
+    device_digests.note(small.hub, plain, json.dumps({"device_ids": ["GPU-of-bob"]}).encode())
     with small.hub.reading() as reader:
         assert reader.connection.execute(text("SELECT count(*) FROM devices")).scalar_one() == 0
     assert "names no device note, as a run on a GPU" in remarks(small, plain.id)["no device note"]

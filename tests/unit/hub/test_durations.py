@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
-from harness.hub.durations import doubts
-from harness.hub.synthetic import Setup, person, resealed, sealed, trials_of
+from harness.demo.records import Setup, person, resealed, sealed, trials_of
 from harness.record import envelope
 from harness.record.statement import record_of
+from harness.registry.queries.durations import doubts
 
 SUBMITTED = "2026-11-24T12:00:00Z"
 SHORT = Setup(synthetic=False)  # its trials take about four seconds a process
@@ -64,7 +64,7 @@ def test_a_minute_of_samples_in_no_time_at_all_is_said():
 
 
 def test_an_editor_reads_it(small):
-    from harness.hub.review import dossier
+    from harness.registry.queries.review import dossier
 
     found = small.record("ann", started=datetime(2019, 11, 1, 12))
     small.submit(found)

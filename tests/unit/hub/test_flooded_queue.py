@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from benchmarks import hostile
 from harness.commands.review import review as review_command
 from harness.errors import RecordInvalid
-from harness.hub import audit, review, rows
+from harness.registry.exchange import audit
+from harness.registry.queries import review, rows
 from tests.hub_world import world
 
 QUICK = [kind for kind in hostile.KINDS if not kind.startswith("the most") and "stamps" not in kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.hub.rules.handles import flaw, nearly_equal, skeleton
+from harness.registry.rules.handles import flaw, nearly_equal, skeleton
 
 
 @pytest.mark.parametrize(

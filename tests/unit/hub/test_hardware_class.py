@@ -3,9 +3,9 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.hub.hardware import LIBRARIES, hardware_of
 from harness.record.schema import Device
 from harness.record.store import read
+from harness.registry.intake.hardware import LIBRARIES, hardware_of
 
 CPU = Device(name="CPU", kind="cpu", description="AMD EPYC", memory_bytes=None)
 RTX = Device(name="CUDA0", kind="gpu", description="NVIDIA GeForce RTX 4090", memory_bytes=24 << 30)
@@ -143,7 +143,7 @@ def test_no_part_of_the_device_table_is_taken_for_a_library():
 
 
 def test_the_bound_of_a_split_counts_the_memory_of_both(record):
-    from harness.hub.physics import possible
+    from harness.registry.intake.plausibility import possible
 
     size = 8 << 30
     result = record.headline

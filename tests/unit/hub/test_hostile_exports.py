@@ -8,9 +8,10 @@ import shutil
 import pytest
 
 from harness.errors import RecordInvalid
-from harness.hub import checkpoint, files, seen
-from harness.hub.founding import sign_checkpoint
-from harness.hub.opening import open_readable
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.exchange import files, last_seen
+from harness.registry.opening import open_readable
+from harness.tlog import checkpoint
 from tests.hub_world import key, world
 
 
@@ -143,22 +144,22 @@ def test_who_has_seen_the_longer_log_is_warned_by_any_shorter_copy(made, tmp_pat
     size = cut(short, 2)
     edit(short, size=size, root="drop", checkpoint="drop")
     place = tmp_path / "seen"
-    seen.look(open_readable(str(short)), place)  # nothing was seen before
-    seen.look(open_readable(str(made)), place)
+    last_seen.look(open_readable(str(short)), place)  # nothing was seen before
+    last_seen.look(open_readable(str(made)), place)
     with pytest.raises(RecordInvalid, match=f"has {size} entries, and test.example/hub had {size + 2}"):
-        seen.look(open_readable(str(short)), place)
+        last_seen.look(open_readable(str(short)), place)
     again = files.into(short, str(tmp_path / "database"), quiet)
     with pytest.raises(RecordInvalid, match="had"):
-        seen.look(again, place)
+        last_seen.look(again, place)
 
 
 def test_the_memory_of_a_database_holds_for_its_exports(tmp_path):
     hub = world(str(tmp_path / "hub"))
     files.export(hub.hub, tmp_path / "old", quiet)
     hub.join("ann")
-    seen.look(hub.hub, tmp_path / "seen")
+    last_seen.look(hub.hub, tmp_path / "seen")
     with pytest.raises(RecordInvalid, match="older copy"):
-        seen.look(open_readable(str(tmp_path / "old")), tmp_path / "seen")
+        last_seen.look(open_readable(str(tmp_path / "old")), tmp_path / "seen")
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/tmp/outside", "x" * 64, "A" * 64])

@@ -10,10 +10,13 @@ from click.testing import CliRunner
 
 from harness.commands.audit import audit as audit_command
 from harness.commands.review import review as review_command
+from harness.demo import records
 from harness.errors import RecordInvalid
-from harness.hub import files, ingest, review, synthetic
-from harness.hub.audit import audit
 from harness.measure.trial import Mode, Purpose, Trial
+from harness.registry.exchange import files
+from harness.registry.exchange.audit import audit
+from harness.registry.intake import ingest
+from harness.registry.queries import review
 from harness.tiers import likeness
 from harness.tiers.likeness import compare_with, compared
 from tests import parquet_bombs as bombs
@@ -51,9 +54,9 @@ HOSTILE = {
 
 def hostile(hub, monkeypatch, data, name="mal"):
     """A signed record with these samples, that got into the hub before anybody looked at them."""
-    monkeypatch.setattr(synthetic, "encode", lambda _columns: data)
+    monkeypatch.setattr(records, "encode", lambda _columns: data)
     who = hub.person(name)
-    envelope, samples = synthetic.sealed(who, replace(REAL, sku=f"Synthetic GPU {name}"))
+    envelope, samples = records.sealed(who, replace(REAL, sku=f"Synthetic GPU {name}"))
     monkeypatch.undo()
     found = ingest._opened(envelope, samples, name)[0]
     hub.submit(found)
@@ -63,8 +66,8 @@ def hostile(hub, monkeypatch, data, name="mal"):
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_record_is_refused_before_the_queue(hub, monkeypatch, kind):
     data, words = HOSTILE[kind][0](), HOSTILE[kind][1]
-    monkeypatch.setattr(synthetic, "encode", lambda _columns: data)
-    envelope, samples = synthetic.sealed(hub.person("mal"), REAL)
+    monkeypatch.setattr(records, "encode", lambda _columns: data)
+    envelope, samples = records.sealed(hub.person("mal"), REAL)
     with pytest.raises(RecordInvalid, match=words):
         ingest.checked(envelope, samples, "x")
     with pytest.raises(RecordInvalid, match=words):
@@ -125,7 +128,7 @@ def test_what_breaks_while_it_is_examined_is_listed_as_such(small, monkeypatch, 
 def trial(process, order, gaps):
     stamps = np.cumsum(gaps).astype(np.int64)
     ids = tuple(range(len(gaps)))
-    return Trial(process, order, synthetic.WORKLOAD, Purpose.TIMED, Mode.GREEDY, 8, len(gaps), 0, stamps,
+    return Trial(process, order, records.WORKLOAD, Purpose.TIMED, Mode.GREEDY, 8, len(gaps), 0, stamps,
                  np.zeros(0, np.int64), ids)  # fmt: skip
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.hub.foreign_log import DEPTH_LIMIT, LIST_LIMIT, SIZE_LIMIT
-from harness.hub.imported import TOOLS, Evidence, as_payload, read
 from harness.record import canonical
+from harness.registry.intake.external import TOOLS, Evidence, as_payload, read
+from harness.registry.intake.external_log import DEPTH_LIMIT, LIST_LIMIT, SIZE_LIMIT
 
 # The shape of each is that of its tool's own printer; the numbers are made up and agree with themselves as the tool's would.
 FOLDER = Path(__file__).parents[2] / "data" / "imported"

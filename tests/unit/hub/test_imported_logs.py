@@ -6,8 +6,8 @@ from itertools import accumulate
 import pytest
 
 from harness.errors import BadInput
-from harness.hub.foreign_names import label
-from harness.hub.imported import read
+from harness.registry.intake.external import read
+from harness.registry.intake.external_names import label
 from tests.unit.hub.test_imported import FILES, SERVED, TESTS, changed, dump, without
 
 BENCH = FILES["llama-bench.json"].decode()

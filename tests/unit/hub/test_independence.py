@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub.force import in_force
-from harness.hub.review import dossier
-from harness.hub.rows import score_row
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.review import dossier
+from harness.registry.queries.rows import score_row
 from harness.tiers.values import UNKNOWN, Tier
 from tests.hub_world import World, world
 
@@ -159,7 +159,7 @@ def test_records_against_a_withdrawn_row_are_shown_to_its_next(small):
 
 def test_an_act_that_was_put_aside_counts_no_more(small):
     """An approval that was signed before a rejection, brought after it."""
-    from harness.hub import acts
+    from harness.registry.actions import acts
 
     found = small.record("ann")
     small.submit(found)
@@ -180,8 +180,8 @@ def test_a_reason_must_say_something(small, reason):
 
 
 def test_one_key_is_not_an_editors_and_an_operators(small):
-    from harness.hub import acts
     from harness.record.envelope import key_id
+    from harness.registry.actions import acts
     from tests.hub_world import key, text
 
     editor = key("ed")
@@ -200,10 +200,10 @@ def test_a_record_without_plausible_bytes_a_token_is_incomplete(small, size):
 
 @pytest.mark.parametrize("kind", ["gpu", "cuda", "GPU", "igpu", "something"])
 def test_a_device_of_any_kind_needs_driver_and_thermal_state(small, kind):
-    from harness.hub import synthetic
+    from harness.demo import records
     from tests.hub_world import REAL
 
-    runtime = synthetic._runtime(REAL)
+    runtime = records._runtime(REAL)
     device = runtime.devices[0].model_copy(update={"kind": kind})
     more = {"runtime": runtime.model_copy(update={"devices": (device,)}), "derived": {}, "environment": {"host": {}}}
     missing = small.record("ann", more=more).measured.measurement.missing

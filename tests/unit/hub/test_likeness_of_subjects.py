@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.hub import alike
-from harness.hub.alike import Known, choice
-from harness.hub.ingest import checked
-from harness.hub.review import dossier
-from harness.hub.synthetic import resealed, trials_of
+from harness.demo.records import resealed, trials_of
+from harness.registry.intake.ingest import checked
+from harness.registry.queries import alike
+from harness.registry.queries.alike import Known, choice
+from harness.registry.queries.review import dossier
 from tests.hub_world import REAL, World, card
 
 COPIES = {"same samples", "same order", "correlated", "too similar"}

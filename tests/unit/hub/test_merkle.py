@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.hub import merkle
+from harness.tlog import merkle
 
 MOST = 300
 DATA = [b"entry %d" % number for number in range(MOST)]

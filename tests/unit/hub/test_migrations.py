@@ -11,9 +11,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from harness.hub import engine, tables
+from harness.registry.db import databases, tables
 
-VERSIONS = Path(engine.__file__).parent / "migrations" / "versions"
+VERSIONS = Path(databases.__file__).parent / "migrations" / "versions"
 # A migration that was published never changes. Add a line for a new one; never edit one.
 FROZEN = {"v0001_first.py": "9b2cf82de1fd4f51c4f82913a9d2cc00515ecf5de1d9cb2125487ec1d7fcc865"}
 
@@ -40,11 +40,11 @@ def shape(connection: Connection) -> dict[str, object]:
 def test_migrated_from_the_first_equals_created_now(place, tmp_path):
     if "://" not in place:
         Path(place).mkdir()
-    migrated = engine.connect(engine.url_of(place))
-    engine.upgrade(migrated)
+    migrated = databases.connect(databases.url_of(place))
+    databases.upgrade(migrated)
     with migrated.connect() as connection:
         before = shape(connection)
-    other = engine.connect(f"sqlite:///{tmp_path / 'now.sqlite'}")
+    other = databases.connect(f"sqlite:///{tmp_path / 'now.sqlite'}")
     if migrated.dialect.name == "postgresql":
         other = migrated
         with migrated.connect() as connection, connection.begin():
@@ -60,7 +60,7 @@ def test_migrated_from_the_first_equals_created_now(place, tmp_path):
 
 def test_the_program_writes_the_newest_migration():
     config = Config()
-    config.set_main_option("script_location", "harness.hub:migrations")
+    config.set_main_option("script_location", "harness.registry:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == tables.HEAD
 
 

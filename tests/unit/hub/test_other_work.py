@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from harness.catalog import suites
+from harness.demo.records import Setup, person, resealed, sealed, trials_of
 from harness.errors import RecordInvalid
-from harness.hub.ingest import checked, recomputed
-from harness.hub.review import dossier, held
-from harness.hub.synthetic import Setup, person, resealed, sealed, trials_of
 from harness.measure.trial import Purpose
 from harness.record import schema
+from harness.registry.intake.ingest import checked, recomputed
+from harness.registry.queries.review import dossier, held
 from tests.hub_world import REAL
 
 WHO = person("eve")

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import acts, event, prefixes, rows
-from harness.hub.audit import audit
-from harness.hub.review import dossier
 from harness.record.envelope import key_id
+from harness.registry.actions import acts
+from harness.registry.db import prefixes
+from harness.registry.exchange.audit import audit
+from harness.registry.queries import rows
+from harness.registry.queries.review import dossier
+from harness.tlog import event
 from tests.hub_world import World, key, text, world
 
 
@@ -176,7 +179,7 @@ def test_all_of_a_batch_or_nothing(small):
         size = reader.size()
         good = acts.event(reader, small.editor(), "operator-verified", "ann", reason="seen")
         bad = acts.event(reader, small.editor(), "operator-verified", "nobody", reason="seen")
-    from harness.hub.batch import Item
+    from harness.registry.db.transaction import Item
 
     with pytest.raises(BadInput, match="knows no operator"):
         small.hub.append_all([Item(one.signed([key("ed")]).to_bytes()) for one in (good, bad)], acts.utc())

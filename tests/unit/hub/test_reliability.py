@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.hub import files
-from harness.hub.audit import audit
-from harness.hub.founding import sign_checkpoint
-from harness.hub.opening import open_hub
 from harness.record import store
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.exchange import files
+from harness.registry.exchange.audit import audit
+from harness.registry.opening import open_hub
 from tests import faults
 from tests.fault_server import Server
 from tests.hub_world import key, world
@@ -159,7 +159,7 @@ def test_two_writers_lose_nothing(tmp_path):
         subprocess.Popen(
             [sys.executable, "-c", f"""
 from tests.hub_world import World
-from harness.hub.opening import open_hub
+from harness.registry.opening import open_hub
 w = World(open_hub({str(tmp_path / "hub")!r}))
 for i in range(12):
     found = w.record("{name}", sku=f"GPU {{i}} {name}")

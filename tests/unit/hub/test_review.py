@@ -7,12 +7,14 @@ from datetime import date
 
 import pytest
 
+from harness.demo.records import sealed
 from harness.errors import BadInput
-from harness.hub import files, machines, rows
-from harness.hub.fall import falls
-from harness.hub.force import in_force
-from harness.hub.review import Dossier, dossier, queue
-from harness.hub.synthetic import sealed
+from harness.registry.db import device_digests
+from harness.registry.exchange import files
+from harness.registry.queries import rows
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.preview import falls
+from harness.registry.queries.review import Dossier, dossier, queue
 from tests.device_notes import noted
 from tests.hub_world import REAL, World
 
@@ -74,7 +76,7 @@ def test_an_impossible_rate_is_shown_with_the_numbers(small):
 def test_a_copied_sample_is_shown(small):
     row = small.accepted("ann")
     setup = replace(REAL, seed=77)
-    from harness.hub.ingest import checked
+    from harness.registry.intake.ingest import checked
 
     for name in ("bob", "cat"):
         small.submit(checked(*sealed(small.join(name), setup), name))
@@ -86,8 +88,8 @@ def test_a_copied_sample_is_shown(small):
 
 def test_a_copy_in_other_bytes_is_shown(small):
     """The victim's trials in another order, in a file of other bytes: what a thief would do first."""
-    from harness.hub.ingest import checked
-    from harness.hub.synthetic import resealed, trials_of
+    from harness.demo.records import resealed, trials_of
+    from harness.registry.intake.ingest import checked
 
     setup = replace(REAL, seed=5, tokens=64, processes=5)
     first = checked(*sealed(small.join("ann"), setup), "ann")
@@ -142,7 +144,7 @@ def test_one_device_under_two_rig_keys_is_flagged_and_tied_by_an_editor(small, t
         found, note = noted(small, name, ["GPU-5f3c-canary"], rate=rate)
         small.submit(found)
         small.approve(found.id)
-        machines.note(small.hub, found, note)
+        device_digests.note(small.hub, found, note)
         ids.append(found.id)
     assert "same device" in kinds(small, ids[0])
     with small.hub.reading() as reader:
@@ -195,7 +197,7 @@ def test_an_export_with_links_and_foreign_names_is_refused(small, tmp_path):
 
 
 def test_a_takedown_leaves_the_same_samples_of_another_record(small):
-    from harness.hub.ingest import checked
+    from harness.registry.intake.ingest import checked
 
     first = small.accepted("ann", seed=77)
     copy = checked(*sealed(small.join("eve"), replace(REAL, seed=77)), "eve")
@@ -205,7 +207,7 @@ def test_a_takedown_leaves_the_same_samples_of_another_record(small):
     with small.hub.reading() as reader:
         assert reader.body(reader.get("record", first)["samples_sha256"]) is not None
         assert reader.body(reader.get("record", copy.id)["envelope_sha256"]) is None
-    from harness.hub.audit import audit
+    from harness.registry.exchange.audit import audit
 
     assert not audit(small.hub, None, lambda _done, _of: None).faults
 

@@ -8,14 +8,16 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from harness.catalog.suites import challenge_seed
+from harness.demo.records import Setup, person, sealed
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import acts, files, rows
-from harness.hub.audit import audit
-from harness.hub.force import in_force
-from harness.hub.ingest import checked
-from harness.hub.synthetic import Setup, person, sealed
 from harness.record import envelope
 from harness.record.canonical import canonical
+from harness.registry.actions import acts
+from harness.registry.exchange import files
+from harness.registry.exchange.audit import audit
+from harness.registry.intake.ingest import checked
+from harness.registry.queries import rows
+from harness.registry.queries.active_policy import in_force
 from harness.tiers.values import Source
 from tests.hub_world import editors, key, text, world
 

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import acts
-from harness.hub.audit import audit
-from harness.hub.batch import Item
 from harness.record import envelope
 from harness.record.envelope import key_id
+from harness.registry.actions import acts
+from harness.registry.db.transaction import Item
+from harness.registry.exchange.audit import audit
 from tests.hub_world import World, editors, key, text, world
 
 
@@ -75,7 +75,7 @@ def test_two_editors_where_the_policy_asks_for_two(tmp_path):
 
 
 def test_no_event_grants_reproduced_or_sets_a_tier(small):
-    from harness.hub.event import KINDS
+    from harness.tlog.event import KINDS
 
     assert not [kind for kind in KINDS if "reproduced" in kind or "tier" in kind or "promote" in kind]
     found = small.record("ann")
@@ -155,8 +155,8 @@ def test_a_record_wrapped_anew_under_a_second_key_is_refused(small):
     small.join("ann")
     theirs = small.record("ann")
     small.submit(theirs)
-    from harness.hub.ingest import checked
-    from harness.hub.synthetic import Person, sealed
+    from harness.demo.records import Person, sealed
+    from harness.registry.intake.ingest import checked
     from tests.hub_world import REAL
 
     thief = Person("ann", key("thief"), key("thief next"), key("thief rig"))
@@ -239,7 +239,7 @@ def test_a_challenge_is_used_once_in_time_and_by_its_operator(small):
 
 
 def test_a_challenge_expires(small):
-    from harness.hub.acts import Actor
+    from harness.registry.actions.acts import Actor
 
     small.join("ann")
     small.act(
@@ -310,7 +310,7 @@ ROTATIONS = [
     ("name", "old", "old_threshold", "new", "new_threshold", "who", "holds"), ROTATIONS, ids=[r[0] for r in ROTATIONS]
 )
 def test_editors_change_as_tuf_roots_do(tmp_path, name, old, old_threshold, new, new_threshold, who, holds):
-    from harness.hub.founding import found
+    from harness.registry.actions.create import found
     from tests.hub_world import charter
 
     ring = {letter: letter * 2 for letter in "abcxy"}
@@ -376,7 +376,7 @@ def test_a_policy_is_adopted_with_its_digest_and_in_the_log(small):
 
 
 def test_a_policys_file_that_is_not_the_adopted_one_is_refused(small):
-    from harness.hub.force import in_force
+    from harness.registry.queries.active_policy import in_force
 
     small.act(
         small.editor(), "policy-adopted", "network-v2", reason="x", detail={"policy_sha256": "1" * 64, "approvals": 1}

@@ -9,13 +9,15 @@ from click.testing import CliRunner
 
 from harness.commands.regressions import regressions
 from harness.errors import BadInput
-from harness.hub import acts, audit, frames
-from harness.hub.acts import Wish
-from harness.hub.batch import Item
-from harness.hub.changes import candidates, changes
-from harness.hub.force import in_force
-from harness.hub.measured import earlier_digest, subject_digest
-from harness.hub.review import dossier
+from harness.registry.actions import acts
+from harness.registry.actions.acts import Wish
+from harness.registry.db.transaction import Item
+from harness.registry.exchange import audit
+from harness.registry.intake.projection import earlier_digest, subject_digest
+from harness.registry.queries import dataframes
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.regressions import candidates, changes
+from harness.registry.queries.review import dossier
 from harness.tiers.regressions import Label
 from tests.hub_world import world
 
@@ -173,7 +175,7 @@ def test_candidates_name_model_device_rows_and_records(small, tmp_path, monkeypa
 
 def test_tables_of_a_hub_hold_the_settings(small):
     small.accepted("ann", settings=QUANTISED | {"threads": 2})
-    records, rows = frames.frame(small.hub, "records"), frames.frame(small.hub, "rows")
+    records, rows = dataframes.frame(small.hub, "records"), dataframes.frame(small.hub, "rows")
     assert "type_k=q8_0" in records["workload"][0]
     assert '"setting threads": "2"' in records["versions"][0]
     assert "type_k=q8_0" in rows["workload"][0]

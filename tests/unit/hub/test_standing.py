@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.hub.standing import hardware_of, measurement_of
 from harness.record.store import read
+from harness.registry.intake.measurement import hardware_of, measurement_of
 from tests.sound import sound
 
 
@@ -118,7 +118,7 @@ def test_a_failed_check_counts_where_it_is_about_the_headline(stored):
 
 
 def test_a_servers_settings_are_never_the_same_as_anothers(stored):
-    from harness.hub.standing import versions_of
+    from harness.registry.intake.measurement import versions_of
 
     runtime = devices(stored, "local-server")
     ours = versions_of(stored.record.model_copy(update={"runtime": runtime}))

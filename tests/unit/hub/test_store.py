@@ -7,10 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import acts, files
-from harness.hub.audit import audit
-from harness.hub.founding import sign_checkpoint, tree_of
-from harness.hub.opening import open_hub
+from harness.registry.actions import acts
+from harness.registry.actions.create import sign_checkpoint, tree_of
+from harness.registry.exchange import files
+from harness.registry.exchange.audit import audit
+from harness.registry.opening import open_hub
 from tests.hub_world import World, charter, key, world
 
 
@@ -56,9 +57,9 @@ def test_nobody_opens_a_second_row_of_the_same_device(hub):
         event = acts.event(reader, hub.actor("bob"), "record-submitted", second.id, detail=None)
     from dataclasses import replace
 
-    from harness.hub.batch import Item
-    from harness.hub.event import read
     from harness.record.envelope import read as unseal
+    from harness.registry.db.transaction import Item
+    from harness.tlog.event import read
 
     detail = dict(read(unseal(item.envelope, "").payload, "").detail) | {"row": second.id}
     forged = replace(event, detail=detail).signed([hub.person("bob").operator]).to_bytes()
@@ -171,7 +172,7 @@ def test_a_place_without_a_hub_says_so(tmp_path):
 
 
 def test_a_charter_that_its_editor_did_not_sign_leaves_nothing(tmp_path):
-    from harness.hub.founding import found
+    from harness.registry.actions.create import found
 
     with pytest.raises(RecordInvalid, match="no known key"):
         found(str(tmp_path / "hub"), charter().event("ed"), [key("stranger")])
@@ -192,7 +193,7 @@ def test_both_policies_score_a_hub_and_its_copy_alike(small, tmp_path, policy):
     from datetime import date
 
     from harness.catalog import policies
-    from harness.hub.bulk import standings
+    from harness.registry.queries.scores import standings
 
     row = small.accepted("ann")
     for name, changes in (

@@ -6,35 +6,35 @@ from datetime import date
 
 import pytest
 
-import harness.hub
+import harness.registry
 from harness.errors import BadInput
-from harness.hub import files
+from harness.registry.exchange import files
 
 
 def test_rows_records_and_tiers_are_tables(small, tmp_path):
     row = small.accepted("ann")
     small.accepted("bob", rate=101.0)
     small.submit(small.record("cat", sku="Synthetic GPU B"))
-    rows = harness.hub.frame(small.hub, "rows", as_of=date(2026, 11, 24)).set_index("row")
+    rows = harness.registry.frame(small.hub, "rows", as_of=date(2026, 11, 24)).set_index("row")
     assert (rows.loc[row, "state"], rows.loc[row, "tier"], rows.loc[row, "records"]) == ("reproduced", "moderate", 2)
-    records = harness.hub.frame(small.hub, "records").set_index("operator")
+    records = harness.registry.frame(small.hub, "records").set_index("operator")
     assert records.loc["bob", "decode_rate"] == pytest.approx(101.0, rel=0.02)
     assert set(records["status"]) == {"accepted", "pending"}
-    tiers = harness.hub.frame(small.hub, "tiers")
+    tiers = harness.registry.frame(small.hub, "tiers")
     assert sorted(zip(tiers["state"], tiers["tier"], tiers["rows"], strict=True)) == [
         ("queued", "", 1),
         ("reproduced", "moderate", 1),
     ]
     files.export(small.hub, tmp_path / "out", lambda _done, _of: None)
-    again = harness.hub.frame(tmp_path / "out", "rows", as_of=date(2026, 11, 24)).set_index("row")
+    again = harness.registry.frame(tmp_path / "out", "rows", as_of=date(2026, 11, 24)).set_index("row")
     assert again.equals(rows)
 
 
 def test_another_word_is_refused(small):
     with pytest.raises(BadInput, match="is no table of a hub"):
-        harness.hub.frame(small.hub, "columns")
+        harness.registry.frame(small.hub, "columns")
 
 
 def test_an_empty_hub_gives_empty_tables(small):
     for what in ("rows", "records", "tiers"):
-        assert harness.hub.frame(small.hub, what).empty
+        assert harness.registry.frame(small.hub, what).empty

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from harness.hub.audit import audit
-from harness.hub.founding import sign_checkpoint
-from harness.hub.opening import open_hub
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.exchange.audit import audit
+from harness.registry.opening import open_hub
 from tests import postgres
 from tests.hub_world import key, world
 

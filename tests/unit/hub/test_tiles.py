@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub import merkle, tiles
+from harness.tlog import merkle, tiles
 
 MOST = 65536 + 3
 

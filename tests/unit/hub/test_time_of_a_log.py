@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harness.errors import BadInput
-from harness.hub import acts, audit, files
-from harness.hub.batch import Item
-from harness.hub.rules import times
-from harness.hub.store import Hub
+from harness.registry.actions import acts
+from harness.registry.db.transaction import Item
+from harness.registry.exchange import audit, files
+from harness.registry.rules import times
+from harness.registry.store import Hub
 from tests.hub_world import World, editors, key
 
 DAYS = timedelta(days=1)

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import RecordInvalid
-from harness.hub import acts, ingest, review
-from harness.hub.batch import Item
-from harness.hub.standing import _failed
 from harness.record.schema import Check
+from harness.registry.actions import acts
+from harness.registry.db.transaction import Item
+from harness.registry.intake import ingest
+from harness.registry.intake.measurement import _failed
+from harness.registry.queries import review
 from tests.hub_world import World, world
 
 

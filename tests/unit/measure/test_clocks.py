@@ -4,8 +4,8 @@ import pytest
 
 from harness.measure.clocks import ClockReading, account
 from harness.measure.findings import CODES, Severity
-from harness.run import remarks
-from harness.run.collect import collect
+from harness.run.conclude import findings
+from harness.run.execute.collect import collect
 from harness.worker.frames import Frame
 
 S = 1_000_000_000
@@ -87,7 +87,7 @@ def test_a_clock_that_is_slewed_for_seconds_is_wrong_for_these_seconds():
 @pytest.mark.parametrize("ppm", [500, -500, 12], ids=["the kernel's most", "and back", "a leap smear"])
 def test_usual_slewing_is_nothing_to_say(ppm):
     found = account(readings(perf_ppm=ppm, real_ppm=ppm))
-    assert (found.rate_ppm <= remarks.DRIFT_NOTE_PPM, found.steps) == (True, 0)
+    assert (found.rate_ppm <= findings.DRIFT_NOTE_PPM, found.steps) == (True, 0)
 
 
 def test_sleep_is_neither_a_step_nor_a_rate():
@@ -116,7 +116,7 @@ def test_the_clocks_of_this_machine_agree():
 def heard(**clocks):
     clock = {"stamp_cost_ps": 1, "resolution_ns": 1, "gap_p999_ns": 1}
     log = collect(0, [Frame("clock", clock), Frame("clocks", {"drift_ppm": 0, **clocks})])
-    return remarks._instrument(remarks.Instrument.of([log], []))
+    return findings._instrument(findings.Instrument.of([log], []))
 
 
 def test_a_step_is_a_note_of_the_run():

@@ -7,7 +7,7 @@ from harness.measure.aggregate import summarise
 from harness.measure.findings import Severity, workload_findings
 from harness.measure.metrics import Metric, measure_trial
 from harness.measure.trial import Mode, Purpose, Trial
-from harness.run import checks
+from harness.verify import check_rules
 
 MS = 1_000_000
 NONE = np.zeros(0, np.int64)
@@ -125,21 +125,21 @@ def test_a_fast_stream_keeps_its_rate():
 
 def test_the_servers_own_account_is_held_against_the_stream():
     honest = [stream(paced(32, 64, 10), decode_ns=630 * MS)]
-    assert checks.engine_counters(honest).status == "pass"
+    assert check_rules.engine_counters(honest).status == "pass"
     hurried = [stream([500 + 5 * k for k in range(64)], decode_ns=630 * MS)]
-    found = checks.engine_counters(hurried)
+    found = check_rules.engine_counters(hurried)
     assert found.status == "fail"
     assert found.evidence["gap_ppm"] < -490_000
     by_all_tokens = [stream([500 + 10 * k for k in range(12)], decode_ns=120 * MS)]
-    assert checks.engine_counters(by_all_tokens).status == "pass"
+    assert check_rules.engine_counters(by_all_tokens).status == "pass"
 
 
 def test_two_clocks_and_a_network_may_differ_by_a_little_only_at_a_server():
     at = [500 + 10.3 * k for k in range(64)]
-    assert checks.engine_counters([stream(at, decode_ns=630 * MS)]).status == "pass"
-    assert checks.engine_counters([trial(at, {"decode_ns": 630 * MS})]).status == "fail"
+    assert check_rules.engine_counters([stream(at, decode_ns=630 * MS)]).status == "pass"
+    assert check_rules.engine_counters([trial(at, {"decode_ns": 630 * MS})]).status == "fail"
 
 
 def test_a_stream_whose_tokens_come_together_shows_no_step():
-    assert checks.ttft_physics([stream([500 + 30 * (k // 3) for k in range(24)])]).status == "unknown"
-    assert checks.ttft_physics([stream(paced(1, 24, 10))]).status == "pass"
+    assert check_rules.ttft_physics([stream([500 + 30 * (k // 3) for k in range(24)])]).status == "unknown"
+    assert check_rules.ttft_physics([stream(paced(1, 24, 10))]).status == "pass"

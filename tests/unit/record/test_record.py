@@ -16,7 +16,7 @@ from harness.errors import BadInput, NotEnoughSpace, RecordInvalid
 from harness.record import canonical, samples, store
 from harness.record.schema import Record
 from harness.record.statement import payload_of, record_of
-from harness.run.recompute import verify
+from harness.verify.recompute import verify
 
 ROOT = Path(harness.__file__).parent.parent
 

@@ -23,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from harness.errors import ReproError
 from harness.record import samples
-from harness.run.tables import trials_of
+from harness.verify.trials import trials_of
 data = Path(sys.argv[1]).read_bytes()
 try:
     print(len(trials_of(samples.decode(data, sha256(data).hexdigest(), "x"), "x")))

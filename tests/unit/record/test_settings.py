@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import runtimes
-from harness.hub.synthetic import Setup, person, sealed
+from harness.demo.records import Setup, person, sealed
 from harness.record import envelope, settings
 from harness.record.settings import Kind, kind_of
 from harness.record.statement import record_of

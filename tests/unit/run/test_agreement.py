@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.compare.agreement import Agreement, agree, first_mismatch
 from harness.record.store import read
-from harness.run.agreement import Agreement, agree, first_mismatch
 
 IDS = st.lists(st.integers(0, 9), max_size=12)
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from harness.measure.workload import WorkloadPlan
-from harness.run import bundle, launcher
+from harness.run.execute import bundle, launcher
 from harness.worker.frames import trial_from
 from harness.worker.plan import Plan
 

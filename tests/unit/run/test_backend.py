@@ -4,7 +4,7 @@ import pytest
 
 from harness.capture.source import Source, Tree
 from harness.errors import BadInput
-from harness.run.backend import (
+from harness.run.prepare.backend import (
     Toolbox,
     choose,
     decide,
@@ -13,7 +13,7 @@ from harness.run.backend import (
     refuse_without_device,
     wants_gpu,
 )
-from harness.run.gpus import read_gpus, vulkan_lists_a_gpu
+from harness.run.prepare.gpus import read_gpus, vulkan_lists_a_gpu
 from runtimes.recipes import RECIPES
 
 LLAMA, TORCH = RECIPES["llama.cpp"].backends, RECIPES["pytorch"].backends

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from harness.measure.trial import Mode, Purpose, Trial
-from harness.run import checks
-from harness.run.checks import Ceiling
-from harness.run.collect import judge
+from harness.run.execute.collect import judge
+from harness.verify import check_rules
+from harness.verify.check_rules import Ceiling
 
 
 def trial(process=0, purpose=Purpose.TIMED, ttft=50_000_000, prompt=100, **changes):
@@ -30,12 +30,12 @@ HONEST = [
 @pytest.mark.parametrize(
     "check",
     [
-        checks.counting,
-        checks.prefill_complete,
-        checks.cache_honesty,
-        checks.ttft_physics,
-        checks.engine_counters,
-        checks.determinism,
+        check_rules.counting,
+        check_rules.prefill_complete,
+        check_rules.cache_honesty,
+        check_rules.ttft_physics,
+        check_rules.engine_counters,
+        check_rules.determinism,
     ],
 )
 def test_honest_trials_pass(check):
@@ -47,15 +47,18 @@ def cached(t):
 
 
 CHEATS = {
-    "a cached prompt is faster than a new one": (checks.cache_honesty, cached),
-    "a prefix was kept": (checks.prefill_complete, lambda t: replace(t, engine={**t.engine, "prefill_tokens": 1})),
-    "tokens are missing": (checks.counting, lambda t: replace(t, invalid_reason="token-count: 2 of 3")),
+    "a cached prompt is faster than a new one": (check_rules.cache_honesty, cached),
+    "a prefix was kept": (check_rules.prefill_complete, lambda t: replace(t, engine={**t.engine, "prefill_tokens": 1})),
+    "tokens are missing": (check_rules.counting, lambda t: replace(t, invalid_reason="token-count: 2 of 3")),
     "the first token was faked": (
-        checks.ttft_physics,
+        check_rules.ttft_physics,
         lambda t: replace(t, token_ns=t.token_ns - t.token_ns[0] + 1_000_000),
     ),
-    "the clock runs slow": (checks.engine_counters, lambda t: replace(t, step_ns=(t.step_ns * 0.98).astype(np.int64))),
-    "the output changes": (checks.determinism, lambda t: replace(t, output_ids=(t.process, 2, 3))),
+    "the clock runs slow": (
+        check_rules.engine_counters,
+        lambda t: replace(t, step_ns=(t.step_ns * 0.98).astype(np.int64)),
+    ),
+    "the output changes": (check_rules.determinism, lambda t: replace(t, output_ids=(t.process, 2, 3))),
 }
 
 
@@ -71,40 +74,40 @@ def test_one_slow_distinct_trial_is_noise_and_not_a_cache():
     slow = [
         replace(t, token_ns=t.token_ns * 3) if t.purpose is Purpose.DISTINCT and t.process == 1 else t for t in HONEST
     ]
-    found = checks.cache_honesty(slow)
+    found = check_rules.cache_honesty(slow)
     assert found.status == "unknown"
     assert "too noisy" in found.text
 
 
 def test_what_can_not_be_known_is_unknown_and_says_why():
     blind = [replace(t, engine={}, step_ns=np.zeros(0, np.int64)) for t in HONEST if t.purpose is not Purpose.DISTINCT]
-    for check in (checks.prefill_complete, checks.cache_honesty, checks.engine_counters):
+    for check in (check_rules.prefill_complete, check_rules.cache_honesty, check_rules.engine_counters):
         found = check(blind)
         assert found.status == "unknown"
         assert found.text
-    assert checks.decode_physics(10.0, 5, Ceiling(None, "not measured")).text == "not measured"
-    assert checks.ttft_physics([]).status == "unknown"
-    assert checks.determinism([replace(t, output_ids=()) for t in HONEST]).status == "unknown"
+    assert check_rules.decode_physics(10.0, 5, Ceiling(None, "not measured")).text == "not measured"
+    assert check_rules.ttft_physics([]).status == "unknown"
+    assert check_rules.determinism([replace(t, output_ids=()) for t in HONEST]).status == "unknown"
 
 
 def test_an_engine_that_hides_its_steps_is_held_to_its_tokens():
     hidden = [replace(t, step_ns=np.zeros(0, np.int64)) for t in HONEST]
     span = {int(t.token_ns[-1] - t.token_ns[0]) for t in hidden if t.purpose is Purpose.TIMED}
-    assert checks.ttft_physics(hidden).status == "pass"
+    assert check_rules.ttft_physics(hidden).status == "pass"
     told = [replace(t, engine={**t.engine, "decode_ns": int(t.token_ns[-1] - t.token_ns[0])}) for t in hidden]
-    assert checks.engine_counters(told).evidence["gap_ppm"] == 0
+    assert check_rules.engine_counters(told).evidence["gap_ppm"] == 0
     late = [replace(t, engine={**t.engine, "decode_ns": int(1.1 * (t.token_ns[-1] - t.token_ns[0]))}) for t in hidden]
-    assert checks.engine_counters(late).status == ("fail" if max(span) > 0 else "unknown")
+    assert check_rules.engine_counters(late).status == ("fail" if max(span) > 0 else "unknown")
 
 
 @pytest.mark.parametrize(("rate", "status"), [(50.0, "pass"), (100.0, "pass"), (120.0, "fail")])
 def test_nothing_decodes_faster_than_memory_can_be_read(rate, status):
-    assert checks.decode_physics(rate, 250_000_000, Ceiling(25_000_000_000, "measured")).status == status
+    assert check_rules.decode_physics(rate, 250_000_000, Ceiling(25_000_000_000, "measured")).status == status
 
 
 @pytest.mark.parametrize(("rate", "status"), [(1000.0, "pass"), (20_000.0, "fail")])
 def test_nothing_computes_faster_than_the_cores_can(rate, status):
-    assert checks.prefill_physics(rate, 200_000_000, Ceiling(3_000_000_000_000, "peak")).status == status
+    assert check_rules.prefill_physics(rate, 200_000_000, Ceiling(3_000_000_000_000, "peak")).status == status
 
 
 def test_rules_declared_beforehand_make_a_trial_invalid():

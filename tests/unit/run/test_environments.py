@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import BadInput, RuntimeUnavailable
-from harness.run import environments
-from harness.run.environments import _need_tools, blocks, place
+from harness.run.prepare import environments
+from harness.run.prepare.environments import _need_tools, blocks, place
 from runtimes.recipes import LOCKS, RECIPES, Recipe
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunFailed
-from harness.run import environments, failed_build
-from harness.run.failed_build import first_error
+from harness.run.prepare import environments, failed_build
+from harness.run.prepare.failed_build import first_error
 
 PIP_TAIL = ["  error: subprocess-exited-with-error", "ERROR: Failed to build 'llama-cpp-python'"]
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.errors import BadInput
-from harness.run.journal import Journal
+from harness.run.execute.journal import Journal
 from harness.worker.frames import Frame
 
 IDENTITY = {"model": "m", "suite": "s", "options": {"threads": 2}}

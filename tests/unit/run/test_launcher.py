@@ -10,7 +10,7 @@ import pytest
 
 from harness import errors
 from harness.measure.workload import WorkloadPlan
-from harness.run import bundle, launcher
+from harness.run.execute import bundle, launcher
 from harness.worker.frames import trial_from
 from harness.worker.plan import Plan
 

@@ -2,7 +2,7 @@
 
 from harness.errors import BadInput, RunFailed
 from harness.measure.stopping import FixedNumber, Rule, SequentialLooks
-from harness.run.next_step import Failure, Finish, GiveUp, Progress, RunProcess, next_step
+from harness.run.execute.next_step import Failure, Finish, GiveUp, Progress, RunProcess, next_step
 
 LOOKS = SequentialLooks()
 

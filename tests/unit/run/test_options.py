@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.run.launcher import Interpreter, environment
-from harness.run.options import fill, parse, refuse_absurd, secrets
+from harness.run.execute.launcher import Interpreter, environment
+from harness.run.prepare.options import fill, parse, refuse_absurd, secrets
 from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
 from runtimes.simulated import Simulated

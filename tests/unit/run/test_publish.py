@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.publish import commands
+from harness.terminal.publish import commands
 
 FOLDER = Path("results/a run")
 

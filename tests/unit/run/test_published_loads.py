@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.capture.facts import Fact
 from harness.capture.load import Load
-from harness.run.assemble import _coarse, loads
-from harness.run.environments import Installed
+from harness.run.conclude.assemble import _coarse, loads
+from harness.run.prepare.environments import Installed
 from harness.worker.packages import built_here, file_list
 
 

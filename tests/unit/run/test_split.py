@@ -3,7 +3,7 @@
 import pytest
 
 from harness.measure.findings import Severity
-from harness.run.split import split_findings
+from harness.run.conclude.split import split_findings
 
 
 def facts(kind="gpu", **settings):

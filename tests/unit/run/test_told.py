@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import BadInput, RunFailed
-from harness.run import assemble
-from harness.run.memory_need import held_bytes
-from harness.run.told import Told, contradiction
+from harness.run.conclude import assemble
+from harness.run.prepare.engine_account import Told, contradiction
+from harness.run.prepare.memory_need import held_bytes
 from runtimes.llama_cpp import LlamaCpp
 from runtimes.openai_http import OpenAIHTTP
 from runtimes.pytorch import PyTorch

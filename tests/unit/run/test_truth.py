@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.run import truth
+from harness.run.conclude import truth
 from tests import model_headers
 from tests.model_headers import LLAMA
 

@@ -8,8 +8,9 @@ from harness.catalog import suites
 from harness.errors import BadInput
 from harness.record import schema
 from harness.record.store import read
-from harness.run import against, unusable
 from harness.run.evidence import Request
+from harness.run.prepare import baseline
+from harness.verify import unusable
 from tests.sound import sound
 
 
@@ -54,13 +55,13 @@ def request(stored, runtime="simulated"):
 
 def test_a_record_is_refused_before_measuring_where_it_could_not_be_compared(stored):
     quick = suites.load("quick")
-    against.rule(request(stored), quick)
+    baseline.rule(request(stored), quick)
     with pytest.raises(BadInput, match=r"ran quick-v1, this run is default-v"):
-        against.rule(request(stored), suites.load("default"))
+        baseline.rule(request(stored), suites.load("default"))
     with pytest.raises(BadInput, match="not to be used"):
-        against.rule(request(failing(stored, "counting")), quick)
+        baseline.rule(request(failing(stored, "counting")), quick)
     with pytest.raises(BadInput, match="a simulation"):
-        against.rule(request(stored, "llama.cpp"), quick)
+        baseline.rule(request(stored, "llama.cpp"), quick)
     bare = dataclasses.replace(stored, record=stored.record.model_copy(update={"results": ()}))
     with pytest.raises(BadInput, match="no decode rate"):
-        against.rule(request(bare), quick)
+        baseline.rule(request(bare), quick)

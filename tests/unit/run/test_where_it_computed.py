@@ -7,7 +7,7 @@ import pytest
 
 from harness.capture import meters
 from harness.run.evidence import Evidence
-from harness.run.telemetry import Telemetry
+from harness.run.execute.telemetry import Telemetry
 from runtimes.support.torch_devices import off_device_mib
 from runtimes.vllm import _offloaded_mib
 

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import ReproError, RunFailed
 from harness.measure.metrics import measure_trial
-from harness.run import checks
+from harness.verify import check_rules
 from tests.model_server import ids_of, serving
 from tests.server_trials import PROMPT, TOKENS, load, timed
 
@@ -73,8 +73,8 @@ def test_the_servers_own_times_are_held_against_ours(model):
         one = timed(load(model, url), 24)
     told = {name: one.engine[name] for name in ("prefill_tokens", "prefill_ns", "decode_ns")}
     assert told == {"prefill_tokens": len(PROMPT), "prefill_ns": 5_000_000, "decode_ns": 10_000_000_000}
-    assert checks.engine_counters([one]).status == "fail"
-    assert checks.prefill_complete([one]).status == "pass"
+    assert check_rules.engine_counters([one]).status == "fail"
+    assert check_rules.prefill_complete([one]).status == "pass"
     with serving(timings={"predicted_ms": None, "predicted_per_second": 24.0}, step_s=0.001) as (url, _):
         assert timed(load(model, url), 24).engine["decode_ns"] == 1_000_000_000
 

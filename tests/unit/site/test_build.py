@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import BadInput
-from harness.hub import acts
-from harness.hub.founding import sign_checkpoint
 from harness.record.envelope import key_id
-from harness.site import compare, decisions, lists, people, place, regressions, team
+from harness.registry.actions import acts
+from harness.registry.actions.create import sign_checkpoint
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
-from harness.site.png import FONTS
+from harness.site.draw.png import FONTS
+from harness.site.incremental import publish, workers
+from harness.site.pages import compare, decisions, lists, operators, regressions
 from tests.hub_world import World, key, world
 from tests.hub_world import text as spelled
 
@@ -122,7 +123,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, names in (
         (lists, ("LONG", "NEWEST", "OFFERED", "CHARTS", "BARS")),
         (compare, ("GROUPS", "LONG")),
-        (people, ("PAGE",)),
+        (operators, ("PAGE",)),
         (regressions, ("PAGE",)),
         (decisions, ("NEWEST",)),
     ):
@@ -219,7 +220,7 @@ def test_a_record_that_can_not_be_read_is_left_out_by_name_and_stops_no_build(
             {"data": b"{}", "name": other},
         )  # fmt: skip
     for alone in (128, 0):  # in this process, and in a pool of others
-        monkeypatch.setattr(team, "ALONE", alone)
+        monkeypatch.setattr(workers, "ALONE", alone)
         assert [one.record for one in made(here, out).left_out] == [other]
         assert not (out / "records" / f"{other}.json").exists()
         assert tree(out).keys() >= before.keys()
@@ -239,8 +240,8 @@ def test_several_processes_make_the_site_that_one_makes(
         if meanwhile and done == 1:  # the build shows the state that it began with
             here.submit(here.record("dan", sku="D"), row)
 
-    monkeypatch.setattr(team, "ALONE", 0)
-    monkeypatch.setattr(team, "_EACH", 1)
+    monkeypatch.setattr(workers, "ALONE", 0)
+    monkeypatch.setattr(workers, "_EACH", 1)
     build(Wish(here.hub.target, out, DAY), tell)
     assert tree(out) == tree(tmp_path / "alone")
 
@@ -289,7 +290,7 @@ def test_a_build_that_was_cut_off_leaves_nothing_behind_for_good(
     here.accepted("ann", sku="A")
     made(here, out)
     withdrawn = here.accepted("bob", sku="B")
-    real, laid = place._replaced, 0
+    real, laid = publish._replaced, 0
 
     def cut(path: Path, target: Path) -> bool:
         nonlocal laid
@@ -298,10 +299,10 @@ def test_a_build_that_was_cut_off_leaves_nothing_behind_for_good(
             raise KeyboardInterrupt
         return real(path, target)
 
-    monkeypatch.setattr(place, "_replaced", cut)
+    monkeypatch.setattr(publish, "_replaced", cut)
     with pytest.raises(KeyboardInterrupt):
         made(here, out)
-    monkeypatch.setattr(place, "_replaced", real)
+    monkeypatch.setattr(publish, "_replaced", real)
     assert (out / "records" / f"{withdrawn}.json").exists()
     here.act(here.actor("bob"), "record-withdrawn", withdrawn, reason="a wrong driver")
     made(here, out)

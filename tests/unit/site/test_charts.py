@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import units
-from harness.site import charts, svg
-from harness.site.charts.lettering import breadth, shorten
-from harness.site.charts.scale import LEAST_SPAN, fitted
+from harness.site.draw import charts, svg
+from harness.site.draw.charts.scale import LEAST_SPAN, fitted
+from harness.site.draw.charts.text_width import breadth, shorten
 
 BAND = (0.9, 1.1)
 HOSTILE = "<script>alert(1)</script>&\"'\x00\ud800" + "W" * 300

@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.errors import BadInput
-from harness.hub import acts
-from harness.hub.force import in_force
-from harness.hub.history import acts_of
 from harness.record.envelope import key_id
-from harness.site import decisions, feed
-from harness.site.values import Site
+from harness.registry.actions import acts
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.history import acts_of
+from harness.site.data.values import Site
+from harness.site.pages import decisions, feed
 from tests.hub_world import World, editors, key, world
 from tests.site_world import gathered
 

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from harness.errors import visible
 from harness.site.build import Wish, build
-from harness.site.svg import legal
+from harness.site.draw.svg import legal
 from tests.site_world import ACTS, NAMES, hostile
 from tests.unit.site.test_build import DAY
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.hub.opening import open_hub
-from harness.site import state
+from harness.registry.opening import open_hub
 from harness.site.addresses import operator
 from harness.site.build import Wish, build
+from harness.site.incremental import state
 from tests.hub_world import World, world
 
 DAY = date(2026, 11, 24)

@@ -15,15 +15,16 @@ from urllib import request
 import pytest
 
 from harness.errors import RecordInvalid
-from harness.hub import acts, checkpoint, merkle, tiles
-from harness.hub.acts import utc
-from harness.hub.batch import Item
-from harness.hub.force import in_force
-from harness.hub.founding import sign_checkpoint
-from harness.hub.rules.base import id_of
 from harness.record.envelope import key_id
-from harness.site import log
-from harness.site.values import Site
+from harness.registry.actions import acts
+from harness.registry.actions.acts import utc
+from harness.registry.actions.create import sign_checkpoint
+from harness.registry.db.transaction import Item
+from harness.registry.queries.active_policy import in_force
+from harness.registry.rules.base import id_of
+from harness.site.data.values import Site
+from harness.site.pages import log
+from harness.tlog import checkpoint, merkle, tiles
 from tests.hub_world import ORIGIN, World, key, text, world
 from tests.site_world import gathered
 

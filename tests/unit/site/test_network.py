@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.site import svg
-from harness.site.charts.lettering import SIZE, breadth
-from harness.site.network import MOST, Network, Spoke, explained, network
+from harness.site.draw import svg
+from harness.site.draw.charts.text_width import SIZE, breadth
+from harness.site.draw.network import MOST, Network, Spoke, explained, network
 from harness.tiers.values import Mark, Ring, Tier
 
 CENTRE = (320.0, 312.0)

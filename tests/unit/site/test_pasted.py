@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.catalog import models, suites
-from harness.hub import synthetic
-from harness.hub.synthetic import Setup
+from harness.demo import records
+from harness.demo.records import Setup
 from harness.record.schema import Record
-from harness.site.pasted import pasted
+from harness.site.pages.pasted import pasted
 
 MODEL = models.load("gemma-3-270m-q4_k_m")
 QUICK = suites.load("quick")
@@ -24,8 +24,8 @@ HOSTILE = (
 
 def record(runtime: str = "llama.cpp", **options: Any) -> Record:
     """Of the catalogue's model and a suite of ours."""
-    made = synthetic._record(
-        synthetic.person("ann"), Setup(), synthetic.trials_of(Setup()), "0" * 64, number=None, previous=None
+    made = records._record(
+        records.person("ann"), Setup(), records.trials_of(Setup()), "0" * 64, number=None, previous=None
     )
     return made.model_copy(
         update={

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from harness.hub import force, reader
-from harness.hub.rows import score_row
-from harness.site import people
-from harness.site.values import Site
+from harness.registry.db import reader
+from harness.registry.queries import active_policy
+from harness.registry.queries.rows import score_row
+from harness.site.data.values import Site
+from harness.site.pages import operators
 from tests.hub_world import world
 from tests.site_world import ONE, gathered
 
@@ -18,7 +19,7 @@ HOSTILE = '<script>alert("x")</script> 漢字 \u202egnp.exe & "quotes"'
 
 
 def site_of(reader):
-    loaded = force.in_force(reader)
+    loaded = active_policy.in_force(reader)
     return Site(
         reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
         reader.size(), False,
@@ -33,7 +34,7 @@ def small(tmp_path):
 def files(hub, summaries=(), wanted=None):
     with hub.reading() as reader:
         known = {one.row: one for one in summaries}
-        made = list(people.files(reader, site_of(reader), gathered(reader), known, wanted))
+        made = list(operators.files(reader, site_of(reader), gathered(reader), known, wanted))
     assert len({path for path, _ in made}) == len(made)
     return {path: data.decode() for path, data in made}
 
@@ -198,7 +199,7 @@ def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypat
     row = small.accepted("ann")
     small.accepted("bob", row)
     everything = files(small.hub)
-    monkeypatch.setattr(people, "CHUNK", 1)
+    monkeypatch.setattr(operators, "CHUNK", 1)
     monkeypatch.setattr(reader, "CHUNK", 1)
     assert files(small.hub) == everything
 
@@ -207,7 +208,7 @@ def test_a_long_list_has_several_pages(small, monkeypatch):
     row = small.accepted("ann")
     for name in ("bob", "cat"):
         small.accepted(name, row)
-    monkeypatch.setattr(people, "PAGE", 2)
+    monkeypatch.setattr(operators, "PAGE", 2)
     made = files(small.hub, wanted=[])
     assert list(made) == ["operators/index.html", "operators/page-2.html"]
     assert "cat.html" in made["operators/page-2.html"]
@@ -232,7 +233,7 @@ def test_the_same_hub_gives_the_same_bytes(small):
 def test_the_list_scores_no_row(small, monkeypatch):
     row = small.accepted("ann")
     small.accepted("bob", row)
-    monkeypatch.setattr(people, "judge", None)
+    monkeypatch.setattr(operators, "judge", None)
     assert "bob" in files(small.hub, wanted=[])["operators/index.html"]
 
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 import jsonschema
 import pytest
 
-from harness.hub import force
-from harness.hub.changes import changes
-from harness.site import regressions
-from harness.site.values import Site
+from harness.registry.queries import active_policy
+from harness.registry.queries.regressions import changes
+from harness.site.data.values import Site
+from harness.site.pages import regressions
 from tests.hub_world import world
 from tests.site_world import gathered
 
@@ -20,7 +20,7 @@ OLD, NEW = {"version": "0.3.36"}, {"version": "0.3.37", "started": datetime(2026
 
 
 def site_of(reader):
-    loaded = force.in_force(reader)
+    loaded = active_policy.in_force(reader)
     return Site(
         reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
         reader.size(), False,

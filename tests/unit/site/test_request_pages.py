@@ -13,15 +13,15 @@ from sqlalchemy import text
 
 from harness.commands.request import request
 from harness.commands.submit import submit
-from harness.hub import force
-from harness.site import requests
-from harness.site.values import Site
+from harness.registry.queries import active_policy
+from harness.site.data.values import Site
+from harness.site.pages import requests
 from tests.hub_world import world
 from tests.site_world import gathered
 
 
 def site_of(reader):
-    loaded = force.in_force(reader)
+    loaded = active_policy.in_force(reader)
     return Site(
         reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
         reader.size(), False,

@@ -12,7 +12,7 @@ from harness.record import envelope
 from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.record.statement import record_of
-from harness.run.tables import trials_of
+from harness.verify.trials import trials_of
 
 RECORDS = Path(__file__).parents[3] / "results" / "demo-hub" / "records"
 

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from harness.measure.schedule import timed_order
 from harness.measure.trial import Purpose
 from harness.measure.workload import WorkloadPlan
 from harness.worker.plan import Plan
-from harness.worker.schedule import timed_order
 
 WORKLOADS = tuple(WorkloadPlan(name, "greedy", (1, 2), 4) for name in "abcd")
 

@@ -1,0 +1,1 @@
+"""Two records: which is faster, and whether they compute the same model."""

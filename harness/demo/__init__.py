@@ -1,0 +1,1 @@
+"""A demonstration registry and the records of operators who do not exist."""

@@ -1,0 +1,1 @@
+"""The verbs of a registry: each appends a signed event."""

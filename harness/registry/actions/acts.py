@@ -1,0 +1,151 @@
+"""Acts of people at a hub: an event made for the log as it is now, signed, and appended."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import BadInput
+from harness.registry.db.reader import Reader
+from harness.registry.db.transaction import Item, Taken
+from harness.registry.intake.ingest import Submission
+from harness.registry.intake.projection import differing, earlier_digest, parts_of, subject_digest
+from harness.registry.store import Hub
+from harness.tlog.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a handle, and the keys that sign."""
+
+    handle: str
+    keys: tuple[Ed25519PrivateKey, ...]
+
+
+def utc(now: datetime | None = None) -> str:
+    """A time as events and entries write it; now unless given."""
+    return (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def event(
+    reader: Reader, actor: Actor, kind: str, subject: str, *, reason: str = "", detail: Mapping[str, Any] | None = None
+) -> Event:
+    """The event on the log that the reader sees, not signed yet. Raises `BadInput` where there is no hub."""
+    hub = reader.get("hub", "")
+    if hub is None:
+        raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+    size = reader.size()
+    head = reader.head(size) or ""
+    return Event(kind, hub["origin"], actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
+
+
+def act(
+    hub: Hub,
+    actor: Actor,
+    kind: str,
+    subject: str,
+    *,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    first: Sequence[Item] = (),
+) -> Taken:
+    """Sign it and append it, after `first`: all of it, or nothing. Raises why it may not be."""
+    with hub.reading() as reader:
+        made = event(reader, actor, kind, subject, reason=reason, detail=detail)
+    return hub.append_all([*first, Item(made.signed(actor.keys).to_bytes())], utc())[-1]
+
+
+def join(hub: Hub, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
+    """Make the operator known, once. Raises `BadInput` where the handle is somebody else's."""
+    with hub.reading() as reader:
+        known = reader.get("operator", actor.handle)
+    if known is None:
+        detail = {"operator_key": operator_key, "next_key_sha256": next_key_sha256}
+        act(hub, actor, "operator-joined", actor.handle, detail=detail)
+    elif known["key"] != operator_key:
+        raise BadInput(
+            f"the hub knows {actor.handle} by another key",
+            where=actor.handle,
+            fix="rotated keys: repro operator rotate; else make keys with another handle",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an operator says beside the record."""
+
+    row: str = ""  # the row that it reproduces; "" where the hub is to find it
+    idempotency: str = ""
+    request: str = ""
+
+
+def home(reader: Reader, found: Submission, wish: Wish) -> str:
+    """The row's id where the record belongs: the one that was named, the hub's of the same subject and device, or its own."""
+    if wish.row:
+        return reader.id_of(wish.row)
+    one = found.measured.measurement
+    return reader.row_for(parts_of(one.subject), one.hardware.sku) or found.id
+
+
+def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
+    """A record's event, signed, with the record."""
+    claims = found.claims
+    row = home(reader, found, wish)
+    detail = {
+        "envelope_sha256": sha256(found.envelope).hexdigest(),
+        "samples_sha256": claims.samples_sha256,
+        "subject_sha256": _named(reader, found, row),
+        "row": row,
+        "operator_key": claims.operator_key,
+        "rig_key": claims.rig_key,
+        "started": claims.started,
+        "finished": claims.finished,
+        "idempotency": wish.idempotency or found.id,
+        "challenge": claims.challenge,
+        "request": wish.request,
+    }
+    made = event(reader, actor, "record-submitted", found.id, detail=detail)
+    return Item(made.signed(actor.keys).to_bytes(), found)
+
+
+def _named(reader: Reader, found: Submission, row: str) -> str:
+    """The subject's digest as the row names it. Raises `BadInput` where the row is of another subject, naming what differs."""
+    subject = found.measured.measurement.subject
+    if row == found.id:
+        return subject_digest(subject)
+    theirs = reader.subject_of(row)
+    apart = [] if theirs is None else differing(subject, theirs)
+    if apart:
+        raise BadInput(
+            f"differs from the row in {', '.join(apart)}", where=found.id[:12], fix="submit it as a row of its own"
+        )
+    earlier = earlier_digest(subject)
+    return earlier if (reader.get("record", row) or {}).get("subject_sha256") == earlier else subject_digest(subject)
+
+
+def submit(
+    hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None, first: Sequence[Item] = ()
+) -> Taken | None:
+    """Put the record into the queue, after `first`: all of it, or nothing; None where the very same one is there already.
+
+    Raises why it may not be.
+    """
+    with hub.reading() as reader:
+        known = reader.get("record", found.id)
+        if known is not None and known["operator"] == actor.handle:
+            return None
+        item = submission(reader, actor, found, wish or Wish())
+    return hub.append_all([*first, item], utc())[-1]
+
+
+def challenge(hub: Hub, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:
+    """Issue a single-use number to an operator: (number, UTC time of its end)."""
+    nonce, ends = secrets.token_hex(32), utc(datetime.now(UTC) + timedelta(days=days))
+    act(hub, Actor("hub", (key,)), "challenge-issued", nonce, detail={"handle": handle, "expires": ends})
+    return nonce, ends

@@ -1,0 +1,1 @@
+"""The registry's database: tables, migrations, transactions, reading. Nothing else says SQL."""

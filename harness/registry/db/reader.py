@@ -1,0 +1,201 @@
+"""Questions about one state of a hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from harness.errors import BadInput, RecordInvalid
+from harness.registry.db import prefixes, tables
+from harness.tlog import entry as entries
+from harness.tlog import merkle
+from harness.tlog.entry import Entry
+
+# Made once: building a statement costs more than running it.
+_FACT = select(tables.facts.c.value).where(
+    tables.facts.c.kind == bindparam("kind"), tables.facts.c.name == bindparam("name")
+)
+_ENTRY = select(tables.entries.c.payload).where(tables.entries.c.idx == bindparam("idx"))
+_DIGEST = select(tables.entries.c.digest).where(tables.entries.c.idx == bindparam("idx"))
+_EVENT = select(tables.entries.c.idx).where(tables.entries.c.event_sha256 == bindparam("digest"))
+_NODE = select(tables.nodes.c.hash).where(
+    tables.nodes.c.level == bindparam("level"), tables.nodes.c.idx == bindparam("idx")
+)
+_BODY = select(tables.bodies.c.data).where(tables.bodies.c.sha256 == bindparam("sha256"))
+_r = tables.records.c
+_HOME = (
+    select(_r.id)
+    .where(_r.model == bindparam("model"), _r.quantisation == bindparam("quantisation"))
+    .where(_r.engine == bindparam("engine"), _r.workload == bindparam("workload"), _r.sku == bindparam("sku"))
+    .where(_r.row == _r.id, _r.status.in_(("pending", "accepted", "sent-back")))
+    .order_by(_r.idx)
+    .limit(1)
+)
+
+
+T = TypeVar("T", int, str)
+CHUNK = 500  # values in one question: SQLite takes 32,766
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """The values, sorted, as many at a time as one question may name."""
+    wanted = sorted(values)
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start : start + CHUNK]
+
+
+def raw(value: Any) -> bytes:
+    """A column's bytes. SQLite keeps text in one, too, if somebody puts it there: then it is other bytes, and found to be."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
+class Reader:
+    """Questions about one state of a hub. A `View` for the ledger, too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The fact, or None."""
+        found = self.connection.execute(_FACT, {"kind": kind, "name": name}).scalar_one_or_none()
+        return None if found is None else json.loads(found)
+
+    def all(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Every fact of a kind, by name."""
+        rows = self.connection.execute(
+            select(tables.facts.c.name, tables.facts.c.value)
+            .where(tables.facts.c.kind == kind)
+            .order_by(tables.facts.c.name)
+        )
+        return {name: json.loads(value) for name, value in rows}
+
+    def records_by_key(self, key: str, since: int) -> list[str]:
+        """See `View`."""
+        table = tables.facts.c
+        found = self.connection.execute(select(table.name, table.value).where(table.key == key))
+        places = sorted((json.loads(value)["index"], name) for name, value in found)
+        return [name for index, name in places if index >= since]
+
+    def has_records(self, count: int) -> bool:
+        """Whether it has more records than that."""
+        return self.connection.execute(select(tables.records.c.id).limit(1).offset(count)).first() is not None
+
+    def origin(self) -> str:
+        """The hub's name. Raises `BadInput` where there is no hub."""
+        fact = self.get("hub", "")
+        if fact is None:
+            raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+        return str(fact["origin"])
+
+    def size(self) -> int:
+        """Entries in the log."""
+        last = self.connection.execute(select(func.max(tables.entries.c.idx))).scalar_one()
+        return 0 if last is None else int(last) + 1
+
+    def entry(self, index: int) -> Entry | None:
+        """One line of the log."""
+        payload = self.connection.execute(_ENTRY, {"idx": index}).scalar_one_or_none()
+        return None if payload is None else entries.read(raw(payload), f"entry {index}")
+
+    def columns(self) -> dict[int, tuple[str, str, str]]:
+        """What the table says of each entry beside its bytes: its digest, the event's, the envelope's."""
+        table = tables.entries.c
+        wanted = select(table.idx, table.digest, table.event_sha256, table.envelope_sha256)
+        return {index: (digest, event, envelope) for index, digest, event, envelope in self.connection.execute(wanted)}
+
+    def payloads(self) -> Iterator[tuple[int, bytes]]:
+        """The lines of the log as stored, in order."""
+        wanted = select(tables.entries.c.idx, tables.entries.c.payload)
+        for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
+            yield int(index), raw(payload)
+
+    def signed(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, Entry, bytes | None]]:
+        """The lines from `first` on, and before `end`, if given, each with its envelope; None where that was dropped."""
+        line, body = tables.entries.c, tables.bodies.c
+        both = tables.entries.outerjoin(tables.bodies, body.sha256 == line.envelope_sha256)
+        wanted = (
+            select(line.idx, line.payload, line.envelope_sha256, body.data).select_from(both).where(line.idx >= first)
+        )
+        if end is not None:
+            wanted = wanted.where(line.idx < end)
+        for index, payload, digest, data in self.connection.execute(wanted.order_by(line.idx)):
+            entry = entries.read(raw(payload), f"entry {index}")
+            if digest != entry.envelope_sha256:  # the log counts, not what the table says beside it
+                data = self.body(entry.envelope_sha256)
+            yield int(index), entry, None if data is None else raw(data)
+
+    def head(self, size: int) -> str | None:
+        """The digest of the last of `size` entries; "" of none."""
+        if size == 0:
+            return ""
+        return self.connection.execute(_DIGEST, {"idx": size - 1}).scalar_one_or_none()
+
+    def has_event(self, digest: str) -> bool:
+        """Whether an event with this payload is in the log."""
+        return self.connection.execute(_EVENT, {"digest": digest}).first() is not None
+
+    def node(self, level: int, index: int) -> bytes:
+        """A hash of the Merkle tree. Raises `RecordInvalid` where the database lacks it."""
+        found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
+        if found is None:
+            raise RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
+        return raw(found)
+
+    def root(self) -> bytes:
+        """Of the whole log."""
+        return merkle.root(self.size(), self.node)
+
+    def body(self, digest: str) -> bytes | None:
+        """The bytes with that sha256; None where they were dropped."""
+        found = self.connection.execute(_BODY, {"sha256": digest}).scalar_one_or_none()
+        return None if found is None else raw(found)
+
+    def checkpoint(self) -> bytes | None:
+        """The newest one that was signed."""
+        wanted = select(tables.checkpoints.c.note).order_by(tables.checkpoints.c.size.desc()).limit(1)
+        found = self.connection.execute(wanted).scalar_one_or_none()
+        return None if found is None else raw(found)
+
+    def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
+        """The oldest open row of this subject on this device: what another record of both belongs to."""
+        names = ("model", "quantisation", "engine", "workload", "sku")
+        return self.connection.execute(_HOME, dict(zip(names, (*subject, sku), strict=True))).scalar_one_or_none()
+
+    def subject_of(self, identity: str) -> tuple[str, str, str, str] | None:
+        """Model, quantisation, engine and workload of a record; None where the table has it not."""
+        table = tables.records.c
+        wanted = select(table.model, table.quantisation, table.engine, table.workload).where(table.id == identity)
+        found = self.connection.execute(wanted).one_or_none()
+        return None if found is None else (found[0], found[1], found[2], found[3])
+
+    def home_of(self, record: str) -> str | None:
+        """The oldest open row of the record's own subject and device, other than itself."""
+        names = ("model", "quantisation", "engine", "workload", "sku")
+        wanted = select(*(tables.records.c[name] for name in names)).where(tables.records.c.id == record)
+        found = self.connection.execute(wanted).one_or_none()
+        home = None if found is None else self.row_for((found[0], found[1], found[2], found[3]), found[4])
+        return None if home == record else home
+
+    def id_of(self, prefix: str) -> str:
+        """The one record whose id begins so. Raises `BadInput`: none, or several, which it lists."""
+        table, wanted = tables.records.c, prefix.lower()
+        good = prefixes.proper(wanted)
+        some = select(table.id).where(table.id >= wanted, table.id < wanted + "g").order_by(table.id)
+        found = list(self.connection.execute(some.limit(prefixes.SHOWN + 1)).scalars()) if good else []
+        return prefixes.only(found, prefix, "record", "see: repro review, repro submissions, repro score --all")
+
+    def key_of(self, prefix: str) -> str:
+        """The id of the one operator's key whose id, or whose present bytes in hexadecimal, begin so. Raises `BadInput`."""
+        wanted = prefix.lower()
+        found = {name for name in self.all("key") if name.startswith(wanted)} if prefixes.proper(wanted) else set()
+        if prefixes.proper(wanted):
+            own = (str(fact["key"]) for fact in self.all("operator").values())
+            found |= {sha256(bytes.fromhex(key)).hexdigest() for key in own if key.startswith(wanted)}
+        if not found and len(wanted) == 64 and prefixes.proper(wanted):  # an earlier key's own bytes
+            name = sha256(bytes.fromhex(wanted)).hexdigest()
+            found |= {name} if self.get("key", name) is not None else set()
+        return prefixes.only(sorted(found), prefix, "key", "see: repro keys show, repro hub log --json")

@@ -1,0 +1,321 @@
+"""A whole hub, checked from its bytes: every digest, link, signature and rule; every record against its samples; and what the
+database derives from them against what they give now. One fault never hides the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+
+from harness.errors import ReproError, one_line
+from harness.registry.db import side_tables, tables
+from harness.registry.db.reader import Reader, raw
+from harness.registry.intake import ingest
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.scores import standings
+from harness.registry.rules.apply import Facts, applied
+from harness.registry.rules.base import Place, public
+from harness.registry.rules.times import MOST_AHEAD
+from harness.registry.store import Hub
+from harness.tlog import checkpoint, entry, merkle
+from harness.tlog.entry import Entry
+from harness.tlog.event import Event
+
+CHUNK = 64
+CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
+AHEAD = 8  # chunks
+TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
+Tell = Callable[[int, int], None]
+Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that does not hold."""
+
+    where: str
+    what: str
+    record: str = ""  # whose bytes do not hold: then the log and every other record may
+
+
+@dataclass(slots=True)
+class Found:
+    """What an audit saw."""
+
+    entries: int = 0
+    records: int = 0
+    checkpoints: int = 0
+    rows: int = 0
+    until: str = ""  # when the hub took the last entry
+    signed: int | None = None  # entries below the newest checkpoint
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, where: str, error: object) -> None:
+        """One more fault."""
+        self.faults.append(Fault(where, one_line(error.what if isinstance(error, ReproError) else str(error), TOLD)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A record whose bytes are still to be checked."""
+
+    id: str
+    where: str
+    event: Event
+    envelope: bytes
+    samples: bytes
+    demonstration: bool
+
+
+def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
+    """Every fault of the hub. With a pool, records are checked in its processes."""
+    found = Found()
+    with hub.reading() as reader:
+        facts, tree = Facts(), merkle.Tree()
+        for where, what in side_tables.shape(reader):
+            found.add(where, what)
+        named: dict[str, str] = {}
+        pending = _log(reader, facts, tree, named, found, tell)
+        for identity, row, errors in verdicts(pending, pool):
+            found.records += 1
+            for error in errors:
+                found.faults.append(error)
+            if row is not None:
+                _row(reader, identity, row, found)
+        _tree(reader, tree, facts, found)
+        _ahead(found)
+        _derived(reader, facts, found)
+        for where, what in side_tables.beside(reader, facts, named):
+            found.add(where, what)
+        if all(fault.record for fault in found.faults):
+            try:
+                found.rows = sum(1 for _ in standings(reader, in_force(reader).policy, datetime.now(UTC).date()))
+            except ReproError as error:
+                found.add("policy", error)
+    return found
+
+
+def _log(
+    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, tell: Tell
+) -> Iterator[Pending]:
+    """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
+    size = reader.size()
+    lines: list[Entry] = []
+    heads: dict[int, str] = {0: ""}
+    events: set[str] = set()
+    told = reader.columns()
+    for index, payload in list(reader.payloads()):
+        where = f"entry {index}"
+        tree.append(merkle.leaf_hash(payload))
+        found.entries += 1
+        try:
+            line = entry.read(payload, where)
+            if told[index] != (line.digest(), line.event_sha256, line.envelope_sha256):
+                found.add(where, "the database says otherwise of it than its own bytes")
+            entry.follows(line, lines[-1] if lines else None, where)
+        except ReproError as error:
+            found.add(where, error)
+            try:
+                line = entry.read(payload, where)
+            except ReproError:
+                continue
+        if line.event_sha256 in events:
+            found.add(where, "repeats an event that is in the log already")
+            continue
+        events.add(line.event_sha256)
+        lines.append(line)
+        heads[index + 1] = line.digest()
+        found.until = line.at
+        named[line.envelope_sha256] = "event"
+        event = _event(reader, line, facts, heads, found)
+        if event is not None and event.kind == "record-submitted":
+            named[event.detail["envelope_sha256"]] = "record"
+            named[event.detail["samples_sha256"]] = "samples"
+            demonstration = bool((facts.get("hub", "") or {}).get("demonstration"))
+            bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
+            if None not in bodies:
+                yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
+            elif not (reader.get("record", event.subject) or {"dropped": False})["dropped"]:
+                found.add(
+                    where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
+                )
+        tell(index + 1, size)
+
+
+def _ahead(found: Found) -> None:
+    """No rule lets a log run further ahead of a right clock than this."""
+    now = datetime.now(UTC)
+    if found.until and datetime.fromisoformat(found.until) > now + MOST_AHEAD:
+        found.add(
+            "log", f"its last entry is of {found.until}, and this machine's clock says {now:%Y-%m-%d}: one is wrong"
+        )
+
+
+def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], found: Found) -> Event | None:
+    where = f"entry {line.index}"
+    data = reader.body(line.envelope_sha256)
+    if data is None or sha256(data).hexdigest() != line.envelope_sha256:
+        found.add(where, "its event is gone" if data is None else "its event was changed")
+        return None
+    try:
+        event, made, payload = applied(data, Place(line.index, line.at), facts, heads.get)
+        if sha256(payload).hexdigest() != line.event_sha256:
+            found.add(where, "names another event")
+    except ReproError as error:
+        found.add(where, error)
+        return None
+    except Exception as error:
+        found.add(where, f"{type(error).__name__}: {error}")
+        return None
+    facts.take(made)
+    return event
+
+
+def check(one: Pending) -> Verdict:
+    """A record's id, its row for the table, and what is wrong with it. Runs in any process."""
+    faults: list[Fault] = []
+    for name, data in (("envelope", one.envelope), ("samples", one.samples)):
+        if sha256(data).hexdigest() != one.event.detail[f"{name}_sha256"]:
+            faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed", one.id))
+    try:
+        submission = ingest.recomputed(one.envelope, one.samples, one.id[:12])
+        ingest.agrees(one.event, submission)
+        ingest.taken_by(submission, demonstration=one.demonstration)
+        return one.id, submission.measured.row({}), faults
+    except ReproError as error:
+        return one.id, None, [*faults, Fault(one.where, one_line(f"record {one.id[:12]}: {error.what}", TOLD), one.id)]
+    except Exception as error:
+        what = f"record {one.id[:12]}: {type(error).__name__}: {error}"
+        return one.id, None, [*faults, Fault(one.where, one_line(what, TOLD), one.id)]
+
+
+def verdicts(pending: Iterable[Pending], pool: Executor | None) -> Iterator[Verdict]:
+    """Of each record, in order; in the pool's processes where there is one."""
+    if pool is None:
+        yield from map(check, pending)
+        return
+    # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the hub.
+    waiting = deque[Future[list[Verdict]]]()
+    for batch in _chunks(pending):
+        waiting.append(pool.submit(_check_all, batch))
+        if len(waiting) > AHEAD:
+            yield from waiting.popleft().result()
+    for last in waiting:
+        yield from last.result()
+
+
+def _chunks(pending: Iterable[Pending]) -> Iterator[list[Pending]]:
+    """As many as `CHUNK` at a time, and no more of them than have `CHUNK_BYTES`; one alone may have more."""
+    batch: list[Pending] = []
+    size = 0
+    for one in pending:
+        own = len(one.envelope) + len(one.samples)
+        if batch and (len(batch) == CHUNK or size + own > CHUNK_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += own
+    if batch:
+        yield batch
+
+
+def _check_all(batch: list[Pending]) -> list[Verdict]:
+    return [check(one) for one in batch]
+
+
+def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:
+    stored = reader.connection.execute(select(tables.records).where(tables.records.c.id == identity)).one_or_none()
+    if stored is None:
+        found.add(f"record {identity[:12]}", "is in the log and not in the table")
+        return
+    # Where it stands is the log's to say: `_derived` asks.
+    differing = [name for name, value in fresh.items() if stored._mapping[name] != value]
+    if differing:
+        found.add(
+            f"record {identity[:12]}",
+            f"the table says otherwise of {', '.join(differing)} (made by an older version: repro hub rebuild)",
+        )
+
+
+def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:
+    count = 0
+    for level, index, value in reader.connection.execute(
+        select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
+    ):
+        count += 1
+        if (
+            not (0 <= level < 64 and index >= 0)
+            or (index + 1) << level > tree.size
+            or tree.node(level, index) != raw(value)
+        ):
+            found.add(f"node {level}/{index}", "is not what the log gives")
+    expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
+    if count != expected:
+        found.add("tree", f"has {count} nodes, the log gives {expected}")
+    hub = facts.get("hub", "")
+    wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
+    for size, note in reader.connection.execute(wanted):
+        where = f"checkpoint {size}"
+        found.checkpoints += 1
+        found.signed = size
+        try:
+            keys = {} if hub is None else {hub["origin"]: next(iter(public(hub["key"]).values()))}
+            signed = checkpoint.read(raw(note), keys, where)
+            if signed.size != size or size > tree.size:
+                found.add(where, "is of a log of another length: entries are missing")
+            elif merkle.root(size, tree.node) != signed.root:
+                found.add(where, "is of another history than the log")
+        except ReproError as error:
+            found.add(where, error)
+
+
+def _derived(reader: Reader, facts: Facts, found: Found) -> None:
+    stored = {
+        (kind, name): _value(value)
+        for kind, name, value in reader.connection.execute(
+            select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.value)
+        )
+    }
+    for (kind, name), value in facts.all.items():
+        if kind == "record" and value["dropped"] and reader.body(value["envelope_sha256"]) is not None:
+            found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
+    for place in sorted(stored.keys() | facts.all.keys()):
+        if stored.get(place) != facts.all.get(place):
+            kind, name = place
+            found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
+    table = tables.records.c
+    machines = {(value["operator"], value["rig_key"]) for (kind, _), value in facts.all.items() if kind == "record"}
+    if machines != {(o, r) for o, r in reader.connection.execute(select(tables.rigs.c.operator, tables.rigs.c.rig))}:
+        found.add("rigs", "are not those that the log's submissions name")
+    run = {
+        (engine, series)
+        for engine, series in reader.connection.execute(
+            select(table.engine, table.runtime_series).distinct().where(table.status == "accepted")
+        )
+    }
+    if run != {
+        (engine, series)
+        for engine, series in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series))
+    }:
+        found.add("series", "are not those that accepted records have run")
+    for identity, row, index, status in reader.connection.execute(select(table.id, table.row, table.idx, table.status)):
+        fact = facts.get("record", identity)
+        if fact is None:
+            found.add(f"record {identity[:12]}", "is in the table and not in the log")
+        elif (row, index, status) != (fact["row"], fact["index"], fact["status"]):
+            found.add(f"record {identity[:12]}", "stands elsewhere in the table than in the log")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,92 @@
+"""What this user last saw of each hub: a hub that shows another past is refused."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from harness.errors import BadInput, RecordInvalid
+from harness.files import read_if_there, refusal, write_bytes
+from harness.record.places import keys_folder
+from harness.registry.store import Hub
+from harness.tlog import merkle
+
+_LIMIT = 64 << 10
+_NO_PLACE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
+
+
+def folder() -> Path:
+    """Beside the keys."""
+    return keys_folder().parent / "seen"
+
+
+def unused(origin: str, place: Path) -> None:
+    """Raises `BadInput` where a hub of this name was seen here: everybody who saw it would take a second for a cut log."""
+    path = _path(origin, place)
+    before = _read(path)
+    if before is not None:
+        raise BadInput(
+            f"a hub of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
+            where=origin,
+            fix=f"take another --origin, or move the old one with repro hub export and import; if nobody knows it, remove {path}",
+        )
+
+
+def _path(origin: str, place: Path) -> Path:
+    return place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
+
+
+def look(hub: Hub, place: Path) -> None:
+    """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
+
+    A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered
+    where no place can be written: looking at a hub must not need one. Raises `RecordInvalid`.
+    """
+    with hub.reading() as reader:
+        origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
+        path = _path(origin, place)
+        before = _read(path)
+        if before is not None:
+            size, root = before
+            if size > size_now:
+                raise RecordInvalid(
+                    f"has {size_now} entries, and {origin} had {size} when it was last seen here",
+                    where=hub.target,
+                    fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
+                )
+            proof = merkle.consistency_proof(size, size_now, reader.node)
+            if not merkle.verify_consistency(size, size_now, root, root_now, proof):
+                raise RecordInvalid(
+                    f"shows another history than it did at entry {size}",
+                    where=hub.target,
+                    fix=f"trust neither before you know why; then remove {path}",
+                )
+            if size == size_now:
+                return
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        if not os.access(place, os.W_OK):
+            return
+    except OSError as error:
+        if error.errno in _NO_PLACE:
+            return
+        raise refusal(error, place) from error
+    write_bytes(path, json.dumps({"origin": origin, "size": size_now, "root": root_now.hex()}).encode())
+
+
+def _read(path: Path) -> tuple[int, bytes] | None:
+    try:
+        text = read_if_there(path, _LIMIT, "the memory of a hub")
+        if text is None:
+            return None
+        data = json.loads(text)
+        return int(data["size"]), bytes.fromhex(data["root"])
+    except BadInput as error:
+        if isinstance(error.__cause__, PermissionError):  # a home that is closed to us remembers nothing
+            return None
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(path), fix="remove it") from error

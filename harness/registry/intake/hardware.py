@@ -1,0 +1,191 @@
+"""The hardware class of a record: what computed, and what of it where processor and GPU shared the work. Pure.
+
+What tells classes apart comes from closed lists; anything else is *unknown*, or *unlisted* with the name that it was told by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from harness.catalog import devices as table
+from harness.catalog.microarchitecture import design_of
+from harness.catalog.processors import arm_name, name_of
+from harness.catalog.versions import series_of
+from harness.errors import BadInput
+from harness.names import flaw
+from harness.record.schema import Device, Record
+from harness.registry.intake.facts_told import part_of, value_of
+from harness.tiers.values import UNKNOWN, UNLISTED, HardwareClass
+
+ON_PROCESSOR = ("cpu", "local-server")
+# Libraries that help the processor. Engines list them among their devices; none is a device.
+LIBRARIES = frozenset(
+    "blas accelerate openblas mkl onemkl blis nvpl flexiblas armpl aocl libsci lapack amx kleidiai zdnn onednn cblas "
+    "llamafile".split()
+)
+_NUMBERED = re.compile(
+    r"(CUDA|ROCm|HIP|MUSA|Vulkan|Metal|MTL|SYCL|GPUOpenCL|OpenCL|CANN|Kompute|WebGPU|HTP|OPENVINO|GPU|Meta)\d*",
+    re.IGNORECASE,
+)
+_SYSTEMS = frozenset("Linux macOS Windows FreeBSD NetBSD OpenBSD SunOS AIX".split())
+_APPLE = re.compile(r"Apple M[1-9][0-9]?(?: (?:Pro|Max|Ultra))?")
+
+
+def hardware_of(record: Record, where: str) -> HardwareClass:
+    """What computed and how many of it, generation, system, runtime series. Raises `BadInput` where the hardware is unknown.
+
+    A part that is not known is called so; where processor and GPUs shared the layers, the class says how many lay where.
+    """
+    if any(device.kind == "server" for device in record.runtime.devices):
+        raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
+    if any(device.kind == "local-server" for device in record.runtime.devices) and _has_gpu(record):
+        what = "was measured at a server that may have used this machine's GPU or its processor"
+        raise BadInput(what, where=where, fix="measure with the engine's own runtime")
+    gpus, split = computing(record)
+    if gpus:
+        sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic)
+    if split is not None:
+        cpu, cpu_generation = _of_processor(record)
+        sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
+    elif not gpus:
+        sku, generation = _of_processor(record)
+    system, series = value_of(part_of(record, "host"), "os_family"), series_of(record.runtime.version)
+    return HardwareClass(
+        sku=sku,
+        generation=generation,
+        os_family=str(system) if system in _SYSTEMS or (record.run.synthetic and system) else UNKNOWN,
+        runtime_series=UNKNOWN if series is None else f"{record.runtime.engine} {series}",
+    )
+
+
+def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
+    """The GPUs that took part, and what was not theirs, in words; None where all of it was. From what the engine reported.
+
+    No GPU: the processor computed alone. So it did in records from before only devices that took part were listed, where no layer
+    lay on a GPU: there the list holds the idle ones, too.
+    """
+    settings = record.runtime.settings
+    gpus = _gpus(record)
+    told = settings.get("gpu_layers_offloaded")
+    idle = settings.get("gpu_layers") == 0 if told is None else str(told).startswith("0/")
+    if not gpus or (idle and "layers_on" not in settings):
+        return (), None
+    layers = _layers(told) if told is not None or "gpu_layers" in settings else ""
+    cache = set(re.findall(r"\w+", str(settings.get("kv_cache_on") or "")))
+    # With some layers on the processor their caches lie there, too: only what goes beyond that is said.
+    apart = cache == {"CPU"} or ("CPU" in cache and not layers) or (not cache and settings.get("offload_kqv") is False)
+    tensors, weights = settings.get("gpu_tensors_on_cpu"), settings.get("weights_on_cpu_mib")
+    parts = (
+        layers,
+        "KV cache on the CPU" if apart and not layers.startswith("0 ") else "",
+        f"{tensors} tensors on the CPU" if tensors else "",
+        f"{weights} MiB of weights on the CPU" if weights else "",
+    )
+    return gpus, ", ".join(part for part in parts if part) or None
+
+
+def _gpus(record: Record) -> tuple[Device, ...]:
+    found = tuple(device for device in record.runtime.devices if _is_gpu(device, record.runtime.devices))
+    # llama.cpp leaves an integrated GPU alone beside a discrete one; records from before only used devices were listed have both.
+    discrete = tuple(device for device in found if device.kind != "igpu")
+    old = record.runtime.engine == "llama.cpp" and "layers_on" not in record.runtime.settings
+    return discrete if old and discrete else found
+
+
+def _has_gpu(record: Record) -> bool:
+    """Whether the machine that the record describes has a GPU that a server on it may have used."""
+    gpu = part_of(record, "gpu")
+    return any(value_of(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
+
+
+def _layers(told: Any) -> str:
+    """The layers that were the GPUs' where these were not all; empty where they were."""
+    counts = re.fullmatch(r"(\d+)/(\d+)", str(told))
+    if counts is None:
+        return "layers not reported"
+    done, total = int(counts[1]), int(counts[2])
+    return "" if done >= total else f"{done} of {total} layers"
+
+
+def is_library(device: Device) -> bool:
+    """Whether it is a library that helps the processor, whatever kind the engine calls it."""
+    words = {re.sub(r"[\d_-]+$", "", name.strip().casefold()) for name in (device.name, _called(device))}
+    return bool(words & LIBRARIES)
+
+
+def _called(device: Device) -> str:
+    return device.description if _NUMBERED.fullmatch(device.name) else device.name
+
+
+def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
+    if device.kind in ("server", *ON_PROCESSOR) or is_library(device):
+        return False
+    # Beside a processor or a GPU an accelerator is their helper; alone it is what computed.
+    return device.kind != "accelerator" or all(other.kind == "accelerator" for other in all_of_them)
+
+
+def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[str, str]:
+    """Each part with its own count, and its layers where parts are unlike: two unlike cards are not "×2" of anything."""
+    layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
+    labels = sorted(
+        ((*_label(device, synthetic), layers.get(device.name)) for device in gpus), key=lambda label: label[:2]
+    )
+    names = [name for name, _, _ in labels]
+    parts = []
+    for name, count in Counter(names).items():
+        held = [own for label, _, own in labels if label == name]
+        told = len(set(names)) > 1 and None not in held
+        parts.append(f"{name} ×{count}" + (f" ({sum(own or 0 for own in held)} layers)" if told else ""))
+    return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels))
+
+
+def _label(device: Device, synthetic: bool) -> tuple[str, str]:
+    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0").
+
+    A demonstration's devices are in no table, and count there as they are called.
+    """
+    found = table.called(device.name, device.description, device.memory_bytes)
+    if found is not None:
+        return found.sku, found.generation
+    name = _named(_called(device))
+    if synthetic:
+        return name or f"{UNLISTED} GPU", _named(device.description) or UNKNOWN
+    return f"{UNLISTED} {name if name and flaw(name) is None else 'GPU'}", UNKNOWN
+
+
+def _named(text: str) -> str:
+    return "" if text.strip().casefold() in ("", "none", "null", "unknown") else text
+
+
+def _of_processor(record: Record) -> tuple[str, str]:
+    topology, cpu = part_of(record, "cpu", "topology"), part_of(record, "cpu")
+    cores = value_of(topology, "allowed_physical_cores") or value_of(topology, "allowed_logical_cores") or UNKNOWN
+    memory = value_of(part_of(record, "memory"), "tier_gib") or UNKNOWN
+    model, vendor = (_text(cpu, name) for name in ("model", "vendor"))
+    family, number = (_integer(cpu, name) for name in ("family", "model_number"))
+    name = name_of(model, vendor, family, number)
+    shown = name if name and flaw(name) is None else "unknown processor"
+    return f"{shown}, {cores} cores, {memory} GiB", _design(model, vendor, family, number) or UNKNOWN
+
+
+def _design(model: str | None, vendor: str | None, family: int | None, number: int | None) -> str | None:
+    """What the processor is by its numbers, or by Apple's name, which is all that its chips tell."""
+    vendor = (vendor or "").strip()
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,2}", vendor) and number is not None:
+        return arm_name(int(vendor, 16), [number])
+    if _APPLE.fullmatch(model or ""):
+        return model
+    return design_of(vendor, family, number)
+
+
+def _text(part: dict[str, Any], name: str) -> str | None:
+    found = value_of(part, name)
+    return found if isinstance(found, str) else None
+
+
+def _integer(part: dict[str, Any], name: str) -> int | None:
+    found = value_of(part, name)
+    return found if isinstance(found, int) else None

@@ -1,0 +1,28 @@
+"""Where a hub is opened: a database, or a folder of exported files read into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import BadInput
+from harness.registry.db import databases
+from harness.registry.store import Hub
+
+
+def open_hub(target: str) -> Hub:
+    """The hub in a folder or database. Raises `BadInput` where there is none."""
+    url = databases.url_of(target)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise BadInput("there is no hub", where=target, fix="make one: repro hub new, or repro hub import")
+    engine = databases.connect(url)
+    databases.current(engine)
+    return Hub(engine, target)
+
+
+def open_readable(target: str) -> Hub:
+    """As `open_hub`; a folder of exported files, too, read into memory."""
+    if databases.is_export(target):
+        from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
+
+        return in_memory(Path(target))
+    return open_hub(target)

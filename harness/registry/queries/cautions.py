@@ -1,0 +1,121 @@
+"""What a row's operators have in common, from the registry's records and log: for its editor, its page and `repro explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from harness.measure.logs import logs_of
+from harness.record.schema import Record
+from harness.registry.db import tables
+from harness.registry.db.reader import Reader
+from harness.registry.intake.facts_told import part_of, value_of
+from harness.registry.queries import rows
+from harness.registry.queries.secondary import record_in
+from harness.registry.rules.handles import nearly_equal
+from harness.tiers import cautions
+from harness.tiers.cautions import Caution, HostFacts
+from harness.tiers.policy import Policy
+from harness.tiers.score import Score, score
+from harness.tiers.values import UNLISTED, Measurement, Row, Status
+from harness.tiers.verdict import too_wide
+from harness.tiers.voices import chorus
+
+MOST_COMPARED = 50  # of a row's records, the newest: pairs grow with the square
+_HOST = ("kernel", "os", "libc", "python", "clock_source", "virtualisation")
+_CPU = ("model", "microcode", "l3_bytes")
+
+
+def of_row(
+    reader: Reader, row: Row, scored: Score, people: Mapping[str, str], records: Mapping[str, Record]
+) -> tuple[Caution, ...]:
+    """Of a row as it is scored; `records`: those of it that can be read, by id."""
+    voices = chorus(row.hub, row.others, {key: judged.mark for key, judged in scored.judged.items()}, people)
+    joined = {voice.record.operator: _joined(reader, voice.record.operator) for voice in voices.inside}
+    found = cautions.of_row(row.hub, voices, {name: at for name, at in joined.items() if at is not None})
+    members = sorted((row.hub, *row.others), key=lambda one: (one.measured, one.id), reverse=True)
+    hosts = [
+        host_facts(one.id, people.get(one.operator, one.operator), records[one.id])
+        for one in members
+        if one.id in records and one.status in (Status.ACCEPTED, Status.PENDING)
+    ]
+    return (*found, *cautions.same_machine(hosts[:MOST_COMPARED]))
+
+
+def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_of: date) -> Iterator[Caution]:
+    """What an editor should see before `one` is accepted into its row: as the row would stand then."""
+    yield from _alike(reader, one.operator)
+    if UNLISTED in one.hardware.sku:
+        text = "its device is in no table: no bound of physics holds its rate, and it counts as distinct from nothing"
+        yield Caution("unlisted-device", text, records=(one.id,))
+    if one.id == row.hub.id:
+        logs = one.logs or logs_of(one.medians)
+        said = too_wide(logs.n, logs.variance, policy)
+        if said:
+            yield Caution("imprecise", said, records=(one.id,))
+        yield from _earlier_rows(reader, one)
+        return
+    others = (*(other for other in row.others if other.id != one.id), replace(one, status=Status.ACCEPTED))
+    with_it = Row(replace(row.hub, status=Status.ACCEPTED), others)
+    handles = [member.operator for member in rows.members(with_it)]
+    people = rows.people(reader, handles, [(one.operator, one.rig)])
+    accepted = [member.id for member in rows.members(with_it) if member.status is Status.ACCEPTED]
+    records = {name: record for name in accepted if (record := record_in(reader, name)) is not None}
+    yield from of_row(reader, with_it, score(with_it, policy, as_of, people=people), people, records)
+
+
+def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
+    """Closed rows of its subject and device: what stood against them stands against this one."""
+    table = tables.records.c
+    subject = one.subject
+    same = (
+        table.model == subject.model,
+        table.quantisation == subject.quantisation,
+        table.engine == subject.engine,
+        table.workload == subject.workload,
+        table.sku == one.hardware.sku,
+    )
+    closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))
+    found = select(table.id, table.status).where(*same, table.row == table.id, table.id != one.id, closed)
+    for identity, status in reader.connection.execute(found.order_by(table.idx)).all():
+        count = select(func.count()).where(table.row == identity, table.id != identity, table.status == "accepted")
+        waiting = reader.connection.execute(count).scalar_one()
+        if waiting:
+            text = (
+                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
+                f"be taken here: repro review move"
+            )
+            yield Caution("earlier-row", text, records=(identity,))
+
+
+def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
+    """Handles a keystroke away."""
+    table = tables.facts.c
+    names = reader.connection.execute(select(table.name).where(table.kind == "operator")).scalars()
+    others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
+    if others:
+        yield Caution("nearly-equal-handles", f"{handle} is nearly {', '.join(others[:5])}", (handle, *others))
+
+
+def host_facts(identity: str, person: str, record: Record) -> HostFacts:
+    """What a record tells of its machine beside the hardware class."""
+    found = {}
+    for part, names in (("host", _HOST), ("cpu", _CPU), ("memory", ("tier_gib", "huge_pages"))):
+        found.update({name: _told(part_of(record, part), name) for name in names})
+    wheel = record.runtime.environment.get("built_wheel_sha256")
+    return HostFacts(identity, person, wheel if isinstance(wheel, str) else "", found)
+
+
+def _told(part: dict[str, Any], name: str) -> str:
+    value = value_of(part, name)
+    return "" if value is None or isinstance(value, bool) else str(value)
+
+
+def _joined(reader: Reader, handle: str) -> datetime | None:
+    fact = reader.get("operator", handle)
+    entry = None if fact is None else reader.entry(fact["joined"])
+    return None if entry is None else datetime.fromisoformat(entry.at)

@@ -1,0 +1,362 @@
+"""What an editor needs to decide: the queue, and of each record completeness, consistency, physics, likeness, and its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from harness.errors import BadInput, RecordInvalid, ReproError
+from harness.record import settings
+from harness.record.later import CODE as SIGNED_LATER
+from harness.record.schema import Finding, Record
+from harness.registry.db import device_digests, tables
+from harness.registry.db.reader import Reader
+from harness.registry.intake.ingest import recomputed
+from harness.registry.intake.plausibility import possible
+from harness.registry.queries import cautions, durations, preview, rows
+from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.alike import sought
+from harness.registry.queries.intervals import gaps_of
+from harness.registry.queries.secondary import beside, record_in
+from harness.registry.rules.records import OPEN
+from harness.tiers.gaps import Gaps
+from harness.tiers.likeness import compared
+from harness.tiers.oddities import oddities
+from harness.tiers.policy import Policy
+
+MOST_COMPARED = 200  # of a rig's other records, the newest
+MOST_EXAMINED = 100  # of the queue, where it is listed: one takes a second
+MOST_NAMED = 5  # records that a remark lists
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to look at, with what shows it."""
+
+    kind: str
+    text: str
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One record before its editor."""
+
+    id: str
+    title: str
+    operator: str
+    verified: bool
+    status: str
+    why: str
+    place: str
+    submitted: str
+    headline: str
+    challenged: bool
+    approvals: tuple[str, ...]
+    effect: str
+    remarks: tuple[Remark, ...]
+    beside: tuple[str, ...]
+    similar: tuple[str, ...]
+    settings: tuple[
+        str, ...
+    ] = ()  # the record's that change the computation, then each in which it is not as its row's record
+
+
+def held(reader: Reader, identity: str) -> None:
+    """Raises `RecordInvalid` unless every number of the record's summary follows from its samples, and the table agrees."""
+    fact = reader.get("record", identity) or {}
+    data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
+    if data is None or samples is None:
+        raise RecordInvalid("its bytes are gone", where=identity[:12])
+    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact["editorial"])})
+    table = tables.records
+    stored = reader.connection.execute(select(table).where(table.c.id == identity)).one_or_none()
+    differing = sorted(name for name, value in fresh.items() if stored is None or stored._mapping[name] != value)
+    if differing:
+        raise RecordInvalid(
+            f"the table says otherwise of {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
+        )
+
+
+def queue(reader: Reader) -> list[str]:
+    """Ids of the records that wait, oldest first."""
+    table = tables.records.c
+    return list(
+        reader.connection.execute(select(table.id).where(table.status == "pending").order_by(table.idx)).scalars()
+    )
+
+
+def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAMINED) -> set[str]:
+    """Which of the queue a list examines: the oldest record of every operator, then the second of each, …: a flood by one handle
+    displaces nobody else's.
+    """
+    if len(waiting) <= most:
+        return set(waiting)
+    table = tables.records.c
+    wanted = select(table.id, table.operator).where(table.status == "pending")
+    by = {one.id: one.operator for one in reader.connection.execute(wanted)}
+    counts: dict[str, int] = {}
+    places = []
+    for place, identity in enumerate(waiting):
+        turn = counts[by.get(identity, "")] = counts.get(by.get(identity, ""), 0) + 1
+        places.append((turn, place, identity))
+    return {identity for _, _, identity in sorted(places)[:most]}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record of the queue that was not examined."""
+
+    id: str
+    title: str
+    operator: str
+    submitted: str
+    place: str
+
+
+def glance(reader: Reader, identity: str) -> Waiting:
+    """What the table says of it. Raises `RecordInvalid` where it is not in the log's facts."""
+    fact = reader.get("record", identity)
+    if fact is None:
+        raise RecordInvalid("is in the table and not in the log", where=identity[:12], fix="run: repro audit")
+    place = "a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}"
+    return Waiting(identity, title(reader, identity), fact["operator"], fact["submitted"], place)
+
+
+def dossier(reader: Reader, identity: str) -> Dossier:
+    """All that is known of one record. Raises `BadInput` for one that the hub does not have, `RecordInvalid` where looking at it
+    fails: whatever it is, it is this record's, and the queue goes on.
+    """
+    try:
+        return _dossier(reader, identity)
+    except (ReproError, SQLAlchemyError):
+        raise
+    except Exception as error:
+        raise RecordInvalid(
+            f"cannot be examined ({type(error).__name__}: {error})",
+            where=identity[:12],
+            fix="reject it, or send it back",
+        ) from error
+
+
+def _dossier(reader: Reader, identity: str) -> Dossier:
+    fact = reader.get("record", identity) or {}
+    if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
+        raise BadInput(
+            "the record of its row was taken down",
+            where=identity[:12],
+            fix=f"reject it, or take it out of that row: repro review move {identity[:12]}",
+        )
+    row = rows.read(reader, fact["row"])
+    one = next(measured for measured in rows.members(row) if measured.id == identity)
+    record = record_in(reader, identity)
+    policy = in_force(reader).policy
+    effect = preview.falls(reader, fact["row"], one, policy, date.fromisoformat(fact["submitted"][:10]))
+    operator = reader.get("operator", fact["operator"]) or {"verified": False}
+    remarks: list[Remark] = []
+    if one.missing:
+        remarks.append(Remark("incomplete", f"lacks {', '.join(one.missing)}: low at most"))
+    if one.failed:
+        remarks.append(Remark("inconsistent", f"fails {', '.join(one.failed)}: low at most"))
+    if record is None:
+        remarks.append(Remark("taken down", "its bytes are gone"))
+    else:
+        try:
+            held(reader, identity)
+        except ReproError as error:
+            remarks.append(Remark("inconsistent", error.what))
+        open_ = [check.code for check in record.checks if check.status not in ("pass", "fail")]
+        if open_:
+            remarks.append(Remark("unchecked", f"{len(open_)} of its {len(record.checks)} checks: {', '.join(open_)}"))
+        remarks += [Remark("finding", _finding(f)) for f in record.findings if f.severity != "note"]
+        remarks += [Remark("impossible", text) for text in possible(record)]
+        remarks += _times(reader, record, fact)
+        remarks += _likeness(reader, identity, fact)
+    closed = reader.get("record", fact["row"]) or fact
+    if closed["status"] not in OPEN and fact["row"] != identity:
+        text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
+        remarks.append(Remark("closed row", text, (fact["row"],)))
+    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
+    remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
+    remarks += _ties(reader, identity, fact)
+    remarks += _devices(reader, identity, fact, record)
+    remarks += _chain(reader, identity, record)
+    return Dossier(
+        id=identity,
+        title=title(reader, identity),
+        operator=fact["operator"],
+        verified=bool(operator["verified"]),
+        status=fact["status"],
+        why=fact["why"],
+        place="a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}: {effect.text}",
+        submitted=fact["submitted"],
+        headline=_headline(one.medians),
+        challenged=fact["challenged"],
+        approvals=tuple(fact["approvals"]),
+        effect=effect.effect,
+        remarks=tuple(remarks),
+        beside=_beside(reader, fact["row"], record, policy) if record and fact["row"] != identity else (),
+        similar=tuple(_similar(reader, identity)),
+        settings=() if record is None else _settings(reader, fact["row"], identity, record),
+    )
+
+
+def _finding(one: Finding) -> str:
+    return f"{one.code}{f' of {one.workload}' if one.workload else ''}: {one.text}"
+
+
+def _times(reader: Reader, record: Record, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """What the run claims of its time, and its samples or the calendar don't allow."""
+    samples = reader.body(record.samples.sha256)
+    try:
+        for text in () if samples is None else durations.doubts(record, samples, fact["submitted"]):
+            yield Remark("claimed time", text)
+    except (ReproError, ValueError) as error:
+        yield Remark("claimed time", f"can't be checked: {error}")
+
+
+def _settings(reader: Reader, row: str, identity: str, record: Record) -> tuple[str, ...]:
+    """Settings for an editor's eye: what makes the subject, and how the record differs from its row's."""
+    own = settings.shown(record)
+    found = [f"{own} (part of the row: changes the computation)"] if own else []
+    hub = None if row == identity else record_in(reader, row)
+    if hub is not None:
+        found += [f"{one}, row → record" for one in settings.differences(hub, record)]
+        found += [f"{name} is not told by both: it may differ from the row's" for name in settings.unknown(hub, record)]
+    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+        found.append("the server's own settings (cache types, threads, offload) are not known")
+    return tuple(found)
+
+
+def _beside(reader: Reader, row: str, record: Record, policy: Policy) -> tuple[str, ...]:
+    hub = record_in(reader, row)
+    return () if hub is None else tuple(map(str, beside(hub, record, policy)))
+
+
+def title(reader: Reader, identity: str) -> str:
+    """Model, engine, device and workload of a record, in a line."""
+    table = tables.records.c
+    wanted = select(table.model_name, table.quantisation, table.runtime_series, table.sku, table.workload)
+    name, quantisation, series, sku, workload = reader.connection.execute(wanted.where(table.id == identity)).one()
+    return f"{name or 'a model'} {quantisation}, {series}, {sku}, {workload.partition('/')[2]}"
+
+
+def _headline(medians: tuple[float, ...]) -> str:
+    return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
+
+
+def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
+    table = tables.records.c
+    same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
+    identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
+    for other in identical[:MOST_NAMED]:
+        yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
+    if len(identical) > MOST_NAMED:
+        text = f"the samples are those of {len(identical)} records in all, byte for byte"
+        yield Remark("same samples", text, tuple(identical[:MOST_NAMED]))
+    whole = _gaps(reader, identity)
+    if whole is None:
+        return
+    own = compared(whole)
+    if own.size < whole.size:
+        text = f"has {whole.shape[0]} headline trials of {whole.shape[1]} gaps, more than are compared: {own.shape}"
+        yield Remark("many trials", text)
+    try:
+        yield from (Remark("odd samples", oddity.text) for oddity in oddities(whole))
+    except ReproError as error:
+        yield Remark("odd samples", error.what)
+        return
+    alike = sought(reader, identity, whole, own)
+    for found in alike.found:
+        if found.other not in identical:
+            yield Remark(found.kind, found.text, (found.other,))
+    if alike.compared < alike.of:
+        text = f"its samples were compared with those of {alike.compared} of the {alike.of} other records of its model"
+        yield Remark("not all compared", text)
+
+
+def _gaps(reader: Reader, identity: str) -> Gaps | None:
+    record = record_in(reader, identity)
+    samples = None if record is None else reader.body(record.samples.sha256)
+    try:
+        return None if record is None or samples is None else gaps_of(record, samples)
+    except ReproError:
+        return None
+
+
+def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """Handles that share the machine."""
+    people = rows.people(reader, [fact["operator"]])
+    others = sorted(h for h, p in people.items() if p == people.get(fact["operator"]) and h != fact["operator"])
+    if others:
+        yield Remark(
+            "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
+        )
+
+
+def _devices(reader: Reader, identity: str, fact: Mapping[str, Any], record: Record | None) -> Iterator[Remark]:
+    """Handles with rig keys of their own that ran on the same device, or with the same build; a note that is missing."""
+    data = reader.body(fact["envelope_sha256"])
+    unknown = "" if record is None or data is None else device_digests.missing(reader, identity, record, data)
+    if unknown:
+        yield Remark("no device note", unknown, (identity,))
+    others = [handle for handle in device_digests.sharing(reader, fact["rig_key"]) if handle != fact["operator"]]
+    if others:
+        text = f"{fact['operator']} and {', '.join(others)} ran on one device or build under several rig keys"
+        yield Remark("same device", f"{text}; if they are one person: repro operator tie")
+
+
+def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Remark]:
+    """The signed run of the rig before this one, where the hub has not seen it: was it worse."""
+    operator = None if record is None else record.operator
+    if record is None or operator is None:
+        return
+    if operator.run_number is None:
+        if any(finding.code == SIGNED_LATER for finding in record.findings):
+            yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
+        return
+    number, previous = operator.run_number, operator.previous
+    if previous is not None and reader.get("record", previous) is None:
+        text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
+        yield Remark("gap in the runs", text, (previous,))
+    elif previous is None and number > 1:
+        yield Remark("gap in the runs", f"run {number} of its rig names none before it")
+    # Records may arrive in any order: their numbers and times say whether the rig counted anew.
+    table = tables.records.c
+    wanted = select(table.id).where(table.rig == operator.rig_key, table.id != identity).order_by(table.idx.desc())
+    for other in reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars().all():
+        theirs = record_in(reader, other)
+        count = None if theirs is None or theirs.operator is None else theirs.operator.run_number
+        if theirs is None or count is None:
+            continue
+        began, ended = theirs.run.started_utc, theirs.run.finished_utc
+        if count == number:
+            yield Remark("gap in the runs", f"run {number} of its rig is {other[:12]}, too: it counts anew", (other,))
+        elif (count > number and ended <= record.run.started_utc) or (
+            count < number and began >= record.run.finished_utc
+        ):
+            text = (
+                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time: it counts anew"
+            )
+            yield Remark("gap in the runs", text, (other,))
+
+
+def _similar(reader: Reader, identity: str) -> Iterator[str]:
+    """Rows that differ in one thing only: other quantisation, engine or device of the same model."""
+    table = tables.records.c
+    own = reader.connection.execute(
+        select(table.model_name, table.model, table.engine, table.workload, table.sku, table.row).where(
+            table.id == identity
+        )
+    ).one()
+    wanted = select(table.id).where(
+        table.row == table.id, table.row != own.row, table.status == "accepted", table.model_name == own.model_name
+    )
+    for other in list(reader.connection.execute(wanted.order_by(table.idx).limit(8)).scalars()):
+        yield f"{other[:12]}  {title(reader, other)}"

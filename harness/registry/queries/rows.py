@@ -1,0 +1,144 @@
+"""Rows of a hub as the rules look at them: read from the table, with what the whole hub knows of operators and series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from harness.catalog.versions import order_of
+from harness.errors import BadInput, RecordInvalid, one_line
+from harness.registry.db import tables
+from harness.registry.db.columns import COLUMNS, measurement
+from harness.registry.db.reader import Reader
+from harness.tiers.policy import Policy
+from harness.tiers.score import Score, score
+from harness.tiers.values import Measurement, Row, Source, Status
+from harness.tiers.voices import persons_of
+
+_ENOUGH = 16  # operators of a series that are looked at: two persons among them are enough
+_SELECT = select(*(tables.records.c[name] for name in COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beyond a row: who is verified, which series accepted records have run."""
+
+    verified: frozenset[str]
+    newer: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (engine, series) → newer ones that were seen
+
+    def source(self, operator: str, editorial: bool) -> Source:
+        """Who measured; `editorial`: an editor when it was submitted."""
+        if editorial:
+            return Source.EDITORIAL
+        return Source.VERIFIED if operator in self.verified else Source.COMMUNITY
+
+    def behind(self, engine: str, series: str) -> int:
+        """How many newer series of the engine the hub has seen; 0 for one that it has not."""
+        return self.newer.get((engine, series), 0)
+
+
+def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
+    """For these operators, or for all."""
+    if operators is None:
+        facts = reader.all("operator")
+    else:
+        found = ((handle, reader.get("operator", handle)) for handle in set(operators))
+        facts = {handle: fact for handle, fact in found if fact is not None}
+    counted = counted_series(reader)
+    newer = {}
+    for engine, name in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series)):
+        own = _order(engine, name)
+        if own is not None:
+            newer[engine, name] = sum((_order(engine, other) or own) > own for other in counted.get(engine, ()))
+    return Known(frozenset(handle for handle, fact in facts.items() if fact["verified"]), newer)
+
+
+def counted_series(reader: Reader) -> dict[str, list[str]]:
+    """Engine → series that make others old: those that an editor's record or two persons' have run. One person's word is none."""
+    table = tables.records.c
+    found: dict[str, list[str]] = {}
+    listed = select(tables.series.c.engine, tables.series.c.series).order_by(tables.series.c.series)
+    for engine, name in reader.connection.execute(listed).all():
+        if _order(engine, name) is None:
+            continue
+        of_series = (table.engine == engine, table.runtime_series == name, table.status == Status.ACCEPTED.value)
+        by = select(table.operator, table.editorial).distinct().where(*of_series).limit(_ENOUGH)
+        who = reader.connection.execute(by).all()
+        persons = people(reader, {operator for operator, _ in who}) if len(who) > 1 else {}
+        if any(editorial for _, editorial in who) or len({persons.get(handle, handle) for handle, _ in who}) > 1:
+            found.setdefault(engine, []).append(name)
+    return found
+
+
+def _order(engine: str, series: str) -> tuple[int, ...] | None:
+    """What a series is sorted by; None for one that is unknown."""
+    return order_of(series.removeprefix(f"{engine} "))
+
+
+def people(
+    reader: Reader, operators: Iterable[str] | None = None, also: Iterable[tuple[str, str]] = ()
+) -> dict[str, str]:
+    """Operator → person, by the rigs that operators share anywhere in the hub; of these and whoever they are tied to.
+
+    `also`: (operator, rig) of records that the hub does not have yet.
+    """
+    table = tables.rigs.c
+    tied = {name: fact["operators"] for name, fact in reader.all("tie").items() if not fact.get("untied")}
+    ties = [(handle, f"tie {name}") for name, pair in tied.items() for handle in pair]
+    if operators is None:
+        pairs = reader.connection.execute(select(table.operator, table.rig))
+        return persons_of([*ties, *((operator, rig) for operator, rig in pairs)])
+    found = {*also, *ties}
+    new, seen_rigs = {*operators, *(operator for operator, _ in found)}, set[str]()
+    done: set[str] = set()
+    while new:
+        done |= new
+        own = reader.connection.execute(select(table.operator, table.rig).where(table.operator.in_(new))).all()
+        rigs = {rig for _, rig in (*own, *found)} - seen_rigs
+        seen_rigs |= rigs
+        shared = reader.connection.execute(select(table.operator, table.rig).where(table.rig.in_(rigs))).all()
+        found |= {(operator, rig) for operator, rig in [*own, *shared]}
+        new = {operator for operator, _ in shared} - done
+    return persons_of(found)
+
+
+def read(reader: Reader, row: str, about: Known | None = None) -> Row:
+    """One row, by its whole id; `about`: what is known, where it was asked already. Raises `BadInput` where there is none."""
+    values = reader.connection.execute(_SELECT.where(tables.records.c.row == row).order_by(tables.records.c.id)).all()
+    about = about or known(reader, {one[3] for one in values})
+    found = [_measured(tuple(one), about) for one in values]
+    hub = next((one for one in found if one.id == row), None)
+    if hub is None:
+        raise BadInput("there is no such row", where=row[:12], fix="see: repro score")
+    return Row(hub, tuple(one for one in found if one.id != row))
+
+
+def _measured(values: tuple[Any, ...], about: Known) -> Measurement:
+    """Raises `RecordInvalid`, naming the record, where the table holds what no record gives."""
+    try:
+        return measurement(values, about.source, about.behind)[1]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        said = one_line(f"the table holds no measurement of record {str(values[1])[:12]} ({error})", 200)
+        raise RecordInvalid(said, where=f"row {str(values[0])[:12]}", fix="run: repro audit") from error
+
+
+def score_row(reader: Reader, row: str, policy: Policy, as_of: date) -> tuple[Row, Score]:
+    """A row and its score, from the row's own records and the ties of their operators."""
+    found = read(reader, row)
+    return found, score(found, policy, as_of, people=people(reader, [one.operator for one in members(found)]))
+
+
+def members(row: Row) -> Iterator[Measurement]:
+    """The hub's record, then the others."""
+    yield row.hub
+    yield from row.others
+
+
+def row_of(reader: Reader, prefix: str) -> str:
+    """The row of a record that begins so: the row's own id, whichever of its records was named. Raises `BadInput`."""
+    fact = reader.get("record", reader.id_of(prefix))
+    return "" if fact is None else str(fact["row"])

@@ -1,0 +1,100 @@
+"""One event against the facts so far: whether it may be, and what is known after it. Pure; the same code runs when an event is
+appended, when the log is audited, and when a hub is rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.errors import BadInput, RecordInvalid
+from harness.record import envelope
+from harness.registry.rules import people, records, requests, times
+from harness.registry.rules.base import Fact, Place, Signed, View, public
+from harness.tlog.event import PAYLOAD_TYPE, Event, read
+
+Rule = Callable[[Event, Signed, Place, View], list[Fact]]
+
+RULES: dict[str, Rule] = {
+    "hub-created": people.hub_created,
+    "policy-adopted": people.policy_adopted,
+    "editors-changed": people.editors_changed,
+    "operator-joined": people.operator_joined,
+    "operator-rotated": people.operator_rotated,
+    "key-revoked": people.key_revoked,
+    "operator-verified": people.operator_verified,
+    "operator-unverified": people.operator_unverified,
+    "operators-tied": people.operators_tied,
+    "operators-untied": people.operators_untied,
+    "record-submitted": records.submitted,
+    "record-withdrawn": records.withdrawn,
+    "record-approved": records.approved,
+    "record-rejected": records.rejected,
+    "record-sent-back": records.sent_back,
+    "record-moved": records.moved,
+    "challenge-issued": records.challenge_issued,
+    "evidence-imported": records.evidence_imported,
+    "evidence-removed": records.evidence_removed,
+    "body-dropped": records.body_dropped,
+    **requests.RULES,
+}
+
+
+def applied(
+    data: bytes, place: Place, view: View, heads: Callable[[int], str | None]
+) -> tuple[Event, list[Fact], bytes]:
+    """The event in the envelope's bytes, the facts that it makes, and its payload. Signatures first, then its rule.
+
+    `heads(n)` is the digest of entry n − 1, "" for 0. Raises `RecordInvalid` for what is false, `BadInput` for what may not be.
+    """
+    where = f"entry {place.index}"
+    sealed = envelope.read(data, where)
+    if sealed.payload_type != PAYLOAD_TYPE:
+        raise RecordInvalid(f"is signed as {sealed.payload_type!r}, not as an event", where=where)
+    # Whose key it should be stands in the event; nothing in it counts before the signature holds.
+    event = read(sealed.payload, where)
+    hub = view.get("hub", "")
+    if (hub is None) != (event.kind == "hub-created"):
+        raise BadInput("the first event of a hub makes it, no other does", where=where, fix="run: repro hub new")
+    if hub is not None and event.hub != hub["origin"]:
+        raise BadInput(
+            f"was signed for the hub {event.hub!r}", where=where, fix=f"this is {hub['origin']!r}: sign it anew"
+        )
+    signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
+    if event.after > place.index or heads(event.after) != event.head:
+        raise BadInput(
+            "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
+        )
+    clock = times.keeps_time(event, signed, place, view)
+    facts = [*RULES[event.kind](event, signed, place, view), *clock]
+    if len(sealed.signatures) != len(signed.keys) or sealed.to_bytes() != data:
+        # It is published as it came: what no signature holds could be anybody's word.
+        raise RecordInvalid(
+            "its envelope holds more than its payload and the signatures of those who act, or is written in another way",
+            where=where,
+            fix="sign it anew, with those keys alone",
+        )
+    return event, facts, sealed.payload
+
+
+class Facts:
+    """A view in memory: what an audit folds a log into."""
+
+    def __init__(self) -> None:
+        self.all: dict[tuple[str, str], dict[str, Any]] = {}
+        self._by_key: dict[str, list[str]] = {}
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """See `View`."""
+        return self.all.get((kind, name))
+
+    def records_by_key(self, key: str, since: int) -> list[str]:
+        """See `View`."""
+        return [name for name in self._by_key.get(key, []) if self.all["record", name]["index"] >= since]
+
+    def take(self, facts: list[Fact]) -> None:
+        """These hold from now on."""
+        for kind, name, value in facts:
+            if kind == "record" and (kind, name) not in self.all:
+                self._by_key.setdefault(value["key"], []).append(name)
+            self.all[kind, name] = value

@@ -1,0 +1,166 @@
+"""What all rules share: facts, the view of them, and who signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from harness.errors import BadInput
+from harness.names import says_something
+from harness.record import keys
+from harness.tlog.event import HEX, Event
+
+Fact = tuple[str, str, dict[str, Any]]  # (kind, name, value): what is known of something from now on
+
+
+class View(Protocol):
+    """What is known so far: a store's tables, or plain dictionaries."""
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The newest fact of that kind and name."""
+
+    def records_by_key(self, key: str, since: int) -> list[str]:
+        """Ids of the records that this key signed, submitted at entry `since` or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the log an event stands."""
+
+    index: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Ids of the keys whose signatures over the event hold."""
+
+    keys: frozenset[str]
+
+    def by(self, key: str) -> bool:
+        """Whether the key (its 32 bytes in hexadecimal) is among them."""
+        return id_of(key) in self.keys
+
+
+def public(*texts: str) -> dict[str, Ed25519PublicKey]:
+    """Public keys by id. Raises `BadInput` for what is none."""
+    try:
+        return keys.by_id(*texts)
+    except ValueError as error:
+        raise BadInput(f"names a key that is none ({error})", where="event") from None
+
+
+def id_of(key: str) -> str:
+    """The id of a public key in hexadecimal. Raises `BadInput` for what is none."""
+    return next(iter(public(key)))
+
+
+def reasoned(event: Event) -> None:
+    """Raises `BadInput` where an editor's act gives no reason."""
+    refuse_unless(says_something(event.reason), "an editor's act needs a reason", "reason", "add --reason")
+
+
+def known(view: View, kind: str, name: str) -> dict[str, Any]:
+    """The fact. Raises `BadInput` where there is none."""
+    found = view.get(kind, name)
+    if found is None:
+        raise BadInput(f"the hub knows no {kind} {name[:64]!r}", where=kind, fix="check the name")
+    return found
+
+
+def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "") -> None:
+    """Raises `BadInput` with `what`."""
+    if not good:
+        raise BadInput(what, where=where, fix=fix)
+
+
+def operator_of(view: View, handle: str, signed: Signed) -> dict[str, Any]:
+    """The operator who must have signed, with a key that is not revoked. Raises `BadInput`."""
+    operator = known(view, "operator", handle)
+    key = id_of(operator["key"])
+    entry = view.get("key", key)
+    refuse_unless(
+        entry is None or entry.get("revoked_from") is None,
+        f"the key of {handle} is revoked",
+        "operator",
+        "rotate to the next one: repro keys rotate",
+    )
+    refuse_unless(
+        key in signed.keys,
+        f"is not signed by the key of {handle} that the hub knows",
+        "signature",
+        "sign with that key",
+    )
+    return operator
+
+
+def editors_in(document: Mapping[str, Any], signed: Signed) -> set[str]:
+    """Handles of the document's editors who signed."""
+    return {handle for handle, entry in document["editors"].items() if signed.by(entry["key"])}
+
+
+def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[str, Any]:
+    """The editors' document, where the event's author is one of them, signed, and gave a reason. Raises `BadInput`."""
+    handle = event.by
+    document = known(view, "editors", "")
+    refuse_unless(
+        handle in document["editors"],
+        f"{handle} is no editor of this hub",
+        "editor",
+        "only editors decide; ask one of them",
+    )
+    refuse_unless(
+        handle in editors_in(document, signed),
+        f"is not signed by the editor's key of {handle}",
+        "signature",
+        "sign with it",
+    )
+    refuse_unless(
+        place.at[:10] <= document["expires"],
+        f"the list of editors expired on {document['expires']}",
+        "editors",
+        "renew it: repro hub editors",
+    )
+    reasoned(event)
+    return document
+
+
+def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A list of editors, checked: version, threshold, expiry, and of each the key and the digest of the next. `BadInput`."""
+    where = "editors"
+    refuse_unless(
+        set(value) == {"version", "threshold", "expires", "editors"}, "lacks a field or has one too many", where
+    )
+    editors = value["editors"]
+    refuse_unless(isinstance(editors, dict) and 1 <= len(editors) <= 100, "must name 1 to 100 editors", where)
+    for name in ("version", "threshold"):
+        refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} is no number from 1", where)
+    refuse_unless(
+        value["threshold"] <= len(editors),
+        f"its threshold, {value['threshold']}, is more than its editors ({len(editors)})",
+        where,
+    )
+    refuse_unless(_is_day(value["expires"]), "its expiry is no day", where, "write YYYY-MM-DD")
+    used: set[str] = set()
+    for handle, entry in editors.items():
+        good = keys.HANDLE.fullmatch(handle) is not None and isinstance(entry, dict)
+        good = good and set(entry) == {"key", "next_key_sha256"} and all(isinstance(v, str) for v in entry.values())
+        refuse_unless(
+            good and HEX.fullmatch(entry["next_key_sha256"]) is not None, f"its editor {handle!r} is malformed", where
+        )
+        key = id_of(entry["key"])
+        refuse_unless(entry["next_key_sha256"] != key, f"the next key of {handle} is the present one", where)
+        refuse_unless(key not in used, "names one key for two editors", where)
+        used.add(key)
+    return dict(value)
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

@@ -1,0 +1,264 @@
+"""The hub itself, its editors and policies; operators, their keys, and what editors say of them."""
+
+from __future__ import annotations
+
+from harness.registry.rules import handles
+from harness.registry.rules.base import (
+    Fact,
+    Place,
+    Signed,
+    View,
+    document_of,
+    editor_of,
+    editors_in,
+    id_of,
+    known,
+    operator_of,
+    public,
+    reasoned,
+    refuse_unless,
+)
+from harness.tlog.event import HEX, Event
+
+
+def hub_created(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The first entry of any log; its editors sign it, as many as their threshold says."""
+    refuse_unless(place.index == 0, "a hub is created once", "log")
+    detail = event.detail
+    document = document_of(detail["editors"])
+    refuse_unless(document["version"] == 1, "the first list of editors has version 1", "editors")
+    refuse_unless(
+        len(editors_in(document, signed)) >= document["threshold"], "too few of its editors signed", "signature"
+    )
+    public(detail["hub_key"])
+    return [
+        (
+            "hub",
+            "",
+            {
+                "origin": event.hub,
+                "key": detail["hub_key"],
+                "created": place.at,
+                "demonstration": detail["demonstration"],
+            },
+        ),
+        ("editors", "", document),
+        *_policy(detail["policy"], detail["policy_sha256"], detail["approvals"], place),
+    ]
+
+
+def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A policy in force from here on: the editors' threshold signs."""
+    document = editor_of(view, event, signed, place)
+    refuse_unless(
+        len(editors_in(document, signed)) >= document["threshold"],
+        "too few editors signed",
+        "signature",
+        "pass it round: repro hub policy … --out FILE, repro hub cosign FILE, repro hub apply FILE",
+    )
+    since = known(view, "policy", "")["since"]
+    refuse_unless(
+        event.after > since,
+        f"was signed before the policy of entry {since}",
+        "policy",
+        "propose it again: repro hub policy",
+    )
+    return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
+
+
+def _policy(name: str, digest: str, approvals: int, place: Place) -> list[Fact]:
+    refuse_unless(HEX.fullmatch(digest) is not None and 1 <= approvals <= 100, "its policy is malformed", "policy")
+    value = {"name": name, "sha256": digest, "approvals": approvals, "since": place.index}
+    return [("policy", "", value), ("policy", name, value)]
+
+
+def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The next version, signed by the threshold of the old list and of the new one, as TUF does with its root.
+
+    A key of an editor who stays may change only to the one whose digest the old list names: a stolen key can't.
+    """
+    old, new = known(view, "editors", ""), document_of(event.detail["editors"])
+    reasoned(event)
+    refuse_unless(
+        new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
+    )
+    refuse_unless(
+        len(editors_in(old, signed)) >= old["threshold"],
+        "too few of the present editors signed",
+        "signature",
+        "repro hub cosign FILE",
+    )
+    refuse_unless(
+        len(editors_in(new, signed)) >= new["threshold"],
+        "too few of the new editors signed",
+        "signature",
+        "repro hub cosign FILE",
+    )
+    for handle, entry in new["editors"].items():
+        refuse_unless(
+            view.get("key", id_of(entry["key"])) is None,
+            f"the key of {handle} is an operator's",
+            "editors",
+            "make keys of their own: repro keys new --role editor",
+        )
+        before = old["editors"].get(handle)
+        operator = view.get("operator", handle) if before is None else None
+        refuse_unless(
+            operator is None or signed.by(operator["key"]),
+            f"{handle} is an operator's handle",
+            "editors",
+            "let that operator sign, too, or take another handle",
+        )
+        if before is not None and before["key"] != entry["key"]:
+            refuse_unless(
+                id_of(entry["key"]) == before["next_key_sha256"],
+                f"the new key of {handle} is not the one that was announced",
+                "editors",
+                "an editor's key rotates to its announced successor only",
+            )
+    return [("editors", "", new)]
+
+
+def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """A handle and its key, for ever: nobody else can take it."""
+    refuse_unless(event.subject == event.by, "an operator joins for itself", "operator")
+    refuse_unless(
+        view.get("operator", event.by) is None,
+        f"the handle {event.by} is taken",
+        "operator",
+        "make keys with another handle",
+    )
+    flaw, seen = handles.flaw(event.by), handles.skeleton(event.by)
+    refuse_unless(flaw is None, flaw or "", "operator", "make keys with another handle")
+    editors = known(view, "editors", "")["editors"]
+    alike = [view.get("skeleton", seen) or {"handle": event.by}]
+    alike += [{"handle": other} for other in editors if handles.skeleton(other) == seen]
+    other = next((one["handle"] for one in alike if one["handle"] != event.by), "")
+    refuse_unless(not other, f"{event.by} looks like {other}", "operator", "make keys with another handle")
+    editor = editors.get(event.by)
+    refuse_unless(
+        editor is None or signed.by(editor["key"]),
+        f"{event.by} is an editor's handle",
+        "operator",
+        "sign with the editor's key, too, or take another handle",
+    )
+    facts = _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
+    return [*facts, ("skeleton", seen, {"handle": event.by})]
+
+
+def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """The announced next key takes over. It must sign; the old one need not: it may be lost or stolen."""
+    operator = known(view, "operator", event.by)
+    key = id_of(event.detail["operator_key"])
+    refuse_unless(
+        key == operator["next_key_sha256"],
+        f"the key is not the one that {event.by} announced",
+        "operator",
+        "rotate with the key that lies beside the old one",
+    )
+    facts = _with_key(event, signed, place, view, operator)
+    before = id_of(operator["key"])
+    entry = known(view, "key", before)
+    return [*facts, ("key", before, {**entry, "until": place.at})]
+
+
+def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: dict[str, object]) -> list[Fact]:
+    text, following = event.detail["operator_key"], event.detail["next_key_sha256"]
+    key = id_of(text)
+    refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
+    refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
+    refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
+    roles = {entry["key"] for entry in known(view, "editors", "")["editors"].values()} | {known(view, "hub", "")["key"]}
+    refuse_unless(text not in roles, "the key is an editor's or the hub's", "operator", "make keys of their own")
+    entry = {"owner": event.by, "since": place.index, "revoked_from": None}
+    return [
+        ("operator", event.by, {**operator, "key": text, "next_key_sha256": following}),
+        ("key", key, entry),
+    ]
+
+
+def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """What the key signed at `from_index` or later counts no more; wall time has no say.
+
+    Its owner signs, with the key that took over, or an editor.
+    """
+    entry = known(view, "key", event.subject)
+    since = event.detail["from_index"]
+    refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
+    operator = view.get("operator", event.by)
+    current = "" if operator is None else id_of(operator["key"])
+    if entry["owner"] == event.by and current != event.subject and current in signed.keys:
+        operator_of(view, event.by, signed)
+    else:
+        editor_of(view, event, signed, place)
+    earlier = entry["revoked_from"]
+    since = since if earlier is None else min(since, earlier)
+    facts: list[Fact] = [("key", event.subject, {**entry, "revoked_from": since})]
+    for record in view.records_by_key(event.subject, since):
+        value = known(view, "record", record)
+        if value["dropped"]:
+            continue
+        facts.append(("record", record, {**value, "status": "rejected", "why": "its key was revoked", "revoked": True}))
+    return facts
+
+
+def operator_verified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor has seen that the operator owns the hardware."""
+    return _verified(event, signed, place, view, True)
+
+
+def operator_unverified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """And takes it back."""
+    return _verified(event, signed, place, view, False)
+
+
+def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
+    pair = _pair(event, signed, place, view)
+    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason})]
+
+
+def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+    """An editor takes a tie back: from here on the two handles are one person only where something else says so."""
+    pair = _pair(event, signed, place, view)
+    tie = view.get("tie", "|".join(pair))
+    refuse_unless(
+        tie is not None and not tie.get("untied"), f"{' and '.join(pair)} are not tied by an editor", "operator"
+    )
+    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason, "untied": True})]
+
+
+def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
+    editor_of(view, event, signed, place)
+    pair = sorted({event.subject, event.detail["other"]})
+    refuse_unless(len(pair) == 2, "ties a handle to itself", "operator", "name two")
+    for handle in pair:
+        known(view, "operator", handle)
+    return pair
+
+
+def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:
+    editor_of(view, event, signed, place)
+    operator = known(view, "operator", event.subject)
+    return [("operator", event.subject, {**operator, "verified": value, "why": event.reason})]
+
+
+def signers(event: Event, view: View) -> list[str]:
+    """The public keys, hexadecimal, of those who may have signed it; the announced next keys are known by digest alone."""
+    found: list[str] = []
+    operator = view.get("operator", event.by)
+    if operator is not None:
+        found.append(operator["key"])
+    for name in ("operator_key", "hub_key"):
+        if name in event.detail:
+            found.append(event.detail[name])
+    documents = [view.get("editors", "")]
+    if "editors" in event.detail:
+        documents.append(document_of(event.detail["editors"]))
+        handles = event.detail["editors"]["editors"]
+        found += [fact["key"] for handle in handles if (fact := view.get("operator", handle)) is not None]
+    found += [entry["key"] for document in documents if document for entry in document["editors"].values()]
+    hub = view.get("hub", "")
+    if hub is not None:
+        found.append(hub["key"])
+    return found

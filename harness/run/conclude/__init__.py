@@ -1,0 +1,1 @@
+"""After a run: checks, energy, and the record that all of it makes."""

@@ -1,0 +1,116 @@
+"""The truth checks of a run, put together from its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from harness.catalog import model_folder, weights
+from harness.measure.metrics import Metric
+from harness.measure.trial import Trial
+from harness.record import schema
+from harness.record.samples import decode
+from harness.run.evidence import Evidence
+from harness.verify import check_rules
+from harness.verify.check_rules import Ceiling, CheckResult
+from harness.verify.summary import results
+from harness.verify.trials import trials_of
+from runtimes.table import SYNTHETIC
+
+FLOAT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "half": 2}  # an engine's dtype → bytes of a weight
+
+
+def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> list[CheckResult]:
+    """Every check of `docs/metrics.md`, in its order."""
+    trials = evidence.trials
+    bandwidth, peak = bandwidth_ceiling(evidence), _peak_ceiling(evidence)
+    headline = evidence.prepared.suite.suite.headline
+    prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
+    longest = max(prefills, key=lambda name: prefills[name])
+    own = [trial for trial in trials if trial.workload == headline]
+    return [
+        _placed(check_rules.counting, trials, own),
+        _placed(check_rules.prefill_complete, trials, own),
+        check_rules.cache_honesty(trials),
+        check_rules.determinism(trials),
+        check_rules.decode_physics(
+            _rate(measured, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth
+        ),
+        check_rules.prefill_physics(
+            _rate(measured, longest, Metric.PREFILL_RATE),
+            evidence.prepared.identity.prefill_operations_per_token,
+            peak,
+        ),
+        _placed(check_rules.ttft_physics, trials, own),
+        _placed(check_rules.engine_counters, trials, own),
+        _arithmetic(evidence, samples, measured),
+    ]
+
+
+def _placed(
+    judge: Callable[[Sequence[Trial]], CheckResult], trials: Sequence[Trial], headline: Sequence[Trial]
+) -> CheckResult:
+    """A check over all trials; where it fails, its evidence says whether the headline's alone fail, too (1) or pass (0)."""
+    found = judge(trials)
+    if found.status != "fail":
+        return found
+    return replace(found, evidence=found.evidence | {"headline_fails": int(judge(headline).status != "pass")})
+
+
+def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
+    """The memory bandwidth that bounds decode here, or why none does."""
+    if evidence.prepared.adapter.name in SYNTHETIC:
+        return Ceiling(None, "a simulation has no physics")
+    if evidence.at_server:
+        return Ceiling(None, "a server computes, and its device is not known")
+    if not evidence.on_cpu:
+        return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
+    cached = evidence.environment.cpu.l3_bytes.value or 0
+    size = bytes_per_token(evidence, evidence.prepared.suite.suite.headline)
+    if size is None:
+        return Ceiling(None, "what a token of this model reads is not known")
+    if size < cached:
+        return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
+    return Ceiling(evidence.bandwidth.most_bytes_per_s, "the most that was measured here")
+
+
+def _peak_ceiling(evidence: Evidence) -> Ceiling:
+    if evidence.prepared.adapter.name in SYNTHETIC:
+        return Ceiling(None, "a simulation has no physics")
+    if evidence.at_server:
+        return Ceiling(None, "a server computes, and its device is not known")
+    if not evidence.on_cpu:
+        return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
+    return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+
+
+def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
+    """Weights and KV cache read by a decode step at the workload's mean depth; None where one of them is not known."""
+    prepared = evidence.prepared
+    plan = next(p for p in evidence.plan.workloads if p.id == workload)
+    settings = evidence.facts["settings"]
+    header = model_folder.header(prepared.model_path)
+    depth = len(plan.prompt) + plan.output_tokens // 2
+    cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
+    if header.scheme is None and settings.get("quantization") not in (None, "none"):
+        return None  # the engine quantised what it loaded
+    read = weights.bytes_per_token(header, FLOAT_BYTES.get(str(settings.get("dtype"))))
+    return None if cache is None or read is None else read + cache
+
+
+def _rate(measured: Sequence[schema.WorkloadResult], workload: str, name: str) -> float | None:
+    """The point estimate of a rate, tokens/s."""
+    for result in measured:
+        for metric in result.metrics:
+            if (result.workload, metric.metric) == (workload, name) and metric.estimate is not None:
+                return metric.estimate.point / 1e6
+    return None
+
+
+def _arithmetic(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
+    """The stored samples, read back, give the same numbers."""
+    again = trials_of(decode(samples, sha256(samples).hexdigest(), "samples"), "samples")
+    same = results([result.workload for result in measured], again, evidence.facts["clock"]) == tuple(measured)
+    text = "the summary follows from the stored samples to the last digit"
+    return CheckResult("arithmetic", "pass" if same else "fail", text if same else f"not so: {text}")

@@ -1,0 +1,1 @@
+"""The run itself: workers, the loop over them, the journal."""

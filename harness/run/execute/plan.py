@@ -1,0 +1,98 @@
+"""From a suite, a model and settings to the plan of each worker process. Pure, but for the ids that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.catalog import suites
+from harness.catalog.suites import Suite
+from harness.measure.workload import WorkloadPlan
+from harness.run.prepare.tokens import Texts
+from harness.worker.plan import Plan
+from runtimes.interface import Scalar
+
+VARIATIONS = 8  # distinct prompts made beforehand; process k takes number k modulo this
+PROBE = "probe"
+Ids = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """What every process of a run shares."""
+
+    runtime: str
+    model_path: Path
+    model_format: str
+    options: Mapping[str, Scalar]
+    suite: Suite
+    vocabulary: int
+    seed: int
+    forces: bool = True  # else workloads that decode given ids are left out
+    batches: bool = False  # else workloads of several requests at once are left out
+    challenge: str = ""  # a hub's single-use number
+
+
+def texts_of(suite: Suite) -> Texts:
+    """Every text that must become ids, and to how many ids it is cut."""
+    texts: dict[str, str] = {PROBE: suite.probe}
+    lengths: dict[str, int | None] = {PROBE: None}
+    for workload in suite.workloads:
+        variations = VARIATIONS if workload.id == suite.cache_check else 0
+        for variation in range(variations + 1):
+            text = suites.prompt_text(suite, workload, variation)
+            if text is not None:
+                key = _key(workload.id, variation)
+                texts[key], lengths[key] = text, workload.prompt_tokens
+    return Texts(texts, lengths)
+
+
+def required_context(suite: Suite, ids: Ids) -> int:
+    """Slots that the longest trial, or the probe, fills."""
+    longest = max(len(ids.get(_key(w.id, 0), ())) + w.output_tokens for w in suite.workloads)
+    return max(longest, len(ids[PROBE]))
+
+
+def least_context(suite: Suite) -> int:
+    """As `required_context`, before anything is tokenised: a text is at least one token."""
+    return max((w.prompt_tokens or bool(w.text)) + w.output_tokens for w in suite.workloads)
+
+
+def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Plan:
+    """The plan of one process; one process of a run scores the probe, too."""
+    suite = triple.suite
+    workloads = []
+    for workload in suite.workloads:
+        if workload.mode == "forced" and workload.output_tokens and not triple.forces:
+            continue
+        if (workload.concurrency or 1) > 1 and not triple.batches:
+            continue
+        distinct = ids.get(_key(workload.id, 1 + process % VARIATIONS), ()) if workload.id == suite.cache_check else ()
+        workloads.append(
+            WorkloadPlan(
+                id=workload.id,
+                mode=workload.mode,
+                prompt=ids.get(_key(workload.id, 0), ()),
+                output_tokens=workload.output_tokens,
+                forced=suites.forced_ids(suite, workload, triple.vocabulary, triple.challenge),
+                distinct=distinct,
+                concurrency=workload.concurrency if triple.batches else None,
+            )
+        )
+    return Plan(
+        runtime=triple.runtime,
+        model_path=str(triple.model_path),
+        model_format=triple.model_format,
+        options=dict(triple.options),
+        process=process,
+        seed=triple.seed + process,
+        warmup_trials=suite.warmup_trials,
+        timed_trials=suite.timed_trials,
+        workloads=tuple(workloads),
+        probe=ids[PROBE] if probe else (),
+    )
+
+
+def _key(workload: str, variation: int) -> str:
+    return f"{workload}#{variation}"

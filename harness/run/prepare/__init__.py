@@ -1,0 +1,1 @@
+"""Before a run: what is asked, what is in place, what must be refused."""

@@ -1,0 +1,74 @@
+"""The build that a request measures with: checked against the machine and the settings before anything long begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import BadInput, RuntimeUnavailable
+from harness.run.evidence import Request
+from harness.run.prepare import backend, environments, failed_build
+from harness.run.prepare.backend import GPU_BACKENDS, Choice
+from runtimes.interface import Runtime, Scalar, runs_in_core
+from runtimes.recipes import RECIPES
+
+
+def choice_of(runtime: str, asked: str, cache: Path) -> Choice:
+    """As asked, or what suits the machine. Raises `BadInput` for a backend that the runtime does not have."""
+    recipe = RECIPES[runtime]
+    if asked != "auto":
+        environments.place(cache, runtime, asked)
+        return Choice(asked)
+    places = {
+        name: environments.place(cache, runtime, name) for name in recipe.backends if recipe.lock_text(name) is not None
+    }
+    ready = {name for name, where in places.items() if where.installed() is not None}
+    failed = {
+        name: f"it failed on {known[1]} with: {known[0]}; to try again: repro runtime install {runtime} --backend {name} --again"
+        for name, where in places.items()
+        if name in GPU_BACKENDS and name not in ready and (known := failed_build.remembered(where.folder)) is not None
+    }
+    return backend.decide(backend.look(), recipe.backends, builds=bool(recipe.built), ready=ready, failed=failed)
+
+
+def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
+    """The build for a run. Raises `BadInput` where the request asks for a GPU that is not here, or contradicts itself."""
+    if request.python is not None or runs_in_core(adapter):
+        return _without_build(request, given)
+    recipe = RECIPES.get(request.runtime)
+    if recipe is None:
+        raise RuntimeUnavailable(
+            f"{request.runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
+        )
+    if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
+        return Choice("cpu", "-o device=cpu asks for it")
+    found = choice_of(request.runtime, request.backend, cache)
+    if request.backend in GPU_BACKENDS:
+        builds = bool(recipe.built) and environments.place(cache, request.runtime, found.backend).installed() is None
+        backend.refuse_without_device(backend.look(), found.backend, builds=builds)
+    asked = backend.wants_gpu("", given)
+    if request.backend == "auto" and found.backend == "cpu" and asked:
+        kind = "CUDA device" if asked.startswith("-o device") else "GPU that it could use"
+        raise BadInput(
+            f"there is no {kind}: auto takes the build for the CPU ({found.reason})",
+            where=asked,
+            fix=f"leave it out, or mend that and run: repro runtime install {request.runtime} --backend cuda",
+        )
+    backend.refuse_contradiction(found.backend, given)
+    return found
+
+
+def _without_build(request: Request, given: Mapping[str, Scalar]) -> Choice:
+    """The operator's own interpreter, or this program's: there is nothing to choose."""
+    if request.backend != "auto":
+        whose = (
+            "--python brings a build of its own" if request.python is not None else f"{request.runtime} has no builds"
+        )
+        raise BadInput(f"{whose}", where=f"--backend {request.backend}", fix="leave --backend out")
+    asked = backend.wants_gpu("", given)
+    if request.python is not None and asked:
+        box = backend.look()
+        usable = {"nvidia", "amd"} if asked.startswith("-o device") else box.vendors
+        if not (box.vendors & usable) and not (box.vulkan_gpu and usable == box.vendors):
+            raise BadInput("asks for a GPU, and this machine shows none", where=asked, fix="leave it out")
+    return Choice("")

@@ -1,0 +1,1 @@
+"""From a registry's answers to the values that pages take."""

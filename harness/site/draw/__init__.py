@@ -1,0 +1,1 @@
+"""Drawings by hand: SVG, PNG, badges, the network, charts."""

@@ -1,0 +1,223 @@
+"""What the last build made, and which rows to build again: those whose pages may show something that has changed since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from harness import __version__
+from harness.catalog.digest import hash_file
+from harness.errors import BadInput
+from harness.inside import proper
+from harness.record import envelope
+from harness.record.keys import HANDLE
+from harness.registry.db import tables
+from harness.registry.db.reader import Reader, chunks
+from harness.registry.queries import rows
+from harness.site.data import lines
+from harness.site.data.public import Ground, Tally
+from harness.site.data.values import FIELDS, Site, Summary, values
+from harness.tlog import event as events
+
+FILE = ".site.json"
+
+# Events by what they touch: a record's row, all rows of an operator, one row named, nothing that a page of a row shows; any other
+# kind touches everything.
+_OF_RECORD = {
+    "record-submitted", "record-withdrawn", "record-approved", "record-rejected", "record-sent-back", "body-dropped",
+}  # fmt: skip
+_OF_OPERATOR = {"operator-verified", "operator-unverified"}
+_OF_EVIDENCE = {"evidence-imported", "evidence-removed"}
+_OF_KEYS = {"operator-joined", "operator-rotated"}
+_OF_NOTHING = {"challenge-issued"}
+_MEMBERS = FIELDS.index("members")
+
+
+@dataclass(slots=True)
+class State:
+    """Kept in the site's folder: what the next build goes on from."""
+
+    made_by: str
+    entries: int
+    head: str
+    as_of: str
+    series: dict[str, list[str]]
+    signed: int  # entries below the newest checkpoint
+    left_out: list[tuple[str, str, str, bool]] = field(
+        default_factory=list
+    )  # records that did not hold: id, row, why, whether public
+    rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
+    records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    handles: list[str] = field(default_factory=list)  # of who has a page
+    repeated: list[str] = field(default_factory=list)  # records that a change of versions may show in
+    digests: dict[str, str] = field(default_factory=dict)  # of the files that it takes up
+    lines: dict[str, str] = field(default_factory=dict)  # row → its line in this very file
+
+    def same(self, other: State) -> bool:
+        """Whether nothing happened at the hub between the two."""
+        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
+        """The rows: those of the last build that are still public, and those that were made."""
+        if last is not None:
+            gone = last.rows.keys() - public
+            self.rows = {row: one for row, one in last.rows.items() if row not in gone}
+            self.records, self.lines = dict(last.records), dict(last.lines)
+            for row in gone:
+                del self.records[row], self.lines[row]
+        before = len(self.rows)
+        for one, own in made:
+            self.rows[one.row], self.records[one.row] = one, own
+            self.lines[one.row] = json.dumps([values(one), own], separators=(",", ":"))
+        if len(self.rows) > before:
+            self.rows = dict(sorted(self.rows.items()))
+
+    def write(self, folder: Path) -> None:
+        """Into the folder that is being made. A line a row, without names: there are many."""
+        names = [one.name for one in fields(self) if one.name not in ("rows", "records", "lines")]
+        head = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
+        (folder / FILE).write_text(lines.joined(f'{head[:-1]},"rows":[', self.rows, self.lines, {}, "]}"))
+
+
+def unfinished(folder: Path) -> None:
+    """Say in the folder that files are being laid over it: the next build starts from nothing, unless this one ends."""
+    (folder / FILE).write_text("{}")
+
+
+def read(folder: Path) -> State | None:
+    """What was kept; None where there is nothing, or nothing that can be read."""
+    try:
+        text = (folder / FILE).read_text()
+        kept = json.loads(text)
+        rows, records = dict[str, Summary](), dict[str, list[str]]()
+        for line, own in kept.pop("rows"):
+            line[_MEMBERS] = tuple(line[_MEMBERS])
+            one = Summary(*line)
+            rows[one.row], records[one.row] = one, own
+        left_out = [(record, row, what, public) for record, row, what, public in kept.pop("left_out")]
+        tallies = {handle: Tally(*numbers) for handle, numbers in kept.pop("tallies").items()}
+        found = State(
+            **kept, rows=rows, records=records, tallies=tallies, left_out=left_out, lines=lines.of(text, list(rows))
+        )
+        return found if _plain(found) else None
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+def _plain(kept: State) -> bool:
+    """Whether every name that becomes a file's is one: files are removed by them."""
+    ids = (*kept.rows, *kept.records, *(one for own in kept.records.values() for one in own))
+    good = all(map(events.HEX.fullmatch, ids)) and all(map(HANDLE.fullmatch, kept.handles))
+    return good and all(map(proper, kept.digests))
+
+
+def untouched(folder: Path, state: State) -> bool:
+    """Whether the files that a build goes on from are those that the last one wrote."""
+    try:
+        return all(hash_file(folder / path) == known for path, known in state.digests.items())
+    except BadInput:
+        return False
+
+
+def now(reader: Reader, site: Site) -> State:
+    """The state that a build of this hub begins with."""
+    series = rows.counted_series(reader)
+    head = reader.head(site.entries) or ""
+    signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
+    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)
+
+
+def _made_by(site: Site) -> str:
+    """Everything that all pages depend on."""
+    parts = (__version__, _code(), site.origin, site.base_url, site.policy_name, site.policy_sha256, str(site.png))
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Of the whole program, templates and styles included: a rule that changed changes pages as much as a template."""
+    found = sha256()
+    waiting = [resources.files("harness")]
+    while waiting:
+        one = waiting.pop()
+        if one.is_dir():
+            waiting += sorted((i for i in one.iterdir() if i.name != "__pycache__"), key=lambda inner: inner.name)
+        else:
+            found.update(one.name.encode() + b"\0" + one.read_bytes())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a build has to make again; `since` is the entry from which the log is new."""
+
+    rows: frozenset[str]
+    operators: frozenset[str] | None  # None: all
+    keys: bool  # whether an operator's may be another
+    since: int
+
+    def also(self, rows: frozenset[str]) -> Touched:
+        """With these rows; who is named on them may read otherwise, too: then everybody."""
+        return replace(self, rows=self.rows | rows, operators=None) if rows else self
+
+
+def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Touched:
+    """Which public rows, and whose pages. All of them where the last build was another program's, or of another log."""
+    everything = Touched(known.rows, None, keys=True, since=0)
+    if old is None or old.made_by != new.made_by or old.as_of > new.as_of or not _goes_on(reader, old):
+        return everything
+    rows, operators, keys = set(known.rows - old.rows.keys()), set[str](), False
+    submitters: set[str] = set()
+    for index, _, data in list(reader.signed(old.entries)):
+        if data is None:
+            return everything
+        act = events.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
+        operators.add(act.by)
+        if act.kind in _OF_RECORD:
+            fact = reader.get("record", act.subject) or {}
+            rows.add(fact.get("row", ""))
+            operators.add(fact.get("operator", ""))
+            if act.kind == "record-submitted":
+                submitters.add(act.by)
+        elif act.kind in _OF_OPERATOR:
+            operators.add(act.subject)
+            rows |= _rows_of(reader, [act.subject])
+        elif act.kind in _OF_EVIDENCE:
+            rows.add((reader.get("evidence", act.subject) or {}).get("row", ""))
+        elif act.kind in _OF_KEYS:
+            keys = True
+        elif act.kind not in _OF_NOTHING and not act.kind.startswith("request-"):
+            return everything
+    # Whoever submits may turn out to share a machine with others: then all of them are one voice from now on.
+    persons = known.persons
+    named = {persons[handle] for handle in submitters if handle in persons}
+    joined = [handle for handle, person in persons.items() if person in named]
+    if len(joined) > len(named):
+        rows |= _rows_of(reader, joined)
+        operators |= set(joined)
+    drifted = {
+        engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
+    }
+    rows |= {row for row, one in old.rows.items() if one.engine in drifted or one.until <= new.as_of}
+    return Touched(frozenset(rows & known.rows), frozenset(operators), keys, old.entries)
+
+
+def _goes_on(reader: Reader, old: State) -> bool:
+    return old.entries <= reader.size() and reader.head(old.entries) == old.head
+
+
+def _rows_of(reader: Reader, handles: Iterable[str]) -> set[str]:
+    table, found = tables.records.c, set[str]()
+    for some in chunks(handles):
+        part = select(table.row).distinct().where(table.operator.in_(some))
+        found |= set(reader.connection.execute(part).scalars())
+    return found

@@ -1,0 +1,146 @@
+"""What people ask to have measured, as a page and as JSON. One that no editor has accepted is a number, never its text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.registry.db.reader import Reader, chunks
+from harness.site import addresses
+from harness.site.data.public import OWN, Public, public_few
+from harness.site.data.values import File, Site
+from harness.site.pages.regressions import object_of
+from harness.site.pages.render import page
+
+SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
+COUNTED = ("pending", "rejected", "duplicate", "archived")
+_SHORT = 12  # digits of an id in a command
+
+_RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "urn:repro-harness:api:v1:requests",
+    **object_of(
+        schema={"const": "urn:repro-harness:api:v1:requests"},
+        hub={"type": "string"},
+        entries={"type": "integer", "minimum": 0},
+        requests={
+            "type": "array",
+            "items": object_of(
+                id=_RECORD,
+                status={"enum": list(SHOWN)},
+                since={"type": "string", "format": "date-time"},
+                model={"type": "string"},
+                hardware={"type": "string"},
+                runtime={"type": "string"},
+                reason={"type": "string"},
+                claimed_by={"type": ["string", "null"]},
+                record={"anyOf": [_RECORD, {"type": "null"}]},
+                row={"anyOf": [_RECORD, {"type": "null"}]},
+            ),
+        },
+        not_listed=object_of(**{name: {"type": "integer", "minimum": 0} for name in COUNTED}),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One that an editor accepted. `record` and `row` are there where both are public."""
+
+    id: str
+    short: str  # of the id: enough to name it
+    status: str
+    since: str  # UTC, of the status
+    model: str
+    hardware: str
+    runtime: str
+    reason: str  # the editor's
+    claimed_by: str
+    claimer: str  # where that operator's page stands; "" where there is none
+    record: str
+    row: str
+
+
+def files(reader: Reader, site: Site, known: Public) -> Iterator[File]:
+    """The page and JSON."""
+    found, counts = requests(reader, known)
+    groups = [(status, [one for one in found if one.status == status]) for status in SHOWN]
+    path = "requests/index.html"
+    yield path, page("requests.html", path, site, groups=groups, counts=counts, total=len(found))
+    yield "api/v1/requests.json", _json(site, found, counts)
+
+
+def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, int]]:
+    """Those that are listed, what is open first, the newest first; and how many are not, by status."""
+    facts = reader.all("request")
+    listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
+    states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
+    homes = _homes(reader, {fact["record"] for fact in listed.values()} - {""})
+    begins = Counter(name[:_SHORT] for name in facts)
+    found = [
+        _request(name, fact, homes, known.operators, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
+        for name, fact in listed.items()
+    ]
+    found.sort(key=lambda one: (one.since, one.id), reverse=True)
+    found.sort(key=lambda one: SHOWN.index(one.status))
+    return found, {name: states[name] for name in COUNTED}
+
+
+def _homes(reader: Reader, records: Iterable[str]) -> dict[str, str]:
+    """Record → row, of those that are public."""
+    found: dict[str, str] = {}
+    for some in chunks(records):
+        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(some))
+        found.update((record, row) for record, row in reader.connection.execute(wanted))
+    return found
+
+
+def _request(
+    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], shown: Collection[str], short: str
+) -> Request:
+    row = homes.get(fact["record"], "")
+    return Request(
+        id=name,
+        short=short,
+        status=fact["status"],
+        since=fact["since"],
+        model=fact["model"],
+        hardware=fact["hardware"],
+        runtime=fact["runtime"],
+        reason=fact["why"],
+        claimed_by=fact["claimed_by"] if fact["claimed_by"] in shown else "",
+        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in shown else "",
+        record=fact["record"] if row else "",
+        row=row,
+    )
+
+
+def _json(site: Site, found: Sequence[Request], counts: Mapping[str, int]) -> bytes:
+    value = {
+        "schema": SCHEMA["$id"],
+        "hub": site.origin,
+        "entries": site.entries,
+        "requests": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "since": one.since,
+                "model": one.model,
+                "hardware": one.hardware,
+                "runtime": one.runtime,
+                "reason": one.reason,
+                "claimed_by": one.claimed_by or None,
+                "record": one.record or None,
+                "row": one.row or None,
+            }
+            for one in found
+        ],
+        "not_listed": dict(counts),
+    }
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

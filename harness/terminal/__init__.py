@@ -1,0 +1,1 @@
+"""What commands print with: consoles, tables, bars, options that several share."""

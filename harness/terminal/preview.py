@@ -1,0 +1,34 @@
+"""Where a run falls, said at once: ring, ratio with its interval, verdict, and what it would do to the row's tier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.registry.intake.ingest import Submission
+    from harness.registry.store import Hub
+
+
+def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
+    """As if an editor had accepted it."""
+    from harness.registry.queries import believed
+    from harness.registry.queries.active_policy import in_force
+    from harness.registry.queries.preview import falls
+    from harness.registry.queries.secondary import beside, record_in
+    from harness.terminal.days import day_of
+    from harness.terminal.registry_option import say
+
+    with believed.reading(hub, [row]) as (reader, left_out):
+        say(left_out)
+        if any(one.record == row for one in left_out):
+            return  # what opened the row does not hold: there is nothing to fall on
+        policy = in_force(reader).policy
+        fall = falls(reader, row, found.measured.measurement, policy, day_of(None))
+        hub_record = record_in(reader, row)
+        more = [] if hub_record is None else beside(hub_record, found.record, policy)
+    console.print(f"row {row[:12]}: {fall.text}", markup=False)
+    for text in more:
+        console.print(f"  beside it, not counted: {text}", markup=False)
+    console.print(f"if approved: {fall.effect}", markup=False)

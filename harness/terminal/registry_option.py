@@ -1,0 +1,88 @@
+"""The option that names a hub, and what a command may do with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.registry.actions.acts import Actor
+    from harness.registry.queries.believed import Doubt
+    from harness.registry.store import Hub
+
+VARIABLE = "REPRO_HUB"
+
+
+def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--hub`, or the variable."""
+    return click.option(
+        "--hub",
+        "target",
+        envvar=VARIABLE,
+        metavar="PLACE",
+        help=f"Folder or postgresql:// URL of the hub; default: ${VARIABLE}.",
+    )(command)
+
+
+def open_for_reading(target: str | None) -> Hub:
+    """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
+    from harness.registry.exchange import last_seen
+    from harness.registry.opening import open_readable
+
+    hub = open_readable(named(target))
+    last_seen.look(hub, last_seen.folder())
+    return hub
+
+
+def open_for_writing(target: str | None) -> Hub:
+    """The hub's database. Raises `BadInput`, for exported files, too: they are for reading."""
+    from harness.errors import BadInput
+    from harness.registry.db import databases
+    from harness.registry.exchange import last_seen
+    from harness.registry.opening import open_hub
+
+    place = named(target)
+    if databases.is_export(place):
+        raise BadInput(
+            "holds exported files, which are for reading", where=place, fix=f"repro hub import {place} --hub FOLDER"
+        )
+    hub = open_hub(place)
+    last_seen.look(hub, last_seen.folder())
+    return hub
+
+
+def named(target: str | None) -> str:
+    """The place that was given. Raises `BadInput` where none was."""
+    from harness.errors import BadInput
+
+    if not target:
+        raise BadInput("names no hub", where="--hub", fix=f"name a folder or URL, or set {VARIABLE}")
+    return target
+
+
+def say(left_out: Iterable[Doubt]) -> None:
+    """A line on standard error for each record that does not hold."""
+    from harness.terminal.console import err
+
+    for one in left_out:
+        err().print(one.line, markup=False, highlight=False, soft_wrap=True)
+
+
+def as_operator() -> Actor:
+    """The operator whose keys are here. Raises `BadInput`."""
+    from harness.commands.keys import operator_keys
+    from harness.registry.actions.acts import Actor
+
+    found = operator_keys()
+    return Actor(found.public.handle, (found.operator,))
+
+
+def as_editor() -> Actor:
+    """The editor whose keys are here. Raises `BadInput`."""
+    from harness.commands.keys import editor_keys
+    from harness.registry.actions.acts import Actor
+
+    found = editor_keys()
+    return Actor(found.public.handle, (found.key,))

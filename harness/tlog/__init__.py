@@ -1,0 +1,1 @@
+"""The transparency log: entries, events, Merkle tree, tiles, checkpoints. Pure."""

@@ -1,0 +1,90 @@
+"""What a reader of a stored record may believe of it: its signatures, its samples and its summary, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from harness.errors import BadInput, RecordInvalid
+from harness.record import store
+from harness.record.store import Stored
+from harness.verify import recompute
+from harness.verify.signatures import signed_by
+
+
+class Verified(StrEnum):
+    """The answer in a word, as tables and exports show it."""
+
+    YES = "yes"  # signed by the keys that it names, and every number follows from its samples
+    NO = "no"  # something is false
+    NOT_CHECKED = "not checked"  # nothing is false, and something could not be checked
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A record with what was found; `signer` is its operator's handle where the signatures hold, `reason` says why not *yes*,
+    and `part` what that is about: `signature` or `samples`.
+    """
+
+    stored: Stored
+    verified: Verified
+    signer: str
+    reason: str
+    part: str
+
+    @property
+    def note(self) -> str:
+        """`signed by eva`, `not checked: …`, `INVALID: …`."""
+        if self.verified is Verified.YES:
+            return f"signed by {self.signer}"
+        return f"{'INVALID' if self.verified is Verified.NO else 'not checked'}: {self.reason}"
+
+
+def check(stored: Stored) -> Checked:
+    """Signatures over the stored bytes, the samples' digest, the summary against the samples. Never raises for a bad record."""
+    where, signer, part = str(stored.path), "", "signature"
+    try:
+        operator, data = stored.record.operator, stored.envelope()
+        if operator is not None and data is None:
+            return Checked(stored, Verified.NO, "", "it names an operator, and no envelope is beside it", part)
+        if data is not None:
+            signer = signed_by(stored, None)
+        part = "samples"
+        if not stored.has_samples():
+            why = "its samples are not there, so its numbers can't be derived again"
+            return Checked(stored, Verified.NOT_CHECKED, signer, why if signer else f"not signed, and {why}", part)
+        with well_formed(where):
+            recompute.verify(stored)
+    except BadInput as error:
+        return Checked(stored, Verified.NO, signer, error.what, part)
+    if not signer:
+        return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
+    return Checked(stored, Verified.YES, signer, "", "")
+
+
+@contextmanager
+def well_formed(where: str) -> Iterator[None]:
+    """What fails inside on the free parts of a foreign record is that record's fault. Raises `RecordInvalid`."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, StopIteration) as error:
+        raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
+
+
+def trusted(path: Path) -> Checked:
+    """The record at `path`, for who computes with it. Raises `RecordInvalid` where something about it is false."""
+    return believed(check(store.read(path)))
+
+
+def believed(found: Checked) -> Checked:
+    """Itself. Raises `RecordInvalid` where something about it is false."""
+    if found.verified is Verified.NO:
+        raise RecordInvalid(
+            f"does not hold: {found.part}: {found.reason}",
+            where=str(found.stored.path),
+            fix="take the original; repro show prints it as it is",
+        )
+    return found
