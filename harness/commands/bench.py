@@ -101,14 +101,14 @@ def bench(
     if summary is not None:
         raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
     from harness.commands import bench_registry
-    from harness.commands.compare import print_comparison
-    from harness.commands.keys import open_keys
     from harness.compare.records import compare_records
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
     from harness.run.evidence import Request
+    from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
+    from harness.terminal.keys import open_keys
     from harness.terminal.progress import Progress
     from harness.terminal.report import report
     from harness.verify.reading import check, trusted

@@ -17,12 +17,12 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     a record holds failed checks.
     """
     from harness.catalog import matrices
-    from harness.commands.keys import open_keys
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
     from harness.run.matrix import Entry, run_matrix
     from harness.terminal.console import err, out, print_json
+    from harness.terminal.keys import open_keys
     from harness.terminal.progress import Progress
     from harness.terminal.side_by_side import matrix_markdown, matrix_rows, print_matrix
     from harness.verify.reading import check

@@ -110,10 +110,10 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
 @hub_option
 def rotate(target: str | None) -> None:
     """Signed by each new key, whose digest the one before had announced."""
-    from harness.commands.keys import chain, operator_keys
     from harness.registry.actions.acts import utc
     from harness.registry.actions.introduction import rotations
     from harness.terminal.console import out
+    from harness.terminal.keys import chain, operator_keys
     from harness.terminal.registry_option import open_for_writing
 
     handle = operator_keys().public.handle

@@ -33,12 +33,12 @@ def new(
 ) -> None:
     """Editor's keys first: repro keys new --role editor --handle NAME."""
     from harness.catalog import policies
-    from harness.commands.keys import editor_keys
     from harness.record.editor_keys import hub_key
     from harness.registry.actions.create import Charter, approvals_of, document, found, sign_checkpoint
     from harness.registry.db import databases
     from harness.registry.exchange import last_seen
     from harness.terminal.console import err, out
+    from harness.terminal.keys import editor_keys
     from harness.terminal.registry_option import named
     from harness.tlog.origin import checked
 

@@ -108,8 +108,8 @@ def _enough(reader: Reader, changed: dict[str, Any]) -> None:
 
 def _signing(actor: Actor, changed: dict[str, Any]) -> Actor:
     """With the operator's key, too, where the same person is an operator under the same handle."""
-    from harness.commands.keys import open_keys
     from harness.registry.actions.acts import Actor
+    from harness.terminal.keys import open_keys
 
     if actor.handle not in changed["editors"]:
         return actor

@@ -11,11 +11,11 @@ import click
 @click.argument("record", type=click.Path(path_type=Path))
 def sign(record: Path) -> None:
     """The record says that it was signed later; its id changes with that, its samples do not."""
-    from harness.commands.keys import operator_keys
     from harness.errors import RecordInvalid
     from harness.record import later
     from harness.record.store import read, replace_payload
     from harness.terminal.console import out
+    from harness.terminal.keys import operator_keys
     from harness.verify.recompute import verify
     from harness.verify.signatures import signed_by
 

@@ -120,9 +120,9 @@ def how_to_sign(path: Path) -> str:
 
 def introduced(hub: Any, actor: Any) -> list[Any]:
     """The events that make the handle known to the hub, with its first act there; none where it is known."""
-    from harness.commands.keys import chain, editor_keys
     from harness.record import editor_keys as roles
     from harness.registry.actions import introduction
+    from harness.terminal.keys import chain, editor_keys
 
     with hub.reading() as reader:
         document = reader.get("editors", "") or {"editors": {}}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def print_agreement(console: Console, reference: Checked, found: Sequence[tuple[Checked, PairAgreement]]) -> None:
     """One paragraph a record: the verdict, why, and where each workload parts."""
-    from harness.commands.compare import heading
+    from harness.terminal.comparison import heading
     from harness.terminal.console import escape
 
     console.print(f"reference {heading(reference)}")

@@ -72,8 +72,8 @@ def say(left_out: Iterable[Doubt]) -> None:
 
 def as_operator() -> Actor:
     """The operator whose keys are here. Raises `BadInput`."""
-    from harness.commands.keys import operator_keys
     from harness.registry.actions.acts import Actor
+    from harness.terminal.keys import operator_keys
 
     found = operator_keys()
     return Actor(found.public.handle, (found.operator,))
@@ -81,8 +81,8 @@ def as_operator() -> Actor:
 
 def as_editor() -> Actor:
     """The editor whose keys are here. Raises `BadInput`."""
-    from harness.commands.keys import editor_keys
     from harness.registry.actions.acts import Actor
+    from harness.terminal.keys import editor_keys
 
     found = editor_keys()
     return Actor(found.public.handle, (found.key,))

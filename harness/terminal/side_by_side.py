@@ -23,7 +23,7 @@ METRICS = ("decode_rate", "prefill_rate")
 
 def print_side_by_side(console: Console, checked: Sequence[Checked], band: tuple[float, float]) -> None:
     """Every record against the first: one block of rows a workload and metric."""
-    from harness.commands.compare import heading, print_settings
+    from harness.terminal.comparison import heading, print_settings
     from harness.terminal.console import escape
 
     records = [one.stored for one in checked]
