@@ -5,19 +5,19 @@ MODEL ?= gemma-3-270m-q4_k_m
 RUNTIME ?= llama.cpp
 SUITE ?= default
 ARGS ?=
-HUB ?= results/demo-hub
+REGISTRY ?= results/demo-registry
 OUT ?= site
 # `make test TESTS=…` runs only those.
 TESTS ?=
 # These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
 TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
-TOGETHER += tests/e2e/test_model_hub.py tests/e2e/test_hub_commands.py tests/e2e/test_registry_commands.py
+TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
 TOGETHER += tests/e2e/test_broken_adapters.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check hub-demo site format schema clean
+.PHONY: help install bench test check registry-demo site format schema clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,12 +52,12 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-hub-demo: $(VENV)/.core ## make the demonstration hub anew, results/demo-hub: a real run, and operators who do not exist
-	rm -rf results/demo-hub
-	$(REPRO) hub demo results/demo-hub --model '$(MODEL)' --runtime '$(RUNTIME)'
+registry-demo: $(VENV)/.core ## make the demonstration registry anew, results/demo-registry: a real run, and operators who do not exist
+	rm -rf results/demo-registry
+	$(REPRO) registry demo results/demo-registry --model '$(MODEL)' --runtime '$(RUNTIME)'
 
-site: $(VENV)/.core ## write the public site of a hub: make site [HUB=…] [OUT=site]
-	$(REPRO) site build --hub '$(HUB)' --out '$(OUT)' $(ARGS)
+site: $(VENV)/.core ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
+	$(REPRO) site build --registry '$(REGISTRY)' --out '$(OUT)' $(ARGS)
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .

@@ -31,7 +31,7 @@ from harness.registry.intake.ingest import checked
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.review import dossier
 from harness.registry.queries.rows import score_row
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 
 POLICY = "network-v2"
 MOST = 12  # voices that are tried
@@ -79,40 +79,42 @@ def key(name: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(sha256(f"attack:{name}".encode()).digest())
 
 
-def new_hub(folder: Path) -> Hub:
+def new_registry(folder: Path) -> Registry:
     entry = {"key": key("ed").public_key().public_bytes_raw().hex(), "next_key_sha256": key_id(key("n").public_key())}
     editors = {"version": 1, "threshold": 1, "expires": "2099-12-31", "editors": {"ed": entry}}
-    own = key("hub").public_key().public_bytes_raw().hex()
-    charter = Charter("attack.example/hub", own, editors, POLICY, policies.load(POLICY).sha256, 1, demonstration=False)
+    own = key("registry").public_key().public_bytes_raw().hex()
+    charter = Charter(
+        "attack.example/registry", own, editors, POLICY, policies.load(POLICY).sha256, 1, demonstration=False
+    )
     return found(str(folder), charter.event("ed"), [key("ed")])
 
 
-def voice(hub: Hub, handle: str, setup: Setup, row: str) -> tuple[str, tuple[str, ...]]:
+def voice(registry: Registry, handle: str, setup: Setup, row: str) -> tuple[str, tuple[str, ...]]:
     """Join, submit, and be approved: the record's id, and what the editor was shown before."""
     who = person(handle)
     actor = Actor(handle, (who.operator,))
-    acts.join(hub, actor, who.operator.public_key().public_bytes_raw().hex(), key_id(who.following.public_key()))
+    acts.join(registry, actor, who.operator.public_key().public_bytes_raw().hex(), key_id(who.following.public_key()))
     record = checked(*sealed(who, setup), handle)
-    acts.submit(hub, actor, record, Wish(row=row))
-    with hub.reading() as reader:
+    acts.submit(registry, actor, record, Wish(row=row))
+    with registry.reading() as reader:
         remarks = tuple(sorted({remark.kind for remark in dossier(reader, record.id).remarks}))
-    acts.act(hub, Actor("ed", (key("ed"),)), "record-approved", record.id, reason="complete, and possible")
+    acts.act(registry, Actor("ed", (key("ed"),)), "record-approved", record.id, reason="complete, and possible")
     return record.id, remarks
 
 
 def cost(words: Words, folder: Path) -> Cost:
-    hub = new_hub(folder)
-    row, _ = voice(hub, "honest", HUB, "")
+    registry = new_registry(folder)
+    row, _ = voice(registry, "honest", HUB, "")
     high = very_high = None
     refused, tier, remarks = 0, "", ()
     for number, own in enumerate(words, start=1):
         setup = replace(HUB, seed=1000 + number, rate=100 + number / 10, **own)
         try:
-            _, remarks = voice(hub, f"sock-{number:02d}x", setup, row)
+            _, remarks = voice(registry, f"sock-{number:02d}x", setup, row)
         except ReproError:
             refused += 1
             continue
-        with hub.reading() as reader:
+        with registry.reading() as reader:
             tier = str(score_row(reader, row, in_force(reader).policy, date.today())[1].tier)
         high = high or (number if tier in ("high", "very-high") else None)
         very_high = very_high or (number if tier == "very-high" else None)
@@ -134,7 +136,7 @@ def main() -> None:
     ]
     for name, words in STRATEGIES.items():
         with tempfile.TemporaryDirectory() as folder:
-            made = cost(words, Path(folder) / "hub")
+            made = cost(words, Path(folder) / "registry")
         tiers = [f"{n} ({COMMANDS * n})" if n else "never" for n in (made.high, made.very_high)]
         shown = ", ".join(made.remarks) or "nothing"
         lines.append(

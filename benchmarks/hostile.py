@@ -35,11 +35,11 @@ from harness.record.store import SAMPLES_FILE, Stored  # noqa: E402
 from harness.registry.actions import acts  # noqa: E402
 from harness.registry.intake.ingest import Claims, Submission  # noqa: E402
 from harness.registry.intake.projection import measured_of  # noqa: E402
-from tests import hub_world, parquet_bombs  # noqa: E402
+from tests.support import parquet_bombs, registry_world  # noqa: E402
 
 SEED = 1_000_000_000
 ESCAPES = "\x1b[8m\x1b]52;c;aGk=\x07\u202e<script>=1+1|\x1b[2J"
-HONEST = Setup(synthetic=False, sku=hub_world.CARDS[0], seed=SEED)
+HONEST = Setup(synthetic=False, sku=registry_world.CARDS[0], seed=SEED)
 LIMIT_MIB = 500
 HANDLES = 40
 
@@ -143,9 +143,9 @@ def submission(one: Body, first: Person, who: Person, number: int) -> Submission
     return Submission(identity, Claims(who.handle, key, rig, *times, "", False, digest), measured, data, one.samples)
 
 
-def build(folder: Path, records: int, honest: int) -> tuple[hub_world.World, list[str], str]:
+def build(folder: Path, records: int, honest: int) -> tuple[registry_world.World, list[str], str]:
     """The registry, the ids of honest records that wait, and the row that all attack."""
-    world = hub_world.world(str(folder))
+    world = registry_world.world(str(folder))
     row = world.accepted("honest-first", seed=SEED)
     waiting = []
     people = [world.join(f"m{number:02d}attacker") for number in range(HANDLES)]
@@ -158,21 +158,21 @@ def build(folder: Path, records: int, honest: int) -> tuple[hub_world.World, lis
         who, kind = people[number % HANDLES], list(KINDS)[number % len(KINDS)]
         found = submission(bodies[kind], first, who, number + 1)
         garbage += [found.id] if kind == "a table that holds garbage" else []
-        with world.hub.reading() as reader:
+        with world.registry.reading() as reader:
             wish = acts.Wish(row=row if (number + 1) % 2 else "")
             items.append(acts.submission(reader, acts.Actor(who.handle, (who.operator,)), found, wish))
         if len(items) == 256 or number == records - 1:
-            refused = [one for one in world.hub.append(items, acts.utc()) if isinstance(one, Exception)]
+            refused = [one for one in world.registry.append(items, acts.utc()) if isinstance(one, Exception)]
             if refused:
                 raise refused[0]
             items = []
         if number % each == 0 and len(waiting) < honest:
             own = world.record(
-                f"honest-{len(waiting):02d}", sku=hub_world.CARDS[len(waiting) % 8 + 1], model=f"own-{number}"
+                f"honest-{len(waiting):02d}", sku=registry_world.CARDS[len(waiting) % 8 + 1], model=f"own-{number}"
             )
             world.submit(own)
             waiting.append(own.id)
-    with world.hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+    with world.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         for identity in garbage:
             connection.exec_driver_sql("UPDATE records SET medians = 'x', measured = 'y' WHERE id = ?", (identity,))
     return world, waiting, row
@@ -233,14 +233,14 @@ def memory(pid: int) -> int:
 def measure(folder: Path, records: int, honest: int, listed: bool = True) -> list[tuple[str, Ran, str]]:
     """Each command, what it needed, and what does not hold; "" where all does."""
     began = time.perf_counter()
-    world, waiting, _ = build(folder / "hub", records, honest)
+    world, waiting, _ = build(folder / "registry", records, honest)
     print(f"built in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    target, found = world.hub.target, []
+    target, found = world.registry.target, []
     found.append(("audit", ran := run(folder, "audit", target), audited(ran, records + honest + 1)))
     if listed:
-        found.append(("review", ran := run(folder, "review", "--hub", target), shown(ran, waiting)))
+        found.append(("review", ran := run(folder, "review", "--registry", target), shown(ran, waiting)))
     found.append(
-        ("review show", ran := run(folder, "review", "show", waiting[0], "--hub", target), shown(ran, waiting[:1]))
+        ("review show", ran := run(folder, "review", "show", waiting[0], "--registry", target), shown(ran, waiting[:1]))
     )
     return found
 

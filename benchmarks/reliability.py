@@ -1,4 +1,4 @@
-"""What a hub survives: each file operation fails once, the program is killed anywhere, records were tampered with."""
+"""What a registry survives: each file operation fails once, the program is killed anywhere, records were tampered with."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ sys.path.insert(0, str(ROOT))  # the tests are no package of the distribution
 from harness.demo.records import Setup, person, sealed  # noqa: E402
 from harness.errors import ReproError  # noqa: E402
 from harness.registry.intake.ingest import checked  # noqa: E402
-from tests.mutations import MUTATORS, bomb, mutated  # noqa: E402
+from tests.support.mutations import MUTATORS, bomb, mutated  # noqa: E402
 
 
 def faults(step: int, kills: int) -> list[str]:
-    """What the tests of tests/unit/hub/test_reliability.py tell, with every fault and that many kills."""
+    """What the tests of tests/unit/registry/test_reliability.py tell, with every fault and that many kills."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "told"
         environment = os.environ | {"REPRO_FAULT_STEP": str(step), "REPRO_KILLS": str(kills), "REPRO_TOLD": str(told)}
-        tests = [sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/unit/hub/test_reliability.py"]
+        tests = [sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/unit/registry/test_reliability.py"]
         subprocess.run(tests, cwd=ROOT, env=environment, check=True)
         return told.read_text().splitlines()
 
@@ -91,8 +91,8 @@ def main() -> None:
 Made by `python benchmarks/reliability.py {arguments}`.
 {machine.line()}.
 
-**Faults.** A library between the program and the kernel fails the Nth file operation below the hub's folder with a full disk,
-a bad disk or SIGKILL, N = {numbers} … until a run is not reached (`tests/doubles/faults.c`). After each: the old state
+**Faults.** A library between the program and the kernel fails the Nth file operation below the registry's folder with a full
+disk, a bad disk or SIGKILL, N = {numbers} … until a run is not reached (`tests/doubles/faults.c`). After each: the old state
 or the new, an audit without a fault, and nothing lost that was acknowledged. A kill keeps what the kernel had taken; it
 cannot show a missing fsync.
 

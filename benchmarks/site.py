@@ -1,6 +1,6 @@
 """What a site of a given size costs: cold, one changed row, one new row, nothing changed; and what a page weighs.
 
-The hub is a whole one: signed records with samples, reproductions, approvals. Making it is not timed.
+The registry is a whole one: signed records with samples, reproductions, approvals. Making it is not timed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from datetime import date, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-import hub as hubs
 import machine
 import numpy as np
+import registry as registries
 
 from harness.demo.records import Setup, person, sealed
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.db.transaction import Item
 from harness.registry.intake.ingest import Submission, checked
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.site.build import Wish
 from harness.site.build import build as in_process
 
@@ -37,7 +37,7 @@ EACH = 3  # records of a row: its own and two reproductions
 
 def make(i: int) -> Submission:
     row, k = divmod(i, EACH)
-    operator = (row * 7 + k * 131) % hubs.OPERATORS
+    operator = (row * 7 + k * 131) % registries.OPERATORS
     sku = f"GPU {row}" if k < 2 else f"GPU {row} other"
     setup = Setup(
         seed=i, sku=sku, rate=100 + row % 7, started=datetime(2026, 10, 1), model=f"model-{row % 200}", tokens=128
@@ -46,26 +46,26 @@ def make(i: int) -> Submission:
     return checked(data, samples, "submission")
 
 
-def fill(hub: Hub, rows: int) -> Callable[[int], None]:
+def fill(registry: Registry, rows: int) -> Callable[[int], None]:
     """Returns how to add the row of that number."""
-    actors, editor = hubs.join_all(hub), acts.Actor("ed", (hubs.key("ed"),))
-    with ProcessPoolExecutor(hubs.CORES, mp_context=get_context("spawn")) as pool:
+    actors, editor = registries.join_all(registry), acts.Actor("ed", (registries.key("ed"),))
+    with ProcessPoolExecutor(registries.CORES, mp_context=get_context("spawn")) as pool:
         made = pool.map(make, range(rows * EACH), chunksize=30)
         waiting: list[Submission] = []
         for one in made:
             waiting.append(one)
             if len(waiting) == EACH * 200:
-                put(hub, actors, editor, waiting)
+                put(registry, actors, editor, waiting)
                 waiting = []
-        put(hub, actors, editor, waiting)
-    sign_checkpoint(hub, hubs.key("hub"))
-    return lambda number: put(hub, actors, editor, [make(number * EACH)])
+        put(registry, actors, editor, waiting)
+    sign_checkpoint(registry, registries.key("registry"))
+    return lambda number: put(registry, actors, editor, [make(number * EACH)])
 
 
-def put(hub: Hub, actors, editor, found: list[Submission]) -> None:
+def put(registry: Registry, actors, editor, found: list[Submission]) -> None:
     for first in (True, False):  # rows before what reproduces them
         items = []
-        with hub.reading() as reader:
+        with registry.reading() as reader:
             for place, one in enumerate(found):
                 if (place % EACH == 0) is not first:
                     continue
@@ -74,7 +74,7 @@ def put(hub: Hub, actors, editor, found: list[Submission]) -> None:
                 items.append(replace(sent, submission=one))
                 act = acts.event(reader, editor, "record-approved", one.id, reason="complete, and its numbers agree")
                 items.append(Item(act.signed(editor.keys).to_bytes()))
-        for taken in hub.append(items, acts.utc()) if items else []:
+        for taken in registry.append(items, acts.utc()) if items else []:
             if isinstance(taken, Exception):
                 raise taken
 
@@ -87,12 +87,12 @@ def build(target: Path, out: Path) -> tuple[float, float, dict[str, int]]:
         "    try: main()\n"
         "    finally:\n"
         "        own, kids = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))\n"
-        f"        print(own + {hubs.CORES} * kids, file=sys.stderr)\n"
+        f"        print(own + {registries.CORES} * kids, file=sys.stderr)\n"
     )
     with tempfile.TemporaryDirectory() as home:
         script = Path(home) / "build.py"
         script.write_text(program)
-        wanted = ["site", "build", "--hub", str(target), "--out", str(out), "--as-of", "2026-11-24", "--json"]
+        wanted = ["site", "build", "--registry", str(target), "--out", str(out), "--as-of", "2026-11-24", "--json"]
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, script, *wanted],
@@ -105,19 +105,19 @@ def build(target: Path, out: Path) -> tuple[float, float, dict[str, int]]:
         return time.perf_counter() - began, int(done.stderr.split()[-1]) / 2**20, json.loads(done.stdout)
 
 
-def change(hub: Hub, row: str) -> None:
+def change(registry: Registry, row: str) -> None:
     """One of its records is withdrawn."""
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         known = reader.all("record").items()
         name, fact = next((n, f) for n, f in known if f["row"] == row and n != row and f["status"] == "accepted")
     who = acts.Actor(fact["operator"], (person(fact["operator"]).operator,))
-    acts.act(hub, who, "record-withdrawn", name, reason="to change one row")
+    acts.act(registry, who, "record-withdrawn", name, reason="to change one row")
 
 
-def chosen(hub: Hub, out: Path, share: float) -> str:
+def chosen(registry: Registry, out: Path, share: float) -> str:
     """The row that stands at that share of all."""
     ids = sorted(path.name for path in (out / "rows").iterdir())
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         return reader.id_of(ids[int(len(ids) * share)])
 
 
@@ -134,10 +134,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        target, out = Path(folder) / "hub", Path(folder) / "site"
-        hub = hubs.new_hub(target)
-        add = fill(hub, options.rows)
-        hubs.clear_caches()
+        target, out = Path(folder) / "registry", Path(folder) / "site"
+        registry = registries.new_registry(target)
+        add = fill(registry, options.rows)
+        registries.clear_caches()
         cold, memory, said = build(target, out)
         print(f"cold {cold:.1f} s, {memory:.2f} GiB, {said}", file=sys.stderr)
         weights = sorted(sum(f.stat().st_size for f in path.iterdir()) for path in (out / "rows").iterdir())
@@ -146,13 +146,13 @@ def main() -> None:
         nothing = build(target, out)[0]
         spans = []
         for i in range(5):
-            change(hub, chosen(hub, out, (i + 1) / 7))
+            change(registry, chosen(registry, out, (i + 1) / 7))
             seconds, _, said_now = build(target, out)
             spans.append(seconds)
             print(f"one changed row {seconds:.2f} s, {said_now}", file=sys.stderr)
         within, arrived = [], []
         for i in range(6):
-            change(hub, chosen(hub, out, (2 * i + 1) / 17))
+            change(registry, chosen(registry, out, (2 * i + 1) / 17))
             within.append(again(target, out))
         for i in range(3):
             add(options.rows + i)
@@ -166,7 +166,7 @@ def main() -> None:
             f"Made by `python benchmarks/site.py {' '.join(sys.argv[1:])}`.",
             machine.line() + ".",
             "",
-            f"A hub of {said['rows']:,} rows, {EACH} records each, {said['files']:,} files, {whole / 2**20:,.0f} MiB.",
+            f"A registry of {said['rows']:,} rows, {EACH} records each, {said['files']:,} files, {whole / 2**20:,.0f} MiB.",
             "",
             "| | |",
             "|---|---|",

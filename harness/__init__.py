@@ -1,7 +1,7 @@
 """repro-harness: run (model, hardware, runtime) triples, keep the evidence, compare it honestly.
 
 Public names are resolved when first used, so that `--help` is instant and the worker needs numpy alone: `load_records`, and the
-package `hub` with its `frame`.
+package `registry` with its `frame`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def __getattr__(name: str) -> Any:
         from harness.run.loading import load_records
 
         return load_records
-    if name == "hub":
+    if name == "registry":
         return import_module("harness.registry")
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "hub"})
+    return sorted({*globals(), *__all__, "registry"})

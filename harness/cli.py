@@ -22,16 +22,16 @@ COMMANDS = {
     "label": ("harness.commands.label:label", "Give a record a name of your own, kept beside it."),
     "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
     "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
-    "submit": ("harness.commands.submit:submit", "Put a signed record into a hub's queue."),
+    "submit": ("harness.commands.submit:submit", "Put a signed record into a registry's queue."),
     "sign": ("harness.commands.sign:sign", "Sign a record that was measured before you had keys."),
     "submissions": (
         "harness.commands.submissions:submissions",
-        "Your records at a hub: where each stands, why, and what you can do.",
+        "Your records at a registry: where each stands, why, and what you can do.",
     ),
     "withdraw": ("harness.commands.submit:withdraw", "Take a record of yours back; the log keeps that it was there."),
     "score": (
         "harness.commands.score:score",
-        "State and tier of every row of a hub; or what records would make of a row.",
+        "State and tier of every row of a registry; or what records would make of a row.",
     ),
     "explain": (
         "harness.commands.explain:explain",
@@ -48,9 +48,15 @@ COMMANDS = {
         "harness.commands.import_:import_",
         "Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",
     ),
-    "audit": ("harness.commands.audit:audit", "Check a whole hub: every signature, digest, link of the log, record."),
-    "hub": ("harness.commands.registry:hub", "Make a hub, sign its checkpoints, export, import and rebuild it."),
-    "site": ("harness.commands.site:site", "Make the public site of a hub, or look at it here."),
+    "audit": (
+        "harness.commands.audit:audit",
+        "Check a whole registry: every signature, digest, link of the log, record.",
+    ),
+    "registry": (
+        "harness.commands.registry:registry",
+        "Make a registry, sign its checkpoints, export, import and rebuild it.",
+    ),
+    "site": ("harness.commands.site:site", "Make the public site of a registry, or look at it here."),
     "verify": ("harness.commands.verify:verify", "Check a record's signatures, its samples and its arithmetic."),
     "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),
     "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),

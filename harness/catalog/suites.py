@@ -150,7 +150,7 @@ def prompt_text(suite: Suite, workload: Workload, variation: int = 0) -> str | N
 def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str = "") -> tuple[int, ...] | None:
     """The ids that a forced workload feeds: seeded draws from the whole vocabulary, as llama-bench does.
 
-    A hub's challenge enters the seed: what was measured before it was issued fed other ids.
+    A registry's challenge enters the seed: what was measured before it was issued fed other ids.
     """
     if workload.mode != "forced":
         return None
@@ -163,7 +163,7 @@ def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str
 
 
 def challenge_seed(challenge: str) -> int:
-    """The seed of a run's order of trials that a hub's challenge makes."""
+    """The seed of a run's order of trials that a registry's challenge makes."""
     return int.from_bytes(sha256(f"challenge:{challenge}".encode()).digest()[:4], "big")
 
 

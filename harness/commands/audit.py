@@ -1,4 +1,4 @@
-"""`repro audit HUB`."""
+"""`repro audit REGISTRY`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 SHOWN = 50
 
 
-@click.command(help="Check a whole hub: every signature, digest, link of the log, record.")
+@click.command(help="Check a whole registry: every signature, digest, link of the log, record.")
 @click.argument("target", metavar="HUB")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def audit(target: str, as_json: bool) -> None:
@@ -25,13 +25,13 @@ def audit(target: str, as_json: bool) -> None:
     from harness.terminal.registry_option import open_for_reading
 
     # Exported files are replayed by the very rules: the first thing that does not hold stops that, with its place.
-    hub = open_for_reading(target)
+    registry = open_for_reading(target)
     cores = usable_cores()
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         many = cores > 1 and reader.size() > 2000
     pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)
     with pool as workers, counting("checking entries") as tell:
-        found = check(hub, workers, tell)
+        found = check(registry, workers, tell)
     if as_json:
         print_json(asdict(found))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 @click.option(
     "--challenge",
     metavar="HEX",
-    help="A hub's single-use number (repro hub challenge): it enters the seed and the record.",
+    help="A registry's single-use number (repro registry challenge): it enters the seed and the record.",
 )
-@hub_option
+@registry_option
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of the same triple.")
 @click.option(
     "--results",
@@ -174,7 +174,9 @@ def _challenge(text: str | None, seed: int | None) -> str | None:
 
     if text is not None and re.fullmatch(r"[0-9a-f]{64}", text) is None:
         raise BadInput(
-            "is no challenge: 64 hexadecimal digits", where="--challenge", fix="take what repro hub challenge prints"
+            "is no challenge: 64 hexadecimal digits",
+            where="--challenge",
+            fix="take what repro registry challenge prints",
         )
     if text is not None and seed is not None:
         raise BadInput("a challenge makes the seed", where="--seed", fix="leave it out")

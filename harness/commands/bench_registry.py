@@ -1,4 +1,4 @@
-"""What `repro bench` asks a hub: before anything is measured whether it can be asked at all, afterwards where the run falls."""
+"""What `repro bench` asks a registry: before measuring whether it can be asked at all, afterwards where the run falls."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.record.keys import Signers
     from harness.record.store import Stored
-    from harness.registry.store import Hub
+    from harness.registry.store import Registry
 
 
 def ready(target: str | None, challenge: str | None, signers: Signers | None) -> None:
-    """Raises `BadInput` where the hub can't be read, or where it would not take a record with this challenge."""
+    """Raises `BadInput` where the registry can't be read, or where it would not take a record with this challenge."""
     if not target:
         return
     from harness.terminal.registry_option import open_for_reading
 
-    hub = open_for_reading(target)
+    registry = open_for_reading(target)
     if challenge is not None:
-        _refuse_challenge(hub, challenge, None if signers is None else signers.public.handle)
+        _refuse_challenge(registry, challenge, None if signers is None else signers.public.handle)
 
 
-def _refuse_challenge(hub: Hub, challenge: str, handle: str | None) -> None:
+def _refuse_challenge(registry: Registry, challenge: str, handle: str | None) -> None:
     from harness.errors import BadInput
 
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         known = reader.get("challenge", challenge)
-    fix = "ask for a new one: repro hub challenge --handle NAME"
+    fix = "ask for a new one: repro registry challenge --handle NAME"
     if known is None:
-        raise BadInput("this hub did not issue it", where="--challenge", fix=fix)
+        raise BadInput("this registry did not issue it", where="--challenge", fix=fix)
     if known["used"]:
         raise BadInput("it was used before", where="--challenge", fix=fix)
     if known["expires"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
@@ -39,7 +39,7 @@ def _refuse_challenge(hub: Hub, challenge: str, handle: str | None) -> None:
 
 
 def print_place(target: str, stored: Stored, *, aside: bool) -> None:
-    """Where the run falls; `aside`: on standard error. The record is written: whatever the hub says loses nothing."""
+    """Where the run falls; `aside`: on standard error. The record is written: whatever the registry says loses nothing."""
     from harness.errors import ReproError
     from harness.registry.actions import acts
     from harness.registry.intake.ingest import checked
@@ -49,16 +49,16 @@ def print_place(target: str, stored: Stored, *, aside: bool) -> None:
 
     console = err() if aside else out()
     if stored.record.operator is None:
-        err().print(f"not signed, so not held against the hub {target}", markup=False)
+        err().print(f"not signed, so not held against the registry {target}", markup=False)
         return
     try:
         found = checked(stored.envelope() or b"", stored.samples(), str(stored.path))
-        hub = open_for_reading(target)
-        with hub.reading() as reader:
+        registry = open_for_reading(target)
+        with registry.reading() as reader:
             row = acts.home(reader, found, acts.Wish())
         if row == found.id:
-            console.print(f"the hub {target} has no row of this triple yet: submitting opens one", markup=False)
+            console.print(f"the registry {target} has no row of this triple yet: submitting opens one", markup=False)
         else:
-            print_fall(console, hub, found, row)
+            print_fall(console, registry, found, row)
     except ReproError as error:
-        err().print(f"the hub could not be asked: {error}", markup=False)
+        err().print(f"the registry could not be asked: {error}", markup=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @click.command(help="Why a row stands where it stands: state, tier, factors, and every rule.")
 @click.argument("row")
-@hub_option
-@click.option("--policy", help="Version of the rules; default: the hub's.")
+@registry_option
+@click.option("--policy", help="Version of the rules; default: the registry's.")
 @click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="As on that day; default: today.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def explain(row: str, target: str | None, policy: str | None, as_of: str | None, as_json: bool) -> None:
@@ -33,10 +33,10 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.terminal.scores import print_score
 
     day = day_of(as_of)
-    hub = open_for_reading(target)
-    with hub.reading() as reader:
+    registry = open_for_reading(target)
+    with registry.reading() as reader:
         whole = rows.row_of(reader, row)
-    with believed.reading(hub, [whole]) as (reader, left_out):
+    with believed.reading(registry, [whole]) as (reader, left_out):
         say([doubt for doubt in left_out if doubt.record != whole])
         for doubt in left_out:
             if doubt.record == whole:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 LOG_LIMIT = 64 << 20  # bytes
 
@@ -21,7 +21,7 @@ LOG_LIMIT = 64 << 20  # bytes
     "--row", help="The row beside which it belongs; without it the log is read and printed, and nothing is written."
 )
 @click.option("--reason", default="", help="Where it comes from; public.")
-@hub_option
+@registry_option
 def import_(file: Path, tool: str | None, row: str | None, reason: str, target: str | None) -> None:
     """An editor's act: *imported* is low at most, never a voice and never a hub."""
     from hashlib import sha256
@@ -43,10 +43,10 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     for one in found:
         print_evidence(console, external.as_payload(one))
     if row is None:
-        console.print("nothing was written: name a row with --row, and a hub", markup=False)
+        console.print("nothing was written: name a row with --row, and a registry", markup=False)
         return
-    actor, hub = as_editor(), open_for_writing(target)
-    with hub.reading() as reader:
+    actor, registry = as_editor(), open_for_writing(target)
+    with registry.reading() as reader:
         whole, items = rows.row_of(reader, row), {}
         for one in found:
             payload = external.as_payload(one)
@@ -55,7 +55,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
                 detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}
                 event = acts.event(reader, actor, "evidence-imported", subject, reason=reason, detail=detail)
                 items[subject] = Item(event.signed(actor.keys).to_bytes())
-    for taken in hub.append(list(items.values()), acts.utc()):
+    for taken in registry.append(list(items.values()), acts.utc()):
         if isinstance(taken, ReproError):
             raise taken
     console.print(

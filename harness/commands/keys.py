@@ -75,7 +75,7 @@ def show(role: str | None) -> None:
         err().print(f"The editor's keys of {editor.handle}: repro keys show --role editor", markup=False)
 
 
-@keys.command(help="Let the announced next key take over; tell the hub with repro operator rotate.")
+@keys.command(help="Let the announced next key take over; tell the registry with repro operator rotate.")
 def rotate() -> None:
     """The keys of before stay in a folder beside."""
     from harness.record import keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 
 @click.group(help="List operators, verify and tie them, rotate and revoke keys.")
@@ -12,8 +12,8 @@ def operator() -> None:
     """Handles are pseudonyms."""
 
 
-@operator.command(name="list", help="Every handle of a hub.")
-@hub_option
+@operator.command(name="list", help="Every handle of a registry.")
+@registry_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_operators(target: str | None, as_json: bool) -> None:
     """With records by status, and whether it is verified."""
@@ -52,7 +52,7 @@ def _said(kind: str, handle: str, target: str | None, reason: str) -> None:
 @operator.command(help="Say as an editor that you have seen that the operator owns the hardware.")
 @click.argument("handle")
 @click.option("--reason", required=True, help="What you have seen; public.")
-@hub_option
+@registry_option
 def verify(handle: str, reason: str, target: str | None) -> None:
     """Signed, in the log."""
     _said("operator-verified", handle, target, reason)
@@ -61,7 +61,7 @@ def verify(handle: str, reason: str, target: str | None) -> None:
 @operator.command(help="Take that back.")
 @click.argument("handle")
 @click.option("--reason", required=True, help="Why; public.")
-@hub_option
+@registry_option
 def unverify(handle: str, reason: str, target: str | None) -> None:
     """Signed, in the log."""
     _said("operator-unverified", handle, target, reason)
@@ -71,7 +71,7 @@ def unverify(handle: str, reason: str, target: str | None) -> None:
 @click.argument("handle")
 @click.argument("other")
 @click.option("--reason", required=True, help="What shows it; public.")
-@hub_option
+@registry_option
 def tie(handle: str, other: str, reason: str, target: str | None) -> None:
     """As when both ran on one device."""
     from harness.registry.actions import acts
@@ -88,7 +88,7 @@ def tie(handle: str, other: str, reason: str, target: str | None) -> None:
 @click.argument("handle")
 @click.argument("other")
 @click.option("--reason", required=True, help="What shows it; public.")
-@hub_option
+@registry_option
 def untie(handle: str, other: str, reason: str, target: str | None) -> None:
     """A machine that both used ties them still."""
     from harness.registry.actions import acts
@@ -96,9 +96,9 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    hub = open_for_writing(target)
-    taken = acts.act(hub, as_editor(), "operators-untied", handle, reason=reason, detail={"other": other})
-    with hub.reading() as reader:
+    registry = open_for_writing(target)
+    taken = acts.act(registry, as_editor(), "operators-untied", handle, reason=reason, detail={"other": other})
+    with registry.reading() as reader:
         people = rows.people(reader, [handle, other])
     console = out()
     console.print(f"{handle} and {other}: not tied any more, entry {taken.entry.index}", markup=False)
@@ -106,8 +106,8 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
         console.print("they are still one voice: a machine, or another tie, connects them", markup=False)
 
 
-@operator.command(help="Tell a hub that your next key took over (after repro keys rotate).")
-@hub_option
+@operator.command(help="Tell a registry that your next key took over (after repro keys rotate).")
+@registry_option
 def rotate(target: str | None) -> None:
     """Signed by each new key, whose digest the one before had announced."""
     from harness.registry.actions.acts import utc
@@ -117,10 +117,10 @@ def rotate(target: str | None) -> None:
     from harness.terminal.registry_option import open_for_writing
 
     handle = operator_keys().public.handle
-    links, hub = chain(), open_for_writing(target)
-    with hub.reading() as reader:
+    links, registry = chain(), open_for_writing(target)
+    with registry.reading() as reader:
         items = rotations(reader, handle, links)
-    taken = hub.append_all(items, utc())[-1]
+    taken = registry.append_all(items, utc())[-1]
     out().print(f"{handle}: the new key holds from entry {taken.entry.index}", markup=False)
 
 
@@ -129,7 +129,7 @@ def rotate(target: str | None) -> None:
 @click.option("--from", "from_index", type=click.IntRange(0), required=True, help="Number of the entry.")
 @click.option("--reason", required=True, help="Why; public.")
 @click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's key.")
-@hub_option
+@registry_option
 def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
     """By the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes)."""
     from harness.errors import BadInput
@@ -139,8 +139,8 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
     actor = as_editor() if editorial else as_operator()
-    hub = open_for_writing(target)
-    with hub.reading() as reader:
+    registry = open_for_writing(target)
+    with registry.reading() as reader:
         key = reader.key_of(key)
         own = reader.get("operator", actor.handle)
     if not editorial and own is not None and key in by_id(own["key"]):
@@ -149,5 +149,5 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
             where=key[:12],
             fix="let the next one take over first: repro keys rotate, repro operator rotate; or ask an editor",
         )
-    taken = acts.act(hub, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
+    taken = acts.act(registry, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
     out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)

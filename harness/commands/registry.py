@@ -1,4 +1,4 @@
-"""`repro hub`: make one, keep it, move it."""
+"""`repro registry`: make one, keep it, move it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import click
 
 from harness.commands.registry_editors import apply_, cosign, editors
 from harness.record.places import keys_folder
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 
-@click.group(help="Make a hub, sign its checkpoints, export, import and rebuild it.")
-def hub() -> None:
+@click.group(help="Make a registry, sign its checkpoints, export, import and rebuild it.")
+def registry() -> None:
     """A folder, or a database."""
 
 
-@hub.command(help="Make a hub; you become its first editor.")
-@hub_option
+@registry.command(help="Make a registry; you become its first editor.")
+@registry_option
 @click.option("--origin", required=True, help="Its name for ever, as in its checkpoints: example.org/bench.")
 @click.option("--policy", default="network-v3", show_default=True, help="Version of the rules.")
 @click.option("--expires", metavar="YYYY-MM-DD", help="When the list of editors must be renewed; default: in a year.")
@@ -33,7 +33,7 @@ def new(
 ) -> None:
     """Editor's keys first: repro keys new --role editor --handle NAME."""
     from harness.catalog import policies
-    from harness.record.editor_keys import hub_key
+    from harness.record.editor_keys import registry_key
     from harness.registry.actions.create import Charter, approvals_of, document, found, sign_checkpoint
     from harness.registry.db import databases
     from harness.registry.exchange import last_seen
@@ -48,7 +48,7 @@ def new(
     editor, loaded = editor_keys(), policies.load(policy)
     editors = document(1, 1, expires, {editor.public.handle: editor.public.entry()})
     wanted = approvals_of(loaded.policy.approvals, approvals)
-    own = hub_key(keys_folder(), origin, make=True)
+    own = registry_key(keys_folder(), origin, make=True)
     charter = Charter(
         origin, own.public_key().public_bytes_raw().hex(), editors, policy, loaded.sha256, wanted, demonstration
     )
@@ -58,13 +58,13 @@ def new(
     out().print(f"{origin} at {place}; editor {editor.public.handle}, policy {policy}", markup=False)
     if wanted > 1:
         err().print(
-            f"A record needs {wanted} approvals and there is one editor: repro hub editors --add FILE --reason … --out CHANGE",
+            f"A record needs {wanted} approvals, there is one editor: repro registry editors --add FILE --reason … --out CHANGE",
             markup=False,
         )
 
 
-@hub.command(help="Sign the log as it is now; done where the hub's key is kept.")
-@hub_option
+@registry.command(help="Sign the log as it is now; done where the registry's key is kept.")
+@registry_option
 def checkpoint(target: str | None) -> None:
     """A signed note (C2SP tlog-checkpoint)."""
     import click as terminal
@@ -76,10 +76,10 @@ def checkpoint(target: str | None) -> None:
     terminal.echo(sign_checkpoint(opened, _key(opened)).decode(), nl=False)
 
 
-@hub.command(help="Issue a single-use number to an operator: a run that begins after it can't be older than it.")
+@registry.command(help="Issue a single-use number to an operator: a run that begins after it can't be older than it.")
 @click.option("--handle", required=True, help="To whom.")
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it may be used.")
-@hub_option
+@registry_option
 def challenge(handle: str, days: int, target: str | None) -> None:
     """For `repro bench --challenge`."""
     from harness.registry.actions import acts
@@ -92,10 +92,10 @@ def challenge(handle: str, days: int, target: str | None) -> None:
     err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
 
 
-@hub.command(help="The acts in a hub's log: who did what, when, and why.")
+@registry.command(help="The acts in a registry's log: who did what, when, and why.")
 @click.option("--of", "wanted", metavar="WORD", help="Only those by, or about, a handle or the beginning of an id.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@hub_option
+@registry_option
 def log(wanted: str | None, as_json: bool, target: str | None) -> None:
     """In order, with the numbers that a revocation names."""
     from rich.table import Table
@@ -119,9 +119,9 @@ def log(wanted: str | None, as_json: bool, target: str | None) -> None:
     console.print(table)
 
 
-@hub.command(help="Write a hub as plain files, which lose nothing.")
+@registry.command(help="Write a registry as plain files, which lose nothing.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@hub_option
+@registry_option
 def export(folder: Path, target: str | None) -> None:
     """The folder appears whole or not at all."""
     from harness.registry.exchange import files
@@ -134,9 +134,9 @@ def export(folder: Path, target: str | None) -> None:
     out().print(f"{count} entries in {folder}", markup=False)
 
 
-@hub.command(name="import", help="Make a database from exported files, event by event by the rules.")
+@registry.command(name="import", help="Make a database from exported files, event by event by the rules.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@hub_option
+@registry_option
 def import_(folder: Path, target: str | None) -> None:
     """The first event that does not hold stops it, and nothing is left."""
     from harness.errors import BadInput
@@ -147,16 +147,16 @@ def import_(folder: Path, target: str | None) -> None:
     from harness.terminal.registry_option import named
 
     if not databases.is_export(str(folder)):
-        raise BadInput("holds no exported hub", where=str(folder), fix="name what repro hub export wrote")
+        raise BadInput("holds no exported registry", where=str(folder), fix="name what repro registry export wrote")
     place = named(target)
     with counting("taking entries") as tell:
         files.into(folder, place, tell)
     out().print(f"{place}: the same log", markup=False)
 
 
-@hub.command(help="Make everything that follows from log and bodies anew, in another database.")
+@registry.command(help="Make everything that follows from log and bodies anew, in another database.")
 @click.argument("place")
-@hub_option
+@registry_option
 def rebuild(place: str, target: str | None) -> None:
     """Through exported files in a temporary folder: rows, states and tiers come from the log alone."""
     import tempfile
@@ -167,13 +167,13 @@ def rebuild(place: str, target: str | None) -> None:
     from harness.terminal.registry_option import open_for_reading
 
     with tempfile.TemporaryDirectory() as folder, counting("taking entries") as tell:
-        files.export(open_for_reading(target), Path(folder) / "hub", lambda _done, _of: None)
-        files.into(Path(folder) / "hub", place, tell)
+        files.export(open_for_reading(target), Path(folder) / "registry", lambda _done, _of: None)
+        files.into(Path(folder) / "registry", place, tell)
     out().print(f"{place}: the same log", markup=False)
 
 
-@hub.command(help="Bring a hub's database to this program's schema.")
-@hub_option
+@registry.command(help="Bring a registry's database to this program's schema.")
+@registry_option
 def upgrade(target: str | None) -> None:
     """In one transaction."""
     from harness.registry.db import databases
@@ -183,7 +183,7 @@ def upgrade(target: str | None) -> None:
     out().print(f"schema {databases.upgrade_at(named(target))}", markup=False)
 
 
-@hub.command(help="Adopt a policy; signed by the editors' threshold.")
+@registry.command(help="Adopt a policy; signed by the editors' threshold.")
 @click.argument("policy")
 @click.option(
     "--approvals",
@@ -197,7 +197,7 @@ def upgrade(target: str | None) -> None:
     type=click.Path(path_type=Path),
     help="Where several must sign: a file to pass round (cosign, apply).",
 )
-@hub_option
+@registry_option
 def policy(policy: str, approvals: int | None, reason: str, file: Path | None, target: str | None) -> None:
     """Every verdict names the policy's version and digest."""
     from harness.catalog import policies
@@ -229,14 +229,16 @@ def policy(policy: str, approvals: int | None, reason: str, file: Path | None, t
 
 
 def _key(opened: Any) -> Any:
-    from harness.record.editor_keys import hub_key
+    from harness.record.editor_keys import registry_key
 
     with opened.reading() as reader:
-        origin = (reader.get("hub", "") or {})["origin"]
-    return hub_key(keys_folder(), origin, make=False)
+        origin = (reader.get("registry", "") or {})["origin"]
+    return registry_key(keys_folder(), origin, make=False)
 
 
-@hub.command(help="Make a demonstration hub as plain files: real runs here beside operators who do not exist.")
+@registry.command(
+    help="Make a demonstration registry as plain files: real runs here beside operators who do not exist."
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="What the real runs measure.")
 @click.option("--runtime", "runtimes", multiple=True, default=("llama.cpp",), show_default=True, help="Repeatable.")
@@ -278,11 +280,11 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
                 )
                 stored = store.read(bench(request, progress))
             real.append(checked(stored.envelope() or b"", stored.samples(), runtime))
-        made = build(str(place / "hub"), real)
+        made = build(str(place / "registry"), real)
         with counting("writing entries") as tell:
-            count = files.export(made.hub, folder, tell)
-    out().print(f"{count} entries in {folder}; see: repro score --hub {folder}", markup=False)
+            count = files.export(made.registry, folder, tell)
+    out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
 
 
 for more in (editors, cosign, apply_):
-    hub.add_command(more)
+    registry.add_command(more)

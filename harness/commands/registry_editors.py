@@ -1,4 +1,4 @@
-"""`repro hub editors`, `cosign`, `apply`: who decides, and acts that several editors sign, passed round as a file."""
+"""`repro registry editors`, `cosign`, `apply`: who decides, and acts that several editors sign, passed round as a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
@@ -18,7 +18,7 @@ SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one e
 
 
 @click.command(
-    help="List the editors; or propose another list, as a file that the others sign: repro hub cosign, repro hub apply."
+    help="List the editors; or propose another list, as a file that the others sign: repro registry cosign, repro registry apply."
 )
 @click.option(
     "--add", "added", multiple=True, type=click.Path(path_type=Path), help="An editor's public file; repeatable."
@@ -29,7 +29,7 @@ SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one e
 @click.option("--reason", default="", help="Why; public. A proposal must give one.")
 @click.option("--out", "target_file", type=click.Path(path_type=Path), help="The file to pass round.")
 @click.option("--json", "as_json", is_flag=True, help="The list, for programs.")
-@hub_option
+@registry_option
 def editors(
     added: tuple[Path, ...],
     removed: tuple[str, ...],
@@ -59,7 +59,9 @@ def editors(
             raise BadInput("a proposal is missing it", where=missing, fix="give --reason TEXT and --out FILE")
         strangers = [handle for handle in removed if handle not in present["editors"]]
         if strangers:
-            raise BadInput(f"{strangers[0]!r} is no editor of this hub", where="--remove", fix="see: repro hub editors")
+            raise BadInput(
+                f"{strangers[0]!r} is no editor of this registry", where="--remove", fix="see: repro registry editors"
+            )
         people = {handle: entry for handle, entry in present["editors"].items() if handle not in removed}
         for path in added:
             newcomer = editor_keys.parse(_text(path), str(path))
@@ -102,7 +104,7 @@ def _enough(reader: Reader, changed: dict[str, Any]) -> None:
         raise BadInput(
             f"{after} editors would be left, and a record needs {approvals} approvals",
             where="--remove",
-            fix="add others, or adopt fewer approvals first: repro hub policy NAME --approvals N",
+            fix="add others, or adopt fewer approvals first: repro registry policy NAME --approvals N",
         )
 
 
@@ -145,9 +147,9 @@ def cosign(file: Path, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise BadInput(
-                "nobody can be asked here: no terminal", where="repro hub cosign", fix="read it, and use --yes"
+                "nobody can be asked here: no terminal", where="repro registry cosign", fix="read it, and use --yes"
             )
-        if not click.confirm(f"Sign this as an editor of {one_line(found.hub)}?", err=True):
+        if not click.confirm(f"Sign this as an editor of {one_line(found.registry)}?", err=True):
             raise click.Abort
     actor = as_editor()
     if found.kind == "editors-changed":
@@ -163,7 +165,7 @@ def cosign(file: Path, yes: bool) -> None:
 
 @click.command(name="apply", help="Put a proposed act of the editors into the log, once enough have signed it.")
 @click.argument("file", type=click.Path(path_type=Path))
-@hub_option
+@registry_option
 def apply_(file: Path, target: str | None) -> None:
     """Refused until then."""
     from harness.record import envelope

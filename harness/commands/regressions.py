@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,8 +17,8 @@ MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 
 
 @click.command(help="Candidates: pairs of records that differ in one thing alone.")
-@hub_option
-@click.option("--policy", help="Version of the rules; default: the hub's.")
+@registry_option
+@click.option("--policy", help="Version of the rules; default: the registry's.")
 @click.option("--all", "everything", is_flag=True, help="With those of which the evidence is insufficient.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:

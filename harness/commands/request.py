@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 
 @click.group(help="Ask for a measurement, claim one, and decide on requests.")
@@ -12,8 +12,8 @@ def request() -> None:
     """pending → accepted → claimed → measured."""
 
 
-@request.command(name="list", help="Every request of a hub.")
-@hub_option
+@request.command(name="list", help="Every request of a registry.")
+@registry_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_requests(target: str | None, as_json: bool) -> None:
     """With state and who holds it."""
@@ -42,7 +42,7 @@ def list_requests(target: str | None, as_json: bool) -> None:
 @click.option("--hardware", required=True, help="Device.")
 @click.option("--runtime", required=True, help="Engine.")
 @click.option("--reason", default="", help="What for; public.")
-@hub_option
+@registry_option
 def new(model: str, hardware: str, runtime: str, reason: str, target: str | None) -> None:
     """Signed with the operator's key."""
     import secrets
@@ -66,14 +66,14 @@ def _move(kind: str, identity: str, target: str | None, reason: str, *, editoria
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
-    hub = open_for_writing(target)
+    registry = open_for_writing(target)
     actor = as_editor() if editorial else as_operator()
-    first = [] if editorial else introduced(hub, actor)
-    with hub.reading() as reader:
+    first = [] if editorial else introduced(registry, actor)
+    with registry.reading() as reader:
         whole = id_of(reader, identity)
         detail = {"of": id_of(reader, of)} if kind == "request-duplicate" else {}
-    taken = acts.act(hub, actor, kind, whole, reason=reason, detail=detail, first=first)
-    with hub.reading() as reader:
+    taken = acts.act(registry, actor, kind, whole, reason=reason, detail=detail, first=first)
+    with registry.reading() as reader:
         status = (reader.get("request", whole) or {})["status"]
     out().print(f"{whole}\n{status}, entry {taken.entry.index}", markup=False)
 
@@ -82,7 +82,7 @@ def _editors(name: str, kind: str, text: str) -> None:
     @request.command(name=name, help=text)
     @click.argument("identity", metavar="ID")
     @click.option("--reason", required=True, help="Why; public.")
-    @hub_option
+    @registry_option
     def decide(identity: str, reason: str, target: str | None) -> None:
         _move(kind, identity, target, reason, editorial=True)
 
@@ -97,7 +97,7 @@ _editors("revive", "request-revived", "Take it up again.")
 @click.argument("identity", metavar="ID")
 @click.option("--of", required=True, help="The other request.")
 @click.option("--reason", required=True, help="Why; public.")
-@hub_option
+@registry_option
 def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
     """It ends here."""
     _move("request-duplicate", identity, target, reason, editorial=True, of=of)
@@ -105,7 +105,7 @@ def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
 
 @request.command(help="Hold an accepted request: you are about to measure it.")
 @click.argument("identity", metavar="ID")
-@hub_option
+@registry_option
 def claim(identity: str, target: str | None) -> None:
     """A soft lock."""
     _move("request-claimed", identity, target, "", editorial=False)
@@ -115,7 +115,7 @@ def claim(identity: str, target: str | None) -> None:
 @click.argument("identity", metavar="ID")
 @click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's; with --reason.")
 @click.option("--reason", default="", help="Why; public. An editor must give one.")
-@hub_option
+@registry_option
 def release(identity: str, editorial: bool, reason: str, target: str | None) -> None:
     """It is accepted again, for anybody to claim."""
     from harness.errors import BadInput

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.queries.review import Dossier, Waiting
 
 
 @click.group(invoke_without_command=True, help="List the queue, look at what it holds, and decide.")
-@hub_option
+@registry_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--all", "examine_all", is_flag=True, help="Examine every record, however long the queue is.")
 @click.pass_context
@@ -35,11 +35,11 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from harness.terminal.console import escape, out, print_json, whole
     from harness.terminal.registry_option import open_for_reading, say
 
-    hub = open_for_reading(target)
-    with hub.reading() as reader:
+    registry = open_for_reading(target)
+    with registry.reading() as reader:
         waiting = queue(reader)
         homes = {str((reader.get("record", one) or {"row": one})["row"]) for one in waiting}
-    with believed.reading(hub, homes, keep=waiting) as (reader, left_out):
+    with believed.reading(registry, homes, keep=waiting) as (reader, left_out):
         say([one for one in left_out if one.record not in waiting])
         found: list[Dossier | Waiting] = []
         orphans: list[tuple[str, str]] = []
@@ -87,7 +87,7 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
 
 @review.command(help="All that an editor needs to know of a record.")
 @click.argument("record")
-@hub_option
+@registry_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def show(context: click.Context, record: str, target: str | None, as_json: bool) -> None:
@@ -99,11 +99,11 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, say
 
-    hub = open_for_reading(target or context.obj)
-    with hub.reading() as reader:
+    registry = open_for_reading(target or context.obj)
+    with registry.reading() as reader:
         identity = reader.id_of(record)
         home = str((reader.get("record", identity) or {"row": identity})["row"])
-    with believed.reading(hub, [home], keep=[identity]) as (reader, left_out):
+    with believed.reading(registry, [home], keep=[identity]) as (reader, left_out):
         say([one for one in left_out if one.record != identity])
         found = dossier(reader, identity)
     if as_json:
@@ -125,7 +125,7 @@ def _print(console: Any, found: Dossier) -> None:
         ("headline", found.headline),
         (
             "challenge",
-            "began after the hub's single-use number"
+            "began after the registry's single-use number"
             if found.challenged
             else "none: when it ran is the operator's word",
         ),
@@ -154,13 +154,13 @@ def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    hub = open_for_writing(target)
-    with hub.reading() as reader:
+    registry = open_for_writing(target)
+    with registry.reading() as reader:
         identity = reader.id_of(record)
         if kind == "record-approved":
             held(reader, identity)
-    taken = acts.act(hub, as_editor(), kind, identity, reason=reason)
-    with hub.reading() as reader:
+    taken = acts.act(registry, as_editor(), kind, identity, reason=reason)
+    with registry.reading() as reader:
         fact = reader.get("record", identity) or {}
         policy = reader.get("policy", "") or {}
     console = out()
@@ -174,7 +174,7 @@ def _decision(name: str, kind: str, text: str) -> None:
     @review.command(name=name, help=text)
     @click.argument("record")
     @click.option("--reason", required=True, help="Why; public, in the log for ever.")
-    @hub_option
+    @registry_option
     @click.pass_context
     def decide(context: click.Context, record: str, reason: str, target: str | None) -> None:
         _decide(kind, record, target or context.obj, reason)
@@ -186,7 +186,7 @@ def _decision(name: str, kind: str, text: str) -> None:
     "--to", default="", metavar="ROW", help="The open row that it joins; default: the one of its triple, or its own."
 )
 @click.option("--reason", required=True, help="Why; public, in the log for ever.")
-@hub_option
+@registry_option
 @click.pass_context
 def move(context: click.Context, record: str, to: str, reason: str, target: str | None) -> None:
     """The others of a row must not be lost with it."""
@@ -194,11 +194,11 @@ def move(context: click.Context, record: str, to: str, reason: str, target: str 
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    hub = open_for_writing(target or context.obj)
-    with hub.reading() as reader:
+    registry = open_for_writing(target or context.obj)
+    with registry.reading() as reader:
         identity = reader.id_of(record)
         row = reader.id_of(to) if to else reader.home_of(identity) or identity
-    taken = acts.act(hub, as_editor(), "record-moved", identity, reason=reason, detail={"row": row})
+    taken = acts.act(registry, as_editor(), "record-moved", identity, reason=reason, detail={"row": row})
     place = "a row of its own" if row == identity else f"row {row[:12]}"
     out().print(f"{identity}\npending in {place}, entry {taken.entry.index}", markup=False)
 

@@ -1,4 +1,4 @@
-"""`repro score`: all rows of a hub, or records on disk."""
+"""`repro score`: all rows of a registry, or records on disk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 
-@click.command(help="State and tier of every row of a hub; or what records would make of a row.")
+@click.command(help="State and tier of every row of a registry; or what records would make of a row.")
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
-@hub_option
+@registry_option
 @click.option("--editorial", is_flag=True, help="The first record was measured by the editors.")
-@click.option("--policy", help="Version of the rules; default: the hub's, or network-v3.")
+@click.option("--policy", help="Version of the rules; default: the registry's, or network-v3.")
 @click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on that day; default: today.")
 @click.option(
     "--all", "everything", is_flag=True, help="With rows that are not public: queued, rejected, sent back, withdrawn."
@@ -84,11 +84,11 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     from harness.terminal.console import escape, out, print_json, whole
     from harness.terminal.registry_option import open_for_reading, say
 
-    hub = open_for_reading(target)
-    with believed.reading(hub) as (reader, left_out):
+    registry = open_for_reading(target)
+    with believed.reading(registry) as (reader, left_out):
         # Other processes help with a large database; they open it anew, which what lies in memory can't be.
-        alone = left_out or not reader.has_records(ALONE) or not hub.engine.url.database
-        loaded, listed = all_standings(hub, policy, day, reader if alone else None)
+        alone = left_out or not reader.has_records(ALONE) or not registry.engine.url.database
+        loaded, listed = all_standings(registry, policy, day, reader if alone else None)
     say(left_out)
     found = [one for one in listed if everything or one.tier is not None]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"

@@ -24,7 +24,7 @@ def sign(record: Path) -> None:
     if data is not None and stored.record.operator is not None:
         by = signed_by(stored, None)
         raise RecordInvalid(
-            f"is signed already, by {by}", where=str(record), fix="run: repro submit RECORD --hub PLACE"
+            f"is signed already, by {by}", where=str(record), fix="run: repro submit RECORD --registry PLACE"
         )
     if data is not None and not later.half_done(stored, data):
         raise RecordInvalid(
@@ -38,7 +38,7 @@ def sign(record: Path) -> None:
     signed_by(made, None)
     out().print(
         f"{made.id}\nsigned by {signers.public.handle}, later than it was measured; it was {stored.id[:12]}\n"
-        f"next: repro submit {record} --hub PLACE",
+        f"next: repro submit {record} --registry PLACE",
         markup=False,
         soft_wrap=True,
     )

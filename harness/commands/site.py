@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.site.build import Built, Wish
 
 
-@click.group(help="Make the public site of a hub, or look at it here.")
+@click.group(help="Make the public site of a registry, or look at it here.")
 def site() -> None:
     """See the commands."""
 
@@ -21,16 +21,16 @@ def site() -> None:
 _OUT = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder of the site."
 )
-_POLICY = click.option("--policy", help="Version of the rules; default: the hub's.")
+_POLICY = click.option("--policy", help="Version of the rules; default: the registry's.")
 _AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Ages as on that day; default: today.")
 _BASE = click.option(
-    "--base-url", metavar="URL", help="Where the site will stand; default: https:// and the hub's name."
+    "--base-url", metavar="URL", help="Where the site will stand; default: https:// and the registry's name."
 )
 _PNG = click.option("--png", is_flag=True, help="A PNG beside each network diagram, too; needs repro-harness[png].")
 
 
 @site.command(help="Write the whole site, or bring it up to date.")
-@hub_option
+@registry_option
 @_OUT
 @_POLICY
 @_AS_OF
@@ -61,8 +61,8 @@ def build(
     )
 
 
-@site.command(help="Show the site at http://127.0.0.1, built again when the hub changes.")
-@hub_option
+@site.command(help="Show the site at http://127.0.0.1, built again when the registry changes.")
+@registry_option
 @_OUT
 @_POLICY
 @_AS_OF
@@ -107,5 +107,5 @@ def _wish(
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise BadInput(f"{base_url!r:.80} is no address", where="--base-url", fix="give one with https://")
-    open_for_reading(target).engine.dispose()  # a hub that forgot history is refused
+    open_for_reading(target).engine.dispose()  # a registry that forgot history is refused
     return Wish(str(target), out, day_of(as_of), policy, base_url, png)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import click
 
 from harness.record.places import keys_folder
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 WIDE = 4000  # characters: more than a reason has
 
 
-@click.command(help="Your records at a hub: where each stands, why, and what you can do.")
-@hub_option
+@click.command(help="Your records at a registry: where each stands, why, and what you can do.")
+@registry_option
 @click.option("--handle", help="Of another operator; default: the one whose keys are here.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
-    """In the order in which the hub took them."""
+    """In the order in which the registry took them."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -42,7 +42,7 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
         return
     console = out()
     if not found:
-        known_as = "has no records at this hub" if known is not None else "is not known to this hub"
+        known_as = "has no records at this registry" if known is not None else "is not known to this registry"
         console.print(f"{whose} {known_as}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

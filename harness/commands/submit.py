@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from harness.record.places import keys_folder
-from harness.terminal.registry_option import hub_option
+from harness.terminal.registry_option import registry_option
 
 
-@click.command(help="Put a signed record into a hub's queue.")
+@click.command(help="Put a signed record into a registry's queue.")
 @click.argument("record", type=click.Path(path_type=Path))
-@hub_option
+@registry_option
 @click.option(
     "--reproduces", default="", metavar="ROW", help="The row that it reproduces; default: the one of the same triple."
 )
@@ -24,7 +24,7 @@ from harness.terminal.registry_option import hub_option
 )
 @click.option("--dry-run", is_flag=True, help="Print exactly what would leave this machine, and send nothing.")
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
-    """Everything that the hub would check is checked here first."""
+    """Everything that the registry would check is checked here first."""
     from harness.errors import BadInput
     from harness.record import private
     from harness.registry.actions import acts
@@ -38,22 +38,22 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     note = private.read(record if record.is_dir() else record.parent)
     device_ids = device_digests.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
-        print_json(_leaving(found) | {"device_ids_for_the_hub_alone": list(device_ids)})
+        print_json(_leaving(found) | {"device_ids_for_the_registry_alone": list(device_ids)})
         return
     actor = as_operator()
-    hub = open_for_writing(target)
-    with hub.reading() as reader:
+    registry = open_for_writing(target)
+    with registry.reading() as reader:
         known = submissions.of(reader, found.id)
         if known is not None and known.operator == actor.handle:
             submissions.still_open(known)
-            device_digests.note(hub, found, note)  # the last try may have ended in between
-            err().print(f"the hub has it already, {known.words}; nothing was sent", markup=False)
+            device_digests.note(registry, found, note)  # the last try may have ended in between
+            err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
             return
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
-    taken = acts.submit(hub, actor, found, wish, introduced(hub, actor))
+    taken = acts.submit(registry, actor, found, wish, introduced(registry, actor))
     if taken is None:
         raise BadInput("was submitted by somebody at the same time", where=found.id[:12], fix="see: repro submissions")
-    device_digests.note(hub, found, note)
+    device_digests.note(registry, found, note)
     row = taken.event.detail["row"]
     console = out()
     console.print(
@@ -64,12 +64,12 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     else:
         from harness.terminal.preview import print_fall
 
-        print_fall(console, hub, found, row)
+        print_fall(console, registry, found, row)
 
 
 @click.command(help="Take a record of yours back; the log keeps that it was there.")
 @click.argument("record")
-@hub_option
+@registry_option
 @click.option("--reason", default="", help="Why; public, in the log for ever. It must be given.")
 @click.option("--yes", is_flag=True, help="Do not ask: on a terminal it asks otherwise.")
 def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
@@ -80,8 +80,8 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_operator, open_for_writing
 
-    hub, actor = open_for_writing(target), as_operator()
-    with hub.reading() as reader:
+    registry, actor = open_for_writing(target), as_operator()
+    with registry.reading() as reader:
         identity = reader.id_of(record)
         known = submissions.of(reader, identity)
     if known is None or known.operator != actor.handle:
@@ -94,7 +94,7 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
         others = f", and the {known.others} others of its row with it" if known.others else ""
         if not click.confirm(f"Take {identity[:12]} ({known.words}) back for ever{others}?", err=True):
             raise click.Abort
-    taken = acts.act(hub, actor, "record-withdrawn", identity, reason=reason)
+    taken = acts.act(registry, actor, "record-withdrawn", identity, reason=reason)
     out().print(f"{identity}\nwithdrawn, entry {taken.entry.index}", markup=False)
 
 
@@ -118,13 +118,13 @@ def how_to_sign(path: Path) -> str:
     return sign if keys.public(keys_folder()) else f"run: repro keys new --handle NAME, then {sign[5:]}"
 
 
-def introduced(hub: Any, actor: Any) -> list[Any]:
-    """The events that make the handle known to the hub, with its first act there; none where it is known."""
+def introduced(registry: Any, actor: Any) -> list[Any]:
+    """The events that make the handle known to the registry, with its first act there; none where it is known."""
     from harness.record import editor_keys as roles
     from harness.registry.actions import introduction
     from harness.terminal.keys import chain, editor_keys
 
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         document = reader.get("editors", "") or {"editors": {}}
         known = reader.get("operator", actor.handle)
         editor = None
@@ -145,7 +145,7 @@ def _leaving(found: Any) -> dict[str, Any]:
         "samples_columns": list(schema().names),
         "event": {
             "by": found.claims.handle,
-            "fields": ["kind", "hub", "by", "at", "subject", "after", "head", *KINDS["record-submitted"]],
+            "fields": ["kind", "registry", "by", "at", "subject", "after", "head", *KINDS["record-submitted"]],
             "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
         },
     }

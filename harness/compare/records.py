@@ -109,7 +109,7 @@ def _row(
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
     must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency"]
-    if not challenged:  # a hub's challenge draws other ids on purpose
+    if not challenged:  # a registry's challenge draws other ids on purpose
         must_match.append("forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]
     if differing:

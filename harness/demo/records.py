@@ -1,6 +1,6 @@
-"""Records of operators who do not exist, for a demonstration hub, tests and benchmarks.
+"""Records of operators who do not exist, for a demonstration registry, tests and benchmarks.
 
-Each says that it is synthetic; no hub but a demonstration takes it.
+Each says that it is synthetic; no registry but a demonstration takes it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A demonstration hub: real runs beside operators who do not exist, with a row for every state, tier, ring and verdict.
+"""A demonstration registry: real runs beside operators who do not exist, with a row for every state, tier, ring and verdict.
 
-Its keys are made from names, so that anybody can make them: a demonstration proves nothing but how a hub works.
+Its keys are made from names, so that anybody can make them: a demonstration proves nothing but how a registry works.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from harness.registry.actions import acts
 from harness.registry.actions.acts import Actor, Wish
 from harness.registry.actions.create import Charter, found, sign_checkpoint
 from harness.registry.intake.ingest import Submission, checked
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 
-ORIGIN = "demonstration.invalid/hub"
+ORIGIN = "demonstration.invalid/registry"
 EDITOR = "demo-editor"
 REAL = "demo-workshop"  # signs the real runs
 _MONTH = timedelta(days=30)
 
 
 def key(role: str) -> Ed25519PrivateKey:
-    """Of the demonstration's editor, hub and workshop."""
+    """Of the demonstration's editor, registry and workshop."""
     return Ed25519PrivateKey.from_private_bytes(sha256(f"demonstration:{role}".encode()).digest())
 
 
 @dataclass(slots=True)
 class Demo:
-    """The hub while it is made."""
+    """The registry while it is made."""
 
-    hub: Hub
+    registry: Registry
     now: datetime
     count: int = 0
     rows: dict[str, str] = field(default_factory=dict)  # what each shows → its id
@@ -50,15 +50,15 @@ class Demo:
         envelope, samples = sealed(who, replace(setup, seed=self.count))
         record = checked(envelope, samples, who.handle)
         actor = Actor(who.handle, (who.operator,))
-        acts.join(self.hub, actor, _text(who.operator), key_id(who.following.public_key()))
-        acts.submit(self.hub, actor, record, Wish(row=row, request=request))
+        acts.join(self.registry, actor, _text(who.operator), key_id(who.following.public_key()))
+        acts.submit(self.registry, actor, record, Wish(row=row, request=request))
         return record.id
 
     def decide(
         self, record: str, kind: str = "record-approved", reason: str = "complete, and its numbers agree"
     ) -> str:
         """The editor's word."""
-        acts.act(self.hub, Actor(EDITOR, (key("editor"),)), kind, record, reason=reason)
+        acts.act(self.registry, Actor(EDITOR, (key("editor"),)), kind, record, reason=reason)
         return record
 
     def accepted(self, handle: str, setup: Setup, row: str = "", rig: str = "") -> str:
@@ -71,27 +71,27 @@ def _text(private: Ed25519PrivateKey) -> str:
 
 
 def build(target: str, real: Sequence[Submission]) -> Demo:
-    """The hub at `target`, with its checkpoint signed."""
+    """The registry at `target`, with its checkpoint signed."""
     loaded = policies.load()
     entry = {"key": _text(key("editor")), "next_key_sha256": key_id(key("next editor").public_key())}
     editors = {"version": 1, "threshold": 1, "expires": "2099-12-31", "editors": {EDITOR: entry}}
     charter = Charter(
-        ORIGIN, _text(key("hub")), editors, policies.DEFAULT, loaded.sha256, loaded.policy.approvals, True
+        ORIGIN, _text(key("registry")), editors, policies.DEFAULT, loaded.sha256, loaded.policy.approvals, True
     )
     demo = Demo(found(target, charter.event(EDITOR), [key("editor")]), datetime.now(UTC).replace(tzinfo=None))
     _real(demo, real)
     _states(demo)
     _tiers(demo)
     _requests(demo)
-    sign_checkpoint(demo.hub, key("hub"))
+    sign_checkpoint(demo.registry, key("registry"))
     return demo
 
 
 def _real(demo: Demo, real: Sequence[Submission]) -> None:
     actor = Actor(REAL, (key("workshop"),))
     for record in real:
-        acts.join(demo.hub, actor, _text(key("workshop")), key_id(key("next workshop").public_key()))
-        acts.submit(demo.hub, actor, record)
+        acts.join(demo.registry, actor, _text(key("workshop")), key_id(key("next workshop").public_key()))
+        acts.submit(demo.registry, actor, record)
         demo.decide(record.id, reason="measured on the machine that made this demonstration")
 
 
@@ -106,7 +106,7 @@ def _states(demo: Demo) -> None:
     withdrawn = demo.accepted("cyd", replace(base, sku="Synthetic GPU Withdrawn"))
     who = person("synthetic-cyd")
     acts.act(
-        demo.hub,
+        demo.registry,
         Actor(who.handle, (who.operator,)),
         "record-withdrawn",
         withdrawn,
@@ -130,7 +130,9 @@ def _states(demo: Demo) -> None:
     }
     detail = {"row": demo.rows["approved, low"], "source_sha256": "0" * 64, "evidence": imported}
     subject = sha256(b"demonstration evidence").hexdigest()
-    acts.act(demo.hub, Actor(EDITOR, (key("editor"),)), "evidence-imported", subject, reason="made up", detail=detail)
+    acts.act(
+        demo.registry, Actor(EDITOR, (key("editor"),)), "evidence-imported", subject, reason="made up", detail=detail
+    )
 
 
 def _tiers(demo: Demo) -> None:
@@ -173,7 +175,7 @@ def _tiers(demo: Demo) -> None:
         started = demo.now - timedelta(days=9 if version.endswith("36") else 3)
         demo.accepted(handle, replace(setup, version=version, rate=rate, started=started), versions)
     acts.act(
-        demo.hub,
+        demo.registry,
         Actor(EDITOR, (key("editor"),)),
         "operator-verified",
         "synthetic-nat",
@@ -187,8 +189,12 @@ def _requests(demo: Demo) -> None:
     for number, moves in enumerate(((), ("accepted",), ("accepted", "claimed"), ("rejected",), ("archived",))):
         subject = sha256(f"demonstration request {number}".encode()).hexdigest()
         wish = {"model": f"synthetic-wish-{number}", "hardware": "Synthetic GPU Z", "runtime": "llama.cpp"}
-        acts.act(demo.hub, actor, "request-new", subject, reason="to show a request", detail=wish)
+        acts.act(demo.registry, actor, "request-new", subject, reason="to show a request", detail=wish)
         for move in moves:
             acts.act(
-                demo.hub, actor if move == "claimed" else editor, f"request-{move}", subject, reason="to show its state"
+                demo.registry,
+                actor if move == "claimed" else editor,
+                f"request-{move}",
+                subject,
+                reason="to show its state",
             )

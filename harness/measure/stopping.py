@@ -43,15 +43,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class SequentialLooks:
-    """Looks after a few process counts; stops when precise and, where there is a hub value, off the band's edges.
+    """Looks after a few process counts; stops when precise and, where there is a baseline, off the band's edges.
 
-    `hub_medians` are the hub's process medians in the unit of ours; empty without a hub.
+    `baseline_medians` are the process medians of the baseline (`--against`) in the unit of ours; empty without one.
     """
 
     looks: tuple[int, ...] = LOOKS
     alpha: float = ALPHA
     target: float = TARGET
-    hub_medians: tuple[float, ...] = ()
+    baseline_medians: tuple[float, ...] = ()
     band: tuple[float, float] = BAND
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class SequentialLooks:
             if precise and verdict is None:
                 return Decision(True, Rule.PRECISE, True, width)
             if precise and verdict is not Verdict.CANNOT_TELL:
-                return Decision(True, Rule.PRECISE_AND_DECIDED, True, f"{width}; against the hub: {verdict}")
+                return Decision(True, Rule.PRECISE_AND_DECIDED, True, f"{width}; against the baseline: {verdict}")
         if n >= self.looks[-1]:
             return Decision(True, Rule.MAX_PROCESSES, precise, f"{width}; {n} processes are the most")
         following = next(look for look in self.looks if look > n)
@@ -91,9 +91,9 @@ class SequentialLooks:
         return next((look for look in self.looks if look > processes), self.looks[-1])
 
     def _verdict(self, process_medians: Sequence[float]) -> Verdict | None:
-        if not self.hub_medians:
+        if not self.baseline_medians:
             return None
-        return compare(process_medians, self.hub_medians, self.band, self.alpha).verdict
+        return compare(process_medians, self.baseline_medians, self.band, self.alpha).verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The keys of an editor, and of a hub: beside the operator's in the same folder, and never in its stead: roles do not mix."""
+"""The keys of an editor, and of a registry: beside the operator's in one folder, and never in its stead: roles do not mix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EDITOR, NEXT, PUBLIC = "editor.pem", "editor-next.pem", "editor.json"
 
 @dataclass(frozen=True, slots=True)
 class PublicEditor:
-    """What a hub's list of editors holds of one: handle, key (hexadecimal), digest of the next one."""
+    """What a registry's list of editors holds of one: handle, key (hexadecimal), digest of the next one."""
 
     handle: str
     key: str
@@ -48,7 +48,7 @@ def create(place: Path, handle: str, passphrase: str | None) -> PublicEditor:
         raise BadInput(f"{handle!r} is no handle", where="--handle", fix="2 to 32 of a-z, 0-9, dash and underscore")
     if (place / PUBLIC).exists():
         raise BadInput(
-            "there are an editor's keys already", where=str(place), fix="keep them: the hub knows you by them"
+            "there are an editor's keys already", where=str(place), fix="keep them: the registry knows you by them"
         )
     key, following = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     made = PublicEditor(handle, key.public_key().public_bytes_raw().hex(), key_id(following.public_key()))
@@ -97,13 +97,13 @@ def unlock(place: Path, passphrase: str | None) -> EditorSigners:
     return EditorSigners(found, key)
 
 
-def hub_key(place: Path, origin: str, *, make: bool) -> Ed25519PrivateKey:
-    """The key of a hub that is kept on this machine. Raises `BadInput` where it is not, unless it is to be made."""
-    path = place / "hubs" / f"{sha256(origin.encode()).hexdigest()[:16]}.pem"
+def registry_key(place: Path, origin: str, *, make: bool) -> Ed25519PrivateKey:
+    """The key of a registry that is kept on this machine. Raises `BadInput` where it is not, unless it is to be made."""
+    path = place / "registries" / f"{sha256(origin.encode()).hexdigest()[:16]}.pem"
     if not path.exists():
         if not make:
             raise BadInput(
-                f"the key of the hub {origin} is not kept here", where=str(path), fix="do this where it is kept"
+                f"the key of the registry {origin} is not kept here", where=str(path), fix="do this where it is kept"
             )
         key = Ed25519PrivateKey.generate()
         try:

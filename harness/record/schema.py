@@ -60,7 +60,7 @@ class Run(Part):
     load_before: dict[str, Any]
     load_after: dict[str, Any]
     challenge: Sha256 | None = Field(
-        default=None, description="a hub's single-use number, issued before the run; it made the seed"
+        default=None, description="a registry's single-use number, issued before the run; it made the seed"
     )
 
 

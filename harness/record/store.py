@@ -21,7 +21,7 @@ from harness.record.statement import record_of
 RECORD_FILE = "record.json"
 SAMPLES_FILE = "samples.parquet"
 ENVELOPE_FILE = "record.dsse.json"  # only beside a signed record
-_SAMPLES_LIMIT = 128 << 20  # twice what a hub takes
+_SAMPLES_LIMIT = 128 << 20  # twice what a registry takes
 
 
 @dataclass(frozen=True, slots=True)

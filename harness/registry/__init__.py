@@ -1,4 +1,4 @@
-"""A hub: the signed events that it took, the log that proves their order, and the facts that follow from them.
+"""A registry: the signed events that it took, the log that proves their order, and the facts that follow from them.
 
 `harness.registry.frame` is resolved when first used: a table needs pandas, nothing else here does.
 """

@@ -1,4 +1,4 @@
-"""Where a hub is opened: a database, or a folder of exported files read into memory."""
+"""Where a registry is opened: a database, or a folder of exported files read into memory."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.registry.db import databases
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 
 
-def open_hub(target: str) -> Hub:
-    """The hub in a folder or database. Raises `BadInput` where there is none."""
+def open_registry(target: str) -> Registry:
+    """The registry in a folder or database. Raises `BadInput` where there is none."""
     url = databases.url_of(target)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
-        raise BadInput("there is no hub", where=target, fix="make one: repro hub new, or repro hub import")
+        raise BadInput(
+            "there is no registry", where=target, fix="make one: repro registry new, or repro registry import"
+        )
     engine = databases.connect(url)
     databases.current(engine)
-    return Hub(engine, target)
+    return Registry(engine, target)
 
 
-def open_readable(target: str) -> Hub:
-    """As `open_hub`; a folder of exported files, too, read into memory."""
+def open_readable(target: str) -> Registry:
+    """As `open_registry`; a folder of exported files, too, read into memory."""
     if databases.is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
         return in_memory(Path(target))
-    return open_hub(target)
+    return open_registry(target)

@@ -1,4 +1,4 @@
-"""A hub: an append-only log of signed events with the bodies that they name, and what follows from it, in one database.
+"""A registry: an append-only log of signed events with the bodies that they name, and what follows from it, in one database.
 
 A batch of events is one transaction: durable when `append` returns, or not there at all. What an event may do is the ledger's to
 say; here it is only written down.
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.registry.db.transaction import Item, Taken
 
 
-class Hub:
-    """An open hub. Reads see one state; there is one writer at a time."""
+class Registry:
+    """An open registry. Reads see one state; there is one writer at a time."""
 
     def __init__(self, engine: Engine, target: str) -> None:
         self.engine, self.target = engine, target

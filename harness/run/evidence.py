@@ -41,7 +41,7 @@ class Request:
     budget_s: int | None = None
     against: store.Stored | None = None
     seed: int | None = None
-    challenge: str | None = None  # a hub's single-use number: it makes the seed and the forced ids
+    challenge: str | None = None  # a registry's single-use number: it makes the seed and the forced ids
     resume: bool = False
     or_new: bool = False  # where there is nothing to resume, begin
     signers: Signers | None = None  # the operator's open keys

@@ -1,1 +1,1 @@
-"""The public face of a hub: a static site, made from what the hub says and nothing else. Reads, never writes, a hub."""
+"""The public face of a registry: a static site, made from what the registry says and nothing else. Reads, never writes."""

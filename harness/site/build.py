@@ -1,4 +1,4 @@
-"""A hub to a folder of files. Everything is rendered before anything is put in place: a build that stops leaves the old site."""
+"""A registry to a folder of files. All is rendered before anything is put in place: a build that stops leaves the old site."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def _ours_or_empty(out: Path) -> None:
 
 
 def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
-    hub = open_readable(wish.target)
-    with hub.reading(closed=False) as reader, ThreadPoolExecutor(2) as beside, ExitStack() as stack:
+    registry = open_readable(wish.target)
+    with registry.reading(closed=False) as reader, ThreadPoolExecutor(2) as beside, ExitStack() as stack:
         old = states.read(out)
         same = None if old is None else beside.submit(states.untouched, out, old)
         site, known = _site(reader, wish), ground(reader)
@@ -113,7 +113,13 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         if len(touched.rows) > ALONE:
             gc.enable()
         with team(
-            hub, reader, site, gather.frame(reader, known), scratch, len(touched.rows), [one.record for one in doubts]
+            registry,
+            reader,
+            site,
+            gather.frame(reader, known),
+            scratch,
+            len(touched.rows),
+            [one.record for one in doubts],
         ) as makers:
             new.take(last, known.rows, makers.rows(sorted(touched.rows), tell))
             going = Going.of(last, new, touched)
@@ -163,7 +169,7 @@ def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str,
 def _site(reader: Reader, wish: Wish) -> Site:
     loaded, origin = in_force(reader, wish.policy), reader.origin()
     base = wish.base_url or f"https://{origin}/"
-    fact = reader.get("hub", "") or {}
+    fact = reader.get("registry", "") or {}
     return Site(
         origin=origin,
         base_url=base if base.endswith("/") else f"{base}/",

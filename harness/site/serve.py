@@ -1,4 +1,4 @@
-"""The site on this machine alone, built again when the hub changes."""
+"""The site on this machine alone, built again when the registry changes."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
 
 
 def _looks(target: str) -> object:
-    """Something that differs when the hub does."""
+    """Something that differs when the registry does."""
     folder = Path(target)
-    files = [folder / "hub.sqlite", folder / "hub.sqlite-wal", folder / "hub.json"]
+    files = [folder / "registry.sqlite", folder / "registry.sqlite-wal", folder / "registry.json"]
     times = [file.stat().st_mtime_ns for file in files if file.is_file()]
     if times:
         return times

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.registry.intake.ingest import Submission
-    from harness.registry.store import Hub
+    from harness.registry.store import Registry
 
 
-def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
+def print_fall(console: Console, registry: Registry, found: Submission, row: str) -> None:
     """As if an editor had accepted it."""
     from harness.registry.queries import believed
     from harness.registry.queries.active_policy import in_force
@@ -20,7 +20,7 @@ def print_fall(console: Console, hub: Hub, found: Submission, row: str) -> None:
     from harness.terminal.days import day_of
     from harness.terminal.registry_option import say
 
-    with believed.reading(hub, [row]) as (reader, left_out):
+    with believed.reading(registry, [row]) as (reader, left_out):
         say(left_out)
         if any(one.record == row for one in left_out):
             return  # what opened the row does not hold: there is nothing to fall on

@@ -12,4 +12,4 @@ def commands(folder: Path, *, keys: bool, signed: bool, target: str | None) -> l
     found = [] if keys or signed else ["repro keys new --handle NAME"]
     if not signed:
         found.append(f"repro sign {place}")
-    return [*found, f"repro submit {place} --hub {shlex.quote(target) if target else 'PLACE'}"]
+    return [*found, f"repro submit {place} --registry {shlex.quote(target) if target else 'PLACE'}"]

@@ -1,4 +1,4 @@
-"""The option that names a hub, and what a command may do with one."""
+"""The option that names a registry, and what a command may do with one."""
 
 from __future__ import annotations
 
@@ -10,47 +10,49 @@ import click
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
     from harness.registry.queries.believed import Doubt
-    from harness.registry.store import Hub
+    from harness.registry.store import Registry
 
-VARIABLE = "REPRO_HUB"
+VARIABLE = "REPRO_REGISTRY"
 
 
-def hub_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--hub`, or the variable."""
+def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--registry`, or the variable."""
     return click.option(
-        "--hub",
+        "--registry",
         "target",
         envvar=VARIABLE,
         metavar="PLACE",
-        help=f"Folder or postgresql:// URL of the hub; default: ${VARIABLE}.",
+        help=f"Folder or postgresql:// URL of the registry; default: ${VARIABLE}.",
     )(command)
 
 
-def open_for_reading(target: str | None) -> Hub:
-    """The hub, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
+def open_for_reading(target: str | None) -> Registry:
+    """The registry, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
     from harness.registry.exchange import last_seen
     from harness.registry.opening import open_readable
 
-    hub = open_readable(named(target))
-    last_seen.look(hub, last_seen.folder())
-    return hub
+    registry = open_readable(named(target))
+    last_seen.look(registry, last_seen.folder())
+    return registry
 
 
-def open_for_writing(target: str | None) -> Hub:
-    """The hub's database. Raises `BadInput`, for exported files, too: they are for reading."""
+def open_for_writing(target: str | None) -> Registry:
+    """The registry's database. Raises `BadInput`, for exported files, too: they are for reading."""
     from harness.errors import BadInput
     from harness.registry.db import databases
     from harness.registry.exchange import last_seen
-    from harness.registry.opening import open_hub
+    from harness.registry.opening import open_registry
 
     place = named(target)
     if databases.is_export(place):
         raise BadInput(
-            "holds exported files, which are for reading", where=place, fix=f"repro hub import {place} --hub FOLDER"
+            "holds exported files, which are for reading",
+            where=place,
+            fix=f"repro registry import {place} --registry FOLDER",
         )
-    hub = open_hub(place)
-    last_seen.look(hub, last_seen.folder())
-    return hub
+    registry = open_registry(place)
+    last_seen.look(registry, last_seen.folder())
+    return registry
 
 
 def named(target: str | None) -> str:
@@ -58,7 +60,7 @@ def named(target: str | None) -> str:
     from harness.errors import BadInput
 
     if not target:
-        raise BadInput("names no hub", where="--hub", fix=f"name a folder or URL, or set {VARIABLE}")
+        raise BadInput("names no registry", where="--registry", fix=f"name a folder or URL, or set {VARIABLE}")
     return target
 
 

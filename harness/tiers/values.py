@@ -148,7 +148,7 @@ class Measurement:
     fixed_number: bool = False  # of processes, chosen beforehand; else the run looked more than once
     missing: tuple[str, ...] = ()  # mandatory fields that the record does not have
     failed: tuple[str, ...] = ()  # consistency checks that it fails
-    series_behind: int = 0  # runtime series between it and the newest that the hub has seen
+    series_behind: int = 0  # runtime series between it and the newest that the registry has seen
     logs: Logs | None = None  # of the medians, where they are stored and the medians were not read
 
     @property

@@ -1,10 +1,10 @@
 """Checkpoints: a log's origin, size and root, signed, in the C2SP formats tlog-checkpoint and signed-note. Pure.
 
-    example.org/hub
+    example.org/registry
     20852163
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 
-    — example.org/hub Az3grlgt…
+    — example.org/registry Az3grlgt…
 
 Stricter than the specification in three things: base64 as an encoder writes it, no extension lines (nobody audits them), and
 a size of at most 2^53. What `sign` writes, `read` takes.
@@ -78,7 +78,7 @@ def read(note: bytes, keys: Mapping[str, Ed25519PublicKey], where: str, threshol
     found = _parse(text, where)
     if found.origin in keys and found.origin not in names:
         raise RecordInvalid(
-            f"is not signed by {found.origin} itself", where=where, fix="take the original from the hub"
+            f"is not signed by {found.origin} itself", where=where, fix="take the original from the registry"
         )
     return found
 
@@ -120,7 +120,9 @@ def open_note(
     found = len(set(signers.values()))
     if found < threshold:
         raise RecordInvalid(
-            f"is signed by {found} known keys, and {threshold} are asked for", where=where, fix="get the hub's key anew"
+            f"is signed by {found} known keys, and {threshold} are asked for",
+            where=where,
+            fix="get the registry's key anew",
         )
     return text, frozenset(signers)
 
@@ -129,7 +131,7 @@ def key_hash(name: str, public: Ed25519PublicKey) -> bytes:
     """The four bytes that tell a name's keys apart (signed-note, "Signatures"). Raises `BadInput` for what can't be a name."""
     if _NAME.fullmatch(name) is None:
         raise BadInput(
-            f"{name!r} can't name a key", where="checkpoint", fix="use no space and no plus, as example.org/hub"
+            f"{name!r} can't name a key", where="checkpoint", fix="use no space and no plus, as example.org/registry"
         )
     return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:4]
 

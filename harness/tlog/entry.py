@@ -1,4 +1,4 @@
-"""One line of the log: an event's digest, when the hub took it, and the digest of the line before. Pure.
+"""One line of the log: an event's digest, when the registry took it, and the digest of the line before. Pure.
 
 A line holds digests only: a body can be dropped for the sake of privacy, and the proof stays.
 """
@@ -22,7 +22,7 @@ class Entry:
 
     index: int
     previous: str  # sha256 of the entry before; "" for the first
-    at: str  # UTC, the hub's clock; never before the entry before it
+    at: str  # UTC, the registry's clock; never before the entry before it
     event_sha256: str  # of the event's payload
     envelope_sha256: str  # of the envelope's bytes, its signatures included
 

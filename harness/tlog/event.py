@@ -1,4 +1,4 @@
-"""What happens at a hub, as signed statements: a kind, who did it, to what, why, and what its signer had seen of the log. Pure.
+"""What happens at a registry, as signed statements: a kind, who did it, to what, why, what its signer had seen of the log. Pure.
 
 An event is canonical JSON in a DSSE envelope of a payload type of its own, so that none can be passed off as a record. `after`
 and `head` name the log that the signer saw: an event can't be moved into another history.
@@ -29,8 +29,8 @@ SUBJECT_LIMIT = 200
 
 # kind → the fields of its detail, with their types. Nothing else is taken.
 KINDS: Mapping[str, Mapping[str, type]] = {
-    "hub-created": {
-        "hub_key": str,
+    "registry-created": {
+        "registry_key": str,
         "editors": dict,
         "policy": str,
         "policy_sha256": str,
@@ -84,7 +84,7 @@ class Event:
     """One act. `subject` is what it is about: a record's id, a handle, a key's id, a request's id."""
 
     kind: str
-    hub: str  # the origin, so that no event counts at another hub
+    registry: str  # the origin, so that no event counts at another registry
     by: str  # a handle
     at: str  # the signer's clock, UTC; the log's order is what counts
     subject: str
@@ -120,7 +120,7 @@ def read(payload: bytes, where: str) -> Event:
     if not isinstance(value, dict) or value.get("_type") != EVENT_TYPE or set(value) != names:
         raise RecordInvalid("is not an event of this version", where=where, fix="update repro-harness")
     found = Event(**{name: value[name] for name in Event.__slots__})
-    texts = (found.kind, found.hub, found.by, found.at, found.subject, found.reason, found.head)
+    texts = (found.kind, found.registry, found.by, found.at, found.subject, found.reason, found.head)
     if not all(isinstance(text, str) for text in texts) or not _count(found.after):
         raise RecordInvalid("has a field of the wrong type", where=where)
     if found.kind not in KINDS:

@@ -1,4 +1,4 @@
-"""A hub's name, as it stands in every event and checkpoint."""
+"""A registry's name, as it stands in every event and checkpoint."""
 
 from __future__ import annotations
 

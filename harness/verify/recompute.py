@@ -43,7 +43,7 @@ def verify(stored: Stored, samples: bytes | None = None) -> int:
 
 
 def follows(stored: Stored, samples: bytes) -> list[Trial]:
-    """As `verify`, without counting: equal at a glance, or it says what is not. For a hub, which does it by the thousand.
+    """As `verify`, without counting: equal at a glance, or it says what is not. For a registry, which does it by the thousand.
 
     Returns the trials.
     """

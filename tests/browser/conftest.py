@@ -23,10 +23,10 @@ from harness.site.data.values import Site
 from tests.browser import hostile
 from tests.browser.kinds import paths
 from tests.browser.visitor import Visitor, visitor
-from tests.hub_world import world
+from tests.support.registry_world import world
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMONSTRATION = ROOT / "results" / "demo-hub"
+DEMONSTRATION = ROOT / "results" / "demo-registry"
 TODAY = date(2026, 11, 24)
 
 
@@ -42,22 +42,22 @@ def listed(site: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration hub's."""
+    """The demonstration registry's."""
     return built(str(DEMONSTRATION), tmp_path_factory.mktemp("demonstration") / "site")
 
 
 @pytest.fixture(scope="session")
 def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty")
-    world(str(folder / "hub"))
-    return built(str(folder / "hub"), folder / "site")
+    world(str(folder / "registry"))
+    return built(str(folder / "registry"), folder / "site")
 
 
 @pytest.fixture(scope="session")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
-    hostile.hub(str(folder / "hub"))
-    return built(str(folder / "hub"), folder / "site")
+    hostile.registry(str(folder / "registry"))
+    return built(str(folder / "registry"), folder / "site")
 
 
 @pytest.fixture(scope="session")

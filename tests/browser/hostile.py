@@ -1,6 +1,6 @@
-"""A hub whose every free text tries something: markup, script, addresses that run, marks that turn a line round, great length.
+"""A registry whose every free text tries something: markup, script, addresses that run, marks that turn a line round, great length.
 
-A rule of the hub refuses much of it where it would do most harm: names of models, devices and the like are at most 256 printable
+A rule of the registry refuses much of it where it would do most harm: names of models, devices and the like are at most 256 printable
 characters, so that no right-to-left mark and no 10 kB stand there, and a record's keys are ASCII. Those stand in what no rule
 reads: a package's name, settings, commands, reasons.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from harness.demo import records
 from harness.demo.records import Setup
 from harness.record import schema
-from tests.hub_world import World, world
+from tests.support.registry_world import World, world
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'

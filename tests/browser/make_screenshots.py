@@ -1,4 +1,4 @@
-"""The pictures in docs/screenshots: `python -m tests.browser.make_screenshots`. Of the demonstration hub, on the day of its making."""
+"""The pictures in docs/screenshots: `python -m tests.browser.make_screenshots`. Of the demonstration registry, on the day of its making."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main() -> None:
     out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         site = Path(folder) / "site"
-        build(Wish(str(ROOT / "results" / "demo-hub"), site, date(2026, 11, 24)), lambda _done, _of: None)
+        build(Wish(str(ROOT / "results" / "demo-registry"), site, date(2026, 11, 24)), lambda _done, _of: None)
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, page, width, height, scheme in SHOTS:

@@ -62,7 +62,7 @@ def test_axe_finds_no_violation_in_what_was_searched_and_chosen(site, rows, with
     assert not found, "\n".join(found)
 
 
-def test_axe_finds_no_violation_in_a_hub_with_nothing_public(empty_site, with_script):
+def test_axe_finds_no_violation_in_a_registry_with_nothing_public(empty_site, with_script):
     found = violations(with_script, (empty_site / "index.html").as_uri())
     assert not found, "\n".join(found)
 

@@ -1,4 +1,4 @@
-"""A hub whose texts try to run, to break out of markup, to turn lines round and to be endless: shown as they are, and nothing else."""
+"""A registry whose texts try to run, to break out of markup, to turn lines round and to be endless: shown as they are, and nothing else."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_row_says_its_hostile_names_to_the_letter(place, hostile_site, hostile
     command = page.locator("#reproduce ~ .copy code").text_content()
     # Nothing of it is the record's own words.
     assert command.startswith("repro bench --model MODEL --runtime ")
-    assert command.endswith(" --hub PLACE")
+    assert command.endswith(" --registry PLACE")
     reason = f"{hostile.PRINTABLE[place % len(hostile.PRINTABLE)]} {hostile.TURNED}"
     assert reason in texts
     assert with_script.troubles == []
@@ -170,5 +170,6 @@ def test_what_a_hostile_page_offers_for_other_pages_is_harmless_there(hostile_si
         assert badge[1]["alt"].startswith(f"{row['model']} {row['quantisation']} on {row['device']}")
         assert card[1]["title"] == f"Benchmark of {row['model']} on {row['device']}"
         assert all(
-            one.startswith("https://test.example/hub/") for one in (link[1]["href"], badge[1]["src"], card[1]["src"])
+            one.startswith("https://test.example/registry/")
+            for one in (link[1]["href"], badge[1]["src"], card[1]["src"])
         )

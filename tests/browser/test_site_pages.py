@@ -125,7 +125,7 @@ def test_a_card_fits_the_frame_that_its_page_offers(site, rows, with_script):
     assert not too_small, "\n".join(too_small)
 
 
-def test_a_hub_with_nothing_public_says_what_to_do(empty_site: Path, with_script, without_script):
+def test_a_registry_with_nothing_public_says_what_to_do(empty_site: Path, with_script, without_script):
     for who in (with_script, without_script):
         page = who.visit((empty_site / "index.html").as_uri(), "light", 360)
         told = page.inner_text("main")
@@ -136,7 +136,7 @@ def test_a_hub_with_nothing_public_says_what_to_do(empty_site: Path, with_script
         assert page.inner_text("h1") == "Methodology"
 
 
-def test_every_page_of_an_empty_hub_opens(empty_site: Path, with_script):
+def test_every_page_of_an_empty_registry_opens(empty_site: Path, with_script):
     found = []
     for path in sorted(empty_site.rglob("*.html")):
         for width in (360, 1440):

@@ -147,8 +147,8 @@ def summaries(rows: list[dict[str, Any]]) -> dict[str, Summary]:
 
 
 @pytest.mark.parametrize("place", ["site", "hostile_site"])
-def test_the_scripts_verdict_on_every_pair_is_that_of_the_hub(place, facts, request, with_script):
-    """The hostile hub has rows of one to five processes, of which several can't tell."""
+def test_the_scripts_verdict_on_every_pair_is_that_of_the_registry(place, facts, request, with_script):
+    """The hostile registry has rows of one to five processes, of which several can't tell."""
     where = request.getfixturevalue(place)
     known = summaries(request.getfixturevalue("rows" if place == "site" else "hostile_rows"))
     page = with_script.visit((where / "compare/index.html").as_uri(), "light", 1440)

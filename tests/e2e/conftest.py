@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests import tiny_gguf
+from tests.support import tiny_gguf
 
 PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
 

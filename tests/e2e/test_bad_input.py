@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests import tiny_gguf
 from tests.e2e.conftest import measured, refused
+from tests.support import tiny_gguf
 
 SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_us=50", "-o", "prefill_us=1")
 
@@ -46,7 +46,7 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         ((*SIMULATED, "--model", "TINY", "--backend", "cuda"), "simulated has no builds"),
         (("bench", "--model", "TINY", "-o", "threads=100000"), "threads is too large"),
         (("bench", "--model", "TINY", "-o", "context=30000000"), "context is too large: the model was trained for"),
-        ((*SIMULATED, "--model", "TINY", "--hub", "nowhere"), "there is no hub"),
+        ((*SIMULATED, "--model", "TINY", "--registry", "nowhere"), "there is no registry"),
         ((*SIMULATED, "--model", "TINY", "--against", "TEXT"), "is not JSON"),
         ((*SIMULATED, "--model", "TINY", "--challenge", "12"), "64 hexadecimal digits"),
         ((*SIMULATED, "--model", "TINY", "--budget", "99999999999999999999"), "is not in the range"),

@@ -19,8 +19,8 @@ from harness.run.evidence import Request
 from harness.run.execute import conformance
 from harness.run.execute.listener import Silent
 from harness.run.prepare import memory_need
-from tests import model_server
 from tests.e2e.conftest import measured, refused
+from tests.support import model_server
 
 SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
 

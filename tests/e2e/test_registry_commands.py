@@ -1,300 +1,270 @@
-"""What newcomers, operators and editors met at a hub: each act by the command line, with what it says."""
-
-from __future__ import annotations
+"""A registry from the command line: an operator, a second one, an editor, and anybody who looks."""
 
 import json
-import sqlite3
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.demo.records import person, sealed
-from harness.record import envelope
-from harness.record.canonical import canonical, parse
-from tests.e2e.conftest import refused
-from tests.e2e.test_hub_commands import REAL, People
+from harness.demo.records import Person, Setup, person, sealed
+from harness.record import envelope, keys
+from tests.e2e.conftest import Repro, refused
+
+REAL = Setup(synthetic=False)
+
+
+class People:
+    """Each with a configuration folder of its own; records are signed with the keys that `repro keys new` made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.registry = folder, folder / "registry"
+        self.repro = Repro(folder, folder / "cache")
+
+    def __call__(self, who, *arguments, **environment):
+        return self.repro(
+            *arguments,
+            **({"XDG_CONFIG_HOME": str(self.folder / who), "REPRO_REGISTRY": str(self.registry)} | environment),
+        )
+
+    def good(self, who, *arguments, **environment):
+        done = self(who, *arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def operator(self, who):
+        self.good(who, "keys", "new", "--handle", who)
+
+    def record(self, who, name, **setup):
+        """A record's folder, signed by that operator."""
+        signers = keys.unlock(self.folder / who / "repro-harness" / "keys", None)
+        one = Person(who, signers.operator, person(who).following, signers.rig)
+        data, samples = sealed(one, replace(REAL, **setup))
+        folder = self.folder / "results" / name
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_bytes(envelope.read(data, "").payload)
+        (folder / "record.dsse.json").write_bytes(data)
+        (folder / "samples.parquet").write_bytes(samples)
+        return folder
 
 
 @pytest.fixture
 def people(tmp_path):
     made = People(tmp_path)
     made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    made.good("ed", "hub", "new", "--origin", "test.example/hub")
+    made.good("ed", "registry", "new", "--origin", "test.example/registry")
     for who in ("ann", "bob"):
         made.operator(who)
     return made
 
 
-def unsigned(folder: Path, **changes) -> Path:
-    """A record as `repro bench` writes it where there are no keys."""
-    data, samples = sealed(person("nobody"), REAL)
-    value = parse(envelope.read(data, "").payload, "")
-    value["predicate"]["operator"] = None
-    for name, change in changes.items():
-        change(value["predicate"][name])
-    folder.mkdir(parents=True)
-    (folder / "record.json").write_bytes(canonical(value))
-    (folder / "samples.parquet").write_bytes(samples)
-    return folder
+def test_from_a_record_to_a_tier(people, tmp_path):
+    first = people.record("ann", "first")
+    dry = json.loads(people.good("ann", "submit", first, "--dry-run"))
+    assert dry["record"]["operator"]["handle"] == "ann"
+    assert "queue is empty" in people.good("ed", "review")
+    row = people.good("ann", "submit", first).split()[0]
+    assert "opens a row of its own" in people.good("ann", "submit", people.record("ann", "b", sku="Synthetic GPU B"))
+    assert row[:12] in people.good("ed", "review")
+    shown = people.good("ed", "review", "show", row[:8])
+    assert "when it ran is the operator's word" in shown
+    assert "queued" in people.good("x", "score", "--all")
+    assert "queued" not in people.good("x", "score")
+    assert "accepted" in people.good("ed", "review", "approve", row[:8], "--reason", "complete")
+    assert "approved-public" in people.good("x", "explain", row[:8])
+
+    second = people.record("bob", "second", rate=101.0, seed=5)
+    said = people.good("bob", "submit", second)
+    assert "community ring" in said
+    assert "inside" in said
+    assert "approved-public, low → reproduced, moderate" in said
+    assert "beside it, not counted: prefill rate" in said
+    assert "time to first token" in said
+    reproduction = said.split()[0]
+    people.good("ed", "review", "approve", reproduction[:10], "--reason", "agrees")
+    explained = people.good("x", "explain", row[:8])
+    for word in (
+        "reproduced",
+        "moderate",
+        "source",
+        "reproductions",
+        "completeness",
+        "consistency",
+        "age",
+        "version drift",
+        reproduction[:8],
+    ):
+        assert word in explained
+    tiers = json.loads(people.good("x", "score", "--json"))
+    assert [(r["state"], r["tier"]) for r in tiers["rows"] if r["row"] == row] == [("reproduced", "moderate")]
+
+    people.good("ed", "operator", "verify", "bob", "--reason", "saw the machine")
+    assert "saw the machine" in people.good("x", "operator", "list")
+    people.good("ed", "registry", "checkpoint")
+    assert "everything holds" in people.good("x", "audit", people.registry)
+    people.good("x", "registry", "export", tmp_path / "files")
+    assert "everything holds" in people.good("x", "audit", tmp_path / "files")
+    assert "reproduced" in people.good("x", "explain", row[:8], "--registry", tmp_path / "files")
+    people.good("x", "registry", "rebuild", tmp_path / "again")
+    assert people.good("x", "score", "--json", "--registry", tmp_path / "again") == people.good("x", "score", "--json")
+    assert "no candidate" in people.good("x", "regressions")
+    people.good("bob", "withdraw", reproduction[:8], "--reason", "wrong driver")
+    assert "approved-public" in people.good("x", "explain", row[:8])
 
 
-def log_kinds(people) -> list[str]:
-    return [act["kind"] for act in json.loads(people.good("x", "hub", "log", "--json"))]
+def test_what_is_refused_says_why_in_one_line(people, tmp_path):
+    first = people.record("ann", "first")
+    row = people.good("ann", "submit", first).split()[0]
+    for who, words, arguments in [
+        ("bob", "has this record already", ("submit", first)),
+        ("bob", "no editor's keys", ("review", "approve", row[:8], "--reason", "mine")),
+        ("ed", "Missing option '--reason'", ("review", "approve", row[:8])),
+        ("ed", "no record has an id", ("review", "approve", "ffff", "--reason", "x")),
+        ("ed", "there are no keys yet", ("submit", first)),
+        ("x", "there is no registry", ("score", "--registry", tmp_path / "nowhere")),
+        ("x", "is no kind of registry", ("score", "--registry", "https://example.org")),
+        ("x", "names no registry", ("score", "--registry", "")),
+        ("x", "no policy is called", ("explain", row[:8], "--policy", "network-v9")),
+        ("x", "is no day", ("explain", row[:8], "--as-of", "yesterday")),
+        ("x", "there is no registry", ("audit", tmp_path)),
+        ("x", "is there already", ("registry", "export", tmp_path)),
+        ("ed", "there is a registry already", ("registry", "new", "--origin", "test.example/other")),
+        ("ed", "is no origin", ("registry", "new", "--origin", "Not An Origin", "--registry", tmp_path / "n")),
+        ("bob", "is not kept here", ("registry", "checkpoint")),
+        ("bob", "somebody else's record", ("withdraw", row[:8])),
+    ]:
+        assert words in refused(people(who, *arguments)), (who, arguments)
+    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "n").exists()
 
 
-def test_a_record_from_before_the_keys_is_signed_and_submitted(people, tmp_path):
-    record = unsigned(tmp_path / "results" / "early")
-    assert "repro keys new --handle NAME" in refused(people("new", "submit", record))
-    assert "repro keys new --handle NAME" in refused(people("new", "sign", record))
-    people.operator("new")
-    assert f"repro sign {record}" in refused(people("new", "submit", record))
-    identity = people.good("new", "sign", record).split()[0]
-    assert identity == sha256((record / "record.json").read_bytes()).hexdigest()
-    people.good("new", "verify", record)
-    people.good("new", "recompute", record)
-    assert people.good("new", "submit", record).split()[0] == identity
-    assert "signed later" in people.good("ed", "review", "show", identity[:8])
-    assert "is signed already, by new" in refused(people("new", "sign", record))
-    assert "is signed already, by new" in refused(people("ann", "sign", record))
-    assert "everything holds" in people.good("x", "audit", people.hub)
+def test_a_registry_that_forgot_is_refused(people, tmp_path):
+    import shutil
+
+    people.good("ann", "score")
+    shutil.copytree(people.registry, tmp_path / "old")
+    people.good("ann", "submit", people.record("ann", "first"))
+    people.good("ann", "score")
+    shutil.rmtree(people.registry)
+    shutil.copytree(tmp_path / "old", people.registry)
+    assert "its log was cut" in refused(people("ann", "score"))
+    assert "its log was cut" in refused(people("ann", "audit", people.registry))
+    people.good("bob", "submit", people.record("bob", "other", sku="Synthetic GPU C"))
+    people.good("bob", "submit", people.record("bob", "more", sku="Synthetic GPU D"))
+    assert "another history" in refused(people("ann", "score"))
 
 
-def test_what_must_not_be_signed_is_left_as_it_is(people, tmp_path):
-    fail = unsigned(tmp_path / "fail", checks=lambda checks: checks[0].update(status="fail"))
-    synthetic = unsigned(tmp_path / "synthetic", run=lambda run: run.update(synthetic=True))
-    edited = unsigned(tmp_path / "edited", processes=lambda _: None)
-    value = parse((edited / "record.json").read_bytes(), "")
-    value["predicate"]["results"][0]["metrics"][0]["estimate"]["point"] += 1
-    (edited / "record.json").write_bytes(canonical(value))
-    for folder, words in ((fail, "failed its checks"), (synthetic, "is synthetic"), (edited, "its samples give")):
-        before = (folder / "record.json").read_bytes()
-        assert words in refused(people("ann", "sign", folder))
-        assert (folder / "record.json").read_bytes() == before
-        assert not (folder / "record.dsse.json").exists()
-    assert "there is no record" in refused(people("ann", "sign", tmp_path / "nowhere"))
+def test_two_of_three_editors_change_the_list(people, tmp_path):
+    for who in ("flo", "gil"):
+        (tmp_path / f"{who}.json").write_text(people.good(who, "keys", "new", "--role", "editor", "--handle", who))
+    change = tmp_path / "change.json"
+    people.good("ed", "registry", "editors", "--add", tmp_path / "flo.json", "--add", tmp_path / "gil.json",
+                "--threshold", "2", "--reason", "three of us", "--out", change)  # fmt: skip
+    assert "too few of the new editors" in refused(people("ed", "registry", "apply", change))
+    people.good("flo", "registry", "cosign", change, "--yes")
+    assert "bears your signature" in refused(people("flo", "registry", "cosign", change, "--yes"))
+    assert "editors-changed" in people.good("ed", "registry", "apply", change)
+    assert "everything holds" in people.good("x", "audit", people.registry)
 
 
-def test_an_interrupted_signature_is_made_again_and_a_foreign_one_is_not(people, tmp_path):
-    record, other = unsigned(tmp_path / "one"), people.record("bob", "other", sku="Synthetic GPU B")
-    before = (record / "record.json").read_bytes()
-    people.good("ann", "sign", record)
-    (record / "record.json").write_bytes(before)  # as after a crash between the two files
-    people.good("ann", "sign", record)
-    people.good("ann", "verify", record)
-    (record / "record.json").write_bytes(before)
-    (record / "record.dsse.json").write_bytes((other / "record.dsse.json").read_bytes())
-    assert "the envelope of another record" in refused(people("ann", "sign", record))
+def test_a_challenge_and_a_rotated_key(people):
+    people.good("ann", "submit", people.record("ann", "first"))
+    nonce = people.good("ed", "registry", "challenge", "--handle", "ann").strip()
+    assert len(nonce) == 64
+    people.good("ann", "keys", "rotate")
+    assert "by another key" in refused(people("ann", "submit", people.record("ann", "second", sku="Synthetic GPU B")))
+    people.good("ann", "operator", "rotate")
+    people.good("ann", "submit", people.folder / "results" / "second")
+    people.good("ann", "submit", people.record("ann", "third", sku="Synthetic GPU C"))
+    assert "everything holds" in people.good("x", "audit", people.registry)
 
 
-def test_a_withdrawal_needs_a_reason_and_is_for_ever(people):
-    record = people.record("ann", "first")
-    row = people.good("ann", "submit", record).split()[0]
-    done = people("ann", "submit", record)
-    assert (done.returncode, "waits for an editor" in done.stderr) == (0, True)
-    assert "needs a reason" in refused(people("ann", "withdraw", row[:8]))
-    assert "needs a reason" in refused(people("ann", "withdraw", row[:8], "--reason", " ", "--yes"))
-    people.good("ann", "withdraw", row[:8], "--reason", "wrong driver", "--yes")
-    said = refused(people("ann", "submit", record))
-    assert "withdrawn: wrong driver" in said
-    assert "measure again" in said
-    assert "withdrawn: wrong driver already" in refused(people("ann", "withdraw", row[:8], "--reason", "x"))
-
-
-@pytest.mark.parametrize("act", ["send-back", "reject"])
-def test_an_operator_reads_where_its_records_stand(people, act):
-    record = people.record("ann", "first")
-    row = people.good("ann", "submit", record).split()[0]
-    assert "waits for an editor" in people.good("ann", "submissions")
-    people.good("ed", "review", act, row[:8], "--reason", "say which driver")
-    (one,) = json.loads(people.good("ann", "submissions", "--json"))
-    assert one["why"] == "say which driver"
-    assert one["next"]
-    assert "say which driver" in people.good("x", "submissions", "--handle", "ann")
-    assert "say which driver" in refused(people("ann", "submit", record))
-    assert "is not known" in people.good("bob", "submissions")
-    assert "--handle NAME" in refused(people("x", "submissions"))
-
-
-def test_the_others_of_a_withdrawn_row_go_on(people):
-    row = people.good("ann", "submit", people.record("ann", "first")).split()[0]
-    second = people.good("bob", "submit", people.record("bob", "second", rate=101.0, seed=5)).split()[0]
-    people.operator("cat")
-    third = people.good("cat", "submit", people.record("cat", "third", rate=100.5, seed=6)).split()[0]
-    assert "its row is pending" in refused(people("ed", "review", "move", second[:8], "--reason", "x"))
-    people.good("ann", "withdraw", row[:8], "--reason", "wrong driver")
-    assert "review move" in refused(people("ed", "review", "approve", second[:8], "--reason", "fine"))
-    assert "closed row" in people.good("ed", "review", "show", second[:8])
-    assert "an editor can move it" in people.good("bob", "submissions")
-    assert "a row of its own" in people.good("ed", "review", "move", second[:8], "--reason", "its row is gone")
-    assert f"row {second[:12]}" in people.good("ed", "review", "move", third[:8], "--reason", "its row is gone")
-    people.good("ed", "review", "approve", second[:8], "--reason", "complete")
-    people.good("ed", "review", "approve", third[:8], "--reason", "agrees")
-    assert "reproduced" in people.good("x", "explain", second[:8])
-    assert "everything holds" in people.good("x", "audit", people.hub)
-    people.good("x", "hub", "rebuild", people.folder / "again")
-    assert people.good("x", "score", "--json", "--hub", people.folder / "again") == people.good("x", "score", "--json")
-
-
-def test_bytes_that_were_dropped_are_called_so(people):
-    row = people.good("ann", "submit", people.record("ann", "first")).split()[0]
-    people.good("ed", "review", "reject", row[:8], "--reason", "names somebody")
-    assert "bytes dropped, entry" in people.good("ed", "review", "take-down", row[:8], "--reason", "names somebody")
-
-
-def test_an_editor_lets_go_of_anybodys_request(people):
-    asked = ("request", "new", "--model", "m Q4", "--hardware", "RTX 4090", "--runtime", "vLLM")
-    identity = people.good("ann", *asked).split()[0]
+def test_requests_from_the_command_line(people):
+    identity = people.good(
+        "ann", "request", "new", "--model", "m Q4", "--hardware", "RTX 4090", "--runtime", "vLLM"
+    ).split()[0]
     people.good("ed", "request", "accept", identity[:8], "--reason", "wanted")
     people.good("bob", "request", "claim", identity[:8])
-    assert "add --reason" in refused(people("ed", "request", "release", identity[:8], "--as-editor"))
-    done = people.good("ed", "request", "release", identity[:8], "--as-editor", "--reason", "idle")
-    assert "accepted" in done
+    assert "bob" in people.good("x", "request", "list")
+    people.good("bob", "request", "release", identity[:8])
+    people.good("ed", "request", "archive", identity[:8], "--reason", "stale")
+    assert json.loads(people.good("x", "request", "list", "--json"))[identity]["status"] == "archived"
 
 
-def test_an_editor_who_measures_joins_under_the_same_handle(people):
-    people.operator("ed")
-    row = people.good("ed", "submit", people.record("ed", "own")).split()[0]
-    people.good("ed", "review", "approve", row[:8], "--reason", "complete")
-    assert "everything holds" in people.good("x", "audit", people.hub)
-
-
-def test_an_operator_becomes_an_editor_under_the_same_handle(people, tmp_path):
-    people.good("ann", "submit", people.record("ann", "first"))
-    (tmp_path / "ann.json").write_text(people.good("ann", "keys", "new", "--role", "editor", "--handle", "ann"))
-    change = tmp_path / "change.json"
-    people.good("ed", "hub", "editors", "--add", tmp_path / "ann.json", "--reason", "helps", "--out", change)
-    assert "operator's handle" in refused(people("ed", "hub", "apply", change))
-    people.good("ann", "hub", "cosign", change, "--yes")
-    people.good("ed", "hub", "apply", change)
-
-
-def test_two_approvals_from_setting_up_to_a_public_row(people, tmp_path):
+def test_evidence_of_another_tool_is_shown_and_never_counted(people):
     row = people.good("ann", "submit", people.record("ann", "first")).split()[0]
-    (tmp_path / "flo.json").write_text(people.good("flo", "keys", "new", "--role", "editor", "--handle", "flo"))
-    policy = ("hub", "policy", "network-v2", "--approvals", "2", "--reason", "four eyes")
-    assert "more than there are editors" in refused(people("ed", *policy))
-    people.good("ed", "hub", "editors", "--add", tmp_path / "flo.json", "--threshold", "2", "--reason", "two", "--out",
-                tmp_path / "list")  # fmt: skip
-    people.good("flo", "hub", "cosign", tmp_path / "list", "--yes")
-    people.good("ed", "hub", "apply", tmp_path / "list")
-    assert "--out FILE" in refused(people("ed", *policy))
-    people.good("ed", *policy, "--out", tmp_path / "policy")
-    people.good("flo", "hub", "cosign", tmp_path / "policy", "--yes")
-    people.good("ed", "hub", "apply", tmp_path / "policy")
-    listed = people.good("x", "hub", "editors")
-    assert "must be signed by 2 of 2" in listed
-    assert "must be approved by 2" in listed
-    assert "1 of 2 approvals" in people.good("ed", "review", "approve", row[:8], "--reason", "complete")
-    assert "1 of 2 approvals" in people.good("ann", "submissions")
-    assert "accepted" in people.good("flo", "review", "approve", row[:8], "--reason", "I agree")
-    assert "approved-public" in people.good("x", "explain", row[:8])
-    assert "1 editors would be left" in refused(
-        people(
-            "ed", "hub", "editors", "--remove", "flo", "--threshold", "1", "--reason", "left", "--out", tmp_path / "l"
-        )
-    )
-    assert "everything holds" in people.good("x", "audit", people.hub)
+    people.good("ed", "review", "approve", row[:8], "--reason", "complete")
+    log = Path(__file__).parents[1] / "data" / "imported" / "llama-bench.json"
+    assert "nothing was written" in people.good("x", "import", log)
+    people.good("ed", "import", log, "--row", row[:8], "--reason", "a forum")
+    explained = people.good("x", "explain", row[:8])
+    assert "shown, never counted" in explained
+    assert "llama-bench" in explained
+    assert "approved-public" in explained
+    assert "low" in explained
 
 
-def test_a_list_of_editors_that_protects_nobody_is_refused(people, tmp_path):
-    out = ("--reason", "x", "--out", tmp_path / "change")
-    for words, arguments in [
-        ("must name 1 to 100 editors", ("--remove", "ed")),
-        ("its threshold, 2, is more", ("--threshold", "2")),
-        ("has passed", ("--expires", "2020-01-01")),
-        ("is after", ("--expires", "9999-12-31")),
-        ("is no day", ("--expires", "soon")),
-        ("is no editor of this hub", ("--remove", "nobody")),
-    ]:
-        assert words in refused(people("ed", "hub", "editors", *arguments, *out)), arguments
-        assert not (tmp_path / "change").exists()
-    assert "--reason" in refused(people("ed", "hub", "editors", "--threshold", "1", "--out", tmp_path / "change"))
-    new = ("hub", "new", "--origin", "test.example/late", "--hub", tmp_path / "late")
-    assert "has passed" in refused(people("ed", *new, "--expires", "2020-01-01"))
-    assert not (tmp_path / "late").exists()
-    people.good("ed", "hub", "editors", "--threshold", "1", *out)
-    assert "use --yes" in refused(people("ed", "hub", "cosign", tmp_path / "change"))
+def test_a_registry_holds_no_trace_of_its_users(people, tmp_path):
+    canaries = {"USER": "canary-user-7f3a", "LOGNAME": "canary-log-7f3a", "HOSTNAME": "canary-host-7f3a"}
+    record = people.record("ann", "canary-path-7f3a")
+    row = people.good("ann", "submit", record, **canaries).split()[0]
+    people.good("ed", "review", "approve", row[:8], "--reason", "complete", **canaries)
+    people.good("x", "registry", "export", tmp_path / "files", **canaries)
+    places = [*(tmp_path / "files").rglob("*"), *people.registry.rglob("*")]
+    assert len(places) > 10
+    for path in places:
+        data = path.read_bytes() if path.is_file() else b""
+        assert b"canary" not in data, path
+        assert str(tmp_path).encode() not in data, path
 
 
-def test_a_name_that_another_hub_has_is_refused(people, tmp_path):
-    again = ("hub", "new", "--origin", "test.example/hub", "--hub", tmp_path / "second")
-    said = refused(people("ed", *again))
-    assert "a hub of this name was seen here" in said
-    assert not (tmp_path / "second").exists()
-    Path(said.rsplit("remove ", 1)[1]).unlink()
-    people.good("ed", *again)
+def test_the_log_can_be_read(people):
+    row = people.good("ann", "submit", people.record("ann", "first")).split()[0]
+    people.good("ed", "review", "reject", row[:8], "--reason", "the clock is wrong")
+    shown = people.good("x", "registry", "log")
+    for word in ("registry-created", "operator-joined", "record-submitted", "record-rejected", "the clock is wrong"):
+        assert word in shown
+    own = json.loads(people.good("x", "registry", "log", "--of", "ann", "--json"))
+    assert [act["kind"] for act in own] == ["operator-joined", "record-submitted"]
 
 
-def test_a_refused_act_leaves_no_handle_behind(people):
-    before = log_kinds(people)
-    refused(people("ann", "submit", people.record("ann", "first", started=REAL.started.replace(year=2099))))
-    refused(people("ann", "request", "claim", "ffff"))
-    refused(people("ann", "request", "new", "--model", " ", "--hardware", "h" * 300, "--runtime", "r"))
-    assert log_kinds(people) == before
+def test_the_committed_demonstration_shows_everything(people):
+    demo = Path(__file__).parents[2] / "results" / "demo-registry"
+    assert "everything holds" in people.good("x", "audit", demo)
+    listed = json.loads(people.good("x", "score", "--all", "--json", "--registry", demo))["rows"]
+    assert {row["state"] for row in listed} == {
+        "queued", "approved-public", "reproduced", "independently-reproduced", "rejected", "sent-back", "withdrawn",
+    }  # fmt: skip
+    assert {row["tier"] for row in listed} == {None, "low", "moderate", "high", "very-high"}
+    assert any(row["contested"] for row in listed)
+    assert any("gemma" in row["model_name"] for row in listed)
+    marks, texts = set(), ""
+    for row in listed:
+        if row["tier"] is not None:
+            score = json.loads(people.good("x", "explain", row["row"], "--json", "--registry", demo))
+            marks |= {judged["mark"] for judged in score["judged"].values()}
+            texts += json.dumps(score)
+    assert marks == {"inside", "outside", "inconclusive", "pending"}
+    assert "independent operators on distinct hardware classes" in texts
+    assert "confirmed change" in people.good("x", "regressions", "--registry", demo)
 
 
-def test_records_of_earlier_keys_can_be_submitted(people):
-    first = people.record("ann", "first")
-    people.good("ann", "keys", "rotate")
-    second = people.record("ann", "second", sku="Synthetic GPU B")
-    people.good("ann", "keys", "rotate")
-    people.good("ann", "submit", second)
-    people.good("ann", "submit", first)
-    people.good("ann", "keys", "rotate")
-    people.good("ann", "keys", "rotate")
-    third = people.record("ann", "third", sku="Synthetic GPU C")
-    assert "repro operator rotate" in refused(people("ann", "submit", third))
-    people.good("ann", "operator", "rotate")
-    people.good("ann", "submit", third)
-    assert log_kinds(people).count("operator-rotated") == 4
-    assert "everything holds" in people.good("x", "audit", people.hub)
+def test_a_challenge_enters_seed_and_record(people, tmp_path):
+    from tests.support import tiny_gguf
 
-
-def test_keys_are_named_by_a_beginning(people):
-    people.good("ann", "submit", people.record("ann", "first"))
-    old = json.loads(people.good("ann", "keys", "show"))["operator_key"]
-    assert "does not revoke itself" in refused(
-        people("ann", "operator", "revoke", old[:8], "--from", "1", "--reason", "x")
-    )
-    assert "no key has an id" in refused(
-        people("ed", "operator", "revoke", "ffffffff", "--from", "1", "--reason", "x", "--as-editor")
-    )
-    people.good("ed", "operator", "revoke", old[:8].upper(), "--from", "1", "--reason", "stolen", "--as-editor")
-
-
-def test_an_editor_sees_the_own_keys(people):
-    assert json.loads(people.good("ed", "keys", "show"))["handle"] == "ed"
-    people.operator("ed")
-    assert "rig_key" in json.loads(people.good("ed", "keys", "show"))
-    assert "next_key_sha256" in json.loads(people.good("ed", "keys", "show", "--role", "editor"))
-    assert "no editor's keys" in refused(people("ann", "keys", "show", "--role", "editor"))
-
-
-def test_a_tie_is_taken_back(people):
-    for who, sku in (("ann", "A"), ("bob", "B")):
-        people.good(who, "submit", people.record(who, who, sku=f"Synthetic GPU {sku}"))
-    assert "are not tied" in refused(people("ed", "operator", "untie", "ann", "bob", "--reason", "x"))
-    people.good("ed", "operator", "tie", "ann", "bob", "--reason", "one desk")
-    assert "not tied any more" in people.good("ed", "operator", "untie", "bob", "ann", "--reason", "two people")
-    assert "are not tied" in refused(people("ed", "operator", "untie", "ann", "bob", "--reason", "x"))
-    assert "everything holds" in people.good("x", "audit", people.hub)
-
-
-def test_databases_that_are_no_hub_of_this_program(people, tmp_path):
-    with sqlite3.connect(people.hub / "hub.sqlite") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    for arguments in (("hub", "upgrade"), ("score",), ("review",)):
-        said = refused(people("x", *arguments))
-        assert "This hub is newer" in said
-        assert "update repro-harness" in said
-    (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "hub.sqlite").write_text("no database at all\n" * 500)
-    (tmp_path / "folder" / "hub.sqlite").mkdir(parents=True)
-    sqlite3.connect(tmp_path / "foreign.sqlite").execute("CREATE TABLE theirs (a)").connection.commit()
-    for place in ("text", "folder", "foreign.sqlite", "nowhere"):
-        for arguments in (("hub", "upgrade"), ("score",)):
-            refused(people("x", *arguments, "--hub", tmp_path / place))
-    tables = sqlite3.connect(tmp_path / "foreign.sqlite").execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("theirs",)]
-    assert not (tmp_path / "nowhere").exists()
+    model = tmp_path / "tiny.gguf"
+    model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
+    seen = []
+    for nonce in ("a" * 64, "b" * 64):
+        done = people.good("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
+                           "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_REGISTRY="")  # fmt: skip
+        record = json.loads(done)
+        assert record["run"]["challenge"] == nonce
+        forced = {w["id"]: w["forced_sha256"] for w in record["workloads"] if w["forced_sha256"] and w["output_tokens"]}
+        seen.append((record["run"]["seed"], forced))
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1].keys() == seen[1][1].keys()
+    assert all(seen[0][1][name] != seen[1][1][name] for name in seen[0][1])
+    unknown = people("x", "bench", "--runtime", "simulated", "--model", model, "--challenge", "a" * 64)
+    assert "this registry did not issue it" in refused(unknown)
+    assert "makes the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
+    assert "no challenge" in refused(people("x", "bench", "--challenge", "abc"))

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.registry.actions.create import sign_checkpoint
-from tests.hub_world import World, key, world
+from tests.support.registry_world import World, key, world
 
-DEMO = Path(__file__).parents[2] / "results" / "demo-hub"
+DEMO = Path(__file__).parents[2] / "results" / "demo-registry"
 REPRO = [str(Path(sys.executable).with_name("repro"))]
 
 
@@ -29,9 +29,9 @@ def variables(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> World:
-    made = world(str(tmp_path / "hub"))
+    made = world(str(tmp_path / "registry"))
     made.accepted("ann", sku="A")
-    sign_checkpoint(made.hub, key("hub"))
+    sign_checkpoint(made.registry, key("registry"))
     return made
 
 
@@ -41,11 +41,13 @@ def repro(variables: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 def test_the_demonstration_becomes_a_site(variables, tmp_path):
     out = tmp_path / "site"
-    done = repro(variables, "site", "build", "--hub", str(DEMO), "--out", str(out), "--as-of", "2026-11-24", "--json")
+    done = repro(
+        variables, "site", "build", "--registry", str(DEMO), "--out", str(out), "--as-of", "2026-11-24", "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == 11
     assert "Local AI benchmarks" in (out / "index.html").read_text()
-    again = repro(variables, "site", "build", "--hub", str(DEMO), "--out", str(out), "--as-of", "2026-11-24")
+    again = repro(variables, "site", "build", "--registry", str(DEMO), "--out", str(out), "--as-of", "2026-11-24")
     assert "11 benchmarks, 0 made anew, 0 files written, 0 removed" in again.stdout.replace("\n", " ")
 
 
@@ -59,23 +61,31 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 def test_bad_input_gets_one_line(variables, tmp_path, small):
     out = str(tmp_path / "site")
-    without = {name: value for name, value in variables.items() if name != "REPRO_HUB"}
-    refused(repro(without, "site", "build", "--out", out), "names no hub")
-    refused(repro(variables, "site", "build", "--hub", str(tmp_path / "none"), "--out", out), "there is no hub")
-    hub = ["--hub", small.hub.target]
-    refused(repro(variables, "site", "build", *hub, "--out", out, "--base-url", "ftp://x"), "--base-url", "https://")
-    refused(repro(variables, "site", "build", *hub, "--out", out, "--as-of", "yesterday"), "yesterday")
-    refused(repro(variables, "site", "build", *hub, "--out", out, "--policy", "network-v9"), "network-v9")
+    without = {name: value for name, value in variables.items() if name != "REPRO_REGISTRY"}
+    refused(repro(without, "site", "build", "--out", out), "names no registry")
+    refused(
+        repro(variables, "site", "build", "--registry", str(tmp_path / "none"), "--out", out), "there is no registry"
+    )
+    registry = ["--registry", small.registry.target]
+    refused(
+        repro(variables, "site", "build", *registry, "--out", out, "--base-url", "ftp://x"), "--base-url", "https://"
+    )
+    refused(repro(variables, "site", "build", *registry, "--out", out, "--as-of", "yesterday"), "yesterday")
+    refused(repro(variables, "site", "build", *registry, "--out", out, "--policy", "network-v9"), "network-v9")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
-    refused(repro(variables, "site", "build", *hub, "--out", str(tmp_path / "mine")), "no site of ours", "new or empty")
-    refused(repro(variables, "site", "serve", *hub, "--out", str(tmp_path / "mine"), "--port", "0"), "no site of ours")
+    refused(
+        repro(variables, "site", "build", *registry, "--out", str(tmp_path / "mine")), "no site of ours", "new or empty"
+    )
+    refused(
+        repro(variables, "site", "serve", *registry, "--out", str(tmp_path / "mine"), "--port", "0"), "no site of ours"
+    )
     assert not Path(out).exists()
 
 
-def test_a_served_site_follows_its_hub_and_ends_with_ctrl_c(variables, tmp_path, small):
+def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_path, small):
     out = tmp_path / "site"
-    command = [*REPRO, "site", "serve", "--hub", small.hub.target, "--out", str(out), "--port", "0"]
+    command = [*REPRO, "site", "serve", "--registry", small.registry.target, "--out", str(out), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
     try:
         assert server.stdout is not None
@@ -107,11 +117,11 @@ def test_a_served_site_follows_its_hub_and_ends_with_ctrl_c(variables, tmp_path,
 
 def test_a_build_that_is_interrupted_leaves_the_old_site(variables, tmp_path, small):
     out = tmp_path / "site"
-    assert repro(variables, "site", "build", "--hub", small.hub.target, "--out", str(out)).returncode == 0
+    assert repro(variables, "site", "build", "--registry", small.registry.target, "--out", str(out)).returncode == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for number in range(40):
         small.accepted(f"op{number}", sku=f"S{number}")
-    command = [*REPRO, "site", "build", "--hub", small.hub.target, "--out", str(out)]
+    command = [*REPRO, "site", "build", "--registry", small.registry.target, "--out", str(out)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
     assert running.stderr is not None
     running.stderr.readline()  # it has begun to make pages

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny_gguf
 from tests.e2e.conftest import measured
+from tests.support import tiny_gguf
 
 PACKAGE = Path(__file__).parents[1] / "third_party" / "counting"
 

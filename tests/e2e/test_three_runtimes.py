@@ -14,8 +14,8 @@ from harness.run.bench import backend_of
 from harness.run.execute import bundle
 from harness.run.prepare import environments
 from harness.verify.recompute import verify
-from tests import tiny_models
 from tests.e2e.conftest import Repro, measured, refused
+from tests.support import tiny_models
 
 pytestmark = pytest.mark.e2e
 

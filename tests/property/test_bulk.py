@@ -20,8 +20,8 @@ from harness.registry.queries.scores import standings
 from harness.tiers.bulk import MARKS, UNSURE, marks
 from harness.tiers.values import Mark
 from harness.tiers.verdict import judge
-from tests.hub_world import world
-from tests.tier_rows import measurement
+from tests.support.registry_world import world
+from tests.support.tier_rows import measurement
 
 POLICY = policies.load().policy
 rates = st.one_of(st.floats(50, 200), st.sampled_from([90.0, 100.0, 110.0, 89.999999, 110.000001, 95.0]))
@@ -106,7 +106,7 @@ def test_the_list_says_what_each_row_says(tmp_path):
     made.accepted("hal", sku="Synthetic GPU D", model="another-1b")
     made.submit(made.record("ian", sku="Synthetic GPU E"))
     day = date(2026, 11, 24)
-    with made.hub.reading() as reader:
+    with made.registry.reading() as reader:
         listed = list(standings(reader, POLICY, day))
         assert len(listed) == 3
         for standing in listed:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.catalog import gguf
 from harness.errors import BadInput
-from tests import tiny_gguf
+from tests.support import tiny_gguf
 
 WHOLE = tiny_gguf.build()
 

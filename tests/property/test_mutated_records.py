@@ -16,7 +16,7 @@ from harness.demo.records import Setup, person, sealed
 from harness.errors import ReproError
 from harness.record import envelope
 from harness.registry.intake.ingest import checked
-from tests.mutations import MUTATORS, bomb, mutated
+from tests.support.mutations import MUTATORS, bomb, mutated
 
 COUNT = int(os.environ.get("REPRO_MUTATIONS", "1500"))
 WHO = person("ann")

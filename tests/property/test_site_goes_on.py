@@ -16,11 +16,18 @@ from harness.catalog import policies
 from harness.site.api import downloads, json
 from harness.site.data.values import Change, Site, Summary
 from harness.site.pages import compare, lists
-from tests.site_world import ONE
+from tests.support.site_world import ONE
 
 LOADED = policies.load()
 SITE = Site(
-    "hub.example", "https://hub.example/", LOADED.policy, "network-v2", LOADED.sha256, date(2026, 11, 24), 1, False
+    "registry.example",
+    "https://registry.example/",
+    LOADED.policy,
+    "network-v2",
+    LOADED.sha256,
+    date(2026, 11, 24),
+    1,
+    False,
 )
 Table = Mapping[str, Summary]
 names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)

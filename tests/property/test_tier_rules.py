@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.catalog.policies import load
 from harness.tiers.score import score
 from harness.tiers.values import TIERS, UNKNOWN, Row, Source, State, Status
-from tests.tier_rows import AS_OF, CLASSES, HUB_CLASS, measurement
+from tests.support.tier_rows import AS_OF, CLASSES, HUB_CLASS, measurement
 
 POLICIES = [load("network-v1").policy, load("network-v2").policy]
 STATES = [State.APPROVED, State.REPRODUCED, State.INDEPENDENT]

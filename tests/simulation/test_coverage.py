@@ -51,7 +51,7 @@ def sequential(rng, ratio, between, band, runs=400, hub_processes=5):
     for _ in range(runs):
         hub = tuple(np.exp(rng.normal(0, between, hub_processes)))
         ours = ratio * np.exp(rng.normal(0, between, 8))
-        rule = SequentialLooks(hub_medians=hub, band=band)
+        rule = SequentialLooks(baseline_medians=hub, band=band)
         for look in rule.looks:
             verdict = compare(ours[:look], hub, band, rule.alpha).verdict
             if verdict is not Verdict.CANNOT_TELL:

@@ -28,7 +28,7 @@ def test_the_whole_rule_calls_a_ratio_on_the_edge_the_same_in_fewer_than_5_of_10
     wrong = 0
     for _ in range(2000):
         hub = tuple(np.exp(rng.normal(0, 0.01, 5)))
-        ours, decision = run(rng, 0.01, SequentialLooks(hub_medians=hub), edge)
+        ours, decision = run(rng, 0.01, SequentialLooks(baseline_medians=hub), edge)
         verdict = compare(ours, hub, alpha=ALPHA).verdict
         assert (decision.rule is Rule.PRECISE_AND_DECIDED) <= (verdict is not Verdict.CANNOT_TELL)
         wrong += verdict is Verdict.SAME

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import faults
+from tests.support import faults
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim is preloaded by Linux's loader")
 ROOT = Path(__file__).parents[2]

@@ -181,7 +181,7 @@ main(sys.argv[1:])
 """
 READING = [
     ["--help"], ["show", "RECORD"], ["show", "RECORD", "--json"], ["recompute", "RECORD"], ["compare", "RECORD", "RECORD"],
-    ["export", "RECORD", "--format", "csv"], ["score", "--hub", "HUB"], ["audit", "HUB"], ["doctor"], ["runtime", "list"],
+    ["export", "RECORD", "--format", "csv"], ["score", "--registry", "HUB"], ["audit", "HUB"], ["doctor"], ["runtime", "list"],
     ["model", "list"], ["suite", "list"],
 ]  # fmt: skip
 
@@ -189,7 +189,7 @@ READING = [
 @pytest.mark.parametrize("home", ["read-only", "none"])
 @pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_reading_commands_need_no_place_to_write(simulated_record, home, command):
-    known = {"RECORD": str(simulated_record.parent), "HUB": "results/demo-hub"}
+    known = {"RECORD": str(simulated_record.parent), "HUB": "results/demo-registry"}
     left = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Acts of people at a hub: an event made for the log as it is now, signed, and appended."""
+"""Acts of people at a registry: an event made for the log as it is now, signed, and appended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import differing, earlier_digest, parts_of, subject_digest
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog.event import Event
 
 
@@ -36,17 +36,17 @@ def utc(now: datetime | None = None) -> str:
 def event(
     reader: Reader, actor: Actor, kind: str, subject: str, *, reason: str = "", detail: Mapping[str, Any] | None = None
 ) -> Event:
-    """The event on the log that the reader sees, not signed yet. Raises `BadInput` where there is no hub."""
-    hub = reader.get("hub", "")
-    if hub is None:
-        raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+    """The event on the log that the reader sees, not signed yet. Raises `BadInput` where there is no registry."""
+    registry = reader.get("registry", "")
+    if registry is None:
+        raise BadInput("there is no registry", where="--registry", fix="make one: repro registry new")
     size = reader.size()
     head = reader.head(size) or ""
-    return Event(kind, hub["origin"], actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
+    return Event(kind, registry["origin"], actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
 
 
 def act(
-    hub: Hub,
+    registry: Registry,
     actor: Actor,
     kind: str,
     subject: str,
@@ -56,21 +56,21 @@ def act(
     first: Sequence[Item] = (),
 ) -> Taken:
     """Sign it and append it, after `first`: all of it, or nothing. Raises why it may not be."""
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         made = event(reader, actor, kind, subject, reason=reason, detail=detail)
-    return hub.append_all([*first, Item(made.signed(actor.keys).to_bytes())], utc())[-1]
+    return registry.append_all([*first, Item(made.signed(actor.keys).to_bytes())], utc())[-1]
 
 
-def join(hub: Hub, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
+def join(registry: Registry, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
     """Make the operator known, once. Raises `BadInput` where the handle is somebody else's."""
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         known = reader.get("operator", actor.handle)
     if known is None:
         detail = {"operator_key": operator_key, "next_key_sha256": next_key_sha256}
-        act(hub, actor, "operator-joined", actor.handle, detail=detail)
+        act(registry, actor, "operator-joined", actor.handle, detail=detail)
     elif known["key"] != operator_key:
         raise BadInput(
-            f"the hub knows {actor.handle} by another key",
+            f"the registry knows {actor.handle} by another key",
             where=actor.handle,
             fix="rotated keys: repro operator rotate; else make keys with another handle",
         )
@@ -80,13 +80,13 @@ def join(hub: Hub, actor: Actor, operator_key: str, next_key_sha256: str) -> Non
 class Wish:
     """What an operator says beside the record."""
 
-    row: str = ""  # the row that it reproduces; "" where the hub is to find it
+    row: str = ""  # the row that it reproduces; "" where the registry is to find it
     idempotency: str = ""
     request: str = ""
 
 
 def home(reader: Reader, found: Submission, wish: Wish) -> str:
-    """The row's id where the record belongs: the one that was named, the hub's of the same subject and device, or its own."""
+    """The id of the row where the record belongs: the named one, the registry's of the same subject and device, or its own."""
     if wish.row:
         return reader.id_of(wish.row)
     one = found.measured.measurement
@@ -130,22 +130,22 @@ def _named(reader: Reader, found: Submission, row: str) -> str:
 
 
 def submit(
-    hub: Hub, actor: Actor, found: Submission, wish: Wish | None = None, first: Sequence[Item] = ()
+    registry: Registry, actor: Actor, found: Submission, wish: Wish | None = None, first: Sequence[Item] = ()
 ) -> Taken | None:
     """Put the record into the queue, after `first`: all of it, or nothing; None where the very same one is there already.
 
     Raises why it may not be.
     """
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         known = reader.get("record", found.id)
         if known is not None and known["operator"] == actor.handle:
             return None
         item = submission(reader, actor, found, wish or Wish())
-    return hub.append_all([*first, item], utc())[-1]
+    return registry.append_all([*first, item], utc())[-1]
 
 
-def challenge(hub: Hub, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:
+def challenge(registry: Registry, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:
     """Issue a single-use number to an operator: (number, UTC time of its end)."""
     nonce, ends = secrets.token_hex(32), utc(datetime.now(UTC) + timedelta(days=days))
-    act(hub, Actor("hub", (key,)), "challenge-issued", nonce, detail={"handle": handle, "expires": ends})
+    act(registry, Actor("registry", (key,)), "challenge-issued", nonce, detail={"handle": handle, "expires": ends})
     return nonce, ends

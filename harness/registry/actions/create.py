@@ -1,4 +1,4 @@
-"""How a hub comes into being, and its signed checkpoints."""
+"""How a registry comes into being, and its signed checkpoints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.registry.actions.acts import utc
 from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
-from harness.registry.opening import open_hub
+from harness.registry.opening import open_registry
 from harness.registry.rules.base import document_of
 from harness.registry.rules.times import LONGEST_LIST
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog import checkpoint
 from harness.tlog.event import Event
 
@@ -26,10 +26,10 @@ LONGEST_DAYS = LONGEST_LIST.days  # of a list of editors: a list that never ends
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """What a hub is founded on."""
+    """What a registry is founded on."""
 
     origin: str
-    hub_key: str  # hexadecimal
+    registry_key: str  # hexadecimal
     editors: Mapping[str, Any]
     policy: str
     policy_sha256: str
@@ -39,14 +39,14 @@ class Charter:
     def event(self, by: str) -> Event:
         """The first event."""
         detail = {
-            "hub_key": self.hub_key,
+            "registry_key": self.registry_key,
             "editors": dict(self.editors),
             "policy": self.policy,
             "policy_sha256": self.policy_sha256,
             "approvals": self.approvals,
             "demonstration": self.demonstration,
         }
-        return Event("hub-created", self.origin, by, utc(), self.origin, "", 0, "", detail)
+        return Event("registry-created", self.origin, by, utc(), self.origin, "", 0, "", detail)
 
 
 def document(version: int, threshold: int, expires: str | None, editors: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,27 +87,27 @@ def approvals_of(least: int, wanted: int | None, editors: int | None = None) -> 
         raise BadInput(
             f"{count} approvals are more than there are editors ({editors})",
             where="--approvals",
-            fix="first: repro hub editors --add FILE --reason … --out CHANGE",
+            fix="first: repro registry editors --add FILE --reason … --out CHANGE",
         )
     return count
 
 
-def found(target: str, event: Event, keys: Sequence[Ed25519PrivateKey]) -> Hub:
-    """Make the hub that the event describes. Raises `BadInput`, and leaves nothing: there is one, or the event may not be."""
+def found(target: str, event: Event, keys: Sequence[Ed25519PrivateKey]) -> Registry:
+    """Make the registry that the event describes. Raises `BadInput` and leaves nothing: there is one, or it may not be."""
     with databases.made(target) as database:
-        Hub(database, target).append_one(Item(event.signed(keys).to_bytes()), utc())
-    return open_hub(target)
+        Registry(database, target).append_one(Item(event.signed(keys).to_bytes()), utc())
+    return open_registry(target)
 
 
-def sign_checkpoint(hub: Hub, key: Ed25519PrivateKey) -> bytes:
+def sign_checkpoint(registry: Registry, key: Ed25519PrivateKey) -> bytes:
     """Sign the tree as it is now, and keep the note."""
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         tree = tree_of(reader)
     note = checkpoint.sign(tree, key)
-    hub.keep_checkpoint(tree.size, note)
+    registry.keep_checkpoint(tree.size, note)
     return note
 
 
 def tree_of(reader: Reader) -> checkpoint.Checkpoint:
-    """Origin, size and root of the log that the reader sees. Raises `BadInput` where there is no hub."""
+    """Origin, size and root of the log that the reader sees. Raises `BadInput` where there is no registry."""
     return checkpoint.Checkpoint(reader.origin(), reader.size(), reader.root())

@@ -1,4 +1,4 @@
-"""How an operator becomes known to a hub: a handle with its first key, and each key that took over since, as signed events.
+"""How an operator becomes known to a registry: a handle with its first key, and each key that took over since, as signed events.
 
 A record may be older than its operator's present key. Whoever joins brings the whole chain of keys, so that what an earlier one
 signed can still be submitted; each link was announced by the one before.
@@ -38,9 +38,9 @@ class Link:
 def introduced(
     reader: Reader, handle: str, chain: Sequence[Link], editor: Ed25519PrivateKey | None = None
 ) -> list[Item]:
-    """The events that make the handle known, oldest key first; none where the hub knows it by the newest one.
+    """The events that make the handle known, oldest key first; none where the registry knows it by the newest one.
 
-    `editor`: the same person's key where the handle is an editor's, too. Raises `BadInput` where the hub knows another key.
+    `editor`: the same person's key where the handle is an editor's, too. Raises `BadInput` where the registry knows another key.
     """
     known = reader.get("operator", handle)
     if known is None:
@@ -51,25 +51,25 @@ def introduced(
     if known["key"] == chain[-1].public:
         return []
     raise BadInput(
-        f"the hub knows {handle} by another key",
+        f"the registry knows {handle} by another key",
         where=handle,
         fix="run: repro operator rotate"
         if any(link.public == known["key"] for link in chain)
-        else "it is somebody else's handle, or your keys are older than the hub's: make keys with another handle",
+        else "it is somebody else's handle, or your keys are older than the registry's: make keys with another handle",
     )
 
 
 def rotations(reader: Reader, handle: str, chain: Sequence[Link]) -> list[Item]:
-    """The events that lead from the key that the hub knows to the newest. Raises `BadInput`: not known, or nothing to tell."""
+    """The events that lead from the key that the registry knows to the newest. Raises `BadInput`: unknown, or nothing to tell."""
     known = reader.get("operator", handle)
     if known is None:
         raise BadInput(
-            f"the hub does not know {handle} yet", where=handle, fix="your first submission tells it your keys"
+            f"the registry does not know {handle} yet", where=handle, fix="your first submission tells it your keys"
         )
     places = [place for place, link in enumerate(chain) if link.public == known["key"]]
     if known["key"] == chain[-1].public:
-        raise BadInput("the hub knows this key already", where=handle, fix="first: repro keys rotate")
-    # Without the earlier keys at hand the newest is offered alone: the hub may have it announced.
+        raise BadInput("the registry knows this key already", where=handle, fix="first: repro keys rotate")
+    # Without the earlier keys at hand the newest is offered alone: the registry may have it announced.
     return _took_over(reader, handle, chain[places[0] + 1 :] if places else chain[-1:])
 
 

@@ -1,4 +1,4 @@
-"""A row of the table `records` as the rules look at it. Imports no schema: what reads a hub starts fast."""
+"""A row of the table `records` as the rules look at it. Imports no schema: what reads a registry starts fast."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from harness.errors import BadInput
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
-FILE = "hub.sqlite"
-MARK = "hub.json"  # of a folder with exported files
-_LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this hub"
+FILE = "registry.sqlite"
+MARK = "registry.json"  # of a folder with exported files
+_LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this registry"
 
 
 def url_of(target: str) -> str:
@@ -29,8 +29,8 @@ def url_of(target: str) -> str:
         return target
     if "://" in target:
         raise BadInput(
-            f"{target.partition('://')[0]} is no kind of hub yet",
-            where="--hub",
+            f"{target.partition('://')[0]} is no kind of registry yet",
+            where="--registry",
             fix="name a folder, or a postgresql:// URL",
         )
     path = Path(target)
@@ -95,7 +95,7 @@ def version_of(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """To the newest schema, in one transaction. Raises `BadInput`; a newer hub's schema is left as it is."""
+    """To the newest schema, in one transaction. Raises `BadInput`; a newer registry's schema is left as it is."""
     from alembic import command
 
     config, found = _migrations(), version_of(engine)
@@ -110,25 +110,27 @@ def upgrade(engine: Engine) -> None:
 
 
 def upgrade_at(target: str) -> str:
-    """Bring the hub at the place to the newest schema; returns its version. Raises `BadInput` where there is no hub."""
+    """Bring the registry at the place to the newest schema; returns its version. Raises `BadInput` where there is no registry."""
     url = url_of(target)
     path = Path(url.removeprefix("sqlite:///"))
     if is_export(target):
         raise BadInput("holds exported files, which have no schema", where=target, fix="nothing is to be done")
     if url.startswith("sqlite:///") and not path.is_file():
-        raise BadInput("there is no hub", where=target, fix="name the folder of a hub, or a postgresql:// URL")
+        raise BadInput(
+            "there is no registry", where=target, fix="name the folder of a registry, or a postgresql:// URL"
+        )
     engine = connect(url)
     if version_of(engine) is None:
-        raise BadInput("there is no hub", where=_shown(url), fix="make one: repro hub new")
+        raise BadInput("there is no registry", where=_shown(url), fix="make one: repro registry new")
     upgrade(engine)
     return str(version_of(engine))
 
 
 def vacant(target: str) -> None:
-    """Raises `BadInput` where a hub's database is there already, before anything is asked or made."""
+    """Raises `BadInput` where a registry's database is there already, before anything is asked or made."""
     path = Path(url_of(target).removeprefix("sqlite:///"))
     if "://" not in str(path) and path.exists():
-        raise BadInput("there is a hub already", where=str(path), fix="name another folder")
+        raise BadInput("there is a registry already", where=str(path), fix="name another folder")
 
 
 def _migrations() -> Any:
@@ -148,7 +150,7 @@ def _revisions() -> set[str]:
 
 def _newer(engine: Engine, found: str) -> BadInput:
     return BadInput(
-        f"This hub is newer than this program (schema {found}, known are those up to {HEAD})",
+        f"This registry is newer than this program (schema {found}, known are those up to {HEAD})",
         where=_shown(str(engine.url)),
         fix="update repro-harness",
     )
@@ -156,7 +158,7 @@ def _newer(engine: Engine, found: str) -> BadInput:
 
 @contextmanager
 def made(target: str) -> Iterator[Engine]:
-    """A new, empty hub's database to fill. A file appears under its name when the block ends well, whole or not at all.
+    """A new, empty registry's database to fill. A file appears under its name when the block ends well, whole or not at all.
 
     Raises `BadInput` where there is one already.
     """
@@ -164,13 +166,13 @@ def made(target: str) -> Iterator[Engine]:
     if not url.startswith("sqlite:///"):
         engine = connect(url)
         if version_of(engine) is not None and not _empty(engine):
-            raise BadInput("there is a hub already", where=_shown(url), fix="name another database")
+            raise BadInput("there is a registry already", where=_shown(url), fix="name another database")
         upgrade(engine)
         yield engine
         return
     path = Path(url.removeprefix("sqlite:///"))
     if path.exists():
-        raise BadInput("there is a hub already", where=str(path), fix="name another folder")
+        raise BadInput("there is a registry already", where=str(path), fix="name another folder")
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,13 +189,13 @@ def made(target: str) -> Iterator[Engine]:
                 with suppress(OSError):
                     Path(f"{scratch}{suffix}").unlink()
     except FileExistsError as error:
-        raise BadInput("there is a hub already", where=str(path), fix="name another folder") from error
+        raise BadInput("there is a registry already", where=str(path), fix="name another folder") from error
     except OSError as error:
         raise refusal(error, path) from error
 
 
 def _empty(engine: Engine) -> bool:
-    """Whether the schema is there and no entry: somebody was interrupted while making a hub."""
+    """Whether the schema is there and no entry: somebody was interrupted while making a registry."""
     with engine.connect() as connection:
         return int(connection.execute(text("SELECT count(*) FROM entries")).scalar_one()) == 0
 
@@ -202,14 +204,14 @@ def current(engine: Engine) -> None:
     """Raises `BadInput` unless the schema is the one that this program writes."""
     found = version_of(engine)
     if found is None:
-        raise BadInput("there is no hub", where=_shown(str(engine.url)), fix="make one: repro hub new")
+        raise BadInput("there is no registry", where=_shown(str(engine.url)), fix="make one: repro registry new")
     if found != HEAD and found not in _revisions():
         raise _newer(engine, found)
     if found != HEAD:
         raise BadInput(
             f"has schema {found}, this program writes {HEAD}",
             where=_shown(str(engine.url)),
-            fix="run: repro hub upgrade",
+            fix="run: repro registry upgrade",
         )
 
 

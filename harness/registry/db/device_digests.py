@@ -16,7 +16,7 @@ from harness.registry.db import tables
 from harness.registry.db.reader import Reader, raw
 from harness.registry.intake.ingest import Submission
 from harness.registry.rules.apply import Facts
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 
 _MAKE = text("INSERT INTO secrets (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING")
 _NOTE = text("INSERT INTO devices (digest, rig) VALUES (:digest, :rig) ON CONFLICT (digest, rig) DO NOTHING")
@@ -35,13 +35,13 @@ def ids(found: Submission, note: bytes | None) -> tuple[str, ...]:
     return private.ids_of(note, named(found.envelope, found.id[:12]), f"{found.id[:12]}, {private.FILE}")
 
 
-def note(hub: Hub, found: Submission, data: bytes | None) -> None:
+def note(registry: Registry, found: Submission, data: bytes | None) -> None:
     """Keep that a rig key's run was on these devices, and the note that says so. Raises `BadInput` as `ids`."""
     told = ids(found, data)
     if not told or data is None:
         return
     rig = found.measured.measurement.rig
-    with hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+    with registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         secret = _secret(connection)
         connection.execute(_MAKE, {"name": _NOTES + found.id[:_SHORT], "value": data})
         connection.execute(_NOTE, [{"digest": _digest(secret, one), "rig": rig} for one in told])

@@ -1,4 +1,4 @@
-"""Questions about one state of a hub."""
+"""Questions about one state of a registry."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def raw(value: Any) -> bytes:
 
 
 class Reader:
-    """Questions about one state of a hub. A `View` for the ledger, too."""
+    """Questions about one state of a registry. A `View` for the ledger, too."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -85,10 +85,10 @@ class Reader:
         return self.connection.execute(select(tables.records.c.id).limit(1).offset(count)).first() is not None
 
     def origin(self) -> str:
-        """The hub's name. Raises `BadInput` where there is no hub."""
-        fact = self.get("hub", "")
+        """The registry's name. Raises `BadInput` where there is no registry."""
+        fact = self.get("registry", "")
         if fact is None:
-            raise BadInput("there is no hub", where="--hub", fix="make one: repro hub new")
+            raise BadInput("there is no registry", where="--registry", fix="make one: repro registry new")
         return str(fact["origin"])
 
     def size(self) -> int:
@@ -198,4 +198,4 @@ class Reader:
         if not found and len(wanted) == 64 and prefixes.proper(wanted):  # an earlier key's own bytes
             name = sha256(bytes.fromhex(wanted)).hexdigest()
             found |= {name} if self.get("key", name) is not None else set()
-        return prefixes.only(sorted(found), prefix, "key", "see: repro keys show, repro hub log --json")
+        return prefixes.only(sorted(found), prefix, "key", "see: repro keys show, repro registry log --json")

@@ -24,13 +24,13 @@ def shape(reader: Reader) -> Iterator[Wrong]:
     for name in sorted(wanted - there):
         yield f"table {name}", "is not a table of this database"
     for name in sorted(there - wanted):
-        yield f"table {name}", "is not one of a hub's"
+        yield f"table {name}", "is not one of a registry's"
     for name in sorted(found.get_view_names()):
-        yield f"view {name}", "must not be there: a hub has none"
+        yield f"view {name}", "must not be there: a registry has none"
     ours, theirs = _guards(reader.connection.dialect.name), _triggers(reader)
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
-            yield f"trigger {name}", "is missing" if name not in theirs else "is not the one that a hub has"
+            yield f"trigger {name}", "is missing" if name not in theirs else "is not the one that a registry has"
 
 
 def _guards(dialect: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The hub's tables. `entries` and `bodies` are the truth and never change; everything else can be made again from them."""
+"""The registry's tables. `entries` and `bodies` are the truth and never change; everything else can be made again from them."""
 
 from __future__ import annotations
 

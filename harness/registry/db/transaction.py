@@ -1,4 +1,4 @@
-"""What one transaction adds to a hub, seen by its own later events. An event that may not be leaves no trace."""
+"""What one transaction adds to a registry, seen by its own later events. An event that may not be leaves no trace."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Item:
 
     envelope: bytes
     submission: Submission | None = None
-    at: str = ""  # when the hub first took it, in a replay
+    at: str = ""  # when the registry first took it, in a replay
     dropped: bool = False  # the body was taken down later: only a replay of the log may say so
 
 
@@ -129,12 +129,12 @@ class Batch:
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
             ingest.agrees(event, found)
-            ingest.taken_by(found, demonstration=bool((self.get("hub", "") or {}).get("demonstration")))
+            ingest.taken_by(found, demonstration=bool((self.get("registry", "") or {}).get("demonstration")))
             one = found.measured.measurement
             home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
                 raise BadInput(
-                    "the hub has a row of the same model, device, engine and workload",
+                    "the registry has a row of the same model, device, engine and workload",
                     where=event.subject[:12],
                     fix=f"submit it as a reproduction of {home[:12]}",
                 )
@@ -167,7 +167,7 @@ class Batch:
         home = None if found is None else self._home(found[:4], found[4])
         if home is not None and event.detail["row"] == event.subject:
             raise BadInput(
-                "the hub has a row of the same model, device, engine and workload",
+                "the registry has a row of the same model, device, engine and workload",
                 where=event.subject[:12],
                 fix=f"move it there: --to {home[:12]}",
             )

@@ -1,4 +1,4 @@
-"""A whole hub, checked from its bytes: every digest, link, signature and rule; every record against its samples; and what the
+"""A whole registry, checked from its bytes: every digest, link, signature and rule; every record against its samples; what the
 database derives from them against what they give now. One fault never hides the next.
 """
 
@@ -24,7 +24,7 @@ from harness.registry.queries.scores import standings
 from harness.registry.rules.apply import Facts, applied
 from harness.registry.rules.base import Place, public
 from harness.registry.rules.times import MOST_AHEAD
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog import checkpoint, entry, merkle
 from harness.tlog.entry import Entry
 from harness.tlog.event import Event
@@ -54,7 +54,7 @@ class Found:
     records: int = 0
     checkpoints: int = 0
     rows: int = 0
-    until: str = ""  # when the hub took the last entry
+    until: str = ""  # when the registry took the last entry
     signed: int | None = None  # entries below the newest checkpoint
     faults: list[Fault] = field(default_factory=list)
 
@@ -75,10 +75,10 @@ class Pending:
     demonstration: bool
 
 
-def audit(hub: Hub, pool: Executor | None, tell: Tell) -> Found:
-    """Every fault of the hub. With a pool, records are checked in its processes."""
+def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
+    """Every fault of the registry. With a pool, records are checked in its processes."""
     found = Found()
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         facts, tree = Facts(), merkle.Tree()
         for where, what in side_tables.shape(reader):
             found.add(where, what)
@@ -139,7 +139,7 @@ def _log(
         if event is not None and event.kind == "record-submitted":
             named[event.detail["envelope_sha256"]] = "record"
             named[event.detail["samples_sha256"]] = "samples"
-            demonstration = bool((facts.get("hub", "") or {}).get("demonstration"))
+            demonstration = bool((facts.get("registry", "") or {}).get("demonstration"))
             bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
             if None not in bodies:
                 yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
@@ -202,7 +202,7 @@ def verdicts(pending: Iterable[Pending], pool: Executor | None) -> Iterator[Verd
     if pool is None:
         yield from map(check, pending)
         return
-    # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the hub.
+    # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the registry.
     waiting = deque[Future[list[Verdict]]]()
     for batch in _chunks(pending):
         waiting.append(pool.submit(_check_all, batch))
@@ -241,7 +241,7 @@ def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> 
     if differing:
         found.add(
             f"record {identity[:12]}",
-            f"the table says otherwise of {', '.join(differing)} (made by an older version: repro hub rebuild)",
+            f"the table says otherwise of {', '.join(differing)} (made by an older version: repro registry rebuild)",
         )
 
 
@@ -260,14 +260,14 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
     expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
     if count != expected:
         found.add("tree", f"has {count} nodes, the log gives {expected}")
-    hub = facts.get("hub", "")
+    registry = facts.get("registry", "")
     wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
     for size, note in reader.connection.execute(wanted):
         where = f"checkpoint {size}"
         found.checkpoints += 1
         found.signed = size
         try:
-            keys = {} if hub is None else {hub["origin"]: next(iter(public(hub["key"]).values()))}
+            keys = {} if registry is None else {registry["origin"]: next(iter(public(registry["key"]).values()))}
             signed = checkpoint.read(raw(note), keys, where)
             if signed.size != size or size > tree.size:
                 found.add(where, "is of a log of another length: entries are missing")

@@ -1,6 +1,6 @@
-"""A hub as plain files, and back: nothing is lost, and what comes back is byte for byte the same log.
+"""A registry as plain files, and back: nothing is lost, and what comes back is byte for byte the same log.
 
-hub.json                       format, origin, size, root, size of the newest checkpoint
+registry.json                       format, origin, size, root, size of the newest checkpoint
 log/entries.jsonl              the leaves of the Merkle tree, a line each
 events/SHA256.json             the signed events, named by the digest of their bytes
 records/ID/record.dsse.json    the signed records, and
@@ -33,9 +33,9 @@ from harness.registry.db import databases, tables
 from harness.registry.db.reader import Reader, raw
 from harness.registry.db.transaction import Item
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
-from harness.registry.opening import open_hub
+from harness.registry.opening import open_registry
 from harness.registry.rules.base import public
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog import checkpoint, entry, merkle
 from harness.tlog import event as events
 from harness.tlog.entry import Entry
@@ -49,8 +49,8 @@ LOG = "log/entries.jsonl"
 Tell = Callable[[int, int], None]  # (done, of)
 
 
-def export(hub: Hub, target: Path, tell: Tell) -> int:
-    """Write the hub below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
+def export(registry: Registry, target: Path, tell: Tell) -> int:
+    """Write the registry below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
     if target.exists():
         raise BadInput("is there already", where=str(target), fix="name a new folder")
     try:
@@ -59,7 +59,7 @@ def export(hub: Hub, target: Path, tell: Tell) -> int:
     except OSError as error:
         raise refusal(error, target) from error
     try:
-        count = _write(hub, scratch, tell)
+        count = _write(registry, scratch, tell)
         let_all_read(scratch)
         scratch.rename(target)
         sync(target.parent)
@@ -70,11 +70,11 @@ def export(hub: Hub, target: Path, tell: Tell) -> int:
     return count
 
 
-def _write(hub: Hub, folder: Path, tell: Tell) -> int:
+def _write(registry: Registry, folder: Path, tell: Tell) -> int:
     for name in ("log", "events", "records", "checkpoints"):
         (folder / name).mkdir()
-    with hub.reading() as reader:
-        fact, size = reader.get("hub", "") or {}, reader.size()
+    with registry.reading() as reader:
+        fact, size = reader.get("registry", "") or {}, reader.size()
         lines = []
         for index, payload in reader.payloads():
             lines.append(payload)
@@ -214,7 +214,7 @@ class Exported:
             raise RecordInvalid(error.what, where=str(path), fix="export it again") from error
 
 
-def replay(source: Exported, hub: Hub, tell: Tell) -> int:
+def replay(source: Exported, registry: Registry, tell: Tell) -> int:
     """Put an exported log into an empty database, event by event by the very rules. Raises at the first that does not hold."""
     told = source.mark()
     size = int(told["size"])
@@ -237,7 +237,7 @@ def replay(source: Exported, hub: Hub, tell: Tell) -> int:
                 gone.discard(event.subject)
             items.append(replace(item, at=line.at))
             before = line
-        for line, found in zip(part, hub.append(items, part[-1].at), strict=True):
+        for line, found in zip(part, registry.append(items, part[-1].at), strict=True):
             if isinstance(found, ReproError):
                 raise found
             if found.entry != line:
@@ -251,8 +251,8 @@ def replay(source: Exported, hub: Hub, tell: Tell) -> int:
         raise RecordInvalid(
             "is missing, and the log does not say why", where=f"records/{min(gone)[:12]}", fix="export it again"
         )
-    with hub.reading() as reader:
-        fact, grown = reader.get("hub", "") or {}, reader.size()
+    with registry.reading() as reader:
+        fact, grown = reader.get("registry", "") or {}, reader.size()
         if grown != size:
             raise RecordInvalid(
                 f"has {grown} entries, and {databases.MARK} names {size}: its end was cut",
@@ -282,11 +282,11 @@ def replay(source: Exported, hub: Hub, tell: Tell) -> int:
                 fix="export it again",
             )
     for number, note in notes:
-        hub.keep_checkpoint(number, note)
+        registry.keep_checkpoint(number, note)
     return size
 
 
-def into(source: Path, target: str, tell: Tell) -> Hub:
+def into(source: Path, target: str, tell: Tell) -> Registry:
     """A database from exported files. Raises `BadInput` or `RecordInvalid`; a file is there whole or not at all.
 
     A server's database keeps what was appended: there the files are tried in memory first.
@@ -294,14 +294,14 @@ def into(source: Path, target: str, tell: Tell) -> Hub:
     if not databases.url_of(target).startswith("sqlite"):
         in_memory(source)
     with databases.made(target) as database:
-        replay(Exported(source), Hub(database, target), tell)
-    return open_hub(target)
+        replay(Exported(source), Registry(database, target), tell)
+    return open_registry(target)
 
 
-def in_memory(source: Path) -> Hub:
-    """Exported files as a hub that can be read, and forgets what is written to it."""
+def in_memory(source: Path) -> Registry:
+    """Exported files as a registry that can be read, and forgets what is written to it."""
     database = databases.connect("sqlite://")
     databases.upgrade(database)
-    hub = Hub(database, str(source))
-    replay(Exported(source), hub, lambda _done, _of: None)
-    return hub
+    registry = Registry(database, str(source))
+    replay(Exported(source), registry, lambda _done, _of: None)
+    return registry

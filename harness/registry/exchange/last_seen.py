@@ -1,4 +1,4 @@
-"""What this user last saw of each hub: a hub that shows another past is refused."""
+"""What this user last saw of each registry: a registry that shows another past is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import BadInput, RecordInvalid
 from harness.files import read_if_there, refusal, write_bytes
 from harness.record.places import keys_folder
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog import merkle
 
 _LIMIT = 64 << 10
@@ -24,14 +24,14 @@ def folder() -> Path:
 
 
 def unused(origin: str, place: Path) -> None:
-    """Raises `BadInput` where a hub of this name was seen here: everybody who saw it would take a second for a cut log."""
+    """Raises `BadInput` where a registry of this name was seen here: everybody who saw it would take a second for a cut log."""
     path = _path(origin, place)
     before = _read(path)
     if before is not None:
         raise BadInput(
-            f"a hub of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
+            f"a registry of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
             where=origin,
-            fix=f"take another --origin, or move the old one with repro hub export and import; if nobody knows it, remove {path}",
+            fix=f"take another --origin, or move the old one: repro registry export, import; if nobody knows it, remove {path}",
         )
 
 
@@ -39,13 +39,13 @@ def _path(origin: str, place: Path) -> Path:
     return place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
 
 
-def look(hub: Hub, place: Path) -> None:
+def look(registry: Registry, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
 
     A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered
-    where no place can be written: looking at a hub must not need one. Raises `RecordInvalid`.
+    where no place can be written: looking at a registry must not need one. Raises `RecordInvalid`.
     """
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
         path = _path(origin, place)
         before = _read(path)
@@ -54,14 +54,14 @@ def look(hub: Hub, place: Path) -> None:
             if size > size_now:
                 raise RecordInvalid(
                     f"has {size_now} entries, and {origin} had {size} when it was last seen here",
-                    where=hub.target,
+                    where=registry.target,
                     fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
                 )
             proof = merkle.consistency_proof(size, size_now, reader.node)
             if not merkle.verify_consistency(size, size_now, root, root_now, proof):
                 raise RecordInvalid(
                     f"shows another history than it did at entry {size}",
-                    where=hub.target,
+                    where=registry.target,
                     fix=f"trust neither before you know why; then remove {path}",
                 )
             if size == size_now:
@@ -79,7 +79,7 @@ def look(hub: Hub, place: Path) -> None:
 
 def _read(path: Path) -> tuple[int, bytes] | None:
     try:
-        text = read_if_there(path, _LIMIT, "the memory of a hub")
+        text = read_if_there(path, _LIMIT, "the memory of a registry")
         if text is None:
             return None
         data = json.loads(text)

@@ -1,7 +1,7 @@
-"""A submitted record before the hub takes it: signatures over the stored bytes, then the schema, then its own samples.
+"""A submitted record before the registry takes it: signatures over the stored bytes, then the schema, then its own samples.
 
-The hub believes no total. What the rules count, the headline's medians, is derived again from the samples before a record enters
-the queue; everything else of its summary when it is submitted, before an editor approves it, and in every audit (`recomputed`).
+The registry believes no total. What the rules count, the headline's medians, is derived again from the samples before a record
+enters the queue; all else of its summary when it is submitted, before an editor approves it, and in every audit (`recomputed`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Submission:
 
 
 def checked(data: bytes, samples: bytes, where: str) -> Submission:
-    """The record in an envelope's bytes with its samples: all that the hub asks before it enters the queue.
+    """The record in an envelope's bytes with its samples: all that the registry asks before it enters the queue.
 
     Raises `RecordInvalid` or `BadInput` with the first that is wrong.
     """
@@ -186,7 +186,7 @@ def _challenged(record: Record, where: str) -> None:
 
 
 def taken_by(found: Submission, *, demonstration: bool) -> None:
-    """Raises `BadInput` for a synthetic record, unless the hub is a demonstration."""
+    """Raises `BadInput` for a synthetic record, unless the registry is a demonstration."""
     if found.claims.synthetic and not demonstration:
         raise BadInput(
             "is synthetic: it was never a measurement", where=found.id[:12], fix="submit records of real runtimes"

@@ -58,7 +58,7 @@ class Measured:
 
 def measured_of(stored: Stored) -> Measured:
     """Of a record that was checked. Raises `BadInput` where the rules can't take it. A synthetic one passes here: only a
-    demonstration hub takes it.
+    demonstration registry takes it.
     """
     record: Record = stored.record
     name = str(record.model.get("name") or record.model.get("family") or "")

@@ -1,4 +1,4 @@
-"""The policy in force at a hub, from its file, by the digest that the log names."""
+"""The policy in force at a registry, from its file, by the digest that the log names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from harness.registry.db.reader import Reader
 
 
 def in_force(reader: Reader, name: str | None = None) -> Loaded:
-    """The hub's policy, or the one named. Raises `BadInput`; `RecordInvalid` where the file is not the one that was adopted."""
+    """The registry's policy, or the one named. Raises `BadInput`; `RecordInvalid` where its file is not the adopted one."""
     adopted = reader.get("policy", name or "")
     loaded = policies.load(name or (adopted or {})["name"])
     if adopted is not None and adopted["sha256"] != loaded.sha256:
         raise RecordInvalid(
-            f"the file {adopted['name']}.toml is not the one that the hub adopted at entry {adopted['since']}",
+            f"the file {adopted['name']}.toml is not the one that the registry adopted at entry {adopted['since']}",
             where="policy",
-            fix="take the version of repro-harness that has it, or adopt the new one: repro hub policy",
+            fix="take the version of repro-harness that has it, or adopt the new one: repro registry policy",
         )
     return loaded

@@ -1,7 +1,7 @@
-"""What a reader of a hub may count: records whose signatures, work and line in the table were verified by this very reader.
+"""What a reader of a registry may count: records whose signatures, work and line in the table were verified by this very reader.
 
-Whoever can write to a hub's database can put there what no honest client would. A reader verifies each record once, remembers
-it, and leaves out, with its reason, what does not hold (docs/decisions/0031).
+Whoever can write to a registry's database can put there what no honest client would. A reader verifies each record once,
+remembers it, and leaves out, with its reason, what does not hold (docs/decisions/0031).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.registry.exchange.audit import Pending, verdicts
 from harness.registry.queries import remembered
 from harness.registry.queries.scores import usable_cores
 from harness.registry.rules.base import public
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tlog import event
 
 RULES = 1  # one more when verifying asks more than before: what was verified by fewer rules is verified again
@@ -53,12 +53,12 @@ class Doubt:
 
 @contextmanager
 def reading(
-    hub: Hub, rows: Collection[str] | None = None, tell: Tell | None = None, keep: Collection[str] = ()
+    registry: Registry, rows: Collection[str] | None = None, tell: Tell | None = None, keep: Collection[str] = ()
 ) -> Iterator[tuple[Reader, list[Doubt]]]:
     """A reader of one state that sees no record which does not hold, and those records. `rows`: only the records of these are
     verified, and only they may be counted; `keep`: records that stay in sight whatever they are.
     """
-    with hub.reading(closed=False) as reader:
+    with registry.reading(closed=False) as reader:
         found = doubts(reader, rows, tell)
         with without(reader, [one.record for one in found if one.record not in keep]):
             yield reader, found
@@ -92,7 +92,7 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
     """The records that count, or would, and do not hold; of all rows, or of these."""
     origin = reader.origin()
     known = remembered.read(origin)
-    fact = reader.get("hub", "") or {}
+    fact = reader.get("registry", "") or {}
     demonstration = bool(fact.get("demonstration"))
     waiting: dict[str, tuple[str, Any, Mapping[str, Any] | None]] = {}
     held: set[str] = set()

@@ -1,4 +1,4 @@
-"""A hub as tables for analysis."""
+"""A registry as tables for analysis."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from harness.registry.opening import open_readable
 from harness.registry.queries import believed
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.scores import standings
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 
 if TYPE_CHECKING:
     import pandas
 
 
 def frame(
-    hub: str | Path | Hub,
+    registry: str | Path | Registry,
     what: Literal["rows", "records", "tiers"] = "rows",
     *,
     policy: str | None = None,
     as_of: date | None = None,
 ) -> pandas.DataFrame:
-    """A DataFrame of a hub: `rows` (one a row, with state and tier), `records` (one a record), `tiers` (rows by state and tier).
+    """A DataFrame of a registry: `rows` (each with state and tier), `records` (one each), `tiers` (rows by state and tier).
 
-    Records that do not hold are left out, each with a warning. Raises `BadInput` for another word, or where there is no hub.
+    Records that do not hold are left out, each with a warning. Raises `BadInput` for another word, or where there is no registry.
     """
     import pandas as pd
 
     if what not in ("rows", "records", "tiers"):
-        raise BadInput(f"{what!r} is no table of a hub", where="what", fix="take rows, records or tiers")
-    opened = hub if isinstance(hub, Hub) else open_readable(str(hub))
+        raise BadInput(f"{what!r} is no table of a registry", where="what", fix="take rows, records or tiers")
+    opened = registry if isinstance(registry, Registry) else open_readable(str(registry))
     with believed.reading(opened) as (reader, left_out):
         for one in left_out:
             warnings.warn(one.line, stacklevel=3)

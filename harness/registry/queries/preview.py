@@ -21,7 +21,7 @@ class Fall:
 
 
 def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: date) -> Fall:
-    """Of a record on a row that the hub knows."""
+    """Of a record on a row that the registry knows."""
     found, before = rows.score_row(reader, row, policy, as_of)
     about = rows.known(reader, [one.operator])
     newcomer = replace(

@@ -1,4 +1,4 @@
-"""Regression candidates of a whole hub: its accepted records with their versions, handed to the rules."""
+"""Regression candidates of a whole registry: its accepted records with their versions, handed to the rules."""
 
 from __future__ import annotations
 

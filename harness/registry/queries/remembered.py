@@ -17,7 +17,7 @@ _FOREIGN = 0o022  # bits of a mode that let others write
 
 
 def path_of(origin: str) -> Path:
-    """One file a hub, in the cache: whoever loses it verifies everything again."""
+    """One file a registry, in the cache: whoever loses it verifies everything again."""
     return cache() / "verified" / f"{sha256(origin.encode()).hexdigest()[:16]}.txt"
 
 

@@ -129,8 +129,8 @@ def glance(reader: Reader, identity: str) -> Waiting:
 
 
 def dossier(reader: Reader, identity: str) -> Dossier:
-    """All that is known of one record. Raises `BadInput` for one that the hub does not have, `RecordInvalid` where looking at it
-    fails: whatever it is, it is this record's, and the queue goes on.
+    """All that is known of one record. Raises `BadInput` for one that the registry does not have, `RecordInvalid` where looking
+    at it fails: whatever it is, it is this record's, and the queue goes on.
     """
     try:
         return _dossier(reader, identity)
@@ -313,7 +313,7 @@ def _devices(reader: Reader, identity: str, fact: Mapping[str, Any], record: Rec
 
 
 def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Remark]:
-    """The signed run of the rig before this one, where the hub has not seen it: was it worse."""
+    """The signed run of the rig before this one, where the registry has not seen it: was it worse."""
     operator = None if record is None else record.operator
     if record is None or operator is None:
         return

@@ -1,4 +1,4 @@
-"""Rows of a hub as the rules look at them: read from the table, with what the whole hub knows of operators and series."""
+"""Rows of a registry as the rules look at them: from the table, with what the whole registry knows of operators and series."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Known:
         return Source.VERIFIED if operator in self.verified else Source.COMMUNITY
 
     def behind(self, engine: str, series: str) -> int:
-        """How many newer series of the engine the hub has seen; 0 for one that it has not."""
+        """How many newer series of the engine the registry has seen; 0 for one that it has not."""
         return self.newer.get((engine, series), 0)
 
 
@@ -82,9 +82,9 @@ def _order(engine: str, series: str) -> tuple[int, ...] | None:
 def people(
     reader: Reader, operators: Iterable[str] | None = None, also: Iterable[tuple[str, str]] = ()
 ) -> dict[str, str]:
-    """Operator → person, by the rigs that operators share anywhere in the hub; of these and whoever they are tied to.
+    """Operator → person, by the rigs that operators share anywhere in the registry; of these and whoever they are tied to.
 
-    `also`: (operator, rig) of records that the hub does not have yet.
+    `also`: (operator, rig) of records that the registry does not have yet.
     """
     table = tables.rigs.c
     tied = {name: fact["operators"] for name, fact in reader.all("tie").items() if not fact.get("untied")}

@@ -1,4 +1,4 @@
-"""State and tier of every row of a hub: read in sweeps along the table, judged many at a time, scored by the one `score`."""
+"""State and tier of every row of a registry: read in sweeps along the table, judged many at a time, scored by the one `score`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from harness.measure.logs import Logs
 from harness.registry.db import tables
 from harness.registry.db.columns import COLUMNS, measurement
 from harness.registry.db.reader import Reader
-from harness.registry.opening import open_hub
+from harness.registry.opening import open_registry
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.tiers.bulk import MARKS, marks
 from harness.tiers.policy import Policy
 from harness.tiers.score import standing
@@ -65,35 +65,35 @@ class _Read(NamedTuple):
 
 
 def usable_cores() -> int:
-    """How many processes can work at a hub at once."""
+    """How many processes can work at a registry at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def all_standings(
-    hub: Hub, policy: str | None, as_of: date, seen: Reader | None = None
+    registry: Registry, policy: str | None, as_of: date, seen: Reader | None = None
 ) -> tuple[Loaded, list[Standing]]:
-    """The policy, and every row by its id; with several processes where that pays. All of one state of the hub.
+    """The policy, and every row by its id; with several processes where that pays. All of one state of the registry.
 
     `seen`: a reader that leaves out some records; then this process does it alone.
     """
     if seen is not None:
         loaded = in_force(seen, policy)
         return loaded, list(standings(seen, loaded.policy, as_of))
-    with hub.reading() as reader:
+    with registry.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
         cores = usable_cores()
-        if not reader.has_records(ALONE) or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
+        if not reader.has_records(ALONE) or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
             return loaded, list(standings(reader, loaded.policy, as_of))
-    file = Path(hub.engine.url.database)
-    if hub.engine.dialect.name == "sqlite" and _fits_in_memory(file):
+    file = Path(registry.engine.url.database)
+    if registry.engine.dialect.name == "sqlite" and _fits_in_memory(file):
         Thread(target=_read_ahead, args=(file,), daemon=True).start()
     parts = [range(first, SWEEPS, cores) for first in range(cores)]
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         found = list(
-            pool.map(_part, *zip(*((hub.target, size, loaded.policy, as_of, part) for part in parts), strict=True))
+            pool.map(_part, *zip(*((registry.target, size, loaded.policy, as_of, part) for part in parts), strict=True))
         )
     if any(part is None for part in found):  # somebody wrote meanwhile: one reader sees one state
-        with hub.reading() as reader:
+        with registry.reading() as reader:
             return loaded, list(standings(reader, loaded.policy, as_of))
     merged = [one for part in found for one in part or ()]
     return loaded, sorted(merged, key=lambda one: one.row)
@@ -116,7 +116,7 @@ def _fits_in_memory(file: Path) -> bool:
 
 def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[int]) -> list[Standing] | None:
     gc.disable()  # millions of values that refer to nothing in a circle, in a process that ends with them
-    with open_hub(target).reading() as reader:
+    with open_registry(target).reading() as reader:
         return list(standings(reader, policy, as_of, sweeps)) if reader.size() == size else None
 
 

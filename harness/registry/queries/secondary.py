@@ -18,7 +18,7 @@ METRICS = {"prefill_rate": "prefill rate", "ttft": "time to first token"}
 
 
 def record_in(reader: Reader, identity: str) -> Record | None:
-    """The record with that id; None where the hub has it not, or no more, or other bytes in its place."""
+    """The record with that id; None where the registry has it not, or no more, or other bytes in its place."""
     fact = reader.get("record", identity)
     data = None if fact is None else reader.body(fact["envelope_sha256"])
     if data is None:

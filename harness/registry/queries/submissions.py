@@ -1,4 +1,4 @@
-"""An operator's submissions to a hub: what each is worth now, why, and what its operator can do."""
+"""An operator's submissions to a registry: what each is worth now, why, and what its operator can do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """One record of an operator at a hub."""
+    """One record of an operator at a registry."""
 
     id: str
     operator: str
@@ -59,13 +59,13 @@ class Submitted:
 
 
 def of(reader: Reader, record: str) -> Submitted | None:
-    """By its whole id; None where the hub does not have it."""
+    """By its whole id; None where the registry does not have it."""
     fact = reader.get("record", record)
     return None if fact is None else _made(reader, record, fact)
 
 
 def listing(reader: Reader, handle: str) -> list[Submitted]:
-    """All of an operator's, in the order in which the hub took them."""
+    """All of an operator's, in the order in which the registry took them."""
     facts = {name: fact for name, fact in reader.all("record").items() if fact["operator"] == handle}
     return sorted((_made(reader, name, fact) for name, fact in facts.items()), key=lambda one: one.entry)
 
@@ -73,7 +73,9 @@ def listing(reader: Reader, handle: str) -> list[Submitted]:
 def still_open(known: Submitted) -> None:
     """Raises `BadInput` for a record that is out, with what its operator can do: submitting it again does nothing."""
     if known.next:
-        raise BadInput(f"is at the hub already, {known.words}; nothing was sent", where=known.id[:12], fix=known.next)
+        raise BadInput(
+            f"is at the registry already, {known.words}; nothing was sent", where=known.id[:12], fix=known.next
+        )
 
 
 def _made(reader: Reader, record: str, fact: dict[str, Any]) -> Submitted:

@@ -1,5 +1,5 @@
 """One event against the facts so far: whether it may be, and what is known after it. Pure; the same code runs when an event is
-appended, when the log is audited, and when a hub is rebuilt.
+appended, when the log is audited, and when a registry is rebuilt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.tlog.event import PAYLOAD_TYPE, Event, read
 Rule = Callable[[Event, Signed, Place, View], list[Fact]]
 
 RULES: dict[str, Rule] = {
-    "hub-created": people.hub_created,
+    "registry-created": people.registry_created,
     "policy-adopted": people.policy_adopted,
     "editors-changed": people.editors_changed,
     "operator-joined": people.operator_joined,
@@ -53,17 +53,21 @@ def applied(
         raise RecordInvalid(f"is signed as {sealed.payload_type!r}, not as an event", where=where)
     # Whose key it should be stands in the event; nothing in it counts before the signature holds.
     event = read(sealed.payload, where)
-    hub = view.get("hub", "")
-    if (hub is None) != (event.kind == "hub-created"):
-        raise BadInput("the first event of a hub makes it, no other does", where=where, fix="run: repro hub new")
-    if hub is not None and event.hub != hub["origin"]:
+    registry = view.get("registry", "")
+    if (registry is None) != (event.kind == "registry-created"):
         raise BadInput(
-            f"was signed for the hub {event.hub!r}", where=where, fix=f"this is {hub['origin']!r}: sign it anew"
+            "the first event of a registry makes it, no other does", where=where, fix="run: repro registry new"
+        )
+    if registry is not None and event.registry != registry["origin"]:
+        raise BadInput(
+            f"was signed for the registry {event.registry!r}",
+            where=where,
+            fix=f"this is {registry['origin']!r}: sign it anew",
         )
     signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
     if event.after > place.index or heads(event.after) != event.head:
         raise BadInput(
-            "was signed on another history of this hub", where=where, fix="sign it anew, for the log as it is"
+            "was signed on another history of this registry", where=where, fix="sign it anew, for the log as it is"
         )
     clock = times.keeps_time(event, signed, place, view)
     facts = [*RULES[event.kind](event, signed, place, view), *clock]

@@ -68,7 +68,7 @@ def known(view: View, kind: str, name: str) -> dict[str, Any]:
     """The fact. Raises `BadInput` where there is none."""
     found = view.get(kind, name)
     if found is None:
-        raise BadInput(f"the hub knows no {kind} {name[:64]!r}", where=kind, fix="check the name")
+        raise BadInput(f"the registry knows no {kind} {name[:64]!r}", where=kind, fix="check the name")
     return found
 
 
@@ -91,7 +91,7 @@ def operator_of(view: View, handle: str, signed: Signed) -> dict[str, Any]:
     )
     refuse_unless(
         key in signed.keys,
-        f"is not signed by the key of {handle} that the hub knows",
+        f"is not signed by the key of {handle} that the registry knows",
         "signature",
         "sign with that key",
     )
@@ -109,7 +109,7 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[st
     document = known(view, "editors", "")
     refuse_unless(
         handle in document["editors"],
-        f"{handle} is no editor of this hub",
+        f"{handle} is no editor of this registry",
         "editor",
         "only editors decide; ask one of them",
     )
@@ -123,7 +123,7 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[st
         place.at[:10] <= document["expires"],
         f"the list of editors expired on {document['expires']}",
         "editors",
-        "renew it: repro hub editors",
+        "renew it: repro registry editors",
     )
     reasoned(event)
     return document

@@ -8,7 +8,7 @@ import re
 RESERVED = frozenset(
     """
     admin administrator anonymous anybody api approved audit benchmark benchmarks bot card checkpoint community compare
-    decisions deleted demo editor editorial editors everybody everyone feed guest help host hub index llms log login logout
+    decisions deleted demo editor editorial editors everybody everyone feed guest help host registry index llms log login logout
     maintainer maintainers me methodology moderator moderators network nobody none null official operator operators owner
     policy public registry regressions repro requests review reviewer robots root row rows security self service site sitemap
     staff static support synthetic system team test tiles undefined unknown unsigned user users verified webmaster witness

@@ -1,4 +1,4 @@
-"""The hub itself, its editors and policies; operators, their keys, and what editors say of them."""
+"""The registry itself, its editors and policies; operators, their keys, and what editors say of them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from harness.registry.rules.base import (
 from harness.tlog.event import HEX, Event
 
 
-def hub_created(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def registry_created(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     """The first entry of any log; its editors sign it, as many as their threshold says."""
-    refuse_unless(place.index == 0, "a hub is created once", "log")
+    refuse_unless(place.index == 0, "a registry is created once", "log")
     detail = event.detail
     document = document_of(detail["editors"])
     refuse_unless(document["version"] == 1, "the first list of editors has version 1", "editors")
     refuse_unless(
         len(editors_in(document, signed)) >= document["threshold"], "too few of its editors signed", "signature"
     )
-    public(detail["hub_key"])
+    public(detail["registry_key"])
     return [
         (
-            "hub",
+            "registry",
             "",
             {
-                "origin": event.hub,
-                "key": detail["hub_key"],
+                "origin": event.registry,
+                "key": detail["registry_key"],
                 "created": place.at,
                 "demonstration": detail["demonstration"],
             },
@@ -54,14 +54,14 @@ def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> li
         len(editors_in(document, signed)) >= document["threshold"],
         "too few editors signed",
         "signature",
-        "pass it round: repro hub policy … --out FILE, repro hub cosign FILE, repro hub apply FILE",
+        "pass it round: repro registry policy … --out FILE, repro registry cosign FILE, repro registry apply FILE",
     )
     since = known(view, "policy", "")["since"]
     refuse_unless(
         event.after > since,
         f"was signed before the policy of entry {since}",
         "policy",
-        "propose it again: repro hub policy",
+        "propose it again: repro registry policy",
     )
     return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
 
@@ -86,13 +86,13 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
         len(editors_in(old, signed)) >= old["threshold"],
         "too few of the present editors signed",
         "signature",
-        "repro hub cosign FILE",
+        "repro registry cosign FILE",
     )
     refuse_unless(
         len(editors_in(new, signed)) >= new["threshold"],
         "too few of the new editors signed",
         "signature",
-        "repro hub cosign FILE",
+        "repro registry cosign FILE",
     )
     for handle, entry in new["editors"].items():
         refuse_unless(
@@ -168,8 +168,10 @@ def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: 
     refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
     refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
     refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
-    roles = {entry["key"] for entry in known(view, "editors", "")["editors"].values()} | {known(view, "hub", "")["key"]}
-    refuse_unless(text not in roles, "the key is an editor's or the hub's", "operator", "make keys of their own")
+    roles = {entry["key"] for entry in known(view, "editors", "")["editors"].values()} | {
+        known(view, "registry", "")["key"]
+    }
+    refuse_unless(text not in roles, "the key is an editor's or the registry's", "operator", "make keys of their own")
     entry = {"owner": event.by, "since": place.index, "revoked_from": None}
     return [
         ("operator", event.by, {**operator, "key": text, "next_key_sha256": following}),
@@ -249,7 +251,7 @@ def signers(event: Event, view: View) -> list[str]:
     operator = view.get("operator", event.by)
     if operator is not None:
         found.append(operator["key"])
-    for name in ("operator_key", "hub_key"):
+    for name in ("operator_key", "registry_key"):
         if name in event.detail:
             found.append(event.detail[name])
     documents = [view.get("editors", "")]
@@ -258,7 +260,7 @@ def signers(event: Event, view: View) -> list[str]:
         handles = event.detail["editors"]["editors"]
         found += [fact["key"] for handle in handles if (fact := view.get("operator", handle)) is not None]
     found += [entry["key"] for document in documents if document for entry in document["editors"].values()]
-    hub = view.get("hub", "")
-    if hub is not None:
-        found.append(hub["key"])
+    registry = view.get("registry", "")
+    if registry is not None:
+        found.append(registry["key"])
     return found

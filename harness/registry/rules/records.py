@@ -1,4 +1,4 @@
-"""Records at the hub: submitted, withdrawn, and what editors decide. Only records earn a row its state: no event sets one."""
+"""Records at the registry: submitted, withdrawn, and what editors decide. Records alone earn a row its state; no event does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
     refuse_unless(
         view.get("record", event.subject) is None,
-        "the hub has this record already",
+        "the registry has this record already",
         event.subject[:12],
         "submit another one",
     )
@@ -57,9 +57,9 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     entry = view.get("key", key)
     refuse_unless(
         entry is not None and entry["owner"] == event.by,
-        "is signed by another key than the hub knows for its handle",
+        "is signed by another key than the registry knows for its handle",
         event.subject[:12],
-        "it is somebody else's record, or its key was rotated out before the hub knew the handle",
+        "it is somebody else's record, or its key was rotated out before the registry knew the handle",
     )
     refuse_unless(
         entry is not None and entry["revoked_from"] is None, "its key is revoked", event.subject[:12], "measure again"
@@ -144,9 +144,9 @@ def _before_rotation(event: Event, key: dict[str, Any] | None) -> None:
 
 
 def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
-    """A single-use number with a time to live, signed by the hub itself."""
-    hub = known(view, "hub", "")
-    refuse_unless(signed.by(hub["key"]), "is not signed by the hub", "signature")
+    """A single-use number with a time to live, signed by the registry itself."""
+    registry = known(view, "registry", "")
+    refuse_unless(signed.by(registry["key"]), "is not signed by the registry", "signature")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "is no number of 256 bits", "challenge")
     refuse_unless(view.get("challenge", event.subject) is None, "was issued before", "challenge")
     refuse_unless(is_time(event.detail["expires"]), "has no proper end", "challenge")

@@ -1,4 +1,4 @@
-"""Who may set a log's time: entries of operators stay near the last act of an editor or the hub (docs/decisions/0036). Pure."""
+"""Who may set a log's time: entries of operators stay near the last act of an editor or registry (docs/decisions/0036). Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ EARLIEST = datetime.fromisoformat("2026-11-01T00:00:00Z")  # the month of this p
 FIRST_RUN = datetime.fromisoformat(
     "2017-06-01T00:00:00Z"
 )  # no transformer is older; who began before EARLIEST is shown
-MOST_AHEAD = timedelta(days=30)  # of anybody's entry after the last one that an editor or the hub signed
-MOST_QUIET = timedelta(days=400)  # of an editor's or the hub's own entry after that one
+MOST_AHEAD = timedelta(days=30)  # of anybody's entry after the last one that an editor or the registry signed
+MOST_QUIET = timedelta(days=400)  # of an editor's or the registry's own entry after that one
 LONGEST_LIST = timedelta(days=3653)  # of a list of editors that opens a log again after a longer silence
 
 
 def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
-    """The log's clock after this event, where an editor or the hub signed it. Raises `BadInput` for a time that may not be."""
+    """The log's clock after this event, where an editor or the registry signed it. Raises `BadInput` for another time."""
     now, said = datetime.fromisoformat(place.at), datetime.fromisoformat(event.at)
     refuse_unless(
         min(now, said) >= EARLIEST,
@@ -34,24 +34,24 @@ def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[F
         "time",
         "set the clock of the machine that signed it",
     )
-    document, hub = view.get("editors", ""), view.get("hub", "")
-    if document is None or hub is None:  # the first entry: its editors sign it
+    document, registry = view.get("editors", ""), view.get("registry", "")
+    if document is None or registry is None:  # the first entry: its editors sign it
         return [_clock(place)]
-    last = datetime.fromisoformat((view.get("clock", "") or {"at": hub["created"]})["at"])
-    if not (editors_in(document, signed) or signed.by(hub["key"])):
+    last = datetime.fromisoformat((view.get("clock", "") or {"at": registry["created"]})["at"])
+    if not (editors_in(document, signed) or signed.by(registry["key"])):
         refuse_unless(
             now <= last + MOST_AHEAD,
-            f"is dated {place.at}, {_days(now - last)} after the last act of an editor or the hub",
+            f"is dated {place.at}, {_days(now - last)} after the last act of an editor or the registry",
             "time",
             f"check the machine's clock; after {MOST_AHEAD.days} days without such an act ask an editor for one",
         )
         return []
     refuse_unless(
         now <= last + MOST_QUIET or _names_the_day(event, now),
-        f"is dated {place.at}, {_days(now - last)} after the last act of an editor or the hub",
+        f"is dated {place.at}, {_days(now - last)} after the last act of an editor or the registry",
         "time",
         f"check the machine's clock; after more than {MOST_QUIET.days} quiet days a new list of editors opens the log: "
-        "repro hub editors",
+        "repro registry editors",
     )
     return [_clock(place)]
 

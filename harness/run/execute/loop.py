@@ -71,7 +71,7 @@ class Measuring:
                 elapsed_s=spent + time.monotonic() - began,
                 process_s=max((_length_s(log) for log in complete), default=0.0),
             )
-            step = next_step(progress, _without_hub(self.rule) if by_length else self.rule, self.budget_s)
+            step = next_step(progress, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
             match step:
                 case Finish():
                     decision = _of_lengths(step.decision) if by_length else step.decision
@@ -186,8 +186,8 @@ def _medians(complete: Sequence[ProcessLog], workload: str) -> tuple[list[float]
     return [float(np.median([1e9 / one.e2e for one in process if one.e2e])) for process in measured], True
 
 
-def _without_hub(rule: SequentialLooks | FixedNumber) -> SequentialLooks | FixedNumber:
-    return replace(rule, hub_medians=()) if isinstance(rule, SequentialLooks) else rule
+def _without_baseline(rule: SequentialLooks | FixedNumber) -> SequentialLooks | FixedNumber:
+    return replace(rule, baseline_medians=()) if isinstance(rule, SequentialLooks) else rule
 
 
 def _of_lengths(decision: Decision) -> Decision:

@@ -31,7 +31,7 @@ class Triple:
     seed: int
     forces: bool = True  # else workloads that decode given ids are left out
     batches: bool = False  # else workloads of several requests at once are left out
-    challenge: str = ""  # a hub's single-use number
+    challenge: str = ""  # a registry's single-use number
 
 
 def texts_of(suite: Suite) -> Texts:

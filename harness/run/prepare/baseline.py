@@ -25,7 +25,7 @@ def rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
     headline = None if request.against is None else request.against.record.headline
     if headline is None or headline.estimate is None:
         return SequentialLooks()
-    return SequentialLooks(hub_medians=tuple(median / 1e6 for median in headline.estimate.process_medians))
+    return SequentialLooks(baseline_medians=tuple(median / 1e6 for median in headline.estimate.process_medians))
 
 
 def _refuse(stored: Stored, suite: Loaded, runtime: str) -> None:

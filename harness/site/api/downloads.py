@@ -1,4 +1,4 @@
-"""The whole hub as tables: Parquet and SQLite, one line a benchmark, one line a public record.
+"""The whole registry as tables: Parquet and SQLite, one line a benchmark, one line a public record.
 
 A build that goes on takes the last build's files, leaves out the lines of rows that it made again, and puts theirs in. Each is
 written in one order by one statement either way, so that its bytes say nothing of how it came about. The lines stay within SQLite
@@ -27,7 +27,7 @@ RECORD_COLUMNS = (
     "os_family", "runtime_series", "measured", "medians", "missing", "failed", "versions", "samples_sha256",
 )  # fmt: skip
 RIG = RECORD_COLUMNS.index("rig")
-DATABASE, ROWS, RECORDS = "downloads/hub.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
+DATABASE, ROWS, RECORDS = "downloads/registry.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
 _TYPES = {str: "string", tuple[str, ...]: "string", int: "int64", int | None: "int64", float: "float64",
           float | None: "float64", bool: "bool"}  # fmt: skip
 Lines = Sequence[Sequence[Any]]
@@ -47,8 +47,8 @@ def records(reader: Reader, rows: Collection[str] | None = None) -> Lines:
 
 
 def database(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
-    """`downloads/hub.sqlite`. `rows` and `listed` (see `records`): all, or where there was a `last` build, in that folder, those
-    that this one made again; `again`: them and those that are gone.
+    """`downloads/registry.sqlite`. `rows` and `listed` (see `records`): all, or where there was a `last` build, in that folder,
+    those that this one made again; `again`: them and those that are gone.
     """
     yield DATABASE, _sqlite(_flat(rows), listed, _at(last, DATABASE), again)
 

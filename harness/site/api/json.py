@@ -132,7 +132,7 @@ def listings(
     `made`: all of them, or where there was a `last` build, of the rows `before`, in that folder, those that this one made again.
     The latter is a script and not JSON, so that it loads from a file as well as from a server.
     """
-    own = {"schema": "urn:repro-harness:api:v1:rows", "hub": site.origin, "policy": site.policy_name}
+    own = {"schema": "urn:repro-harness:api:v1:rows", "registry": site.origin, "policy": site.policy_name}
     head = json.dumps({**own, "policy_sha256": site.policy_sha256}, ensure_ascii=False)[:-1] + ', "rows": ['
     rows = list(ids)
     text = lines.joined(head, rows, {one.row: _line(one) for one in made}, _kept(last, ROWS, before), "]}")

@@ -1,4 +1,4 @@
-"""One row of a hub with all that its page shows. Public records alone: who is not reviewed yet is a mark without a name."""
+"""One row of a registry with all that its page shows. Public records alone: who is not reviewed yet is a mark without a name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Frame:
 
 
 def frame(reader: Reader, known: Ground) -> Frame:
-    """Of the whole hub."""
+    """Of the whole registry."""
     evidence: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for name, fact in reader.all("evidence").items():
         if not fact["removed"]:
@@ -86,7 +86,7 @@ def _without(scored: Score, hidden: set[str]) -> Score:
 def _body(reader: Reader, identity: str) -> Body:
     where, fact = f"record {identity}", reader.get("record", identity)
     if fact is not None and "public_from" not in fact:
-        raise RecordInvalid("was stored by an earlier version", where=where, fix="run: repro hub rebuild")
+        raise RecordInvalid("was stored by an earlier version", where=where, fix="run: repro registry rebuild")
     if fact is None:
         raise RecordInvalid("is in the table and not in the log", where=where, fix="run: repro audit")
     found = []

@@ -1,5 +1,5 @@
-"""What is public of a hub, and of whom: asked once a build, told to every page. Nothing of a record that no editor accepted, not
-even its operator's handle.
+"""What is public of a registry, and of whom: asked once a build, told to every page. Nothing of a record that no editor accepted,
+not even its operator's handle.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
 from harness.registry.queries import rows
 
-OWN, HUB = tables.records.alias("own"), tables.records.alias("hub")
+OWN, HUB = tables.records.alias("own"), tables.records.alias("registry")
 
 
 def public(*columns: Any) -> Select[Any]:
@@ -52,7 +52,7 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the making of rows asks of a hub's state."""
+    """What the making of rows asks of a registry's state."""
 
     rows: frozenset[str]  # whose own record is accepted
     facts: Mapping[str, Mapping[str, Any]]  # of every operator, by handle, in order
@@ -80,7 +80,7 @@ class Public:
 
 
 def ground(reader: Reader) -> Ground:
-    """Of the whole hub."""
+    """Of the whole registry."""
     table = tables.records.c
     wanted = select(table.id).where(table.row == table.id, table.status == "accepted")
     found = frozenset(reader.connection.execute(wanted).scalars())

@@ -1,4 +1,4 @@
-"""What pages are made from. Plain values, gathered from one state of a hub; nothing here reads or writes."""
+"""What pages are made from. Plain values, gathered from one state of a registry; nothing here reads or writes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ File = tuple[str, bytes]  # path within the site, with `/`, and content
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every page may say of the whole: which hub, by which rules, as of which day and which state of the log."""
+    """What every page may say of the whole: which registry, by which rules, as of which day and which state of the log."""
 
-    origin: str  # the hub's name, e.g. example.org/bench
+    origin: str  # the registry's name, e.g. example.org/bench
     base_url: str  # where the site will stand, with a last `/`
     policy: Policy
     policy_name: str  # e.g. network-v2

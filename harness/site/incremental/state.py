@@ -62,7 +62,7 @@ class State:
     lines: dict[str, str] = field(default_factory=dict)  # row → its line in this very file
 
     def same(self, other: State) -> bool:
-        """Whether nothing happened at the hub between the two."""
+        """Whether nothing happened at the registry between the two."""
         names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
@@ -129,7 +129,7 @@ def untouched(folder: Path, state: State) -> bool:
 
 
 def now(reader: Reader, site: Site) -> State:
-    """The state that a build of this hub begins with."""
+    """The state that a build of this registry begins with."""
     series = rows.counted_series(reader)
     head = reader.head(site.entries) or ""
     signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0

@@ -16,7 +16,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.opening import open_readable
 from harness.registry.queries import believed
 from harness.registry.queries.scores import usable_cores
-from harness.registry.store import Hub
+from harness.registry.store import Registry
 from harness.site.data import gather
 from harness.site.data.values import Site, Summary
 from harness.site.incremental.publish import write
@@ -31,7 +31,7 @@ Made = tuple[Summary, list[str]]  # a row, and its public records
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Who makes the pages of one build of one state of the hub. `pool` is None where one process does it all."""
+    """Who makes the pages of one build of one state of the registry. `pool` is None where one process does it all."""
 
     reader: Reader
     site: Site
@@ -49,7 +49,7 @@ class Team:
             return
         parts = [rows[first : first + _EACH] for first in range(0, len(rows), _EACH)]
         for part, found in zip(parts, self.pool.map(_part, parts), strict=True):
-            # Somebody wrote to the hub meanwhile: this process still reads the state that it began with.
+            # Somebody wrote to the registry meanwhile: this process still reads the state that it began with.
             here = (_row(self.reader, self.site, self.known, row, self.scratch) for row in part)
             yield from found if found is not None else here
             tell(done := done + len(part), len(rows))
@@ -67,14 +67,22 @@ class Team:
 
 @contextmanager
 def team(
-    hub: Hub, reader: Reader, site: Site, known: gather.Frame, scratch: Path, rows: int, left_out: Sequence[str] = ()
+    registry: Registry,
+    reader: Reader,
+    site: Site,
+    known: gather.Frame,
+    scratch: Path,
+    rows: int,
+    left_out: Sequence[str] = (),
 ) -> Iterator[Team]:
     """For so many rows. `left_out`: records that `reader` does not see, and no other process may."""
     cores = usable_cores()
-    if rows <= ALONE or cores < 2 or hub.engine.url.database in (None, "", ":memory:"):
+    if rows <= ALONE or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
         yield Team(reader, site, known, scratch, None)
         return
-    with ProcessPoolExecutor(cores, get_context("spawn"), _open, (hub.target, site, known, scratch, left_out)) as pool:
+    with ProcessPoolExecutor(
+        cores, get_context("spawn"), _open, (registry.target, site, known, scratch, left_out)
+    ) as pool:
         try:
             yield Team(reader, site, known, scratch, pool)
         except BaseException:
@@ -86,7 +94,7 @@ def team(
 class _Own:
     """What a worker process was given."""
 
-    hub: Hub
+    registry: Registry
     site: Site
     known: gather.Frame
     scratch: Path
@@ -101,9 +109,9 @@ def _open(target: str, site: Site, known: gather.Frame, scratch: Path, left_out:
 
 
 def _part(rows: Sequence[str]) -> list[Made] | None:
-    """The pages of these rows; None where the hub is not in the state that the build began with."""
+    """The pages of these rows; None where the registry is not in the state that the build began with."""
     own = _OWN[0]
-    with own.hub.reading(closed=False) as reader, believed.without(reader, own.left_out):
+    with own.registry.reading(closed=False) as reader, believed.without(reader, own.left_out):
         if reader.size() != own.site.entries:
             return None
         return [_row(reader, own.site, own.known, row, own.scratch) for row in rows]
@@ -112,7 +120,7 @@ def _part(rows: Sequence[str]) -> list[Made] | None:
 def _job(job: Job) -> bool:
     """Whether its files were written: see `_part`."""
     own = _OWN[0]
-    with own.hub.reading(closed=False) as reader, believed.without(reader, own.left_out):
+    with own.registry.reading(closed=False) as reader, believed.without(reader, own.left_out):
         if reader.size() != own.site.entries:
             return False
         for file in job(reader):

@@ -26,7 +26,7 @@ NEWEST = 50  # decisions on the first page, and in the feed
 
 # kind → what its author did. Names in braces are parts of their own; a kind that is not here is never public.
 KINDS: Mapping[str, str] = {
-    "hub-created": "founded the hub under the policy {policy}, which asks for {approvals} of a record",
+    "registry-created": "founded the registry under the policy {policy}, which asks for {approvals} of a record",
     "policy-adopted": "adopted the policy {policy}, which asks for {approvals} of a record",
     "editors-changed": "made version {version} of the list of editors: {editors}; acts of the editors ask for {threshold}",
     "operator-verified": "verified that {operator} owns the hardware",
@@ -65,7 +65,7 @@ class Act:
     """A public decision. Its text holds nothing that XML can't."""
 
     index: int  # of the entry
-    at: str  # UTC, the hub's clock
+    at: str  # UTC, the registry's clock
     kind: str
     by: str
     parts: tuple[Part, ...]  # what `by` did, in order
@@ -84,7 +84,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Which pages of operators and rows there are in this state of the hub."""
+    """Which pages of operators and rows there are in this state of the registry."""
 
     joined: Mapping[
         str, int

@@ -18,7 +18,7 @@ LONGEST = 2000  # characters of a title
 
 def files(reader: Reader, site: Site, newest: Sequence[Act]) -> Iterator[File]:
     """`feed.xml`, from the newest decisions in the log's order."""
-    created = str((reader.get("hub", "") or {})["created"])[:10]
+    created = str((reader.get("registry", "") or {})["created"])[:10]
     acts = newest[::-1]
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "en-GB"})
     SubElement(feed, "id").text = _tag(site, created, "decisions")
@@ -46,6 +46,6 @@ def _entry(feed: Element, site: Site, created: str, act: Act) -> None:
 
 
 def _tag(site: Site, created: str, what: str) -> str:
-    """The same for ever (RFC 4151): the hub's name, the day of its founding, and what it is."""
+    """The same for ever (RFC 4151): the registry's name, the day of its founding, and what it is."""
     authority, _, path = site.origin.partition("/")
     return f"tag:{authority},{created}:{path}/{what}" if path else f"tag:{authority},{created}:{what}"

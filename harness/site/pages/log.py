@@ -57,7 +57,7 @@ def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
     `signed`: without what a build has written already whose newest checkpoint was of that size: the checkpoints up to it, the
     proofs between them, and full tiles and bundles below it.
 
-    Raises `RecordInvalid` for a checkpoint that is not signed by the hub, or is of another log.
+    Raises `RecordInvalid` for a checkpoint that is not signed by the registry, or is of another log.
     """
     vkey, key = _key(reader, site)
     notes = _notes(reader)
@@ -88,8 +88,8 @@ def consistency_path(old: int, new: int) -> str:
 
 
 def _key(reader: Reader, site: Site) -> tuple[str, Ed25519PublicKey]:
-    hub = reader.get("hub", "") or {}
-    (key,) = public(hub["key"]).values()
+    registry = reader.get("registry", "") or {}
+    (key,) = public(registry["key"]).values()
     return checkpoint.vkey(site.origin, key), key
 
 
@@ -143,14 +143,14 @@ def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes,
 def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
     vkey, _ = _key(reader, site)
-    hub, editors = reader.get("hub", "") or {}, reader.get("editors", "") or {}
+    registry, editors = reader.get("registry", "") or {}, reader.get("editors", "") or {}
     own: dict[str, list[dict[str, Any]]] = {}
     for name, fact in reader.all("key").items():
         told = {"key_id": name, "since": fact["since"], "revoked_from": fact["revoked_from"]}
         own.setdefault(fact["owner"], []).append({**told, "revoked": fact["revoked_from"] is not None})
     value = {
         "schema": "urn:repro-harness:api:v1:keys",
-        "hub": {"origin": site.origin, "key": hub["key"], "vkey": vkey},
+        "registry": {"origin": site.origin, "key": registry["key"], "vkey": vkey},
         "editors": {
             "version": editors["version"],
             "threshold": editors["threshold"],

@@ -133,7 +133,7 @@ def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[st
 
 
 def _days(reader: Reader, indices: Iterable[int]) -> dict[int, str]:
-    """When the hub took these entries, as ISO dates."""
+    """When the registry took these entries, as ISO dates."""
     table, found = tables.entries.c, {}
     for some in chunks(indices):
         for index, payload in reader.connection.execute(select(table.idx, table.payload).where(table.idx.in_(some))):

@@ -43,7 +43,7 @@ SCHEMA: dict[str, Any] = {
     "$id": "urn:repro-harness:api:v1:regressions",
     **object_of(
         schema={"const": "urn:repro-harness:api:v1:regressions"},
-        hub={"type": "string"},
+        registry={"type": "string"},
         entries=_COUNT,
         policy={"type": "string"},
         policy_sha256=_RECORD,
@@ -133,7 +133,7 @@ class Repeated:
 
 
 def repeated(reader: Reader, last: Iterable[str] | None = None, rigs: Iterable[str] = ()) -> Repeated:
-    """Of the whole hub. `last`: the records that were so before; then only these and those of the `rigs` are looked at."""
+    """Of the whole registry. `last`: the records that were so before; then only these and those of the `rigs` are looked at."""
     columns = (*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions, OWN.c.idx)
     if last is None:
         machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
@@ -198,7 +198,7 @@ def _candidate(change: Change, places: Mapping[str, Place]) -> Candidate:
 def _json(site: Site, found: Sequence[Candidate]) -> bytes:
     value = {
         "schema": SCHEMA["$id"],
-        "hub": site.origin,
+        "registry": site.origin,
         "entries": site.entries,
         "policy": site.policy_name,
         "policy_sha256": site.policy_sha256,

@@ -27,7 +27,7 @@ SCHEMA: dict[str, Any] = {
     "$id": "urn:repro-harness:api:v1:requests",
     **object_of(
         schema={"const": "urn:repro-harness:api:v1:requests"},
-        hub={"type": "string"},
+        registry={"type": "string"},
         entries={"type": "integer", "minimum": 0},
         requests={
             "type": "array",
@@ -124,7 +124,7 @@ def _request(
 def _json(site: Site, found: Sequence[Request], counts: Mapping[str, int]) -> bytes:
     value = {
         "schema": SCHEMA["$id"],
-        "hub": site.origin,
+        "registry": site.origin,
         "entries": site.entries,
         "requests": [
             {

@@ -63,7 +63,7 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
         "environment": _environment(one.record),
         "settings": _settings(one.record),
         "computing": settings.computing(one.record),
-        "command": f"{again.text} --hub PLACE" if again.words else "",
+        "command": f"{again.text} --registry PLACE" if again.words else "",
         "left_out": again.told,
         "snippet": badge.snippet(site, one.summary, stands),
         "iframe": badge.iframe(one.summary, stands),

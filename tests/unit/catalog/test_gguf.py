@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalog import gguf, weights
 from harness.errors import BadInput
-from tests import tiny_gguf
+from tests.support import tiny_gguf
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from harness.catalog import gguf, labels, weights
 from harness.catalog.identity import identify
-from tests import model_headers
+from tests.support import model_headers
 
 
 def model(tmp_path, file_type, types, name="m.gguf", rows=256):

@@ -7,7 +7,7 @@ import pytest
 from harness.catalog import model_folder, weights
 from harness.catalog.identity import identify
 from harness.errors import BadInput
-from tests import tiny_models
+from tests.support import tiny_models
 
 
 @pytest.fixture(scope="module")

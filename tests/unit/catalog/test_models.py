@@ -8,7 +8,7 @@ from harness import files
 from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.errors import BadInput, NotEnoughSpace
-from tests import tiny_gguf
+from tests.support import tiny_gguf
 
 
 def test_every_model_of_the_catalogue_is_valid():
@@ -16,9 +16,9 @@ def test_every_model_of_the_catalogue_is_valid():
         assert models.load(name).licence.url.startswith("https://")
 
 
-def test_a_hub_reference_is_taken_apart():
+def test_a_registry_reference_is_taken_apart():
     found = models.resolve("hf:owner/name@main/folder/file.gguf")
-    assert found == models.HubReference("owner/name", "main", "folder/file.gguf")
+    assert found == models.HuggingFaceReference("owner/name", "main", "folder/file.gguf")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_hub_reference_is_taken_apart():
     [
         ("gemma-3-270m-q4", "did you mean gemma-3-270m-q4_k_m"),
         ("hf:owner/name", "write hf:owner/name@revision/file"),
-        ("hf:owner/name@main/../../etc/passwd", "is no hub reference"),
+        ("hf:owner/name@main/../../etc/passwd", "is not a Hugging Face reference"),
         ("/nowhere/model.gguf", "there is no such file"),
         ("./missing.gguf", "there is no such file"),
     ],

@@ -10,14 +10,14 @@ from harness.catalog import gguf, model_folder, models, safetensors
 from harness.catalog.identity import identify
 from harness.errors import BadInput
 from harness.record.canonical import canonical
-from tests import tiny_gguf, tiny_models
+from tests.support import tiny_gguf, tiny_models
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def cached(place, files, repo="models--owner--some-name"):
     """As huggingface_hub lays it out: relative links to blobs that are named by their digests."""
-    root = place / "hub" / repo
+    root = place / "registry" / repo
     snapshot = root / "snapshots" / COMMIT
     (root / "blobs").mkdir(parents=True)
     (root / "refs").mkdir()
@@ -142,7 +142,7 @@ def test_a_name_that_is_no_text_is_refused_before_anything_is_measured(tmp_path)
         models.resolve(str(path))
 
 
-def test_shards_of_a_hub_are_refused_before_the_download():
+def test_shards_of_a_registry_are_refused_before_the_download():
     with pytest.raises(BadInput, match="one of several shards"):
         models.resolve("hf:owner/name@main/big-00001-of-00003.gguf")
 

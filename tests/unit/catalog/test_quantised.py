@@ -7,8 +7,8 @@ import pytest
 from harness.catalog import model_folder, quantised, weights
 from harness.catalog.identity import identify
 from harness.errors import BadInput
-from tests import model_headers
-from tests.model_headers import LLAMA
+from tests.support import model_headers
+from tests.support.model_headers import LLAMA
 
 IN, OUT = 256, 512
 PLAIN = {

@@ -5,8 +5,8 @@ from math import prod
 import pytest
 
 from harness.catalog import gguf, model_folder, weights
-from tests import model_headers
-from tests.model_headers import LLAMA
+from tests.support import model_headers
+from tests.support.model_headers import LLAMA
 
 BODY = {
     "model.embed_tokens.weight": ("BF16", (1000, 256)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.record import store
-from tests.program import Program, signed
+from tests.support.program import Program, signed
 
 LARGE = 5 << 30
 
@@ -51,9 +51,9 @@ KINDS = {"endless": (endless, "this is a device"), "pipe": (pipe, "this is a pip
 COMMANDS = [
     ("show", "FILE"), ("show", "FILE", "--json"), ("compare", "FILE", "GOOD"), ("agree", "GOOD", "FILE"),
     ("export", "FILE"), ("recompute", "FILE"), ("verify", "FILE"), ("verify", "GOOD", "--keys", "FILE"),
-    ("score", "FILE"), ("score", "GOOD", "FILE"), ("submit", "FILE", "--hub", "nowhere"), ("label", "FILE", "x"),
+    ("score", "FILE"), ("score", "GOOD", "FILE"), ("submit", "FILE", "--registry", "nowhere"), ("label", "FILE", "x"),
     ("bench", "--suite", "FILE.toml"), ("bench", "--matrix", "FILE"), ("bench", "--against", "FILE"),
-    ("suite", "show", "FILE.toml"), ("import", "FILE"), ("hub", "cosign", "FILE"),
+    ("suite", "show", "FILE.toml"), ("import", "FILE"), ("registry", "cosign", "FILE"),
 ]  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def test_a_record_s_own_files_must_be_files(repro, tmp_path, kind, name, command
     place = signed(tmp_path / "good")
     (place / name).unlink()
     make(place / name)
-    more = {"compare": (place,), "submit": ("--hub", "nowhere"), "verify": ()}[command]
+    more = {"compare": (place,), "submit": ("--registry", "nowhere"), "verify": ()}[command]
     assert words in repro(command, place, *more).refusal
 
 

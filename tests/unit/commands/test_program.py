@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from harness.cli import COMMANDS
 from harness.measure.distribution import shown_range
 from harness.record import store
-from tests.program import REAL, Program, edited, faster, signed
+from tests.support.program import REAL, Program, edited, faster, signed
 
 GROUPS = [
     (),
-    ("hub",),
+    ("registry",),
     ("keys",),
     ("model",),
     ("operator",),

@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from harness.record import store
-from tests.program import Program, copied, edited, faster, resigned, signed
+from tests.support.program import Program, copied, edited, faster, resigned, signed
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_nothing_is_verified_where_that_was_not_asked_for(bad):
 def failing(tmp_path):
     from dataclasses import replace
 
-    from tests.program import REAL
+    from tests.support.program import REAL
 
     return signed(tmp_path / "failing", setup=replace(REAL, failed=("physics_decode", "made_up")))
 
@@ -262,7 +262,7 @@ def test_a_signed_record_of_odd_parts_ends_no_command_with_a_traceback(repro, go
 def test_fail_if_slower_ends_with_1_on_a_proven_slowdown_only(repro, good, tmp_path):
     from dataclasses import replace
 
-    from tests.program import REAL
+    from tests.support.program import REAL
 
     slow = signed(tmp_path / "slow", "bob", replace(REAL, rate=80.0))
     assert repro("compare", slow, good, "--fail-if-slower").code == 1
@@ -279,14 +279,14 @@ def test_fail_if_slower_does_not_pass_what_can_not_be_compared(repro, good, fail
 # From Python
 
 
-def test_the_hub_s_tables_and_lists_of_paths_work_from_import_harness(good):
+def test_the_registry_s_tables_and_lists_of_paths_work_from_import_harness(good):
     import subprocess
     import sys
 
-    program = "import harness; print(harness.registry.frame.__name__, 'hub' in dir(harness))"
+    program = "import harness; print(harness.registry.frame.__name__, 'registry' in dir(harness))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["frame", "True"]
-    with pytest.raises(AttributeError, match="no attribute 'hubs'"):
+    with pytest.raises(AttributeError, match="no attribute 'registries'"):
         harness.hubs  # noqa: B018
     one = harness.load_records(good)
     for given in ([good], (str(good),), iter([good]), {good}, [[good], []]):

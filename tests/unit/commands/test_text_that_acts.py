@@ -10,9 +10,9 @@ from harness.cells import csv_text, markdown_text
 from harness.demo import records
 from harness.errors import BadInput, one_line, visible
 from harness.record import store
-from tests import tiny_gguf
-from tests.program import Program, edited, resigned, signed
-from tests.pseudo_terminal import on_terminal, what_acts
+from tests.support import tiny_gguf
+from tests.support.program import Program, edited, resigned, signed
+from tests.support.pseudo_terminal import on_terminal, what_acts
 
 MARK = "hostile"
 HOSTILE = (
@@ -154,7 +154,7 @@ def test_an_export_keeps_numbers_as_numbers_and_texts_as_texts(tmp_path, capfd):
     import io
     from dataclasses import replace
 
-    from tests.program import REAL
+    from tests.support.program import REAL
 
     place = signed(tmp_path / "one", setup=replace(REAL, model="=HYPERLINK(1)", sku="-1;=2+2\r\n@x", version="+3"))
     done = Program(capfd)("export", place)
@@ -215,7 +215,7 @@ def test_no_bare_address_becomes_a_link_where_addresses_do(text):
 def test_an_export_in_markdown_is_one_table(tmp_path, capfd):
     from dataclasses import replace
 
-    from tests.program import REAL
+    from tests.support.program import REAL
 
     place = signed(tmp_path / "one", setup=replace(REAL, model="a|b `c` <b>\n| x |", sku="[x](http://e)"))
     done = Program(capfd)("export", place, "--format", "markdown")

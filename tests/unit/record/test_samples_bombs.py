@@ -14,7 +14,7 @@ from harness.errors import RecordInvalid
 from harness.record import decode_process, samples
 from harness.record.decode_child import PAGE_BYTES_LIMIT, ROWS_LIMIT, TEXT_BYTES_LIMIT, VALUES_LIMIT
 from harness.record.parquet_pages import measure
-from tests import parquet_bombs as bombs
+from tests.support import parquet_bombs as bombs
 
 TOKENS, WORKLOAD, INVALID, COUNTER_KEYS = 8, 2, 15, 11  # places of columns
 PEAK = """

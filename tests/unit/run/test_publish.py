@@ -15,14 +15,14 @@ def test_a_newcomer_is_told_all_three_commands_with_the_record_s_place():
     assert commands(FOLDER, keys=False, signed=False, target=None) == [
         "repro keys new --handle NAME",
         "repro sign 'results/a run'",
-        "repro submit 'results/a run' --hub PLACE",
+        "repro submit 'results/a run' --registry PLACE",
     ]
 
 
 def test_what_is_done_is_not_asked_for_again():
     assert [line.split()[1] for line in commands(FOLDER, keys=True, signed=False, target=None)] == ["sign", "submit"]
-    assert commands(FOLDER, keys=True, signed=True, target="hubs/my hub") == [
-        "repro submit 'results/a run' --hub 'hubs/my hub'"
+    assert commands(FOLDER, keys=True, signed=True, target="registries/my registry") == [
+        "repro submit 'results/a run' --registry 'registries/my registry'"
     ]
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness.run.conclude import truth
-from tests import model_headers
-from tests.model_headers import LLAMA
+from tests.support import model_headers
+from tests.support.model_headers import LLAMA
 
 TENSORS = {
     "model.embed_tokens.weight": ("F32", (100, 256)),

@@ -11,7 +11,7 @@ from harness.record.store import read
 from harness.run.evidence import Request
 from harness.run.prepare import baseline
 from harness.verify import unusable
-from tests.sound import sound
+from tests.support.sound import sound
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from harness.errors import BadInput, RunFailed
 from runtimes.interface import SECRET
-from tests.model_server import serving
-from tests.server_trials import TOKENS, line, load, timed
+from tests.support.model_server import serving
+from tests.support.server_trials import TOKENS, line, load, timed
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from harness.errors import ReproError, RunFailed
 from harness.measure.metrics import measure_trial
 from harness.verify import check_rules
-from tests.model_server import ids_of, serving
-from tests.server_trials import PROMPT, TOKENS, load, timed
+from tests.support.model_server import ids_of, serving
+from tests.support.server_trials import PROMPT, TOKENS, load, timed
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The site as a whole: the same hub gives the same bytes, however it got there; what can't be read changes nothing."""
+"""The site as a whole: the same registry gives the same bytes, however it got there; what can't be read changes nothing."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from harness.site.build import Built, Wish, build
 from harness.site.draw.png import FONTS
 from harness.site.incremental import publish, workers
 from harness.site.pages import compare, decisions, lists, operators, regressions
-from tests.hub_world import World, key, world
-from tests.hub_world import text as spelled
+from tests.support.registry_world import World, key, world
+from tests.support.registry_world import text as spelled
 
 DAY = date(2026, 11, 24)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> 漢字 🔥 {{ 7*7 }}"
 TURNED = HOSTILE + "\u202egnp.exe\u202c"  # no record's field may turn the text round; a reason may
 
 
-def made(hub: World, out: Path, day: date = DAY) -> Built:
-    return build(Wish(hub.hub.target, out, day), lambda done, of: None)
+def made(registry: World, out: Path, day: date = DAY) -> Built:
+    return build(Wish(registry.registry.target, out, day), lambda done, of: None)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def everything(folder: Path) -> bytes:
 
 @pytest.fixture
 def here(tmp_path: Path) -> World:
-    return world(str(tmp_path / "hub"))
+    return world(str(tmp_path / "registry"))
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
-def test_an_empty_hub_gives_a_useful_site(here: World, out: Path) -> None:
+def test_an_empty_registry_gives_a_useful_site(here: World, out: Path) -> None:
     assert made(here, out).rows == 0
     assert b"Nothing is public yet" in (out / "index.html").read_bytes()
     for page in ("methodology", "operators", "compare", "regressions", "requests", "log", "decisions", "api"):
         assert (out / page / "index.html").is_file()
 
 
-def test_the_same_hub_gives_the_same_bytes_and_a_second_build_writes_nothing(here: World, out: Path) -> None:
+def test_the_same_registry_gives_the_same_bytes_and_a_second_build_writes_nothing(here: World, out: Path) -> None:
     row = here.accepted("ann", sku="A")
     here.accepted("bob", row=row, sku="A")
     first = made(here, out)
@@ -73,14 +73,14 @@ def test_the_same_hub_gives_the_same_bytes_and_a_second_build_writes_nothing(her
 
 
 def _steps(here: World) -> list[Callable[[], object]]:
-    """Whatever may happen at a hub."""
+    """Whatever may happen at a registry."""
     rows: dict[str, str] = {}
 
     def keep(name: str, record: str) -> None:
         rows[name] = record
 
     def revoke() -> object:
-        with here.hub.reading() as reader:
+        with here.registry.reading() as reader:
             fact = reader.get("operator", "dan") or {}
             index = reader.size()
         assert fact
@@ -99,17 +99,19 @@ def _steps(here: World) -> list[Callable[[], object]]:
         lambda: here.submit(here.record("dan", sku="C"), rows["one"]),
         lambda: keep("red", here.accepted("eve", row=rows["one"], sku="D", rate=150)),
         lambda: here.act(here.editor(), "operator-verified", "cat", reason="seen"),
-        lambda: sign_checkpoint(here.hub, key("hub")),
+        lambda: sign_checkpoint(here.registry, key("registry")),
         lambda: keep("late", here.accepted("fay", sku="E", version="0.5.0")),
         lambda: here.accepted("gus", row=rows["one"], sku="F", rig="shared"),
         lambda: here.accepted("hal", row=rows["one"], sku="G", rig="shared"),
         lambda: here.act(here.actor("cat"), "record-withdrawn", rows["green"], reason="a wrong driver"),
         lambda: here.act(here.editor(), "record-rejected", rows["late"], reason="not what it says"),
         lambda: here.act(here.editor(), "operator-unverified", "cat", reason="sold"),
-        lambda: acts.act(here.hub, here.editor(), "operators-tied", "bob", reason="one desk", detail={"other": "eve"}),
+        lambda: acts.act(
+            here.registry, here.editor(), "operators-tied", "bob", reason="one desk", detail={"other": "eve"}
+        ),
         revoke,
         lambda: here.act(here.actor("ann"), "record-withdrawn", rows["one"], reason="a wrong model"),
-        lambda: sign_checkpoint(here.hub, key("hub")),
+        lambda: sign_checkpoint(here.registry, key("registry")),
         lambda: here.approve(rows["late"], reason="it was right"),
         rotate,
         lambda: keep("newer", here.accepted("bob", row=rows["two"], sku="B", model="other", version="0.5.0")),
@@ -119,7 +121,7 @@ def _steps(here: World) -> list[Callable[[], object]]:
 
 
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So few lines a page that a small hub fills several, and lists end where a row comes or goes."""
+    """So few lines a page that a small registry fills several, and lists end where a row comes or goes."""
     for module, names in (
         (lists, ("LONG", "NEWEST", "OFFERED", "CHARTS", "BARS")),
         (compare, ("GROUPS", "LONG")),
@@ -155,7 +157,7 @@ def test_a_site_that_goes_on_is_the_one_that_is_made_anew(
 @pytest.mark.parametrize(
     "name",
     [
-        "downloads/hub.sqlite",
+        "downloads/registry.sqlite",
         "downloads/rows.parquet",
         "downloads/records.parquet",
         "api/v1/rows.json",
@@ -194,7 +196,7 @@ def test_what_no_editor_has_approved_is_nowhere(here: World, out: Path) -> None:
     here.act(here.editor(), "record-rejected", hidden[1].id, reason="unbelievable-reason")
     here.submit(hidden[2])
     here.act(here.editor(), "record-sent-back", hidden[2].id, reason="unsaid-reason")
-    sign_checkpoint(here.hub, key("hub"))
+    sign_checkpoint(here.registry, key("registry"))
     made(here, out)
     seen = everything(out)
     for word in (b"pending-pat", b"rejected-rob", b"back-bea", b"unbelievable-reason", b"unsaid-reason"):
@@ -212,7 +214,7 @@ def test_a_record_that_can_not_be_read_is_left_out_by_name_and_stops_no_build(
     made(here, out)
     before = tree(out)
     other = here.accepted("bob", row=row, sku="A")
-    with here.hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+    with here.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(text("DROP TRIGGER bodies_no_update"))
         connection.execute(
             text("UPDATE bodies SET data = :data WHERE sha256 = (SELECT json_extract(value, '$.envelope_sha256') "
@@ -242,7 +244,7 @@ def test_several_processes_make_the_site_that_one_makes(
 
     monkeypatch.setattr(workers, "ALONE", 0)
     monkeypatch.setattr(workers, "_EACH", 1)
-    build(Wish(here.hub.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), tell)
     assert tree(out) == tree(tmp_path / "alone")
 
 
@@ -319,7 +321,7 @@ def test_one_build_at_a_time(here: World, out: Path) -> None:
         seen.append(done)
 
     here.accepted("ann", sku="A")
-    build(Wish(here.hub.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), tell)
     assert seen == [1]
     assert (out / "index.html").is_file()
 
@@ -345,7 +347,7 @@ def test_addresses_are_never_the_same_for_two(here: World) -> None:
 )
 def test_diagrams_are_pictures_where_that_is_asked_for(here: World, out: Path) -> None:
     row = here.accepted("ann", sku="A")
-    build(Wish(here.hub.target, out, DAY, png=True), lambda done, of: None)
+    build(Wish(here.registry.target, out, DAY, png=True), lambda done, of: None)
     for path in (out / "methodology" / "network.png", out / "rows" / row[:16] / "network.png"):
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG")

@@ -18,23 +18,23 @@ from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.history import acts_of
 from harness.site.data.values import Site
 from harness.site.pages import decisions, feed
-from tests.hub_world import World, editors, key, world
-from tests.site_world import gathered
+from tests.support.registry_world import World, editors, key, world
+from tests.support.site_world import gathered
 
-BASE = "https://bench.example/hub/"
+BASE = "https://bench.example/registry/"
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOSTILE = "<script>alert('x')</script> ]]> & \"quoted\" \u202e\x00\x1b back"
 
 
 @pytest.fixture
 def small(tmp_path) -> World:
-    return world(str(tmp_path / "hub"))
+    return world(str(tmp_path / "registry"))
 
 
 @pytest.fixture
 def two(tmp_path) -> World:
-    """A hub where two of its three editors must approve a record."""
-    return world(str(tmp_path / "hub"), "ed", "ned", "ted", approvals=2)
+    """A registry where two of its three editors must approve a record."""
+    return world(str(tmp_path / "registry"), "ed", "ned", "ted", approvals=2)
 
 
 def site_of(reader) -> Site:
@@ -45,12 +45,12 @@ def site_of(reader) -> Site:
 
 
 def built(place: World, since: int = 0) -> dict[str, bytes]:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         return dict(decisions.files(reader, site_of(reader), gathered(reader), decisions.newest_acts(reader), since))
 
 
 def fed(place: World) -> bytes:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         ((path, data),) = feed.files(reader, site_of(reader), decisions.newest_acts(reader))
     assert path == "feed.xml"
     return data
@@ -63,7 +63,7 @@ def everything(place: World) -> str:
 
 
 def public(place: World, first: int = 0) -> list[decisions.Act]:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         return decisions.public(reader, first)
 
 
@@ -72,7 +72,7 @@ def sentences(place: World) -> list[str]:
 
 
 def size_of(place: World) -> int:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         return reader.size()
 
 
@@ -113,12 +113,12 @@ def test_what_was_never_accepted_never_appears(small):
     small.act(small.editor(), "record-rejected", hidden["dropped"].id, reason="secret four")
     small.act(small.editor(), "body-dropped", hidden["dropped"].id, reason="secret five")
     evidence(small, hidden["beside"].id)
-    acts.challenge(small.hub, key("hub"), "zoe-pending", 7)
+    acts.challenge(small.registry, key("registry"), "zoe-pending", 7)
     text = everything(small)
     assert "secret" not in text
     assert "zoe" not in text
     assert not [word for word, found in hidden.items() if found.id[:8] in text]
-    assert [act.kind for act in public(small)] == ["hub-created", "record-approved"]
+    assert [act.kind for act in public(small)] == ["registry-created", "record-approved"]
     assert f"{size_of(small) - 2} entries are not listed" in text
 
 
@@ -154,14 +154,14 @@ def test_an_approval_by_someone_who_is_no_editor_any_more_counts_no_more(two):
     found = two.record("ann")
     two.submit(found)
     two.approve(found.id, "ned")
-    with two.hub.reading() as reader:
+    with two.registry.reading() as reader:
         event = acts.event(
             reader, two.editor(), "editors-changed", "editors", reason="ned left",
             detail={"editors": editors("ed", "ted", version=2)},
         )  # fmt: skip
     two.raw(event, key("ed"))
     two.approve(found.id, "ed")
-    assert [act.kind for act in public(two)] == ["hub-created", "editors-changed"]
+    assert [act.kind for act in public(two)] == ["registry-created", "editors-changed"]
     two.approve(found.id, "ted")
     assert [act.kind for act in public(two)][2:] == ["record-approved"]
     assert public(two, size_of(two) - 1) == public(two)[-1:]
@@ -234,14 +234,14 @@ def test_links_lead_to_pages_that_are_there(small):
     page = built(small)["decisions/0.html"].decode()
     assert "../rows/" not in page
     assert "../operators/ann" not in page
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         assert not gathered(reader).operators
 
 
 def test_an_editor_who_joined_as_an_operator_later_is_linked_from_then_on(small):
     small.accepted("ann")
     who = small.person("ed")
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         event = acts.event(
             reader, small.editor(), "operator-joined", "ed",
             detail={
@@ -258,8 +258,8 @@ def test_an_editor_who_joined_as_an_operator_later_is_linked_from_then_on(small)
 
 
 def step(place: World, chance: random.Random, number: int, approve_by: tuple[str, ...]) -> None:
-    """Something that may happen at a hub."""
-    with place.hub.reading() as reader:
+    """Something that may happen at a registry."""
+    with place.registry.reading() as reader:
         records, operators = reader.all("record"), sorted(reader.all("operator"))
 
     def some(*statuses: str) -> str | None:
@@ -304,17 +304,17 @@ def step(place: World, chance: random.Random, number: int, approve_by: tuple[str
 
 @pytest.mark.parametrize("seed", range(4))
 def test_over_a_long_story(tmp_path, monkeypatch, seed):
-    """What is public is what the hub itself once held accepted; and a later build needs nothing but its own pages."""
+    """What is public is what the registry itself once held accepted; and a later build needs nothing but its own pages."""
     monkeypatch.setattr(decisions, "PAGE", 5)
     monkeypatch.setattr(decisions, "NEWEST", 7)
     names = ("ed", "ned") if seed % 2 else ("ed",)
-    place = world(str(tmp_path / "hub"), *names, approvals=len(names))
+    place = world(str(tmp_path / "registry"), *names, approvals=len(names))
     chance = random.Random(seed)
     kept, accepted_at = {}, {}
     for number in range(90):
         with suppress(BadInput):  # by the rules it may not be
             step(place, chance, number, names)
-        with place.hub.reading() as reader:
+        with place.registry.reading() as reader:
             size = reader.size()
             for name, fact in reader.all("record").items():
                 if fact["status"] == "accepted":
@@ -327,7 +327,7 @@ def test_over_a_long_story(tmp_path, monkeypatch, seed):
     for first in range(0, size_of(place), 3):
         assert public(place, first) == [act for act in told if act.index >= first]
     shown = {act.index for act in told}
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         everything_said = acts_of(reader)
         evidences = reader.all("evidence")
     for act in everything_said:
@@ -361,14 +361,14 @@ def test_since_yields_the_last_page_and_those_that_changed_alone(small, monkeypa
 
 def test_pages_hold_five_hundred_entries_and_lead_to_each_other(small):
     small.join("ann")
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         made = [
             acts.event(
                 reader, small.editor(), f"operator-{'un' * (number % 2)}verified", "ann", reason=f"visit {number}"
             )
             for number in range(600)
         ]
-    small.hub.append([acts.Item(one.signed(small.editor().keys).to_bytes()) for one in made], acts.utc())
+    small.registry.append([acts.Item(one.signed(small.editor().keys).to_bytes()) for one in made], acts.utc())
     pages = built(small)
     assert set(pages) == {"decisions/0.html", "decisions/1.html", "decisions/index.html"}
     assert b'id="entry-499"' in pages["decisions/0.html"]
@@ -412,7 +412,7 @@ def test_an_entry_of_the_feed_keeps_its_id(small):
     assert before < after
 
 
-def test_the_same_hub_gives_the_same_bytes(small):
+def test_the_same_registry_gives_the_same_bytes(small):
     small.accepted("ann")
     assert built(small) == built(small)
     assert fed(small) == fed(small)

@@ -19,18 +19,18 @@ from markdown_it import MarkdownIt
 from harness.errors import visible
 from harness.site.build import Wish, build
 from harness.site.draw.svg import legal
-from tests.site_world import ACTS, NAMES, hostile
+from tests.support.site_world import ACTS, NAMES, hostile
 from tests.unit.site.test_build import DAY
 
-BASE = "https://test.example/hub/"
+BASE = "https://test.example/registry/"
 SCRIPTS = re.compile(r"(\.\./)*assets/(site\.[0-9a-f]{10}|rows|quantiles)\.js")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
-    made = hostile(str(folder / "hub.sqlite"))
-    build(Wish(made.hub.target, folder / "site", DAY), lambda done, of: None)
+    made = hostile(str(folder / "registry.sqlite"))
+    build(Wish(made.registry.target, folder / "site", DAY), lambda done, of: None)
     return folder / "site"
 
 
@@ -54,7 +54,7 @@ class Page(HTMLParser):
             if name.startswith("on") or name == "style" or "\n" in name or '"' in name:
                 self.acting.append(f"{tag} {name}={value}")
             if name in ("href", "src") and not re.match(
-                r"(https://(test\.example/hub|creativecommons\.org)/|[A-Za-z0-9./#_-]*$)", value
+                r"(https://(test\.example/registry|creativecommons\.org)/|[A-Za-z0-9./#_-]*$)", value
             ):
                 self.acting.append(f"{tag} {name}={value}")
         if tag == "script" and not SCRIPTS.fullmatch(dict(attrs).get("src") or ""):
@@ -118,7 +118,7 @@ def test_llms_txt_is_markdown_whose_links_are_the_sites_own(site):
     links = [one.attrs["href"] for one in inside if one.type == "link_open"]
     assert all(str(one).startswith(BASE) for one in links)
     headings = [tokens[i + 1].content for i, one in enumerate(tokens) if one.type == "heading_open"]
-    assert headings == ["test.example/hub", "Data", "Benchmarks"]
+    assert headings == ["test.example/registry", "Data", "Benchmarks"]
     said = ["".join(c.content for c in t.children if c.type == "text") for t in tokens if t.type == "inline"]
     for name in NAMES:
         assert any(one.startswith(f"{name} ") for one in said), name
@@ -157,7 +157,7 @@ def test_no_cell_of_a_csv_is_a_formula_or_a_second_line(site):
 
 
 def test_sqlite_holds_every_name_to_the_letter_and_one_type_a_column(site):
-    database = sqlite3.connect(f"file:{site / 'downloads/hub.sqlite'}?mode=ro", uri=True)
+    database = sqlite3.connect(f"file:{site / 'downloads/registry.sqlite'}?mode=ro", uri=True)
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")} == {
         "rows",

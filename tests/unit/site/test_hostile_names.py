@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.registry.opening import open_hub
+from harness.registry.opening import open_registry
 from harness.site.addresses import operator
 from harness.site.build import Wish, build
 from harness.site.incremental import state
-from tests.hub_world import World, world
+from tests.support.registry_world import World, world
 
 DAY = date(2026, 11, 24)
 NAMES = [
@@ -32,26 +32,26 @@ NAMES = [
 ]
 
 
-def made(hub: World, out: Path) -> None:
-    build(Wish(hub.hub.target, out, DAY), lambda done, of: None)
+def made(registry: World, out: Path) -> None:
+    build(Wish(registry.registry.target, out, DAY), lambda done, of: None)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("template") / "hub"
+    place = tmp_path_factory.mktemp("template") / "registry"
     world(str(place)).accepted("ann")
     return place
 
 
 @pytest.fixture
-def hub(tmp_path: Path, template: Path) -> World:
-    shutil.copytree(template, tmp_path / "deep" / "hub")
-    return World(open_hub(str(tmp_path / "deep" / "hub")))
+def registry(tmp_path: Path, template: Path) -> World:
+    shutil.copytree(template, tmp_path / "deep" / "registry")
+    return World(open_registry(str(tmp_path / "deep" / "registry")))
 
 
-def rename(hub: World, kind: str, name: str) -> None:
+def rename(registry: World, kind: str, name: str) -> None:
     """As whoever can write to the database may: the operator, or the record, by another name wherever it stands."""
-    with sqlite3.connect(Path(hub.hub.target) / "hub.sqlite") as connection:
+    with sqlite3.connect(Path(registry.registry.target) / "registry.sqlite") as connection:
         for trigger, own in connection.execute(
             "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
         ).fetchall():
@@ -67,22 +67,22 @@ def rename(hub: World, kind: str, name: str) -> None:
 
 
 def elsewhere(tmp_path: Path) -> set[str]:
-    """What lies outside of the hub and the site."""
+    """What lies outside of the registry and the site."""
     return {
         str(path.relative_to(tmp_path))
         for path in tmp_path.rglob("*")
-        if "hub" not in path.parts and "site" not in path.parts
+        if "registry" not in path.parts and "site" not in path.parts
     }
 
 
 @pytest.mark.parametrize(
     ("kind", "name"), [*(("operator", name) for name in NAMES), *(("record", name) for name in NAMES[:3])]
 )
-def test_a_site_is_not_built_of_names_that_are_paths(hub: World, tmp_path: Path, kind: str, name: str) -> None:
-    rename(hub, kind, name)
+def test_a_site_is_not_built_of_names_that_are_paths(registry: World, tmp_path: Path, kind: str, name: str) -> None:
+    rename(registry, kind, name)
     before = elsewhere(tmp_path)
     with pytest.raises((RecordInvalid, BadInput)) as caught:
-        made(hub, tmp_path / "deep" / "site")
+        made(registry, tmp_path / "deep" / "site")
     assert "\n" not in str(caught.value)
     assert elsewhere(tmp_path) == before
     assert not Path("/tmp/outside").exists()
@@ -96,45 +96,47 @@ def test_an_operators_page_bears_a_handle_or_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["rows", "operators", "api/v1"])
-def test_a_linked_folder_in_an_earlier_site_is_not_written_through(hub: World, tmp_path: Path, place: str) -> None:
+def test_a_linked_folder_in_an_earlier_site_is_not_written_through(registry: World, tmp_path: Path, place: str) -> None:
     site, other = tmp_path / "deep" / "site", tmp_path / "other"
-    made(hub, site)
+    made(registry, site)
     (site / place).rename(other)
     (site / place).symlink_to(other, target_is_directory=True)
     before = {path: path.read_bytes() for path in other.rglob("*") if path.is_file()}
-    hub.accepted("bob", sku="Synthetic GPU B")
+    registry.accepted("bob", sku="Synthetic GPU B")
     with pytest.raises(RecordInvalid, match="is a link"):
-        made(hub, site)
+        made(registry, site)
     assert {path: path.read_bytes() for path in other.rglob("*") if path.is_file()} == before
 
 
-def test_a_linked_page_is_replaced_and_what_it_leads_to_stays(hub: World, tmp_path: Path) -> None:
+def test_a_linked_page_is_replaced_and_what_it_leads_to_stays(registry: World, tmp_path: Path) -> None:
     site, other = tmp_path / "deep" / "site", tmp_path / "other"
-    made(hub, site)
+    made(registry, site)
     other.write_text("somebody else's")
     (site / "index.html").unlink()
     (site / "index.html").symlink_to(other)
-    hub.accepted("bob", sku="Synthetic GPU B")
-    made(hub, site)
+    registry.accepted("bob", sku="Synthetic GPU B")
+    made(registry, site)
     assert not (site / "index.html").is_symlink()
     assert other.read_text() == "somebody else's"
 
 
-def test_a_linked_mark_of_an_earlier_site_is_no_site_of_ours(hub: World, tmp_path: Path) -> None:
+def test_a_linked_mark_of_an_earlier_site_is_no_site_of_ours(registry: World, tmp_path: Path) -> None:
     site, other = tmp_path / "deep" / "site", tmp_path / "other"
-    made(hub, site)
+    made(registry, site)
     (site / state.FILE).rename(other)
     (site / state.FILE).symlink_to(other)
     before = other.read_bytes()
     with pytest.raises(BadInput, match="no site of ours"):
-        made(hub, site)
+        made(registry, site)
     assert other.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", ["records", "rows", "handles", "digests"])
-def test_what_an_earlier_site_says_it_made_removes_nothing_elsewhere(hub: World, tmp_path: Path, change: str) -> None:
+def test_what_an_earlier_site_says_it_made_removes_nothing_elsewhere(
+    registry: World, tmp_path: Path, change: str
+) -> None:
     site, name = tmp_path / "deep" / "site", "../../victim"
-    made(hub, site)
+    made(registry, site)
     (tmp_path / "victim.json").write_text("somebody else's")
     (tmp_path / "deep" / "victim.html").write_text("somebody else's")
     text = (site / state.FILE).read_text()
@@ -149,8 +151,8 @@ def test_what_an_earlier_site_says_it_made_removes_nothing_elsewhere(hub: World,
     assert name in text
     (site / state.FILE).write_text(text)
     assert state.read(site) is None
-    hub.accepted("bob", sku="Synthetic GPU B")
-    made(hub, site)
+    registry.accepted("bob", sku="Synthetic GPU B")
+    made(registry, site)
     assert (
         (tmp_path / "victim.json").read_text() == (tmp_path / "deep" / "victim.html").read_text() == "somebody else's"
     )

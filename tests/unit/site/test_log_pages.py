@@ -25,15 +25,15 @@ from harness.registry.rules.base import id_of
 from harness.site.data.values import Site
 from harness.site.pages import log
 from harness.tlog import checkpoint, merkle, tiles
-from tests.hub_world import ORIGIN, World, key, text, world
-from tests.site_world import gathered
+from tests.support.registry_world import ORIGIN, World, key, text, world
+from tests.support.site_world import gathered
 
-BASE = "https://bench.example/hub/"
+BASE = "https://bench.example/registry/"
 
 
 @pytest.fixture
 def small(tmp_path) -> World:
-    return world(str(tmp_path / "hub"))
+    return world(str(tmp_path / "registry"))
 
 
 def site_of(reader) -> Site:
@@ -44,21 +44,21 @@ def site_of(reader) -> Site:
 
 
 def built(place: World, seen: int = 0) -> dict[str, bytes]:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         found = [*log.files(reader, site_of(reader), seen), *log.keys(reader, site_of(reader), gathered(reader))]
     assert len(found) == len(dict(found))
     return dict(found)
 
 
 def size_of(place: World) -> int:
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         return reader.size()
 
 
 def grow(place: World, count: int) -> None:
     """That many requests, in one batch."""
     who = place.join("asker")
-    with place.hub.reading() as reader:
+    with place.registry.reading() as reader:
         first = reader.size()
         made = [
             acts.event(
@@ -67,13 +67,13 @@ def grow(place: World, count: int) -> None:
             )
             for number in range(count)
         ]  # fmt: skip
-    place.hub.append([Item(one.signed([who.operator]).to_bytes()) for one in made], utc())
+    place.registry.append([Item(one.signed([who.operator]).to_bytes()) for one in made], utc())
     assert size_of(place) == first + count
 
 
 def signed(place: World) -> checkpoint.Checkpoint:
-    note = sign_checkpoint(place.hub, key("hub"))
-    return checkpoint.read(note, {ORIGIN: key("hub").public_key()}, "note")
+    note = sign_checkpoint(place.registry, key("registry"))
+    return checkpoint.read(note, {ORIGIN: key("registry").public_key()}, "note")
 
 
 def test_the_tiles_give_the_root_that_the_checkpoint_signs(small):
@@ -82,7 +82,7 @@ def test_the_tiles_give_the_root_that_the_checkpoint_signs(small):
     files = built(small)
     node = tiles.read_node(head.size, lambda path: files[f"log/{path}"])
     assert merkle.root(head.size, node) == head.root
-    assert checkpoint.read(files["log/checkpoint"], {ORIGIN: key("hub").public_key()}, "it") == head
+    assert checkpoint.read(files["log/checkpoint"], {ORIGIN: key("registry").public_key()}, "it") == head
     assert files[f"log/checkpoints/{head.size}"] == files["log/checkpoint"]
 
 
@@ -90,7 +90,7 @@ def test_they_are_the_tiles_of_the_layout_and_no_others(small):
     grow(small, 600)
     head = signed(small)
     files = built(small)
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         expected = dict(tiles.tiles(head.size, reader.node, lambda index: reader.entry(index).payload()))
     assert {path.removeprefix("log/"): data for path, data in files.items() if path.startswith("log/tile/")} == expected
     assert "log/tile/0/001" in files
@@ -172,17 +172,17 @@ def test_a_later_build_reads_no_old_tile(small):
 
 
 def test_a_checkpoint_of_another_history_stops_the_build(small):
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         false = checkpoint.Checkpoint(ORIGIN, reader.size(), sha256(b"another").digest())
-    small.hub.keep_checkpoint(false.size, checkpoint.sign(false, key("hub")))
+    small.registry.keep_checkpoint(false.size, checkpoint.sign(false, key("registry")))
     with pytest.raises(RecordInvalid, match="another history"):
         built(small)
 
 
 def test_a_checkpoint_that_another_key_signed_stops_the_build(small):
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         head = checkpoint.Checkpoint(ORIGIN, reader.size(), reader.root())
-    small.hub.keep_checkpoint(head.size, checkpoint.sign(head, key("thief")))
+    small.registry.keep_checkpoint(head.size, checkpoint.sign(head, key("thief")))
     with pytest.raises(RecordInvalid, match="signed by 0 known keys"):
         built(small)
 
@@ -205,14 +205,14 @@ def test_the_page_shows_the_note_and_the_key_as_text(small):
     signed(small)
     page = unescape(built(small)["log/index.html"].decode())
     assert built(small)["log/checkpoint"].decode() in page
-    assert checkpoint.vkey(ORIGIN, key("hub").public_key()) in page
+    assert checkpoint.vkey(ORIGIN, key("registry").public_key()) in page
 
 
-def test_keys_are_those_of_the_hub_its_editors_and_public_operators(small):
+def test_keys_are_those_of_the_registry_its_editors_and_public_operators(small):
     row = small.accepted("ann")
     small.submit(small.record("zed"), row)
     keys = json.loads(built(small)["api/v1/keys.json"])
-    assert checkpoint.parse_vkey(keys["hub"]["vkey"], "it")[1].public_bytes_raw().hex() == keys["hub"]["key"]
+    assert checkpoint.parse_vkey(keys["registry"]["vkey"], "it")[1].public_bytes_raw().hex() == keys["registry"]["key"]
     assert [(one["handle"], one["key"]) for one in keys["editors"]["keys"]] == [("ed", text(key("ed")))]
     (ann,) = keys["operators"]
     assert (ann["handle"], ann["key"]) == ("ann", text(small.person("ann").operator))

@@ -142,4 +142,4 @@ def test_the_program_takes_every_command_that_is_offered():
 
     for runtime in ("llama.cpp", "openai-http", "pytorch", "simulated", "vllm"):
         words = pasted(record(runtime, threads=4)).words
-        bench.make_context("bench", [*words[2:], "--hub", "PLACE"])  # parses, and runs nothing
+        bench.make_context("bench", [*words[2:], "--registry", "PLACE"])  # parses, and runs nothing

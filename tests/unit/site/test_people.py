@@ -12,8 +12,8 @@ from harness.registry.queries import active_policy
 from harness.registry.queries.rows import score_row
 from harness.site.data.values import Site
 from harness.site.pages import operators
-from tests.hub_world import world
-from tests.site_world import ONE, gathered
+from tests.support.registry_world import world
+from tests.support.site_world import ONE, gathered
 
 HOSTILE = '<script>alert("x")</script> 漢字 \u202egnp.exe & "quotes"'
 
@@ -21,26 +21,26 @@ HOSTILE = '<script>alert("x")</script> 漢字 \u202egnp.exe & "quotes"'
 def site_of(reader):
     loaded = active_policy.in_force(reader)
     return Site(
-        reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
+        reader.origin(), "https://test.example/registry/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
         reader.size(), False,
     )  # fmt: skip
 
 
 @pytest.fixture
 def small(tmp_path):
-    return world(str(tmp_path / "hub"))
+    return world(str(tmp_path / "registry"))
 
 
-def files(hub, summaries=(), wanted=None):
-    with hub.reading() as reader:
+def files(registry, summaries=(), wanted=None):
+    with registry.reading() as reader:
         known = {one.row: one for one in summaries}
         made = list(operators.files(reader, site_of(reader), gathered(reader), known, wanted))
     assert len({path for path, _ in made}) == len(made)
     return {path: data.decode() for path, data in made}
 
 
-def scored(hub, row):
-    with hub.reading() as reader:
+def scored(registry, row):
+    with registry.reading() as reader:
         return score_row(reader, row, site_of(reader).policy, date(2026, 11, 24))
 
 
@@ -58,7 +58,7 @@ def test_a_page_lists_the_records_with_role_and_verdict(small):
     row = small.accepted("ann")
     same = small.accepted("bob", row, rate=101.0)
     other = small.accepted("bob", row, rig="bob's other", sku="Synthetic GPU B", rate=70.0)
-    page = files(small.hub, [summary(row)])["operators/bob.html"]
+    page = files(small.registry, [summary(row)])["operators/bob.html"]
     assert sorted(cells(page, "Role")) == ["community ring", "independent ring"]
     assert sorted(cells(page, "Verdict")) == ["inside", "outside"]
     assert "1 inside, 1 outside, 0 inconclusive" in page
@@ -66,7 +66,7 @@ def test_a_page_lists_the_records_with_role_and_verdict(small):
         assert f'href="../records/{record}.json"' in page
     assert page.count(f'href="../rows/{row[:16]}/index.html"') == 2
     assert page.count('class="tier tier-moderate"') == 2
-    opened = files(small.hub)["operators/ann.html"]
+    opened = files(small.registry)["operators/ann.html"]
     assert (cells(opened, "Role"), cells(opened, "Verdict"), cells(opened, "Ratio")) == (["hub record"], ["–"], ["–"])
 
 
@@ -75,8 +75,8 @@ def test_ratio_and_verdict_are_those_of_the_row_s_score(small):
     names = {"bob": 101.0, "cat": 70.0, "dan": 109.6}
     records = {name: small.accepted(name, row, rate=rate) for name, rate in names.items()}
     records["eve"] = small.accepted("eve", row, processes=2)
-    whole = scored(small.hub, row)
-    pages = files(small.hub)
+    whole = scored(small.registry, row)
+    pages = files(small.registry)
     for name, record in records.items():
         judged = whole[1].judged[record]
         page = pages[f"operators/{name}.html"]
@@ -90,7 +90,7 @@ def test_the_list_counts_what_is_public(small):
     small.accepted("ann", sku="Synthetic GPU B")
     small.accepted("bob", row)
     small.accepted("bob", row, rig="bob's other", rate=101.0)
-    page = files(small.hub)["operators/index.html"]
+    page = files(small.registry)["operators/index.html"]
     columns = {label: cells(page, label) for label in ("Public records", "Rows opened", "Reproductions", "Machines")}
     assert columns == {
         "Public records": ["2", "2"], "Rows opened": ["2", "0"], "Reproductions": ["0", "2"], "Machines": ["1", "2"],
@@ -115,7 +115,7 @@ def test_nothing_of_a_record_that_is_not_public_shows(small, acts):
         small.submit(found, row)
         for kind in acts:
             small.act(small.editor(), kind, found.id, reason="a reason of the editor")
-    made = files(small.hub)
+    made = files(small.registry)
     assert set(made) == {"operators/index.html", "operators/ann.html"}
     everything = "".join(made.values())
     for text in ("lurker", own.id[:12], other.id[:12], own.measured.measurement.rig[:8], "a reason of the editor"):
@@ -128,7 +128,7 @@ def test_a_withdrawn_record_and_what_stood_on_its_row_are_gone(small):
     row = small.accepted("ann")
     record = small.accepted("bob", row)
     small.act(small.actor("ann"), "record-withdrawn", row, reason="a wrong driver")
-    made = files(small.hub)
+    made = files(small.registry)
     assert set(made) == {"operators/index.html"}
     assert not any(text in made["operators/index.html"] for text in ("ann", "bob", row[:12], record[:12]))
 
@@ -136,14 +136,14 @@ def test_a_withdrawn_record_and_what_stood_on_its_row_are_gone(small):
 def test_a_finding_stands_with_its_reason_even_without_records(small):
     small.join("ann")
     small.act(small.editor(), "operator-verified", "ann", reason=HOSTILE)
-    made = files(small.hub)
+    made = files(small.registry)
     for page in (made["operators/index.html"], made["operators/ann.html"]):
         assert "<script>alert" not in page
         assert f"<bdi>{escaped(HOSTILE)}</bdi>" in page
     small.act(small.editor(), "operator-unverified", "ann", reason="moved house")
-    assert set(files(small.hub)) == {"operators/index.html"}
+    assert set(files(small.registry)) == {"operators/index.html"}
     small.accepted("ann")
-    page = files(small.hub)["operators/ann.html"]
+    page = files(small.registry)["operators/ann.html"]
     assert "No longer verified." in page
     assert "moved house" in page
 
@@ -155,7 +155,7 @@ def escaped(text):
 def test_a_hostile_model_name_is_escaped_and_intact(small):
     name = (HOSTILE.replace("\u202e", "") * 10)[:250]
     small.accepted("ann", model=name)
-    page = files(small.hub)["operators/ann.html"]
+    page = files(small.registry)["operators/ann.html"]
     assert "<script>alert" not in page
     assert f"<bdi>{escaped(name)}</bdi>" in page
 
@@ -167,7 +167,7 @@ def test_one_person_s_handles_name_each_other_unless_they_are_not_public(small):
     small.submit(small.record("lurker", rig="shared", rate=102.0), row)
     small.accepted("dan", row, rate=99.0)
     small.act(small.editor(), "operators-tied", "dan", reason="one desk", detail={"other": "cat"})
-    made = files(small.hub)
+    made = files(small.registry)
     assert "one voice" not in made["operators/ann.html"]
     told = re.search(r"Speaks with one voice.*?</p>", made["operators/bob.html"], re.S)[0]
     assert re.findall(r'href="([^"]+)"', told) == ["../operators/cat.html", "../operators/dan.html"]
@@ -178,10 +178,10 @@ def test_only_wanted_pages_are_made_and_the_list_always(small):
     row = small.accepted("ann")
     small.accepted("bob", row)
     small.submit(small.record("lurker", rate=102.0), row)
-    everything = files(small.hub)
-    some = files(small.hub, wanted=["bob", "lurker", "nobody"])
+    everything = files(small.registry)
+    some = files(small.registry, wanted=["bob", "lurker", "nobody"])
     assert some == {path: everything[path] for path in ("operators/index.html", "operators/bob.html")}
-    assert set(files(small.hub, wanted=[])) == {"operators/index.html"}
+    assert set(files(small.registry, wanted=[])) == {"operators/index.html"}
 
 
 def test_whoever_is_one_person_with_somebody_wanted_gets_a_new_page_too(small):
@@ -190,18 +190,22 @@ def test_whoever_is_one_person_with_somebody_wanted_gets_a_new_page_too(small):
     found = small.record("cat", rig="shared", rate=101.0)
     small.submit(found, row)
     small.accepted("dan", row, rate=99.0)
-    assert set(files(small.hub, wanted=["cat"])) == {"operators/index.html", "operators/bob.html"}
+    assert set(files(small.registry, wanted=["cat"])) == {"operators/index.html", "operators/bob.html"}
     small.approve(found.id)
-    assert set(files(small.hub, wanted=["cat"])) == {"operators/index.html", "operators/bob.html", "operators/cat.html"}
+    assert set(files(small.registry, wanted=["cat"])) == {
+        "operators/index.html",
+        "operators/bob.html",
+        "operators/cat.html",
+    }
 
 
 def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypatch):
     row = small.accepted("ann")
     small.accepted("bob", row)
-    everything = files(small.hub)
+    everything = files(small.registry)
     monkeypatch.setattr(operators, "CHUNK", 1)
     monkeypatch.setattr(reader, "CHUNK", 1)
-    assert files(small.hub) == everything
+    assert files(small.registry) == everything
 
 
 def test_a_long_list_has_several_pages(small, monkeypatch):
@@ -209,39 +213,39 @@ def test_a_long_list_has_several_pages(small, monkeypatch):
     for name in ("bob", "cat"):
         small.accepted(name, row)
     monkeypatch.setattr(operators, "PAGE", 2)
-    made = files(small.hub, wanted=[])
+    made = files(small.registry, wanted=[])
     assert list(made) == ["operators/index.html", "operators/page-2.html"]
     assert "cat.html" in made["operators/page-2.html"]
     assert "cat.html" not in made["operators/index.html"]
     assert 'href="../operators/page-2.html" aria-current="page"' in made["operators/page-2.html"]
 
 
-def test_an_empty_hub_tells_how_to_begin(small):
-    made = files(small.hub)
+def test_an_empty_registry_tells_how_to_begin(small):
+    made = files(small.registry)
     assert set(made) == {"operators/index.html"}
     assert "Nobody yet." in made["operators/index.html"]
     assert "<table" not in made["operators/index.html"]
 
 
-def test_the_same_hub_gives_the_same_bytes(small):
+def test_the_same_registry_gives_the_same_bytes(small):
     row = small.accepted("ann")
     for name in ("bob", "cat", "dan"):
         small.accepted(name, row)
-    assert files(small.hub) == files(small.hub)
+    assert files(small.registry) == files(small.registry)
 
 
 def test_the_list_scores_no_row(small, monkeypatch):
     row = small.accepted("ann")
     small.accepted("bob", row)
     monkeypatch.setattr(operators, "judge", None)
-    assert "bob" in files(small.hub, wanted=[])["operators/index.html"]
+    assert "bob" in files(small.registry, wanted=[])["operators/index.html"]
 
 
 def test_headings_descend_by_one_and_there_is_one_h1(small):
     row = small.accepted("ann")
     small.accepted("bob", row)
     small.act(small.editor(), "operator-verified", "bob", reason="seen")
-    for page in files(small.hub).values():
+    for page in files(small.registry).values():
         levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
         assert levels.count(1) == 1
         assert levels[0] == 1

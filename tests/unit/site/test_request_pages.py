@@ -16,36 +16,36 @@ from harness.commands.submit import submit
 from harness.registry.queries import active_policy
 from harness.site.data.values import Site
 from harness.site.pages import requests
-from tests.hub_world import world
-from tests.site_world import gathered
+from tests.support.registry_world import world
+from tests.support.site_world import gathered
 
 
 def site_of(reader):
     loaded = active_policy.in_force(reader)
     return Site(
-        reader.origin(), "https://test.example/hub/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
+        reader.origin(), "https://test.example/registry/", loaded.policy, "network-v2", loaded.sha256, date(2026, 11, 24),
         reader.size(), False,
     )  # fmt: skip
 
 
 @pytest.fixture
 def small(tmp_path):
-    made = world(str(tmp_path / "hub"))
+    made = world(str(tmp_path / "registry"))
     made.join("ann")
     made.join("bob")
     return made
 
 
-def files(hub):
-    with hub.reading() as reader:
+def files(registry):
+    with registry.reading() as reader:
         made = dict(requests.files(reader, site_of(reader), gathered(reader)))
     jsonschema.Draft202012Validator.check_schema(requests.SCHEMA)
     jsonschema.validate(json.loads(made["api/v1/requests.json"]), requests.SCHEMA)
     return {path: data.decode() for path, data in made.items()}
 
 
-def page_and_data(hub):
-    made = files(hub)
+def page_and_data(registry):
+    made = files(registry)
     return made["requests/index.html"], json.loads(made["api/v1/requests.json"])
 
 
@@ -74,7 +74,7 @@ def test_what_is_open_comes_first(small):
     ask(small, "e", "archived")
     held = ask(small, "c", "accepted", "claimed")
     free = ask(small, "d", "accepted")
-    page, data = page_and_data(small.hub)
+    page, data = page_and_data(small.registry)
     assert [(one["id"], one["status"]) for one in data["requests"]] == [
         (free, "accepted"), (held, "claimed"), (done, "measured"), (laid, "archived"),
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def test_what_is_open_comes_first(small):
     assert f'href="../rows/{record[:16]}/index.html"' in page
     assert f'href="../records/{record}.json"' in page
     assert '<a href="../operators/bob.html"><bdi>bob</bdi></a>' in page
-    assert f"repro request claim {free[:12]} --hub &lt;PLACE&gt;" in page
+    assert f"repro request claim {free[:12]} --registry &lt;PLACE&gt;" in page
 
 
 def test_what_no_editor_accepted_is_a_number(small):
@@ -94,7 +94,7 @@ def test_what_no_editor_accepted_is_a_number(small):
     kept = ask(small, "c", "accepted", model="kept")
     ask(small, "d", "duplicate", model="doubled", of=kept)
     ask(small, "e", "archived", "revived", model="again")
-    made = files(small.hub)
+    made = files(small.registry)
     data = json.loads(made["api/v1/requests.json"])
     assert data["not_listed"] == {"pending": 2, "rejected": 1, "duplicate": 1, "archived": 0}
     assert [one["model"] for one in data["requests"]] == ["kept-c"]
@@ -120,7 +120,7 @@ def test_what_no_editor_accepted_is_a_number(small):
 def test_an_answer_that_is_no_longer_public_is_not_named(small):
     name, record = measured(small, "a")
     small.act(small.actor("bob"), "record-withdrawn", record, reason="a wrong driver")
-    page, data = page_and_data(small.hub)
+    page, data = page_and_data(small.registry)
     assert [(one["id"], one["record"], one["row"]) for one in data["requests"]] == [(name, None, None)]
     assert "no longer public" in page
     assert record[:12] not in page
@@ -128,7 +128,7 @@ def test_an_answer_that_is_no_longer_public_is_not_named(small):
 
 def test_who_holds_one_and_has_nothing_public_is_not_named(small):
     ask(small, "a", "accepted", "claimed")
-    page, data = page_and_data(small.hub)
+    page, data = page_and_data(small.registry)
     assert "bob" not in page
     assert data["requests"][0]["claimed_by"] is None
 
@@ -139,7 +139,7 @@ def test_the_command_names_one_request_even_where_two_begin_alike(small):
     for name in names:
         small.act(small.actor("ann"), "request-new", name, detail=wish)
     small.act(small.editor(), "request-accepted", names[0], reason="wanted")
-    assert f"repro request claim {names[0]} --hub" in page_and_data(small.hub)[0]
+    assert f"repro request claim {names[0]} --registry" in page_and_data(small.registry)[0]
 
 
 HOSTILE = {
@@ -154,14 +154,14 @@ HOSTILE = {
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_escaped_and_intact(small, hostile):
     name = ask(small, "a", "accepted")
-    with small.hub.reading() as reader:
+    with small.registry.reading() as reader:
         fact = reader.get("request", name)
-    with small.hub.engine.connect().execution_options(write=True) as connection, connection.begin():
+    with small.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         value = json.dumps(
             {**fact, "model": hostile, "hardware": hostile, "why": hostile}
         )  # more than the rules let through
         connection.execute(text("UPDATE facts SET value = :value WHERE kind = 'request'"), {"value": value})
-    page, data = page_and_data(small.hub)
+    page, data = page_and_data(small.registry)
     (one,) = data["requests"]
     assert (one["model"], one["hardware"], one["reason"]) == (hostile, hostile, hostile)
     shown = re.findall(r"<bdi>([^<]*)</bdi>", page)
@@ -171,8 +171,8 @@ def test_hostile_text_is_escaped_and_intact(small, hostile):
     assert "<b>" not in page
 
 
-def test_an_empty_hub_tells_how_to_ask(small):
-    page, data = page_and_data(small.hub)
+def test_an_empty_registry_tells_how_to_ask(small):
+    page, data = page_and_data(small.registry)
     assert (data["requests"], data["not_listed"]) == ([], {"pending": 0, "rejected": 0, "duplicate": 0, "archived": 0})
     assert "Nothing is listed yet." in page
     assert "<table" not in page
@@ -181,8 +181,8 @@ def test_an_empty_hub_tells_how_to_ask(small):
 
 def test_the_commands_on_the_page_are_those_of_the_program(small):
     ask(small, "a", "accepted")
-    page, _ = page_and_data(small.hub)
-    found = [shlex.split(unescape(one)) for one in re.findall(r"<code>(repro [^<]* --hub [^<]*)</code>", page)]
+    page, _ = page_and_data(small.registry)
+    found = [shlex.split(unescape(one)) for one in re.findall(r"<code>(repro [^<]* --registry [^<]*)</code>", page)]
     assert sorted(" ".join(words[1:3]) for words in found if words[1] == "request") == [
         "request claim", "request claim", "request new", "request release",
     ]  # fmt: skip
@@ -195,16 +195,16 @@ def test_the_commands_on_the_page_are_those_of_the_program(small):
             assert {word for word in words if word.startswith("--")} <= options
 
 
-def test_the_same_hub_gives_the_same_bytes(small):
+def test_the_same_registry_gives_the_same_bytes(small):
     for digit in "abc":
         ask(small, digit, "accepted")
-    assert files(small.hub) == files(small.hub)
+    assert files(small.registry) == files(small.registry)
 
 
 def test_headings_descend_by_one_and_there_is_one_h1(small):
     measured(small, "a")
     ask(small, "b", "accepted")
-    page, _ = page_and_data(small.hub)
+    page, _ = page_and_data(small.registry)
     levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))

@@ -12,7 +12,7 @@ from harness.tiers.cautions import HostFacts, of_row, same_machine
 from harness.tiers.values import Source
 from harness.tiers.verdict import compared, judge
 from harness.tiers.voices import chorus
-from tests.tier_rows import HUB_CLASS, community, editorial, independent, measurement, row, series
+from tests.support.tier_rows import HUB_CLASS, community, editorial, independent, measurement, row, series
 
 POLICY = load("network-v2").policy
 FACTS = {

@@ -13,7 +13,7 @@ from harness.measure.comparison import Verdict
 from harness.tiers.regressions import BAND, Label, Versioned, changes
 from harness.tiers.values import Mark, Status
 from harness.tiers.verdict import judge
-from tests.tier_rows import AS_OF, CLASSES, HUB_CLASS, SUBJECT, measurement
+from tests.support.tier_rows import AS_OF, CLASSES, HUB_CLASS, SUBJECT, measurement
 
 POLICY = load("network-v2").policy
 VERSIONS = {

@@ -15,7 +15,7 @@ from harness.tiers.values import Mark, Ring, Row, Source, State, Status, Tier
 from harness.tiers.verdict import Judged
 from harness.tiers.voices import Voice, covering, persons
 from tests.property.test_tier_rules import rows
-from tests.tier_rows import AS_OF, CLASSES, community, editorial, hub, independent, measurement, pending, row
+from tests.support.tier_rows import AS_OF, CLASSES, community, editorial, hub, independent, measurement, pending, row
 
 POLICIES = [load("network-v1").policy, load("network-v2").policy]
 POLICY = POLICIES[1]

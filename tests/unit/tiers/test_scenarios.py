@@ -12,7 +12,7 @@ from harness.measure.logs import logs_of
 from harness.tiers.score import score
 from harness.tiers.values import UNKNOWN, HardwareClass, Mark, Ring, Source, State, Status, Tier, ring_of
 from harness.tiers.verdict import judge, too_wide
-from tests.tier_rows import (
+from tests.support.tier_rows import (
     AS_OF,
     CLASSES,
     HUB_CLASS,
@@ -90,8 +90,8 @@ def test_handles_are_tied_through_several_rigs():
 
 
 def test_the_hub_s_own_operator_never_reproduces_its_row():
-    own = measurement("again", hardware=CLASSES[0], operator="op-hub")
-    other_handle = measurement("other", hardware=CLASSES[1], rig="rig-hub")
+    own = measurement("again", hardware=CLASSES[0], operator="op-registry")
+    other_handle = measurement("other", hardware=CLASSES[1], rig="rig-registry")
     assert score(row(hub(), own, other_handle), POLICY, AS_OF).state is State.APPROVED
 
 

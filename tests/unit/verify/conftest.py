@@ -14,7 +14,7 @@ from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.verify.trials import trials_of
 
-RECORDS = Path(__file__).parents[3] / "results" / "demo-hub" / "records"
+RECORDS = Path(__file__).parents[3] / "results" / "demo-registry" / "records"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Worlds, doubles and small models that several tests share."""
