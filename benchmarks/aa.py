@@ -34,12 +34,12 @@ def process(rig: Rig, threads: int, tokens: int, seed: int) -> float:
 
 
 def drawn(pool: list[float], rng: np.random.Generator) -> Verdict:
-    """One pair drawn from the pool: a finished registry of five, and a run that stops as `repro bench --against` does."""
-    hub = tuple(rng.choice(pool, 5))
+    """One pair drawn from the pool: a finished baseline of five, and a run that stops as `repro bench --against` does."""
+    baseline = tuple(rng.choice(pool, 5))
     ours = rng.choice(pool, 8)
-    rule = SequentialLooks(baseline_medians=hub)
+    rule = SequentialLooks(baseline_medians=baseline)
     made = next(n for n in range(1, 9) if rule.decide(ours[:n], 0, None, 0).stop)
-    return compare(ours[:made], hub, rule.band, rule.alpha).verdict
+    return compare(ours[:made], baseline, rule.band, rule.alpha).verdict
 
 
 def main() -> None:

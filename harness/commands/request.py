@@ -52,10 +52,10 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_operator, open_for_writing
 
-    hub, actor = open_for_writing(target), as_operator()
+    registry, actor = open_for_writing(target), as_operator()
     detail = {"model": model, "hardware": hardware, "runtime": runtime}
-    first = introduced(hub, actor)
-    taken = acts.act(hub, actor, "request-new", secrets.token_hex(32), reason=reason, detail=detail, first=first)
+    first = introduced(registry, actor)
+    taken = acts.act(registry, actor, "request-opened", secrets.token_hex(32), reason=reason, detail=detail, first=first)
     out().print(f"{taken.event.subject}\npending, entry {taken.entry.index}", markup=False)
 
 
@@ -71,7 +71,7 @@ def _move(kind: str, identity: str, target: str | None, reason: str, *, editoria
     first = [] if editorial else introduced(registry, actor)
     with registry.reading() as reader:
         whole = id_of(reader, identity)
-        detail = {"of": id_of(reader, of)} if kind == "request-duplicate" else {}
+        detail = {"of": id_of(reader, of)} if kind == "request-marked-duplicate" else {}
     taken = acts.act(registry, actor, kind, whole, reason=reason, detail=detail, first=first)
     with registry.reading() as reader:
         status = (reader.get("request", whole) or {})["status"]
@@ -100,7 +100,7 @@ _editors("revive", "request-revived", "Take it up again.")
 @registry_option
 def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
     """It ends here."""
-    _move("request-duplicate", identity, target, reason, editorial=True, of=of)
+    _move("request-marked-duplicate", identity, target, reason, editorial=True, of=of)
 
 
 @request.command(help="Hold an accepted request: you are about to measure it.")

@@ -189,7 +189,7 @@ def _requests(demo: Demo) -> None:
     for number, moves in enumerate(((), ("accepted",), ("accepted", "claimed"), ("rejected",), ("archived",))):
         subject = sha256(f"demonstration request {number}".encode()).hexdigest()
         wish = {"model": f"synthetic-wish-{number}", "hardware": "Synthetic GPU Z", "runtime": "llama.cpp"}
-        acts.act(demo.registry, actor, "request-new", subject, reason="to show a request", detail=wish)
+        acts.act(demo.registry, actor, "request-opened", subject, reason="to show a request", detail=wish)
         for move in moves:
             acts.act(
                 demo.registry,

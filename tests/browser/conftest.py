@@ -30,8 +30,8 @@ DEMONSTRATION = ROOT / "results" / "demo-registry"
 TODAY = date(2026, 11, 24)
 
 
-def built(hub: str, out: Path) -> Path:
-    build(Wish(hub, out, TODAY), lambda _done, _of: None)
+def built(registry: str, out: Path) -> Path:
+    build(Wish(registry, out, TODAY), lambda _done, _of: None)
     return out
 
 

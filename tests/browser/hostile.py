@@ -146,7 +146,7 @@ def _asked(made: World) -> None:
     for number, text in enumerate((*PRINTABLE, "W" * 200)):
         name = sha256(text.encode()).hexdigest()
         detail = {"model": text, "hardware": text, "runtime": text}
-        made.act(made.actor("ann"), "request-new", name, reason=f"{text} {TURNED}", detail=detail)
+        made.act(made.actor("ann"), "request-opened", name, reason=f"{text} {TURNED}", detail=detail)
         made.act(made.editor(), "request-accepted", name, reason=f"{text} {TURNED} {'R' * 1000}")
         if number % 2:
             made.act(made.actor("bob"), "request-claimed", name)

@@ -58,7 +58,7 @@ def hostile(target: str) -> World:
         made.approve(found.id, reason=f"{name} {ACTS}")
         asked = sha256(name.encode()).hexdigest()
         detail = {"model": name, "hardware": after, "runtime": name}
-        made.act(made.actor("ann"), "request-new", asked, reason=f"{name} {ACTS}", detail=detail)
+        made.act(made.actor("ann"), "request-opened", asked, reason=f"{name} {ACTS}", detail=detail)
         made.act(made.editor(), "request-accepted", asked, reason=f"{name} {ACTS}")
     made.act(made.editor(), "operator-verified", "ann", reason=f"{NAMES[0]} {ACTS}")
     return made

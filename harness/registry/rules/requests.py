@@ -12,7 +12,7 @@ from harness.tlog.event import HEX, Event
 _MOVES = {
     "request-accepted": (("pending",), "accepted", True),
     "request-rejected": (("pending",), "rejected", True),
-    "request-duplicate": (("pending", "accepted"), "duplicate", True),
+    "request-marked-duplicate": (("pending", "accepted"), "duplicate", True),
     "request-archived": (("pending", "accepted", "claimed"), "archived", True),
     "request-revived": (("archived",), "pending", True),
     "request-claimed": (("accepted",), "claimed", False),
@@ -62,13 +62,13 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
         editor_of(view, event, signed, place)
     if event.kind == "request-accepted" and request["public_from"] is None:
         change["public_from"] = place.index
-    if event.kind == "request-duplicate":
+    if event.kind == "request-marked-duplicate":
         known(view, "request", event.detail["of"])
         change["of"] = event.detail["of"]
     return [("request", event.subject, {**request, **change})]
 
 
 RULES: dict[str, Callable[[Event, Signed, Place, View], list[Fact]]] = {
-    "request-new": new,
+    "request-opened": new,
     **dict.fromkeys(_MOVES, moved),
 }

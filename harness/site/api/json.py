@@ -72,7 +72,7 @@ class ApiRows:
     """Every row."""
 
     schema: Literal["urn:repro-harness:api:v1:rows"]
-    hub: str
+    registry: str
     policy: str
     policy_sha256: str
     rows: tuple[Summary, ...]

@@ -187,7 +187,7 @@ def test_an_expiry_is_a_day(small):
 
 def test_a_request_that_was_laid_aside_is_not_measured(small):
     small.join("ann")
-    small.act(small.actor("ann"), "request-new", "c" * 64, detail={"model": "m", "hardware": "h", "runtime": "r"})
+    small.act(small.actor("ann"), "request-opened", "c" * 64, detail={"model": "m", "hardware": "h", "runtime": "r"})
     small.act(small.editor(), "request-accepted", "c" * 64, reason="wanted")
     found = small.record("ann")
     small.submit(found, request="c" * 64)

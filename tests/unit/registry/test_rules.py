@@ -394,7 +394,7 @@ def test_requests_move_as_they_should(small):
     small.join("ann")
     small.join("bob")
     wish = {"model": "m", "hardware": "h", "runtime": "r"}
-    small.act(small.actor("ann"), "request-new", "b" * 64, detail=wish)
+    small.act(small.actor("ann"), "request-opened", "b" * 64, detail=wish)
 
     def status() -> str:
         with small.registry.reading() as reader:

@@ -31,7 +31,7 @@ def take(small: World, actor: acts.Actor, kind: str, subject: str, days: float, 
 
 def ask(small: World, name: str, days: float, number: int = 1):
     return take(
-        small, small.actor(name), "request-new", f"{number:064x}", days, model="m", hardware="h", runtime="llama.cpp"
+        small, small.actor(name), "request-opened", f"{number:064x}", days, model="m", hardware="h", runtime="llama.cpp"
     )
 
 
@@ -117,7 +117,7 @@ def test_after_longer_silence_a_list_of_editors_that_names_the_day_opens_it(smal
 def test_an_act_dated_before_any_registry_is_refused(small, date):
     small.join("ann")
     with small.registry.reading() as reader:
-        made = acts.event(reader, small.actor("ann"), "request-new", "b" * 64, detail=dict.fromkeys(("model", "hardware", "runtime"), "x"))  # fmt: skip
+        made = acts.event(reader, small.actor("ann"), "request-opened", "b" * 64, detail=dict.fromkeys(("model", "hardware", "runtime"), "x"))  # fmt: skip
     with pytest.raises(BadInput, match="before any registry existed"):
         small.raw(replace(made, at=date), *small.actor("ann").keys)
 
@@ -126,7 +126,7 @@ def test_an_act_dated_before_any_registry_is_refused(small, date):
 def test_an_act_signed_after_its_own_entry_is_refused(small, ahead):
     small.join("ann")
     with small.registry.reading() as reader:
-        made = acts.event(reader, small.actor("ann"), "request-new", "b" * 64, detail=dict.fromkeys(("model", "hardware", "runtime"), "x"))  # fmt: skip
+        made = acts.event(reader, small.actor("ann"), "request-opened", "b" * 64, detail=dict.fromkeys(("model", "hardware", "runtime"), "x"))  # fmt: skip
     with pytest.raises(BadInput, match="after the entry's own time"):
         small.raw(replace(made, at=acts.utc(datetime.now(UTC) + ahead)), *small.actor("ann").keys)
 

@@ -80,7 +80,7 @@ def request(place: World, name: str, number: int, model: str = "a model", reason
     identity = sha256(f"request {number}".encode()).hexdigest()
     place.join(name)
     detail = {"model": model, "hardware": "a device", "runtime": "an engine"}
-    place.act(place.actor(name), "request-new", identity, reason=reason, detail=detail)
+    place.act(place.actor(name), "request-opened", identity, reason=reason, detail=detail)
     return identity
 
 
@@ -190,7 +190,7 @@ def test_requests_that_an_editor_took_up_and_evidence_are_public(small):
         small.act(small.editor(), "request-accepted", identity, reason="useful")
     small.act(small.actor("ann"), "request-claimed", first)
     small.act(small.actor("ann"), "request-released", first)
-    small.act(small.editor(), "request-duplicate", second, reason="twice", detail={"of": first})
+    small.act(small.editor(), "request-marked-duplicate", second, reason="twice", detail={"of": first})
     small.act(small.editor(), "request-rejected", request(small, "ann", 3, "an insult"), reason="no")
     small.act(small.editor(), "evidence-removed", evidence(small, row), reason="not theirs")
     assert sentences(small)[2:] == [

@@ -62,7 +62,7 @@ def grow(place: World, count: int) -> None:
         first = reader.size()
         made = [
             acts.event(
-                reader, place.actor("asker"), "request-new", sha256(f"{first} {number}".encode()).hexdigest(),
+                reader, place.actor("asker"), "request-opened", sha256(f"{first} {number}".encode()).hexdigest(),
                 detail={"model": "m", "hardware": "h", "runtime": "r"},
             )
             for number in range(count)

@@ -52,7 +52,7 @@ def page_and_data(registry):
 def ask(small, digit, *moves, model="wish", **detail):
     name = digit * 64
     wish = {"model": f"{model}-{digit}", "hardware": "RTX 4090", "runtime": "llama.cpp"}
-    small.act(small.actor("ann"), "request-new", name, reason=f"asker's words {digit}", detail=wish)
+    small.act(small.actor("ann"), "request-opened", name, reason=f"asker's words {digit}", detail=wish)
     for move in moves:
         who = small.actor("bob") if move in ("claimed", "released") else small.editor()
         more = detail if move == "duplicate" else {}
@@ -137,7 +137,7 @@ def test_the_command_names_one_request_even_where_two_begin_alike(small):
     wish = {"model": "m", "hardware": "h", "runtime": "r"}
     names = ["a" * 63 + "b", "a" * 63 + "c"]
     for name in names:
-        small.act(small.actor("ann"), "request-new", name, detail=wish)
+        small.act(small.actor("ann"), "request-opened", name, detail=wish)
     small.act(small.editor(), "request-accepted", names[0], reason="wanted")
     assert f"repro request claim {names[0]} --registry" in page_and_data(small.registry)[0]
 
