@@ -55,7 +55,9 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
     registry, actor = open_for_writing(target), as_operator()
     detail = {"model": model, "hardware": hardware, "runtime": runtime}
     first = introduced(registry, actor)
-    taken = acts.act(registry, actor, "request-opened", secrets.token_hex(32), reason=reason, detail=detail, first=first)
+    taken = acts.act(
+        registry, actor, "request-opened", secrets.token_hex(32), reason=reason, detail=detail, first=first
+    )
     out().print(f"{taken.event.subject}\npending, entry {taken.entry.index}", markup=False)
 
 

@@ -183,6 +183,7 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         remarks.append(Remark("closed row", text, (fact["row"],)))
     said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
+    remarks += _answers(reader, fact)
     remarks += _ties(reader, identity, fact)
     remarks += _devices(reader, identity, fact, record)
     remarks += _chain(reader, identity, record)
@@ -297,6 +298,16 @@ def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Re
     if others:
         yield Remark(
             "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
+        )
+
+
+def _answers(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """What the request asked for: approving the record closes it, and only an editor can tell whether it fits."""
+    request = reader.get("request", fact["request"]) if fact["request"] else None
+    if request is not None and request["status"] in ("accepted", "claimed"):
+        asked = ", ".join(str(request[name]) for name in ("model", "hardware", "runtime"))
+        yield Remark(
+            "answers a request", f"approved, it closes request {fact['request'][:12]}, which asks for: {asked}"
         )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.registry.rules.base import Fact, Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
+from harness.registry.rules.requests import let_go
 from harness.registry.rules.times import FIRST_RUN, SKEW
 from harness.tlog.event import HEX, Event, is_time
 
@@ -90,6 +91,12 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     if detail["request"]:
         request = known(view, "request", detail["request"])
         refuse_unless(request["status"] in ("accepted", "claimed"), f"the request is {request['status']}", "request")
+        refuse_unless(
+            request["claimed_by"] in ("", event.by),
+            f"{request['claimed_by']} has claimed the request",
+            "request",
+            "submit without --request, or ask the editors to release it",
+        )
     return [*facts, ("record", event.subject, value), ("idempotency", name, {"record": event.subject})]
 
 
@@ -202,6 +209,7 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
     if request is not None and request["status"] in ("accepted", "claimed"):
         answered = {"status": "measured", "record": event.subject, "claimed_by": "", "since": place.at}
         facts.append(("request", record["request"], {**request, **answered}))
+        facts += let_go(view, record["request"], request)
     return facts
 
 

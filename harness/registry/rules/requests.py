@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.registry.rules.base import Fact, Place, Signed, View, editor_of, known, operator_of, refuse_unless
@@ -19,6 +19,7 @@ _MOVES = {
     "request-released": (("claimed",), "accepted", False),
 }
 TEXT_LIMIT = 200
+MOST_CLAIMS = 5  # that one operator holds at a time: a claim keeps others from measuring
 
 
 def new(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
@@ -55,7 +56,15 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
         change["why"] = event.reason
     elif event.kind == "request-claimed":
         operator_of(view, event.by, signed)
+        held = claims(view, event.by)
+        refuse_unless(
+            len(held) < MOST_CLAIMS,
+            f"{event.by} holds {len(held)} requests already",
+            "request",
+            "measure one, or let go of one: repro request release",
+        )
         change["claimed_by"] = event.by
+        return [("request", event.subject, {**request, **change}), _claims(event.by, [*held, event.subject])]
     elif request["claimed_by"] == event.by and signed.by(known(view, "operator", event.by)["key"]):
         operator_of(view, event.by, signed)
     else:
@@ -65,7 +74,22 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     if event.kind == "request-marked-duplicate":
         known(view, "request", event.detail["of"])
         change["of"] = event.detail["of"]
-    return [("request", event.subject, {**request, **change})]
+    return [("request", event.subject, {**request, **change}), *let_go(view, event.subject, request)]
+
+
+def claims(view: View, handle: str) -> list[str]:
+    """The requests that an operator has claimed and neither answered nor let go."""
+    return list((view.get("claims", handle) or {"open": []})["open"])
+
+
+def let_go(view: View, name: str, request: Mapping[str, Any]) -> list[Fact]:
+    """What its holder has left, where a request was claimed."""
+    handle = request["claimed_by"]
+    return [_claims(handle, [one for one in claims(view, handle) if one != name])] if handle else []
+
+
+def _claims(handle: str, held: Sequence[str]) -> Fact:
+    return "claims", handle, {"open": sorted(held)}
 
 
 RULES: dict[str, Callable[[Event, Signed, Place, View], list[Fact]]] = {

@@ -259,7 +259,9 @@ def test_a_folder_of_something_else_is_left_alone(here: World, out: Path) -> Non
 def test_hostile_text_is_inert_and_intact(here: World, out: Path) -> None:
     row = here.accepted("ann", sku=HOSTILE, model=HOSTILE)
     here.act(here.editor(), "operator-verified", "ann", reason=TURNED)
-    here.act(here.actor("ann"), "request-opened", "0" * 64, detail={"model": HOSTILE, "hardware": HOSTILE, "runtime": "x"})
+    here.act(
+        here.actor("ann"), "request-opened", "0" * 64, detail={"model": HOSTILE, "hardware": HOSTILE, "runtime": "x"}
+    )
     here.act(here.editor(), "request-accepted", "0" * 64, reason=TURNED)
     made(here, out)
     page = (out / "rows" / row[:16] / "index.html").read_text()
