@@ -8,11 +8,20 @@ from harness.errors import BadInput
 from harness.registry.db import databases
 from harness.registry.store import Registry
 
+_EARLIER = ("hub.json", "hub.sqlite")  # what version 0.1 called its files
+
 
 def open_registry(target: str) -> Registry:
     """The registry in a folder or database. Raises `BadInput` where there is none."""
     url = databases.url_of(target)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        if any((Path(target) / name).is_file() for name in _EARLIER):
+            # Signed words can't be changed afterwards: such a log is read by the version that wrote it.
+            raise BadInput(
+                "was made by version 0.1, whose log has other words",
+                where=target,
+                fix="make a new one: repro registry new; a demonstration: make registry-demo",
+            )
         raise BadInput(
             "there is no registry", where=target, fix="make one: repro registry new, or repro registry import"
         )

@@ -11,7 +11,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_readable, open_registry
 from tests.support.registry_world import World, charter, key, world
 
 
@@ -210,3 +210,10 @@ def test_both_policies_score_a_registry_and_its_copy_alike(small, tmp_path, poli
     assert first == second
     assert len(first) == 1
     assert first[0].tier is not None
+
+
+@pytest.mark.parametrize("name", ["hub.json", "hub.sqlite"])
+def test_a_registry_of_version_0_1_is_told_from_none(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(BadInput, match=r"made by version 0\.1, whose log has other words"):
+        open_readable(str(tmp_path))
