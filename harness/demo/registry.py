@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.catalog import policies
 from harness.demo.records import Setup, person, sealed
+from harness.errors import BadInput
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.acts import Actor, Wish
@@ -92,7 +93,10 @@ def _real(demo: Demo, real: Sequence[Submission]) -> None:
     for record in real:
         acts.join(demo.registry, actor, _text(key("workshop")), key_id(key("next workshop").public_key()))
         acts.submit(demo.registry, actor, record)
-        demo.decide(record.id, reason="measured on the machine that made this demonstration")
+        try:
+            demo.decide(record.id, reason="measured on the machine that made this demonstration")
+        except BadInput as error:  # a noisy machine's interval is too wide to judge against
+            demo.decide(record.id, "record-sent-back", error.what)
 
 
 def _states(demo: Demo) -> None:
