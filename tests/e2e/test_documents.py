@@ -1,0 +1,203 @@
+"""The commands that README and the quickstarts show, run in their order by one small world of host, operator and editor.
+
+The simulated runtime stands in for real ones, a small suite for the published ones, and a made-up record for a signed one: nothing
+that takes minutes is measured here.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.demo.records import Person, person, sealed
+from harness.record import keys
+from tests.support import documents, tiny_gguf
+from tests.support.documents import ROOT
+from tests.support.program import REAL, Ended, Program, signed, written
+
+SUITE = ROOT / "tests" / "data" / "small-v1.toml"
+SIMULATED = ("--runtime", "simulated", "-o", "step_us=50", "-o", "prefill_us=2", "--processes", "1")
+COUNTING = ROOT / "tests" / "third_party" / "counting" / "src" / "counting_runtime"
+# What a machine that is busy with tests may end with; every other command must end with 0.
+STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4)}
+MATRIX = """
+name = "mine"
+[[triples]]
+model = "{model}"
+runtime = "simulated"
+suite = "{suite}"
+processes = 1
+options = {{ step_us = 50, prefill_us = 2 }}
+"""
+
+Values = Mapping[str, str | Callable[[], object]]
+
+
+class World:
+    """One folder with a cache; each person has keys of their own."""
+
+    def __init__(self, folder: Path, program: Program, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.program, self.patch = folder, program, patch
+        self.model, self.place = folder / "tiny.gguf", folder / "registry"
+        self.done: dict[tuple[str, ...], Ended] = {}
+        self.model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
+        patch.chdir(folder)
+        patch.delenv("REPRO_REGISTRY", raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+
+    def as_(self, who: str) -> None:
+        self.patch.setenv("XDG_CONFIG_HOME", str(self.folder / who))
+
+    def read(self, page: str, values: Values) -> Iterator[Ended]:
+        """Every line of the page's blocks in turn, and how it ended."""
+        for line in documents.typed((ROOT / page).read_text()):
+            words = [self._word(word, values) for word in shlex.split(line)]
+            if words[0] == "export":
+                self.patch.setenv(*words[1].split("="))
+            elif words[0] == "repro":
+                yield self.run(*words[1:])
+            elif words[0] == "make":
+                subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+
+    def run(self, *words: str) -> Ended:
+        if words[0] == "bench":
+            words = self._quick(list(words))
+            if words in self.done:  # another runtime's name, for which the same stands in
+                return self.done[words]
+        done = self.program(*words)
+        if "--resume" in words:
+            assert "no unfinished run" in done.refusal  # as it should be where every run was finished
+            return done
+        assert done.code in STATUSES.get(words[0], (0,)), (words, done.out[-1000:], done.err[-1000:])
+        self.done[words] = done
+        return done
+
+    def shown(self, page: str, beginning: str, values: Values) -> Ended:
+        """A command that the page shows within a sentence, run now."""
+        (line,) = {c.text for c in documents.commands(page) if c.text.startswith(beginning)}
+        return self.run(*(self._word(word, values) for word in shlex.split(line)[1:]))
+
+    def _word(self, word: str, values: Values) -> str:
+        for name, value in values.items():
+            if word == name or word.endswith(f"={name}"):
+                return word[: len(word) - len(name)] + str(value if isinstance(value, str) else value())
+        return word
+
+    def _quick(self, words: list[str]) -> tuple[str, ...]:
+        for option in ("--suite", "--runtime"):
+            if option in words:
+                del words[words.index(option) : words.index(option) + 2]
+        return (*words, "--model", str(self.model), "--suite", str(SUITE), *SIMULATED)
+
+    def measured(self, number: int) -> str:
+        return str(sorted(self.folder.glob("results/*_simulated_*"))[number])
+
+
+@pytest.fixture
+def world(tmp_path, capfd, monkeypatch):
+    return World(tmp_path, Program(capfd), monkeypatch)
+
+
+def test_the_readme(world):
+    world.as_("ann")
+    matrix = world.folder / "configs" / "matrices" / "nightly.toml"
+    matrix.parent.mkdir(parents=True)
+    matrix.write_text(MATRIX.format(model=world.model, suite=SUITE))
+    record = signed(world.folder / "results" / "signed")
+    first: list[str] = []
+
+    def earlier() -> str:
+        first.append(world.measured(0))
+        return first[0]
+
+    values = {"results/RECORD": str(record), "results/A": lambda: world.measured(-1), "results/B": earlier}
+    ends = list(world.read("README.md", values))
+    assert len(ends) == 12
+    assert "decode_rate" in ends[-1].out
+
+
+def test_a_host_an_operator_and_an_editor_make_a_row_of_the_quickstarts(world):
+    place = {"PLACE": str(world.place), "TEXT": "because", "FOLDER": "site", "COPY": "copy"}
+    world.as_("host")
+    ends = list(world.read("docs/quickstart-host.md", place | {"NAME": "hannah"}))
+    assert len(ends) == 6
+    assert (world.folder / "site" / "index.html").exists()
+    assert (world.folder / "copy" / "registry.json").exists()
+
+    world.as_("operator")
+    made: list[Path] = []
+
+    def record() -> Path:
+        if not made:
+            made.append(own_record(world.folder / "operator", world.folder / "results" / "mine", "ann"))
+        return made[0]
+
+    ends = list(world.read("docs/quickstart-operator.md", place | {"NAME": "ann", "results/RECORD": record}))
+    assert '"handle":"ann"' in "".join(ends[-3].out.split())
+    assert "queued" in ends[-2].out
+    identity = ends[-2].out.split()[0]
+    assert identity[:12] in ends[-1].out
+
+    world.as_("editor")
+    told = []
+    for end in world.read("docs/quickstart-editor.md", place | {"NAME": "eve", "ID": identity}):
+        told.append(end.out)
+        if len(told) == 2:  # the host adds the new editor, as the host's page says
+            (world.folder / "eve.json").write_text(end.out)
+            world.as_("host")
+            names = place | {"FILE": "eve.json", "CHANGE": "change.json"}
+            world.shown("docs/quickstart-host.md", "repro registry editors --add", names)
+            world.shown("docs/quickstart-host.md", "repro registry apply", names)
+            world.as_("editor")
+    assert "eve" in told[2]
+    assert "accepted" in told[5]
+    assert "because" in told[6]
+    assert "approved-public" in told[7]
+
+
+def own_record(config: Path, folder: Path, handle: str) -> Path:
+    """A record that holds, signed with the keys that `repro keys new` made."""
+    signers = keys.unlock(config / "repro-harness" / "keys", None)
+    return written(
+        folder, *sealed(Person(handle, signers.operator, person(handle).following, signers.rig), replace(REAL))
+    )
+
+
+def test_an_adapter_author_checks_and_measures(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
+    # The core as it is installed here, an editable one's .pth file included, and the adapter beside it.
+    (packages / "core.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    shutil.copytree(COUNTING, packages / "counting_runtime")
+    about = packages / "counting_runtime-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: counting-runtime\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[repro.runtimes]\ncounting = counting_runtime:Counting\n")
+    model = tmp_path / "tiny.gguf"
+    model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
+    names = {"NAME": "counting", "PYTHON": str(python), "FILE.gguf": str(model), "quick": str(SUITE)}
+    variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    told = []
+    for line in documents.typed((ROOT / "docs/quickstart-adapter.md").read_text()):
+        if line.startswith("repro "):
+            words = [names.get(word, word) for word in shlex.split(line)[1:]]
+            words += ["--processes", "1"] if words[0] == "bench" else []
+            done = subprocess.run(
+                [python, "-c", "from harness.cli import main; main()", *words],
+                env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
+            assert done.returncode in STATUSES.get(words[0], (0,)), (words, done.stdout[-1000:], done.stderr[-1000:])
+            told.append(done.stdout)
+    assert "counting" in told[0]
+    assert "forced" in told[1]
+    assert "decode" in told[2]
