@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FRONT = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+FRONT = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "results/README.md", "benchmarks/README.md")
 # Pages of their day: what they tell was so then, and is never rewritten.
 DATED = ("docs/decisions/", "docs/measurements/")
 
