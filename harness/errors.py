@@ -5,15 +5,23 @@ Standard library only: the worker and the runtimes raise these too.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 __all__ = [
     "BadInput",
+    "Conflict",
     "Interrupted",
+    "LogInconsistent",
+    "NotAllowed",
     "NotEnoughSpace",
+    "NotFound",
     "RecordInvalid",
     "ReproError",
     "RunFailed",
     "RuntimeUnavailable",
+    "Statuses",
     "one_line",
+    "statuses",
     "visible",
 ]
 
@@ -53,8 +61,6 @@ class ReproError(Exception):
     for the record: free text of an engine may hold paths and serial numbers, and stays in the terminal.
     """
 
-    exit_code = 2
-
     def __init__(self, what: str, *, where: str = "", fix: str = "", code: str = "") -> None:
         super().__init__(what, where, fix)
         self.what, self.where, self.fix = what, where, fix
@@ -68,6 +74,11 @@ class ReproError(Exception):
         text = f"{self.where}: {self.what}" if self.where else self.what
         return one_line(f"{text}; {self.fix}" if self.fix else text)
 
+    @property
+    def exit_code(self) -> int:
+        """The exit status of a command that ends with it, from the table of `statuses`."""
+        return statuses(type(self)).exit_status
+
 
 def _made_again(kind: type[ReproError], what: str, where: str, fix: str, code: str) -> ReproError:
     return kind(what, where=where, fix=fix, code=code)
@@ -77,8 +88,24 @@ class BadInput(ReproError):
     """A name, file, option or value that the user gave cannot be used."""
 
 
+class NotFound(BadInput):
+    """What was named is not there."""
+
+
+class NotAllowed(BadInput):
+    """Whoever asks may not do it: not an editor, not the owner, a key that was revoked."""
+
+
+class Conflict(BadInput):
+    """It does not go with what is there already: taken, decided, begun by somebody else."""
+
+
 class RecordInvalid(BadInput):
     """A record, or its samples, is damaged, from a newer schema, or does not agree with itself."""
+
+
+class LogInconsistent(RecordInvalid):
+    """A log shows another past than it did: it was cut, split or rewritten. Trying again does not help; somebody must look."""
 
 
 class NotEnoughSpace(BadInput):
@@ -92,10 +119,34 @@ class RuntimeUnavailable(ReproError):
 class RunFailed(ReproError):
     """The measurement could not be finished: the worker died, hung or ran out of memory."""
 
-    exit_code = 3
-
 
 class Interrupted(RunFailed):
     """The user stopped the run; what was finished is kept."""
 
-    exit_code = 130
+
+class Statuses(NamedTuple):
+    """How a command ends, and what a service answers (RFC 9110)."""
+
+    exit_status: int
+    http_status: int
+
+
+# The one table. A kind that is not in it has its parent's.
+_STATUSES: dict[type[ReproError], Statuses] = {
+    ReproError: Statuses(2, 500),
+    BadInput: Statuses(2, 400),
+    NotFound: Statuses(2, 404),
+    NotAllowed: Statuses(2, 403),
+    Conflict: Statuses(2, 409),
+    NotEnoughSpace: Statuses(2, 507),
+    RecordInvalid: Statuses(2, 422),
+    LogInconsistent: Statuses(2, 500),  # the registry's own fault, never its client's
+    RuntimeUnavailable: Statuses(2, 503),
+    RunFailed: Statuses(3, 500),
+    Interrupted: Statuses(130, 503),
+}
+
+
+def statuses(kind: type[ReproError]) -> Statuses:
+    """Of a kind of error: its own, or its nearest parent's."""
+    return next(_STATUSES[one] for one in kind.__mro__ if one in _STATUSES)

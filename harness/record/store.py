@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import BadInput
+from harness.errors import NotFound
 from harness.files import let_all_read, read_if_there, read_limited, refusal, sync, write_bytes
 from harness.record import envelope
 from harness.record.canonical import SIZE_LIMIT
@@ -88,11 +88,11 @@ def writable(folder: Path) -> None:
 
 
 def read(path: Path) -> Stored:
-    """The record at `path` (its folder or its record.json). Raises `BadInput` or `RecordInvalid`."""
+    """The record at `path` (its folder or its record.json). Raises `NotFound`, `BadInput` or `RecordInvalid`."""
     file = path / RECORD_FILE if _is_folder(path) else path
     payload = read_if_there(file, SIZE_LIMIT, "the record")
     if payload is None:
-        raise BadInput("there is no record", where=str(path), fix="name a folder under results/, or its record.json")
+        raise NotFound("there is no record", where=str(path), fix="name a folder under results/, or its record.json")
     record, identity = record_of(payload, str(file))
     return Stored(file, identity, record, payload)
 
@@ -111,7 +111,7 @@ def find(paths: Sequence[Path]) -> list[Stored]:
         if _is_folder(path) and not os.path.lexists(path / RECORD_FILE):
             inside = below(path)
             if not inside:
-                raise BadInput("there is no record below it", where=str(path), fix="name a folder that holds records")
+                raise NotFound("there is no record below it", where=str(path), fix="name a folder that holds records")
             found += inside
         else:
             found.append(path)
@@ -119,9 +119,9 @@ def find(paths: Sequence[Path]) -> list[Stored]:
 
 
 def below(folder: Path) -> list[Path]:
-    """What is called record.json below a folder, in order of path; nothing in hidden folders. Raises `BadInput`: no folder."""
+    """What is called record.json below a folder, in order of path; nothing in hidden folders. Raises `NotFound`."""
     if not _is_folder(folder):
-        raise BadInput("there is no such folder", where=str(folder), fix="name a folder that holds records")
+        raise NotFound("there is no such folder", where=str(folder), fix="name a folder that holds records")
     return sorted(
         path
         for path in folder.rglob(RECORD_FILE)

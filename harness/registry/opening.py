@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import BadInput
+from harness.errors import BadInput, NotFound
 from harness.registry.db import databases
 from harness.registry.store import Registry
 
@@ -12,7 +12,7 @@ _EARLIER = ("hub.json", "hub.sqlite")  # what version 0.1 called its files
 
 
 def open_registry(target: str) -> Registry:
-    """The registry in a folder or database. Raises `BadInput` where there is none."""
+    """The registry in a folder or database. Raises `NotFound` where there is none; `BadInput` where it cannot be used."""
     url = databases.url_of(target)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         if any((Path(target) / name).is_file() for name in _EARLIER):
@@ -22,7 +22,7 @@ def open_registry(target: str) -> Registry:
                 where=target,
                 fix="make a new one: repro registry new; a demonstration: make registry-demo",
             )
-        raise BadInput(
+        raise NotFound(
             "there is no registry", where=target, fix="make one: repro registry new, or repro registry import"
         )
     engine = databases.connect(url)

@@ -8,7 +8,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, RecordInvalid
+from harness.errors import BadInput, LogInconsistent
 from harness.files import read_if_there, refusal, write_bytes
 from harness.record.places import keys_folder
 from harness.registry.store import Registry
@@ -43,7 +43,7 @@ def look(registry: Registry, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof, and remember the longer log.
 
     A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered
-    where no place can be written: looking at a registry must not need one. Raises `RecordInvalid`.
+    where no place can be written: looking at a registry must not need one. Raises `LogInconsistent`.
     """
     with registry.reading() as reader:
         origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
@@ -52,14 +52,14 @@ def look(registry: Registry, place: Path) -> None:
         if before is not None:
             size, root = before
             if size > size_now:
-                raise RecordInvalid(
+                raise LogInconsistent(
                     f"has {size_now} entries, and {origin} had {size} when it was last seen here",
                     where=registry.target,
                     fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
                 )
             proof = merkle.consistency_proof(size, size_now, reader.node)
             if not merkle.verify_consistency(size, size_now, root, root_now, proof):
-                raise RecordInvalid(
+                raise LogInconsistent(
                     f"shows another history than it did at entry {size}",
                     where=registry.target,
                     fix=f"trust neither before you know why; then remove {path}",

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from harness.errors import RecordInvalid
+from harness.errors import LogInconsistent, RecordInvalid
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files, last_seen
 from harness.registry.opening import open_readable
@@ -146,10 +146,10 @@ def test_who_has_seen_the_longer_log_is_warned_by_any_shorter_copy(made, tmp_pat
     place = tmp_path / "seen"
     last_seen.look(open_readable(str(short)), place)  # nothing was seen before
     last_seen.look(open_readable(str(made)), place)
-    with pytest.raises(RecordInvalid, match=f"has {size} entries, and test.example/registry had {size + 2}"):
+    with pytest.raises(LogInconsistent, match=f"has {size} entries, and test.example/registry had {size + 2}"):
         last_seen.look(open_readable(str(short)), place)
     again = files.into(short, str(tmp_path / "database"), quiet)
-    with pytest.raises(RecordInvalid, match="had"):
+    with pytest.raises(LogInconsistent, match="had"):
         last_seen.look(again, place)
 
 
@@ -158,7 +158,7 @@ def test_the_memory_of_a_database_holds_for_its_exports(tmp_path):
     files.export(registry.registry, tmp_path / "old", quiet)
     registry.join("ann")
     last_seen.look(registry.registry, tmp_path / "seen")
-    with pytest.raises(RecordInvalid, match="older copy"):
+    with pytest.raises(LogInconsistent, match="older copy"):
         last_seen.look(open_readable(str(tmp_path / "old")), tmp_path / "seen")
 
 
