@@ -1,21 +1,30 @@
 """A registry: the signed events that it took, the log that proves their order, and the facts that follow from them.
 
-`harness.registry.frame` is resolved when first used: a table needs pandas, nothing else here does.
+For notebooks: `open_registry`, and the tables `rows`, `records`, `tier_counts`. They are resolved when first used: a table needs
+pandas, nothing else here does.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.registry.queries.dataframes import frame as frame
+    from harness.registry.queries.dataframes import records as records
+    from harness.registry.queries.dataframes import rows as rows
+    from harness.registry.queries.dataframes import tier_counts as tier_counts
+    from harness.registry.reading import open_registry as open_registry
+    from harness.registry.store import Registry as Registry
 
-__all__ = ["frame"]
+__all__ = ["Registry", "open_registry", "records", "rows", "tier_counts"]
+_MODULES = {"Registry": "harness.registry.store", "open_registry": "harness.registry.reading"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "frame":
-        from harness.registry.queries.dataframes import frame
+    if name not in __all__:
+        raise AttributeError(f"module 'harness.registry' has no attribute {name!r}")
+    return getattr(import_module(_MODULES.get(name, "harness.registry.queries.dataframes")), name)
 
-        return frame
-    raise AttributeError(f"module 'harness.registry' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

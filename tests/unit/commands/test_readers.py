@@ -283,10 +283,10 @@ def test_the_registry_s_tables_and_lists_of_paths_work_from_import_harness(good)
     import subprocess
     import sys
 
-    program = "import harness; print(harness.registry.frame.__name__, 'registry' in dir(harness))"
+    program = "import harness; print(harness.registry.rows.__name__, 'registry' in dir(harness))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["frame", "True"]
-    with pytest.raises(AttributeError, match="no attribute 'registries'"):
+    assert done.stdout.split() == ["rows", "True"]
+    with pytest.raises(AttributeError, match="no attribute 'hubs'"):
         harness.hubs  # noqa: B018
     one = harness.load_records(good)
     for given in ([good], (str(good),), iter([good]), {good}, [[good], []]):

@@ -1,0 +1,79 @@
+"""The functions of the Python API, each thin over what the commands use. `import harness` gives them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from harness.compare.stored import agree, compare
+from harness.errors import BadInput
+from harness.record import store
+from harness.record.store import Stored
+from harness.registry.reading import open_registry
+from harness.run import bench as running
+from harness.run.evidence import Request
+from harness.run.execute.listener import Listener, Silent
+from harness.run.loading import load_records
+from harness.verify.reading import Checked, Verified, believed, check, well_formed
+from harness.verify.recompute import follows
+from harness.verify.signatures import signed_by
+from harness.verify.work import refuse_other_work
+
+__all__ = ["Request", "agree", "bench", "compare", "load_records", "open_registry", "read_record", "verify_record"]
+
+_CHALLENGE = re.compile(r"[0-9a-f]{64}")
+
+
+def bench(request: Request, listener: Listener | None = None) -> Stored:
+    """Measure as asked, write the record below `request.results`, and give it back: `.path`, `.id` (sha256, hex), `.record`.
+
+    Takes minutes: `request.budget_s` is in seconds. `listener` hears of each step; without one the run is silent. A record whose
+    checks failed is written and given back, too: `record.checks` says so. Raises `BadInput` before anything is measured,
+    `RuntimeUnavailable`, `RunFailed`, and `Interrupted` on Ctrl-C; what was measured until then is kept for `resume=True`.
+    """
+    return store.read(running.bench(_checked(request), Silent() if listener is None else listener))
+
+
+def _checked(request: Request) -> Request:
+    """What the command line refuses is refused here, too, before minutes are spent."""
+    for name in ("processes", "budget_s"):
+        value = getattr(request, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise BadInput(f"{value!r} must be a whole number from 1", where=name, fix="give one, or leave it out")
+    if request.challenge is not None:
+        if not isinstance(request.challenge, str) or _CHALLENGE.fullmatch(request.challenge) is None:
+            raise BadInput("must be 64 hexadecimal digits", where="challenge", fix="take what the registry gave")
+        if request.seed is not None:
+            raise BadInput("a challenge makes the seed", where="seed", fix="leave it out")
+    settings: object = request.settings
+    if isinstance(settings, str):
+        raise BadInput("must be a list of NAME=VALUE", where="settings", fix=f"give ({settings!r},)")
+    if request.against is not None:
+        believed(check(request.against))
+    python = None if request.python is None else Path(request.python)
+    return replace(request, results=Path(request.results), python=python)
+
+
+def read_record(path: str | Path) -> Stored:
+    """The record at `path`, its folder or its record.json: `.id` (sha256, hex), `.record`, `.path`, `.samples()` (bytes).
+
+    Numbers are integers in the unit that a name or a field `unit` tells: `load_ns`, `micro_tokens_per_s`. Only the record's own
+    form is checked: see `verify_record`. Raises `NotFound`; `BadInput` where it cannot be read; `RecordInvalid` where it is not a
+    record, or one of a newer schema.
+    """
+    return store.read(Path(path))
+
+
+def verify_record(record: str | Path | Stored, public_file: str | Path | None = None) -> Checked:
+    """As `repro verify`: both signatures, the samples' digest, every number again from the samples, and the suite's work.
+
+    `.signer` is the operator's handle. Without `public_file` (what `repro keys show` prints) the keys that the record itself
+    names are believed: that shows that it is whole, not who its operator is. Raises `RecordInvalid` with the first thing that is
+    wrong, a missing signature included; `BadInput` where a file cannot be read.
+    """
+    stored = record if isinstance(record, Stored) else read_record(record)
+    signer = signed_by(stored, None if public_file is None else Path(public_file))
+    with well_formed(str(stored.path)):
+        refuse_other_work(stored.record, follows(stored, stored.samples()), str(stored.path))
+    return Checked(stored, Verified.YES, signer, "", "")

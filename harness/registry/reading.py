@@ -1,0 +1,20 @@
+"""Opening a registry as every reader does: a database or exported files, and never one that forgot history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.registry.exchange import last_seen
+from harness.registry.opening import open_readable
+from harness.registry.store import Registry
+
+
+def open_registry(place: str | Path) -> Registry:
+    """The registry at `place`, for reading: a folder, a folder of exported files, or a postgresql:// URL.
+
+    The log is compared with what this user last saw of it (docs/decisions/0026), and remembered. Raises `BadInput` where there is
+    no registry, or it is unusable; `LogInconsistent` where its log was cut or shows another history.
+    """
+    registry = open_readable(str(place))
+    last_seen.look(registry, last_seen.folder())
+    return registry
