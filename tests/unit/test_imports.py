@@ -1,0 +1,203 @@
+"""What each part of the house may load: contracts that a look at the imports, or a fresh process, can hold."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+HARNESS = ROOT / "harness"
+MOST_LINES = 400
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(file): file for file in sorted(HARNESS.rglob("*.py"))}
+
+
+def imports(module: str, *, anywhere: bool = False) -> Iterator[str]:
+    """What a module imports when it is imported itself; with `anywhere`, what it imports at any time. `TYPE_CHECKING` never counts."""
+    waiting = list(ast.parse(MODULES[module].read_text(encoding="utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            names = [f"{node.module}.{one.name}" for one in node.names]
+            yield from (name if name in MODULES else node.module for name in names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        elif anywhere or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def loaded_by(*statements: str) -> set[str]:
+    """The modules that a fresh process holds after these statements."""
+    program = "\n".join(("import sys", *statements, "sys.stdout = sys.__stdout__", "print('LOADED', *sys.modules)"))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("LOADED ")[2].split())
+
+
+def below(names: set[str], *roots: str) -> set[str]:
+    return {one for one in names if any(one == root or one.startswith(f"{root}.") for root in roots)}
+
+
+# What reads and keeps records runs nothing
+
+READERS = ("harness.registry", "harness.tlog", "harness.verify", "harness.compare")
+PARTS = [
+    "harness.registry.actions", "harness.registry.queries", "harness.registry.exchange", "harness.registry.intake",
+    "harness.registry", "harness.tlog", "harness.verify", "harness.compare",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_reads_records_loads_nothing_that_runs_one(part):
+    of_it = sorted(below(set(MODULES), part) - {"harness.registry.db.migrations.env"})  # alembic runs that one
+    assert len(of_it) > 1
+    loaded = loaded_by(*(f"import {module}" for module in of_it))
+    assert below(loaded, part) >= set(of_it)
+    assert not below(loaded, "harness.run", "harness.capture", "harness.worker", "runtimes", "psutil", "pynvml")
+    # SQLAlchemy loads subprocess for itself. Of ours, one module starts one thing: the decoder of foreign samples (decision 0025).
+    starting = {one for one in below(loaded, "harness") if "subprocess" in imports(one, anywhere=True)}
+    assert starting <= {"harness.record.decode_process"}
+
+
+def test_no_lazy_import_brings_back_what_runs_a_record():
+    forbidden = (
+        "harness.run",
+        "harness.capture",
+        "harness.worker",
+        "harness.api",
+        "runtimes",
+        "psutil",
+        "pynvml",
+        "subprocess",
+    )
+    for module in below(set(MODULES), *READERS):
+        assert not below(set(imports(module, anywhere=True)), *forbidden), module
+
+
+def test_tlog_knows_neither_files_nor_time_nor_tables():
+    loaded = {one for module in below(set(MODULES), "harness.tlog") for one in imports(module, anywhere=True)}
+    assert not below(loaded, "sqlalchemy", "os", "pathlib", "time", "socket", "harness.registry", "harness.catalog")
+
+
+# No circles
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import one another (Tarjan's strongly connected components of more than one, or of one that names itself)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in graph[module]:
+            if other not in index:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], index[other])
+        if low[module] == index[module]:
+            group = [stack.pop()]
+            while group[-1] != module:
+                group.append(stack.pop())
+            if len(group) > 1 or module in graph[module]:
+                found.append(sorted(group))
+
+    for module in graph:
+        if module not in index:
+            visit(module)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {module: {one for one in imports(module) if one in MODULES and one != module} for module in MODULES}
+    assert circles(graph) == []
+
+
+def test_a_circle_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"a"}, "b": set()}) == [["a"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+# SQL stays in registry/db. What is named here still says some; a module that no longer does leaves the list, none joins it.
+
+STILL_SAYING_SQL = {
+    "harness.registry.store",
+    "harness.registry.exchange.audit",
+    "harness.registry.exchange.files",
+    "harness.registry.queries.alike",
+    "harness.registry.queries.believed",
+    "harness.registry.queries.cautions",
+    "harness.registry.queries.dataframes",
+    "harness.registry.queries.operators",
+    "harness.registry.queries.regressions",
+    "harness.registry.queries.review",
+    "harness.registry.queries.rows",
+    "harness.registry.queries.scores",
+    "harness.registry.queries.submissions",
+    "harness.site.api.downloads",
+    "harness.site.data.public",
+    "harness.site.incremental.state",
+    "harness.site.pages.decisions",
+    "harness.site.pages.log",
+    "harness.site.pages.operators",
+    "harness.site.pages.regressions",
+}
+
+
+def test_only_the_database_s_own_package_imports_sqlalchemy_and_the_exceptions_grow_fewer():
+    own = below(set(MODULES), "harness.registry.db")
+    saying = {one for one in set(MODULES) - own if below(set(imports(one, anywhere=True)), "sqlalchemy", "alembic")}
+    assert saying <= STILL_SAYING_SQL, "SQL goes to harness/registry/db"
+    assert saying >= STILL_SAYING_SQL, "take it off the list"
+    assert len(STILL_SAYING_SQL) <= 20
+
+
+# Small files, quick help
+
+
+def test_no_file_is_longer_than_its_reader_s_patience():
+    long = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in MODULES.items()}
+    assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}
+
+
+def test_help_of_every_command_loads_no_table_no_database_and_no_template():
+    """In one process, one after the other: what any of them loads would stay."""
+    asked = [["--help"], *([name, "--help"] for name in COMMANDS)]
+    statements = [
+        "import io, click",
+        "from harness.cli import cli",
+        "sys.stdout = io.StringIO()",
+        "def ask(group, path):",
+        "    cli.main([*path, '--help'], standalone_mode=False)",
+        "    if isinstance(group, click.Group):",
+        "        context = click.Context(group)",
+        "        for name in group.list_commands(context):",
+        "            ask(group.get_command(context, name), [*path, name])",
+        "ask(cli, [])",
+    ]
+    loaded = loaded_by(*statements)
+    assert {COMMANDS[name[0]][0].partition(":")[0] for name in asked[1:]} <= loaded
+    assert not below(loaded, "pandas", "pyarrow", "sqlalchemy", "jinja2", "numpy", "pydantic", "huggingface_hub")
+
+
+def test_repro_help_alone_imports_no_command():
+    statements = ["import io", "from harness.cli import cli", "sys.stdout = io.StringIO()"]
+    loaded = loaded_by(*statements, "cli.main(['--help'], standalone_mode=False)")
+    assert not below(loaded, *(module.partition(":")[0] for module, _ in COMMANDS.values()))
+    assert not below(loaded, "pandas", "pyarrow", "sqlalchemy", "jinja2", "numpy", "rich")
