@@ -1,6 +1,7 @@
 """What each part of the house may load: contracts that a look at the imports, or a fresh process, can hold."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -201,3 +202,29 @@ def test_repro_help_alone_imports_no_command():
     loaded = loaded_by(*statements, "cli.main(['--help'], standalone_mode=False)")
     assert not below(loaded, *(module.partition(":")[0] for module, _ in COMMANDS.values()))
     assert not below(loaded, "pandas", "pyarrow", "sqlalchemy", "jinja2", "numpy", "rich")
+
+
+# Decisions are found
+
+DECISIONS = ROOT / "docs" / "decisions"
+HEAD = re.compile(r"# (\d{4}) (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: ([^.]+)\.")
+LINE = re.compile(r"^\| \[(\d{4})\]\((.+\.md)\) \| (.+) \| ([^|]+) \| (\d{4}-\d\d-\d\d) \|$", re.MULTILINE)
+
+
+def test_every_decision_is_in_the_index_with_its_title_status_and_date():
+    pages = []
+    for page in sorted(DECISIONS.glob("0*.md")):
+        head = HEAD.match(page.read_text(encoding="utf-8"))
+        assert head is not None, f"{page.name}: begin with '# NUMBER TITLE', then 'Date: YYYY-MM-DD. Status: STATUS.'"
+        number, title, date, status = head.groups()
+        assert page.name.startswith(f"{number}-")
+        pages.append((number, page.name, title, status, date))
+    assert LINE.findall((DECISIONS / "README.md").read_text(encoding="utf-8")) == pages
+
+
+def test_a_status_is_accepted_or_names_a_decision_that_is_there():
+    numbers = {page.name[:4] for page in DECISIONS.glob("0*.md")}
+    for number, _, _, status, _ in LINE.findall((DECISIONS / "README.md").read_text(encoding="utf-8")):
+        if status != "accepted":
+            assert re.fullmatch(r"(narrowed|amended|replaced) by \d{4}( and \d{4})*", status), number
+            assert set(re.findall(r"\d{4}", status)) <= numbers - {number}, number
