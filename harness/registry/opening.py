@@ -1,4 +1,7 @@
-"""Where a registry is opened: a database, or a folder of exported files read into memory."""
+"""Where a registry is opened: a database, or a folder of exported files read into memory.
+
+What was seen of it before is not asked here: readers open with `harness.registry.reading`.
+"""
 
 from __future__ import annotations
 
