@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from harness.api import agree as agree
     from harness.api import bench as bench
     from harness.api import compare as compare
+    from harness.api import errors as errors
     from harness.api import load_records as load_records
     from harness.api import open_registry as open_registry
     from harness.api import read_record as read_record
+    from harness.api import registry as registry
     from harness.api import verify_record as verify_record
 
 __version__ = "0.2.0"

@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import harness.errors as errors
+import harness.registry as registry
 from harness.compare.stored import agree, compare
 from harness.errors import BadInput
 from harness.record import store
@@ -20,7 +22,18 @@ from harness.verify.recompute import follows
 from harness.verify.signatures import signed_by
 from harness.verify.work import refuse_other_work
 
-__all__ = ["Request", "agree", "bench", "compare", "load_records", "open_registry", "read_record", "verify_record"]
+__all__ = [
+    "Request",
+    "agree",
+    "bench",
+    "compare",
+    "errors",
+    "load_records",
+    "open_registry",
+    "read_record",
+    "registry",
+    "verify_record",
+]
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}")
 
@@ -37,10 +50,12 @@ def bench(request: Request, listener: Listener | None = None) -> Stored:
 
 def _checked(request: Request) -> Request:
     """What the command line refuses is refused here, too, before minutes are spent."""
-    for name in ("processes", "budget_s"):
+    for name, least, most in (("processes", 1, 1000), ("budget_s", 1, 31_536_000), ("seed", 0, 2**32)):
         value = getattr(request, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise BadInput(f"{value!r} must be a whole number from 1", where=name, fix="give one, or leave it out")
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+            raise BadInput(
+                f"must be a whole number from {least} to {most}", where=name, fix="give one, or leave it out"
+            )
     if request.challenge is not None:
         if not isinstance(request.challenge, str) or _CHALLENGE.fullmatch(request.challenge) is None:
             raise BadInput("must be 64 hexadecimal digits", where="challenge", fix="take what the registry gave")
@@ -49,6 +64,9 @@ def _checked(request: Request) -> Request:
     settings: object = request.settings
     if isinstance(settings, str):
         raise BadInput("must be a list of NAME=VALUE", where="settings", fix=f"give ({settings!r},)")
+    against: object = request.against
+    if isinstance(against, str | Path):
+        raise BadInput("must be a record", where="against", fix=f"give harness.read_record({str(against)!r})")
     if request.against is not None:
         believed(check(request.against))
     python = None if request.python is None else Path(request.python)
