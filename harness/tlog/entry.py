@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from harness.errors import RecordInvalid
+from harness.errors import LogInconsistent, RecordInvalid
 from harness.record.canonical import canonical, parse
 from harness.tlog.event import HEX, is_time
 
@@ -57,15 +57,15 @@ def read(payload: bytes, where: str) -> Entry:
 
 
 def follows(entry: Entry, before: Entry | None, where: str) -> None:
-    """Raises `RecordInvalid` unless `entry` is the next line after `before`."""
+    """Raises `LogInconsistent` unless `entry` is the next line after `before`."""
     index, previous = (0, "") if before is None else (before.index + 1, before.digest())
     if entry.index != index:
-        raise RecordInvalid(
+        raise LogInconsistent(
             f"is entry {entry.index} where {index} belongs", where=where, fix="the log was cut or reordered"
         )
     if entry.previous != previous:
-        raise RecordInvalid(
+        raise LogInconsistent(
             f"entry {index} does not follow the one before it", where=where, fix="the log was edited before this entry"
         )
     if before is not None and entry.at < before.at:
-        raise RecordInvalid(f"entry {index} is older than the one before it", where=where)
+        raise LogInconsistent(f"entry {index} is older than the one before it", where=where)

@@ -75,3 +75,40 @@ def test_what_is_not_there_is_told_from_what_is_wrong(tmp_path):
     with pytest.raises(BadInput) as caught:
         read(tmp_path)
     assert type(caught.value) is not NotFound
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lines, mark: (lines[:-1], mark),
+        lambda lines, mark: (lines[:1] + lines[2:], mark),
+        lambda lines, mark: ([lines[1], lines[0], *lines[2:]], mark),
+        lambda lines, mark: (lines, mark.replace('"root": "', '"root": "00')),
+    ],
+    ids=["its end", "its middle", "its order", "its root"],
+)
+def test_an_export_whose_log_was_tampered_with_is_told_from_a_bad_record(tmp_path, spoil):
+    from harness.registry.exchange import files
+    from harness.registry.opening import open_readable
+    from tests.support.registry_world import world
+
+    registry = world(str(tmp_path / "registry"))
+    registry.accepted("ann")
+    out = tmp_path / "out"
+    files.export(registry.registry, out, lambda _done, _of: None)
+    mark = out / "registry.json"
+    lines, text = spoil((out / files.LOG).read_bytes().splitlines(keepends=True), mark.read_text())
+    (out / files.LOG).write_bytes(b"".join(lines))
+    mark.write_text(text)
+    with pytest.raises(LogInconsistent):
+        open_readable(str(out))
+
+
+def test_a_second_registry_of_a_name_is_a_conflict(tmp_path):
+    from harness.registry.exchange import last_seen
+    from tests.support.registry_world import ORIGIN, world
+
+    last_seen.unused(ORIGIN, tmp_path / "seen")
+    last_seen.look(world(str(tmp_path / "registry")).registry, tmp_path / "seen")
+    with pytest.raises(errors.Conflict, match="a registry of this name was seen here"):
+        last_seen.unused(ORIGIN, tmp_path / "seen")

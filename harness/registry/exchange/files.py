@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from harness.errors import BadInput, RecordInvalid, ReproError
+from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
 from harness.record import envelope
@@ -224,7 +224,7 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
     while some := list(islice(numbered, BATCH)):
         part = [entry.read(data, f"{source.folder / LOG}, line {number}") for number, data in some]
         if part[-1].index >= size:
-            raise RecordInvalid(
+            raise LogInconsistent(
                 f"has more entries than the {size} that {databases.MARK} names", where=str(source.folder)
             )
         items = []
@@ -241,7 +241,7 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
             if isinstance(found, ReproError):
                 raise found
             if found.entry != line:
-                raise RecordInvalid(
+                raise LogInconsistent(
                     f"entry {line.index} is not what its event makes",
                     where=str(source.folder),
                     fix="the log was edited",
@@ -254,13 +254,13 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
     with registry.reading() as reader:
         fact, grown = reader.get("registry", "") or {}, reader.size()
         if grown != size:
-            raise RecordInvalid(
+            raise LogInconsistent(
                 f"has {grown} entries, and {databases.MARK} names {size}: its end was cut",
                 where=str(source.folder),
                 fix="export it again",
             )
         if told["origin"] != fact.get("origin", "") or told.get("root") not in (None, reader.root().hex()):
-            raise RecordInvalid(
+            raise LogInconsistent(
                 f"is another log than {databases.MARK} names", where=str(source.folder), fix="export it again"
             )
         keys = {fact["origin"]: next(iter(public(fact["key"]).values()))} if fact else {}
@@ -270,13 +270,13 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
             where = f"checkpoints/{number}"
             signed = checkpoint.read(note, keys, where)
             if signed.origin not in keys:
-                raise RecordInvalid(f"is of the log {signed.origin!r}", where=where, fix="trust neither")
+                raise LogInconsistent(f"is of the log {signed.origin!r}", where=where, fix="trust neither")
             if signed.size != number or number > grown or merkle.root(number, reader.node) != signed.root:
-                raise RecordInvalid("is of another history than the log", where=where, fix="trust neither")
+                raise LogInconsistent("is of another history than the log", where=where, fix="trust neither")
             notes.append((number, note))
             newest = number
         if told.get("checkpoint") is not None and told["checkpoint"] != newest:
-            raise RecordInvalid(
+            raise LogInconsistent(
                 f"lacks the checkpoint {told['checkpoint']} that {databases.MARK} names",
                 where=str(source.folder),
                 fix="export it again",

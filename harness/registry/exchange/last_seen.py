@@ -8,7 +8,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, LogInconsistent
+from harness.errors import BadInput, Conflict, LogInconsistent
 from harness.files import read_if_there, refusal, write_bytes
 from harness.record.places import keys_folder
 from harness.registry.store import Registry
@@ -24,11 +24,11 @@ def folder() -> Path:
 
 
 def unused(origin: str, place: Path) -> None:
-    """Raises `BadInput` where a registry of this name was seen here: everybody who saw it would take a second for a cut log."""
+    """Raises `Conflict` where a registry of this name was seen here: everybody who saw it would take a second for a cut log."""
     path = _path(origin, place)
     before = _read(path)
     if before is not None:
-        raise BadInput(
+        raise Conflict(
             f"a registry of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
             where=origin,
             fix=f"take another --origin, or move the old one: repro registry export, import; if nobody knows it, remove {path}",
