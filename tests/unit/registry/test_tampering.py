@@ -177,7 +177,7 @@ GUARDS = {
 def test_a_guard_of_postgresql_that_guards_nothing_is_found(server, name):
     if server is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    registry = world(postgres.fresh(server)).hub
+    registry = world(postgres.fresh(server)).registry
     assert audit(registry, None, lambda _done, _of: None).faults == []
     with registry.engine.connect() as connection, connection.begin():
         for statement in GUARDS[name]:
