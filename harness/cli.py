@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,74 +15,66 @@ from harness import __version__
 from harness.errors import ReproError, one_line
 from harness.files import refusal
 
-# name → (module:attribute, one line of help). A test compares the help with the commands' own.
-COMMANDS = {
-    "bench": ("harness.commands.bench:bench", "Measure a (model, hardware, runtime) triple and write its record."),
-    "show": ("harness.commands.show:show", "Show a record: results, distributions, checks and findings."),
-    "runs": ("harness.commands.runs:runs", "List the records in a folder, the newest first."),
-    "label": ("harness.commands.label:label", "Give a record a name of your own, kept beside it."),
-    "compare": ("harness.commands.compare:compare", "Compare records: ratio, interval, and a verdict."),
-    "agree": ("harness.commands.agree:agree", "Say whether the records' outputs agree, and where they part."),
-    "submit": ("harness.commands.submit:submit", "Put a signed record into a registry's queue."),
-    "sign": ("harness.commands.sign:sign", "Sign a record that was measured before you had keys."),
-    "submissions": (
-        "harness.commands.submissions:submissions",
-        "Your records at a registry: where each stands, why, and what you can do.",
-    ),
-    "withdraw": ("harness.commands.submit:withdraw", "Take a record of yours back; the log keeps that it was there."),
-    "score": (
-        "harness.commands.score:score",
-        "State and tier of every row of a registry; or what records would make of a row.",
-    ),
-    "explain": (
-        "harness.commands.explain:explain",
-        "Why a row stands where it stands: state, tier, factors, and every rule.",
-    ),
-    "regressions": (
-        "harness.commands.regressions:regressions",
-        "Candidates: pairs of records that differ in one thing alone.",
-    ),
-    "request": ("harness.commands.request:request", "Ask for a measurement, claim one, and decide on requests."),
-    "review": ("harness.commands.review:review", "List the queue, look at what it holds, and decide."),
-    "operator": ("harness.commands.operator:operator", "List operators, verify and tie them, rotate and revoke keys."),
-    "import": (
-        "harness.commands.import_:import_",
-        "Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",
-    ),
-    "audit": (
-        "harness.commands.audit:audit",
-        "Check a whole registry: every signature, digest, link of the log, record.",
-    ),
-    "registry": (
-        "harness.commands.registry:registry",
-        "Make a registry, sign its checkpoints, export, import and rebuild it.",
-    ),
-    "site": ("harness.commands.site:site", "Make the public site of a registry, or look at it here."),
-    "verify": ("harness.commands.verify:verify", "Check a record's signatures, its samples and its arithmetic."),
-    "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),
-    "recompute": ("harness.commands.recompute:recompute", "Derive a record's summary again from its raw samples."),
-    "export": ("harness.commands.export:export", "Write records as a table: CSV, JSON, Parquet or Markdown."),
-    "suite": ("harness.commands.suite:suite", "List and show the suites of workloads."),
-    "model": ("harness.commands.model:model", "List, show, fetch, verify and prepare models."),
-    "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove the runtimes."),
-    "doctor": ("harness.commands.doctor:doctor", "Say what would spoil a measurement on this machine."),
-    "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+# Group → name → (module:attribute, one line). The line begins the command's own `--help`; its docstring goes on from there.
+GROUPS = {
+    "Measure": {
+        "bench": ("harness.commands.bench:bench", "Measure a model on this machine and write a record."),
+        "matrix": ("harness.commands.matrix:matrix", "Measure several configurations in one go, from a file."),
+        "doctor": ("harness.commands.doctor:doctor", "Check what could disturb a measurement on this machine."),
+        "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
+        "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
+        "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
+    },
+    "Records": {
+        "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),
+        "runs": ("harness.commands.runs:runs", "List the records in a folder, newest first."),
+        "label": ("harness.commands.label:label", "Give a record a private name of your own."),
+        "compare": ("harness.commands.compare:compare", "Compare the speed of records: ratio, interval, verdict."),
+        "agree": ("harness.commands.agree:agree", "Compare the outputs of records, token by token."),
+        "verify": ("harness.commands.verify:verify", "Check a record's signatures, samples and numbers."),
+        "recompute": ("harness.commands.recompute:recompute", "Derive a record's numbers again from its raw samples."),
+        "export": ("harness.commands.export:export", "Write records as CSV, JSON, Parquet or Markdown."),
+        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+    },
+    "Publish": {
+        "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),
+        "sign": ("harness.commands.sign:sign", "Sign a record that you measured before you had keys."),
+        "submit": ("harness.commands.submit:submit", "Submit a signed record to a registry."),
+        "submissions": ("harness.commands.submissions:submissions", "List your records at a registry and their status."),
+        "withdraw": ("harness.commands.submit:withdraw", "Withdraw a record that you submitted."),
+        "request": ("harness.commands.request:request", "Ask for a measurement, claim one, decide on requests."),
+    },
+    "Registry": {
+        "score": ("harness.commands.score:score", "Show state and tier of a registry's rows, or of records."),
+        "explain": ("harness.commands.explain:explain", "Explain a row's state and tier, rule by rule."),
+        "regressions": ("harness.commands.regressions:regressions", "List possible speed changes between versions."),
+        "review": ("harness.commands.review:review", "List the queue of submitted records, and decide on them."),
+        "operator": ("harness.commands.operator:operator", "List, verify and tie operators; rotate and revoke keys."),
+        "import": ("harness.commands.import_:import_", "Add another tool's log to a row, as evidence beside it."),
+        "audit": ("harness.commands.audit:audit", "Check every signature, digest and record of a registry."),
+        "registry": ("harness.commands.registry:registry", "Create, sign, export, import and rebuild a registry."),
+        "site": ("harness.commands.site:site", "Build or serve a registry's public site."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+MOVED = {"--matrix": "repro matrix run FILE", "--summary": "repro matrix run FILE --summary PATH"}  # once options of bench
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named in `COMMANDS` and imported on use."""
+    """A group whose commands are named in `GROUPS` and imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
+        """Import the command; its help begins with the table's line."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        where, line = COMMANDS[cmd_name]
+        module, _, attribute = where.partition(":")
+        command: click.Command = copy(getattr(import_module(module), attribute))
+        command.help = f"{line}\n\n{command.help or ''}".rstrip()
         return command
 
     def resolve_command(
@@ -95,17 +88,20 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, so that listing imports nothing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        wide = max(map(len, COMMANDS))  # one column for all groups
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{wide}}", text) for name, (_, text) in commands.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="repro")
 def cli() -> None:
-    """Measure local AI inference for real, and keep the evidence.
+    """Benchmark local AI inference, and keep the evidence.
 
-    Exit status: 0 done, 1 done and the answer is bad (agree, compare --fail-if-slower, show of a false record), 2 bad input,
-    3 the run or a build failed, 4 checks failed: do not use the number, 130 interrupted.
+    `repro COMMAND --help` describes a command. Exit status: 0 success; 1 a negative answer (agree, compare --fail-if-slower,
+    runtime check, show of a false record); 2 bad input; 3 a run or a build failed; 4 a record's own checks failed: do not use
+    its number; 130 interrupted.
     """
 
 
@@ -120,6 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         # As click does: a group without a command prints its help, on standard error, and that is no success.
         click.echo(error.ctx.get_help(), err=True)
         sys.exit(2)
+    except click.NoSuchOption as error:
+        moved = MOVED.get(error.option_name) if error.ctx is not None and error.ctx.info_name == "bench" else None
+        _end(one_line(error.format_message() + (f" Use: {moved}" if moved else "")), 2)
     except click.ClickException as error:
         _end(one_line(error.format_message()), 2)
     except click.Abort as error:

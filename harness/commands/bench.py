@@ -63,18 +63,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for the record.",
 )
-@click.option(
-    "--matrix",
-    type=click.Path(path_type=Path),
-    help="Measure every triple of a TOML file instead; --results, --resume, --summary and --json go with it.",
-)
-@click.option(
-    "--summary", type=click.Path(path_type=Path), help="With --matrix: add the table to this file as Markdown."
-)
 @click.option("--json", "as_json", is_flag=True, help="Print the record for programs.")
-@click.pass_context
 def bench(
-    context: click.Context,
     model: str,
     runtime: str,
     suite: str,
@@ -89,17 +79,9 @@ def bench(
     target: str | None,
     resume: bool,
     results: Path,
-    matrix: Path | None,
-    summary: Path | None,
     as_json: bool,
 ) -> int:
     """Run it, show it. Exit status 4 where the record holds failed checks."""
-    from harness.errors import BadInput
-
-    if matrix is not None:
-        return _matrix(context, matrix, summary)
-    if summary is not None:
-        raise BadInput("it is the table of a matrix", where="--summary", fix="give --matrix, too, or leave it out")
     from harness.commands import bench_registry
     from harness.compare.records import compare_records
     from harness.measure.comparison import BAND
@@ -181,23 +163,3 @@ def _challenge(text: str | None, seed: int | None) -> str | None:
     if text is not None and seed is not None:
         raise BadInput("a challenge makes the seed", where="--seed", fix="leave it out")
     return text
-
-
-def _matrix(context: click.Context, matrix: Path, summary: Path | None) -> int:
-    from click.core import ParameterSource
-
-    from harness.commands import matrix as command
-    from harness.errors import BadInput
-
-    alone = {"matrix", "results", "resume", "summary", "as_json"}
-    given = [
-        n for n in context.params if context.get_parameter_source(n) is ParameterSource.COMMANDLINE and n not in alone
-    ]
-    if given:
-        raise BadInput(
-            f"a matrix names its own {', '.join(sorted(given))}",
-            where="--matrix",
-            fix="write it into the file's triples",
-        )
-    params = context.params
-    return command.run(matrix, params["results"], resume=params["resume"], summary=summary, as_json=params["as_json"])

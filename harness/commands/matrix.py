@@ -1,9 +1,11 @@
-"""`repro bench --matrix FILE`: the whole fleet run of one machine."""
+"""`repro matrix`: several configurations on this machine, one after the other."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from harness.errors import BadInput
 from harness.files import refusal
@@ -12,9 +14,27 @@ if TYPE_CHECKING:
     from harness.verify.reading import Checked
 
 
-def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_json: bool) -> int:
-    """Run it, print one table, write `summary` as Markdown. Returns the exit status: 3 where a triple failed, 4 where
-    a record holds failed checks.
+@click.group()
+def matrix() -> None:
+    """A matrix is a TOML file that names configurations: model, runtime, suite, options."""
+
+
+@matrix.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--resume", is_flag=True, help="Continue a matrix that was interrupted; retry what failed.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the records.",
+)
+@click.option("--summary", type=click.Path(path_type=Path), help="Append the table to this file as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: bool) -> int:
+    """Measure every configuration of FILE, one record each.
+
+    One that fails does not stop the others. Exit status 3 when one failed, 4 when a record's own checks failed.
     """
     from harness.catalog import matrices
     from harness.errors import Interrupted
@@ -28,7 +48,7 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
     from harness.verify.reading import check
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
 
-    loaded = matrices.read(path)
+    loaded = matrices.read(file)
     store.writable(results)
     if summary is not None:
         _appendable(summary)
@@ -46,13 +66,13 @@ def run(path: Path, results: Path, *, resume: bool, summary: Path | None, as_jso
                 signers=signers,
             )
     except Interrupted:
-        err().print(f"{len(entries)} of {len(loaded.matrix.triples)} triples are done; --resume goes on from here")
+        err().print(f"{len(entries)} of {len(loaded.matrix.triples)} configurations are done; continue with --resume")
         raise
     checked = [None if entry.record is None else check(store.read(entry.record)) for entry in entries]
     rows = matrix_rows(entries, [None if one is None else one.stored.record for one in checked])
     if summary is not None:
-        with summary.open("a") as file:  # a job's page is shared: what stands there stays
-            file.write(matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
+        with summary.open("a") as page:  # a job's page is shared: what is there stays
+            page.write(matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
     if as_json:
         print_json(
             [

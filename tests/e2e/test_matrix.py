@@ -1,4 +1,4 @@
-"""`repro bench --matrix`: one failing triple doesn't stop the rest; a stopped matrix goes on where it was."""
+"""`repro matrix run`: one failing triple doesn't stop the rest; a stopped matrix goes on where it was."""
 
 import json
 import signal
@@ -39,7 +39,7 @@ def written(folder, text):
 def test_one_failing_triple_does_not_stop_the_rest(repro, tiny):
     path = written(repro.folder, MATRIX.format(tiny=tiny))
     summary = repro.folder / "summary.md"
-    done = repro("bench", "--matrix", path, "--summary", summary)
+    done = repro("matrix", "run", path, "--summary", summary)
     assert done.returncode == 3, done.stderr
     assert len(repro.records()) == 2
     assert "failed" in done.stdout
@@ -47,7 +47,7 @@ def test_one_failing_triple_does_not_stop_the_rest(repro, tiny):
     assert text.startswith("## Three of them")
     assert text.count("| simulated") == 3 or text.count("simulated") == 3
     # Nothing is measured twice: what is done is kept, what failed is tried again.
-    again = repro("bench", "--matrix", path, "--resume", "--json")
+    again = repro("matrix", "run", path, "--resume", "--json")
     assert again.returncode == 3
     assert len(repro.records()) == 2
     assert [bool(item["record"]) for item in json.loads(again.stdout)] == [True, False, True]
@@ -58,7 +58,7 @@ def test_an_interrupted_matrix_goes_on(repro, tiny):
         'options = {{ fault = "load-error" }}\n', "budget_s = 99\n"
     )
     path = written(repro.folder, slow.format(tiny=tiny))
-    running = repro.start("bench", "--matrix", path)
+    running = repro.start("matrix", "run", path)
     deadline = time.monotonic() + 60
     while len(repro.records()) < 1 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -66,9 +66,9 @@ def test_an_interrupted_matrix_goes_on(repro, tiny):
     running.send_signal(signal.SIGINT)
     _, text = running.communicate(timeout=60)
     assert running.returncode == 130, text
-    assert "--resume goes on" in text
+    assert "continue with --resume" in text
     before = {path: path.stat().st_mtime_ns for path in repro.records()}
-    done = repro("bench", "--matrix", path, "--resume")
+    done = repro("matrix", "run", path, "--resume")
     measured(done)
     assert len(repro.records()) == 3
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
@@ -76,12 +76,12 @@ def test_an_interrupted_matrix_goes_on(repro, tiny):
 
 
 def test_bad_matrices_are_refused_in_one_line(repro, tiny):
-    assert "can't be read" in refused(repro("bench", "--matrix", "none.toml"))
-    assert "not valid TOML" in refused(repro("bench", "--matrix", written(repro.folder, "name =")))
-    assert "triples" in refused(repro("bench", "--matrix", written(repro.folder, 'name = "x"\ntriples = []')))
+    assert "can't be read" in refused(repro("matrix", "run", "none.toml"))
+    assert "not valid TOML" in refused(repro("matrix", "run", written(repro.folder, "name =")))
+    assert "triples" in refused(repro("matrix", "run", written(repro.folder, 'name = "x"\ntriples = []')))
     twice = '[[triples]]\nmodel = "m"\nruntime = "r"\n'
-    assert "twice" in refused(repro("bench", "--matrix", written(repro.folder, 'name = "x"\n' + 2 * twice)))
+    assert "twice" in refused(repro("matrix", "run", written(repro.folder, 'name = "x"\n' + 2 * twice)))
     path = written(repro.folder, MATRIX.format(tiny=tiny))
-    assert "a matrix names its own model" in refused(repro("bench", "--matrix", path, "--model", tiny))
-    assert "--matrix" in refused(repro("bench", "--summary", "x.md"))
+    assert "No such option" in refused(repro("matrix", "run", path, "--model", tiny))
+    assert "Missing argument" in refused(repro("matrix", "run"))
     assert not repro.records()

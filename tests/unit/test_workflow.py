@@ -43,7 +43,7 @@ def test_actions_are_pinned_by_commit_and_the_checkout_is_a_commit(flow):
 def test_its_commands_are_those_of_the_docs(flow):
     steps = [step.get("run", "") for job in flow["jobs"].values() for step in job["steps"]]
     text = "\n".join(steps)
-    for command in ("make install", "repro doctor", "repro bench --matrix configs/matrices/nightly.toml"):
+    for command in ("make install", "repro doctor", "repro matrix run configs/matrices/nightly.toml"):
         assert command in text
     assert text.count("repro doctor") == 2
 

@@ -52,7 +52,7 @@ COMMANDS = [
     ("show", "FILE"), ("show", "FILE", "--json"), ("compare", "FILE", "GOOD"), ("agree", "GOOD", "FILE"),
     ("export", "FILE"), ("recompute", "FILE"), ("verify", "FILE"), ("verify", "GOOD", "--keys", "FILE"),
     ("score", "FILE"), ("score", "GOOD", "FILE"), ("submit", "FILE", "--registry", "nowhere"), ("label", "FILE", "x"),
-    ("bench", "--suite", "FILE.toml"), ("bench", "--matrix", "FILE"), ("bench", "--against", "FILE"),
+    ("bench", "--suite", "FILE.toml"), ("matrix", "run", "FILE"), ("bench", "--against", "FILE"),
     ("suite", "show", "FILE.toml"), ("import", "FILE"), ("registry", "cosign", "FILE"),
 ]  # fmt: skip
 
@@ -94,4 +94,4 @@ def test_a_table_of_a_matrix_is_not_added_to_a_pipe(repro, tmp_path):
     pipe(tmp_path / "page")
     matrix = tmp_path / "matrix.toml"
     matrix.write_text('name = "one"\n[[triples]]\nmodel = "x.gguf"\nruntime = "simulated"\nsuite = "quick"\n')
-    assert "must be a regular file" in repro("bench", "--matrix", matrix, "--summary", tmp_path / "page").refusal
+    assert "must be a regular file" in repro("matrix", "run", matrix, "--summary", tmp_path / "page").refusal

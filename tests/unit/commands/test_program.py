@@ -21,6 +21,7 @@ GROUPS = [
     (),
     ("registry",),
     ("keys",),
+    ("matrix",),
     ("model",),
     ("operator",),
     ("request",),
