@@ -6,6 +6,7 @@ import difflib
 import sys
 from copy import copy
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ GROUPS = {
         "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),
         "sign": ("harness.commands.sign:sign", "Sign a record that you measured before you had keys."),
         "submit": ("harness.commands.submit:submit", "Submit a signed record to a registry."),
-        "submissions": ("harness.commands.submissions:submissions", "List your records at a registry and their status."),
+        "submissions": (
+            "harness.commands.submissions:submissions",
+            "List your records at a registry and their status.",
+        ),
         "withdraw": ("harness.commands.submit:withdraw", "Withdraw a record that you submitted."),
         "request": ("harness.commands.request:request", "Ask for a measurement, claim one, decide on requests."),
     },
@@ -57,7 +61,10 @@ GROUPS = {
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
-MOVED = {"--matrix": "repro matrix run FILE", "--summary": "repro matrix run FILE --summary PATH"}  # once options of bench
+MOVED = {
+    "--matrix": "repro matrix run FILE",
+    "--summary": "repro matrix run FILE --summary PATH",
+}  # once options of bench
 
 
 class LazyGroup(click.Group):
@@ -74,7 +81,7 @@ class LazyGroup(click.Group):
         where, line = COMMANDS[cmd_name]
         module, _, attribute = where.partition(":")
         command: click.Command = copy(getattr(import_module(module), attribute))
-        command.help = f"{line}\n\n{command.help or ''}".rstrip()
+        command.help = f"{line}\n\n{cleandoc(command.help or '')}".rstrip()
         return command
 
     def resolve_command(

@@ -7,11 +7,14 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Say whether the records' outputs agree, and where they part. The first one is the reference.")
+@click.command()
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the agreements for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def agree(records: tuple[Path, ...], as_json: bool) -> None:
-    """Exit status 1 when one computes another model than the reference."""
+    """The first record is the reference; each other one is compared with it, up to the first token that differs.
+
+    Exit status 1 when one computes a different model than the reference.
+    """
     from harness.compare.agreement import Agreement
     from harness.compare.agreement import agree as compare
     from harness.errors import BadInput
@@ -20,7 +23,7 @@ def agree(records: tuple[Path, ...], as_json: bool) -> None:
     from harness.verify.reading import trusted, well_formed
 
     if len(records) < 2:
-        raise BadInput("one record agrees with itself", where="agree", fix="name two or more")
+        raise BadInput("needs at least two records", where="agree", fix="name another record")
     base, *others = [trusted(path) for path in records]
     found = []
     for one in others:

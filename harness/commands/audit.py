@@ -7,11 +7,11 @@ import click
 SHOWN = 50
 
 
-@click.command(help="Check a whole registry: every signature, digest, link of the log, record.")
-@click.argument("target", metavar="HUB")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.command()
+@click.argument("target", metavar="PLACE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def audit(target: str, as_json: bool) -> None:
-    """Exit status 2 where anything does not hold, with all that does not."""
+    """PLACE is a folder, a postgresql:// URL or exported files. Every fault is listed; exit status 2 when there is one."""
     from concurrent.futures import ProcessPoolExecutor
     from contextlib import nullcontext
     from dataclasses import asdict
@@ -36,12 +36,12 @@ def audit(target: str, as_json: bool) -> None:
         print_json(asdict(found))
     else:
         out().print(
-            f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored anew",
+            f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored again",
             markup=False,
         )
         signed = "no checkpoint signs any of it" if found.signed is None else f"signed up to entry {found.signed - 1}"
         if found.entries:
-            out().print(f"the log goes up to entry {found.entries - 1}, of {found.until}; {signed}", markup=False)
+            out().print(f"the last entry of the log is {found.entries - 1}, of {found.until}; {signed}", markup=False)
         for fault in found.faults[:SHOWN]:
             err().print(f"{fault.where}: {fault.what}", markup=False)
     bad = {fault.record for fault in found.faults}

@@ -15,47 +15,51 @@ if TYPE_CHECKING:
     from harness.record.store import Stored
 
 
-@click.command(help="Measure a (model, hardware, runtime) triple and write its record.")
+@click.command()
 @click.option(
     "--model",
     default="gemma-3-270m-q4_k_m",
     show_default=True,
-    help="Catalogue id, path, or hf:owner/name@revision/file.",
-)
-@click.option("--runtime", default="llama.cpp", show_default=True, help="Name of the runtime.")
-@click.option("--suite", default="default", show_default=True, help="Name of the suite, or a TOML file.")
-@click.option(
-    "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the runtime; repeatable."
+    help="Model to measure: catalogue id, path, or hf:owner/name@revision/file.",
 )
 @click.option(
-    "--backend", default="auto", show_default=True, help="Which build of the runtime: cpu, cuda, vulkan, metal, rocm."
+    "--runtime", default="llama.cpp", show_default=True, help="Runtime to measure with (see: repro runtime list)."
+)
+@click.option("--suite", default="default", show_default=True, help="Suite of workloads: a name, or a TOML file.")
+@click.option(
+    "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."
+)
+@click.option(
+    "--backend", default="auto", show_default=True, help="Build of the runtime: cpu, cuda, vulkan, metal or rocm."
 )
 @click.option(
     "--python",
     type=click.Path(path_type=Path),
-    help="Measure in this interpreter instead of the runtime's own environment.",
+    help="Use this Python interpreter instead of the runtime's own environment.",
 )
-@click.option("--processes", type=click.IntRange(1, 1000), help="Exactly this many processes, without looks.")
+@click.option(
+    "--processes", type=click.IntRange(1, 1000), metavar="N", help="Run exactly N processes; do not stop early."
+)
 @click.option(
     "--budget",
     "budget_s",
     type=click.IntRange(1, 31_536_000),
     metavar="SECONDS",
-    help="No look is begun that would end later; default: the suite's.",
+    help="Stop before a batch of processes would exceed this time; default: the suite's.",
 )
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
-    help="A record to stand against: look until the verdict is clear.",
+    help="Baseline record: measure until faster, slower or same is decided.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32), help="Seed of the order of trials; default: the suite's.")
+@click.option("--seed", type=click.IntRange(0, 2**32), help="Seed for the order of trials; default: the suite's.")
 @click.option(
     "--challenge",
     metavar="HEX",
-    help="A registry's single-use number (repro registry challenge): it enters the seed and the record.",
+    help="Single-use number from a registry (repro registry challenge); it sets the seed and is recorded.",
 )
 @registry_option
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run of the same triple.")
+@click.option("--resume", is_flag=True, help="Continue the newest unfinished run of the same configuration.")
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -63,7 +67,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for the record.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the record for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(
     model: str,
     runtime: str,
@@ -81,7 +85,9 @@ def bench(
     results: Path,
     as_json: bool,
 ) -> int:
-    """Run it, show it. Exit status 4 where the record holds failed checks."""
+    """The record has every sample, the machine, the settings and the checks. Exit status 4 when the record's own checks
+    failed: do not use its number.
+    """
     from harness.commands import bench_registry
     from harness.compare.records import compare_records
     from harness.measure.comparison import BAND
@@ -156,10 +162,10 @@ def _challenge(text: str | None, seed: int | None) -> str | None:
 
     if text is not None and re.fullmatch(r"[0-9a-f]{64}", text) is None:
         raise BadInput(
-            "is no challenge: 64 hexadecimal digits",
+            "must be 64 hexadecimal digits",
             where="--challenge",
-            fix="take what repro registry challenge prints",
+            fix="use what repro registry challenge prints",
         )
     if text is not None and seed is not None:
-        raise BadInput("a challenge makes the seed", where="--seed", fix="leave it out")
+        raise BadInput("a challenge sets the seed", where="--seed", fix="leave it out")
     return text

@@ -49,7 +49,7 @@ def print_place(target: str, stored: Stored, *, aside: bool) -> None:
 
     console = err() if aside else out()
     if stored.record.operator is None:
-        err().print(f"not signed, so not held against the registry {target}", markup=False)
+        err().print(f"not signed, so not compared with the registry {target}", markup=False)
         return
     try:
         found = checked(stored.envelope() or b"", stored.samples(), str(stored.path))

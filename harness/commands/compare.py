@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from harness.verify.reading import Checked
 
 
-@click.command(
-    help="Compare records: ratio, interval, and a verdict. Of three or more, each against the first. "
-    "Exit status 2 where a record does not hold."
-)
+@click.command()
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--band", type=float, default=10.0, show_default=True, help="Half of the tolerance band, per cent.")
+@click.option(
+    "--band",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Tolerance in per cent: within ±BAND counts as the same.",
+)
 @click.option(
     "--fail-if-slower",
     is_flag=True,
-    help="Exit status 1 where a verdict is *slower*, 2 where nothing can be compared.",
+    help="Exit with status 1 when a verdict is slower, 2 when nothing can be compared.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the comparisons for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(records: tuple[Path, ...], band: float, fail_if_slower: bool, as_json: bool) -> None:
-    """Of two, A against B: ratio = A / B."""
+    """Two records: the ratio is first / second. Three or more: each is compared with the first.
+
+    Exit status 2 when a record is not valid.
+    """
     from harness.compare.records import compare_records
     from harness.errors import BadInput
     from harness.terminal.console import out, print_json
@@ -36,9 +42,9 @@ def compare(records: tuple[Path, ...], band: float, fail_if_slower: bool, as_jso
     from harness.verify.reading import trusted
 
     if not 0 < band < 50:
-        raise BadInput(f"{band} is no band", where="--band", fix="give per cent between 0 and 50, such as 10")
+        raise BadInput(f"{band:g} must be between 0 and 50", where="--band", fix="give per cent, such as 10")
     if len(records) < 2:
-        raise BadInput("one record has nothing to stand against", where="compare", fix="name two or more")
+        raise BadInput("needs at least two records", where="compare", fix="name another record")
     limits = (1 - band / 100, 1 + band / 100)
     checked = [trusted(path) for path in records]
     left, *others = checked

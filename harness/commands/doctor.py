@@ -7,11 +7,11 @@ import click
 _MARKS = {"ok": "[green]ok[/]", "note": "note", "warn": "[yellow]warn[/]", "bad": "[red]BAD[/]"}
 
 
-@click.command(help="Say what would spoil a measurement on this machine.")
-@click.option("--gpu", is_flag=True, help="Also ask for a GPU that can be used, and the toolkit that builds for it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
+@click.command()
+@click.option("--gpu", is_flag=True, help="Also check for a usable GPU and the toolkit that builds for it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(gpu: bool, as_json: bool) -> int:
-    """Exit status 3 when something makes measuring pointless."""
+    """Lists each problem, with a fix where there is one. Exit status 3 when a measurement would be useless."""
     from dataclasses import asdict
 
     from harness.capture.doctor import examine, gather, worst

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@click.command(help="Why a row stands where it stands: state, tier, factors, and every rule.")
+@click.command()
 @click.argument("row")
 @registry_option
-@click.option("--policy", help="Version of the rules; default: the registry's.")
-@click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="As on that day; default: today.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--policy", help="Apply this policy instead of the registry's.")
+@click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on this day; default: today.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(row: str, target: str | None, policy: str | None, as_of: str | None, as_json: bool) -> None:
-    """By the beginning of the row's id, or of any record of it."""
+    """ROW is the beginning of the id of a row, or of any record in it."""
     from dataclasses import asdict
 
     from harness.errors import RecordInvalid
@@ -59,7 +59,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     console = out()
     print_score(console, found.hub, found.others, score, f"{name} {loaded.sha256[:12]}, {day.isoformat()}")
     if said:
-        console.print("[bold]Cautions[/] (they move no tier)")
+        console.print("[bold]Cautions[/] (they do not change the tier)")
         for one in said:
             console.print(f"  {escape(one.text)}")
     if evidence:

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     import pandas
 
 
-@click.command(help="Write records as a table: CSV, JSON, Parquet or Markdown.")
+@click.command()
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "json", "parquet", "markdown"]), default="csv", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json", "parquet", "markdown"]),
+    default="csv",
+    show_default=True,
+    help="Format of the table.",
 )
-@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; standard output otherwise.")
+@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
-    """One row for each record, workload and metric; what does not hold is there, too, marked in the column `verified`."""
+    """One row for each record, workload and metric. Invalid records are included; the column `verified` says so."""
     import csv
     import io
     import sys
@@ -30,7 +35,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     from harness.terminal.console import err, escape, safe_json
 
     if form == "parquet" and target is None:
-        raise BadInput("Parquet is not for a terminal", where="--format parquet", fix="name a file with --out")
+        raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
     frame = harness.load_records(*records)
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))

@@ -11,19 +11,16 @@ from harness.terminal.registry_option import registry_option
 LOG_LIMIT = 64 << 20  # bytes
 
 
-@click.command(
-    name="import",
-    help="Bring a log of another tool to a row: llama-bench, vllm bench, LocalScore.",
-)
+@click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--tool", help="Which tool wrote it; default: recognised.")
-@click.option(
-    "--row", help="The row beside which it belongs; without it the log is read and printed, and nothing is written."
-)
-@click.option("--reason", default="", help="Where it comes from; public.")
+@click.option("--tool", help="Tool that wrote the log; default: detect it.")
+@click.option("--row", metavar="ROW", help="Row that the evidence belongs to.")
+@click.option("--reason", default="", help="Where the log comes from; public.")
 @registry_option
 def import_(file: Path, tool: str | None, row: str | None, reason: str, target: str | None) -> None:
-    """An editor's act: *imported* is low at most, never a voice and never a hub."""
+    """For editors. Reads logs of llama-bench, vllm bench and LocalScore. Evidence is shown beside a row and never counted;
+    without --row the log is printed and nothing is written.
+    """
     from hashlib import sha256
 
     from harness.commands.explain import print_evidence
@@ -43,7 +40,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     for one in found:
         print_evidence(console, external.as_payload(one))
     if row is None:
-        console.print("nothing was written: name a row with --row, and a registry", markup=False)
+        console.print("nothing was written: add --row ROW and --registry PLACE", markup=False)
         return
     actor, registry = as_editor(), open_for_writing(target)
     with registry.reading() as reader:
@@ -59,5 +56,5 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
         if isinstance(taken, ReproError):
             raise taken
     console.print(
-        f"{len(items)} measurements beside row {whole[:12]}, {len(found) - len(items)} were there", markup=False
+        f"{len(items)} measurements beside row {whole[:12]}, {len(found) - len(items)} were already there", markup=False
     )

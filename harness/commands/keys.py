@@ -15,21 +15,28 @@ if TYPE_CHECKING:
     pass
 
 
-@click.group(help="Make, show and rotate the keys that sign your records.")
+@click.group()
 def keys() -> None:
-    """Keys."""
+    """An operator's keys sign records; an editor's keys sign decisions at a registry."""
 
 
-@keys.command(help="Make an operator's keys, once: they stand for your handle and this machine.")
+@keys.command()
 @click.option(
-    "--role", type=click.Choice(["operator", "editor"]), default="operator", show_default=True, help="Whose keys."
+    "--role",
+    type=click.Choice(["operator", "editor"]),
+    default="operator",
+    show_default=True,
+    help="Whose keys to make.",
 )
-@click.option("--handle", required=True, help="A pseudonym: 2 to 32 of a-z, 0-9, dash and underscore.")
+@click.option("--handle", required=True, help="Your pseudonym: 2 to 32 of a-z, 0-9, dash and underscore.")
 @click.option(
-    "--passphrase", is_flag=True, help=f"Ask for a passphrase; {VARIABLE} gives it where nobody can be asked."
+    "--passphrase", is_flag=True, help=f"Protect the keys with a passphrase; asks for it, or reads ${VARIABLE}."
 )
 def new(role: str, handle: str, passphrase: bool) -> None:
-    """Never overwrites."""
+    """Make the keys of your handle and of this machine.
+
+    Keys that exist are never overwritten.
+    """
     from harness.errors import BadInput
     from harness.record import editor_keys, keys
     from harness.terminal.console import err, out
@@ -37,7 +44,7 @@ def new(role: str, handle: str, passphrase: bool) -> None:
     secret = None
     if passphrase:
         if VARIABLE not in os.environ and not sys.stdin.isatty():
-            raise BadInput("no terminal to ask for a passphrase at", where="--passphrase", fix=f"set {VARIABLE}")
+            raise BadInput("there is no terminal to ask for a passphrase", where="--passphrase", fix=f"set {VARIABLE}")
         secret = os.environ.get(VARIABLE) or click.prompt(
             "passphrase", hide_input=True, confirmation_prompt=True, err=True
         )
@@ -46,19 +53,19 @@ def new(role: str, handle: str, passphrase: bool) -> None:
     else:
         out().print(keys.create(keys_folder(), handle, secret).to_json(), markup=False)
     err().print(
-        f"The private keys lie in {keys_folder()}: keep a copy where only you can read it; a lost key is a lost handle.",
+        f"The private keys are in {keys_folder()}: keep a copy where only you can read it; a lost key is a lost handle.",
         markup=False,
     )
 
 
-@keys.command(help="Print the public part, which may be given to anybody.")
+@keys.command()
 @click.option(
     "--role",
     type=click.Choice(["operator", "editor"]),
-    help="Whose keys; default: those that are here, the operator's first.",
+    help="Whose keys to show; default: the operator's, else the editor's.",
 )
 def show(role: str | None) -> None:
-    """Handle, key, digest of the next one; of an operator the rig's key, too."""
+    """Print the public keys, which you may give to anybody."""
     from harness.errors import BadInput
     from harness.record import editor_keys, keys
     from harness.terminal.console import err, out
@@ -75,9 +82,12 @@ def show(role: str | None) -> None:
         err().print(f"The editor's keys of {editor.handle}: repro keys show --role editor", markup=False)
 
 
-@keys.command(help="Let the announced next key take over; tell the registry with repro operator rotate.")
+@keys.command()
 def rotate() -> None:
-    """The keys of before stay in a folder beside."""
+    """Replace your key by the next one that it announced.
+
+    Then tell each registry: repro operator rotate. The old keys stay in a folder beside the new ones.
+    """
     from harness.record import keys
     from harness.terminal.console import out
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Give a record a name of your own, kept beside it. It is never signed or submitted.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 @click.argument("text", required=False)
-@click.option("--remove", is_flag=True, help="Take the label away.")
+@click.option("--remove", is_flag=True, help="Remove the label.")
 def label(record: Path, text: str | None, remove: bool) -> None:
-    """Without a text, print the label."""
+    """The label is a file beside the record; it is never signed or submitted. Without TEXT, print the label."""
     from harness.errors import BadInput
     from harness.record.label import label_of, set_label
     from harness.record.store import read

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from harness.terminal.progress import Progress
 
 
-@click.group(help="List, show, fetch, verify and prepare models.")
+@click.group()
 def model() -> None:
-    """Models."""
+    """A model is an entry of the catalogue, a file on this machine, or a file on Hugging Face."""
 
 
-@model.command("list", help="The models of the catalogue.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@model.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """One line each."""
+    """List the models of the catalogue."""
     from harness.catalog import models
     from harness.terminal.console import out, print_json
 
@@ -36,11 +36,14 @@ def list_(as_json: bool) -> None:
         )
 
 
-@model.command(help="What a model is, from its checked file.")
+@model.command()
 @click.argument("reference")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(reference: str, as_json: bool) -> None:
-    """Fetches it when it is not here."""
+    """Show what a model is, read from its file.
+
+    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file; a file that is not here is downloaded.
+    """
     from harness.catalog import identity, models, paths
     from harness.terminal.console import err, out, print_json
     from harness.terminal.progress import Progress
@@ -57,10 +60,13 @@ def show(reference: str, as_json: bool) -> None:
         err().print(f"label contradicted: {remark}", markup=False)
 
 
-@model.command(help="Bring a model into the cache and check its digest.")
+@model.command()
 @click.argument("reference")
 def fetch(reference: str) -> None:
-    """Resumes where an earlier fetch stopped."""
+    """Download a model into the cache and check its digest.
+
+    REFERENCE is a catalogue id, or hf:owner/name@revision/file. Continues an earlier download that stopped.
+    """
     from harness.catalog import models
     from harness.terminal.console import err, out
     from harness.terminal.progress import Progress
@@ -70,11 +76,15 @@ def fetch(reference: str) -> None:
     out().print(str(path), markup=False)
 
 
-@model.command(help="Make bf16 safetensors of a GGUF, for the runtimes that read those; once, in the cache.")
+@model.command()
 @click.argument("reference")
-@click.option("--runtime", default="pytorch", show_default=True, help="Whose environment does it.")
+@click.option("--runtime", default="pytorch", show_default=True, help="Runtime whose environment converts.")
 def prepare(reference: str, runtime: str) -> None:
-    """`repro bench` does it, too, when it is missing."""
+    """Convert a GGUF to bf16 safetensors, for other runtimes.
+
+    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file. The result stays in the cache; `repro bench`
+    converts by itself, too, when it needs to.
+    """
     from harness.catalog import identity, models, paths
     from harness.errors import BadInput
     from harness.run.bench import interpreter_for
@@ -85,7 +95,7 @@ def prepare(reference: str, runtime: str) -> None:
 
     found = models.resolve(reference)
     if not hasattr(find(runtime), "convert"):
-        raise BadInput(f"{runtime} converts nothing", where="--runtime", fix="take pytorch or vllm")
+        raise BadInput(f"{runtime} cannot convert models", where="--runtime", fix="use pytorch or vllm")
     with Progress(err()) as progress:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
@@ -98,10 +108,13 @@ def prepare(reference: str, runtime: str) -> None:
     out().print(str(made), markup=False)
 
 
-@model.command(help="Hash a model's file again, ignoring what the cache remembers.")
+@model.command()
 @click.argument("identifier")
 def verify(identifier: str) -> None:
-    """Exit status 2 on a mismatch."""
+    """Hash a cached model file again and compare its digest.
+
+    IDENTIFIER is a catalogue id. Exit status 2 on a mismatch.
+    """
     from harness.catalog import digest, models, paths
     from harness.catalog.fetch import refuse_digest
     from harness.errors import BadInput

@@ -7,16 +7,16 @@ import click
 from harness.terminal.registry_option import registry_option
 
 
-@click.group(help="List operators, verify and tie them, rotate and revoke keys.")
+@click.group()
 def operator() -> None:
-    """Handles are pseudonyms."""
+    """An operator is who measures: a handle, which is a pseudonym, with keys."""
 
 
-@operator.command(name="list", help="Every handle of a registry.")
+@operator.command(name="list")
 @registry_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_operators(target: str | None, as_json: bool) -> None:
-    """With records by status, and whether it is verified."""
+    """List the operators of a registry, with their records."""
     from rich.table import Table
 
     from harness.registry.queries.operators import listing
@@ -49,31 +49,34 @@ def _said(kind: str, handle: str, target: str | None, reason: str) -> None:
     out().print(f"{handle}: {kind.partition('-')[2]}, entry {taken.entry.index}", markup=False)
 
 
-@operator.command(help="Say as an editor that you have seen that the operator owns the hardware.")
+@operator.command()
 @click.argument("handle")
-@click.option("--reason", required=True, help="What you have seen; public.")
+@click.option("--reason", required=True, help="What you have seen; public in the log.")
 @registry_option
 def verify(handle: str, reason: str, target: str | None) -> None:
-    """Signed, in the log."""
+    """Confirm as an editor that an operator owns the hardware."""
     _said("operator-verified", handle, target, reason)
 
 
-@operator.command(help="Take that back.")
+@operator.command()
 @click.argument("handle")
-@click.option("--reason", required=True, help="Why; public.")
+@click.option("--reason", required=True, help="Why; public in the log.")
 @registry_option
 def unverify(handle: str, reason: str, target: str | None) -> None:
-    """Signed, in the log."""
+    """Undo `operator verify`, as an editor."""
     _said("operator-unverified", handle, target, reason)
 
 
-@operator.command(help="Say as an editor that two handles are one person: one voice from now on.")
+@operator.command()
 @click.argument("handle")
 @click.argument("other")
-@click.option("--reason", required=True, help="What shows it; public.")
+@click.option("--reason", required=True, help="What shows it; public in the log.")
 @registry_option
 def tie(handle: str, other: str, reason: str, target: str | None) -> None:
-    """As when both ran on one device."""
+    """Record as an editor that two handles are one person.
+
+    From then on their records count as one person's, as when both ran on one machine.
+    """
     from harness.registry.actions import acts
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
@@ -81,16 +84,19 @@ def tie(handle: str, other: str, reason: str, target: str | None) -> None:
     taken = acts.act(
         open_for_writing(target), as_editor(), "operators-tied", handle, reason=reason, detail={"other": other}
     )
-    out().print(f"{handle} and {other}: one voice, entry {taken.entry.index}", markup=False)
+    out().print(f"{handle} and {other}: one person, entry {taken.entry.index}", markup=False)
 
 
-@operator.command(help="Take a tie back as an editor: two people after all.")
+@operator.command()
 @click.argument("handle")
 @click.argument("other")
-@click.option("--reason", required=True, help="What shows it; public.")
+@click.option("--reason", required=True, help="What shows it; public in the log.")
 @registry_option
 def untie(handle: str, other: str, reason: str, target: str | None) -> None:
-    """A machine that both used ties them still."""
+    """Undo `operator tie`, as an editor.
+
+    The two still count as one person when both used one machine.
+    """
     from harness.registry.actions import acts
     from harness.registry.queries import rows
     from harness.terminal.console import out
@@ -101,15 +107,18 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
     with registry.reading() as reader:
         people = rows.people(reader, [handle, other])
     console = out()
-    console.print(f"{handle} and {other}: not tied any more, entry {taken.entry.index}", markup=False)
+    console.print(f"{handle} and {other}: no longer tied, entry {taken.entry.index}", markup=False)
     if people.get(handle, handle) == people.get(other, other):
-        console.print("they are still one voice: a machine, or another tie, connects them", markup=False)
+        console.print("they still count as one person: a machine or another tie connects them", markup=False)
 
 
-@operator.command(help="Tell a registry that your next key took over (after repro keys rotate).")
+@operator.command()
 @registry_option
 def rotate(target: str | None) -> None:
-    """Signed by each new key, whose digest the one before had announced."""
+    """Tell a registry about your new key (after keys rotate).
+
+    Each new key signs for itself; the key before announced its digest.
+    """
     from harness.registry.actions.acts import utc
     from harness.registry.actions.introduction import rotations
     from harness.terminal.console import out
@@ -124,14 +133,24 @@ def rotate(target: str | None) -> None:
     out().print(f"{handle}: the new key holds from entry {taken.entry.index}", markup=False)
 
 
-@operator.command(help="Revoke a key from an entry of the log on: what it signed there or later counts no more.")
+@operator.command()
 @click.argument("key")
-@click.option("--from", "from_index", type=click.IntRange(0), required=True, help="Number of the entry.")
-@click.option("--reason", required=True, help="Why; public.")
-@click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's key.")
+@click.option(
+    "--from",
+    "from_index",
+    type=click.IntRange(0),
+    required=True,
+    metavar="ENTRY",
+    help="First entry of the log that the revocation covers.",
+)
+@click.option("--reason", required=True, help="Why; public in the log.")
+@click.option("--as-editor", "editorial", is_flag=True, help="Revoke another operator's key, as an editor.")
 @registry_option
 def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str | None) -> None:
-    """By the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes)."""
+    """Revoke a key; what it signed from an entry on is void.
+
+    KEY is the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes).
+    """
     from harness.errors import BadInput
     from harness.record.keys import by_id
     from harness.registry.actions import acts
@@ -145,9 +164,9 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
         own = reader.get("operator", actor.handle)
     if not editorial and own is not None and key in by_id(own["key"]):
         raise BadInput(
-            "a key does not revoke itself",
+            "a key cannot revoke itself",
             where=key[:12],
-            fix="let the next one take over first: repro keys rotate, repro operator rotate; or ask an editor",
+            fix="rotate first: repro keys rotate, then repro operator rotate; or ask an editor",
         )
     taken = acts.act(registry, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
     out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Derive a record's summary again from its raw samples.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recompute(record: Path, as_json: bool) -> None:
-    """Refuse a record whose results and findings do not follow from its samples, to the last digit."""
+    """Exit status 2 when a result or a finding does not follow from the samples, to the last digit."""
     from harness.record.store import read
     from harness.terminal.console import out, print_json
     from harness.verify.reading import believed, check, well_formed

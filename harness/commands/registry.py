@@ -12,26 +12,30 @@ from harness.record.places import keys_folder
 from harness.terminal.registry_option import registry_option
 
 
-@click.group(help="Make a registry, sign its checkpoints, export, import and rebuild it.")
+@click.group()
 def registry() -> None:
-    """A folder, or a database."""
+    """A registry is a folder or a PostgreSQL database; it can be exported as plain files and imported again."""
 
 
-@registry.command(help="Make a registry; you become its first editor.")
+@registry.command()
 @registry_option
-@click.option("--origin", required=True, help="Its name for ever, as in its checkpoints: example.org/bench.")
-@click.option("--policy", default="network-v3", show_default=True, help="Version of the rules.")
-@click.option("--expires", metavar="YYYY-MM-DD", help="When the list of editors must be renewed; default: in a year.")
+@click.option("--origin", required=True, help="Permanent name, such as example.org/bench.")
+@click.option("--policy", default="network-v3", show_default=True, help="Policy: the rules for states and tiers.")
+@click.option("--expires", metavar="YYYY-MM-DD", help="Day when the list of editors expires; default: in a year.")
 @click.option(
     "--approvals",
     type=click.IntRange(1, 100),
-    help="How many editors must approve a record; default: as the policy says.",
+    metavar="N",
+    help="Editors who must approve a record; default: the policy's.",
 )
-@click.option("--demonstration", is_flag=True, help="It takes synthetic records, and says so.")
+@click.option("--demonstration", is_flag=True, help="Accept synthetic records, and say so.")
 def new(
     target: str | None, origin: str, policy: str, expires: str | None, approvals: int | None, demonstration: bool
 ) -> None:
-    """Editor's keys first: repro keys new --role editor --handle NAME."""
+    """Create a registry; you become its first editor.
+
+    Needs an editor's keys: repro keys new --role editor --handle NAME
+    """
     from harness.catalog import policies
     from harness.record.editor_keys import registry_key
     from harness.registry.actions.create import Charter, approvals_of, document, found, sign_checkpoint
@@ -58,15 +62,19 @@ def new(
     out().print(f"{origin} at {place}; editor {editor.public.handle}, policy {policy}", markup=False)
     if wanted > 1:
         err().print(
-            f"A record needs {wanted} approvals, there is one editor: repro registry editors --add FILE --reason … --out CHANGE",
+            f"A record needs {wanted} approvals and there is one editor; add others: "
+            "repro registry editors --add FILE --reason … --out CHANGE",
             markup=False,
         )
 
 
-@registry.command(help="Sign the log as it is now; done where the registry's key is kept.")
+@registry.command()
 @registry_option
 def checkpoint(target: str | None) -> None:
-    """A signed note (C2SP tlog-checkpoint)."""
+    """Sign the log as it is now, and print the checkpoint.
+
+    Run it where the registry's key is. Prints a signed note (C2SP tlog-checkpoint).
+    """
     import click as terminal
 
     from harness.registry.actions.create import sign_checkpoint
@@ -76,12 +84,17 @@ def checkpoint(target: str | None) -> None:
     terminal.echo(sign_checkpoint(opened, _key(opened)).decode(), nl=False)
 
 
-@registry.command(help="Issue a single-use number to an operator: a run that begins after it can't be older than it.")
-@click.option("--handle", required=True, help="To whom.")
-@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it may be used.")
+@registry.command()
+@click.option("--handle", required=True, help="Operator who may use it.")
+@click.option(
+    "--days", type=click.IntRange(1, 90), default=7, show_default=True, metavar="N", help="Days until it expires."
+)
 @registry_option
 def challenge(handle: str, days: int, target: str | None) -> None:
-    """For `repro bench --challenge`."""
+    """Issue a single-use number: a run with it came later.
+
+    The operator passes it to `repro bench --challenge`: the run then began after the number was issued.
+    """
     from harness.registry.actions import acts
     from harness.terminal.console import err, out
     from harness.terminal.registry_option import open_for_writing
@@ -92,12 +105,12 @@ def challenge(handle: str, days: int, target: str | None) -> None:
     err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
 
 
-@registry.command(help="The acts in a registry's log: who did what, when, and why.")
-@click.option("--of", "wanted", metavar="WORD", help="Only those by, or about, a handle or the beginning of an id.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@registry.command()
+@click.option("--of", "wanted", metavar="WORD", help="Show only events by or about this handle or beginning of an id.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @registry_option
 def log(wanted: str | None, as_json: bool, target: str | None) -> None:
-    """In order, with the numbers that a revocation names."""
+    """List the log: who did what, when, and why."""
     from rich.table import Table
 
     from harness.registry.queries.history import acts_of
@@ -119,11 +132,14 @@ def log(wanted: str | None, as_json: bool, target: str | None) -> None:
     console.print(table)
 
 
-@registry.command(help="Write a registry as plain files, which lose nothing.")
+@registry.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @registry_option
 def export(folder: Path, target: str | None) -> None:
-    """The folder appears whole or not at all."""
+    """Export a registry as plain files, without loss.
+
+    FOLDER must not exist; it appears whole or not at all.
+    """
     from harness.registry.exchange import files
     from harness.terminal.console import out
     from harness.terminal.progress import counting
@@ -134,11 +150,14 @@ def export(folder: Path, target: str | None) -> None:
     out().print(f"{count} entries in {folder}", markup=False)
 
 
-@registry.command(name="import", help="Make a database from exported files, event by event by the rules.")
+@registry.command(name="import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @registry_option
 def import_(folder: Path, target: str | None) -> None:
-    """The first event that does not hold stops it, and nothing is left."""
+    """Create a registry from exported files, checking all.
+
+    Every event is checked by the rules; the first invalid one stops the import, and nothing is left behind.
+    """
     from harness.errors import BadInput
     from harness.registry.db import databases
     from harness.registry.exchange import files
@@ -154,11 +173,14 @@ def import_(folder: Path, target: str | None) -> None:
     out().print(f"{place}: the same log", markup=False)
 
 
-@registry.command(help="Make everything that follows from log and bodies anew, in another database.")
+@registry.command()
 @click.argument("place")
 @registry_option
 def rebuild(place: str, target: str | None) -> None:
-    """Through exported files in a temporary folder: rows, states and tiers come from the log alone."""
+    """Build the registry again at PLACE, from its log alone.
+
+    Rows, states and tiers are derived again from the log and the records.
+    """
     import tempfile
 
     from harness.registry.exchange import files
@@ -172,10 +194,10 @@ def rebuild(place: str, target: str | None) -> None:
     out().print(f"{place}: the same log", markup=False)
 
 
-@registry.command(help="Bring a registry's database to this program's schema.")
+@registry.command()
 @registry_option
 def upgrade(target: str | None) -> None:
-    """In one transaction."""
+    """Migrate a registry's database to this version's schema."""
     from harness.registry.db import databases
     from harness.terminal.console import out
     from harness.terminal.registry_option import named
@@ -183,23 +205,27 @@ def upgrade(target: str | None) -> None:
     out().print(f"schema {databases.upgrade_at(named(target))}", markup=False)
 
 
-@registry.command(help="Adopt a policy; signed by the editors' threshold.")
+@registry.command()
 @click.argument("policy")
 @click.option(
     "--approvals",
     type=click.IntRange(1, 100),
-    help="How many editors must approve a record; default: as the policy says.",
+    metavar="N",
+    help="Editors who must approve a record; default: the policy's.",
 )
-@click.option("--reason", required=True, help="Why; public.")
+@click.option("--reason", required=True, help="Why; public in the log.")
 @click.option(
     "--out",
     "file",
     type=click.Path(path_type=Path),
-    help="Where several must sign: a file to pass round (cosign, apply).",
+    help="Write a proposal to this file instead, for other editors to sign.",
 )
 @registry_option
 def policy(policy: str, approvals: int | None, reason: str, file: Path | None, target: str | None) -> None:
-    """Every verdict names the policy's version and digest."""
+    """Adopt a policy; as many editors sign as the list demands.
+
+    When several must sign, write a proposal with --out; the others sign it (cosign), and one applies it (apply).
+    """
     from harness.catalog import policies
     from harness.files import write_bytes
     from harness.registry.actions import acts
@@ -236,16 +262,31 @@ def _key(opened: Any) -> Any:
     return registry_key(keys_folder(), origin, make=False)
 
 
-@registry.command(
-    help="Make a demonstration registry as plain files: real runs here beside operators who do not exist."
-)
+@registry.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="What the real runs measure.")
-@click.option("--runtime", "runtimes", multiple=True, default=("llama.cpp",), show_default=True, help="Repeatable.")
-@click.option("--suite", default="quick", show_default=True, help="Of the real runs.")
-@click.option("--processes", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each real run.")
+@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="Model that the real runs measure.")
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    default=("llama.cpp",),
+    show_default=True,
+    help="Runtime of a real run; repeatable.",
+)
+@click.option("--suite", default="quick", show_default=True, help="Suite of the real runs.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Processes of each real run.",
+)
 def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, processes: int) -> None:
-    """The folder appears whole or not at all."""
+    """Create a demonstration: real runs, invented operators.
+
+    FOLDER must not exist; it appears whole or not at all.
+    """
     import tempfile
 
     from harness.demo.registry import REAL, build, key
@@ -261,7 +302,7 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
     from harness.terminal.progress import Progress, counting
 
     if folder.exists():
-        raise BadInput("is there already", where=str(folder), fix="remove it, or name a new folder")
+        raise BadInput("exists already", where=str(folder), fix="remove it, or name a new folder")
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         operator, rig = key("workshop"), key("workshop rig")

@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one editor
 
 
-@click.command(
-    help="List the editors; or propose another list, as a file that the others sign: repro registry cosign, repro registry apply."
-)
+@click.command()
 @click.option(
-    "--add", "added", multiple=True, type=click.Path(path_type=Path), help="An editor's public file; repeatable."
+    "--add",
+    "added",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Add the editor of this public file; repeatable.",
 )
-@click.option("--remove", "removed", multiple=True, metavar="HANDLE", help="Repeatable.")
-@click.option("--threshold", type=click.IntRange(1), help="How many must sign such a change; default: as now.")
-@click.option("--expires", metavar="YYYY-MM-DD", help="Default: in a year.")
-@click.option("--reason", default="", help="Why; public. A proposal must give one.")
-@click.option("--out", "target_file", type=click.Path(path_type=Path), help="The file to pass round.")
-@click.option("--json", "as_json", is_flag=True, help="The list, for programs.")
+@click.option("--remove", "removed", multiple=True, metavar="HANDLE", help="Remove this editor; repeatable.")
+@click.option(
+    "--threshold",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Editors who must sign a change of the list; default: as now.",
+)
+@click.option("--expires", metavar="YYYY-MM-DD", help="Day when the new list expires; default: in a year.")
+@click.option("--reason", default="", help="Why; public in the log. A proposal needs it.")
+@click.option("--out", "target_file", type=click.Path(path_type=Path), help="Write the proposal to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @registry_option
 def editors(
     added: tuple[Path, ...],
@@ -40,7 +47,11 @@ def editors(
     as_json: bool,
     target: str | None,
 ) -> None:
-    """A proposal is signed by you; nothing changes before enough have signed and it is applied."""
+    """List the editors, or propose a change of the list.
+
+    A proposal is a file that you sign first. Other editors sign it with `repro registry cosign`; once enough have signed,
+    `repro registry apply` puts it into the log.
+    """
     from harness.errors import BadInput
     from harness.files import write_bytes
     from harness.record import editor_keys
@@ -56,11 +67,13 @@ def editors(
             return
         if not reason.strip() or target_file is None:
             missing = "--reason" if not reason.strip() else "--out"
-            raise BadInput("a proposal is missing it", where=missing, fix="give --reason TEXT and --out FILE")
+            raise BadInput("a proposal needs it", where=missing, fix="give --reason TEXT and --out FILE")
         strangers = [handle for handle in removed if handle not in present["editors"]]
         if strangers:
             raise BadInput(
-                f"{strangers[0]!r} is no editor of this registry", where="--remove", fix="see: repro registry editors"
+                f"{strangers[0]!r} is not an editor of this registry",
+                where="--remove",
+                fix="see: repro registry editors",
             )
         people = {handle: entry for handle, entry in present["editors"].items() if handle not in removed}
         for path in added:
@@ -121,11 +134,14 @@ def _signing(actor: Actor, changed: dict[str, Any]) -> Actor:
     return Actor(actor.handle, (*actor.keys, own.operator))
 
 
-@click.command(help="Sign a proposed act of the editors, after you have read it.")
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask: it was read before.")
+@click.option("--yes", is_flag=True, help="Sign without asking.")
 def cosign(file: Path, yes: bool) -> None:
-    """Your signature is added to the file."""
+    """Sign an editors' proposal, after you have read it.
+
+    Adds your signature to FILE.
+    """
     from dataclasses import asdict, replace
 
     from harness.errors import BadInput, one_line
@@ -139,15 +155,15 @@ def cosign(file: Path, yes: bool) -> None:
     found = event.read(sealed.payload, str(file))
     if found.kind not in SEVERAL:
         raise BadInput(
-            f"is an act of kind {found.kind}, which one editor does alone",
+            f"is a {found.kind} event, which needs one editor only",
             where=str(file),
-            fix=f"only {' and '.join(SEVERAL)} are passed round",
+            fix=f"cosign only {' and '.join(SEVERAL)}",
         )
     print_json(asdict(found))
     if not yes:
         if not sys.stdin.isatty():
             raise BadInput(
-                "nobody can be asked here: no terminal", where="repro registry cosign", fix="read it, and use --yes"
+                "there is no terminal to ask at", where="repro registry cosign", fix="read it, and use --yes"
             )
         if not click.confirm(f"Sign this as an editor of {one_line(found.registry)}?", err=True):
             raise click.Abort
@@ -157,17 +173,17 @@ def cosign(file: Path, yes: bool) -> None:
     more = envelope.sign(sealed.payload, actor.keys, event.PAYLOAD_TYPE).signatures
     there = {one.keyid for one in sealed.signatures}
     if more[0].keyid in there:
-        raise BadInput("bears your signature already", where=str(file), fix="let another editor sign")
+        raise BadInput("has your signature already", where=str(file), fix="let another editor sign")
     more = tuple(one for one in more if one.keyid not in there)
     write_bytes(file, replace(sealed, signatures=(*sealed.signatures, *more)).to_bytes())
     out().print(f"{found.kind} of {found.by}: signed by {actor.handle}, too", markup=False)
 
 
-@click.command(name="apply", help="Put a proposed act of the editors into the log, once enough have signed it.")
+@click.command(name="apply")
 @click.argument("file", type=click.Path(path_type=Path))
 @registry_option
 def apply_(file: Path, target: str | None) -> None:
-    """Refused until then."""
+    """Put a proposal into the log, once enough have signed it."""
     from harness.record import envelope
     from harness.registry.actions.acts import utc
     from harness.registry.actions.create import in_time

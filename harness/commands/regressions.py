@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 MOST_PAIRS = 8  # of a candidate, in the text; --json has all
 
 
-@click.command(help="Candidates: pairs of records that differ in one thing alone.")
+@click.command()
 @registry_option
-@click.option("--policy", help="Version of the rules; default: the registry's.")
-@click.option("--all", "everything", is_flag=True, help="With those of which the evidence is insufficient.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--policy", help="Apply this policy instead of the registry's.")
+@click.option("--all", "everything", is_flag=True, help="Include pairs whose evidence is insufficient.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def regressions(target: str | None, policy: str | None, everything: bool, as_json: bool) -> None:
-    """One thing: a version, or a setting that tunes. Never a fact: a candidate, or a change that two operators saw."""
+    """Compares pairs of records that differ in one thing only: a version, or a tuning setting. A result is a possible change
+    that one person saw, or a change that several confirmed; never a fact about a version.
+    """
     from harness.registry.queries import believed
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.regressions import candidates
@@ -68,7 +70,7 @@ def _print(console: Console, one: Candidate) -> None:
     line(
         f"  {one.model or 'unnamed model'} {subject.quantisation}, {subject.engine}, {subject.workload.partition('/')[2]}"
     )
-    line(f"  {', '.join(persons) or 'nobody has seen a difference that their intervals can tell'}")
+    line(f"  {', '.join(persons) or 'no difference is larger than its interval'}")
     for pair in one.pairs[:MOST_PAIRS]:
         line(f"    {pair.operator} on {pair.device}: {_ratio(pair)}")
         rows = (

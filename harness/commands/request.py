@@ -7,16 +7,16 @@ import click
 from harness.terminal.registry_option import registry_option
 
 
-@click.group(help="Ask for a measurement, claim one, and decide on requests.")
+@click.group()
 def request() -> None:
-    """pending → accepted → claimed → measured."""
+    """A request is pending until an editor accepts it; an operator claims it, and a record fulfils it."""
 
 
-@request.command(name="list", help="Every request of a registry.")
+@request.command(name="list")
 @registry_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_requests(target: str | None, as_json: bool) -> None:
-    """With state and who holds it."""
+    """List the requests of a registry."""
     from rich.table import Table
 
     from harness.terminal.console import escape, out, print_json, whole
@@ -37,14 +37,17 @@ def list_requests(target: str | None, as_json: bool) -> None:
     console.print(table)
 
 
-@request.command(help="Ask for a (model, hardware, runtime) to be measured.")
-@click.option("--model", required=True, help="Name of the model and its quantisation.")
-@click.option("--hardware", required=True, help="Device.")
-@click.option("--runtime", required=True, help="Engine.")
-@click.option("--reason", default="", help="What for; public.")
+@request.command()
+@click.option("--model", required=True, help="Model to measure, with its quantisation.")
+@click.option("--hardware", required=True, help="Device to measure on.")
+@click.option("--runtime", required=True, help="Runtime to measure with.")
+@click.option("--reason", default="", help="Why it is worth measuring; public.")
 @registry_option
 def new(model: str, hardware: str, runtime: str, reason: str, target: str | None) -> None:
-    """Signed with the operator's key."""
+    """Ask for a model to be measured on some hardware.
+
+    Signed with your operator key.
+    """
     import secrets
 
     from harness.commands.submit import introduced
@@ -83,45 +86,48 @@ def _move(kind: str, identity: str, target: str | None, reason: str, *, editoria
 def _editors(name: str, kind: str, text: str) -> None:
     @request.command(name=name, help=text)
     @click.argument("identity", metavar="ID")
-    @click.option("--reason", required=True, help="Why; public.")
+    @click.option("--reason", required=True, help="Why; public in the log.")
     @registry_option
     def decide(identity: str, reason: str, target: str | None) -> None:
         _move(kind, identity, target, reason, editorial=True)
 
 
-_editors("accept", "request-accepted", "Say as an editor that it should be measured.")
-_editors("reject", "request-rejected", "Say that it should not.")
-_editors("archive", "request-archived", "Lay it aside; it can be revived.")
-_editors("revive", "request-revived", "Take it up again.")
+_editors("accept", "request-accepted", "Accept a request as an editor.")
+_editors("reject", "request-rejected", "Reject a request as an editor.")
+_editors("archive", "request-archived", "Set a request aside as an editor; it can be revived.")
+_editors("revive", "request-revived", "Reopen an archived request as an editor.")
 
 
-@request.command(help="Say as an editor that another request asks for the same.")
+@request.command()
 @click.argument("identity", metavar="ID")
-@click.option("--of", required=True, help="The other request.")
-@click.option("--reason", required=True, help="Why; public.")
+@click.option("--of", required=True, metavar="ID", help="Request that asks for the same.")
+@click.option("--reason", required=True, help="Why; public in the log.")
 @registry_option
 def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
-    """It ends here."""
+    """Close a request as a duplicate, as an editor."""
     _move("request-marked-duplicate", identity, target, reason, editorial=True, of=of)
 
 
-@request.command(help="Hold an accepted request: you are about to measure it.")
+@request.command()
 @click.argument("identity", metavar="ID")
 @registry_option
 def claim(identity: str, target: str | None) -> None:
-    """A soft lock."""
+    """Claim an accepted request: you are going to measure it."""
     _move("request-claimed", identity, target, "", editorial=False)
 
 
-@request.command(help="Let go of a request that you hold; an editor may let go of anybody's.")
+@request.command()
 @click.argument("identity", metavar="ID")
-@click.option("--as-editor", "editorial", is_flag=True, help="Of somebody else's; with --reason.")
-@click.option("--reason", default="", help="Why; public. An editor must give one.")
+@click.option("--as-editor", "editorial", is_flag=True, help="Release another operator's claim; needs --reason.")
+@click.option("--reason", default="", help="Why; public in the log. An editor needs it.")
 @registry_option
 def release(identity: str, editorial: bool, reason: str, target: str | None) -> None:
-    """It is accepted again, for anybody to claim."""
+    """Release a request that you claimed.
+
+    Anybody may claim it then. An editor may release anybody's.
+    """
     from harness.errors import BadInput
 
     if editorial and not reason.strip():
-        raise BadInput("an editor's act needs a reason", where="--reason", fix="add --reason TEXT")
+        raise BadInput("an editor must give a reason", where="--reason", fix="add --reason TEXT")
     _move("request-released", identity, target, reason, editorial=editorial)

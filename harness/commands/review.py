@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from harness.registry.queries.review import Dossier, Waiting
 
 
-@click.group(invoke_without_command=True, help="List the queue, look at what it holds, and decide.")
+@click.group(invoke_without_command=True)
 @registry_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--all", "examine_all", is_flag=True, help="Examine every record, however long the queue is.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--all", "examine_all", is_flag=True, help="Examine every record, even of a long queue.")
 @click.pass_context
 def review(context: click.Context, target: str | None, as_json: bool, examine_all: bool) -> None:
-    """Nothing is public before approval; no command grants "reproduced"."""
+    """Without a command, list the queue. A record is public once editors approve it; no editor can grant a state or a tier."""
     context.obj = target
     if context.invoked_subcommand is None:
         _list(target, as_json, examine_all)
@@ -85,13 +85,16 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
 
 
-@review.command(help="All that an editor needs to know of a record.")
+@review.command()
 @click.argument("record")
 @registry_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show(context: click.Context, record: str, target: str | None, as_json: bool) -> None:
-    """Completeness, consistency, physics, likeness, similar rows, and what it would do to its row."""
+    """Show what an editor needs to know about a record.
+
+    Completeness, consistency, plausibility, similar records and rows, and its effect on its row.
+    """
     from dataclasses import asdict
 
     from harness.registry.queries import believed
@@ -127,7 +130,7 @@ def _print(console: Any, found: Dossier) -> None:
             "challenge",
             "began after the registry's single-use number"
             if found.challenged
-            else "none: when it ran is the operator's word",
+            else "none: only the operator says when it ran",
         ),
         ("approvals", ", ".join(found.approvals) or "none"),
         ("effect", found.effect),
@@ -141,7 +144,7 @@ def _print(console: Any, found: Dossier) -> None:
     for remark in found.remarks:
         console.print(f"  {remark.kind:14} {escape(remark.text)}")
     if not found.remarks:
-        console.print("  nothing: complete, consistent, possible, like no other")
+        console.print("  nothing: it is complete, consistent and plausible, and similar to no other")
     if found.similar:
         console.print("[bold]Similar rows[/]")
         for text in found.similar:
@@ -173,23 +176,24 @@ def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
 def _decision(name: str, kind: str, text: str) -> None:
     @review.command(name=name, help=text)
     @click.argument("record")
-    @click.option("--reason", required=True, help="Why; public, in the log for ever.")
+    @click.option("--reason", required=True, help="Why; public in the log for ever.")
     @registry_option
     @click.pass_context
     def decide(context: click.Context, record: str, reason: str, target: str | None) -> None:
         _decide(kind, record, target or context.obj, reason)
 
 
-@review.command(help="Take a record out of a row that was withdrawn or rejected; it is decided anew.")
+@review.command()
 @click.argument("record")
-@click.option(
-    "--to", default="", metavar="ROW", help="The open row that it joins; default: the one of its triple, or its own."
-)
-@click.option("--reason", required=True, help="Why; public, in the log for ever.")
+@click.option("--to", default="", metavar="ROW", help="Row to move it to; default: the row of its subject, or its own.")
+@click.option("--reason", required=True, help="Why; public in the log for ever.")
 @registry_option
 @click.pass_context
 def move(context: click.Context, record: str, to: str, reason: str, target: str | None) -> None:
-    """The others of a row must not be lost with it."""
+    """Move a record out of a withdrawn or rejected row.
+
+    It is pending again, for the editors to decide.
+    """
     from harness.registry.actions import acts
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
@@ -203,9 +207,7 @@ def move(context: click.Context, record: str, to: str, reason: str, target: str 
     out().print(f"{identity}\npending in {place}, entry {taken.entry.index}", markup=False)
 
 
-_decision("approve", "record-approved", "Let a record through: it is public then.")
-_decision("reject", "record-rejected", "Keep it out, or take it out again.")
-_decision("send-back", "record-sent-back", "Ask its operator for something that the reason names.")
-_decision(
-    "take-down", "body-dropped", "Drop the bytes of a record that is out, for the sake of privacy; the proofs stay."
-)
+_decision("approve", "record-approved", "Approve a record; it is public once enough editors do.")
+_decision("reject", "record-rejected", "Reject a record, also one that was approved.")
+_decision("send-back", "record-sent-back", "Ask the operator for what the reason says.")
+_decision("take-down", "body-dropped", "Delete the bytes of a rejected or withdrawn record.")

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 HEADINGS = ("started (UTC)", "model", "runtime", "device", "decode tok/s", "95 % interval", "doubts", "record", "label")
 
 
-@click.command(help="List the records in a folder, the newest first.")
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("results"))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(folder: Path, as_json: bool) -> None:
-    """What can't be read is said on standard error; the others are listed."""
+    """FOLDER is `results` by default. A record that cannot be read is named on standard error."""
     from rich.table import Table
 
     from harness.errors import BadInput

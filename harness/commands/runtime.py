@@ -7,19 +7,25 @@ from pathlib import Path
 import click
 
 
-@click.group(help="Install, list, check and remove the runtimes.")
+@click.group()
 def runtime() -> None:
-    """Runtimes."""
+    """A runtime is an engine that the harness can drive; each has an environment of its own in the cache."""
 
 
-@runtime.command(help="Make a runtime's environment from its lock, building what has no wheel.")
+@runtime.command()
 @click.argument("name")
 @click.option(
-    "--backend", default="auto", show_default=True, help="cpu, cuda, vulkan, metal, rocm; auto looks at the machine."
+    "--backend",
+    default="auto",
+    show_default=True,
+    help="Build to install: cpu, cuda, vulkan, metal or rocm; auto detects it.",
 )
-@click.option("--again", is_flag=True, help="Try a build that failed before once more.")
+@click.option("--again", is_flag=True, help="Retry a build that failed before.")
 def install(name: str, backend: str, again: bool) -> None:
-    """Does nothing when it is there."""
+    """Install a runtime's environment from its lock file.
+
+    Builds what has no wheel. Does nothing when it is installed already.
+    """
     from harness.catalog.paths import cache
     from harness.errors import BadInput
     from harness.run.prepare import environments
@@ -32,7 +38,7 @@ def install(name: str, backend: str, again: bool) -> None:
     find(name)
     if name not in RECIPES:
         raise BadInput(
-            f"{name} needs no environment of ours", where="runtime install", fix="use --python PATH with bench"
+            f"{name} has no environment to install", where="runtime install", fix="use: repro bench --python PATH"
         )
     choice = choice_of(name, backend, cache())
     where = environments.place(cache(), name, choice.backend)
@@ -44,10 +50,10 @@ def install(name: str, backend: str, again: bool) -> None:
     out().print(str(where.python), markup=False)
 
 
-@runtime.command("list", help="Every runtime, and the environments that are installed.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@runtime.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """Names first, then places."""
+    """List the runtimes and their installed environments."""
     from dataclasses import asdict
 
     from harness.catalog.paths import cache
@@ -78,19 +84,26 @@ def _foreign(name: str) -> str:
     try:
         table.find(name)
     except ReproError as error:
-        return f"of {shipped}; can't be used: {error.what}"
-    return f"of {shipped}"
+        return f"from {shipped}; cannot be used: {error.what}"
+    return f"from {shipped}"
 
 
-@runtime.command(help="Try what any adapter must hold: counts, caches, stamps, determinism, errors.")
+@runtime.command()
 @click.argument("name")
-@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="As for bench.")
-@click.option("--backend", default="auto", show_default=True, help="As for bench.")
-@click.option("-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="As for bench.")
-@click.option("--python", type=click.Path(path_type=Path), help="The interpreter that has the engine and the adapter.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="Model to check with.")
+@click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
+@click.option(
+    "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."
+)
+@click.option(
+    "--python", type=click.Path(path_type=Path), help="Use this Python interpreter; it needs engine and adapter."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(name: str, model: str, backend: str, settings: tuple[str, ...], python: Path | None, as_json: bool) -> None:
-    """Exit status 1 when a check fails."""
+    """Test a runtime's adapter against the rules for adapters.
+
+    Token counts, caches, time stamps, determinism, errors. Exit status 1 when a check fails.
+    """
     from harness.run.evidence import Request
     from harness.run.execute.conformance import conform
     from harness.terminal.console import err, out, print_json
@@ -108,11 +121,11 @@ def check(name: str, model: str, backend: str, settings: tuple[str, ...], python
         raise SystemExit(1)
 
 
-@runtime.command(help="Delete the environments of a runtime.")
+@runtime.command()
 @click.argument("name")
-@click.option("--backend", help="Only those of this backend.")
+@click.option("--backend", help="Remove only the environment of this backend.")
 def remove(name: str, backend: str | None) -> None:
-    """The built wheel goes with it."""
+    """Delete a runtime's environments and built wheels."""
     import shutil
 
     from harness.catalog.paths import cache
@@ -124,7 +137,7 @@ def remove(name: str, backend: str | None) -> None:
     find(name)
     found = [f for f, item in environments.every(cache()) if item.runtime == name and backend in (None, item.backend)]
     if not found:
-        raise BadInput("nothing of it is installed", where=name, fix="see: repro runtime list")
+        raise BadInput("is not installed", where=name, fix="see: repro runtime list")
     for folder in found:
         shutil.rmtree(folder)
         shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Print the JSON Schema of a record.")
-@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; standard output otherwise.")
+@click.command()
+@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 def schema(target: Path | None) -> None:
-    """JSON Schema (draft 2020-12) of the predicate."""
+    """The schema (draft 2020-12) describes the predicate of the signed statement."""
     import json
 
     from harness.files import write_text

@@ -10,16 +10,19 @@ import click
 from harness.terminal.registry_option import registry_option
 
 
-@click.command(help="State and tier of every row of a registry; or what records would make of a row.")
+@click.command()
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
 @registry_option
-@click.option("--editorial", is_flag=True, help="The first record was measured by the editors.")
-@click.option("--policy", help="Version of the rules; default: the registry's, or network-v3.")
-@click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on that day; default: today.")
+@click.option("--editorial", is_flag=True, help="Treat the first record as measured by an editor.")
+@click.option("--policy", help="Apply this policy; default: the registry's, or network-v3.")
+@click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on this day; default: today.")
 @click.option(
-    "--all", "everything", is_flag=True, help="With rows that are not public: queued, rejected, sent back, withdrawn."
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Include rows that are not public: queued, rejected, sent back, withdrawn.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def score(
     records: tuple[Path, ...],
     target: str | None,
@@ -29,7 +32,7 @@ def score(
     everything: bool,
     as_json: bool,
 ) -> None:
-    """With records, the first is the row and the others stand against it, as if an editor had accepted all of them."""
+    """With RECORDS, the first is the hub of a row and the others are judged against it, as if an editor had accepted them all."""
     from harness.terminal.days import day_of
 
     day = day_of(as_of)
@@ -71,7 +74,7 @@ def _records(hub: Path, records: tuple[Path, ...], editorial: bool, policy: str,
     for one in checked:
         if one.verified is not Verified.YES:
             console.print(f"{one.stored.id[:12]} {escape(one.note)}")
-    console.print("[dim]as if an editor had accepted every record: nothing is published by this[/]")
+    console.print("[dim]as if an editor had accepted every record; this publishes nothing[/]")
 
 
 def _rows(target: str | None, policy: str | None, day: date, everything: bool, as_json: bool) -> None:
@@ -111,7 +114,7 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
         )
     console.print(table)
     console.print(
-        f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW says why"
-        f"{f'; {len(left_out)} records do not hold and are left out' if left_out else ''}",
+        f"{len(found)} rows under {name} {loaded.sha256[:12]}, {day.isoformat()}; repro explain ROW gives the reasons"
+        f"{f'; {len(left_out)} invalid records are left out' if left_out else ''}",
         markup=False,
     )

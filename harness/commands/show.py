@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Show a record: results, distributions, checks and findings.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the record itself, with what was verified.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(record: Path, as_json: bool) -> None:
-    """Exit status 1 where it is false (signature, samples, summary), 4 where its own checks say that it is not to be used."""
+    """Exit status 1 when the record is false (signature, samples or numbers), 4 when its own checks failed: do not use its
+    number.
+    """
     from harness.record.store import read
     from harness.terminal.console import out, print_json
     from harness.terminal.report import report

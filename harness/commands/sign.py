@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Sign a record that was measured before you had keys.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 def sign(record: Path) -> None:
-    """The record says that it was signed later; its id changes with that, its samples do not."""
+    """The record then says that it was signed later, so its id changes; its samples do not."""
     from harness.errors import RecordInvalid
     from harness.record import later
     from harness.record.store import read, replace_payload
@@ -28,7 +28,7 @@ def sign(record: Path) -> None:
         )
     if data is not None and not later.half_done(stored, data):
         raise RecordInvalid(
-            "has the envelope of another record beside it", where=str(record), fix="take its own folder"
+            "is in one folder with the envelope of another record", where=str(record), fix="use its own folder"
         )
     signers = operator_keys()
     sealed = later.signed(stored, signers)

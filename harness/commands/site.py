@@ -13,34 +13,37 @@ if TYPE_CHECKING:
     from harness.site.build import Built, Wish
 
 
-@click.group(help="Make the public site of a registry, or look at it here.")
+@click.group()
 def site() -> None:
-    """See the commands."""
+    """The site is static: files for any web server."""
 
 
 _OUT = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder of the site."
 )
-_POLICY = click.option("--policy", help="Version of the rules; default: the registry's.")
-_AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Ages as on that day; default: today.")
+_POLICY = click.option("--policy", help="Apply this policy instead of the registry's.")
+_AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on this day; default: today.")
 _BASE = click.option(
-    "--base-url", metavar="URL", help="Where the site will stand; default: https:// and the registry's name."
+    "--base-url", metavar="URL", help="Public address of the site; default: https:// and the registry's name."
 )
-_PNG = click.option("--png", is_flag=True, help="A PNG beside each network diagram, too; needs repro-harness[png].")
+_PNG = click.option("--png", is_flag=True, help="Also draw each network diagram as PNG; needs repro-harness[png].")
 
 
-@site.command(help="Write the whole site, or bring it up to date.")
+@site.command()
 @registry_option
 @_OUT
 @_POLICY
 @_AS_OF
 @_BASE
 @_PNG
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def build(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, png: bool, as_json: bool
 ) -> None:
-    """Everything is rendered before anything is replaced: a record that can't be read leaves the old site as it was."""
+    """Build the site, or update it.
+
+    Every page is made before any is replaced: after an error the old site is as it was.
+    """
     from dataclasses import asdict
 
     from harness.site.build import build as make
@@ -61,18 +64,28 @@ def build(
     )
 
 
-@site.command(help="Show the site at http://127.0.0.1, built again when the registry changes.")
+@site.command()
 @registry_option
 @_OUT
 @_POLICY
 @_AS_OF
 @_BASE
 @_PNG
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    metavar="PORT",
+    help="Port to listen on; 0: any free one.",
+)
 def serve(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, png: bool, port: int
 ) -> None:
-    """Ctrl-C ends it."""
+    """Serve the site on this machine, updated as it changes.
+
+    Listens on http://127.0.0.1 and builds again when the registry changes. Ctrl-C stops it.
+    """
     from harness.errors import ReproError
     from harness.site.build import Built
     from harness.site.serve import serve as run
@@ -94,7 +107,7 @@ def serve(
 def _told(made: Built) -> str:
     from harness import units
 
-    return f"{units.count(made.rows, 'benchmark')}, {made.made} made anew, {units.count(made.files, 'file')} written"
+    return f"{units.count(made.rows, 'benchmark')}, {made.made} updated, {units.count(made.files, 'file')} written"
 
 
 def _wish(
@@ -106,6 +119,6 @@ def _wish(
     from harness.terminal.registry_option import open_for_reading
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise BadInput(f"{base_url!r:.80} is no address", where="--base-url", fix="give one with https://")
+        raise BadInput(f"{base_url!r:.80} must be an address", where="--base-url", fix="begin it with https://")
     open_for_reading(target).engine.dispose()  # a registry that forgot history is refused
     return Wish(str(target), out, day_of(as_of), policy, base_url, png)

@@ -10,12 +10,12 @@ from harness.terminal.registry_option import registry_option
 WIDE = 4000  # characters: more than a reason has
 
 
-@click.command(help="Your records at a registry: where each stands, why, and what you can do.")
+@click.command()
 @registry_option
-@click.option("--handle", help="Of another operator; default: the one whose keys are here.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--handle", help="List another operator's records; default: your own.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
-    """In the order in which the registry took them."""
+    """In order of submission, each with the reason of a decision and what you can do next."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -31,7 +31,7 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
     own = keys.public(keys_folder())
     if handle is None and own is None:
         raise BadInput(
-            "there are no keys here", where=str(keys_folder()), fix="name an operator: repro submissions --handle NAME"
+            "there are no keys yet", where=str(keys_folder()), fix="name an operator: repro submissions --handle NAME"
         )
     whose = handle or (own.handle if own is not None else "")
     with open_for_reading(target).reading() as reader:
@@ -46,8 +46,8 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
         console.print(f"{whose} {known_as}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("record", "row", "entry", "submitted", "where it stands"):
-        table.add_column(name, justify="right" if name == "entry" else "left", no_wrap=name != "where it stands")
+    for name in ("record", "row", "entry", "submitted", "status"):
+        table.add_column(name, justify="right" if name == "entry" else "left", no_wrap=name != "status")
     for one in found:
         row = "its own" if one.row == one.id else one.row[:12]
         says = one.words + (f" → {one.next}" if one.next else "")

@@ -12,19 +12,22 @@ from harness.record.places import keys_folder
 from harness.terminal.registry_option import registry_option
 
 
-@click.command(help="Put a signed record into a registry's queue.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 @registry_option
 @click.option(
-    "--reproduces", default="", metavar="ROW", help="The row that it reproduces; default: the one of the same triple."
+    "--reproduces", default="", metavar="ROW", help="Row that the record reproduces; default: the row of its subject."
 )
-@click.option("--request", "request", default="", metavar="ID", help="The request that it answers.")
+@click.option("--request", "request", default="", metavar="ID", help="Request that the record fulfils.")
 @click.option(
-    "--idempotency-key", "idempotency", default="", help="The same key with another record is refused; default: its id."
+    "--idempotency-key",
+    "idempotency",
+    default="",
+    help="Refuse this key for any other record; default: the record's id.",
 )
-@click.option("--dry-run", is_flag=True, help="Print exactly what would leave this machine, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print exactly what would be sent, and send nothing.")
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
-    """Everything that the registry would check is checked here first."""
+    """The record waits in the queue until editors decide. All that the registry checks is checked here first."""
     from harness.errors import BadInput
     from harness.record import private
     from harness.registry.actions import acts
@@ -52,7 +55,9 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
     taken = acts.submit(registry, actor, found, wish, introduced(registry, actor))
     if taken is None:
-        raise BadInput("was submitted by somebody at the same time", where=found.id[:12], fix="see: repro submissions")
+        raise BadInput(
+            "was submitted at the same time by somebody else", where=found.id[:12], fix="see: repro submissions"
+        )
     device_digests.note(registry, found, note)
     row = taken.event.detail["row"]
     console = out()
@@ -67,13 +72,15 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         print_fall(console, registry, found, row)
 
 
-@click.command(help="Take a record of yours back; the log keeps that it was there.")
+@click.command()
 @click.argument("record")
 @registry_option
-@click.option("--reason", default="", help="Why; public, in the log for ever. It must be given.")
-@click.option("--yes", is_flag=True, help="Do not ask: on a terminal it asks otherwise.")
+@click.option("--reason", default="", help="Why; public in the log for ever. Required.")
+@click.option("--yes", is_flag=True, help="Withdraw without asking.")
 def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
-    """By the beginning of its id. It can't be undone: the same record is never taken again."""
+    """RECORD is the beginning of its id. This cannot be undone: the registry never accepts the same record again, and the log
+    keeps that it was submitted.
+    """
     from harness.errors import BadInput
     from harness.registry.actions import acts
     from harness.registry.queries import submissions
@@ -87,12 +94,12 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
     if known is None or known.operator != actor.handle:
         raise BadInput("is somebody else's record", where=identity[:12], fix="withdraw your own: repro submissions")
     if known.status == "withdrawn":
-        raise BadInput(f"is {known.words} already", where=identity[:12], fix="nothing is to be done")
+        raise BadInput(f"is {known.words} already", where=identity[:12], fix="there is nothing to do")
     if not reason.strip():
         raise BadInput("a withdrawal needs a reason", where="--reason", fix="add --reason TEXT; it is public")
     if not yes and sys.stdin.isatty():
-        others = f", and the {known.others} others of its row with it" if known.others else ""
-        if not click.confirm(f"Take {identity[:12]} ({known.words}) back for ever{others}?", err=True):
+        others = f", with the {known.others} others of its row" if known.others else ""
+        if not click.confirm(f"Withdraw {identity[:12]} ({known.words}) for ever{others}?", err=True):
             raise click.Abort
     taken = acts.act(registry, actor, "record-withdrawn", identity, reason=reason)
     out().print(f"{identity}\nwithdrawn, entry {taken.entry.index}", markup=False)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 
-@click.group(help="List and show the suites of workloads.")
+@click.group()
 def suite() -> None:
-    """Suites."""
+    """A suite is a pinned list of workloads: prompts, lengths, modes."""
 
 
-@suite.command("list", help="Every suite with its digest.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@suite.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """One line each."""
+    """List the suites with their digests."""
     from harness.catalog import suites
     from harness.terminal.console import out, print_json, whole
 
@@ -26,11 +26,11 @@ def list_(as_json: bool) -> None:
         console.print(f"{one.label:12} {whole(console, one.sha256, 16)}  {one.suite.title}", markup=False)
 
 
-@suite.command(help="The workloads of a suite.")
+@suite.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, as_json: bool) -> None:
-    """A table."""
+    """Show the workloads of a suite."""
     from rich.table import Table
 
     from harness.catalog import suites

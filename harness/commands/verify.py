@@ -7,16 +7,16 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Check a record's signatures, its samples and its arithmetic.")
+@click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 @click.option(
     "--keys",
     "keys_file",
     type=click.Path(path_type=Path),
-    help="The operator's public file (repro keys show); without it the keys that the record names are believed.",
+    help="Operator's public file (repro keys show); default: the keys that the record names.",
 )
 def verify(record: Path, keys_file: Path | None) -> None:
-    """Exit status 2 with the first thing that is wrong."""
+    """Exit status 2 with the first fault that is found."""
     from harness.record.store import read
     from harness.terminal.console import out
     from harness.verify.reading import well_formed

@@ -14,7 +14,7 @@ def day_of(text: str | None, where: str = "--as-of") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise BadInput(f"{text!r} is no day ({error})", where=where, fix="write YYYY-MM-DD") from error
+        raise BadInput(f"{text!r} must be a day ({error})", where=where, fix="write YYYY-MM-DD") from error
 
 
 def in_a_year() -> str:

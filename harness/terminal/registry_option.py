@@ -22,7 +22,7 @@ def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "target",
         envvar=VARIABLE,
         metavar="PLACE",
-        help=f"Folder or postgresql:// URL of the registry; default: ${VARIABLE}.",
+        help=f"Registry: a folder or postgresql:// URL; default: ${VARIABLE}.",
     )(command)
 
 
@@ -46,7 +46,7 @@ def open_for_writing(target: str | None) -> Registry:
     place = named(target)
     if databases.is_export(place):
         raise BadInput(
-            "holds exported files, which are for reading",
+            "contains exported files, which are read-only",
             where=place,
             fix=f"repro registry import {place} --registry FOLDER",
         )
@@ -60,7 +60,7 @@ def named(target: str | None) -> str:
     from harness.errors import BadInput
 
     if not target:
-        raise BadInput("names no registry", where="--registry", fix=f"name a folder or URL, or set {VARIABLE}")
+        raise BadInput("must name a registry", where="--registry", fix=f"name a folder or URL, or set {VARIABLE}")
     return target
 
 

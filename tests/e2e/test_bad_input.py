@@ -63,7 +63,7 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         (("model", "show", "nothing"), "no model is called"),
         (("model", "verify", "gemma-3-270m-q4_k_m"), "repro model fetch"),
         (("runtime", "install", "nothing"), "no runtime is called"),
-        (("runtime", "remove", "llama.cpp"), "nothing of it is installed"),
+        (("runtime", "remove", "llama.cpp"), "is not installed"),
         ((*SIMULATED, "--model", "TINY", "--resume"), "no unfinished run"),
     ],
 )

@@ -66,7 +66,7 @@ def test_from_a_record_to_a_tier(people, tmp_path):
     assert "opens a row of its own" in people.good("ann", "submit", people.record("ann", "b", sku="Synthetic GPU B"))
     assert row[:12] in people.good("ed", "review")
     shown = people.good("ed", "review", "show", row[:8])
-    assert "when it ran is the operator's word" in shown
+    assert "only the operator says when it ran" in shown
     assert "queued" in people.good("x", "score", "--all")
     assert "queued" not in people.good("x", "score")
     assert "accepted" in people.good("ed", "review", "approve", row[:8], "--reason", "complete")
@@ -122,9 +122,9 @@ def test_what_is_refused_says_why_in_one_line(people, tmp_path):
         ("ed", "there are no keys yet", ("submit", first)),
         ("x", "there is no registry", ("score", "--registry", tmp_path / "nowhere")),
         ("x", "is no kind of registry", ("score", "--registry", "https://example.org")),
-        ("x", "names no registry", ("score", "--registry", "")),
+        ("x", "must name a registry", ("score", "--registry", "")),
         ("x", "no policy is called", ("explain", row[:8], "--policy", "network-v9")),
-        ("x", "is no day", ("explain", row[:8], "--as-of", "yesterday")),
+        ("x", "must be a day", ("explain", row[:8], "--as-of", "yesterday")),
         ("x", "there is no registry", ("audit", tmp_path)),
         ("x", "is there already", ("registry", "export", tmp_path)),
         ("ed", "there is a registry already", ("registry", "new", "--origin", "test.example/other")),
@@ -161,7 +161,7 @@ def test_two_of_three_editors_change_the_list(people, tmp_path):
                 "--threshold", "2", "--reason", "three of us", "--out", change)  # fmt: skip
     assert "too few of the new editors" in refused(people("ed", "registry", "apply", change))
     people.good("flo", "registry", "cosign", change, "--yes")
-    assert "bears your signature" in refused(people("flo", "registry", "cosign", change, "--yes"))
+    assert "has your signature" in refused(people("flo", "registry", "cosign", change, "--yes"))
     assert "editors-changed" in people.good("ed", "registry", "apply", change)
     assert "everything holds" in people.good("x", "audit", people.registry)
 

@@ -48,7 +48,7 @@ def test_the_demonstration_becomes_a_site(variables, tmp_path):
     assert json.loads(done.stdout)["rows"] == 11
     assert "Local AI benchmarks" in (out / "index.html").read_text()
     again = repro(variables, "site", "build", "--registry", str(DEMO), "--out", str(out), "--as-of", "2026-11-24")
-    assert "11 benchmarks, 0 made anew, 0 files written, 0 removed" in again.stdout.replace("\n", " ")
+    assert "11 benchmarks, 0 updated, 0 files written, 0 removed" in again.stdout.replace("\n", " ")
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -62,7 +62,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 def test_bad_input_gets_one_line(variables, tmp_path, small):
     out = str(tmp_path / "site")
     without = {name: value for name, value in variables.items() if name != "REPRO_REGISTRY"}
-    refused(repro(without, "site", "build", "--out", out), "names no registry")
+    refused(repro(without, "site", "build", "--out", out), "must name a registry")
     refused(
         repro(variables, "site", "build", "--registry", str(tmp_path / "none"), "--out", out), "there is no registry"
     )
@@ -89,7 +89,7 @@ def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
     try:
         assert server.stdout is not None
-        assert server.stdout.readline().startswith("1 benchmark, 1 made anew")
+        assert server.stdout.readline().startswith("1 benchmark, 1 updated")
         address = re.match(r"(http://127\.0\.0\.1:\d+/)", server.stdout.readline())
         assert address is not None
 

@@ -140,5 +140,5 @@ def test_records_of_several_operators_are_scored(their, tmp_path, monkeypatch):
     assert "community" in shown.stdout
     assert "gull" in shown.stdout
     assert "one source: community" in shown.stdout or "other operators inside" in shown.stdout
-    assert "is no day" in repro("score", hub, "--as-of", "tomorrow").stderr
+    assert "must be a day" in repro("score", hub, "--as-of", "tomorrow").stderr
     assert "no policy is called" in repro("score", hub, "--policy", "network-v9").stderr
