@@ -17,7 +17,7 @@ VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check registry-demo site format schema clean
+.PHONY: help install bench test check registry-demo site format schema cli-docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 schema: $(VENV)/.core ## write the record's JSON Schema to docs/schema/
 	$(REPRO) schema --out docs/schema/record-v1.json
+
+cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help
+	$(VENV)/bin/python -m tests.support.command_help
 
 clean: ## remove the checkout's environment and caches (not the user's cache)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
