@@ -102,7 +102,7 @@ def _more(setup: Setup) -> dict[str, Any]:
     }
 
 
-def hub(target: str) -> World:
+def registry(target: str) -> World:
     """With rows, a reproduction, requests in every state, evidence from elsewhere, and reasons."""
     made = world(target, demonstration=True)  # where devices and systems are called as they say
     for place, setup in enumerate(SETUPS):

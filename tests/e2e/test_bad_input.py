@@ -117,7 +117,8 @@ def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_
 def test_a_runtime_that_keeps_its_prompts_is_found_out(repro, tiny):
     done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "prefill_us=20", "-o", "fault=cached")
     assert done.returncode == 4, done.stderr
-    assert "FAILED CHECKS: prefill_complete, cache_honesty; do not use this number" in done.stderr
+    assert "FAILED CHECKS: prefill_complete, cache_honesty" in done.stderr
+    assert "do not use this number" in done.stderr
     record = json.loads(done.stdout)
     failed = {check["code"] for check in record["checks"] if check["status"] == "fail"}
     assert {"cache_honesty", "prefill_complete"} <= failed
@@ -190,6 +191,9 @@ def test_the_verdict_is_in_the_json_too(repro, tiny, simulated_record):
     measured(done)
     held = json.loads(done.stdout)["against"]
     row = next(r for r in held["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
+    if done.returncode == 4:  # a busy machine spoiled a check: then nothing is compared
+        assert row["comparison"]["verdict"] == "not_comparable"
+        return
     assert row["comparison"]["verdict"] in ("same", "faster", "slower", "cannot_tell")
     assert row["comparison"]["ratio"] > 0
     assert held["path"].endswith("record.json")

@@ -266,5 +266,5 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     assert all(seen[0][1][name] != seen[1][1][name] for name in seen[0][1])
     unknown = people("x", "bench", "--runtime", "simulated", "--model", model, "--challenge", "a" * 64)
     assert "this registry did not issue it" in refused(unknown)
-    assert "makes the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
+    assert "a challenge sets the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
     assert "no challenge" in refused(people("x", "bench", "--challenge", "abc"))

@@ -180,7 +180,7 @@ def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
         opened = facts.get("request", act["subject"])["public_from"]
         return opened is not None and opened <= act["index"]
     record = facts.record(act)
-    opened = facts.get("record", record)["public_from"] if record else 0
+    opened = facts.get("record", record).get("public_from") if record else 0
     return opened is not None and opened <= act["index"]
 
 

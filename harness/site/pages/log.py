@@ -27,7 +27,7 @@ from harness.tlog.checkpoint import Checkpoint
 # Shown on the page, and run by a test.
 CHECK = """\
 from urllib.request import urlopen
-from harness.registry import checkpoint, merkle, tiles
+from harness.tlog import checkpoint, merkle, tiles
 
 def get(path):
     return urlopen({base!r} + path).read()

@@ -60,7 +60,7 @@ def test_migrated_from_the_first_equals_created_now(place, tmp_path):
 
 def test_the_program_writes_the_newest_migration():
     config = Config()
-    config.set_main_option("script_location", "harness.registry:migrations")
+    config.set_main_option("script_location", "harness.registry.db:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == tables.HEAD
 
 

@@ -160,7 +160,7 @@ def test_two_writers_lose_nothing(tmp_path):
             [sys.executable, "-c", f"""
 from tests.support.registry_world import World
 from harness.registry.opening import open_registry
-w = World(open_registry({str(tmp_path / "hub")!r}))
+w = World(open_registry({str(tmp_path / "registry")!r}))
 for i in range(12):
     found = w.record("{name}", sku=f"GPU {{i}} {name}")
     w.submit(found); w.approve(found.id); print(found.id, flush=True)

@@ -56,7 +56,8 @@ def ask(small, digit, *moves, model="wish", **detail):
     for move in moves:
         who = small.actor("bob") if move in ("claimed", "released") else small.editor()
         more = detail if move == "duplicate" else {}
-        small.act(who, f"request-{move}", name, reason=f"editor's words {digit}", detail=more)
+        kind = "request-marked-duplicate" if move == "duplicate" else f"request-{move}"
+        small.act(who, kind, name, reason=f"editor's words {digit}", detail=more)
     return name
 
 
