@@ -176,7 +176,7 @@ def test_the_list_names_who_ships_what_and_what_is_wrong(repro, shipped):
     site = shipped("class Mine(:\n")
     done = repro("runtime", "list", PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
-    assert "of broken 2.0; cannot be used: can't be imported (SyntaxError" in done.stdout
+    assert "from broken 2.0; cannot be used: can't be imported (SyntaxError" in done.stdout
     assert "llama.cpp" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 

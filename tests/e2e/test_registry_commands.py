@@ -267,4 +267,4 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     unknown = people("x", "bench", "--runtime", "simulated", "--model", model, "--challenge", "a" * 64)
     assert "this registry did not issue it" in refused(unknown)
     assert "a challenge sets the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
-    assert "no challenge" in refused(people("x", "bench", "--challenge", "abc"))
+    assert "must be 64 hexadecimal digits" in refused(people("x", "bench", "--challenge", "abc"))
