@@ -28,12 +28,9 @@ def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def open_for_reading(target: str | None) -> Registry:
     """The registry, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
-    from harness.registry.exchange import last_seen
-    from harness.registry.opening import open_readable
+    from harness.registry.reading import open_registry
 
-    registry = open_readable(named(target))
-    last_seen.look(registry, last_seen.folder())
-    return registry
+    return open_registry(named(target))
 
 
 def open_for_writing(target: str | None) -> Registry:
