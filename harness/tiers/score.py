@@ -8,7 +8,19 @@ from datetime import date
 from typing import NamedTuple
 
 from harness.tiers.policy import Policy
-from harness.tiers.values import TIERS, Mark, Measurement, Ring, Row, Source, State, Status, Tier
+from harness.tiers.values import (
+    NOT_COMPARED,
+    TIERS,
+    UNKNOWN,
+    Mark,
+    Measurement,
+    Ring,
+    Row,
+    Source,
+    State,
+    Status,
+    Tier,
+)
 from harness.tiers.verdict import Judged, compared, judge
 from harness.tiers.voices import Chorus, chorus, covering
 
@@ -125,7 +137,7 @@ def _derivation(hub: Measurement, voices: Chorus, policy: Policy, as_of: date, c
         axes = sorted({axis for hardware in independent for axis in hardware.differs_in(hub.hardware)})
         text = f"{len(independent)} independent operators on distinct hardware classes, inside (they differ in {', '.join(axes)})"
         steps.append(Step("high", _at_least(steps, Tier.HIGH), text, ids))
-    skus = {hub.hardware.device, *(voice.hardware.device for voice in voices.inside)}
+    skus = {hub.hardware.device, *(voice.hardware.device for voice in voices.inside)} - {UNKNOWN, NOT_COMPARED}
     everybody = covering(voices.inside) if steps[-1].tier is Tier.HIGH and len(skus) >= policy.very_high_skus else {}
     if everybody and len(everybody) >= policy.very_high_classes:
         ids = tuple(voice.record.id for voice in everybody.values())

@@ -72,6 +72,7 @@ class Mark(StrEnum):
 
 
 UNKNOWN = "unknown"  # a part of a hardware class of which nothing certain can be said
+NOT_COMPARED = "not compared"  # a part that the hub of the row does not know
 UNLISTED = "unlisted"  # before a device that no table knows: its name is what an operator writes
 _AXES = ("device", "generation", "os_family", "runtime_series")
 _PROCESSOR = re.compile(r"(?:^|( \+ ))[^+]*, (?:\d+|unknown) cores, (?:\d+|unknown) GiB$")
@@ -102,9 +103,9 @@ class HardwareClass:
         return tuple(axis for axis, a, b in pairs if a != b and UNKNOWN not in (a, b))
 
     def beside(self, hub: HardwareClass) -> HardwareClass:
-        """The class as a row of that hub counts it: by its device, and each part that either side does not know is the hub's."""
+        """The class as a row of that hub counts it: by its device; a part that the hub does not know tells nobody apart."""
         pairs = ((getattr(self, axis), getattr(hub, axis)) for axis in _AXES)
-        return HardwareClass(*(b if UNKNOWN in (a, b) else a for a, b in pairs))
+        return HardwareClass(*(NOT_COMPARED if b == UNKNOWN else a for a, b in pairs))
 
     @property
     def is_known(self) -> bool:

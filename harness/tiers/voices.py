@@ -110,17 +110,10 @@ def chorus(
 
 
 def _counted(hub: Measurement, records: Iterable[Measurement]) -> dict[HardwareClass, HardwareClass]:
-    """Hardware class → the class that the row counts it as. One with an unknown part is the hub's, or else that of a voice that
-    knows more, wherever it may be: an unknown device or version never makes one more class.
-    """
+    """Hardware class → the class that the row counts it as: the hub's own where no known part differs from it."""
     told = {record.hardware for record in records}
-    whole = sorted(hardware for hardware in told if hardware.is_known)
-    found = {}
-    for hardware in told:
-        known = [] if hardware.is_known else [hub.hardware, *whole]
-        same = next((other for other in known if not hardware.differs_in(other)), hardware)
-        found[hardware] = same.beside(hub.hardware)
-    return found
+    own = hub.hardware.beside(hub.hardware)
+    return {hardware: hardware.beside(hub.hardware) if hardware.differs_in(hub.hardware) else own for hardware in told}
 
 
 def _only_noisier(record: Measurement, kept: Measurement, marks: Verdicts) -> bool:
@@ -133,7 +126,24 @@ def _only_noisier(record: Measurement, kept: Measurement, marks: Verdicts) -> bo
 
 
 def covering(voices: Sequence[Voice]) -> dict[HardwareClass, Voice]:
-    """One voice a person, laid so that they cover the most distinct classes: a maximum matching (Kuhn's augmenting paths)."""
+    """One voice a person, laid so that they cover the most distinct classes.
+
+    Of the classes with an unknown part one counts at most, beside those known ones that it differs from: two such may be one
+    class, and a record that tells it must not make them fewer.
+    """
+    known = [voice for voice in voices if voice.hardware.is_known]
+    best = _matched(known)
+    people = len({voice.person for voice in voices})
+    for partly in sorted({voice.hardware for voice in voices if not voice.hardware.is_known}):
+        if len(best) == people:
+            break
+        beside = [voice for voice in voices if voice.hardware == partly]
+        best = max(best, _matched(beside + [v for v in known if v.hardware.differs_in(partly)]), key=len)
+    return best
+
+
+def _matched(voices: Sequence[Voice]) -> dict[HardwareClass, Voice]:
+    """Of voices whose classes are equal or distinct: a maximum matching of persons to classes (Kuhn's augmenting paths)."""
     classes = sorted({voice.hardware for voice in voices})
     numbers = {hardware: number for number, hardware in enumerate(classes)}
     offers: dict[str, dict[int, Voice]] = {}

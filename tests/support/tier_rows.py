@@ -36,11 +36,11 @@ def measurement(name: str, rate: float = 100.0, hardware: HardwareClass = HUB_CL
 
 
 def hub(**other) -> Measurement:
-    return measurement("registry", **other)
+    return measurement("hub", **other)
 
 
 def editorial(**other) -> Measurement:
-    return measurement("registry", source=Source.EDITORIAL, **other)
+    return measurement("hub", source=Source.EDITORIAL, **other)
 
 
 def community(count: int, rate: float = 100.0) -> tuple[Measurement, ...]:

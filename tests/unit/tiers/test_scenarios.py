@@ -90,8 +90,8 @@ def test_handles_are_tied_through_several_rigs():
 
 
 def test_the_hub_s_own_operator_never_reproduces_its_row():
-    own = measurement("again", hardware=CLASSES[0], operator="op-registry")
-    other_handle = measurement("other", hardware=CLASSES[1], rig="rig-registry")
+    own = measurement("again", hardware=CLASSES[0], operator="op-hub")
+    other_handle = measurement("other", hardware=CLASSES[1], rig="rig-hub")
     assert score(row(hub(), own, other_handle), POLICY, AS_OF).state is State.APPROVED
 
 
@@ -228,6 +228,16 @@ def test_an_unknown_part_adds_no_class_beside_one_that_it_may_be():
     unknown = measurement("u", hardware=replace(CLASSES[3], sku=UNKNOWN, generation=UNKNOWN))
     assert ring_of(hub(), unknown) is Ring.INDEPENDENT  # its system is known to be another one
     assert score(row(editorial(), known, unknown), POLICY, AS_OF).tier is Tier.MODERATE
+
+
+def test_two_partly_unknown_classes_are_one_class_before_and_after_a_record_tells_it():
+    told = replace(HUB_CLASS, sku="rtx-3090 ×1", generation="ampere", runtime_series="llama.cpp 0.24")
+    without_device = measurement("a", hardware=replace(told, sku=UNKNOWN, generation=UNKNOWN))
+    without_series = measurement("b", hardware=replace(told, runtime_series=UNKNOWN))
+    others = (without_device, without_series, measurement("c", hardware=HUB_CLASS))
+    before = score(row(editorial(), *others), POLICY, AS_OF)
+    after = score(row(editorial(), *others, measurement("d", hardware=told)), POLICY, AS_OF)
+    assert before.tier is after.tier is Tier.MODERATE
 
 
 def test_a_known_part_still_counts_where_another_is_unknown():
