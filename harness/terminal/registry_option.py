@@ -38,7 +38,7 @@ def open_for_writing(target: str | None) -> Registry:
     from harness.errors import BadInput
     from harness.registry.db import databases
     from harness.registry.exchange import last_seen
-    from harness.registry.opening import open_registry
+    from harness.registry.opening import open_database
 
     place = named(target)
     if databases.is_export(place):
@@ -47,7 +47,7 @@ def open_for_writing(target: str | None) -> Registry:
             where=place,
             fix=f"repro registry import {place} --registry FOLDER",
         )
-    registry = open_registry(place)
+    registry = open_database(place)
     last_seen.look(registry, last_seen.folder())
     return registry
 

@@ -16,7 +16,7 @@ from harness.record import envelope, store
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from tests.support.registry_world import REAL, World, key
 
 
@@ -34,7 +34,7 @@ def work(what: str, folder: Path) -> None:
         files.into(folder.parent / "files", str(folder / "registry"), lambda _done, _of: None)
         told(what, "registry")
         return
-    world = World(open_registry(str(folder / "registry")))
+    world = World(open_database(str(folder / "registry")))
     if what == "submit":
         for name in ("bob", "cat"):
             found = world.record(name, sku=f"GPU of {name}", started=datetime(2026, 11, 2))
