@@ -80,6 +80,12 @@ class Reader:
         places = sorted((json.loads(value)["index"], name) for name, value in found)
         return [name for index, name in places if index >= since]
 
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        table = tables.facts.c
+        some = select(table.name).where(table.kind == "triple", table.name > triple, table.name < triple + "g")
+        return sorted(name[-64:] for name in self.connection.execute(some).scalars())
+
     def has_records(self, count: int) -> bool:
         """Whether it has more records than that."""
         return self.connection.execute(select(tables.records.c.id).limit(1).offset(count)).first() is not None

@@ -20,7 +20,7 @@ from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules.apply import applied
 from harness.registry.rules.base import Fact, Place
-from harness.registry.rules.records import OPEN
+from harness.registry.rules.triples import OPEN
 from harness.tiers.policy import Policy
 from harness.tiers.verdict import too_wide
 from harness.tlog import merkle
@@ -97,6 +97,11 @@ class Batch:
         known = self.reader.records_by_key(key, since)
         return [*known, *(name for index, name in sorted(own) if index >= since and name not in set(known))]
 
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        own = {name[-64:] for kind, name in self.facts if kind == "triple" and name[:-64] == triple}
+        return sorted(own.union(self.reader.of_triple(triple)))
+
     def take(self, item: Item, now: str) -> Taken:
         """One more event. Raises why it may not be; nothing is kept then."""
         now = item.at or now
@@ -128,7 +133,10 @@ class Batch:
                 return
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
-            ingest.agrees(event, found)
+            replayed = bool(item.at)
+            if not replayed and "device_sha256" not in event.detail:
+                raise BadInput("does not name its device", where=event.subject[:12], fix="update repro-harness")
+            ingest.agrees(event, found, replayed=replayed)
             ingest.taken_by(found, demonstration=bool((self.get("registry", "") or {}).get("demonstration")))
             one = found.measured.measurement
             home = self._home(parts_of(one.subject), one.hardware.sku)
@@ -200,9 +208,10 @@ class Batch:
         self.events.add(line.event_sha256)
         self._last, self._size = line, self._size + 1
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
-        if event.kind == "record-moved":
-            self._move(event.subject, event.detail["row"])
         for kind, name, value in facts:
+            before = self.get(kind, name) if kind == "record" else None
+            if before is not None and before["row"] != value["row"]:
+                self._move(name, before["row"], value["row"])
             self.facts[kind, name] = value
         if event.kind == "record-submitted":
             self.rigs.add((event.by, event.detail["rig_key"]))
@@ -223,14 +232,14 @@ class Batch:
                 own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
                 self.homes.setdefault(own, []).append(event.subject)
 
-    def _move(self, record: str, row: str) -> None:
+    def _move(self, record: str, before: str, row: str) -> None:
         if record in self.records:
             self.records[record]["row"] = row
         else:
-            self.left.setdefault(record, str((self.get("record", record) or {})["row"]))
-        own = self._own(record)
-        if own is not None and row == record:
-            self.homes.setdefault(own, []).append(record)
+            self.left.setdefault(record, before)
+        own = self._own(record) if row == record else None
+        if own is not None:
+            self.homes.setdefault(own[:5], []).append(record)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))

@@ -25,7 +25,7 @@ from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
 from harness.registry.db import tables
-from harness.registry.intake.projection import Measured, earlier_digest, measured_of, subject_digest
+from harness.registry.intake.projection import Measured, device_digest, earlier_digest, measured_of, subject_digest
 from harness.tlog.event import Event, is_time
 from harness.verify.recompute import follows
 from harness.verify.signatures import HOW_TO_SIGN, signers
@@ -225,12 +225,18 @@ def headline(record: Record, samples: bytes, where: str) -> None:
         )
 
 
-def agrees(event: Event, found: Submission) -> None:
-    """Raises `BadInput` unless the submission's event speaks of this very record."""
+def agrees(event: Event, found: Submission, *, replayed: bool) -> None:
+    """Raises `BadInput` unless the submission's event speaks of this very record.
+
+    `replayed`: the log has it already; its device may have come into the table of devices since, and was named as unlisted then.
+    """
     claims, detail = found.claims, event.detail
     subject = found.measured.measurement.subject
     # Nothing is gained by the earlier name: only records of one subject are ever judged against each other.
     named = earlier_digest(subject) if detail["subject_sha256"] == earlier_digest(subject) else subject_digest(subject)
+    device = device_digest(found.measured.measurement.hardware.sku)
+    if replayed and detail.get("device_sha256") == device_digest(found.measured.unlisted):
+        device = detail["device_sha256"]
     pairs = {
         "id": (event.subject, found.id),
         "operator": (event.by, claims.handle),
@@ -239,6 +245,7 @@ def agrees(event: Event, found: Submission) -> None:
         "envelope": (detail["envelope_sha256"], sha256(found.envelope).hexdigest()),
         "samples": (detail["samples_sha256"], claims.samples_sha256),
         "subject": (detail["subject_sha256"], named),
+        "device": (detail.get("device_sha256", device), device),
         "start": (detail["started"], claims.started),
         "end": (detail["finished"], claims.finished),
         "challenge": (detail["challenge"], claims.challenge),

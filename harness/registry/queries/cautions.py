@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from harness.measure.logs import logs_of
 from harness.record.schema import Record
@@ -15,13 +15,14 @@ from harness.registry.db import tables
 from harness.registry.db.reader import Reader
 from harness.registry.intake.facts_told import part_of, value_of
 from harness.registry.queries import rows
+from harness.registry.queries.coming import coming
 from harness.registry.queries.secondary import record_in
 from harness.registry.rules.handles import nearly_equal
 from harness.tiers import cautions
 from harness.tiers.cautions import Caution, HostFacts
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import UNLISTED, Measurement, Row, Status
+from harness.tiers.values import UNLISTED, Mark, Measurement, Row, Status
 from harness.tiers.verdict import too_wide
 from harness.tiers.voices import chorus
 
@@ -57,7 +58,7 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
         said = too_wide(logs.n, logs.variance, policy)
         if said:
             yield Caution("imprecise", said, records=(one.id,))
-        yield from _earlier_rows(reader, one)
+        yield from _earlier_rows(reader, one, policy, as_of)
         return
     others = (*(other for other in row.others if other.id != one.id), replace(one, status=Status.ACCEPTED))
     with_it = Row(replace(row.hub, status=Status.ACCEPTED), others)
@@ -68,8 +69,8 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
     yield from of_row(reader, with_it, score(with_it, policy, as_of, people=people), people, records)
 
 
-def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
-    """Closed rows of its subject and device: what stood against them stands against this one."""
+def _earlier_rows(reader: Reader, one: Measurement, policy: Policy, as_of: date) -> Iterator[Caution]:
+    """Closed rows of its subject and device: what others measured there counts here, once this one is approved."""
     table = tables.records.c
     subject = one.subject
     same = (
@@ -79,15 +80,27 @@ def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
         table.workload == subject.workload,
         table.sku == one.hardware.sku,
     )
+    along = {other.id for other in coming(reader, one.id)}
+    if along:
+        approved = Row(replace(one, status=Status.ACCEPTED), coming(reader, one.id))
+        people = rows.people(reader, [member.operator for member in rows.members(approved)])
+        judged = score(approved, policy, as_of, people=people).judged
+        against = sum(judged[name].mark is Mark.OUTSIDE for name in along if name in judged)
+        stood = sorted({str((reader.get("record", name) or {})["row"])[:12] for name in along})
+        text = (
+            f"approved, it takes along {len(along)} records of closed rows of its subject and device ({', '.join(stood)}); "
+            f"{against} of them contradict it"
+        )
+        yield Caution("earlier-row", text, records=tuple(sorted(along)))
     closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))
     found = select(table.id, table.status).where(*same, table.row == table.id, table.id != one.id, closed)
     for identity, status in reader.connection.execute(found.order_by(table.idx)).all():
-        count = select(func.count()).where(table.row == identity, table.id != identity, table.status == "accepted")
-        waiting = reader.connection.execute(count).scalar_one()
-        if waiting:
+        ids = select(table.id).where(table.row == identity, table.id != identity, table.status == "accepted")
+        left = set(reader.connection.execute(ids).scalars()) - along
+        if left:
             text = (
-                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
-                f"be taken here: repro review move"
+                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {len(left)} approved records of it "
+                f"can be taken here: repro review move"
             )
             yield Caution("earlier-row", text, records=(identity,))
 

@@ -23,7 +23,7 @@ from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.alike import sought
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import beside, record_in
-from harness.registry.rules.records import OPEN
+from harness.registry.rules.triples import OPEN
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compared
 from harness.tiers.oddities import oddities
@@ -181,6 +181,7 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     if closed["status"] not in OPEN and fact["row"] != identity:
         text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
         remarks.append(Remark("closed row", text, (fact["row"],)))
+    remarks += _came(fact)
     said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _answers(reader, fact)
@@ -205,6 +206,17 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         similar=tuple(_similar(reader, identity)),
         settings=() if record is None else _settings(reader, fact["row"], identity, record),
     )
+
+
+def _came(fact: Mapping[str, Any]) -> Iterator[Remark]:
+    """What the log's rule did with rows of the same subject and device that closed (docs/decisions/0038)."""
+    earlier = fact.get("came_from", [])
+    if earlier:
+        stood = ", ".join(row[:12] for row in earlier)
+        text = f"it came along from row {stood}, which closed, when this row was approved"
+        yield Remark("came along", text, tuple(earlier))
+    if fact.get("took"):
+        yield Remark("took along", f"{fact['took']} records of closed rows came along when it was approved")
 
 
 def _finding(one: Finding) -> str:

@@ -87,6 +87,7 @@ class Facts:
     def __init__(self) -> None:
         self.all: dict[tuple[str, str], dict[str, Any]] = {}
         self._by_key: dict[str, list[str]] = {}
+        self._triples: dict[str, list[str]] = {}
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """See `View`."""
@@ -96,9 +97,15 @@ class Facts:
         """See `View`."""
         return [name for name in self._by_key.get(key, []) if self.all["record", name]["index"] >= since]
 
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        return sorted(self._triples.get(triple, []))
+
     def take(self, facts: list[Fact]) -> None:
         """These hold from now on."""
         for kind, name, value in facts:
             if kind == "record" and (kind, name) not in self.all:
                 self._by_key.setdefault(value["key"], []).append(name)
+            if kind == "triple" and name and (kind, name) not in self.all:
+                self._triples.setdefault(name[:-64], []).append(name[-64:])
             self.all[kind, name] = value

@@ -8,13 +8,13 @@ from typing import Any
 from harness.registry.rules.base import Fact, Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
 from harness.registry.rules.requests import let_go
 from harness.registry.rules.times import FIRST_RUN, SKEW
+from harness.registry.rules.triples import OPEN, named, open_row, taken_along
 from harness.tlog.event import HEX, Event, is_time
 
 EVIDENCE = {
     "tool", "tool_version", "engine", "model", "quantisation", "device", "metric", "prompt_tokens", "output_tokens",
     "depth", "samples_micro", "measured",
 }  # fmt: skip
-OPEN = ("pending", "accepted", "sent-back")
 
 
 def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
@@ -44,15 +44,8 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     )
     row = detail["row"] or event.subject
     if row != event.subject:
-        hub = known(view, "record", row)
-        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
-        refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "submit without naming a row")
-        refuse_unless(
-            hub["subject_sha256"] == detail["subject_sha256"],
-            "differs from the row in model, quantisation, engine, workload or a setting that changes the computation",
-            "row",
-            "submit it as a row of its own",
-        )
+        subject = detail["subject_sha256"]
+        open_row(view, row, subject, "submit without naming a row", "submit it as a row of its own")
     # The record may be older than the key that submits it: any key of the handle that is not revoked.
     key = id_of(detail["operator_key"])
     entry = view.get("key", key)
@@ -88,6 +81,9 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
         "dropped": False,
         "editorial": event.by in known(view, "editors", "")["editors"],
     }
+    facts += named(event, place, view)
+    if "device_sha256" in detail:
+        value["device_sha256"] = detail["device_sha256"]
     if detail["request"]:
         request = known(view, "request", detail["request"])
         refuse_unless(request["status"] in ("accepted", "claimed"), f"the request is {request['status']}", "request")
@@ -204,7 +200,10 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Fac
     value = {**record, "status": status, "approvals": approvals, "why": event.reason}
     if enough and record["public_from"] is None:
         value |= {"public_from": place.index, "public_by": approvals}
-    facts: list[Fact] = [("record", event.subject, value)]
+    along = taken_along(event.subject, value, place, view) if enough and record["row"] == event.subject else []
+    if along:
+        value["took"] = value.get("took", 0) + len(along)
+    facts: list[Fact] = [("record", event.subject, value), *along]
     request = view.get("request", record["request"]) if enough and record["request"] else None
     if request is not None and request["status"] in ("accepted", "claimed"):
         answered = {"status": "measured", "record": event.subject, "claimed_by": "", "since": place.at}
@@ -238,15 +237,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     )
     row = event.detail["row"]
     if row != event.subject:
-        hub = known(view, "record", row)
-        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
-        refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "name an open row")
-        refuse_unless(
-            hub["subject_sha256"] == record["subject_sha256"],
-            "differs from the row in model, quantisation, engine or workload",
-            "row",
-            "move it to a row of its own",
-        )
+        open_row(view, row, record["subject_sha256"], "name an open row", "move it to a row of its own")
     return [
         ("record", event.subject, {**record, "row": row, "status": "pending", "approvals": [], "why": event.reason})
     ]

@@ -184,6 +184,8 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         operators.add(act.by)
         if act.kind in _OF_RECORD:
             fact = reader.get("record", act.subject) or {}
+            if act.kind == "record-approved" and fact.get("took"):
+                return everything  # records of closed rows came along: their operators' pages and counts change
             rows.add(fact.get("row", ""))
             operators.add(fact.get("operator", ""))
             if act.kind == "record-submitted":
