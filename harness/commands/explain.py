@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from harness.terminal.registry_option import registry_option
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @click.command()
@@ -29,6 +23,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.registry.queries.secondary import record_in
     from harness.terminal.console import escape, out, print_json
     from harness.terminal.days import day_of
+    from harness.terminal.evidence import print_evidence
     from harness.terminal.registry_option import open_for_reading, say
     from harness.terminal.scores import print_score
 
@@ -66,13 +61,3 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
         for fact in evidence:
             print_evidence(console, fact["evidence"])
-
-
-def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:
-    """One line."""
-    from harness.terminal.console import escape
-
-    samples = evidence["samples_micro"]
-    mean = sum(samples) / len(samples) / 1e6
-    text = f"{evidence['tool']}: {evidence['metric']} {mean:.2f} tokens/s on {evidence['device']}, {evidence['model']}"
-    console.print(f"  {escape(text)}")
