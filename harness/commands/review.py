@@ -10,7 +10,6 @@ from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.queries.queue import Queue
-    from harness.registry.queries.review import Dossier
 
 
 @click.group(invoke_without_command=True)
@@ -26,41 +25,17 @@ def review(context: click.Context, target: str | None, as_json: bool, examine_al
 
 
 def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
-    from rich.table import Table
-
     from harness.registry.queries.queue import listed
-    from harness.registry.queries.review import Waiting
-    from harness.terminal.console import escape, out, print_json, whole
+    from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.review import print_queue
 
     found = listed(open_for_reading(target), examine_all=examine_all)
     say(found.left_out)
     if as_json:
         print_json(_told(found))
-        return
-    console = out()
-    for identity, why in found.unreadable:
-        console.print(f"{identity[:12]} {why}", markup=False)
-    if not found.waiting:
-        console.print("the queue is empty")
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("record", "operator", "what", "row", "since", "to look at"):
-        table.add_column(name)
-    for one in found.found:
-        if isinstance(one, Waiting):
-            remarks = "not examined yet"
-        else:
-            remarks = ", ".join(dict.fromkeys(remark.kind for remark in one.remarks)) or "–"
-        texts = (escape(one.operator), escape(one.title), escape(one.place), one.submitted[:10], escape(remarks))
-        table.add_row(whole(console, one.id, 12), *texts)
-    console.print(table)
-    if found.unread:
-        console.print(
-            f"\n{found.unread} of {found.waiting} were not examined: repro review show ID, or repro review --all",
-            markup=False,
-        )
-    console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
+    else:
+        print_queue(out(), found)
 
 
 def _told(found: Queue) -> list[dict[str, Any]]:
@@ -87,49 +62,14 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     from harness.registry.queries.queue import shown
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.review import print_dossier
 
     found, left_out = shown(open_for_reading(target or context.obj), record)
     say(left_out)
     if as_json:
         print_json(asdict(found))
-        return
-    _print(out(), found)
-
-
-def _print(console: Any, found: Dossier) -> None:
-    from harness.terminal.console import escape
-
-    console.print(f"[bold]{escape(found.title)}[/]")
-    for name, text in (
-        ("record", found.id),
-        ("operator", found.operator + (", verified owner" if found.verified else "")),
-        ("status", found.status + (f": {found.why}" if found.why else "")),
-        ("place", found.place),
-        ("submitted", found.submitted),
-        ("headline", found.headline),
-        (
-            "challenge",
-            "began after the registry's single-use number"
-            if found.challenged
-            else "none: only the operator says when it ran",
-        ),
-        ("approvals", ", ".join(found.approvals) or "none"),
-        ("effect", found.effect),
-    ):
-        console.print(f"  {name:12} {escape(text)}")
-    for text in found.settings:
-        console.print(f"  {'setting':12} {escape(text)}")
-    for text in found.beside:
-        console.print(f"  {'beside':12} {escape(text)} (shown, not counted)")
-    console.print("[bold]To look at[/]")
-    for remark in found.remarks:
-        console.print(f"  {remark.kind:14} {escape(remark.text)}")
-    if not found.remarks:
-        console.print("  nothing: it is complete, consistent and plausible, and similar to no other")
-    if found.similar:
-        console.print("[bold]Similar rows[/]")
-        for text in found.similar:
-            console.print(f"  {escape(text)}")
+    else:
+        print_dossier(out(), found)
 
 
 def _decide(kind: str, record: str, target: str | None, reason: str) -> None:

@@ -68,6 +68,7 @@ class Batch:
     homes: dict[tuple[str, ...], list[str]] = field(
         default_factory=dict
     )  # (subject and SKU) → the batch's own new rows
+    triples: dict[str, list[str]] = field(default_factory=dict)  # subject and device → the batch's own records
     events: set[str] = field(default_factory=set)
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
@@ -99,8 +100,7 @@ class Batch:
 
     def of_triple(self, triple: str) -> list[str]:
         """See `View`."""
-        own = {name[-64:] for kind, name in self.facts if kind == "triple" and name[:-64] == triple}
-        return sorted(own.union(self.reader.of_triple(triple)))
+        return sorted({*self.triples.get(triple, ()), *self.reader.of_triple(triple)})
 
     def take(self, item: Item, now: str) -> Taken:
         """One more event. Raises why it may not be; nothing is kept then."""
@@ -212,6 +212,8 @@ class Batch:
             before = self.get(kind, name) if kind == "record" else None
             if before is not None and before["row"] != value["row"]:
                 self._move(name, before["row"], value["row"])
+            if kind == "triple" and name:
+                self.triples.setdefault(name[:-64], []).append(name[-64:])
             self.facts[kind, name] = value
         if event.kind == "record-submitted":
             self.rigs.add((event.by, event.detail["rig_key"]))
