@@ -88,8 +88,8 @@ def _earlier_rows(reader: Reader, one: Measurement, policy: Policy, as_of: date)
         against = sum(judged[name].mark is Mark.OUTSIDE for name in along if name in judged)
         stood = sorted({str((reader.get("record", name) or {})["row"])[:12] for name in along})
         text = (
-            f"approved, it takes along {len(along)} records of closed rows of its subject and device ({', '.join(stood)}); "
-            f"{against} of them contradict it"
+            f"once it is approved, records of closed rows of its subject and device ({', '.join(stood)}) come along: "
+            f"{len(along)}, outside its tolerance: {against}"
         )
         yield Caution("earlier-row", text, records=tuple(sorted(along)))
     closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))

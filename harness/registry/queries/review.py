@@ -216,7 +216,7 @@ def _came(fact: Mapping[str, Any]) -> Iterator[Remark]:
         text = f"it came along from row {stood}, which closed, when this row was approved"
         yield Remark("came along", text, tuple(earlier))
     if fact.get("took"):
-        yield Remark("took along", f"{fact['took']} records of closed rows came along when it was approved")
+        yield Remark("took along", f"records of closed rows that came along when it was approved: {fact['took']}")
 
 
 def _finding(one: Finding) -> str:
