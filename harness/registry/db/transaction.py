@@ -133,10 +133,9 @@ class Batch:
                 return
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
-            replayed = bool(item.at)
-            if not replayed and "device_sha256" not in event.detail:
-                raise BadInput("does not name its device", where=event.subject[:12], fix="update repro-harness")
-            ingest.agrees(event, found, replayed=replayed)
+            ingest.agrees(event, found)
+            if not item.at:
+                ingest.names_device(event, found)
             ingest.taken_by(found, demonstration=bool((self.get("registry", "") or {}).get("demonstration")))
             one = found.measured.measurement
             home = self._home(parts_of(one.subject), one.hardware.sku)

@@ -192,7 +192,7 @@ def check(one: Pending) -> Verdict:
             faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed", one.id))
     try:
         submission = ingest.recomputed(one.envelope, one.samples, one.id[:12])
-        ingest.agrees(one.event, submission, replayed=True)
+        ingest.agrees(one.event, submission)
         ingest.taken_by(submission, demonstration=one.demonstration)
         return one.id, submission.measured.row({}), faults
     except ReproError as error:

@@ -225,17 +225,26 @@ def headline(record: Record, samples: bytes, where: str) -> None:
         )
 
 
-def agrees(event: Event, found: Submission, *, replayed: bool) -> None:
+def names_device(event: Event, found: Submission) -> None:
+    """Raises `BadInput` unless a submission that is new names its record's device as it is called today."""
+    told = event.detail.get("device_sha256")
+    if told is None:
+        raise BadInput("does not name its device", where=found.id[:12], fix="update repro-harness, and submit it again")
+    if told != device_digest(found.measured.measurement.hardware.sku):
+        raise BadInput("the submission names another device than its record", where=found.id[:12], fix="submit it anew")
+
+
+def agrees(event: Event, found: Submission) -> None:
     """Raises `BadInput` unless the submission's event speaks of this very record.
 
-    `replayed`: the log has it already; its device may have come into the table of devices since, and was named as unlisted then.
+    A log that names no devices holds; a device that was listed since then was named as unlisted (`names_device` of new ones).
     """
     claims, detail = found.claims, event.detail
     subject = found.measured.measurement.subject
     # Nothing is gained by the earlier name: only records of one subject are ever judged against each other.
     named = earlier_digest(subject) if detail["subject_sha256"] == earlier_digest(subject) else subject_digest(subject)
     device = device_digest(found.measured.measurement.hardware.sku)
-    if replayed and detail.get("device_sha256") == device_digest(found.measured.unlisted):
+    if detail.get("device_sha256") == device_digest(found.measured.unlisted):
         device = detail["device_sha256"]
     pairs = {
         "id": (event.subject, found.id),
