@@ -29,10 +29,11 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([entry.model_dump(mode="json") for entry in found])
         return
+    width = max(len(entry.id) for entry in found)
     for entry in found:
         size = f"{entry.files[0].size / 2**20:.0f} MiB"
         out().print(
-            f"{entry.id:24} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
+            f"{entry.id:{width}} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
         )
 
 
