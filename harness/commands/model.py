@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def model() -> None:
-    """A model is an entry of the catalogue, a file on this machine, or a file on Hugging Face."""
+    """A model is an entry of the catalogue, files on this machine, or a repository of Hugging Face."""
 
 
 @model.command("list")
@@ -43,7 +43,8 @@ def list_(as_json: bool) -> None:
 def show(reference: str, as_json: bool) -> None:
     """Show what a model is, read from its file.
 
-    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file; a file that is not here is downloaded.
+    REFERENCE is a catalogue id, a path, hf:owner/name[@revision][:QUANTISATION or /file], or ollama:name[:tag]; what is
+    not here is downloaded.
     """
     from harness.catalog import identity, models, paths
     from harness.terminal.console import err, out, print_json
@@ -66,7 +67,7 @@ def show(reference: str, as_json: bool) -> None:
 def fetch(reference: str) -> None:
     """Download a model into the cache and check its digest.
 
-    REFERENCE is a catalogue id, or hf:owner/name@revision/file. Continues an earlier download that stopped.
+    REFERENCE is a catalogue id, or hf:owner/name[@revision][:QUANTISATION or /file]. Continues a download that stopped.
     """
     from harness.catalog import models
     from harness.terminal.console import err, out
@@ -83,7 +84,7 @@ def fetch(reference: str) -> None:
 def prepare(reference: str, runtime: str) -> None:
     """Convert a GGUF to bf16 safetensors, for other runtimes.
 
-    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file. The result stays in the cache; `repro bench`
+    REFERENCE is a catalogue id, a path, or a reference as in `repro model show`. The result stays in the cache; `repro bench`
     converts by itself, too, when it needs to.
     """
     from harness.catalog import identity, models, paths
@@ -102,6 +103,7 @@ def prepare(reference: str, runtime: str) -> None:
         who = identity.identify(found, path, paths.cache())
         if who.format != "gguf":
             raise BadInput("is in safetensors already", where=reference, fix="measure it as it is")
+        convert.refuse_shards(who)
         interpreter = interpreter_for(runtime, paths.cache(), progress)
         made = convert.prepare(runtime, who, path, interpreter, paths.cache(), progress)
         who = identity.identify(found, made, paths.cache())

@@ -96,6 +96,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             where=identity.file,
             fix="take another runtime or another file",
         )
+    if converting:
+        convert.refuse_shards(identity)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": published}}, suite)
     _need_memory(adapter, choice, given, identity, model_path)
     cores = snapshot.cores()

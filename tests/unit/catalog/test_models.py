@@ -25,7 +25,10 @@ def test_a_registry_reference_is_taken_apart():
     ("text", "words"),
     [
         ("gemma-3-270m-q4", "did you mean gemma-3-270m-q4_k_m"),
-        ("hf:owner/name", "write hf:owner/name@revision/file"),
+        ("hf:owner", "write hf:owner/name"),
+        ("hf:owner/name@", "write hf:owner/name"),
+        ("ollama:a/b/c/d", "write ollama:name"),
+        ("file://elsewhere/model.gguf", "not a file of this machine"),
         ("hf:owner/name@main/../../etc/passwd", "is not a Hugging Face reference"),
         ("/nowhere/model.gguf", "there is no such file"),
         ("./missing.gguf", "there is no such file"),
