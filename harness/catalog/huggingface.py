@@ -71,11 +71,13 @@ def _folder(reference: HuggingFaceReference, folder: Path, listing: Listing, pro
     described = huggingface_files.descriptions_of(listing.keys())
     if "config.json" not in described:
         raise BadInput("has no config.json", where=str(reference), fix="take a repository of one model")
+    mapped = huggingface_files.INDEX in described
+    weights = [] if mapped else huggingface_files.weights_of(reference, listing.keys(), None)
     _bring(reference, folder, {name: listing[name] for name in described}, None, progress)
     safetensors.refuse_code(folder)
-    index = folder / huggingface_files.INDEX
-    mapped = safetensors.indexed(index) if huggingface_files.INDEX in described else None
-    weights = huggingface_files.weights_of(reference, listing.keys(), mapped)
+    if mapped:
+        named = safetensors.indexed(folder / huggingface_files.INDEX)
+        weights = huggingface_files.weights_of(reference, listing.keys(), named)
     _bring(reference, folder, {name: listing[name] for name in weights}, None, progress)
     return folder
 

@@ -87,7 +87,7 @@ def weights_of(reference: HuggingFaceReference, names: Collection[str], mapped: 
         missing = sorted(set(mapped) - set(there))
         if missing or not mapped:
             raise BadInput(
-                f"its index names {missing[:1] or 'nothing'}, which is not there",
+                f"its index names {missing[0] if missing else 'nothing'}, which is not there",
                 where=str(reference),
                 fix="take another",
             )

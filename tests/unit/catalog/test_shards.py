@@ -114,7 +114,7 @@ def test_a_number_that_no_shard_has_is_refused(tmp_path, name):
 
 def test_a_renamed_shard_is_refused_with_the_name_it_must_have(copy, tmp_path):
     first_of(copy).rename(tmp_path / "renamed.gguf")
-    with pytest.raises(BadInput, match="NAME-00001-of-00003.gguf"):
+    with pytest.raises(BadInput, match=r"NAME-00001-of-00003\.gguf"):
         who_is(tmp_path / "renamed.gguf", tmp_path)
 
 
