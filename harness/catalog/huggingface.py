@@ -40,16 +40,16 @@ class RemoteFile:
 Listing = Mapping[str, RemoteFile]
 
 
-def download(reference: HuggingFaceReference, cache: Path, expected: str | None, progress: Progress) -> Path:
+def download(reference: HuggingFaceReference, cache: Path, expected: Mapping[str, str], progress: Progress) -> Path:
     """The model in the cache: a GGUF (of shards the first), or a folder of safetensors.
 
-    `expected` is the catalogue's sha256 of a single file. Raises `BadInput`: unknown repository, revision or file, gated,
+    `expected`: the catalogue's sha256 by name, where it has one. Raises `BadInput`: unknown repository, revision or file, gated,
     offline, wrong digest, a format that could run code.
     """
     if reference.file and not reference.file.lower().endswith(".gguf"):
         fix = f"name a .gguf file, or the repository: hf:{reference.repo}"
         raise BadInput("only .gguf files are accepted", where=str(reference), fix=fix)
-    place = cache / "huggingface" / f"models--{reference.repo.replace('/', '--')}"
+    place = _place(reference, cache)
     known = _known(place, reference)
     commit, listing = known or _listed(reference)
     folder = place / "snapshots" / commit
@@ -59,13 +59,24 @@ def download(reference: HuggingFaceReference, cache: Path, expected: str | None,
         _bring(pinned, folder, {name: listing[name] for name in names}, expected, progress)
         path = folder / names[0]
     else:
-        path = _folder(pinned, folder, listing, progress)
+        path = _folder(pinned, folder, listing, expected, progress)
     if known is None:
         write_text(place / f"{commit}.json", json.dumps({name: asdict(one) for name, one in listing.items()}))
     return path
 
 
-def _folder(reference: HuggingFaceReference, folder: Path, listing: Listing, progress: Progress) -> Path:
+def snapshot(reference: HuggingFaceReference, cache: Path) -> Path:
+    """Where the files of a repository are in the cache; the revision must be a commit."""
+    return _place(reference, cache) / "snapshots" / reference.revision
+
+
+def _place(reference: HuggingFaceReference, cache: Path) -> Path:
+    return cache / "huggingface" / f"models--{reference.repo.replace('/', '--')}"
+
+
+def _folder(
+    reference: HuggingFaceReference, folder: Path, listing: Listing, expected: Mapping[str, str], progress: Progress
+) -> Path:
     """Descriptions first: what names code, or has no weights, is refused before the weights are fetched."""
     huggingface_files.refuse_without_weights(reference, listing.keys())
     described = huggingface_files.descriptions_of(listing.keys())
@@ -73,12 +84,12 @@ def _folder(reference: HuggingFaceReference, folder: Path, listing: Listing, pro
         raise BadInput("has no config.json", where=str(reference), fix="take a repository of one model")
     mapped = huggingface_files.INDEX in described
     weights = [] if mapped else huggingface_files.weights_of(reference, listing.keys(), None)
-    _bring(reference, folder, {name: listing[name] for name in described}, None, progress)
+    _bring(reference, folder, {name: listing[name] for name in described}, expected, progress)
     safetensors.refuse_code(folder)
     if mapped:
         named = safetensors.indexed(folder / huggingface_files.INDEX)
         weights = huggingface_files.weights_of(reference, listing.keys(), named)
-    _bring(reference, folder, {name: listing[name] for name in weights}, None, progress)
+    _bring(reference, folder, {name: listing[name] for name in weights}, expected, progress)
     return folder
 
 
@@ -152,7 +163,7 @@ def _facts(reference: HuggingFaceReference, info: Any) -> tuple[str, Listing]:
 
 
 def _bring(
-    reference: HuggingFaceReference, folder: Path, wanted: Listing, expected: str | None, progress: Progress
+    reference: HuggingFaceReference, folder: Path, wanted: Listing, expected: Mapping[str, str], progress: Progress
 ) -> None:
     """Every file under its final name. Raises `BadInput` or `NotEnoughSpace`; what was fetched is kept."""
     missing = [name for name in wanted if not (folder / name).exists()]
@@ -161,7 +172,11 @@ def _bring(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.parent.parent / "fetch.lock", f"another fetch of {reference.repo} is running"):
         theirs = huggingface_user.snapshot(reference.repo, reference.revision)
-        remote = [name for name in missing if not _linked(theirs / name, folder / name, wanted[name], progress)]
+        remote = [
+            name
+            for name in missing
+            if not _linked(theirs / name, folder / name, wanted[name], expected.get(name), progress)
+        ]
         need_room(folder, sum(wanted[name].size - _size(_part(folder / name)) for name in remote))
         total, done = sum(wanted[name].size for name in remote), 0
         for name in remote:
@@ -169,15 +184,15 @@ def _bring(
                 replace(reference, file=name, quantisation=""),
                 folder / name,
                 wanted[name],
-                expected,
+                expected.get(name),
                 (progress, done, total),
             )
             done += wanted[name].size
 
 
-def _linked(theirs: Path, target: Path, told: RemoteFile, progress: Progress) -> bool:
+def _linked(theirs: Path, target: Path, told: RemoteFile, expected: str | None, progress: Progress) -> bool:
     """Whether the user's own cache has the file, and it is what Hugging Face states: then `target` leads to it."""
-    if not theirs.is_file() or theirs.stat().st_size != told.size or _differs(theirs, told, None, progress):
+    if not theirs.is_file() or theirs.stat().st_size != told.size or _differs(theirs, told, expected, progress):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)  # a link that leads nowhere any more

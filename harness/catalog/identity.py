@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from harness.catalog import digest, gguf, huggingface_cache, labels, model_folder, plain_file, shards, weights
-from harness.catalog.models import Model, Reference
+from harness.catalog.models import Model, PyPIParts, Reference
 from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
 
@@ -71,13 +71,14 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     found = {one.name: digest.cached(one, cache, progress) for one in files}
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
+    known = entry is not None and isinstance(entry.source, PyPIParts)  # an id that everybody has
     own = reference.short.replace(":", "-") if isinstance(reference, OllamaReference) else model_folder.title(path)
     title = header.text("general.name") or own
     quantisation = weights.quantisation(header)
     licence = entry.licence.name if entry else (header.text("general.license") or "not stated")
     return Identity(
         reference=_reference(reference, path),
-        name=origin.get("name", entry.id if entry else own),
+        name=origin.get("name", entry.id if entry and known else own),
         family=entry.family if entry else (header.text("general.basename") or title),
         variant=entry.variant if entry else weights.variant(header, own),
         format="safetensors" if path.is_dir() else "gguf",
@@ -107,7 +108,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
 
 
 def _reference(reference: Reference, path: Path) -> str:
-    if isinstance(reference, Model):
+    if isinstance(reference, Model) and isinstance(reference.source, PyPIParts):
         return reference.id
     if isinstance(reference, OllamaReference):
         return str(reference)

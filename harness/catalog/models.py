@@ -13,9 +13,10 @@ from harness.catalog.paths import configs
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.home import below_home
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,4}$")]
 
 
 class _Part(Part):
@@ -60,7 +61,7 @@ class PyPIParts(_Part):
 
 
 class HuggingFaceFile(_Part):
-    """A file of a Hugging Face at a commit."""
+    """Files of a repository of Hugging Face, at a commit."""
 
     kind: Literal["huggingface"]
     repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
@@ -74,19 +75,29 @@ class Model(_Part):
     name: str
     family: str
     variant: Literal["base", "instruct"]
-    format: Literal["gguf"]
+    format: Literal["gguf", "safetensors"]
     quantisation: str
     base_model: str = ""
     licence: Licence
-    files: tuple[ModelFile, ...] = Field(min_length=1, max_length=1)
+    files: tuple[ModelFile, ...] = Field(min_length=1, description="of shards the first is first")
     source: Annotated[PyPIParts | HuggingFaceFile, Field(discriminator="kind")]
 
 
 Reference = Model | HuggingFaceReference | OllamaReference | Path
 
 
+def own_folder() -> Path:
+    """Where the user's own entries are: `$XDG_CONFIG_HOME/repro-harness/models`."""
+    return below_home("XDG_CONFIG_HOME", ".config") / "repro-harness" / "models"
+
+
 def names() -> list[str]:
-    """Every id of the catalogue."""
+    """Every id of the catalogue, the user's own entries included."""
+    return sorted({*public_names(), *(path.stem for path in own_folder().glob("*.toml"))})
+
+
+def public_names() -> list[str]:
+    """The ids of the program's own entries, which everybody has."""
     return sorted(path.stem for path in (configs() / "models").glob("*.toml"))
 
 
@@ -99,7 +110,8 @@ def load(identifier: str) -> Model:
             where="--model",
             fix=f"did you mean {' or '.join(near)}? A path, hf:owner/name or ollama:name will do, too",
         )
-    path = configs() / "models" / f"{identifier}.toml"
+    folder = configs() / "models" if identifier in public_names() else own_folder()
+    path = folder / f"{identifier}.toml"
     model, _ = toml_file.read(path, Model, "docs/models.md")
     if model.id != identifier:
         raise BadInput(f"its id is {model.id!r}", where=str(path), fix="name the file for the id")

@@ -31,7 +31,7 @@ def list_(as_json: bool) -> None:
         return
     width = max(len(entry.id) for entry in found)
     for entry in found:
-        size = f"{entry.files[0].size / 2**20:.0f} MiB"
+        size = f"{sum(file.size for file in entry.files) / 2**20:.0f} MiB"
         out().print(
             f"{entry.id:{width}} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
         )
@@ -114,24 +114,44 @@ def prepare(reference: str, runtime: str) -> None:
 @model.command()
 @click.argument("identifier")
 def verify(identifier: str) -> None:
-    """Hash a cached model file again and compare its digest.
+    """Hash a cached model's files again and compare their digests.
 
     IDENTIFIER is a catalogue id. Exit status 2 on a mismatch.
     """
-    from harness.catalog import digest, models, paths
-    from harness.catalog.fetch import refuse_digest
-    from harness.errors import BadInput
+    from harness.catalog import fetch, models, paths
     from harness.terminal.console import err, out
     from harness.terminal.progress import Progress
 
     entry = models.load(identifier)
-    path = paths.cache() / "models" / entry.id / entry.files[0].name
-    if not path.exists():
-        raise BadInput("it is not in the cache", where=identifier, fix=f"run: repro model fetch {identifier}")
     with Progress(err()) as progress:
-        found = digest.hash_file(path, lambda done, total: progress.advance("checking the digest", done, total))
-    refuse_digest(entry, path, found)
-    out().print(f"{path.name}: sha256 {found} as in the catalogue", markup=False)
+        fetch.verify(entry, paths.cache(), progress.advance, again=True)
+    for file in entry.files:
+        out().print(f"{file.name}: sha256 {file.sha256} as in the catalogue", markup=False)
+
+
+@model.command()
+@click.argument("reference")
+@click.option("--id", "identifier", default="", help="Name of the entry; made from the model's name by default.")
+def add(reference: str, identifier: str) -> None:
+    """Add a model of Hugging Face to your own catalogue, with its digests.
+
+    REFERENCE is hf:owner/name[@revision][:QUANTISATION or /file]. The model is fetched and checked; the entry pins the
+    commit. Afterwards the id will do wherever a model is named.
+    """
+    from harness.catalog import entry, identity, models, paths
+    from harness.terminal.console import err, out
+    from harness.terminal.progress import Progress
+
+    found = models.resolve(reference)
+    entry.refuse_other_than_hugging_face(found, reference)
+    if identifier:
+        entry.refuse_id(identifier)  # before anything is fetched
+    with Progress(err()) as progress:
+        path = _fetched(found, progress)
+        who = identity.identify(found, path, paths.cache())
+    made = entry.of(who, path, identifier)
+    out().print(str(entry.write(made)), markup=False)
+    out().print(f"{made.id}: {made.variant}, {made.quantisation}, {made.licence.name}", markup=False)
 
 
 def _fetched(reference: Reference, progress: Progress) -> Path:
@@ -139,5 +159,5 @@ def _fetched(reference: Reference, progress: Progress) -> Path:
 
     path = fetch.fetch(reference, paths.cache(), progress.advance)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, path, paths.cache(), progress.advance)
+        fetch.verify(reference, paths.cache(), progress.advance)
     return path

@@ -82,7 +82,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     baseline.rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, model_path, cache, listener.advance)
+        fetch.verify(reference, cache, listener.advance)
     states = unchanged.look(model_path)
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)

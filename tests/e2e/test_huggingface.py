@@ -31,6 +31,7 @@ def repro(served, tmp_path):
                 "HF_HUB_DOWNLOAD_TIMEOUT": "5",
                 "HF_HOME": str(tmp_path / "theirs"),
                 "HF_TOKEN": "",
+                "XDG_CONFIG_HOME": str(tmp_path / "config"),
             }
             | more
         )
@@ -290,3 +291,58 @@ def test_a_gated_repository_opens_with_the_token(repro, served, folder, tmp_path
     done = repro("model", "fetch", "hf:owner/model", **more)
     assert done.returncode == 0, done.stderr
     assert "hf_secret" not in done.stdout + done.stderr
+
+
+# Entries of the user's own catalogue
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "shards"])
+def test_an_added_model_is_named_by_its_id_from_then_on(repro, served, tmp_path, kind):
+    if kind == "folder":
+        made = tiny_models.write_folder(tmp_path / "made")
+        served.files = {path.name: path.read_bytes() for path in made.iterdir()}
+    if kind == "shards":
+        tiny_models.write_gguf(tmp_path / "tiny-F32.gguf", tensors_a_file=8)
+        served.files = {f"F32/{path.name}": path.read_bytes() for path in tmp_path.glob("tiny-F32-*")}
+    reference = {"folder": "hf:owner/model", "file": "hf:owner/model/tiny.gguf", "shards": "hf:owner/model:F32"}[kind]
+    added = repro("model", "add", reference, "--id", "my-own")
+    assert added.returncode == 0, added.stderr
+    served.address = "http://127.0.0.1:9"
+    assert "my-own" in repro("model", "list").stdout
+    path = fetched(repro("model", "fetch", "my-own"))
+    by_id, by_reference = (
+        json.loads(repro("model", "show", text, "--json").stdout)
+        for text in ("my-own", reference.replace("model", f"model@{huggingface.COMMIT}", 1))
+    )
+    assert by_id == by_reference, "the record must say what everybody can fetch"
+    assert repro("model", "verify", "my-own").returncode == 0
+    weights = path / "model.safetensors" if kind == "folder" else path
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    for command in ("verify", "show", "fetch"):
+        changed = repro("model", command, "my-own")
+        assert changed.returncode == 2
+        assert "the catalogue says" in changed.stderr
+
+
+def test_an_entry_that_can_not_be_made_is_refused(repro, served, tmp_path):
+    (tmp_path / "m.gguf").write_bytes(MODEL)
+    reference = "hf:owner/model/tiny.gguf"
+    for arguments, words in (
+        ((str(tmp_path / "m.gguf"),), "must be a model of Hugging Face"),
+        (("gemma-3-270m-q4_k_m",), "must be a model of Hugging Face"),
+        ((reference, "--id", "Ä/b"), "can't be an id"),
+        ((reference, "--id", "gemma-3-270m-q4_k_m"), "has a model 'gemma-3-270m-q4_k_m' already"),
+    ):
+        done = repro("model", "add", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "config").exists()
+
+
+def test_an_entry_that_was_edited_badly_is_named(repro, served, tmp_path):
+    assert repro("model", "add", "hf:owner/model/tiny.gguf").returncode == 0
+    (path,) = (tmp_path / "config").rglob("*.toml")
+    path.write_text(path.read_text().replace("sha256", "sha"))
+    done = repro("model", "fetch", path.stem)
+    assert done.returncode == 2
+    assert str(path.name) in done.stderr.replace("\n", "")
