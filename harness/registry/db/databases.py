@@ -215,6 +215,16 @@ def current(engine: Engine) -> None:
         )
 
 
+def in_memory(engine: Engine) -> bool:
+    """Whether it is SQLite's, and in no file."""
+    return engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
+
+
+def file_of(engine: Engine) -> Path | None:
+    """SQLite's file; None where it lies in memory, or at a server."""
+    return None if engine.dialect.name != "sqlite" or in_memory(engine) else Path(str(engine.url.database))
+
+
 def hold(connection: Connection) -> None:
     """Be the only writer until the transaction ends; SQLite's BEGIN IMMEDIATE has seen to it already."""
     if connection.dialect.name == "postgresql":

@@ -82,10 +82,10 @@ def all_standings(
     with registry.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
         cores = usable_cores()
-        if not reader.has_records(ALONE) or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
+        if not reader.has_records(ALONE) or cores < 2 or registry.in_memory:
             return loaded, list(standings(reader, loaded.policy, as_of))
-    file = Path(registry.engine.url.database)
-    if registry.engine.dialect.name == "sqlite" and _fits_in_memory(file):
+    file = registry.file
+    if file is not None and _fits_in_memory(file):
         Thread(target=_read_ahead, args=(file,), daemon=True).start()
     parts = [range(first, SWEEPS, cores) for first in range(cores)]
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:

@@ -77,7 +77,7 @@ def team(
 ) -> Iterator[Team]:
     """For so many rows. `left_out`: records that `reader` does not see, and no other process may."""
     cores = usable_cores()
-    if rows <= ALONE or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
+    if rows <= ALONE or cores < 2 or registry.in_memory:
         yield Team(reader, site, known, scratch, None)
         return
     with ProcessPoolExecutor(
