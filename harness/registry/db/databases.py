@@ -16,6 +16,7 @@ from harness.errors import BadInput
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
+Failure = SQLAlchemyError  # what a database that fails raises
 FILE = "registry.sqlite"
 MARK = "registry.json"  # of a folder with exported files
 _LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this registry"

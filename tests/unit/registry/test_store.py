@@ -39,7 +39,8 @@ def test_a_registry_says_whether_another_process_can_open_it(registry, tmp_path)
     assert own.file == (None if own.target.startswith("postgresql") else tmp_path / "registry" / "registry.sqlite")
     files.export(own, tmp_path / "out", quiet)
     read = files.in_memory(tmp_path / "out")
-    assert read.in_memory and read.file is None
+    assert read.in_memory
+    assert read.file is None
     read.close()
 
 
