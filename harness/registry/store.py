@@ -16,8 +16,7 @@ from harness.registry.db import checkpoints, databases, sessions
 from harness.registry.db.reader import Reader
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
+    from harness.registry.db.databases import Engine
     from harness.registry.db.transaction import Item, Taken
 
 

@@ -16,6 +16,12 @@ NAMES = tuple(str(name) for name in tables.records.columns.keys())  # noqa: SIM1
 Line = dict[str, Any]  # its `NAMES`, as stored
 
 
+def longest(name: str) -> int | None:
+    """Characters that a column takes; None where it sets no limit."""
+    limit = getattr(_table[name].type, "length", None)
+    return None if limit is None else int(limit)
+
+
 class Place(NamedTuple):
     """Where a record stands."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.registry.db import operators
+from harness.registry.db.operators import of_rows as of_rows
+from harness.registry.db.operators import rows_of as rows_of
 from harness.registry.db.reader import Reader
 
 

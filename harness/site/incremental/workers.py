@@ -12,9 +12,8 @@ from pathlib import Path
 from jinja2 import UndefinedError
 
 from harness.errors import RecordInvalid
-from harness.registry.db.reader import Reader
 from harness.registry.opening import open_readable
-from harness.registry.queries import believed
+from harness.registry.queries import Reader, believed
 from harness.registry.queries.scores import usable_cores
 from harness.registry.store import Registry
 from harness.site.data import gather
