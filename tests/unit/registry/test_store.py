@@ -11,6 +11,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import RecordFact
 from harness.registry.opening import open_readable, open_registry
 from tests.support.registry_world import World, charter, key, world
 
@@ -141,9 +142,9 @@ def test_a_takedown_drops_the_bytes_and_keeps_the_proof(registry):
     registry.act(registry.editor(), "record-rejected", identity, reason="names its owner")
     registry.act(registry.editor(), "body-dropped", identity, reason="names its owner")
     with registry.registry.reading() as reader:
-        fact = reader.get("record", identity)
-        assert reader.body(fact["envelope_sha256"]) is None
-        assert reader.body(fact["samples_sha256"]) is None
+        fact = reader.get(RecordFact, identity)
+        assert reader.body(fact.envelope_sha256) is None
+        assert reader.body(fact.samples_sha256) is None
     sound(registry)
 
 
