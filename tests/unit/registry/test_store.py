@@ -11,7 +11,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
-from harness.registry.facts import RecordFact
+from harness.registry.facts import KINDS, RecordFact
 from harness.registry.opening import open_readable, open_registry
 from tests.support.registry_world import World, charter, key, world
 
@@ -161,7 +161,7 @@ def test_export_and_import_lose_nothing(registry, tmp_path):
     with registry.registry.reading() as one, again.reading() as other:
         assert tree_of(one) == tree_of(other)
         assert one.checkpoint() == other.checkpoint()
-        for kind in ("record", "operator", "editors", "policy", "registry", "key", "idempotency"):
+        for kind in KINDS:
             assert one.all(kind) == other.all(kind)
     assert not audit(again, None, quiet).faults
     files.export(again, tmp_path / "second", quiet)
