@@ -24,18 +24,19 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
 
 def _refuse_challenge(registry: Registry, challenge: str, handle: str | None) -> None:
     from harness.errors import BadInput
+    from harness.registry.facts import ChallengeFact
 
     with registry.reading() as reader:
-        known = reader.get("challenge", challenge)
+        known = reader.get(ChallengeFact, challenge)
     fix = "ask for a new one: repro registry challenge --handle NAME"
     if known is None:
         raise BadInput("this registry did not issue it", where="--challenge", fix=fix)
-    if known["used"]:
+    if known.used:
         raise BadInput("it was used before", where="--challenge", fix=fix)
-    if known["expires"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
-        raise BadInput(f"it expired on {known['expires']}", where="--challenge", fix=fix)
-    if handle is not None and known["handle"] != handle:
-        raise BadInput(f"it was issued to {known['handle']}, your keys are {handle}'s", where="--challenge", fix=fix)
+    if known.expires < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
+        raise BadInput(f"it expired on {known.expires}", where="--challenge", fix=fix)
+    if handle is not None and known.handle != handle:
+        raise BadInput(f"it was issued to {known.handle}, your keys are {handle}'s", where="--challenge", fix=fix)
 
 
 def print_place(target: str, stored: Stored, *, aside: bool) -> None:

@@ -230,13 +230,14 @@ def policy(policy: str, approvals: int | None, reason: str, file: Path | None, t
     from harness.files import write_bytes
     from harness.registry.actions import acts
     from harness.registry.actions.create import approvals_of
+    from harness.registry.facts import EditorsFact
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     loaded = policies.load(policy)
     opened, actor = open_for_writing(target), as_editor()
     with opened.reading() as reader:
-        editors = len((reader.get("editors", "") or {})["editors"])
+        editors = len(reader.need(EditorsFact).editors)
     detail = {
         "policy_sha256": loaded.sha256,
         "approvals": approvals_of(loaded.policy.approvals, approvals, editors),
@@ -258,7 +259,7 @@ def _key(opened: Any) -> Any:
     from harness.record.editor_keys import registry_key
 
     with opened.reading() as reader:
-        origin = (reader.get("registry", "") or {})["origin"]
+        origin = reader.origin()
     return registry_key(keys_folder(), origin, make=False)
 
 

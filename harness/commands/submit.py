@@ -130,13 +130,14 @@ def introduced(registry: Any, actor: Any) -> list[Any]:
     """The events that make the handle known to the registry, with its first act there; none where it is known."""
     from harness.record import editor_keys as roles
     from harness.registry.actions import introduction
+    from harness.registry.facts import EditorsFact, OperatorFact
     from harness.terminal.keys import chain, editor_keys
 
     with registry.reading() as reader:
-        document = reader.get("editors", "") or {"editors": {}}
-        known = reader.get("operator", actor.handle)
+        editors = reader.need(EditorsFact).editors
+        known = reader.get(OperatorFact, actor.handle)
         editor = None
-        if known is None and actor.handle in document["editors"] and roles.public(keys_folder()) is not None:
+        if known is None and actor.handle in editors and roles.public(keys_folder()) is not None:
             editor = editor_keys().key
         return introduction.introduced(reader, actor.handle, chain(), editor)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
+from harness.registry.facts import RegistryFact
 from harness.registry.opening import open_readable
 from harness.registry.queries import Reader, believed
 from harness.registry.queries.active_policy import in_force
@@ -168,7 +169,6 @@ def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str,
 def _site(reader: Reader, wish: Wish) -> Site:
     loaded, origin = in_force(reader, wish.policy), reader.origin()
     base = wish.base_url or f"https://{origin}/"
-    fact = reader.get("registry", "") or {}
     return Site(
         origin=origin,
         base_url=base if base.endswith("/") else f"{base}/",
@@ -177,6 +177,6 @@ def _site(reader: Reader, wish: Wish) -> Site:
         policy_sha256=loaded.sha256,
         as_of=wish.as_of,
         entries=reader.size(),
-        demonstration=bool(fact.get("demonstration")),
+        demonstration=reader.need(RegistryFact).demonstration,
         png=wish.png,
     )

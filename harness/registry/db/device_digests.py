@@ -13,6 +13,7 @@ from harness.record import private
 from harness.record.schema import Record
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, raw
+from harness.registry.facts import RecordFact
 from harness.registry.intake.device_notes import ids, named
 from harness.registry.intake.ingest import Submission
 from harness.registry.rules.apply import Facts
@@ -75,14 +76,14 @@ def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
     rows = reader.connection.execute(select(tables.secrets.c.name, tables.secrets.c.value))
     kept = {str(name): raw(value) for name, value in rows}
     secret = kept.get("devices", b"")
-    records = {_NOTES + name[:_SHORT]: (name, fact) for (kind, name), fact in facts.all.items() if kind == "record"}
+    records = {_NOTES + name[:_SHORT]: (name, fact) for name, fact in facts.all(RecordFact).items()}
     given: set[tuple[str, str]] = set()
     for name, value in sorted(kept.items()):
         if not name.startswith(_NOTES):
             continue
         identity, fact = records.get(name, ("", None))
-        data = None if fact is None else reader.body(fact["envelope_sha256"])
-        if fact is None or (data is None and not fact["dropped"]):
+        data = None if fact is None else reader.body(fact.envelope_sha256)
+        if fact is None or (data is None and not fact.dropped):
             yield f"device {name}", "is of no record in the log"
             continue
         try:
@@ -93,7 +94,7 @@ def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
             continue
         if not told:
             yield f"device note of record {identity[:12]}", "is named by nothing that its operator has signed"
-        given |= {(_digest(secret, one), fact["rig_key"]) for one in told}
+        given |= {(_digest(secret, one), fact.rig_key) for one in told}
     table = tables.devices.c
     stored = {(digest, rig) for digest, rig in reader.connection.execute(select(table.digest, table.rig))}
     for _, rig in sorted(stored - given):

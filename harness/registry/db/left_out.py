@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, select, text
 
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
+from harness.registry.facts import RecordFact
 
 _OUT = ("withdrawn", "rejected", "dropped")
 
@@ -24,7 +25,7 @@ class Counting(NamedTuple):
 def counting(reader: Reader, rows: Collection[str] | None) -> Iterator[Counting]:
     """Every record that may count; of these rows, where they are given."""
     table, facts = tables.records, tables.facts
-    joined = table.outerjoin(facts, and_(facts.c.kind == "record", facts.c.name == table.c.id))
+    joined = table.outerjoin(facts, and_(facts.c.kind == RecordFact.KIND, facts.c.name == table.c.id))
     wanted: Select[Any] = select(*table.c, facts.c.value).select_from(joined).where(table.c.status.not_in(_OUT))
     parts = [wanted] if rows is None else [wanted.where(table.c.row.in_(some)) for some in chunks(rows)]
     for part in parts:

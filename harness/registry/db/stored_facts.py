@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader
+from harness.registry.facts import Fact
 
 _table = tables.facts.c
 
@@ -27,6 +28,6 @@ def stored(reader: Reader) -> Iterator[Stored]:
         yield Stored(kind, name, value)
 
 
-def names(reader: Reader, kind: str) -> list[str]:
+def names(reader: Reader, kind: type[Fact]) -> list[str]:
     """Of every fact of a kind."""
-    return list(reader.connection.execute(select(_table.name).where(_table.kind == kind)).scalars())
+    return list(reader.connection.execute(select(_table.name).where(_table.kind == kind.KIND)).scalars())

@@ -6,14 +6,12 @@ remembers it, and leaves out, with its reason, what does not hold (docs/decision
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import get_context
-from typing import Any
 
 from harness import __version__
 from harness.errors import ReproError, one_line
@@ -23,10 +21,13 @@ from harness.registry.db.left_out import without as without
 from harness.registry.db.reader import Reader
 from harness.registry.db.records import NAMES, Line
 from harness.registry.exchange.audit import Pending, verdicts
+from harness.registry.facts import RecordFact, RegistryFact
+from harness.registry.facts.stored import parse
 from harness.registry.queries import remembered
 from harness.registry.queries.scores import usable_cores
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
+from harness.tiers.values import Status
 from harness.tlog import event
 
 RULES = 1  # one more when verifying asks more than before: what was verified by fewer rules is verified again
@@ -66,9 +67,8 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
     """The records that count, or would, and do not hold; of all rows, or of these."""
     origin = reader.origin()
     known = remembered.read(origin)
-    fact = reader.get("registry", "") or {}
-    demonstration = bool(fact.get("demonstration"))
-    waiting: dict[str, tuple[str, Line, Mapping[str, Any] | None]] = {}
+    demonstration = reader.need(RegistryFact).demonstration
+    waiting: dict[str, tuple[str, Line, RecordFact | ReproError]] = {}
     held: set[str] = set()
     for values, said in counting(reader, rows):
         key = sha256(f"{__version__} {RULES} {demonstration} {(*values, said)!r} {said}".encode()).hexdigest()
@@ -76,13 +76,13 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
             held.add(key)
         else:
             line = dict(zip(NAMES, values, strict=True))
-            waiting[line["id"]] = key, line, _fact(said)
+            waiting[line["id"]] = key, line, _fact(line["id"], said)
     found: list[Doubt] = []
     fresh: set[str] = set()
     for identity, what in _verified(reader, waiting, demonstration, tell):
         key, line, own = waiting[identity]
         if what:
-            open_ = own is not None and own.get("public_from") is not None and own.get("status") == "accepted"
+            open_ = isinstance(own, RecordFact) and own.public_from is not None and own.status is Status.ACCEPTED
             found.append(Doubt(str(identity), str(line["row"]), one_line(what), public=open_))
         else:
             fresh.add(key)
@@ -91,17 +91,19 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
     return sorted(found, key=lambda one: one.record)
 
 
-def _fact(said: str | None) -> Mapping[str, Any] | None:
+def _fact(record: str, said: str | None) -> RecordFact | ReproError:
+    """What the log says of the record, or why that is not known."""
+    if said is None:
+        return ReproError("is in the table and not in the log")
     try:
-        found = None if said is None else json.loads(said)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+        return parse(RecordFact, said, record)
+    except ReproError as error:
+        return error
 
 
 def _verified(
     reader: Reader,
-    waiting: Mapping[str, tuple[str, Line, Mapping[str, Any] | None]],
+    waiting: Mapping[str, tuple[str, Line, RecordFact | ReproError]],
     demonstration: bool,
     tell: Tell | None,
 ) -> Iterator[tuple[str, str]]:
@@ -125,19 +127,19 @@ def _verified(
                 yield identity, faults[0].what.removeprefix(f"record {identity[:12]}: ")
                 continue
             _, line, fact = waiting[identity]
-            told = {**row, "editorial": int(bool((fact or {}).get("editorial")))}
+            told = {**row, "editorial": int(isinstance(fact, RecordFact) and fact.editorial)}
             differing = sorted(name for name, value in told.items() if line[name] != value)
             yield identity, f"the table says otherwise of {', '.join(differing)}" if differing else ""
     yield from refused.items()
 
 
-def _pending(reader: Reader, identity: str, line: Line, fact: Mapping[str, Any] | None, demonstration: bool) -> Pending:
+def _pending(reader: Reader, identity: str, line: Line, fact: RecordFact | ReproError, demonstration: bool) -> Pending:
     """What is to be verified. Raises `ReproError` where the log does not bear it out already."""
-    if fact is None:
-        raise ReproError("is in the table and not in the log")
-    if (line["row"], line["idx"], line["status"]) != (fact["row"], fact["index"], fact["status"]):
+    if isinstance(fact, ReproError):
+        raise fact
+    if (line["row"], line["idx"], line["status"]) != (fact.row, fact.index, fact.status):
         raise ReproError("stands elsewhere in the table than in the log")
-    index = int(fact["index"])
+    index = fact.index
     _, entry, data = next(reader.signed(index, index + 1), (0, None, None))
     if entry is None or data is None or sha256(data).hexdigest() != entry.envelope_sha256:
         raise ReproError("its submission is not in the log, or was changed")
@@ -151,7 +153,7 @@ def _pending(reader: Reader, identity: str, line: Line, fact: Mapping[str, Any] 
         raise ReproError("its submission is not in the log, or was changed")
     envelope.verify(sealed, public(act.detail["operator_key"]), f"entry {index}", event.PAYLOAD_TYPE)
     names = ("envelope_sha256", "samples_sha256")
-    if any(fact[name] != act.detail[name] for name in names):
+    if (fact.envelope_sha256, fact.samples_sha256) != tuple(act.detail[name] for name in names):
         raise ReproError("the database says otherwise of its bytes than the log")
     bodies = [reader.body(act.detail[name]) for name in names]
     if None in bodies:

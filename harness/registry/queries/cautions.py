@@ -12,6 +12,7 @@ from harness.record.schema import Record
 from harness.registry.db import rows as rows_table
 from harness.registry.db import stored_facts
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact
 from harness.registry.intake.facts_told import part_of, value_of
 from harness.registry.intake.projection import parts_of
 from harness.registry.queries import rows
@@ -82,7 +83,7 @@ def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
 
 def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
     """Handles a keystroke away."""
-    names = stored_facts.names(reader, "operator")
+    names = stored_facts.names(reader, OperatorFact)
     others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
     if others:
         yield Caution("nearly-equal-handles", f"{handle} is nearly {', '.join(others[:5])}", (handle, *others))
@@ -103,6 +104,6 @@ def _told(part: dict[str, Any], name: str) -> str:
 
 
 def _joined(reader: Reader, handle: str) -> datetime | None:
-    fact = reader.get("operator", handle)
-    entry = None if fact is None else reader.entry(fact["joined"])
+    fact = reader.get(OperatorFact, handle)
+    entry = None if fact is None else reader.entry(fact.joined)
     return None if entry is None else datetime.fromisoformat(entry.at)

@@ -8,6 +8,7 @@ from harness.registry.db import operators
 from harness.registry.db.operators import of_rows as of_rows
 from harness.registry.db.operators import rows_of as rows_of
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact
 
 
 def listing(reader: Reader) -> list[dict[str, Any]]:
@@ -21,10 +22,10 @@ def listing(reader: Reader) -> list[dict[str, Any]]:
     return [
         {
             "handle": handle,
-            "verified": fact["verified"],
-            "why": fact["why"],
+            "verified": fact.verified,
+            "why": fact.why,
             **{name: counts.get(handle, {}).get(name, 0) for name in ("accepted", "pending", "other")},
             "rigs": rigs.get(handle, 0),
         }
-        for handle, fact in reader.all("operator").items()
+        for handle, fact in reader.all(OperatorFact).items()
     ]

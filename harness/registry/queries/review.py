@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.record import settings
@@ -15,6 +14,7 @@ from harness.registry.db import device_digests, records
 from harness.registry.db import rows as rows_table
 from harness.registry.db.databases import Failure
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact, RecordFact, RequestFact
 from harness.registry.intake.ingest import recomputed
 from harness.registry.intake.plausibility import possible
 from harness.registry.queries import cautions, durations, preview, rows
@@ -22,7 +22,7 @@ from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.alike import sought
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import beside, record_in
-from harness.registry.rules.records import OPEN
+from harness.registry.rules.records import OPEN, WANTED
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compared
 from harness.tiers.oddities import oddities
@@ -68,11 +68,11 @@ class Dossier:
 
 def held(reader: Reader, identity: str) -> None:
     """Raises `RecordInvalid` unless every number of the record's summary follows from its samples, and the table agrees."""
-    fact = reader.get("record", identity) or {}
-    data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
+    fact = reader.need(RecordFact, identity)
+    data, samples = reader.body(fact.envelope_sha256), reader.body(fact.samples_sha256)
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact["editorial"])})
+    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact.editorial)})
     stored = records.line(reader, identity)
     differing = sorted(name for name, value in fresh.items() if stored is None or stored[name] != value)
     if differing:
@@ -114,11 +114,18 @@ class Waiting:
 
 def glance(reader: Reader, identity: str) -> Waiting:
     """What the table says of it. Raises `RecordInvalid` where it is not in the log's facts."""
-    fact = reader.get("record", identity)
-    if fact is None:
-        raise RecordInvalid("is in the table and not in the log", where=identity[:12], fix="run: repro audit")
-    place = "a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}"
-    return Waiting(identity, title(reader, identity), fact["operator"], fact["submitted"], place)
+    fact = reader.need(RecordFact, identity)
+    place = "a row of its own" if fact.row == identity else f"reproduces {fact.row[:12]}"
+    return Waiting(identity, title(reader, identity), fact.operator, fact.submitted, place)
+
+
+def row_of(reader: Reader, identity: str) -> str:
+    """The row that the record is in; itself where the log says nothing of it that can be read."""
+    try:
+        fact = reader.get(RecordFact, identity)
+    except RecordInvalid:
+        return identity
+    return identity if fact is None else fact.row
 
 
 def dossier(reader: Reader, identity: str) -> Dossier:
@@ -138,19 +145,20 @@ def dossier(reader: Reader, identity: str) -> Dossier:
 
 
 def _dossier(reader: Reader, identity: str) -> Dossier:
-    fact = reader.get("record", identity) or {}
-    if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
+    fact = reader.need(RecordFact, identity)
+    hub = reader.get(RecordFact, fact.row)
+    if hub is None or hub.dropped:
         raise BadInput(
             "the record of its row was taken down",
             where=identity[:12],
             fix=f"reject it, or take it out of that row: repro review move {identity[:12]}",
         )
-    row = rows.read(reader, fact["row"])
+    row = rows.read(reader, fact.row)
     one = next(measured for measured in rows.members(row) if measured.id == identity)
     record = record_in(reader, identity)
     policy = in_force(reader).policy
-    effect = preview.falls(reader, fact["row"], one, policy, date.fromisoformat(fact["submitted"][:10]))
-    operator = reader.get("operator", fact["operator"]) or {"verified": False}
+    effect = preview.falls(reader, fact.row, one, policy, date.fromisoformat(fact.submitted[:10]))
+    operator = reader.get(OperatorFact, fact.operator)
     remarks: list[Remark] = []
     if one.missing:
         remarks.append(Remark("incomplete", f"lacks {', '.join(one.missing)}: low at most"))
@@ -170,11 +178,10 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)
         remarks += _likeness(reader, identity, fact)
-    closed = reader.get("record", fact["row"]) or fact
-    if closed["status"] not in OPEN and fact["row"] != identity:
-        text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
-        remarks.append(Remark("closed row", text, (fact["row"],)))
-    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
+    if hub.status not in OPEN and fact.row != identity:
+        text = f"it was {hub.status}: take this record out of it with repro review move {identity[:12]}"
+        remarks.append(Remark("closed row", text, (fact.row,)))
+    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact.submitted[:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _answers(reader, fact)
     remarks += _ties(reader, identity, fact)
@@ -183,20 +190,20 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     return Dossier(
         id=identity,
         title=title(reader, identity),
-        operator=fact["operator"],
-        verified=bool(operator["verified"]),
-        status=fact["status"],
-        why=fact["why"],
-        place="a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}: {effect.text}",
-        submitted=fact["submitted"],
+        operator=fact.operator,
+        verified=operator is not None and operator.verified,
+        status=fact.status.value,
+        why=fact.why,
+        place="a row of its own" if fact.row == identity else f"reproduces {fact.row[:12]}: {effect.text}",
+        submitted=fact.submitted,
         headline=_headline(one.medians),
-        challenged=fact["challenged"],
-        approvals=tuple(fact["approvals"]),
+        challenged=fact.challenged,
+        approvals=fact.approvals,
         effect=effect.effect,
         remarks=tuple(remarks),
-        beside=_beside(reader, fact["row"], record, policy) if record and fact["row"] != identity else (),
+        beside=_beside(reader, fact.row, record, policy) if record and fact.row != identity else (),
         similar=tuple(_similar(reader, identity)),
-        settings=() if record is None else _settings(reader, fact["row"], identity, record),
+        settings=() if record is None else _settings(reader, fact.row, identity, record),
     )
 
 
@@ -204,11 +211,11 @@ def _finding(one: Finding) -> str:
     return f"{one.code}{f' of {one.workload}' if one.workload else ''}: {one.text}"
 
 
-def _times(reader: Reader, record: Record, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _times(reader: Reader, record: Record, fact: RecordFact) -> Iterator[Remark]:
     """What the run claims of its time, and its samples or the calendar don't allow."""
     samples = reader.body(record.samples.sha256)
     try:
-        for text in () if samples is None else durations.doubts(record, samples, fact["submitted"]):
+        for text in () if samples is None else durations.doubts(record, samples, fact.submitted):
             yield Remark("claimed time", text)
     except (ReproError, ValueError) as error:
         yield Remark("claimed time", f"can't be checked: {error}")
@@ -242,9 +249,9 @@ def _headline(medians: tuple[float, ...]) -> str:
     return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
 
 
-def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _likeness(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
     """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
-    identical = records.with_samples(reader, fact["samples_sha256"], identity)
+    identical = records.with_samples(reader, fact.samples_sha256, identity)
     for other in identical[:MOST_NAMED]:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
     if len(identical) > MOST_NAMED:
@@ -280,35 +287,31 @@ def _gaps(reader: Reader, identity: str) -> Gaps | None:
         return None
 
 
-def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _ties(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
     """Handles that share the machine."""
-    people = rows.people(reader, [fact["operator"]])
-    others = sorted(h for h, p in people.items() if p == people.get(fact["operator"]) and h != fact["operator"])
+    people = rows.people(reader, [fact.operator])
+    others = sorted(h for h, p in people.items() if p == people.get(fact.operator) and h != fact.operator)
     if others:
-        yield Remark(
-            "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
-        )
+        yield Remark("shared rig", f"{fact.operator} and {', '.join(others)} share a machine: one voice", (identity,))
 
 
-def _answers(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _answers(reader: Reader, fact: RecordFact) -> Iterator[Remark]:
     """What the request asked for: approving the record closes it, and only an editor can tell whether it fits."""
-    request = reader.get("request", fact["request"]) if fact["request"] else None
-    if request is not None and request["status"] in ("accepted", "claimed"):
-        asked = ", ".join(str(request[name]) for name in ("model", "hardware", "runtime"))
-        yield Remark(
-            "answers a request", f"approved, it closes request {fact['request'][:12]}, which asks for: {asked}"
-        )
+    request = reader.get(RequestFact, fact.request) if fact.request else None
+    if request is not None and request.status in WANTED:
+        asked = f"{request.model}, {request.hardware}, {request.runtime}"
+        yield Remark("answers a request", f"approved, it closes request {fact.request[:12]}, which asks for: {asked}")
 
 
-def _devices(reader: Reader, identity: str, fact: Mapping[str, Any], record: Record | None) -> Iterator[Remark]:
+def _devices(reader: Reader, identity: str, fact: RecordFact, record: Record | None) -> Iterator[Remark]:
     """Handles with rig keys of their own that ran on the same device, or with the same build; a note that is missing."""
-    data = reader.body(fact["envelope_sha256"])
+    data = reader.body(fact.envelope_sha256)
     unknown = "" if record is None or data is None else device_digests.missing(reader, identity, record, data)
     if unknown:
         yield Remark("no device note", unknown, (identity,))
-    others = [handle for handle in device_digests.sharing(reader, fact["rig_key"]) if handle != fact["operator"]]
+    others = [handle for handle in device_digests.sharing(reader, fact.rig_key) if handle != fact.operator]
     if others:
-        text = f"{fact['operator']} and {', '.join(others)} ran on one device or build under several rig keys"
+        text = f"{fact.operator} and {', '.join(others)} ran on one device or build under several rig keys"
         yield Remark("same device", f"{text}; if they are one person: repro operator tie")
 
 
@@ -322,7 +325,7 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
             yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
         return
     number, previous = operator.run_number, operator.previous
-    if previous is not None and reader.get("record", previous) is None:
+    if previous is not None and reader.get(RecordFact, previous) is None:
         text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
         yield Remark("gap in the runs", text, (previous,))
     elif previous is None and number > 1:

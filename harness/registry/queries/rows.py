@@ -14,6 +14,7 @@ from harness.registry.db import rows as rows_table
 from harness.registry.db import series
 from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact, RecordFact, TieFact
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
 from harness.tiers.values import Measurement, Row, Source
@@ -43,9 +44,9 @@ class Known:
 def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     """For these operators, or for all."""
     if operators is None:
-        facts = reader.all("operator")
+        facts = reader.all(OperatorFact)
     else:
-        found = ((handle, reader.get("operator", handle)) for handle in set(operators))
+        found = ((handle, reader.get(OperatorFact, handle)) for handle in set(operators))
         facts = {handle: fact for handle, fact in found if fact is not None}
     counted = counted_series(reader)
     newer = {}
@@ -53,7 +54,7 @@ def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
         own = _order(engine, name)
         if own is not None:
             newer[engine, name] = sum((_order(engine, other) or own) > own for other in counted.get(engine, ()))
-    return Known(frozenset(handle for handle, fact in facts.items() if fact["verified"]), newer)
+    return Known(frozenset(handle for handle, fact in facts.items() if fact.verified), newer)
 
 
 def counted_series(reader: Reader) -> dict[str, list[str]]:
@@ -82,7 +83,7 @@ def people(
 
     `also`: (operator, rig) of records that the registry does not have yet.
     """
-    tied = {name: fact["operators"] for name, fact in reader.all("tie").items() if not fact.get("untied")}
+    tied = {name: fact.operators for name, fact in reader.all(TieFact).items() if not fact.untied}
     ties = [(handle, f"tie {name}") for name, pair in tied.items() for handle in pair]
     if operators is None:
         return persons_of([*ties, *rigs_table.signed(reader)])
@@ -134,5 +135,5 @@ def members(row: Row) -> Iterator[Measurement]:
 
 def row_of(reader: Reader, prefix: str) -> str:
     """The row of a record that begins so: the row's own id, whichever of its records was named. Raises `BadInput`."""
-    fact = reader.get("record", reader.id_of(prefix))
-    return "" if fact is None else str(fact["row"])
+    fact = reader.get(RecordFact, reader.id_of(prefix))
+    return "" if fact is None else fact.row

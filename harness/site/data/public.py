@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from harness.registry.facts import OperatorFact
 from harness.registry.queries import Reader, public, rows
 
 
@@ -25,13 +26,13 @@ class Ground:
     """What the making of rows asks of a registry's state."""
 
     rows: frozenset[str]  # whose own record is accepted
-    facts: Mapping[str, Mapping[str, Any]]  # of every operator, by handle, in order
+    facts: Mapping[str, OperatorFact]  # of every operator, by handle, in order
     persons: Mapping[str, str]  # operator → person
 
     @property
     def verified(self) -> frozenset[str]:
         """Operators of whom an editor found that the hardware is theirs."""
-        return frozenset(handle for handle, fact in self.facts.items() if fact["verified"])
+        return frozenset(handle for handle, fact in self.facts.items() if fact.verified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Public:
     """What the other pages ask."""
 
     rows: frozenset[str]
-    operators: Mapping[str, Mapping[str, Any]]  # the facts of everybody who has a page, by handle, in order
+    operators: Mapping[str, OperatorFact]  # the facts of everybody who has a page, by handle, in order
     tallies: Mapping[str, Tally]  # of who has a public record: the others with a page are verified
     persons: Mapping[str, str]
 
@@ -51,7 +52,7 @@ class Public:
 
 def ground(reader: Reader) -> Ground:
     """Of the whole registry."""
-    facts = dict(sorted(reader.all("operator").items()))  # as here, not as the database sorts
+    facts = dict(sorted(reader.all(OperatorFact).items()))  # as here, not as the database sorts
     return Ground(public.rows(reader), facts, rows.people(reader))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
 from typing import Any
 
 from harness.record.schema import Record
+from harness.registry.facts import Evidence, RecordFact
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.secondary import Beside
 from harness.tiers.policy import Policy
@@ -129,7 +129,7 @@ class Body:
     """A public record as it is stored; `fact`: what the log says of it."""
 
     record: str
-    fact: Mapping[str, Any]
+    fact: RecordFact
     envelope: bytes
     samples: bytes
 
@@ -144,6 +144,6 @@ class Benchmark:
     bodies: tuple[Body, ...]  # of its public records, the hub's first
     reproductions: tuple[Reproduction, ...]
     cautions: tuple[str, ...]  # what its operators have in common; they move no tier
-    evidence: tuple[Mapping[str, Any], ...]  # imported from elsewhere: shown, never counted
+    evidence: tuple[Evidence, ...]  # imported from elsewhere: shown, never counted
     passages: tuple[Passage, ...]  # of its public records, the oldest first
     summary: Summary

@@ -16,6 +16,7 @@ from harness.errors import BadInput
 from harness.inside import proper
 from harness.record import envelope
 from harness.record.keys import HANDLE
+from harness.registry.facts import EvidenceFact, RecordFact
 from harness.registry.queries import Reader, log, rows
 from harness.registry.queries.operators import rows_of
 from harness.site.data import lines
@@ -180,16 +181,16 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         act = events.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
         operators.add(act.by)
         if act.kind in _OF_RECORD:
-            fact = reader.get("record", act.subject) or {}
-            rows.add(fact.get("row", ""))
-            operators.add(fact.get("operator", ""))
+            fact = reader.need(RecordFact, act.subject)
+            rows.add(fact.row)
+            operators.add(fact.operator)
             if act.kind == "record-submitted":
                 submitters.add(act.by)
         elif act.kind in _OF_OPERATOR:
             operators.add(act.subject)
             rows |= rows_of(reader, [act.subject])
         elif act.kind in _OF_EVIDENCE:
-            rows.add((reader.get("evidence", act.subject) or {}).get("row", ""))
+            rows.add(reader.need(EvidenceFact, act.subject).row)
         elif act.kind in _OF_KEYS:
             keys = True
         elif act.kind not in _OF_NOTHING and not act.kind.startswith("request-"):

@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import RecordInvalid
+from harness.registry.facts import EditorsFact, KeyFact, RegistryFact
 from harness.registry.queries import Reader, log
 from harness.registry.rules.base import id_of, public
 from harness.site.data.public import Public
@@ -86,8 +87,7 @@ def consistency_path(old: int, new: int) -> str:
 
 
 def _key(reader: Reader, site: Site) -> tuple[str, Ed25519PublicKey]:
-    registry = reader.get("registry", "") or {}
-    (key,) = public(registry["key"]).values()
+    (key,) = public(reader.need(RegistryFact).key).values()
     return checkpoint.vkey(site.origin, key), key
 
 
@@ -132,28 +132,28 @@ def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes,
 def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
     vkey, _ = _key(reader, site)
-    registry, editors = reader.get("registry", "") or {}, reader.get("editors", "") or {}
+    registry, editors = reader.need(RegistryFact), reader.need(EditorsFact)
     own: dict[str, list[dict[str, Any]]] = {}
-    for name, fact in reader.all("key").items():
-        told = {"key_id": name, "since": fact["since"], "revoked_from": fact["revoked_from"]}
-        own.setdefault(fact["owner"], []).append({**told, "revoked": fact["revoked_from"] is not None})
-    value = {
+    for name, fact in reader.all(KeyFact).items():
+        told = {"key_id": name, "since": fact.since, "revoked_from": fact.revoked_from}
+        own.setdefault(fact.owner, []).append({**told, "revoked": fact.revoked_from is not None})
+    value: dict[str, Any] = {
         "schema": "urn:repro-harness:api:v1:keys",
-        "registry": {"origin": site.origin, "key": registry["key"], "vkey": vkey},
+        "registry": {"origin": site.origin, "key": registry.key, "vkey": vkey},
         "editors": {
-            "version": editors["version"],
-            "threshold": editors["threshold"],
-            "expires": editors["expires"],
+            "version": editors.version,
+            "threshold": editors.threshold,
+            "expires": editors.expires,
             "keys": [
-                {"handle": handle, "key": entry["key"], "key_id": id_of(entry["key"])}
-                for handle, entry in sorted(editors["editors"].items())
+                {"handle": handle, "key": entry.key, "key_id": id_of(entry.key)}
+                for handle, entry in sorted(editors.editors.items())
             ],
         },
         "operators": [
             {
                 "handle": handle,
-                "key": fact["key"],
-                "key_id": id_of(fact["key"]),
+                "key": fact.key,
+                "key_id": id_of(fact.key),
                 "keys": sorted(own.get(handle, []), key=lambda one: (one["since"], one["key_id"])),
             }
             for handle, fact in known.operators.items()

@@ -110,16 +110,16 @@ def index_paths(count: int) -> list[str]:
 def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[str, Operator]:
     """These of who has a page, by handle, in order."""
     facts = {handle: fact for handle, fact in known.operators.items() if handle in chosen}
-    days = _days(reader, {fact["joined"] for fact in facts.values()})
+    days = _days(reader, {fact.joined for fact in facts.values()})
     of_person: dict[str, list[str]] = {}
     for handle in known.operators:
         of_person.setdefault(known.persons.get(handle, handle), []).append(handle)
     return {
         handle: Operator(
             handle,
-            fact["verified"],
-            fact["why"],
-            days[fact["joined"]],
+            fact.verified,
+            fact.why,
+            days[fact.joined],
             known.tallies.get(handle, Tally(0, 0, 0, 0)),
             together=tuple(one for one in of_person[known.persons.get(handle, handle)] if one != handle),
         )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.registry.facts import RequestFact
 from harness.registry.queries import Reader, public
 from harness.site import addresses
 from harness.site.data.public import Public
@@ -78,10 +79,10 @@ def files(reader: Reader, site: Site, known: Public) -> Iterator[File]:
 
 def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, int]]:
     """Those that are listed, what is open first, the newest first; and how many are not, by status."""
-    facts = reader.all("request")
-    listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
-    states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
-    homes = _homes(reader, {fact["record"] for fact in listed.values()} - {""})
+    facts = reader.all(RequestFact)
+    listed = {n: fact for n, fact in facts.items() if fact.status in SHOWN and fact.public_from is not None}
+    states = Counter(fact.status.value for name, fact in facts.items() if name not in listed)
+    homes = _homes(reader, {fact.record for fact in listed.values()} - {""})
     begins = Counter(name[:_SHORT] for name in facts)
     found = [
         _request(name, fact, homes, known.operators, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
@@ -97,22 +98,20 @@ def _homes(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     return {one.record: one.row for one in public.homes(reader, records)}
 
 
-def _request(
-    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], shown: Collection[str], short: str
-) -> Request:
-    row = homes.get(fact["record"], "")
+def _request(name: str, fact: RequestFact, homes: Mapping[str, str], shown: Collection[str], short: str) -> Request:
+    row = homes.get(fact.record, "")
     return Request(
         id=name,
         short=short,
-        status=fact["status"],
-        since=fact["since"],
-        model=fact["model"],
-        hardware=fact["hardware"],
-        runtime=fact["runtime"],
-        reason=fact["why"],
-        claimed_by=fact["claimed_by"] if fact["claimed_by"] in shown else "",
-        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in shown else "",
-        record=fact["record"] if row else "",
+        status=fact.status.value,
+        since=fact.since,
+        model=fact.model,
+        hardware=fact.hardware,
+        runtime=fact.runtime,
+        reason=fact.why,
+        claimed_by=fact.claimed_by if fact.claimed_by in shown else "",
+        claimer=addresses.operator(fact.claimed_by) if fact.claimed_by in shown else "",
+        record=fact.record if row else "",
         row=row,
     )
 

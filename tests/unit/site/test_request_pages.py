@@ -13,6 +13,8 @@ from sqlalchemy import text
 
 from harness.commands.request import request
 from harness.commands.submit import submit
+from harness.registry.facts import RequestFact
+from harness.registry.facts.stored import dump
 from harness.registry.queries import active_policy
 from harness.site.data.values import Site
 from harness.site.pages import requests
@@ -156,10 +158,10 @@ HOSTILE = {
 def test_hostile_text_is_escaped_and_intact(small, hostile):
     name = ask(small, "a", "accepted")
     with small.registry.reading() as reader:
-        fact = reader.get("request", name)
+        fact = reader.get(RequestFact, name)
     with small.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         value = json.dumps(
-            {**fact, "model": hostile, "hardware": hostile, "why": hostile}
+            {**dump(fact), "model": hostile, "hardware": hostile, "why": hostile}
         )  # more than the rules let through
         connection.execute(text("UPDATE facts SET value = :value WHERE kind = 'request'"), {"value": value})
     page, data = page_and_data(small.registry)
