@@ -49,7 +49,8 @@ def sweep(reader: Reader, number: int) -> list[Line]:
 
 def medians(reader: Reader, row: str, record: str) -> str:
     """The process medians of a record, as stored: micro tokens/s, comma between."""
-    return str(reader.connection.execute(_MEDIANS, {"row": row, "id": record}).scalar_one())
+    found: str = reader.connection.execute(_MEDIANS, {"row": row, "id": record}).scalar_one()
+    return found
 
 
 def closed(reader: Reader, subject: tuple[str, str, str, str], sku: str, but: str) -> list[Closed]:
