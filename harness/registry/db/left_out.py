@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Select, and_, select, text
 
@@ -15,22 +15,16 @@ from harness.registry.facts import RecordFact
 _OUT = ("withdrawn", "rejected", "dropped")
 
 
-class Counting(NamedTuple):
-    """A record that may count: what the table says of it (its `records.NAMES`), and the log's fact of it as stored."""
-
-    values: tuple[Any, ...]
-    fact: str | None
-
-
-def counting(reader: Reader, rows: Collection[str] | None) -> Iterator[Counting]:
-    """Every record that may count; of these rows, where they are given."""
+def counting(reader: Reader, rows: Collection[str] | None) -> Iterator[tuple[Any, ...]]:
+    """Every record that may count, or those of these rows: what the table says of it (its `records.NAMES`), and last the log's
+    fact of it as stored, or None. Plain tuples, for there may be a million.
+    """
     table, facts = tables.records, tables.facts
     joined = table.outerjoin(facts, and_(facts.c.kind == RecordFact.KIND, facts.c.name == table.c.id))
     wanted: Select[Any] = select(*table.c, facts.c.value).select_from(joined).where(table.c.status.not_in(_OUT))
     parts = [wanted] if rows is None else [wanted.where(table.c.row.in_(some)) for some in chunks(rows)]
     for part in parts:
-        for *values, fact in reader.connection.execute(part):
-            yield Counting(tuple(values), fact)
+        yield from map(tuple, reader.connection.execute(part))
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def sweep(reader: Reader, number: int) -> list[Line]:
 
 def medians(reader: Reader, row: str, record: str) -> str:
     """The process medians of a record, as stored: micro tokens/s, comma between."""
-    return str(reader.connection.execute(_MEDIANS, {"row": row, "id": record}).scalar_one())
+    found: str = reader.connection.execute(_MEDIANS, {"row": row, "id": record}).scalar_one()
+    return found
 
 
 def closed(reader: Reader, subject: tuple[str, str, str, str], sku: str, but: str) -> list[Closed]:
@@ -64,17 +65,14 @@ def closed(reader: Reader, subject: tuple[str, str, str, str], sku: str, but: st
 
 def others(reader: Reader, row: str) -> int:
     """How many records a row has beside its own."""
-    return _count(reader, row)
-
-
-def accepted_others(reader: Reader, row: str) -> int:
-    """How many of them are accepted."""
-    return _count(reader, row, _table.status == "accepted")
-
-
-def _count(reader: Reader, row: str, *which: Any) -> int:
-    wanted = select(func.count()).where(_table.row == row, _table.id != row, *which)
+    wanted = select(func.count()).where(_table.row == row, _table.id != row)
     return int(reader.connection.execute(wanted).scalar_one())
+
+
+def accepted_others(reader: Reader, row: str) -> list[str]:
+    """Ids of those of them that are accepted."""
+    wanted = select(_table.id).where(_table.row == row, _table.id != row, _table.status == "accepted")
+    return list(reader.connection.execute(wanted).scalars())
 
 
 def similar(reader: Reader, record: str, most: int) -> list[str]:

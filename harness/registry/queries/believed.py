@@ -70,12 +70,13 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
     demonstration = reader.need(RegistryFact).demonstration
     waiting: dict[str, tuple[str, Line, RecordFact | ReproError]] = {}
     held: set[str] = set()
-    for values, said in counting(reader, rows):
-        key = sha256(f"{__version__} {RULES} {demonstration} {(*values, said)!r} {said}".encode()).hexdigest()
+    for values in counting(reader, rows):
+        said = values[-1]
+        key = sha256(f"{__version__} {RULES} {demonstration} {values!r} {said}".encode()).hexdigest()
         if key in known:
             held.add(key)
         else:
-            line = dict(zip(NAMES, values, strict=True))
+            line = dict(zip(NAMES, values, strict=False))
             waiting[line["id"]] = key, line, _fact(line["id"], said)
     found: list[Doubt] = []
     fresh: set[str] = set()

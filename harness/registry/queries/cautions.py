@@ -72,7 +72,7 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
 def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
     """Closed rows of its subject and device: what stood against them stands against this one."""
     for identity, status in rows_table.closed(reader, parts_of(one.subject), one.hardware.sku, one.id):
-        waiting = rows_table.accepted_others(reader, identity)
+        waiting = len(rows_table.accepted_others(reader, identity))
         if waiting:
             text = (
                 f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
