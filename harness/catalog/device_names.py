@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 # Words that name the vendor or say nothing. "laptop", "ti", "super", "quadro" and the like stay: they name another part.
 _VENDORS = {
-    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "amd": "AMD", "radeon": "AMD", "instinct": "AMD", "intel": "Intel",
-    "qualcomm": "Qualcomm", "arm": "Arm",
+    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "amd": "AMD", "radeon": "AMD", "instinct": "AMD",
+    "intel": "Intel", "qualcomm": "Qualcomm", "arm": "Arm",
 }  # fmt: skip
 _EMPTY = {"corporation", "graphics", "gpu", "mesa"}
 _MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) (?:480|120)gb")  # a GH200 is named for its processor's memory

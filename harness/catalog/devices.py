@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -110,6 +111,13 @@ def identify(name: str, description: str, memory_bytes: int | None) -> Device | 
     """The one part that an engine's name or else its description of a device means; None where it may be one of several."""
     found = candidates(name, memory_bytes) or candidates(description, memory_bytes)
     return found[0] if len(found) == 1 else None
+
+
+def nearest(name: str, count: int = 3) -> list[str]:
+    """The parts whose names are most like `name`, for somebody who mistyped it; none where nothing is alike."""
+    by_name = _shipped()[1]
+    keys = difflib.get_close_matches(read_name(name).key, by_name, n=2 * count, cutoff=0.6)
+    return list(dict.fromkeys(by_name[key][0].sku for key in keys))[:count]
 
 
 def called(name: str, description: str, memory_bytes: int | None) -> Device | None:
