@@ -25,6 +25,7 @@ GROUPS = {
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
         "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
+        "device": ("harness.commands.device:device", "List and show GPUs and processors of the device table."),
     },
     "Records": {
         "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),

@@ -143,11 +143,12 @@ def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[s
 
 
 def _label(device: Device, synthetic: bool) -> tuple[str, str]:
-    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0").
+    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0"). A name
+    that several parts share is none of them where the memory does not tell them apart.
 
     A demonstration's devices are in no table, and count there as they are called.
     """
-    found = table.called(device.name, device.description, device.memory_bytes)
+    found = table.identify(device.name, device.description, device.memory_bytes)
     if found is not None:
         return found.sku, found.generation
     name = _named(_called(device))
