@@ -14,7 +14,7 @@ from harness.catalog import devices as table
 from harness.catalog.microarchitecture import design_of
 from harness.catalog.processors import arm_name, name_of
 from harness.catalog.versions import series_of
-from harness.device_kinds import SERVERS, DeviceKind, read, text_of
+from harness.device_kinds import SERVERS, DeviceKind, read
 from harness.errors import BadInput
 from harness.names import flaw
 from harness.record.schema import Device, Record
@@ -44,7 +44,6 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     if any(device.kind == DeviceKind.LOCAL_SERVER for device in record.runtime.devices) and _has_gpu(record):
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
-    _refuse_contradiction(record, where)
     gpus, split = computing(record)
     if gpus:
         sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic)
@@ -62,18 +61,12 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     )
 
 
-def _refuse_contradiction(record: Record, where: str) -> None:
-    """Raises `BadInput` where what computed, as the adapter stated it, is not what the record lists."""
+def _stated(record: Record) -> frozenset[DeviceKind] | None:
+    """What computed, as the adapter stated it; None where it did not, or its devices don't bear it out: then they speak."""
     stated = read(record.runtime.settings.get("computed_on"))
-    if stated is None:
-        return
     listed = {device.kind for device in record.runtime.devices}
     places = listed - {DeviceKind.CPU, DeviceKind.ACCELERATOR}
-    if stated - listed or places - stated:
-        told = ", ".join(sorted(listed)) or "nothing"
-        raise BadInput(
-            f"says that it computed on {text_of(stated)}, and lists {told}", where=where, fix="name another record"
-        )
+    return None if stated is None or stated - listed or places - stated else stated
 
 
 def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
@@ -82,7 +75,7 @@ def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
     No GPU: the processor computed alone.
     """
     settings = record.runtime.settings
-    stated = read(settings.get("computed_on"))
+    stated = _stated(record)
     gpus = _gpus(record)
     if not gpus or (stated is None and _idle(record)):
         return (), None
@@ -101,7 +94,8 @@ def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
         f"{tensors} tensors on the CPU" if tensors else "",
         f"{weights} MiB of weights on the CPU" if weights else "",
     )
-    return gpus, ", ".join(part for part in parts if part) or None
+    split = ", ".join(part for part in parts if part)
+    return gpus, split or ("shared with the processor" if stated and DeviceKind.CPU in stated else None)
 
 
 def _idle(record: Record) -> bool:
