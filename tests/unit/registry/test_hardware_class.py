@@ -172,7 +172,9 @@ def test_the_bound_of_a_split_counts_the_memory_of_both(record):
 def test_no_setting_of_another_engine_moves_its_layers(record, settings):
     """`gpu_layers` is llama.cpp's: what another engine means by it is its own affair."""
     alone = run(record, RTX, engine="other", computed_on="gpu", **settings)
-    assert alone.sku == run(record, RTX, CPU, engine="other", computed_on="gpu", **settings).sku == "GeForce RTX 4090 ×1"
+    assert (
+        alone.sku == run(record, RTX, CPU, engine="other", computed_on="gpu", **settings).sku == "GeForce RTX 4090 ×1"
+    )
     assert run(record, RTX, CPU, engine="other", computed_on=None, **settings).sku == "GeForce RTX 4090 ×1"
 
 

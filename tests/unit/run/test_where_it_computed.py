@@ -54,7 +54,12 @@ def test_a_gpus_meters_are_opened_for_a_gpu_only(monkeypatch, kinds, asked):
         (["accelerator", "cpu"], [], {}, {"cpu"}),
         (["accelerator"], [], {}, {"accelerator"}),
         (["cpu"], [], {"gpu_layers": 29}, {"cpu"}),
-        (["gpu", "cpu"], ["cpu", "gpu"], {"gpu_layers": 0, "layers_on": "CPU 29"}, {"gpu", "cpu"}),  # it took part in prompts
+        (
+            ["gpu", "cpu"],
+            ["cpu", "gpu"],
+            {"gpu_layers": 0, "layers_on": "CPU 29"},
+            {"gpu", "cpu"},
+        ),  # it took part in prompts
         (["gpu", "cpu"], ["gpu"], {"gpu_layers": 0}, {"gpu"}),  # another engine's setting of that name
         (["igpu", "cpu"], ["igpu"], {}, {"igpu"}),
     ],
