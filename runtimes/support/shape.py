@@ -69,7 +69,7 @@ def _recipe_fault(adapter: Any) -> str:
         return f"its recipe must be a Recipe of runtimes.interface, and is a {type(recipe).__name__}"
     if getattr(adapter, "capabilities", Capabilities()).in_core:
         return "it has a recipe, and its capabilities say in_core: it needs no environment"
-    return recipe.fault()
+    return ""  # whether its files are there is asked where they are used: beside repro, never in a worker
 
 
 def loaded_fault(loaded: Any, declared: Capabilities) -> str:

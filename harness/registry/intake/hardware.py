@@ -81,8 +81,7 @@ def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
         return (), None
     told = settings.get("gpu_layers_offloaded")
     # Before adapters stated what computed, llama.cpp alone shared layers, and told it by its settings.
-    before = record.runtime.engine == "llama.cpp" and "gpu_layers" in settings
-    shared = before if stated is None else DeviceKind.CPU in stated
+    shared = "gpu_layers" in settings if stated is None else DeviceKind.CPU in stated
     layers = _layers(told) if told is not None or shared else ""
     cache = set(re.findall(r"\w+", str(settings.get("kv_cache_on") or "")))
     # With some layers on the processor their caches lie there, too: only what goes beyond that is said.
@@ -99,10 +98,8 @@ def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
 
 
 def _idle(record: Record) -> bool:
-    """Whether the GPUs listed did nothing: llama.cpp's records from before only devices that took part were listed."""
+    """Whether the GPUs listed did nothing: in records from before adapters stated what computed, which llama.cpp's are."""
     settings = record.runtime.settings
-    if record.runtime.engine != "llama.cpp":
-        return False
     told = settings.get("gpu_layers_offloaded")
     idle = settings.get("gpu_layers") == 0 if told is None else str(told).startswith("0/")
     return idle and "layers_on" not in settings

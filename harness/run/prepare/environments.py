@@ -100,6 +100,10 @@ def recipe_of(runtime: str) -> Recipe:
             where="--runtime",
             fix="give its interpreter: repro bench --python PATH",
         )
+    fault = recipe.fault()
+    if fault:
+        fix = "mend the adapter's package, or give an interpreter: repro bench --python PATH"
+        raise RuntimeUnavailable(fault, where=runtime, fix=fix)
     return recipe
 
 
