@@ -96,7 +96,7 @@ def prepare(reference: str, runtime: str) -> None:
     from runtimes.table import find
 
     found = models.resolve(reference)
-    if not hasattr(find(runtime), "convert"):
+    if not find(runtime).capabilities.converts:
         raise BadInput(f"{runtime} cannot convert models", where="--runtime", fix="use pytorch or vllm")
     with Progress(err()) as progress:
         path = _fetched(found, progress)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select, text
 
+from harness.device_kinds import DeviceKind
 from harness.errors import ReproError
 from harness.record import private
 from harness.record.schema import Record
@@ -60,7 +61,9 @@ def sharing(reader: Reader, rig: str) -> list[str]:
 def missing(reader: Reader, identity: str, record: Record, data: bytes) -> str:
     """Why nothing is known of a record's devices, in a sentence; "" where its note is kept, or a CPU has none to note."""
     if not named(data, identity[:12]):
-        noted = "built" in record.runtime.environment or any(device.kind == "gpu" for device in record.runtime.devices)
+        noted = "built" in record.runtime.environment or any(
+            device.kind == DeviceKind.GPU for device in record.runtime.devices
+        )
         return (
             f"it names no device note, as a run on a GPU or of an engine built there does: {UNSIGNED}"
             if noted and not record.run.synthetic

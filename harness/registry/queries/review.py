@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from harness.device_kinds import SERVERS
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
@@ -229,7 +230,7 @@ def _settings(reader: Reader, row: str, identity: str, record: Record) -> tuple[
     if hub is not None:
         found += [f"{one}, row → record" for one in settings.differences(hub, record)]
         found += [f"{name} is not told by both: it may differ from the row's" for name in settings.unknown(hub, record)]
-    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+    if any(device.kind in SERVERS for device in record.runtime.devices):
         found.append("the server's own settings (cache types, threads, offload) are not known")
     return tuple(found)
 

@@ -191,3 +191,25 @@ def test_the_bound_of_a_split_counts_the_memory_of_both(record):
         unbounded = Device(name="Vulkan0", kind="gpu", description=name, memory_bytes=8 << 30)
         assert not said(50 * 10**9, unbounded, gpu_layers=-1, gpu_layers_offloaded="29/29")
         assert not said(50 * 10**9, unbounded, gpu_layers=10, gpu_layers_offloaded="10/29")
+
+
+@pytest.mark.parametrize("settings", [{"gpu_layers": 0}, {"gpu_layers": 10}, {"gpu_layers_offloaded": None}])
+def test_no_setting_of_another_engine_moves_its_layers(record, settings):
+    """`gpu_layers` is llama.cpp's: what another engine means by it is its own affair."""
+    alone = run(record, RTX, engine="other", computed_on="gpu", **settings)
+    assert (
+        alone.sku == run(record, RTX, CPU, engine="other", computed_on="gpu", **settings).sku == "GeForce RTX 4090 ×1"
+    )
+
+
+def test_an_engine_that_says_that_both_computed_is_a_class_of_both(record):
+    assert "(layers not reported) + " in run(record, RTX, CPU, engine="other", computed_on="cpu, gpu").sku
+    told = {"computed_on": "cpu, gpu", "gpu_layers_offloaded": "29/29"}
+    assert "(shared with the processor) + " in run(record, RTX, CPU, engine="other", **told).sku
+    assert "(10 of 29 layers) + " in run(record, RTX, CPU, computed_on="cpu, gpu", gpu_layers_offloaded="10/29").sku
+
+
+@pytest.mark.parametrize("stated", ["cpu", "server", "gpu, igpu", "frobnicator", "", 7])
+def test_a_statement_that_the_devices_do_not_bear_out_is_none(record, stated):
+    before = run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=None)
+    assert run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=stated) == before
