@@ -11,25 +11,29 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column
 
+from harness.record.columns import Type
 from harness.registry.db.reader import Reader, chunks
+from harness.registry.queries.columns import PUBLIC_RECORDS
+from harness.site.api.columns import ROWS as ROW_TABLE
+from harness.site.api.listed import values
 from harness.site.data.public import OWN, public, public_few
-from harness.site.data.values import FIELDS, File, Summary, values
+from harness.site.data.values import File, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORD_COLUMNS = (
-    "id", "row", "idx", "operator", "rig", "model", "model_name", "quantisation", "engine", "workload", "sku", "generation",
-    "os_family", "runtime_series", "measured", "medians", "missing", "failed", "versions", "samples_sha256",
-)  # fmt: skip
+RECORD_COLUMNS = tuple(PUBLIC_RECORDS)  # of the database; the files have the names of the columns
 RIG = RECORD_COLUMNS.index("rig")
 DATABASE, ROWS, RECORDS = "downloads/registry.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
-_TYPES = {str: "string", tuple[str, ...]: "string", int: "int64", int | None: "int64", float: "float64",
-          float | None: "float64", bool: "bool"}  # fmt: skip
+_TYPES = {Type.TEXT: "string", Type.INTEGER: "int64", Type.NUMBER: "float64", Type.FLAG: "bool"}
+_TABLES = {
+    "rows": (ROW_TABLE, "row"),
+    "records": (tuple(PUBLIC_RECORDS.values()), "entry"),
+}  # columns, and the one in order
 Lines = Sequence[Sequence[Any]]
 
 
@@ -55,11 +59,8 @@ def database(rows: Sequence[Summary], listed: Lines, last: Path | None, again: C
 
 def parquet(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
     """The two others below `downloads/`, from the same."""
-    types = get_type_hints(Summary)
-    columns = [(name, _TYPES[types[name]]) for name in FIELDS]
-    yield ROWS, _parquet(_flat(rows), columns, "row", _at(last, ROWS), again)
-    columns = [(name, "int64" if name == "idx" else "string") for name in RECORD_COLUMNS]
-    yield RECORDS, _parquet(listed, columns, "idx", _at(last, RECORDS), again)
+    yield ROWS, _parquet("rows", _flat(rows), _at(last, ROWS), again)
+    yield RECORDS, _parquet("records", listed, _at(last, RECORDS), again)
 
 
 def _flat(rows: Sequence[Summary]) -> Lines:
@@ -70,14 +71,14 @@ def _at(last: Path | None, path: str) -> Path | None:
     return None if last is None else last / path
 
 
-def _parquet(
-    lines: Lines, columns: Sequence[tuple[str, str]], order: str, last: Path | None, again: Collection[str]
-) -> bytes:
+def _parquet(name: str, lines: Lines, last: Path | None, again: Collection[str]) -> bytes:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, getattr(pa, {"bool": "bool_"}.get(kind, kind))()) for name, kind in columns])
+    columns, order = _TABLES[name]
+    kinds = {"string": pa.string, "int64": pa.int64, "float64": pa.float64, "bool": pa.bool_}
+    schema = pa.schema([(column.name, kinds[_TYPES[column.type]]()) for column in columns])
     table = _arrow(lines, schema)
     if last is not None:
         # One thread, as samples are read: see record/samples.py.
@@ -112,9 +113,11 @@ def _sqlite(rows: Lines, listed: Lines, last: Path | None, again: Collection[str
         database.execute("CREATE TEMP TABLE again (row PRIMARY KEY) WITHOUT ROWID")
         database.executemany("INSERT INTO again VALUES (?)", [(row,) for row in again])
         database.execute("BEGIN")
-        for table, names, key, lines in (("rows", FIELDS, "row", rows), ("records", RECORD_COLUMNS, "idx", listed)):
+        for table, lines in (("rows", rows), ("records", listed)):
+            own, key = _TABLES[table]
+            names = [column.name for column in own]
             # A key in the table's own order: laid down in one sweep. Names are ours.
-            columns = ", ".join(f'"{n}"{" INTEGER PRIMARY KEY" if n == key == "idx" else ""}' for n in names)
+            columns = ", ".join(f'"{n}"{" INTEGER PRIMARY KEY" if n == key == "entry" else ""}' for n in names)
             shape = f"({columns}, PRIMARY KEY (row)) WITHOUT ROWID" if key == "row" else f"({columns})"
             database.execute(f"CREATE TEMP TABLE new_{table} {shape}")
             database.executemany(f"INSERT INTO new_{table} VALUES ({', '.join('?' * len(names))})", lines)  # noqa: S608
