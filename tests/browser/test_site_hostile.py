@@ -146,7 +146,7 @@ def test_requests_say_their_texts_to_the_letter(hostile_site, with_script):
         assert text in texts
         assert f"{text} {hostile.TURNED} {'R' * 1000}" in texts
     known = json.loads((hostile_site / "api/v1/requests.json").read_text("utf-8"))["requests"]
-    assert {one["model"] for one in known} == {*hostile.PRINTABLE, "W" * 200}
+    assert {one["model_name"] for one in known} == {*hostile.PRINTABLE, "W" * 200}
 
 
 def test_drawings_of_hostile_rows_open_alone(hostile_site, with_script):
