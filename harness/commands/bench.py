@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--model",
     default="gemma-3-270m-q4_k_m",
     show_default=True,
-    help="Model to measure: catalogue id, path, or hf:owner/name@revision/file.",
+    help="Model to measure: catalogue id, path, hf:owner/name[:Q4_K_M or /file.gguf], or ollama:name.",
 )
 @click.option(
     "--runtime", default="llama.cpp", show_default=True, help="Runtime to measure with (see: repro runtime list)."

@@ -28,7 +28,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.files import read_limited
     from harness.record.canonical import canonical
     from harness.registry.actions import acts
-    from harness.registry.db.transaction import Item
+    from harness.registry.actions.acts import Item
     from harness.registry.intake import external
     from harness.registry.queries import rows
     from harness.terminal.console import out

@@ -12,7 +12,7 @@ from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
-    from harness.registry.db.reader import Reader
+    from harness.registry.queries import Reader
 
 SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one editor
 
@@ -185,9 +185,8 @@ def cosign(file: Path, yes: bool) -> None:
 def apply_(file: Path, target: str | None) -> None:
     """Put a proposal into the log, once enough have signed it."""
     from harness.record import envelope
-    from harness.registry.actions.acts import utc
+    from harness.registry.actions.acts import Item, utc
     from harness.registry.actions.create import in_time
-    from harness.registry.db.transaction import Item
     from harness.registry.rules.base import document_of
     from harness.terminal.console import out
     from harness.terminal.registry_option import open_for_writing

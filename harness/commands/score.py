@@ -90,7 +90,7 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     registry = open_for_reading(target)
     with believed.reading(registry) as (reader, left_out):
         # Other processes help with a large database; they open it anew, which what lies in memory can't be.
-        alone = left_out or not reader.has_records(ALONE) or not registry.engine.url.database
+        alone = left_out or not reader.has_records(ALONE) or registry.in_memory
         loaded, listed = all_standings(registry, policy, day, reader if alone else None)
     say(left_out)
     found = [one for one in listed if everything or one.tier is not None]

@@ -82,7 +82,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     baseline.rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, model_path, cache, listener.advance)
+        fetch.verify(reference, cache, listener.advance)
     states = unchanged.look(model_path)
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
@@ -96,6 +96,8 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
             where=identity.file,
             fix="take another runtime or another file",
         )
+    if converting:
+        convert.refuse_shards(identity)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": published}}, suite)
     _need_memory(adapter, choice, given, identity, model_path)
     cores = snapshot.cores()

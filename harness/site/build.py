@@ -15,9 +15,8 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
-from harness.registry.db.reader import Reader
 from harness.registry.opening import open_readable
-from harness.registry.queries import believed
+from harness.registry.queries import Reader, believed
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.believed import Doubt
 from harness.site.api import downloads

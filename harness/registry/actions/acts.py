@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.errors import BadInput
 from harness.registry.db.reader import Reader
-from harness.registry.db.transaction import Item, Taken
+from harness.registry.db.transaction import Item as Item
+from harness.registry.db.transaction import Taken as Taken
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import differing, earlier_digest, parts_of, subject_digest
 from harness.registry.store import Registry

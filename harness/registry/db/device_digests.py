@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select, text
 
 from harness.errors import ReproError
-from harness.record import envelope, private
+from harness.record import private
 from harness.record.schema import Record
-from harness.record.statement import subject_sha256
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, raw
+from harness.registry.intake.device_notes import ids, named
 from harness.registry.intake.ingest import Submission
 from harness.registry.rules.apply import Facts
 from harness.registry.store import Registry
@@ -23,16 +23,6 @@ _NOTE = text("INSERT INTO devices (digest, rig) VALUES (:digest, :rig) ON CONFLI
 _NOTES = "note:"
 _SHORT = 27  # digits of a record's id in the name of its note: the column holds 32 characters
 UNSIGNED = "whether one machine has several names can't show"
-
-
-def named(data: bytes, where: str) -> str:
-    """The sha256 of the device note that the record in this envelope names; "" for none. Raises `RecordInvalid`."""
-    return subject_sha256(envelope.read(data, where).payload, private.FILE, where)
-
-
-def ids(found: Submission, note: bytes | None) -> tuple[str, ...]:
-    """What the note beside a record says, if that record names it. Raises `BadInput` for a missing or another one."""
-    return private.ids_of(note, named(found.envelope, found.id[:12]), f"{found.id[:12]}, {private.FILE}")
 
 
 def note(registry: Registry, found: Submission, data: bytes | None) -> None:

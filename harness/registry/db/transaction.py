@@ -236,10 +236,11 @@ class Batch:
         found = self.nodes.get((level, index))
         return self.reader.node(level, index) if found is None else found
 
-    def write(self, connection: Connection) -> None:
+    def write(self) -> None:
         """All of it."""
         if not self.entries:
             return
+        connection = self.reader.connection
         connection.execute(_BODY, self.bodies)
         connection.execute(
             insert(tables.entries),

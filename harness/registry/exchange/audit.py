@@ -13,11 +13,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.errors import ReproError, one_line
-from harness.registry.db import side_tables, tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db import checkpoints, log, records, rigs, series, side_tables, stored_facts
+from harness.registry.db.reader import Reader
 from harness.registry.intake import ingest
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.scores import standings
@@ -237,12 +235,12 @@ def _check_all(batch: list[Pending]) -> list[Verdict]:
 
 
 def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:
-    stored = reader.connection.execute(select(tables.records).where(tables.records.c.id == identity)).one_or_none()
+    stored = records.line(reader, identity)
     if stored is None:
         found.add(f"record {identity[:12]}", "is in the log and not in the table")
         return
     # Where it stands is the log's to say: `_derived` asks.
-    differing = [name for name, value in fresh.items() if stored._mapping[name] != value]
+    differing = [name for name, value in fresh.items() if stored[name] != value]
     if differing:
         found.add(
             f"record {identity[:12]}",
@@ -252,28 +250,21 @@ def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> 
 
 def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:
     count = 0
-    for level, index, value in reader.connection.execute(
-        select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
-    ):
+    for level, index, value in log.nodes(reader):
         count += 1
-        if (
-            not (0 <= level < 64 and index >= 0)
-            or (index + 1) << level > tree.size
-            or tree.node(level, index) != raw(value)
-        ):
+        if not (0 <= level < 64 and index >= 0) or (index + 1) << level > tree.size or tree.node(level, index) != value:
             found.add(f"node {level}/{index}", "is not what the log gives")
     expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
     if count != expected:
         found.add("tree", f"has {count} nodes, the log gives {expected}")
     registry = facts.get("registry", "")
-    wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
-    for size, note in reader.connection.execute(wanted):
+    for size, note in checkpoints.notes(reader):
         where = f"checkpoint {size}"
         found.checkpoints += 1
         found.signed = size
         try:
             keys = {} if registry is None else {registry["origin"]: next(iter(public(registry["key"]).values()))}
-            signed = checkpoint.read(raw(note), keys, where)
+            signed = checkpoint.read(note, keys, where)
             if signed.size != size or size > tree.size:
                 found.add(where, "is of a log of another length: entries are missing")
             elif merkle.root(size, tree.node) != signed.root:
@@ -283,12 +274,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
 
 
 def _derived(reader: Reader, facts: Facts, found: Found) -> None:
-    stored = {
-        (kind, name): _value(value)
-        for kind, name, value in reader.connection.execute(
-            select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.value)
-        )
-    }
+    stored = {(kind, name): _value(value) for kind, name, value in stored_facts.stored(reader)}
     for (kind, name), value in facts.all.items():
         if kind == "record" and value["dropped"] and reader.body(value["envelope_sha256"]) is not None:
             found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
@@ -296,22 +282,12 @@ def _derived(reader: Reader, facts: Facts, found: Found) -> None:
         if stored.get(place) != facts.all.get(place):
             kind, name = place
             found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
-    table = tables.records.c
     machines = {(value["operator"], value["rig_key"]) for (kind, _), value in facts.all.items() if kind == "record"}
-    if machines != {(o, r) for o, r in reader.connection.execute(select(tables.rigs.c.operator, tables.rigs.c.rig))}:
+    if machines != set(rigs.signed(reader)):
         found.add("rigs", "are not those that the log's submissions name")
-    run = {
-        (engine, series)
-        for engine, series in reader.connection.execute(
-            select(table.engine, table.runtime_series).distinct().where(table.status == "accepted")
-        )
-    }
-    if run != {
-        (engine, series)
-        for engine, series in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series))
-    }:
+    if series.of_accepted(reader) != set(series.listed(reader)):
         found.add("series", "are not those that accepted records have run")
-    for identity, row, index, status in reader.connection.execute(select(table.id, table.row, table.idx, table.status)):
+    for identity, row, index, status in records.places(reader):
         fact = facts.get("record", identity)
         if fact is None:
             found.add(f"record {identity[:12]}", "is in the table and not in the log")

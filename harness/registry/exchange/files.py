@@ -22,15 +22,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
-from harness.registry.db import databases, tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db import checkpoints, databases
+from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
 from harness.registry.opening import open_registry
@@ -92,11 +90,10 @@ def _write(registry: Registry, folder: Path, tell: Tell) -> int:
             tell(index + 1, size)
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
-        wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
-        for number, note in reader.connection.execute(wanted):
+        for number, note in checkpoints.notes(reader):
             if not isinstance(number, int) or number < 0:  # SQLite keeps a text in a column of numbers
                 raise RecordInvalid("names no size", where="checkpoints", fix="run: repro audit")
-            write_bytes(folder / "checkpoints" / str(number), raw(note))
+            write_bytes(folder / "checkpoints" / str(number), note)
             newest = number
         mark = {
             "format": FORMAT,

@@ -15,13 +15,13 @@ from hashlib import sha256
 from multiprocessing import get_context
 from typing import Any
 
-from sqlalchemy import Select, and_, select, text
-
 from harness import __version__
 from harness.errors import ReproError, one_line
 from harness.record import envelope
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.db.left_out import counting
+from harness.registry.db.left_out import without as without
+from harness.registry.db.reader import Reader
+from harness.registry.db.records import NAMES, Line
 from harness.registry.exchange.audit import Pending, verdicts
 from harness.registry.queries import remembered
 from harness.registry.queries.scores import usable_cores
@@ -32,8 +32,6 @@ from harness.tlog import event
 RULES = 1  # one more when verifying asks more than before: what was verified by fewer rules is verified again
 MANY = 400  # records to verify from which other processes help
 Tell = Callable[[int, int], None]
-_STANDS = ("row", "idx", "status")  # of the table; what the log's facts call them: row, index, status
-_OUT = ("withdrawn", "rejected", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,69 +62,33 @@ def reading(
             yield reader, found
 
 
-@contextmanager
-def without(reader: Reader, records: Collection[str]) -> Iterator[None]:
-    """While the block runs, no question to the table `records` sees these: a temporary view stands in its place, for this
-    connection alone.
-    """
-    connection, dialect = reader.connection, reader.connection.dialect.name
-    if not records:
-        yield
-        return
-    schema = "main" if dialect == "sqlite" else str(connection.execute(text("SELECT current_schema()")).scalar_one())
-    connection.execute(text("CREATE TEMPORARY TABLE left_out (id VARCHAR(64) PRIMARY KEY)"))
-    connection.execute(text("INSERT INTO left_out VALUES (:id)"), [{"id": one} for one in sorted(records)])
-    kept = "WHERE id NOT IN (SELECT id FROM left_out)"
-    connection.execute(text(f'CREATE TEMPORARY VIEW records AS SELECT * FROM "{schema}".records {kept}'))  # noqa: S608
-    try:
-        yield
-    finally:
-        if not connection.invalidated and connection.in_transaction():
-            for one in ("VIEW records", "TABLE left_out"):
-                prefix = "temp" if dialect == "sqlite" else "pg_temp"
-                kind, name = one.split()
-                connection.execute(text(f"DROP {kind} {prefix}.{name}"))
-
-
 def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | None = None) -> list[Doubt]:
     """The records that count, or would, and do not hold; of all rows, or of these."""
     origin = reader.origin()
     known = remembered.read(origin)
     fact = reader.get("registry", "") or {}
     demonstration = bool(fact.get("demonstration"))
-    waiting: dict[str, tuple[str, Any, Mapping[str, Any] | None]] = {}
+    waiting: dict[str, tuple[str, Line, Mapping[str, Any] | None]] = {}
     held: set[str] = set()
-    for line, said in _lines(reader, rows):
-        key = sha256(f"{__version__} {RULES} {demonstration} {tuple(line)!r} {said}".encode()).hexdigest()
+    for values, said in counting(reader, rows):
+        key = sha256(f"{__version__} {RULES} {demonstration} {(*values, said)!r} {said}".encode()).hexdigest()
         if key in known:
             held.add(key)
         else:
-            waiting[line.id] = key, line, _fact(said)
+            line = dict(zip(NAMES, values, strict=True))
+            waiting[line["id"]] = key, line, _fact(said)
     found: list[Doubt] = []
     fresh: set[str] = set()
     for identity, what in _verified(reader, waiting, demonstration, tell):
         key, line, own = waiting[identity]
         if what:
             open_ = own is not None and own.get("public_from") is not None and own.get("status") == "accepted"
-            found.append(Doubt(str(identity), str(line.row), one_line(what), public=open_))
+            found.append(Doubt(str(identity), str(line["row"]), one_line(what), public=open_))
         else:
             fresh.add(key)
     if fresh:
         remembered.write(origin, (held if rows is None else known) | fresh)
     return sorted(found, key=lambda one: one.record)
-
-
-def _lines(reader: Reader, rows: Collection[str] | None) -> Iterator[tuple[Any, str | None]]:
-    """Each line of the table that may count, with the log's fact of it as text."""
-    table, facts = tables.records, tables.facts
-    joined = table.outerjoin(facts, and_(facts.c.kind == "record", facts.c.name == table.c.id))
-    wanted: Select[Any] = (
-        select(*table.c, facts.c.value.label("fact_")).select_from(joined).where(table.c.status.not_in(_OUT))
-    )
-    parts = [wanted] if rows is None else [wanted.where(table.c.row.in_(some)) for some in chunks(rows)]
-    for part in parts:
-        for line in reader.connection.execute(part):
-            yield line, line.fact_
 
 
 def _fact(said: str | None) -> Mapping[str, Any] | None:
@@ -139,7 +101,7 @@ def _fact(said: str | None) -> Mapping[str, Any] | None:
 
 def _verified(
     reader: Reader,
-    waiting: Mapping[str, tuple[str, Any, Mapping[str, Any] | None]],
+    waiting: Mapping[str, tuple[str, Line, Mapping[str, Any] | None]],
     demonstration: bool,
     tell: Tell | None,
 ) -> Iterator[tuple[str, str]]:
@@ -164,16 +126,16 @@ def _verified(
                 continue
             _, line, fact = waiting[identity]
             told = {**row, "editorial": int(bool((fact or {}).get("editorial")))}
-            differing = sorted(name for name, value in told.items() if line._mapping[name] != value)
+            differing = sorted(name for name, value in told.items() if line[name] != value)
             yield identity, f"the table says otherwise of {', '.join(differing)}" if differing else ""
     yield from refused.items()
 
 
-def _pending(reader: Reader, identity: str, line: Any, fact: Mapping[str, Any] | None, demonstration: bool) -> Pending:
+def _pending(reader: Reader, identity: str, line: Line, fact: Mapping[str, Any] | None, demonstration: bool) -> Pending:
     """What is to be verified. Raises `ReproError` where the log does not bear it out already."""
     if fact is None:
         raise ReproError("is in the table and not in the log")
-    if (line.row, line.idx, line.status) != (fact["row"], fact["index"], fact["status"]):
+    if (line["row"], line["idx"], line["status"]) != (fact["row"], fact["index"], fact["status"]):
         raise ReproError("stands elsewhere in the table than in the log")
     index = int(fact["index"])
     _, entry, data = next(reader.signed(index, index + 1), (0, None, None))

@@ -9,10 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from harness.record.columns import Column
-from harness.registry.db import tables
+from harness.registry.db import records as records_table
 from harness.registry.db.reader import Reader
 from harness.registry.queries import believed, columns
 from harness.registry.queries.active_policy import in_force
@@ -52,8 +50,7 @@ def records(place: Place) -> pandas.DataFrame:
     `fixed_number` and `editorial` are bools. A record that does not hold is left out, with a warning. Raises as `rows`.
     """
     with _reading(place) as reader:
-        found = reader.connection.execute(select(tables.records).order_by(tables.records.c.idx))
-        lines = [_record(dict(one._mapping)) for one in found]
+        lines = [_record(one) for one in records_table.lines(reader)]
     return _frame(lines, columns.RECORDS)
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
 from harness.record.schema import Finding, Record
-from harness.registry.db import device_digests, tables
+from harness.registry.db import device_digests, records
+from harness.registry.db import rows as rows_table
+from harness.registry.db.databases import Failure
 from harness.registry.db.reader import Reader
 from harness.registry.intake.ingest import recomputed
 from harness.registry.intake.plausibility import possible
@@ -74,9 +73,8 @@ def held(reader: Reader, identity: str) -> None:
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
     fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact["editorial"])})
-    table = tables.records
-    stored = reader.connection.execute(select(table).where(table.c.id == identity)).one_or_none()
-    differing = sorted(name for name, value in fresh.items() if stored is None or stored._mapping[name] != value)
+    stored = records.line(reader, identity)
+    differing = sorted(name for name, value in fresh.items() if stored is None or stored[name] != value)
     if differing:
         raise RecordInvalid(
             f"the table says otherwise of {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
@@ -85,10 +83,7 @@ def held(reader: Reader, identity: str) -> None:
 
 def queue(reader: Reader) -> list[str]:
     """Ids of the records that wait, oldest first."""
-    table = tables.records.c
-    return list(
-        reader.connection.execute(select(table.id).where(table.status == "pending").order_by(table.idx)).scalars()
-    )
+    return list(records.waiting(reader))
 
 
 def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAMINED) -> set[str]:
@@ -97,9 +92,7 @@ def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAM
     """
     if len(waiting) <= most:
         return set(waiting)
-    table = tables.records.c
-    wanted = select(table.id, table.operator).where(table.status == "pending")
-    by = {one.id: one.operator for one in reader.connection.execute(wanted)}
+    by = records.waiting(reader)
     counts: dict[str, int] = {}
     places = []
     for place, identity in enumerate(waiting):
@@ -134,7 +127,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
     """
     try:
         return _dossier(reader, identity)
-    except (ReproError, SQLAlchemyError):
+    except (ReproError, Failure):
         raise
     except Exception as error:
         raise RecordInvalid(
@@ -241,9 +234,7 @@ def _beside(reader: Reader, row: str, record: Record, policy: Policy) -> tuple[s
 
 def title(reader: Reader, identity: str) -> str:
     """Model, engine, device and workload of a record, in a line."""
-    table = tables.records.c
-    wanted = select(table.model_name, table.quantisation, table.runtime_series, table.sku, table.workload)
-    name, quantisation, series, sku, workload = reader.connection.execute(wanted.where(table.id == identity)).one()
+    name, quantisation, series, sku, workload = records.title(reader, identity)
     return f"{name or 'a model'} {quantisation}, {series}, {sku}, {workload.partition('/')[2]}"
 
 
@@ -253,9 +244,7 @@ def _headline(medians: tuple[float, ...]) -> str:
 
 def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
     """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
-    table = tables.records.c
-    same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
-    identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
+    identical = records.with_samples(reader, fact["samples_sha256"], identity)
     for other in identical[:MOST_NAMED]:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
     if len(identical) > MOST_NAMED:
@@ -339,9 +328,7 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
     elif previous is None and number > 1:
         yield Remark("gap in the runs", f"run {number} of its rig names none before it")
     # Records may arrive in any order: their numbers and times say whether the rig counted anew.
-    table = tables.records.c
-    wanted = select(table.id).where(table.rig == operator.rig_key, table.id != identity).order_by(table.idx.desc())
-    for other in reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars().all():
+    for other in records.of_rig(reader, operator.rig_key, identity, MOST_COMPARED):
         theirs = record_in(reader, other)
         count = None if theirs is None or theirs.operator is None else theirs.operator.run_number
         if theirs is None or count is None:
@@ -360,14 +347,5 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
 
 def _similar(reader: Reader, identity: str) -> Iterator[str]:
     """Rows that differ in one thing only: other quantisation, engine or device of the same model."""
-    table = tables.records.c
-    own = reader.connection.execute(
-        select(table.model_name, table.model, table.engine, table.workload, table.sku, table.row).where(
-            table.id == identity
-        )
-    ).one()
-    wanted = select(table.id).where(
-        table.row == table.id, table.row != own.row, table.status == "accepted", table.model_name == own.model_name
-    )
-    for other in list(reader.connection.execute(wanted.order_by(table.idx).limit(8)).scalars()):
+    for other in rows_table.similar(reader, identity, 8):
         yield f"{other[:12]}  {title(reader, other)}"

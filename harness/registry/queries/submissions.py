@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
-
 from harness.errors import BadInput
-from harness.registry.db import tables
+from harness.registry.db import rows
 from harness.registry.db.reader import Reader
 
 _WORDS = {
@@ -79,8 +77,6 @@ def still_open(known: Submitted) -> None:
 
 
 def _made(reader: Reader, record: str, fact: dict[str, Any]) -> Submitted:
-    table = tables.records.c
-    count = select(func.count()).where(table.row == record, table.id != record)
     return Submitted(
         id=record,
         operator=fact["operator"],
@@ -93,5 +89,5 @@ def _made(reader: Reader, record: str, fact: dict[str, Any]) -> Submitted:
         submitted=fact["submitted"],
         approvals=len(fact["approvals"]),
         needed=int((reader.get("policy", "") or {"approvals": 1})["approvals"]),
-        others=int(reader.connection.execute(count).scalar_one()),
+        others=rows.others(reader, record),
     )

@@ -8,19 +8,16 @@ and Arrow: made from Python's values they cost ten times as much.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column
-
 from harness.record.columns import Type
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.queries import Reader, public
 from harness.registry.queries.columns import PUBLIC_RECORDS
+from harness.registry.queries.public import Listing, sqlite_file
 from harness.site.api.columns import ROWS as ROW_TABLE
 from harness.site.api.listed import values
-from harness.site.data.public import OWN, public, public_few
 from harness.site.data.values import File, Summary
 
 if TYPE_CHECKING:
@@ -29,32 +26,25 @@ if TYPE_CHECKING:
 RECORD_COLUMNS = tuple(PUBLIC_RECORDS)  # of the database; the files have the names of the columns
 RIG = RECORD_COLUMNS.index("rig")
 DATABASE, ROWS, RECORDS = "downloads/registry.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
-_TYPES = {Type.TEXT: "string", Type.INTEGER: "int64", Type.NUMBER: "float64", Type.FLAG: "bool"}
-_TABLES = {
-    "rows": (ROW_TABLE, "row"),
-    "records": (tuple(PUBLIC_RECORDS.values()), "entry"),
-}  # columns, and the one in order
+# Columns, and the one that gives the order.
+_TABLES = {"rows": (ROW_TABLE, "row"), "records": (tuple(PUBLIC_RECORDS.values()), "entry")}
 Lines = Sequence[Sequence[Any]]
 
 
 def records(reader: Reader, rows: Collection[str] | None = None) -> Lines:
     """Every public record, in the log's order, its `RECORD_COLUMNS`; of these rows alone, where they are given."""
-    columns: list[Column[Any]] = [OWN.c[name] for name in RECORD_COLUMNS]
-    few = public_few(*columns)
-    parts = [public(*columns)] if rows is None else [few.where(OWN.c.row.in_(some)) for some in chunks(rows)]
-    found: list[tuple[Any, ...]] = []
-    for part in parts:
-        result = reader.connection.execute(part)
-        # Plain tuples where the driver gives them: SQLAlchemy's rows cost as much again as reading them.
-        found += [tuple(line) for line in (result.cursor.fetchall() if result.cursor is not None else ())]
-    return sorted(found, key=lambda line: int(line[2]))
+    return sorted(public.lines(reader, RECORD_COLUMNS, rows), key=lambda line: int(line[2]))
 
 
 def database(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
     """`downloads/registry.sqlite`. `rows` and `listed` (see `records`): all, or where there was a `last` build, in that folder,
     those that this one made again; `again`: them and those that are gone.
     """
-    yield DATABASE, _sqlite(_flat(rows), listed, _at(last, DATABASE), again)
+    tables = [
+        Listing(name, [column.name for column in columns], key, lines)
+        for (name, (columns, key)), lines in zip(_TABLES.items(), (_flat(rows), listed), strict=True)
+    ]
+    yield DATABASE, sqlite_file(tables, _at(last, DATABASE), again)
 
 
 def parquet(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
@@ -77,8 +67,8 @@ def _parquet(name: str, lines: Lines, last: Path | None, again: Collection[str])
     import pyarrow.parquet as pq
 
     columns, order = _TABLES[name]
-    kinds = {"string": pa.string, "int64": pa.int64, "float64": pa.float64, "bool": pa.bool_}
-    schema = pa.schema([(column.name, kinds[_TYPES[column.type]]()) for column in columns])
+    kinds = {Type.TEXT: pa.string(), Type.INTEGER: pa.int64(), Type.NUMBER: pa.float64(), Type.FLAG: pa.bool_()}
+    schema = pa.schema([(column.name, kinds[column.type]) for column in columns])
     table = _arrow(lines, schema)
     if last is not None:
         # One thread, as samples are read: see record/samples.py.
@@ -101,30 +91,3 @@ def _arrow(lines: Lines, schema: pa.Schema) -> pa.Table:
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
     reading = arrow_json.ReadOptions(use_threads=False, block_size=1 << 24)
     return arrow_json.read_json(pa.py_buffer(text.encode()), parse_options=options, read_options=reading)
-
-
-def _sqlite(rows: Lines, listed: Lines, last: Path | None, again: Collection[str]) -> bytes:
-    database = sqlite3.connect(":memory:", isolation_level=None, uri=True)
-    try:
-        database.execute("PRAGMA page_size = 16384")  # a third faster to copy than the usual 4096
-        if last is not None:
-            database.execute("ATTACH ? AS old", (f"{last.absolute().as_uri()}?mode=ro&immutable=1",))
-            database.execute("PRAGMA old.mmap_size = 2000000000")
-        database.execute("CREATE TEMP TABLE again (row PRIMARY KEY) WITHOUT ROWID")
-        database.executemany("INSERT INTO again VALUES (?)", [(row,) for row in again])
-        database.execute("BEGIN")
-        for table, lines in (("rows", rows), ("records", listed)):
-            own, key = _TABLES[table]
-            names = [column.name for column in own]
-            # A key in the table's own order: laid down in one sweep. Names are ours.
-            columns = ", ".join(f'"{n}"{" INTEGER PRIMARY KEY" if n == key == "entry" else ""}' for n in names)
-            shape = f"({columns}, PRIMARY KEY (row)) WITHOUT ROWID" if key == "row" else f"({columns})"
-            database.execute(f"CREATE TEMP TABLE new_{table} {shape}")
-            database.executemany(f"INSERT INTO new_{table} VALUES ({', '.join('?' * len(names))})", lines)  # noqa: S608
-            old = "" if last is None else f"SELECT * FROM old.{table} WHERE row NOT IN again UNION ALL "  # noqa: S608
-            database.execute(f"CREATE TABLE main.{table} {shape}")
-            database.execute(f"INSERT INTO main.{table} {old}SELECT * FROM new_{table} ORDER BY {key}")  # noqa: S608
-        database.execute("COMMIT")
-        return database.serialize()
-    finally:
-        database.close()

@@ -13,8 +13,7 @@ from harness.measure.logs import logs_of
 from harness.record import envelope, settings
 from harness.record.schema import Record
 from harness.record.statement import taken
-from harness.registry.db.reader import Reader
-from harness.registry.queries import cautions, rows
+from harness.registry.queries import Reader, cautions, rows
 from harness.registry.queries.secondary import beside
 from harness.site.data.public import Ground
 from harness.site.data.values import Benchmark, Body, Passage, Reproduction, Site, Summary

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from harness import units
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.queries import Reader
 from harness.registry.queries.history import acts_of
+from harness.registry.queries.operators import of_rows
+from harness.registry.queries.public import before
 from harness.site import addresses
-from harness.site.data.public import OWN, Public, public_of
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.draw.svg import legal
 from harness.site.pages.render import page
@@ -290,10 +289,7 @@ def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], 
             said.add(act["subject"])
     facts = {record: reader.get("record", record) or {} for record in sorted(records)}
     rows = {record: fact["index"] for record, fact in facts.items() if fact["row"] == record and fact["index"] < since}
-    table, handles = tables.records.c, said | {fact["operator"] for fact in facts.values()}
-    for some in chunks(rows):
-        wanted = select(table.operator).where(table.row.in_(some)).distinct()
-        handles |= set(reader.connection.execute(wanted).scalars())
+    handles = said | {fact["operator"] for fact in facts.values()} | of_rows(reader, rows)
     joined = {handle: (reader.get("operator", handle) or {})["joined"] for handle in sorted(handles)}
     moved = {h: at for h, at in joined.items() if at < since and not _stood(reader, h, since, records, said)}
     return frozenset(rows), frozenset(moved), min([since, *rows.values(), *moved.values()])
@@ -303,6 +299,5 @@ def _stood(reader: Reader, handle: str, since: int, changed: set[str], said: set
     """Whether the operator had a page at that entry and has it now: verified, or with a public record, and untouched since."""
     if handle not in said and (reader.get("operator", handle) or {})["verified"]:
         return True
-    own = OWN.c
-    found = reader.connection.execute(public_of([handle], own.id, own.row).where(own.idx < since))
+    found = before(reader, handle, since)
     return any(record not in changed and row not in changed for record, row in found)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.errors import one_line, visible
-from harness.registry.db.reader import Reader
+from harness.registry.queries import Reader
 from harness.site.data.values import File, Site
 from harness.site.pages.decisions import Act
 

@@ -11,11 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
 
 from harness.errors import RecordInvalid
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.queries import Reader, log
 from harness.registry.rules.base import id_of, public
 from harness.site.api import models
 from harness.site.api.json import encoded
@@ -95,28 +93,19 @@ def _key(reader: Reader, site: Site) -> tuple[str, Ed25519PublicKey]:
 
 
 def _notes(reader: Reader) -> list[tuple[int, bytes]]:
-    table = tables.checkpoints.c
-    found = reader.connection.execute(select(table.size, table.note).order_by(table.size))
-    return [(int(size), raw(note)) for size, note in found]
+    return [(int(size), note) for size, note in log.notes(reader)]
 
 
 def _tiles(reader: Reader, size: int, written: int) -> Iterator[File]:
     """As `tiles.tiles`, without the full ones below the first `written` entries. Nothing is read before it is asked for."""
-    node, line = tables.nodes.c, tables.entries.c
     level = 0
     while count := size >> (tiles.HEIGHT * level):
         for index, width in _pieces(count, written >> (tiles.HEIGHT * level)):
-            first = index * tiles.WIDTH
-            wanted = select(node.hash).where(
-                node.level == tiles.HEIGHT * level, node.idx >= first, node.idx < first + width
-            )
-            hashes = [raw(one) for one in reader.connection.execute(wanted.order_by(node.idx)).scalars()]
+            hashes = log.hashes(reader, tiles.HEIGHT * level, index * tiles.WIDTH, width)
             yield _whole(tiles.tile_path(level, index, width), hashes, width, b"".join)
         level += 1
     for index, width in _pieces(size, written):
-        first = index * tiles.WIDTH
-        wanted = select(line.payload).where(line.idx >= first, line.idx < first + width).order_by(line.idx)
-        entries = [raw(one) for one in reader.connection.execute(wanted).scalars()]
+        entries = log.lines(reader, index * tiles.WIDTH, width)
         yield _whole(tiles.bundle_path(index, width), entries, width, tiles.bundle)
 
 

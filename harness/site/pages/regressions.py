@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from sqlalchemy import func
-
 from harness.measure.comparison import Comparison, Verdict
-from harness.registry.db.columns import COLUMNS, measurement
-from harness.registry.db.reader import Reader, chunks
-from harness.registry.queries import rows
+from harness.registry.queries import Reader, public
 from harness.site import addresses
 from harness.site.api import models
 from harness.site.api.candidates import candidate
 from harness.site.api.json import encoded
-from harness.site.data.public import OWN, Public, public, public_few
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.pages.render import page
 from harness.tiers.regressions import BAND, CONFIRMING, Change, Label, Versioned, changes
@@ -83,19 +78,9 @@ class Repeated:
 
 def repeated(reader: Reader, last: Iterable[str] | None = None, rigs: Iterable[str] = ()) -> Repeated:
     """Of the whole registry. `last`: the records that were so before; then only these and those of the `rigs` are looked at."""
-    columns = (*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions, OWN.c.idx)
-    if last is None:
-        machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
-        several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()
-        parts = [public(*columns).where(*(column == several.c[column.name] for column in machine))]
-    else:
-        chosen = (OWN.c.id, last), (OWN.c.rig, rigs)
-        parts = [public_few(*columns).where(column.in_(some)) for column, names in chosen for some in chunks(names)]
-    about, found = rows.Known(frozenset()), {}
-    for part in parts:
-        for *values, model, versions, index in reader.connection.execute(part):
-            row, one, _ = measurement(tuple(values), about.source, about.behind)
-            found[one.id] = index, Place(row, model, one), Versioned(one, tuple(sorted(json.loads(versions).items())))
+    found = {}
+    for row, model, one, versions, entry in public.repeated(reader, last, rigs):
+        found[one.id] = entry, Place(row, model, one), Versioned(one, versions)
     count = Counter(_machine(place.one) for _, place, _ in found.values())
     own = sorted((one for one in found.values() if count[_machine(one[1].one)] > 1), key=itemgetter(0))
     return Repeated({place.one.id: place for _, place, _ in own}, [versioned for *_, versioned in own])

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.queries import Reader, public
 from harness.site import addresses
 from harness.site.api import models
 from harness.site.api.json import encoded
-from harness.site.data.public import OWN, Public, public_few
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.pages.render import page
 
@@ -65,11 +65,7 @@ def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, in
 
 def _homes(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """Record → row, of those that are public."""
-    found: dict[str, str] = {}
-    for some in chunks(records):
-        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(some))
-        found.update((record, row) for record, row in reader.connection.execute(wanted))
-    return found
+    return {one.record: one.row for one in public.homes(reader, records)}
 
 
 def _request(

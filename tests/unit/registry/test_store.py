@@ -33,6 +33,17 @@ def test_a_record_waits_until_an_editor_approves_it(registry):
     sound(registry)
 
 
+def test_a_registry_says_whether_another_process_can_open_it(registry, tmp_path):
+    own = registry.registry
+    assert not own.in_memory
+    assert own.file == (None if own.target.startswith("postgresql") else tmp_path / "registry" / "registry.sqlite")
+    files.export(own, tmp_path / "out", quiet)
+    read = files.in_memory(tmp_path / "out")
+    assert read.in_memory
+    assert read.file is None
+    read.close()
+
+
 def test_the_same_record_twice_is_one(registry):
     found = registry.record("ann")
     registry.submit(found)
