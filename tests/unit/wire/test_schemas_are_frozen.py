@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from harness.commands.schema import schema
+from harness.cli import cli
 from harness.record.columns import Type
 from harness.registry.rules.apply import RULES
 from harness.site.api import columns as downloads
@@ -49,19 +49,19 @@ def test_every_identity_is_used_once():
 
 
 def test_the_command_prints_each_and_lists_all():
-    names = CliRunner().invoke(schema, ["--list"]).output.split()
+    names = CliRunner().invoke(cli, ["schema", "--list"]).output.split()
     assert names == sorted(SCHEMAS)
-    assert json.loads(CliRunner().invoke(schema, []).output) == SCHEMAS["record"]
-    assert json.loads(CliRunner().invoke(schema, ["event-record-moved"]).output) == SCHEMAS["event-record-moved"]
+    assert json.loads(CliRunner().invoke(cli, ["schema"]).output) == SCHEMAS["record"]
+    assert json.loads(CliRunner().invoke(cli, ["schema", "event-record-moved"]).output) == SCHEMAS["event-record-moved"]
 
 
 def test_the_command_writes_all_into_a_folder(tmp_path):
-    assert CliRunner().invoke(schema, ["--all", str(tmp_path / "new")]).exit_code == 0
+    assert CliRunner().invoke(cli, ["schema", "--all", str(tmp_path / "new")]).exit_code == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in FOLDER.iterdir()}
 
 
 def test_a_name_that_is_none_is_refused_in_one_line():
-    done = CliRunner().invoke(schema, ["nonsense"])
+    done = CliRunner().invoke(cli, ["schema", "nonsense"])
     assert "there is no such schema" in str(done.exception)
 
 
