@@ -36,7 +36,7 @@ GROUPS = {
         "verify": ("harness.commands.verify:verify", "Check a record's signatures, samples and numbers."),
         "recompute": ("harness.commands.recompute:recompute", "Derive a record's numbers again from its raw samples."),
         "export": ("harness.commands.export:export", "Write records as CSV, JSON, Parquet or Markdown."),
-        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of what others read."),
     },
     "Publish": {
         "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),

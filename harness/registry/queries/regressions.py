@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from harness.measure.comparison import Comparison
 from harness.registry.db import records
@@ -36,19 +35,6 @@ class Candidate:
     change: Change
     model: str
     pairs: tuple[Pair, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs: the change's fields, and beside them `model`, `devices`, `rows` and `seen`, a line a pair."""
-        from dataclasses import asdict
-
-        rows_ = {row for pair in self.pairs for row in (pair.before_row, pair.after_row)}
-        return {
-            **asdict(self.change),
-            "model": self.model,
-            "devices": sorted({pair.device for pair in self.pairs}),
-            "rows": sorted(rows_),
-            "seen": [asdict(pair) for pair in self.pairs],
-        }
 
 
 def changes(reader: Reader, policy: Policy) -> list[Change]:

@@ -10,23 +10,24 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
+from harness.record.columns import Type
 from harness.registry.queries import Reader, public
+from harness.registry.queries.columns import PUBLIC_RECORDS
 from harness.registry.queries.public import Listing, sqlite_file
-from harness.site.data.values import FIELDS, File, Summary, values
+from harness.site.api.columns import ROWS as ROW_TABLE
+from harness.site.api.listed import values
+from harness.site.data.values import File, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORD_COLUMNS = (
-    "id", "row", "idx", "operator", "rig", "model", "model_name", "quantisation", "engine", "workload", "sku", "generation",
-    "os_family", "runtime_series", "measured", "medians", "missing", "failed", "versions", "samples_sha256",
-)  # fmt: skip
+RECORD_COLUMNS = tuple(PUBLIC_RECORDS)  # of the database; the files have the names of the columns
 RIG = RECORD_COLUMNS.index("rig")
 DATABASE, ROWS, RECORDS = "downloads/registry.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
-_TYPES = {str: "string", tuple[str, ...]: "string", int: "int64", int | None: "int64", float: "float64",
-          float | None: "float64", bool: "bool"}  # fmt: skip
+# Columns, and the one that gives the order.
+_TABLES = {"rows": (ROW_TABLE, "row"), "records": (tuple(PUBLIC_RECORDS.values()), "entry")}
 Lines = Sequence[Sequence[Any]]
 
 
@@ -39,17 +40,17 @@ def database(rows: Sequence[Summary], listed: Lines, last: Path | None, again: C
     """`downloads/registry.sqlite`. `rows` and `listed` (see `records`): all, or where there was a `last` build, in that folder,
     those that this one made again; `again`: them and those that are gone.
     """
-    tables = Listing("rows", FIELDS, "row", _flat(rows)), Listing("records", RECORD_COLUMNS, "idx", listed)
+    tables = [
+        Listing(name, [column.name for column in columns], key, lines)
+        for (name, (columns, key)), lines in zip(_TABLES.items(), (_flat(rows), listed), strict=True)
+    ]
     yield DATABASE, sqlite_file(tables, _at(last, DATABASE), again)
 
 
 def parquet(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
     """The two others below `downloads/`, from the same."""
-    types = get_type_hints(Summary)
-    columns = [(name, _TYPES[types[name]]) for name in FIELDS]
-    yield ROWS, _parquet(_flat(rows), columns, "row", _at(last, ROWS), again)
-    columns = [(name, "int64" if name == "idx" else "string") for name in RECORD_COLUMNS]
-    yield RECORDS, _parquet(listed, columns, "idx", _at(last, RECORDS), again)
+    yield ROWS, _parquet("rows", _flat(rows), _at(last, ROWS), again)
+    yield RECORDS, _parquet("records", listed, _at(last, RECORDS), again)
 
 
 def _flat(rows: Sequence[Summary]) -> Lines:
@@ -60,14 +61,14 @@ def _at(last: Path | None, path: str) -> Path | None:
     return None if last is None else last / path
 
 
-def _parquet(
-    lines: Lines, columns: Sequence[tuple[str, str]], order: str, last: Path | None, again: Collection[str]
-) -> bytes:
+def _parquet(name: str, lines: Lines, last: Path | None, again: Collection[str]) -> bytes:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, getattr(pa, {"bool": "bool_"}.get(kind, kind))()) for name, kind in columns])
+    columns, order = _TABLES[name]
+    kinds = {Type.TEXT: pa.string(), Type.INTEGER: pa.int64(), Type.NUMBER: pa.float64(), Type.FLAG: pa.bool_()}
+    schema = pa.schema([(column.name, kinds[column.type]) for column in columns])
     table = _arrow(lines, schema)
     if last is not None:
         # One thread, as samples are read: see record/samples.py.

@@ -164,6 +164,7 @@ def _summary(
     return Summary(
         row=one.id,
         model=str(hub.model.get("name") or hub.model.get("family") or ""),
+        weights=one.subject.model,
         quantisation=one.subject.quantisation,
         engine=one.subject.engine,
         runtime=one.hardware.runtime_series,

@@ -36,10 +36,14 @@ class Site:
 
 @dataclass(slots=True)  # not frozen: each build reads all of them, and a frozen one takes five times as long to make
 class Summary:
-    """A row in a list. Numbers are the headline's decode rate in tokens/s; JSON types only: it is kept between builds."""
+    """A row in a list. Numbers are the headline's decode rate in tokens/s; JSON types only: it is kept between builds.
+
+    What is published of it is `api/models.ListedRow`, whose words are other ones.
+    """
 
     row: str
     model: str
+    weights: str  # digest
     quantisation: str
     engine: str
     runtime: str  # engine and version
@@ -85,11 +89,6 @@ _VALUES = attrgetter(*FIELDS)
 def values(one: Summary) -> tuple[Any, ...]:
     """In the order of `FIELDS`; a tenth of what `dataclasses.astuple` costs, which copies."""
     return tuple(_VALUES(one))
-
-
-def plain(one: Summary) -> dict[str, Any]:
-    """As a dictionary."""
-    return dict(zip(FIELDS, _VALUES(one), strict=True))
 
 
 Change = tuple[Summary | None, Summary | None]  # a row in the last build and in this one; None: not there

@@ -5,7 +5,6 @@ shows no event: a line of the log holds digests only.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,8 @@ from harness.errors import RecordInvalid
 from harness.registry.facts import EditorsFact, KeyFact, RegistryFact
 from harness.registry.queries import Reader, log
 from harness.registry.rules.base import id_of, public
+from harness.site.api import models
+from harness.site.api.json import encoded
 from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.pages.render import page
@@ -133,30 +134,32 @@ def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
     vkey, _ = _key(reader, site)
     registry, editors = reader.need(RegistryFact), reader.need(EditorsFact)
-    own: dict[str, list[dict[str, Any]]] = {}
+    own: dict[str, list[models.KeyPeriod]] = {}
     for name, fact in reader.all(KeyFact).items():
-        told = {"key_id": name, "since": fact.since, "revoked_from": fact.revoked_from}
-        own.setdefault(fact.owner, []).append({**told, "revoked": fact.revoked_from is not None})
-    value: dict[str, Any] = {
-        "schema": "urn:repro-harness:api:v1:keys",
-        "registry": {"origin": site.origin, "key": registry.key, "vkey": vkey},
-        "editors": {
-            "version": editors.version,
-            "threshold": editors.threshold,
-            "expires": editors.expires,
-            "keys": [
-                {"handle": handle, "key": entry.key, "key_id": id_of(entry.key)}
+        until = fact.revoked_from
+        period = models.KeyPeriod(name, since_entry=fact.since, revoked=until is not None, revoked_from_entry=until)
+        own.setdefault(fact.owner, []).append(period)
+    value = models.Keys(
+        schema="urn:repro-harness:api:v1:keys",
+        registry=site.origin,
+        registry_key=models.RegistryKey(registry.key, vkey),
+        editors=models.Editors(
+            editors.version,
+            editors.threshold,
+            expires_on=editors.expires,
+            keys=tuple(
+                models.EditorKey(handle, entry.key, id_of(entry.key))
                 for handle, entry in sorted(editors.editors.items())
-            ],
-        },
-        "operators": [
-            {
-                "handle": handle,
-                "key": fact.key,
-                "key_id": id_of(fact.key),
-                "keys": sorted(own.get(handle, []), key=lambda one: (one["since"], one["key_id"])),
-            }
+            ),
+        ),
+        operators=tuple(
+            models.OperatorKeys(
+                handle,
+                fact.key,
+                id_of(fact.key),
+                keys=tuple(sorted(own.get(handle, []), key=lambda one: (one.since_entry, one.key_id))),
+            )
             for handle, fact in known.operators.items()
-        ],
-    }
-    yield "api/v1/keys.json", (json.dumps(value, indent=1) + "\n").encode()
+        ),
+    )
+    yield "api/v1/keys.json", encoded(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,43 +10,15 @@ from typing import Any
 from harness.registry.facts import RequestFact
 from harness.registry.queries import Reader, public
 from harness.site import addresses
+from harness.site.api import models
+from harness.site.api.json import encoded
 from harness.site.data.public import Public
 from harness.site.data.values import File, Site
-from harness.site.pages.regressions import object_of
 from harness.site.pages.render import page
 
-SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
+SHOWN = tuple(map(str, models.RequestStatus))  # in this order: what is open comes first
 COUNTED = ("pending", "rejected", "duplicate", "archived")
 _SHORT = 12  # digits of an id in a command
-
-_RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-
-
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "$id": "urn:repro-harness:api:v1:requests",
-    **object_of(
-        schema={"const": "urn:repro-harness:api:v1:requests"},
-        registry={"type": "string"},
-        entries={"type": "integer", "minimum": 0},
-        requests={
-            "type": "array",
-            "items": object_of(
-                id=_RECORD,
-                status={"enum": list(SHOWN)},
-                since={"type": "string", "format": "date-time"},
-                model={"type": "string"},
-                hardware={"type": "string"},
-                runtime={"type": "string"},
-                reason={"type": "string"},
-                claimed_by={"type": ["string", "null"]},
-                record={"anyOf": [_RECORD, {"type": "null"}]},
-                row={"anyOf": [_RECORD, {"type": "null"}]},
-            ),
-        },
-        not_listed=object_of(**{name: {"type": "integer", "minimum": 0} for name in COUNTED}),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +88,27 @@ def _request(name: str, fact: RequestFact, homes: Mapping[str, str], shown: Coll
 
 
 def _json(site: Site, found: Sequence[Request], counts: Mapping[str, int]) -> bytes:
-    value = {
-        "schema": SCHEMA["$id"],
-        "registry": site.origin,
-        "entries": site.entries,
-        "requests": [
-            {
-                "id": one.id,
-                "status": one.status,
-                "since": one.since,
-                "model": one.model,
-                "hardware": one.hardware,
-                "runtime": one.runtime,
-                "reason": one.reason,
-                "claimed_by": one.claimed_by or None,
-                "record": one.record or None,
-                "row": one.row or None,
-            }
-            for one in found
-        ],
-        "not_listed": dict(counts),
-    }
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return encoded(
+        models.Requests(
+            schema="urn:repro-harness:api:v1:requests",
+            registry=site.origin,
+            log_entries=site.entries,
+            requests=tuple(map(_request_json, found)),
+            not_listed=models.NotListed(**counts),
+        )
+    )
+
+
+def _request_json(one: Request) -> models.Request:
+    return models.Request(
+        request=one.id,
+        status=models.RequestStatus(one.status),
+        status_since=one.since,
+        model_name=one.model,
+        hardware=one.hardware,
+        runtime=one.runtime,
+        reason=one.reason,
+        claimed_by=one.claimed_by or None,
+        record=one.record or None,
+        row=one.row or None,
+    )
