@@ -63,8 +63,8 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-schema: $(VENV)/.core ## write the record's JSON Schema to docs/schema/
-	$(REPRO) schema --out docs/schema/record-v1.json
+schema: $(VENV)/.core ## write every JSON Schema to docs/schema/
+	$(REPRO) schema --all docs/schema
 
 cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help
 	$(VENV)/bin/python -m tests.support.command_help

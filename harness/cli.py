@@ -25,6 +25,7 @@ GROUPS = {
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
         "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
+        "device": ("harness.commands.device:device", "List and show GPUs and processors of the device table."),
     },
     "Records": {
         "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),
@@ -35,7 +36,7 @@ GROUPS = {
         "verify": ("harness.commands.verify:verify", "Check a record's signatures, samples and numbers."),
         "recompute": ("harness.commands.recompute:recompute", "Derive a record's numbers again from its raw samples."),
         "export": ("harness.commands.export:export", "Write records as CSV, JSON, Parquet or Markdown."),
-        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of what others read."),
     },
     "Publish": {
         "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),

@@ -29,13 +29,14 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     data = read_limited(file, LOG_LIMIT, "the log")
-    payloads = [external.as_payload(one) for one in external.read(data, str(file), tool)]
+    found = external.read(data, str(file), tool)
     console = out()
-    for payload in payloads:
-        print_evidence(console, payload)
+    for one in found:
+        print_evidence(console, one)
     if row is None:
         console.print("nothing was written: add --row ROW and --registry PLACE", markup=False)
         return
     actor = as_editor()
+    payloads = [external.as_payload(one) for one in found]
     made = cite(open_for_writing(target), actor, row, data, payloads, reason)
     console.print(f"{made.new} measurements beside row {made.row[:12]}, {made.known} were already there", markup=False)

@@ -146,13 +146,13 @@ def import_(folder: Path, target: str | None) -> None:
     Every event is checked by the rules; the first invalid one stops the import, and nothing is left behind.
     """
     from harness.errors import BadInput
-    from harness.registry.db import databases
+    from harness.registry import opening
     from harness.registry.exchange import files
     from harness.terminal.console import out
     from harness.terminal.progress import counting
     from harness.terminal.registry_option import named
 
-    if not databases.is_export(str(folder)):
+    if not opening.is_export(str(folder)):
         raise BadInput("holds no exported registry", where=str(folder), fix="name what repro registry export wrote")
     place = named(target)
     with counting("taking entries") as tell:
@@ -182,11 +182,11 @@ def rebuild(place: str, target: str | None) -> None:
 @registry_option
 def upgrade(target: str | None) -> None:
     """Migrate a registry's database to this version's schema."""
-    from harness.registry.db import databases
+    from harness.registry import opening
     from harness.terminal.console import out
     from harness.terminal.registry_option import named
 
-    out().print(f"schema {databases.upgrade_at(named(target))}", markup=False)
+    out().print(f"schema {opening.upgrade_at(named(target))}", markup=False)
 
 
 @registry.command()

@@ -73,22 +73,23 @@ def editors(
 
 
 def _list(found: Editors, as_json: bool) -> None:
+    from harness.registry.facts.stored import dump
     from harness.terminal.console import out, print_json
 
     present = found.document
     if as_json:
-        print_json({**present, "approvals": found.approvals})
+        print_json({**dump(present), "approvals": found.approvals})
         return
     expired = "; expired: nobody can decide" if found.expired else ""
     console = out()
     console.print(
-        f"version {present['version']}, in force until {present['expires']}{expired}\n"
-        f"a change of this list, and a policy, must be signed by {present['threshold']} of {len(present['editors'])}; "
+        f"version {present.version}, in force until {present.expires}{expired}\n"
+        f"a change of this list, and a policy, must be signed by {present.threshold} of {len(present.editors)}; "
         f"a record must be approved by {found.approvals}",
         markup=False,
     )
-    for handle, entry in sorted(present["editors"].items()):
-        console.print(f"  {handle:32} {entry['key']}", markup=False, soft_wrap=True)
+    for handle, entry in sorted(present.editors.items()):
+        console.print(f"  {handle:32} {entry.key}", markup=False, soft_wrap=True)
 
 
 def _signer(document: Mapping[str, Any]) -> Actor:

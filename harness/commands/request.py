@@ -19,21 +19,23 @@ def list_requests(target: str | None, as_json: bool) -> None:
     """List the requests of a registry."""
     from rich.table import Table
 
+    from harness.registry.facts import RequestFact
+    from harness.registry.facts.stored import dump
     from harness.terminal.console import escape, out, print_json, whole
     from harness.terminal.registry_option import open_for_reading
 
     with open_for_reading(target).reading() as reader:
-        found = reader.all("request")
+        found = reader.all(RequestFact)
     if as_json:
-        print_json(found)
+        print_json({name: dump(one) for name, one in found.items()})
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("request", "state", "model", "hardware", "runtime", "by", "held by", "since"):
         table.add_column(name)
-    for name, one in sorted(found.items(), key=lambda item: item[1]["since"]):
-        texts = (one["model"], one["hardware"], one["runtime"], one["by"], one["claimed_by"] or "–")
-        table.add_row(whole(console, name, 12), one["status"], *(escape(text) for text in texts), one["since"][:10])
+    for name, one in sorted(found.items(), key=lambda item: item[1].since):
+        texts = (one.model, one.hardware, one.runtime, one.by, one.claimed_by or "–")
+        table.add_row(whole(console, name, 12), one.status.value, *(escape(text) for text in texts), one.since[:10])
     console.print(table)
 
 

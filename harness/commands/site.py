@@ -120,5 +120,5 @@ def _wish(
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise BadInput(f"{base_url!r:.80} must be an address", where="--base-url", fix="begin it with https://")
-    open_for_reading(target).engine.dispose()  # a registry that forgot history is refused
+    open_for_reading(target).close()  # a registry that forgot history is refused
     return Wish(str(target), out, day_of(as_of), policy, base_url, png)

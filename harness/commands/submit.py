@@ -34,7 +34,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.record import private
     from harness.registry.actions.acts import Wish
     from harness.registry.actions.submissions import already, send
-    from harness.registry.db import device_digests
+    from harness.registry.intake import device_notes
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import introduced
     from harness.terminal.preview import print_fall
@@ -42,7 +42,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
 
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
-    device_ids = device_digests.ids(found, note)  # before anything is sent: a note that its record names must be there
+    device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         print_json(_leaving(found) | {"device_ids_for_the_registry_alone": list(device_ids)})
         return

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from harness.errors import BadInput, NotFound
 from harness.registry.db import databases
+from harness.registry.db.databases import is_export as is_export
+from harness.registry.db.databases import upgrade_at as upgrade_at
+from harness.registry.db.databases import vacant as vacant
 from harness.registry.store import Registry
 
 _EARLIER = ("hub.json", "hub.sqlite")  # what version 0.1 called its files
@@ -35,7 +38,7 @@ def open_database(target: str) -> Registry:
 
 def open_readable(target: str) -> Registry:
     """As `open_database`; a folder of exported files, too, read into memory."""
-    if databases.is_export(target):
+    if is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
         return in_memory(Path(target))

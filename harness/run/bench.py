@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from harness.capture.load import read_load
 from harness.catalog import fetch, model_folder, models, paths, suites
 from harness.catalog.identity import Identity, identify
 from harness.catalog.suites import Loaded, Suite
+from harness.device_kinds import of_facts
 from harness.errors import BadInput, Interrupted, RunFailed
 from harness.files import locked, need_room
 from harness.record import envelope, private, rig_runs, store
@@ -35,8 +36,8 @@ from harness.run.prepare.engine_account import Told
 from harness.run.prepare.gate import admit, parts_of, refuse_identifiers
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.interface import Runtime, Scalar, batches, converts, forces, runs_in_core
-from runtimes.table import SYNTHETIC, find
+from runtimes.interface import Runtime, Scalar
+from runtimes.table import BUILT_IN, find
 
 RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
 
@@ -82,7 +83,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     baseline.rule(request, suite)  # refused now rather than after the download
     model_path = fetch.fetch(reference, cache, listener.advance)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, model_path, cache, listener.advance)
+        fetch.verify(reference, cache, listener.advance)
     states = unchanged.look(model_path)
     identity = identify(
         reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
@@ -90,12 +91,14 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     if request.against is not None:
         baseline.refuse_other_model(request.against, identity)
     converting = identity.format not in adapter.formats
-    if converting and not (identity.format == "gguf" and converts(adapter)):
+    if converting and not (identity.format == "gguf" and adapter.capabilities.converts):
         raise BadInput(
             f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {identity.format}",
             where=identity.file,
             fix="take another runtime or another file",
         )
+    if converting:
+        convert.refuse_shards(identity)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": published}}, suite)
     _need_memory(adapter, choice, given, identity, model_path)
     cores = snapshot.cores()
@@ -135,7 +138,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
         cores=cores,
         choice=choice,
         # A simulation is never a measurement that somebody answers for.
-        signers=None if adapter.name in SYNTHETIC else request.signers,
+        signers=None if adapter.capabilities.synthetic else request.signers,
         files=unchanged.only(states, identity.files),
     )
 
@@ -151,7 +154,7 @@ def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], 
 
 def _trained(adapter: Runtime, identity: Identity) -> int | None:
     """The longest context that the model was trained for; a server, or a simulation, has one of its own."""
-    return None if runs_in_core(adapter) else identity.context_trained
+    return identity.context_trained if adapter.capabilities.holds_model else None
 
 
 def _filled(
@@ -176,7 +179,7 @@ def _python(
 ) -> tuple[Path, environments.Installed | None]:
     if request.python is not None:
         return request.python.absolute(), None
-    if runs_in_core(find(request.runtime)):
+    if find(request.runtime).capabilities.in_core:
         return Path(sys.executable), None
     return _installed(request.runtime, choice, cache, listener)
 
@@ -210,8 +213,8 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
         suite,
         vocabulary,
         seed,
-        forces(prepared.adapter),
-        batches(prepared.adapter),
+        prepared.adapter.capabilities.forces,
+        prepared.adapter.capabilities.batches,
         request.challenge or "",
     )
     if request.against is not None:
@@ -276,8 +279,21 @@ def _admit(frame: Frame, prepared: Prepared) -> None:
     admit(frame, prepared.suite)
     if frame.kind == "loaded":
         asked = wants_gpu(prepared.choice.backend, prepared.given)
-        kinds = {str(device["kind"]) for device in frame.header["facts"]["devices"]}
-        refuse_other_devices(prepared.choice.backend, asked, kinds)
+        refuse_other_devices(prepared.choice.backend, asked, of_facts(frame.header["facts"]))
+        _refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
+
+
+def _refuse_other_adapter(adapter: Runtime, told: Mapping[str, Any]) -> None:
+    """Raises `BadInput` where the worker holds another version of the adapter: a simulation, for one, not a runtime."""
+    ours = asdict(adapter.capabilities)
+    differs = sorted(name for name in {*ours, *told} if ours.get(name) != told.get(name))
+    if differs:
+        raise BadInput(
+            f"the adapter in the engine's environment declares another {differs[0]} than the one beside repro",
+            where=f"--runtime {adapter.name}",
+            fix="install the same version of its package in both",
+            code="another adapter",
+        )
 
 
 def _seed(request: Request, suite: Suite) -> int:
@@ -318,10 +334,10 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
     # A folder's configuration decides on BOS and vocabulary, too: its whole digest stands for its tokenizer.
     tokenizer = identity.sha256 if identity.format == "safetensors" else identity.tokenizer_sha256 or identity.sha256
     key = _token_key(tokenizer, suite)
-    if runs_in_core(prepared.adapter) and (
-        prepared.adapter.name in SYNTHETIC or not tokens.there(cache, key, texts_of(suite.suite))
-    ):
-        # What a simulation, or a server that nobody checked, makes of a text is its own affair.
+    can = prepared.adapter.capabilities
+    foreign = not can.tokenises or prepared.adapter.name not in BUILT_IN
+    if can.synthetic or (foreign and not tokens.there(cache, key, texts_of(suite.suite))):
+        # What a simulation, a server or another's adapter, which nobody checked, makes of a text is its own affair.
         key = _token_key(f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}", suite)
 
     def tokenise(texts: Mapping[str, str]) -> tokens.Tokenised:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
-from harness.registry.db.reader import Reader
+from harness.registry.facts import RegistryFact
 from harness.registry.opening import open_readable
-from harness.registry.queries import believed
+from harness.registry.queries import Reader, believed
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.believed import Doubt
 from harness.site.api import downloads
@@ -169,7 +169,6 @@ def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str,
 def _site(reader: Reader, wish: Wish) -> Site:
     loaded, origin = in_force(reader, wish.policy), reader.origin()
     base = wish.base_url or f"https://{origin}/"
-    fact = reader.get("registry", "") or {}
     return Site(
         origin=origin,
         base_url=base if base.endswith("/") else f"{base}/",
@@ -178,6 +177,6 @@ def _site(reader: Reader, wish: Wish) -> Site:
         policy_sha256=loaded.sha256,
         as_of=wish.as_of,
         entries=reader.size(),
-        demonstration=bool(fact.get("demonstration")),
+        demonstration=reader.need(RegistryFact).demonstration,
         png=wish.png,
     )

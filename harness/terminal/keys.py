@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from harness.record.editor_keys import EditorSigners
     from harness.record.keys import Signers
-    from harness.registry.actions.acts import Actor
+    from harness.registry.actions.acts import Actor, Item
     from harness.registry.actions.introduction import Link
-    from harness.registry.db.transaction import Item
     from harness.registry.store import Registry
 
 VARIABLE = "REPRO_PASSPHRASE"
@@ -95,12 +94,13 @@ def introduced(registry: Registry, actor: Actor) -> list[Item]:
     """
     from harness.record import editor_keys as roles
     from harness.registry.actions import introduction
+    from harness.registry.facts import EditorsFact, OperatorFact
 
     with registry.reading() as reader:
-        document = reader.get("editors", "") or {"editors": {}}
-        known = reader.get("operator", actor.handle)
+        editors = reader.need(EditorsFact).editors
+        known = reader.get(OperatorFact, actor.handle)
         editor = None
-        if known is None and actor.handle in document["editors"] and roles.public(keys_folder()) is not None:
+        if known is None and actor.handle in editors and roles.public(keys_folder()) is not None:
             editor = editor_keys().key
         return introduction.introduced(reader, actor.handle, chain(), editor)
 

@@ -36,12 +36,11 @@ def open_for_reading(target: str | None) -> Registry:
 def open_for_writing(target: str | None) -> Registry:
     """The registry's database. Raises `BadInput`, for exported files, too: they are for reading."""
     from harness.errors import BadInput
-    from harness.registry.db import databases
     from harness.registry.exchange import last_seen
-    from harness.registry.opening import open_database
+    from harness.registry.opening import is_export, open_database
 
     place = named(target)
-    if databases.is_export(place):
+    if is_export(place):
         raise BadInput(
             "contains exported files, which are read-only",
             where=place,

@@ -16,6 +16,7 @@ from harness.record import envelope, store
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
+from harness.registry.facts import RecordFact
 from harness.registry.opening import open_database
 from tests.support.registry_world import REAL, World, key
 
@@ -42,7 +43,7 @@ def work(what: str, folder: Path) -> None:
             told(what, found.id)
     elif what == "approve":
         with world.registry.reading() as reader:
-            waiting = [name for name, fact in reader.all("record").items() if fact["status"] == "pending"]
+            waiting = [name for name, fact in reader.all(RecordFact).items() if fact.status == "pending"]
         for identity in waiting:
             world.approve(identity)
             told(what, identity)

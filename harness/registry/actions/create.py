@@ -14,6 +14,7 @@ from harness.registry.actions.acts import utc
 from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
+from harness.registry.facts import EditorsFact
 from harness.registry.opening import open_database
 from harness.registry.rules.base import document_of
 from harness.registry.rules.times import LONGEST_LIST
@@ -56,16 +57,16 @@ def document(version: int, threshold: int, expires: str | None, editors: Mapping
     """
     today = datetime.now(UTC).date()
     end = expires or (today + timedelta(days=365)).isoformat()
-    made = document_of({"version": version, "threshold": threshold, "expires": end, "editors": dict(editors)})
-    in_time(made)
+    made = {"version": version, "threshold": threshold, "expires": end, "editors": dict(editors)}
+    in_time(document_of(made))
     return made
 
 
-def in_time(editors: Mapping[str, Any]) -> None:
+def in_time(editors: EditorsFact) -> None:
     """Raises `BadInput` for a list of editors that has expired, or expires too late to protect anybody."""
     today = datetime.now(UTC).date()
     latest = today + timedelta(days=LONGEST_DAYS)
-    end = editors["expires"]
+    end = editors.expires
     if not today.isoformat() <= end <= latest.isoformat():
         what = "has passed" if end < today.isoformat() else f"is after {latest}"
         raise BadInput(

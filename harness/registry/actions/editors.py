@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.catalog import policies
@@ -14,6 +14,7 @@ from harness.registry.actions.acts import Actor, act, event, utc
 from harness.registry.actions.create import approvals_of, document, in_time
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
+from harness.registry.facts import EditorsFact, PolicyFact
 from harness.registry.rules.base import document_of
 from harness.registry.store import Registry
 from harness.tlog import event as events
@@ -26,13 +27,13 @@ SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one e
 class Editors:
     """The list of editors, and how many of them a record needs."""
 
-    document: Mapping[str, Any]  # version, threshold, expires, editors
+    document: EditorsFact
     approvals: int
 
     @property
     def expired(self) -> bool:
         """Whether its last day has passed: then nobody can decide."""
-        return bool(self.document["expires"] < utc()[:10])
+        return self.document.expires < utc()[:10]
 
 
 def editors_of(registry: Registry) -> Editors:
@@ -43,7 +44,7 @@ def editors_of(registry: Registry) -> Editors:
 
 
 def _editors(reader: Reader) -> Editors:
-    return Editors(reader.get("editors", "") or {}, int((reader.get("policy", "") or {}).get("approvals", 1)))
+    return Editors(reader.need(EditorsFact), reader.need(PolicyFact).approvals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,15 @@ def changed(registry: Registry, change: Change) -> dict[str, Any]:
     """The list of editors after the change. Raises `BadInput`: no such editor, too few left, malformed, or out of time."""
     now = editors_of(registry)
     present = now.document
-    strangers = [handle for handle in change.removed if handle not in present["editors"]]
+    strangers = [handle for handle in change.removed if handle not in present.editors]
     if strangers:
         raise BadInput(
             f"{strangers[0]!r} is not an editor of this registry", where="--remove", fix="see: repro registry editors"
         )
-    people = {handle: entry for handle, entry in present["editors"].items() if handle not in change.removed}
+    people = {handle: asdict(entry) for handle, entry in present.editors.items() if handle not in change.removed}
     people |= {newcomer.handle: newcomer.entry() for newcomer in change.added}
-    made = document(present["version"] + 1, change.threshold or present["threshold"], change.expires, people)
-    before, after = len(present["editors"]), len(made["editors"])
+    made = document(present.version + 1, change.threshold or present.threshold, change.expires, people)
+    before, after = len(present.editors), len(made["editors"])
     if after < min(now.approvals, before):
         raise BadInput(
             f"{after} editors would be left, and a record needs {now.approvals} approvals",
@@ -100,7 +101,7 @@ class Adoption:
 def adoption(registry: Registry, name: str, approvals: int | None) -> Adoption:
     """The policy by its name; `approvals` None: as many as it asks for. Raises `BadInput`: unknown, too few, or too many."""
     loaded = policies.load(name)
-    editors = len(editors_of(registry).document["editors"])
+    editors = len(editors_of(registry).document.editors)
     return Adoption(name, loaded.sha256, approvals_of(loaded.policy.approvals, approvals, editors))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from harness.record.canonical import canonical
 from harness.registry.actions.acts import Actor, event, utc
 from harness.registry.db.transaction import Item
+from harness.registry.facts import EvidenceFact
 from harness.registry.queries import rows
 from harness.registry.store import Registry
 
@@ -35,7 +36,7 @@ def cite(
         whole = rows.row_of(reader, row)
         for payload in payloads:
             subject = sha256(canonical([whole, payload])).hexdigest()
-            if reader.get("evidence", subject) is None:
+            if reader.get(EvidenceFact, subject) is None:
                 detail = {"row": whole, "source_sha256": sha256(log).hexdigest(), "evidence": payload}
                 made = event(reader, actor, "evidence-imported", subject, reason=reason, detail=detail)
                 items[subject] = Item(made.signed(actor.keys).to_bytes())

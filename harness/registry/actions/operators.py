@@ -9,6 +9,7 @@ from harness.errors import BadInput
 from harness.record.keys import by_id
 from harness.registry.actions.acts import Actor, act, utc
 from harness.registry.actions.introduction import Link, rotations
+from harness.registry.facts import OperatorFact
 from harness.registry.queries import rows
 from harness.registry.store import Registry
 
@@ -58,8 +59,8 @@ def revoke(registry: Registry, actor: Actor, key: str, from_entry: int, reason: 
     """
     with registry.reading() as reader:
         whole = reader.key_of(key)
-        own = reader.get("operator", actor.handle)
-    if not editorial and own is not None and whole in by_id(own["key"]):
+        own = reader.get(OperatorFact, actor.handle)
+    if not editorial and own is not None and whole in by_id(own.key):
         raise BadInput(
             "a key cannot revoke itself",
             where=whole[:12],

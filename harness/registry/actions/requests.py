@@ -11,6 +11,7 @@ from harness.errors import BadInput
 from harness.names import says_something
 from harness.registry.actions.acts import Actor, act
 from harness.registry.db.transaction import Item
+from harness.registry.facts import RequestFact
 from harness.registry.queries.requests import id_of
 from harness.registry.store import Registry
 
@@ -75,7 +76,7 @@ def step(
         detail = {"of": id_of(reader, of)} if kind is Step.DUPLICATE else {}
     taken = act(registry, actor, kind.value, whole, reason=reason, detail=detail, first=first)
     with registry.reading() as reader:
-        status = (reader.get("request", whole) or {})["status"]
+        status = reader.need(RequestFact, whole).status
     return Asked(whole, status, taken.entry.index)
 
 

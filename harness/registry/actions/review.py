@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.registry.actions.acts import Actor, act
+from harness.registry.facts import PolicyFact, RecordFact
 from harness.registry.queries.review import held
 from harness.registry.store import Registry
 
@@ -41,11 +42,8 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
             held(reader, identity)
     taken = act(registry, actor, decision.value, identity, reason=reason)
     with registry.reading() as reader:
-        fact = reader.get("record", identity) or {}
-        policy = reader.get("policy", "") or {}
-    return Decided(
-        identity, fact["status"], taken.entry.index, len(fact["approvals"]), policy["approvals"], fact["dropped"]
-    )
+        fact, policy = reader.need(RecordFact, identity), reader.need(PolicyFact)
+    return Decided(identity, fact.status.value, taken.entry.index, len(fact.approvals), policy.approvals, fact.dropped)
 
 
 @dataclass(frozen=True, slots=True)

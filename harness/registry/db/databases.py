@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -16,6 +17,7 @@ from harness.errors import BadInput
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
+Failure = SQLAlchemyError  # what a database that fails raises
 FILE = "registry.sqlite"
 MARK = "registry.json"  # of a folder with exported files
 _LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this registry"
@@ -213,6 +215,16 @@ def current(engine: Engine) -> None:
             where=_shown(str(engine.url)),
             fix="run: repro registry upgrade",
         )
+
+
+def in_memory(engine: Engine) -> bool:
+    """Whether it is SQLite's, and in no file."""
+    return engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
+
+
+def file_of(engine: Engine) -> Path | None:
+    """SQLite's file; None where it lies in memory, or at a server."""
+    return None if engine.dialect.name != "sqlite" or in_memory(engine) else Path(str(engine.url.database))
 
 
 def hold(connection: Connection) -> None:

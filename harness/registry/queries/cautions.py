@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.measure.logs import logs_of
 from harness.record.schema import Record
-from harness.registry.db import tables
+from harness.registry.db import rows as rows_table
+from harness.registry.db import stored_facts
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact, RecordFact
 from harness.registry.intake.facts_told import part_of, value_of
+from harness.registry.intake.projection import parts_of
 from harness.registry.queries import rows
 from harness.registry.queries.coming import coming
 from harness.registry.queries.secondary import record_in
@@ -71,32 +72,21 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
 
 def _earlier_rows(reader: Reader, one: Measurement, policy: Policy, as_of: date) -> Iterator[Caution]:
     """Closed rows of its subject and device: what others measured there counts here, once this one is approved."""
-    table = tables.records.c
-    subject = one.subject
-    same = (
-        table.model == subject.model,
-        table.quantisation == subject.quantisation,
-        table.engine == subject.engine,
-        table.workload == subject.workload,
-        table.sku == one.hardware.sku,
-    )
-    along = {other.id for other in coming(reader, one.id)}
+    others = coming(reader, one.id)
+    along = {other.id for other in others}
     if along:
-        approved = Row(replace(one, status=Status.ACCEPTED), coming(reader, one.id))
+        approved = Row(replace(one, status=Status.ACCEPTED), others)
         people = rows.people(reader, [member.operator for member in rows.members(approved)])
         judged = score(approved, policy, as_of, people=people).judged
         against = sum(judged[name].mark is Mark.OUTSIDE for name in along if name in judged)
-        stood = sorted({str((reader.get("record", name) or {})["row"])[:12] for name in along})
+        stood = sorted({reader.need(RecordFact, name).row[:12] for name in along})
         text = (
             f"once it is approved, records of closed rows of its subject and device ({', '.join(stood)}) come along: "
             f"{len(along)}, outside its tolerance: {against}"
         )
         yield Caution("earlier-row", text, records=tuple(sorted(along)))
-    closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))
-    found = select(table.id, table.status).where(*same, table.row == table.id, table.id != one.id, closed)
-    for identity, status in reader.connection.execute(found.order_by(table.idx)).all():
-        ids = select(table.id).where(table.row == identity, table.id != identity, table.status == "accepted")
-        left = set(reader.connection.execute(ids).scalars()) - along
+    for identity, status in rows_table.closed(reader, parts_of(one.subject), one.hardware.sku, one.id):
+        left = set(rows_table.accepted_others(reader, identity)) - along
         if left:
             text = (
                 f"an earlier row of its subject and device, {identity[:12]}, was {status}; {len(left)} approved records of it "
@@ -107,8 +97,7 @@ def _earlier_rows(reader: Reader, one: Measurement, policy: Policy, as_of: date)
 
 def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
     """Handles a keystroke away."""
-    table = tables.facts.c
-    names = reader.connection.execute(select(table.name).where(table.kind == "operator")).scalars()
+    names = stored_facts.names(reader, OperatorFact)
     others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
     if others:
         yield Caution("nearly-equal-handles", f"{handle} is nearly {', '.join(others[:5])}", (handle, *others))
@@ -129,6 +118,6 @@ def _told(part: dict[str, Any], name: str) -> str:
 
 
 def _joined(reader: Reader, handle: str) -> datetime | None:
-    fact = reader.get("operator", handle)
-    entry = None if fact is None else reader.entry(fact["joined"])
+    fact = reader.get(OperatorFact, handle)
+    entry = None if fact is None else reader.entry(fact.joined)
     return None if entry is None else datetime.fromisoformat(entry.at)

@@ -218,7 +218,7 @@ def test_a_change_of_the_editors_needs_enough_of_them(tmp_path):
     both = editors.cosign(one, made.editor("eve"), "CHANGE")
     assert editors.proposed(both, "CHANGE").by == "ed"
     assert editors.apply(made.registry, both, "CHANGE").kind == "editors-changed"
-    assert sorted(editors.editors_of(made.registry).document["editors"]) == ["ed", "fay"]
+    assert sorted(editors.editors_of(made.registry).document.editors) == ["ed", "fay"]
     with pytest.raises(BadInput, match="'zoe' is not an editor"):
         editors.changed(made.registry, editors.Change(removed=["zoe"]))
 

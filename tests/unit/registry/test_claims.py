@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import RequestFact
 from harness.registry.queries.review import dossier
 from harness.registry.rules.requests import MOST_CLAIMS, claims
 from tests.support.registry_world import World, world
@@ -61,7 +62,7 @@ def test_who_holds_a_claim_answers_it_and_nobody_else(small):
     small.submit(found, request=name)
     small.approve(found.id)
     with small.registry.reading() as reader:
-        assert reader.get("request", name)["status"] == "measured"
+        assert reader.need(RequestFact, name).status == "measured"
     assert held(small, "bob") == []
     sound(small)
 
@@ -72,7 +73,7 @@ def test_an_editor_reads_what_was_asked_before_a_record_closes_it(small):
     small.submit(found, request=name)
     with small.registry.reading() as reader:
         told = {remark.kind: remark.text for remark in dossier(reader, found.id).remarks}["answers a request"]
-        assert reader.get("request", name)["status"] == "accepted"
+        assert reader.need(RequestFact, name).status == "accepted"
     assert "Qwen3 4B, Q4_K_M, RTX 4090, llama.cpp" in told
 
 

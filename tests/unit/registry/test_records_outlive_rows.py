@@ -15,6 +15,8 @@ from harness.registry.db.transaction import Item
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
 from harness.registry.exchange.rebuild import rebuild
+from harness.registry.facts import RecordFact, TripleFact
+from harness.registry.facts.stored import dump
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.queue import shown
 from harness.registry.queries.rows import read, score_row
@@ -32,18 +34,18 @@ def small(tmp_path: Path) -> World:
 
 def close(made: World, row: str, how: str = "withdrawn") -> None:
     if how == "withdrawn":
-        owner = fact(made.registry, row)["operator"]
+        owner = fact(made.registry, row).operator
         made.act(made.actor(owner), "record-withdrawn", row, reason="never mind")
     elif how == "rejected":
         made.act(made.editor(), "record-rejected", row, reason="wrong clock")
     else:
-        key = fact(made.registry, row)["key"]
+        key = fact(made.registry, row).key
         made.act(made.editor(), "key-revoked", key, reason="lost", detail={"from_index": 0})
 
 
-def fact(registry: Registry, record: str) -> dict[str, Any]:
+def fact(registry: Registry, record: str) -> RecordFact:
     with registry.reading() as reader:
-        return reader.get("record", record) or {}
+        return reader.need(RecordFact, record)
 
 
 def others(made: World, row: str) -> list[str]:
@@ -66,7 +68,7 @@ def same_everywhere(made: World, tmp_path: Path) -> None:
     copy = rebuild(made.registry, str(tmp_path / "copy"), lambda _done, _of: None)
     assert audit(copy, None, lambda _done, _of: None).faults == []
     with copy.reading() as ours, made.registry.reading() as theirs:
-        for kind in ("record", "triple"):
+        for kind in (RecordFact, TripleFact):
             assert ours.all(kind) == theirs.all(kind)
         assert ours.root() == theirs.root()
 
@@ -88,7 +90,7 @@ def test_reds_come_along_and_contest_the_next_hub(small, tmp_path, how):
     assert others(small, row) == sorted(reds)
     again = small.record("eve", rate=101.0)
     small.submit(again)
-    assert fact(small.registry, reds[0])["row"] == row  # before an editor's word nothing moves
+    assert fact(small.registry, reds[0]).row == row  # before an editor's word nothing moves
     small.approve(again.id)
     assert others(small, again.id) == sorted(reds)
     assert [small.status(red) for red in reds] == ["accepted", "accepted"]
@@ -122,7 +124,7 @@ def test_records_of_another_device_or_subject_stay(small, tmp_path):
     close(small, other)
     again = small.accepted("eve", rate=101.0)
     assert others(small, again) == [own]
-    assert fact(small.registry, device)["row"] == row
+    assert fact(small.registry, device).row == row
     # But the next row of their own device takes them.
     second = small.accepted("fay", sku=B, rate=99.0)
     assert others(small, second) == [device]
@@ -138,8 +140,8 @@ def test_records_of_several_closed_rows_come_and_remember_each(small, tmp_path):
     close(small, second, "rejected")
     third = small.accepted("eve", rate=98.5)
     assert others(small, third) == sorted([one, two])
-    assert fact(small.registry, one)["came_from"] == [first, second]
-    assert fact(small.registry, two)["came_from"] == [second]
+    assert fact(small.registry, one).came_from == (first, second)
+    assert fact(small.registry, two).came_from == (second,)
     close(small, third)
     small.approve(second)  # a rejected hub that is approved again is the next row, too
     assert others(small, second) == sorted([one, two])
@@ -162,8 +164,8 @@ def test_one_that_waits_is_decided_in_the_new_row(tmp_path):
     made.approve(waits.id, "ed")
     close(made, row)
     again = accepted("cat", rate=101.0)
-    assert (fact(made.registry, waits.id)["row"], made.status(waits.id)) == (again, "pending")
-    assert fact(made.registry, waits.id)["approvals"] == []
+    assert (fact(made.registry, waits.id).row, made.status(waits.id)) == (again, "pending")
+    assert fact(made.registry, waits.id).approvals == ()
     same_everywhere(made, tmp_path)
 
 
@@ -186,7 +188,7 @@ def test_a_body_that_was_taken_down_later_changes_nothing_in_a_replay(small, tmp
     close(small, red)
     for record in (red, row):
         small.act(small.editor(), "body-dropped", record, reason="names a person")
-    assert fact(small.registry, red)["row"] == again
+    assert fact(small.registry, red).row == again
     same_everywhere(small, tmp_path)
 
 
@@ -258,8 +260,8 @@ def test_a_log_from_before_devices_were_named_holds_and_its_editor_moves(small, 
     small.submit(again)
     assert "repro review move" in remarks(small, again.id)["earlier-row"]
     small.approve(again.id)
-    assert fact(small.registry, red)["row"] == row
-    assert "device_sha256" not in fact(small.registry, red)
+    assert fact(small.registry, red).row == row
+    assert "device_sha256" not in dump(fact(small.registry, red))
     same_everywhere(small, tmp_path)
     late = item(small, small.record("bob", sku=B), device_sha256=None)
     with pytest.raises((BadInput, RecordInvalid), match="does not name its device"):
@@ -288,4 +290,4 @@ def test_an_export_with_records_that_came_along_is_read_as_it_is(small, tmp_path
     close(small, row)
     again = small.accepted("eve", rate=101.0)
     files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
-    assert fact(files.in_memory(tmp_path / "out"), red)["row"] == again
+    assert fact(files.in_memory(tmp_path / "out"), red).row == again

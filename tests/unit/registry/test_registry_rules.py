@@ -12,6 +12,7 @@ from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.db import prefixes
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import KeyFact
 from harness.registry.queries import rows
 from harness.registry.queries.review import dossier
 from harness.tlog import event
@@ -64,7 +65,7 @@ def test_a_rotated_key_vouches_for_its_own_time_only(small):
     rotated(small)
     newest = acts.Actor("ann", (small.person("ann").following,))
     with small.registry.reading() as reader:
-        until = datetime.fromisoformat(reader.get("key", key_id(small.person("ann").operator.public_key()))["until"])
+        until = datetime.fromisoformat(reader.need(KeyFact, key_id(small.person("ann").operator.public_key())).until)
     assert acts.submit(small.registry, newest, early) is not None
     # Taken 12 minutes after its rotation would be too late; the rule sees times only, so the event is folded at a later one.
     late = small.record("ann", sku="Synthetic GPU B", started=until.replace(tzinfo=None) + timedelta(minutes=12))

@@ -13,6 +13,8 @@ from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.db.transaction import Item
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import EditorsFact, PolicyFact, RecordFact, RequestFact
+from harness.registry.facts.stored import dump
 from tests.support.registry_world import World, editors, key, text, world
 
 
@@ -236,7 +238,7 @@ def test_a_challenge_is_used_once_in_time_and_by_its_operator(small):
     with pytest.raises(BadInput, match="was used before"):
         small.submit(small.record("ann", challenge=nonce, started=soon, rate=90.0))
     with small.registry.reading() as reader:
-        assert reader.get("record", good.id)["challenged"]
+        assert reader.need(RecordFact, good.id).challenged
     sound(small)
 
 
@@ -323,7 +325,7 @@ def test_editors_change_as_tuf_roots_do(tmp_path, name, old, old_threshold, new,
     if holds:
         small.act(actor, "editors-changed", "editors", reason="so agreed", detail={"editors": document})
         with small.registry.reading() as reader:
-            assert reader.get("editors", "") == document
+            assert dump(reader.need(EditorsFact)) == document
         sound(small)
     else:
         with pytest.raises((BadInput, RecordInvalid), match=r"too few|no known key|holds more than"):
@@ -373,7 +375,7 @@ def test_a_policy_is_adopted_with_its_digest_and_in_the_log(small):
         small.act(small.actor("ann"), "policy-adopted", "network-v1", detail=detail)
     taken = small.act(small.editor(), "policy-adopted", "network-v1", reason="stricter", detail=detail)
     with small.registry.reading() as reader:
-        assert reader.get("policy", "")["since"] == taken.entry.index
+        assert reader.need(PolicyFact).since == taken.entry.index
     sound(small)
 
 
@@ -398,7 +400,7 @@ def test_requests_move_as_they_should(small):
 
     def status() -> str:
         with small.registry.reading() as reader:
-            return reader.get("request", "b" * 64)["status"]
+            return reader.need(RequestFact, "b" * 64).status
 
     with pytest.raises(BadInput, match="request is pending"):
         small.act(small.actor("bob"), "request-claimed", "b" * 64)

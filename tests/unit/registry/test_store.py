@@ -11,6 +11,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import KINDS, RecordFact
 from harness.registry.opening import open_database, open_readable
 from tests.support.registry_world import World, charter, key, world
 
@@ -31,6 +32,17 @@ def test_a_record_waits_until_an_editor_approves_it(registry):
     registry.approve(found.id)
     assert registry.status(found.id) == "accepted"
     sound(registry)
+
+
+def test_a_registry_says_whether_another_process_can_open_it(registry, tmp_path):
+    own = registry.registry
+    assert not own.in_memory
+    assert own.file == (None if own.target.startswith("postgresql") else tmp_path / "registry" / "registry.sqlite")
+    files.export(own, tmp_path / "out", quiet)
+    read = files.in_memory(tmp_path / "out")
+    assert read.in_memory
+    assert read.file is None
+    read.close()
 
 
 def test_the_same_record_twice_is_one(registry):
@@ -130,9 +142,9 @@ def test_a_takedown_drops_the_bytes_and_keeps_the_proof(registry):
     registry.act(registry.editor(), "record-rejected", identity, reason="names its owner")
     registry.act(registry.editor(), "body-dropped", identity, reason="names its owner")
     with registry.registry.reading() as reader:
-        fact = reader.get("record", identity)
-        assert reader.body(fact["envelope_sha256"]) is None
-        assert reader.body(fact["samples_sha256"]) is None
+        fact = reader.get(RecordFact, identity)
+        assert reader.body(fact.envelope_sha256) is None
+        assert reader.body(fact.samples_sha256) is None
     sound(registry)
 
 
@@ -149,7 +161,7 @@ def test_export_and_import_lose_nothing(registry, tmp_path):
     with registry.registry.reading() as one, again.reading() as other:
         assert tree_of(one) == tree_of(other)
         assert one.checkpoint() == other.checkpoint()
-        for kind in ("record", "operator", "editors", "policy", "registry", "key", "idempotency"):
+        for kind in KINDS:
             assert one.all(kind) == other.all(kind)
     assert not audit(again, None, quiet).faults
     files.export(again, tmp_path / "second", quiet)
