@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from harness.errors import BadInput
+from harness.extras import missing
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
@@ -50,9 +51,7 @@ def connect(url: str) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        raise BadInput(
-            "PostgreSQL asks for the package psycopg", where=_shown(url), fix="pip install 'repro-harness[postgresql]'"
-        ) from error
+        raise missing("postgresql", "psycopg", _shown(url)) from error
     return create_engine(url, poolclass=NullPool)  # a connection ends with its transaction: nothing is left open
 
 
