@@ -61,7 +61,7 @@ def download(reference: HuggingFaceReference, cache: Path, expected: str | None,
         raise
     except Exception as error:  # the transport's own exceptions change with the library's version
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        fix = "check the network and run it again: it goes on where it stopped"
+        fix = "check the network and run it again: it continues where it stopped"
         raise _refused(reference, f"can't be fetched ({reason})", fix) from error
     wanted = expected or stated
     found = digest.hash_file(part, lambda done, total: progress("checking the digest", done, total))

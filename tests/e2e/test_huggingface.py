@@ -53,7 +53,7 @@ def test_a_broken_download_goes_on_where_it_stopped(repro, served):
     served.cut_at = 15_000_000
     broken = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
     assert broken.returncode == 2
-    assert "it goes on where it stopped" in broken.stderr.splitlines()[-1]
+    assert "it continues where it stopped" in broken.stderr.splitlines()[-1]
     assert "Traceback" not in broken.stderr
     done = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
     assert done.returncode == 0, done.stderr

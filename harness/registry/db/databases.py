@@ -30,7 +30,7 @@ def url_of(target: str) -> str:
         return target
     if "://" in target:
         raise BadInput(
-            f"{target.partition('://')[0]} is no kind of registry yet",
+            f"{target.partition('://')[0]} is not a kind of database that a registry can use",
             where="--registry",
             fix="name a folder, or a postgresql:// URL",
         )

@@ -100,7 +100,9 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
                 policy = in_force(reader).policy
                 asked = int((facts.get("policy", "") or {"approvals": policy.approvals})["approvals"])
                 if asked < policy.approvals:
-                    told = f"the log asks for {asked}, the policy that it names for {policy.approvals} approvals of a record"
+                    told = (
+                        f"the log needs {asked}, the policy that it names for {policy.approvals} approvals of a record"
+                    )
                     found.add("policy", told)
                 found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
             except ReproError as error:

@@ -80,7 +80,7 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
     old, new = known(view, "editors", ""), document_of(event.detail["editors"])
     reasoned(event)
     refuse_unless(
-        new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
+        new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it again"
     )
     refuse_unless(
         len(editors_in(old, signed)) >= old["threshold"],

@@ -22,7 +22,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     operator_of(view, event.by, signed)
     detail = event.detail
     for name in ("envelope_sha256", "samples_sha256", "subject_sha256"):
-        refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} is no digest", "submission")
+        refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} must be a digest", "submission")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
     refuse_unless(
         view.get("record", event.subject) is None,
@@ -45,7 +45,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Fa
     row = detail["row"] or event.subject
     if row != event.subject:
         hub = known(view, "record", row)
-        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
+        refuse_unless(hub["row"] == row, "must name a row", "row", "name the row's own record")
         refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "submit without naming a row")
         refuse_unless(
             hub["subject_sha256"] == detail["subject_sha256"],
@@ -154,7 +154,7 @@ def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> 
     """A single-use number with a time to live, signed by the registry itself."""
     registry = known(view, "registry", "")
     refuse_unless(signed.by(registry["key"]), "is not signed by the registry", "signature")
-    refuse_unless(HEX.fullmatch(event.subject) is not None, "is no number of 256 bits", "challenge")
+    refuse_unless(HEX.fullmatch(event.subject) is not None, "must be a number of 256 bits", "challenge")
     refuse_unless(view.get("challenge", event.subject) is None, "was issued before", "challenge")
     refuse_unless(is_time(event.detail["expires"]), "has no proper end", "challenge")
     value = {"handle": event.detail["handle"], "issued": place.at, "expires": event.detail["expires"], "used": ""}
@@ -178,7 +178,7 @@ def _seen(event: Event, record: dict[str, Any]) -> None:
         event.after > last,
         f"was signed before what entry {last} says of it",
         event.subject[:12],
-        "look at it again, and sign anew",
+        "read it again, and sign again",
     )
 
 
@@ -239,7 +239,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
     row = event.detail["row"]
     if row != event.subject:
         hub = known(view, "record", row)
-        refuse_unless(hub["row"] == row, "names a record that is no row", "row", "name the row's own record")
+        refuse_unless(hub["row"] == row, "must name a row", "row", "name the row's own record")
         refuse_unless(hub["status"] in OPEN, f"the row is {hub['status']}", "row", "name an open row")
         refuse_unless(
             hub["subject_sha256"] == record["subject_sha256"],
@@ -275,7 +275,7 @@ def evidence_imported(event: Event, signed: Signed, place: Place, view: View) ->
     """A log of another tool beside a row, brought in by an editor: shown as *imported*, never a voice and never a hub."""
     editor_of(view, event, signed, place)
     row = known(view, "record", event.detail["row"])
-    refuse_unless(row["row"] == event.detail["row"], "names a record that is no row", "row")
+    refuse_unless(row["row"] == event.detail["row"], "must name a row", "row")
     refuse_unless(view.get("evidence", event.subject) is None, "was imported before", "evidence")
     refuse_unless(HEX.fullmatch(event.detail["source_sha256"]) is not None, "its source has no digest", "evidence")
     refuse_unless(_is_evidence(event.detail["evidence"]), "its evidence is malformed", "evidence")

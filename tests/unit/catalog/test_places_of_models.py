@@ -116,7 +116,7 @@ def bad_places(place):
         "one.safetensors": f"name its folder: {place}",
         "m-00001-of-00003.gguf": "is one of several shards",
         "M-00002-OF-00003.GGUF": "is one of several shards",
-        "a\0b.gguf": "is no usable path",
+        "a\0b.gguf": "must be a path",
         "bad-\udcff.gguf": "no such file",
     }
 

@@ -58,15 +58,15 @@ CHANGES = {
         "WHERE rowid = (SELECT min(rowid) FROM bodies WHERE kind = 'samples')",
         "samples of record",
     ),
-    "a rate raised in the table": (f"UPDATE records SET log_mean = log_mean + 0.1 WHERE id = {SUBMITTED}", "the table says otherwise of log_mean"),
-    "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table says otherwise of failed"),
+    "a rate raised in the table": (f"UPDATE records SET log_mean = log_mean + 0.1 WHERE id = {SUBMITTED}", "the table differs from its bytes in log_mean"),
+    "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table differs from its bytes in failed"),
     "a record approved behind the editors' back": (
         "UPDATE records SET status = 'accepted' WHERE status = 'pending'",
-        "stands elsewhere in the table",
+        "has another place in the table",
     ),
     "a record moved to another row": (
         "UPDATE records SET \"row\" = 'f' WHERE id = (SELECT id FROM records WHERE \"row\" <> id LIMIT 1)",
-        "stands elsewhere in the table",
+        "has another place in the table",
     ),
     "a record invented in the table": (
         "INSERT INTO records SELECT \"row\", 'feed', idx, status, operator, rig, model, quantisation, engine, workload, sku, generation, "
