@@ -79,7 +79,7 @@ def held(reader: Reader, identity: str) -> None:
     differing = sorted(name for name, value in fresh.items() if stored is None or stored._mapping[name] != value)
     if differing:
         raise RecordInvalid(
-            f"the table differs from its bytes in {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
+            f"the table says otherwise of {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
         )
 
 

@@ -58,8 +58,8 @@ CHANGES = {
         "WHERE rowid = (SELECT min(rowid) FROM bodies WHERE kind = 'samples')",
         "samples of record",
     ),
-    "a rate raised in the table": (f"UPDATE records SET log_mean = log_mean + 0.1 WHERE id = {SUBMITTED}", "the table differs from its bytes in log_mean"),
-    "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table differs from its bytes in failed"),
+    "a rate raised in the table": (f"UPDATE records SET log_mean = log_mean + 0.1 WHERE id = {SUBMITTED}", "the table says otherwise of log_mean"),
+    "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table says otherwise of failed"),
     "a record approved behind the editors' back": (
         "UPDATE records SET status = 'accepted' WHERE status = 'pending'",
         "has another place in the table",
