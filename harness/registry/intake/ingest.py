@@ -246,5 +246,5 @@ def agrees(event: Event, found: Submission) -> None:
     for name, (said, is_) in pairs.items():
         if said != is_:
             raise BadInput(
-                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it anew"
+                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it again"
             )
