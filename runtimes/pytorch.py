@@ -60,7 +60,7 @@ def _device(torch: Any, asked: str) -> Any:
         asked = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = asked.partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-        raise BadInput(f"{asked!r} is no device", where="-o device", fix="take auto, cpu, cuda or cuda:N")
+        raise BadInput(f"{asked!r} must be a device", where="-o device", fix="take auto, cpu, cuda or cuda:N")
     if kind == "cuda":
         if not torch.cuda.is_available():
             built = "has no CUDA in it" if torch.version.cuda is None else "sees no CUDA device"

@@ -131,7 +131,7 @@ def resolve(text: str) -> Reference:
         path = Path(text).expanduser()
         there = path.exists() or path.is_symlink()
     except (RuntimeError, OSError, ValueError) as error:
-        raise BadInput(f"is no usable path ({error})", where="--model", fix="check it") from error
+        raise BadInput(f"must be a path ({error})", where="--model", fix="check it") from error
     if there or "/" in text or text.lower().endswith((".gguf", ".safetensors")):
         return _given(path)
     return load(text)

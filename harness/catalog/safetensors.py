@@ -161,7 +161,7 @@ def _loaded(folder: Path) -> list[Path]:
     if missing or not names:
         name = min(map(str, missing), default="nothing")
         raise BadInput(
-            f"names {name}, which is no weight file of this folder",
+            f"names {name}, which is not a weight file of this folder",
             where=str(folder / INDEX),
             fix="fetch the folder again",
         )

@@ -80,7 +80,9 @@ def fetch(reference: str) -> None:
 
 @model.command()
 @click.argument("reference")
-@click.option("--runtime", default="pytorch", show_default=True, help="Runtime whose environment converts.")
+@click.option(
+    "--runtime", default="pytorch", show_default=True, help="Runtime that converts it, in its own environment."
+)
 def prepare(reference: str, runtime: str) -> None:
     """Convert a GGUF to bf16 safetensors, for other runtimes.
 

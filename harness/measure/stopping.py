@@ -56,7 +56,7 @@ class SequentialLooks:
 
     def __post_init__(self) -> None:
         if not self.looks or sorted(set(self.looks)) != list(self.looks) or self.looks[0] < 1:
-            raise BadInput(f"looks after {self.looks} processes", where="stopping rule", fix="give rising counts")
+            raise BadInput(f"checks after {self.looks} processes", where="stopping rule", fix="give rising counts")
 
     def decide(
         self,
@@ -71,7 +71,7 @@ class SequentialLooks:
         """
         n = len(process_medians)
         if n == 0:
-            return Decision(False, Rule.GO_ON, False, f"no process yet, first look after {self.looks[0]}")
+            return Decision(False, Rule.GO_ON, False, f"no process yet, first check after {self.looks[0]}")
         known = _estimate(process_medians)
         precise = _is_precise(known, self.target)
         width = _width(known, self.target)

@@ -54,12 +54,12 @@ def bench(request: Request, listener: Listener) -> Path:
         except KeyboardInterrupt:
             raise Interrupted(
                 "Stopped before anything was measured; what was fetched and installed is kept",
-                fix="the same command goes on from there",
+                fix="the same command continues from there",
             ) from None
         try:
             return _measure(prepared, ids, vocabulary, listener)
         except KeyboardInterrupt:
-            raise Interrupted("Stopped; what was measured is kept", fix="go on with --resume") from None
+            raise Interrupted("Stopped; what was measured is kept", fix="continue with --resume") from None
 
 
 def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:

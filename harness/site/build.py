@@ -86,7 +86,9 @@ def _ours_or_empty(out: Path) -> None:
     mark = out / states.FILE
     ours = mark.is_file() and not mark.is_symlink()  # what is written into a link is somebody else's
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not ours)):
-        raise BadInput("holds something that is no site of ours", where=str(out), fix="name a new or empty folder")
+        raise BadInput(
+            "holds files that repro site build did not write", where=str(out), fix="name a new or empty folder"
+        )
 
 
 def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:

@@ -13,8 +13,10 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
     """Raises `BadInput` where the registry can't be read, or where it would not take a record with this challenge."""
     if not target:
         return
+    from harness.extras import needs
     from harness.terminal.registry_option import open_for_reading
 
+    needs("registry", "--registry")
     registry = open_for_reading(target)
     if challenge is None:
         return

@@ -81,9 +81,7 @@ def approvals_of(least: int, wanted: int | None, editors: int | None = None) -> 
     """
     count = wanted or least
     if count < least:
-        raise BadInput(
-            f"the policy asks for {least} approvals at least", where="--approvals", fix=f"give {least} or more"
-        )
+        raise BadInput(f"the policy needs {least} approvals at least", where="--approvals", fix=f"give {least} or more")
     if editors is not None and count > editors:
         raise BadInput(
             f"{count} approvals are more than there are editors ({editors})",

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from harness.errors import BadInput
+from harness.extras import missing
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
@@ -31,7 +32,7 @@ def url_of(target: str) -> str:
         return target
     if "://" in target:
         raise BadInput(
-            f"{target.partition('://')[0]} is no kind of registry yet",
+            f"{target.partition('://')[0]} is not a kind of database that a registry can use",
             where="--registry",
             fix="name a folder, or a postgresql:// URL",
         )
@@ -52,9 +53,7 @@ def connect(url: str) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        raise BadInput(
-            "PostgreSQL asks for the package psycopg", where=_shown(url), fix="pip install 'repro-harness[postgresql]'"
-        ) from error
+        raise missing("postgresql", "psycopg", _shown(url)) from error
     return create_engine(url, poolclass=NullPool)  # a connection ends with its transaction: nothing is left open
 
 

@@ -251,7 +251,7 @@ def _recognised(log: Log) -> tuple[str, Reader]:
         if isinstance(log.value, dict) and log.value.keys() >= set(marks):
             return name, reader
     fix = "take what llama-bench -o json, LocalScore -o json or vllm bench serve --save-result wrote"
-    raise log.refusal("is no log that can be imported", fix)
+    raise log.refusal("must be a log of a tool that can be imported", fix)
 
 
 def _utc_date(stamp: str) -> str:

@@ -231,7 +231,9 @@ def names_device(event: Event, found: Submission) -> None:
     if told is None:
         raise BadInput("does not name its device", where=found.id[:12], fix="update repro-harness, and submit it again")
     if told != device_digest(found.measured.measurement.hardware.sku):
-        raise BadInput("the submission names another device than its record", where=found.id[:12], fix="submit it anew")
+        raise BadInput(
+            "the submission names another device than its record", where=found.id[:12], fix="submit it again"
+        )
 
 
 def agrees(event: Event, found: Submission) -> None:
@@ -262,5 +264,5 @@ def agrees(event: Event, found: Submission) -> None:
     for name, (said, is_) in pairs.items():
         if said != is_:
             raise BadInput(
-                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it anew"
+                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it again"
             )

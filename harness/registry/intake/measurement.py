@@ -73,7 +73,7 @@ def _text(record: Record, name: str) -> str:
     """A text of the model's part. Raises `TypeError` for anything else."""
     found = record.model[name]
     if not isinstance(found, str):
-        raise TypeError(f"model.{name} is no text")
+        raise TypeError(f"model.{name} must be text")
     return found
 
 

@@ -296,7 +296,11 @@ def _ties(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
     people = rows.people(reader, [fact.operator])
     others = sorted(h for h, p in people.items() if p == people.get(fact.operator) and h != fact.operator)
     if others:
-        yield Remark("shared rig", f"{fact.operator} and {', '.join(others)} share a machine: one voice", (identity,))
+        yield Remark(
+            "shared rig",
+            f"{fact.operator} and {', '.join(others)} share a machine: they count as one operator",
+            (identity,),
+        )
 
 
 def _answers(reader: Reader, fact: RecordFact) -> Iterator[Remark]:
@@ -342,13 +346,14 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
             continue
         began, ended = theirs.run.started_utc, theirs.run.finished_utc
         if count == number:
-            yield Remark("gap in the runs", f"run {number} of its rig is {other[:12]}, too: it counts anew", (other,))
+            yield Remark(
+                "gap in the runs", f"run {number} of its rig is {other[:12]}, too: its count started again", (other,)
+            )
         elif (count > number and ended <= record.run.started_utc) or (
             count < number and began >= record.run.finished_utc
         ):
-            text = (
-                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time: it counts anew"
-            )
+            order = f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time"
+            text = f"{order}: its count started again"
             yield Remark("gap in the runs", text, (other,))
 
 

@@ -63,12 +63,12 @@ def applied(
         raise BadInput(
             f"was signed for the registry {event.registry!r}",
             where=where,
-            fix=f"this is {registry.origin!r}: sign it anew",
+            fix=f"this is {registry.origin!r}: sign it again",
         )
     signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
     if event.after > place.index or heads(event.after) != event.head:
         raise BadInput(
-            "was signed on another history of this registry", where=where, fix="sign it anew, for the log as it is"
+            "was signed on another history of this registry", where=where, fix="sign it again, on the log as it is now"
         )
     clock = times.keeps_time(event, signed, place, view)
     facts = [*RULES[event.kind](event, signed, place, view), *clock]
@@ -77,7 +77,7 @@ def applied(
         raise RecordInvalid(
             "its envelope holds more than its payload and the signatures of those who act, or is written in another way",
             where=where,
-            fix="sign it anew, with those keys alone",
+            fix="sign it again, with those keys only",
         )
     return event, facts, sealed.payload
 

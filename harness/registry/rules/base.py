@@ -52,7 +52,7 @@ def public(*texts: str) -> dict[str, Ed25519PublicKey]:
     try:
         return keys.by_id(*texts)
     except ValueError as error:
-        raise BadInput(f"names a key that is none ({error})", where="event") from None
+        raise BadInput(f"names a key that is not valid ({error})", where="event") from None
 
 
 def id_of(key: str) -> str:
@@ -110,7 +110,7 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> Editors
     document = known(view, EditorsFact, "")
     refuse_unless(
         handle in document.editors,
-        f"{handle} is no editor of this registry",
+        f"{handle} is not an editor of this registry",
         "editor",
         "only editors decide; ask one of them",
     )
@@ -139,14 +139,14 @@ def document_of(value: Mapping[str, Any]) -> EditorsFact:
     editors = value["editors"]
     refuse_unless(isinstance(editors, dict) and 1 <= len(editors) <= 100, "must name 1 to 100 editors", where)
     for name in ("version", "threshold"):
-        refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} is no number from 1", where)
+        refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} must be a number from 1", where)
     refuse_unless(
         value["threshold"] <= len(editors),
         f"its threshold, {value['threshold']}, is more than its editors ({len(editors)})",
         where,
     )
     day = value["expires"]
-    refuse_unless(isinstance(day, str) and is_day(day), "its expiry is no day", where, "write YYYY-MM-DD")
+    refuse_unless(isinstance(day, str) and is_day(day), "its expiry must be a day", where, "write YYYY-MM-DD")
     used: set[str] = set()
     found: dict[str, EditorKeys] = {}
     for handle, entry in editors.items():

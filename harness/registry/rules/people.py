@@ -81,7 +81,9 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
     """
     old, new = known(view, EditorsFact, ""), document_of(event.detail["editors"])
     reasoned(event)
-    refuse_unless(new.version == old.version + 1, f"version {old.version + 1} comes next", "editors", "propose it anew")
+    refuse_unless(
+        new.version == old.version + 1, f"version {old.version + 1} comes next", "editors", "propose it again"
+    )
     refuse_unless(
         len(editors_in(old, signed)) >= old.threshold,
         "too few of the present editors signed",

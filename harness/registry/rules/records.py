@@ -36,7 +36,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     operator_of(view, event.by, signed)
     detail = event.detail
     for name in ("envelope_sha256", "samples_sha256", "subject_sha256"):
-        refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} is no digest", "submission")
+        refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} must be a digest", "submission")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
     refuse_unless(
         view.get(RecordFact, event.subject) is None,
@@ -161,7 +161,7 @@ def challenge_issued(event: Event, signed: Signed, place: Place, view: View) -> 
     """A single-use number with a time to live, signed by the registry itself."""
     registry = known(view, RegistryFact, "")
     refuse_unless(signed.by(registry.key), "is not signed by the registry", "signature")
-    refuse_unless(HEX.fullmatch(event.subject) is not None, "is no number of 256 bits", "challenge")
+    refuse_unless(HEX.fullmatch(event.subject) is not None, "must be a number of 256 bits", "challenge")
     refuse_unless(view.get(ChallengeFact, event.subject) is None, "was issued before", "challenge")
     refuse_unless(is_time(event.detail["expires"]), "has no proper end", "challenge")
     return [(event.subject, ChallengeFact(event.detail["handle"], place.at, event.detail["expires"], used=""))]
@@ -184,7 +184,7 @@ def _seen(event: Event, record: RecordFact) -> None:
         event.after > last,
         f"was signed before what entry {last} says of it",
         event.subject[:12],
-        "look at it again, and sign anew",
+        "read it again, and sign again",
     )
 
 
@@ -273,7 +273,7 @@ def evidence_imported(event: Event, signed: Signed, place: Place, view: View) ->
     """A log of another tool beside a row, brought in by an editor: shown as *imported*, never a voice and never a hub."""
     editor_of(view, event, signed, place)
     row = known(view, RecordFact, event.detail["row"])
-    refuse_unless(row.row == event.detail["row"], "names a record that is no row", "row")
+    refuse_unless(row.row == event.detail["row"], "must name a row", "row")
     refuse_unless(view.get(EvidenceFact, event.subject) is None, "was imported before", "evidence")
     refuse_unless(HEX.fullmatch(event.detail["source_sha256"]) is not None, "its source has no digest", "evidence")
     told = event.detail["evidence"]

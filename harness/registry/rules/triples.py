@@ -67,7 +67,7 @@ def taken_along(hub: str, record: RecordFact, place: Place, view: View) -> list[
 def open_row(view: View, row: str, subject_sha256: str, closed: str, other: str) -> None:
     """Raises `BadInput` unless it is an open row of that subject; `closed` and `other` say what to do about it."""
     hub = known(view, RecordFact, row)
-    refuse_unless(hub.row == row, "names a record that is no row", "row", "name the row's own record")
+    refuse_unless(hub.row == row, "must name a row", "row", "name the row's own record")
     refuse_unless(hub.status in OPEN, f"the row is {hub.status}", "row", closed)
     refuse_unless(
         hub.subject_sha256 == subject_sha256,

@@ -168,7 +168,7 @@ def refuse_without_device(toolbox: Toolbox, backend: str, *, builds: bool) -> No
         )
     if obstacle:
         raise BadInput(
-            f"{toolbox.here} is here, but missing is {obstacle}",
+            f"{toolbox.here} is here, but this is missing: {obstacle}",
             where=f"--backend {backend}",
             fix=f"install or mend that, or {_TO_THE_CPU}",
         )

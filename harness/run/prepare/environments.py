@@ -248,7 +248,7 @@ def _stopped(where: Place) -> Interrupted:
     return Interrupted(
         f"stopped while installing {where.runtime} for {where.backend}; {what}",
         where="install",
-        fix="the same command goes on from there" if kept else "the same command begins the build again",
+        fix="the same command continues from there" if kept else "the same command begins the build again",
     )
 
 

@@ -26,18 +26,18 @@ NEWEST = 50  # decisions on the first page, and in the feed
 
 # kind → what its author did. Names in braces are parts of their own; a kind that is not here is never public.
 KINDS: Mapping[str, str] = {
-    "registry-created": "founded the registry under the policy {policy}, which asks for {approvals} of a record",
-    "policy-adopted": "adopted the policy {policy}, which asks for {approvals} of a record",
+    "registry-created": "founded the registry under the policy {policy}, which needs {approvals} for each record",
+    "policy-adopted": "adopted the policy {policy}, which needs {approvals} for each record",
     "editors-changed": "made version {version} of the list of editors: {editors}; acts of the editors ask for {threshold}",
     "operator-verified": "verified that {operator} owns the hardware",
     "operator-unverified": "took back the verification of {operator}",
-    "operators-tied": "recorded that {operator} and {other} are one person: one voice from here on",
+    "operators-tied": "recorded that {operator} and {other} are one person, who counts once from here on",
     "operators-untied": "took back that {operator} and {other} are one person",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
     "record-approved": "approved {record} by {operator}{place}{also}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
-    "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided anew",
+    "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided again",
     "record-withdrawn": "withdrew {record}",
     "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",

@@ -116,7 +116,7 @@ def bad_places(place):
         "one.safetensors": f"name its folder: {place}",
         "m-00001-of-00003.gguf": "shard 2 of 3 is missing",
         "M-00002-OF-00003.GGUF": "name the first: M-00001-OF-00003.GGUF",
-        "a\0b.gguf": "is no usable path",
+        "a\0b.gguf": "must be a path",
         "bad-\udcff.gguf": "no such file",
     }
 

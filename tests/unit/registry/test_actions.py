@@ -77,7 +77,7 @@ def test_a_registry_is_founded_or_leaves_nothing(tmp_path):
         (Plan(str(tmp_path / "r"), "x.example/r", "no-such-policy"), "no-such-policy"),
         (Plan(str(tmp_path / "r"), "x.example/r", "network-v3", approvals=0, expires="2001-01-01"), "has passed"),
         (Plan(str(tmp_path / "r"), "x.example/r", "network-v3", expires="2999-01-01"), "is after"),
-        (Plan(str(tmp_path / "r"), "not an origin", "network-v3"), "is no origin"),
+        (Plan(str(tmp_path / "r"), "not an origin", "network-v3"), "must be an origin"),
     ]:
         with pytest.raises(BadInput, match=words):
             create_registry(plan, editor(), own, tmp_path / "seen")
@@ -181,7 +181,7 @@ def test_operators_are_vouched_for_and_tied(small):
     assert operators.verify(registry, ed, "ann", "seen") < operators.unverify(registry, ed, "ann", "sold")
     operators.tie(registry, ed, "ann", "bob", "one invoice")
     assert not operators.untie(registry, ed, "ann", "bob", "two people").still_one
-    wrote_nothing(small, lambda: operators.verify(registry, small.actor("bob"), "ann", "me"), "bob is no editor")
+    wrote_nothing(small, lambda: operators.verify(registry, small.actor("bob"), "ann", "me"), "bob is not an editor")
     wrote_nothing(small, lambda: operators.verify(registry, ed, "nobody", "who?"), "knows no operator")
 
 
@@ -203,7 +203,7 @@ def test_keys_rotate_and_are_revoked(small):
     entry = operators.rotate(small.registry, "ann", chain)
     assert revoke(acts.Actor("ann", (ann.following,))) == entry + 1
     small.join("bob")
-    wrote_nothing(small, lambda: revoke(small.actor("bob"), editorial=True), "bob is no editor")
+    wrote_nothing(small, lambda: revoke(small.actor("bob"), editorial=True), "bob is not an editor")
 
 
 def test_a_change_of_the_editors_needs_enough_of_them(tmp_path):

@@ -90,4 +90,4 @@ def test_an_audit_says_where_the_log_asks_for_fewer_approvals_than_its_policy(tm
 
     monkeypatch.setattr(module, "in_force", two)
     (fault,) = audit(small.registry, None, lambda _done, _of: None).faults
-    assert fault.what == "the log asks for 1, the policy that it names for 2 approvals of a record"
+    assert fault.what == "the log needs 1, the policy that it names for 2 approvals of a record"

@@ -77,7 +77,7 @@ def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
     for bad, words in (
         (framed, "is not the device note"),
         (others, "is not the device note"),
-        (None, "there is none"),
+        (None, "must be there"),
         (b"", "is not"),
     ):
         with pytest.raises(BadInput, match=words):

@@ -48,6 +48,12 @@ STORED = {
     f'"submitted": "{AT}", "subject_sha256": "{A}", "envelope_sha256": "{B}", "samples_sha256": "{C}", "challenged": true, '
     f'"request": "{C}", "approvals": ["ed", "ned"], "public_from": 6, "public_by": ["ed", "ned"], "why": "plausible", '
     '"revoked": false, "dropped": false, "editorial": true, "changed": 6}',
+    "record taken along": f'{{"status": "accepted", "row": "{A}", "operator": "ann", "rig_key": "{B}", "key": "{C}", "index": 4, '
+    f'"submitted": "{AT}", "subject_sha256": "{A}", "envelope_sha256": "{B}", "samples_sha256": "{C}", "challenged": true, '
+    f'"request": "{C}", "approvals": ["ed", "ned"], "public_from": 6, "public_by": ["ed", "ned"], "why": "plausible", '
+    f'"revoked": false, "dropped": false, "editorial": true, "changed": 9, "device_sha256": "{C}", "came_from": ["{B}"], "took": 2}}',
+    "triple": "{}",
+    "triple since": '{"since": 7}',
     "idempotency": f'{{"record": "{A}"}}',
     "challenge": f'{{"handle": "ann", "issued": "{AT}", "expires": "2026-12-20T10:00:00Z", "used": ""}}',
     "evidence": f'{{"row": "{A}", "by": "ed", "evidence": {{"depth": 0, "device": "GPU A", "engine": "llama.cpp", "measured": '

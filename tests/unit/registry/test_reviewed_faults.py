@@ -176,7 +176,7 @@ def test_the_word_of_an_editor_who_left_does_not_count(tmp_path):
 
 def test_an_expiry_is_a_day(small):
     for text_ in ("zzzzzzzzzz", "01-02-2027", "2027"):
-        with pytest.raises(BadInput, match="expiry is no day"):
+        with pytest.raises(BadInput, match="expiry must be a day"):
             small.act(
                 small.editor(),
                 "editors-changed",

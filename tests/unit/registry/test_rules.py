@@ -32,7 +32,7 @@ def test_an_approval_by_a_non_editor_is_refused(small):
     found = small.record("ann")
     small.submit(found)
     small.join("eve")
-    with pytest.raises(BadInput, match="eve is no editor"):
+    with pytest.raises(BadInput, match="eve is not an editor"):
         small.act(small.actor("eve"), "record-approved", found.id, reason="mine")
 
 
@@ -210,7 +210,7 @@ def test_revocation_names_an_entry_and_no_date_helps(small):
 def test_a_stranger_can_not_revoke(small):
     ann = small.join("ann")
     small.join("eve")
-    with pytest.raises(BadInput, match="eve is no editor"):
+    with pytest.raises(BadInput, match="eve is not an editor"):
         small.act(
             small.actor("eve"), "key-revoked", key_id(ann.operator.public_key()), reason="x", detail={"from_index": 0}
         )
@@ -218,7 +218,7 @@ def test_a_stranger_can_not_revoke(small):
 
 def test_a_key_does_not_revoke_itself(small):
     ann = small.join("ann")
-    with pytest.raises(BadInput, match="ann is no editor"):
+    with pytest.raises(BadInput, match="ann is not an editor"):
         small.act(small.actor("ann"), "key-revoked", key_id(ann.operator.public_key()), detail={"from_index": 0})
 
 
@@ -371,7 +371,7 @@ def test_a_policy_is_adopted_with_its_digest_and_in_the_log(small):
 
     detail = {"policy_sha256": policies.load("network-v1").sha256, "approvals": 3}
     small.join("ann")
-    with pytest.raises(BadInput, match="no editor"):
+    with pytest.raises(BadInput, match="not an editor"):
         small.act(small.actor("ann"), "policy-adopted", "network-v1", detail=detail)
     taken = small.act(small.editor(), "policy-adopted", "network-v1", reason="stricter", detail=detail)
     with small.registry.reading() as reader:
@@ -407,7 +407,7 @@ def test_requests_move_as_they_should(small):
     small.act(small.editor(), "request-accepted", "b" * 64, reason="wanted")
     small.act(small.actor("bob"), "request-claimed", "b" * 64)
     assert status() == "claimed"
-    with pytest.raises(BadInput, match="ann is no editor"):
+    with pytest.raises(BadInput, match="ann is not an editor"):
         small.act(small.actor("ann"), "request-released", "b" * 64)
     small.act(small.actor("bob"), "request-released", "b" * 64)
     small.act(small.editor(), "request-archived", "b" * 64, reason="stale")

@@ -178,7 +178,7 @@ def test_acts_on_people_and_keys_are_public(small):
     small.act(small.editor(), "key-revoked", own, reason="stolen", detail={"from_index": 3})
     assert sentences(small)[-4:] == [
         "ed verified that ann owns the hardware",
-        "ed recorded that ann and bob are one person: one voice from here on",
+        "ed recorded that ann and bob are one person, who counts once from here on",
         "ed took back the verification of ann",
         f"ed revoked the key {own[:12]} of bob: what it signed at entry 3 or later counts no more",
     ]
