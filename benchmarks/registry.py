@@ -135,9 +135,9 @@ def cold_score(target: Path) -> tuple[float, int]:
     """Wall seconds of `repro score` in a process of its own, and the peak of its and its children's memory together (KiB)."""
     program = (
         "import sys, resource; from datetime import date; from harness.registry.queries.scores import all_standings; "
-        "from harness.registry.opening import open_registry\n"
+        "from harness.registry.opening import open_database\n"
         "if __name__ == '__main__':\n"
-        "    found = all_standings(open_registry(sys.argv[1]), None, date(2026, 11, 24))[1]\n"
+        "    found = all_standings(open_database(sys.argv[1]), None, date(2026, 11, 24))[1]\n"
         "    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "    kids = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
         f"    print(len(found), own + {CORES} * kids)\n"

@@ -88,12 +88,12 @@ def bench(
     """The record has every sample, the machine, the settings and the checks. Exit status 4 when the record's own checks
     failed: do not use its number.
     """
-    from harness.commands import bench_registry
     from harness.compare.records import compare_records
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
     from harness.run.evidence import Request
+    from harness.terminal import bench_registry
     from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys

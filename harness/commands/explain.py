@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from harness.terminal.registry_option import registry_option
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from harness.registry.facts import Evidence
 
 
 @click.command()
@@ -32,6 +25,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.registry.queries.secondary import record_in
     from harness.terminal.console import escape, out, print_json
     from harness.terminal.days import day_of
+    from harness.terminal.evidence import print_evidence
     from harness.terminal.registry_option import open_for_reading, say
     from harness.terminal.scores import print_score
 
@@ -69,13 +63,3 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
         for imported in evidence:
             print_evidence(console, imported)
-
-
-def print_evidence(console: Console, evidence: Evidence) -> None:
-    """One line."""
-    from harness.terminal.console import escape
-
-    samples = evidence.samples_micro
-    mean = sum(samples) / len(samples) / 1e6
-    text = f"{evidence.tool}: {evidence.metric} {mean:.2f} tokens/s on {evidence.device}, {evidence.model}"
-    console.print(f"  {escape(text)}")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from harness.record.places import keys_folder
 from harness.terminal.keys import VARIABLE, secret
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group()

@@ -40,22 +40,18 @@ def list_operators(target: str | None, as_json: bool) -> None:
     out().print(table)
 
 
-def _said(kind: str, handle: str, target: str | None, reason: str) -> None:
-    from harness.registry.actions import acts
-    from harness.terminal.console import out
-    from harness.terminal.registry_option import as_editor, open_for_writing
-
-    taken = acts.act(open_for_writing(target), as_editor(), kind, handle, reason=reason)
-    out().print(f"{handle}: {kind.partition('-')[2]}, entry {taken.entry.index}", markup=False)
-
-
 @operator.command()
 @click.argument("handle")
 @click.option("--reason", required=True, help="What you have seen; public in the log.")
 @registry_option
 def verify(handle: str, reason: str, target: str | None) -> None:
     """Confirm as an editor that an operator owns the hardware."""
-    _said("operator-verified", handle, target, reason)
+    from harness.registry.actions import operators
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    entry = operators.verify(open_for_writing(target), as_editor(), handle, reason)
+    out().print(f"{handle}: verified, entry {entry}", markup=False)
 
 
 @operator.command()
@@ -64,7 +60,12 @@ def verify(handle: str, reason: str, target: str | None) -> None:
 @registry_option
 def unverify(handle: str, reason: str, target: str | None) -> None:
     """Undo `operator verify`, as an editor."""
-    _said("operator-unverified", handle, target, reason)
+    from harness.registry.actions import operators
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    entry = operators.unverify(open_for_writing(target), as_editor(), handle, reason)
+    out().print(f"{handle}: unverified, entry {entry}", markup=False)
 
 
 @operator.command()
@@ -77,14 +78,12 @@ def tie(handle: str, other: str, reason: str, target: str | None) -> None:
 
     From then on their records count as one person's, as when both ran on one machine.
     """
-    from harness.registry.actions import acts
+    from harness.registry.actions import operators
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    taken = acts.act(
-        open_for_writing(target), as_editor(), "operators-tied", handle, reason=reason, detail={"other": other}
-    )
-    out().print(f"{handle} and {other}: one person, entry {taken.entry.index}", markup=False)
+    entry = operators.tie(open_for_writing(target), as_editor(), handle, other, reason)
+    out().print(f"{handle} and {other}: one person, entry {entry}", markup=False)
 
 
 @operator.command()
@@ -97,18 +96,14 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
 
     The two still count as one person when both used one machine.
     """
-    from harness.registry.actions import acts
-    from harness.registry.queries import rows
+    from harness.registry.actions import operators
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    registry = open_for_writing(target)
-    taken = acts.act(registry, as_editor(), "operators-untied", handle, reason=reason, detail={"other": other})
-    with registry.reading() as reader:
-        people = rows.people(reader, [handle, other])
+    made = operators.untie(open_for_writing(target), as_editor(), handle, other, reason)
     console = out()
-    console.print(f"{handle} and {other}: no longer tied, entry {taken.entry.index}", markup=False)
-    if people.get(handle, handle) == people.get(other, other):
+    console.print(f"{handle} and {other}: no longer tied, entry {made.entry}", markup=False)
+    if made.still_one:
         console.print("they still count as one person: a machine or another tie connects them", markup=False)
 
 
@@ -119,18 +114,15 @@ def rotate(target: str | None) -> None:
 
     Each new key signs for itself; the key before announced its digest.
     """
-    from harness.registry.actions.acts import utc
-    from harness.registry.actions.introduction import rotations
+    from harness.registry.actions import operators
     from harness.terminal.console import out
     from harness.terminal.keys import chain, operator_keys
     from harness.terminal.registry_option import open_for_writing
 
     handle = operator_keys().public.handle
     links, registry = chain(), open_for_writing(target)
-    with registry.reading() as reader:
-        items = rotations(reader, handle, links)
-    taken = registry.append_all(items, utc())[-1]
-    out().print(f"{handle}: the new key holds from entry {taken.entry.index}", markup=False)
+    entry = operators.rotate(registry, handle, links)
+    out().print(f"{handle}: the new key holds from entry {entry}", markup=False)
 
 
 @operator.command()
@@ -151,23 +143,10 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
 
     KEY is the beginning of the key as `repro keys show` prints it, or of its id (the sha256 of its 32 bytes).
     """
-    from harness.errors import BadInput
-    from harness.record.keys import by_id
-    from harness.registry.actions import acts
-    from harness.registry.facts import OperatorFact
+    from harness.registry.actions import operators
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
     actor = as_editor() if editorial else as_operator()
-    registry = open_for_writing(target)
-    with registry.reading() as reader:
-        key = reader.key_of(key)
-        own = reader.get(OperatorFact, actor.handle)
-    if not editorial and own is not None and key in by_id(own.key):
-        raise BadInput(
-            "a key cannot revoke itself",
-            where=key[:12],
-            fix="rotate first: repro keys rotate, then repro operator rotate; or ask an editor",
-        )
-    taken = acts.act(registry, actor, "key-revoked", key, reason=reason, detail={"from_index": from_index})
-    out().print(f"revoked from entry {from_index} on, entry {taken.entry.index}", markup=False)
+    entry = operators.revoke(open_for_writing(target), actor, key, from_index, reason, editorial=editorial)
+    out().print(f"revoked from entry {from_index} on, entry {entry}", markup=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,33 +35,21 @@ def new(
 
     Needs an editor's keys: repro keys new --role editor --handle NAME
     """
-    from harness.catalog import policies
     from harness.record.editor_keys import registry_key
-    from harness.registry import opening
-    from harness.registry.actions.create import Charter, approvals_of, document, found, sign_checkpoint
+    from harness.registry.actions.founding import Plan, create_registry, free
     from harness.registry.exchange import last_seen
     from harness.terminal.console import err, out
     from harness.terminal.keys import editor_keys
     from harness.terminal.registry_option import named
-    from harness.tlog.origin import checked
 
-    place = named(target)
-    opening.vacant(place)
-    last_seen.unused(checked(origin), last_seen.folder())
-    editor, loaded = editor_keys(), policies.load(policy)
-    editors = document(1, 1, expires, {editor.public.handle: editor.public.entry()})
-    wanted = approvals_of(loaded.policy.approvals, approvals)
-    own = registry_key(keys_folder(), origin, make=True)
-    charter = Charter(
-        origin, own.public_key().public_bytes_raw().hex(), editors, policy, loaded.sha256, wanted, demonstration
-    )
-    made = found(place, charter.event(editor.public.handle), [editor.key])
-    sign_checkpoint(made, own)
-    last_seen.look(made, last_seen.folder())
-    out().print(f"{origin} at {place}; editor {editor.public.handle}, policy {policy}", markup=False)
-    if wanted > 1:
+    plan = Plan(named(target), origin, policy, expires, approvals, demonstration)
+    free(plan, last_seen.folder())
+    editor = editor_keys()
+    made = create_registry(plan, editor, lambda: registry_key(keys_folder(), origin, make=True), last_seen.folder())
+    out().print(f"{origin} at {plan.place}; editor {editor.public.handle}, policy {policy}", markup=False)
+    if made.approvals > 1:
         err().print(
-            f"A record needs {wanted} approvals and there is one editor; add others: "
+            f"A record needs {made.approvals} approvals and there is one editor; add others: "
             "repro registry editors --add FILE --reason … --out CHANGE",
             markup=False,
         )
@@ -75,13 +62,12 @@ def checkpoint(target: str | None) -> None:
 
     Run it where the registry's key is. Prints a signed note (C2SP tlog-checkpoint).
     """
-    import click as terminal
-
     from harness.registry.actions.create import sign_checkpoint
+    from harness.terminal.keys import key_of
     from harness.terminal.registry_option import open_for_writing
 
     opened = open_for_writing(target)
-    terminal.echo(sign_checkpoint(opened, _key(opened)).decode(), nl=False)
+    click.echo(sign_checkpoint(opened, key_of(opened)).decode(), nl=False)
 
 
 @registry.command()
@@ -97,10 +83,11 @@ def challenge(handle: str, days: int, target: str | None) -> None:
     """
     from harness.registry.actions import acts
     from harness.terminal.console import err, out
+    from harness.terminal.keys import key_of
     from harness.terminal.registry_option import open_for_writing
 
     opened = open_for_writing(target)
-    nonce, ends = acts.challenge(opened, _key(opened), handle, days)
+    nonce, ends = acts.challenge(opened, key_of(opened), handle, days)
     out().print(nonce, markup=False)
     err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
 
@@ -181,16 +168,13 @@ def rebuild(place: str, target: str | None) -> None:
 
     Rows, states and tiers are derived again from the log and the records.
     """
-    import tempfile
-
-    from harness.registry.exchange import files
+    from harness.registry.exchange.rebuild import rebuild as rebuilt
     from harness.terminal.console import out
     from harness.terminal.progress import counting
     from harness.terminal.registry_option import open_for_reading
 
-    with tempfile.TemporaryDirectory() as folder, counting("taking entries") as tell:
-        files.export(open_for_reading(target), Path(folder) / "registry", lambda _done, _of: None)
-        files.into(Path(folder) / "registry", place, tell)
+    with counting("taking entries") as tell:
+        rebuilt(open_for_reading(target), place, tell)
     out().print(f"{place}: the same log", markup=False)
 
 
@@ -226,41 +210,19 @@ def policy(policy: str, approvals: int | None, reason: str, file: Path | None, t
 
     When several must sign, write a proposal with --out; the others sign it (cosign), and one applies it (apply).
     """
-    from harness.catalog import policies
     from harness.files import write_bytes
-    from harness.registry.actions import acts
-    from harness.registry.actions.create import approvals_of
-    from harness.registry.facts import EditorsFact
+    from harness.registry.actions.editors import adopt, adoption, propose_policy
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
-    loaded = policies.load(policy)
     opened, actor = open_for_writing(target), as_editor()
-    with opened.reading() as reader:
-        editors = len(reader.need(EditorsFact).editors)
-    detail = {
-        "policy_sha256": loaded.sha256,
-        "approvals": approvals_of(loaded.policy.approvals, approvals, editors),
-    }
+    made = adoption(opened, policy, approvals)
     if file is not None:
-        with opened.reading() as reader:
-            event = acts.event(reader, actor, "policy-adopted", policy, reason=reason, detail=detail)
-        write_bytes(file, event.signed(actor.keys).to_bytes())
+        write_bytes(file, propose_policy(opened, actor, made, reason))
         out().print(f"{file}: {policy}, signed by {actor.handle}", markup=False)
         return
-    taken = acts.act(opened, actor, "policy-adopted", policy, reason=reason, detail=detail)
-    out().print(
-        f"{policy} ({loaded.sha256[:12]}), approvals {detail['approvals']}, from entry {taken.entry.index}",
-        markup=False,
-    )
-
-
-def _key(opened: Any) -> Any:
-    from harness.record.editor_keys import registry_key
-
-    with opened.reading() as reader:
-        origin = reader.origin()
-    return registry_key(keys_folder(), origin, make=False)
+    entry = adopt(opened, actor, made, reason)
+    out().print(f"{policy} ({made.sha256[:12]}), approvals {made.approvals}, from entry {entry}", markup=False)
 
 
 @registry.command()
@@ -288,43 +250,18 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
 
     FOLDER must not exist; it appears whole or not at all.
     """
-    import tempfile
-
-    from harness.demo.registry import REAL, build, key
-    from harness.errors import BadInput
-    from harness.record import store
-    from harness.record.envelope import key_id
-    from harness.record.keys import PublicKeys, Signers
-    from harness.registry.exchange import files
-    from harness.registry.intake.ingest import checked
+    from harness.demo.make import RealRuns, demonstration
     from harness.run.bench import bench
     from harness.run.evidence import Request
     from harness.terminal.console import err, out
     from harness.terminal.progress import Progress, counting
 
-    if folder.exists():
-        raise BadInput("exists already", where=str(folder), fix="remove it, or name a new folder")
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        operator, rig = key("workshop"), key("workshop rig")
-        public = PublicKeys(
-            REAL,
-            operator.public_key().public_bytes_raw().hex(),
-            key_id(key("next workshop").public_key()),
-            rig.public_key().public_bytes_raw().hex(),
-        )
-        real = []
-        for runtime in runtimes:
-            signers = Signers(public, operator, rig, place)
-            with Progress(err()) as progress:
-                request = Request(
-                    model, runtime, suite, results=place / "results", processes=processes, signers=signers
-                )
-                stored = store.read(bench(request, progress))
-            real.append(checked(stored.envelope() or b"", stored.samples(), runtime))
-        made = build(str(place / "registry"), real)
-        with counting("writing entries") as tell:
-            count = files.export(made.registry, folder, tell)
+    def measure(request: Request) -> Path:
+        with Progress(err()) as progress:
+            return bench(request, progress)
+
+    runs = RealRuns(model, runtimes, suite, processes)
+    count = demonstration(folder, runs, measure, lambda: counting("writing entries"))
     out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
 
 

@@ -50,40 +50,35 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
 
     Signed with your operator key.
     """
-    import secrets
-
-    from harness.commands.submit import introduced
-    from harness.registry.actions import acts
+    from harness.registry.actions.requests import open_request
     from harness.terminal.console import out
+    from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     registry, actor = open_for_writing(target), as_operator()
-    detail = {"model": model, "hardware": hardware, "runtime": runtime}
-    first = introduced(registry, actor)
-    taken = acts.act(
-        registry, actor, "request-opened", secrets.token_hex(32), reason=reason, detail=detail, first=first
+    made = open_request(
+        registry,
+        actor,
+        model=model,
+        hardware=hardware,
+        runtime=runtime,
+        reason=reason,
+        first=introduced(registry, actor),
     )
-    out().print(f"{taken.event.subject}\npending, entry {taken.entry.index}", markup=False)
+    out().print(f"{made.request}\n{made.status}, entry {made.entry}", markup=False)
 
 
-def _move(kind: str, identity: str, target: str | None, reason: str, *, editorial: bool, of: str = "") -> None:
-    from harness.commands.submit import introduced
-    from harness.registry.actions import acts
-    from harness.registry.facts import RequestFact
-    from harness.registry.queries.requests import id_of
+def _step(kind: str, identity: str, target: str | None, reason: str, *, editorial: bool, of: str = "") -> None:
+    from harness.registry.actions.requests import Step, step
     from harness.terminal.console import out
+    from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
     registry = open_for_writing(target)
     actor = as_editor() if editorial else as_operator()
     first = [] if editorial else introduced(registry, actor)
-    with registry.reading() as reader:
-        whole = id_of(reader, identity)
-        detail = {"of": id_of(reader, of)} if kind == "request-marked-duplicate" else {}
-    taken = acts.act(registry, actor, kind, whole, reason=reason, detail=detail, first=first)
-    with registry.reading() as reader:
-        status = reader.need(RequestFact, whole).status
-    out().print(f"{whole}\n{status}, entry {taken.entry.index}", markup=False)
+    made = step(registry, actor, Step(kind), identity, reason=reason, of=of, first=first)
+    out().print(f"{made.request}\n{made.status}, entry {made.entry}", markup=False)
 
 
 def _editors(name: str, kind: str, text: str) -> None:
@@ -92,7 +87,7 @@ def _editors(name: str, kind: str, text: str) -> None:
     @click.option("--reason", required=True, help="Why; public in the log.")
     @registry_option
     def decide(identity: str, reason: str, target: str | None) -> None:
-        _move(kind, identity, target, reason, editorial=True)
+        _step(kind, identity, target, reason, editorial=True)
 
 
 _editors("accept", "request-accepted", "Accept a request as an editor.")
@@ -108,7 +103,7 @@ _editors("revive", "request-revived", "Reopen an archived request as an editor."
 @registry_option
 def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
     """Close a request as a duplicate, as an editor."""
-    _move("request-marked-duplicate", identity, target, reason, editorial=True, of=of)
+    _step("request-marked-duplicate", identity, target, reason, editorial=True, of=of)
 
 
 @request.command()
@@ -116,7 +111,7 @@ def duplicate(identity: str, of: str, reason: str, target: str | None) -> None:
 @registry_option
 def claim(identity: str, target: str | None) -> None:
     """Claim an accepted request: you are going to measure it."""
-    _move("request-claimed", identity, target, "", editorial=False)
+    _step("request-claimed", identity, target, "", editorial=False)
 
 
 @request.command()
@@ -129,8 +124,8 @@ def release(identity: str, editorial: bool, reason: str, target: str | None) -> 
 
     Anybody may claim it then. An editor may release anybody's.
     """
-    from harness.errors import BadInput
+    from harness.registry.actions.requests import release_reason
 
-    if editorial and not reason.strip():
-        raise BadInput("an editor must give a reason", where="--reason", fix="add --reason TEXT")
-    _move("request-released", identity, target, reason, editorial=editorial)
+    if editorial:
+        release_reason(reason)
+    _step("request-released", identity, target, reason, editorial=editorial)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.record.places import keys_folder
 from harness.terminal.registry_option import registry_option
+
+if TYPE_CHECKING:
+    from harness.registry.intake.ingest import Submission
 
 
 @click.command()
@@ -28,14 +31,13 @@ from harness.terminal.registry_option import registry_option
 @click.option("--dry-run", is_flag=True, help="Print exactly what would be sent, and send nothing.")
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
     """The record waits in the queue until editors decide. All that the registry checks is checked here first."""
-    from harness.errors import BadInput
     from harness.record import private
-    from harness.registry.actions import acts
-    from harness.registry.db import device_digests
+    from harness.registry.actions.acts import Wish
+    from harness.registry.actions.submissions import already, send
     from harness.registry.intake import device_notes
-    from harness.registry.queries import submissions
-    from harness.registry.queries.requests import id_of
     from harness.terminal.console import err, out, print_json
+    from harness.terminal.keys import introduced
+    from harness.terminal.preview import print_fall
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     found = _submission(record)
@@ -46,31 +48,20 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
         return
     actor = as_operator()
     registry = open_for_writing(target)
-    with registry.reading() as reader:
-        known = submissions.of(reader, found.id)
-        if known is not None and known.operator == actor.handle:
-            submissions.still_open(known)
-            device_digests.note(registry, found, note)  # the last try may have ended in between
-            err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
-            return
-        wish = acts.Wish(row=reproduces, idempotency=idempotency, request=id_of(reader, request) if request else "")
-    taken = acts.submit(registry, actor, found, wish, introduced(registry, actor))
-    if taken is None:
-        raise BadInput(
-            "was submitted at the same time by somebody else", where=found.id[:12], fix="see: repro submissions"
-        )
-    device_digests.note(registry, found, note)
-    row = taken.event.detail["row"]
+    known = already(registry, actor, found, note)
+    if known is not None:
+        err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
+        return
+    wish = Wish(row=reproduces, idempotency=idempotency, request=request)
+    sent = send(registry, actor, found, note, wish, introduced(registry, actor))
     console = out()
     console.print(
-        f"{found.id}\nqueued as entry {taken.entry.index}: nothing is public before an editor approves it", markup=False
+        f"{sent.record}\nqueued as entry {sent.entry}: nothing is public before an editor approves it", markup=False
     )
-    if row == found.id:
+    if sent.opens:
         console.print("it opens a row of its own", markup=False)
     else:
-        from harness.terminal.preview import print_fall
-
-        print_fall(console, registry, found, row)
+        print_fall(console, registry, found, sent.row)
 
 
 @click.command()
@@ -82,31 +73,21 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
     """RECORD is the beginning of its id. This cannot be undone: the registry never accepts the same record again, and the log
     keeps that it was submitted.
     """
-    from harness.errors import BadInput
-    from harness.registry.actions import acts
-    from harness.registry.queries import submissions
+    from harness.registry.actions import submissions
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     registry, actor = open_for_writing(target), as_operator()
-    with registry.reading() as reader:
-        identity = reader.id_of(record)
-        known = submissions.of(reader, identity)
-    if known is None or known.operator != actor.handle:
-        raise BadInput("is somebody else's record", where=identity[:12], fix="withdraw your own: repro submissions")
-    if known.status == "withdrawn":
-        raise BadInput(f"is {known.words} already", where=identity[:12], fix="there is nothing to do")
-    if not reason.strip():
-        raise BadInput("a withdrawal needs a reason", where="--reason", fix="add --reason TEXT; it is public")
+    known = submissions.own_record(registry, actor, record, reason)
     if not yes and sys.stdin.isatty():
         others = f", with the {known.others} others of its row" if known.others else ""
-        if not click.confirm(f"Withdraw {identity[:12]} ({known.words}) for ever{others}?", err=True):
+        if not click.confirm(f"Withdraw {known.id[:12]} ({known.words}) for ever{others}?", err=True):
             raise click.Abort
-    taken = acts.act(registry, actor, "record-withdrawn", identity, reason=reason)
-    out().print(f"{identity}\nwithdrawn, entry {taken.entry.index}", markup=False)
+    made = submissions.withdraw(registry, actor, known.id, reason)
+    out().print(f"{made.record}\nwithdrawn, entry {made.entry}", markup=False)
 
 
-def _submission(path: Path) -> Any:
+def _submission(path: Path) -> Submission:
     from harness.errors import BadInput
     from harness.record.store import read
     from harness.registry.intake.ingest import recomputed
@@ -126,26 +107,10 @@ def how_to_sign(path: Path) -> str:
     return sign if keys.public(keys_folder()) else f"run: repro keys new --handle NAME, then {sign[5:]}"
 
 
-def introduced(registry: Any, actor: Any) -> list[Any]:
-    """The events that make the handle known to the registry, with its first act there; none where it is known."""
-    from harness.record import editor_keys as roles
-    from harness.registry.actions import introduction
-    from harness.registry.facts import EditorsFact, OperatorFact
-    from harness.terminal.keys import chain, editor_keys
-
-    with registry.reading() as reader:
-        editors = reader.need(EditorsFact).editors
-        known = reader.get(OperatorFact, actor.handle)
-        editor = None
-        if known is None and actor.handle in editors and roles.public(keys_folder()) is not None:
-            editor = editor_keys().key
-        return introduction.introduced(reader, actor.handle, chain(), editor)
-
-
-def _leaving(found: Any) -> dict[str, Any]:
+def _leaving(found: Submission) -> dict[str, Any]:
     """The record as it is published, what its samples hold, and what the event that submits it says beside."""
     from harness.record.samples import schema
-    from harness.tlog.event import KINDS
+    from harness.tlog.event import KINDS, OPTIONAL
 
     return {
         "record": found.record.model_dump(mode="json"),
@@ -154,7 +119,17 @@ def _leaving(found: Any) -> dict[str, Any]:
         "samples_columns": list(schema().names),
         "event": {
             "by": found.claims.handle,
-            "fields": ["kind", "registry", "by", "at", "subject", "after", "head", *KINDS["record-submitted"]],
+            "fields": [
+                "kind",
+                "registry",
+                "by",
+                "at",
+                "subject",
+                "after",
+                "head",
+                *KINDS["record-submitted"],
+                *OPTIONAL["record-submitted"],
+            ],
             "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
         },
     }

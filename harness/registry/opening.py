@@ -17,7 +17,7 @@ from harness.registry.store import Registry
 _EARLIER = ("hub.json", "hub.sqlite")  # what version 0.1 called its files
 
 
-def open_registry(target: str) -> Registry:
+def open_database(target: str) -> Registry:
     """The registry in a folder or database. Raises `NotFound` where there is none; `BadInput` where it cannot be used."""
     url = databases.url_of(target)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
@@ -37,9 +37,9 @@ def open_registry(target: str) -> Registry:
 
 
 def open_readable(target: str) -> Registry:
-    """As `open_registry`; a folder of exported files, too, read into memory."""
+    """As `open_database`; a folder of exported files, too, read into memory."""
     if is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
         return in_memory(Path(target))
-    return open_registry(target)
+    return open_database(target)

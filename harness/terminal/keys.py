@@ -12,9 +12,13 @@ import click
 from harness.record.places import keys_folder
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from harness.record.editor_keys import EditorSigners
     from harness.record.keys import Signers
+    from harness.registry.actions.acts import Actor, Item
     from harness.registry.actions.introduction import Link
+    from harness.registry.store import Registry
 
 VARIABLE = "REPRO_PASSPHRASE"
 
@@ -72,3 +76,40 @@ def editor_keys() -> EditorSigners:
 
     place = keys_folder()
     return roles.unlock(place, secret(place / roles.EDITOR, "editor's"))
+
+
+def key_of(registry: Registry) -> Ed25519PrivateKey:
+    """The registry's own key. Raises `BadInput` where it is not on this machine."""
+    from harness.record.editor_keys import registry_key
+
+    with registry.reading() as reader:
+        origin = reader.origin()
+    return registry_key(keys_folder(), origin, make=False)
+
+
+def introduced(registry: Registry, actor: Actor) -> list[Item]:
+    """The events that make the operator known to the registry, before the first act there; none where it is known.
+
+    Raises `BadInput` where the registry knows the handle by another key.
+    """
+    from harness.record import editor_keys as roles
+    from harness.registry.actions import introduction
+    from harness.registry.facts import EditorsFact, OperatorFact
+
+    with registry.reading() as reader:
+        editors = reader.need(EditorsFact).editors
+        known = reader.get(OperatorFact, actor.handle)
+        editor = None
+        if known is None and actor.handle in editors and roles.public(keys_folder()) is not None:
+            editor = editor_keys().key
+        return introduction.introduced(reader, actor.handle, chain(), editor)
+
+
+def with_operators_key(actor: Actor) -> Actor:
+    """With the operator's key, too, where the same person is an operator under the same handle."""
+    from harness.registry.actions.acts import Actor
+
+    own = open_keys()
+    if own is None or own.public.handle != actor.handle:
+        return actor
+    return Actor(actor.handle, (*actor.keys, own.operator))

@@ -37,7 +37,7 @@ def open_for_writing(target: str | None) -> Registry:
     """The registry's database. Raises `BadInput`, for exported files, too: they are for reading."""
     from harness.errors import BadInput
     from harness.registry.exchange import last_seen
-    from harness.registry.opening import is_export, open_registry
+    from harness.registry.opening import is_export, open_database
 
     place = named(target)
     if is_export(place):
@@ -46,7 +46,7 @@ def open_for_writing(target: str | None) -> Registry:
             where=place,
             fix=f"repro registry import {place} --registry FOLDER",
         )
-    registry = open_registry(place)
+    registry = open_database(place)
     last_seen.look(registry, last_seen.folder())
     return registry
 

@@ -78,6 +78,9 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "body-dropped": {},
 }
 
+# Fields that a detail may lack: logs from before they were there keep holding.
+OPTIONAL: Mapping[str, Mapping[str, type]] = {"record-submitted": {"device_sha256": str}}
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -141,8 +144,10 @@ def read(payload: bytes, where: str) -> Event:
         )
     wanted = KINDS[found.kind]
     detail = found.detail
-    if not isinstance(detail, dict) or set(detail) != set(wanted):
+    more = OPTIONAL.get(found.kind, {})
+    if not isinstance(detail, dict) or set(detail) - set(more) != set(wanted):
         raise RecordInvalid(f"{found.kind} needs {', '.join(wanted) or 'no detail'}", where=where)
+    wanted = {**wanted, **{name: kind for name, kind in more.items() if name in detail}}
     for name, kind in wanted.items():
         good = _count(detail[name]) if kind is int else isinstance(detail[name], kind)
         if not good:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.record.keys import HANDLE
-from harness.tlog.event import EVENT_TYPE, KINDS, REASON_LIMIT, SUBJECT_LIMIT, TEXT_LIMIT
+from harness.tlog.event import EVENT_TYPE, KINDS, OPTIONAL, REASON_LIMIT, SUBJECT_LIMIT, TEXT_LIMIT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -19,8 +19,13 @@ _EVIDENCE_TEXT = {"type": "string", "maxLength": 200}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def _object(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(fields), "required": sorted(fields), "additionalProperties": False}
+def _object(fields: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {**fields, **(optional or {})},
+        "required": sorted(fields),
+        "additionalProperties": False,
+    }
 
 
 _EDITORS = _object(
@@ -67,6 +72,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "envelope_sha256": _DIGEST,
     "samples_sha256": _DIGEST,
     "subject_sha256": _DIGEST,
+    "device_sha256": {**_DIGEST, "description": "of the device; logs from before it was asked for lack it"},
     "row": {**_DIGEST, "description": "id of the row: the record id of its hub"},
     "started": {**_TIME, "description": "when the run began, UTC"},
     "finished": {**_TIME, "description": "when the run ended, UTC"},
@@ -107,6 +113,7 @@ def schema_of(kind: str) -> dict[str, Any]:
     if meaning:
         about["description"] = meaning
     detail = {name: _OF_KIND.get((kind, name), _FIELDS[name]) for name in KINDS[kind]}
+    optional = {name: _FIELDS[name] for name in OPTIONAL.get(kind, ())}
     return {
         "$schema": DRAFT,
         "$id": f"{EVENT_TYPE}:{kind}",
@@ -122,7 +129,7 @@ def schema_of(kind: str) -> dict[str, Any]:
                 "reason": {"type": "string", "maxLength": REASON_LIMIT},
                 "after": {**_COUNT, "description": "entries of the log that the signer had seen"},
                 "head": {**_DIGEST_OR_EMPTY, "description": "sha256 of the last of them; empty: of none"},
-                "detail": _object(detail),
+                "detail": _object(detail, optional),
             }
         ),
     }

@@ -13,6 +13,7 @@ from harness.record import store
 from harness.record.store import Stored
 from harness.verify import recompute
 from harness.verify.signatures import signed_by
+from harness.verify.work import refuse_other_work
 
 
 class Verified(StrEnum):
@@ -62,6 +63,18 @@ def check(stored: Stored) -> Checked:
         return Checked(stored, Verified.NO, signer, error.what, part)
     if not signer:
         return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
+    return Checked(stored, Verified.YES, signer, "", "")
+
+
+def fully(stored: Stored, public_file: Path | None = None) -> Checked:
+    """Both signatures, the samples' digest, every number again from the samples, and the work of the suite that it names.
+
+    `public_file`: what `repro keys show` prints; without it the keys that the record names are believed. Raises `RecordInvalid`
+    with the first thing that is wrong, a missing signature included; `BadInput` where a file cannot be read.
+    """
+    signer = signed_by(stored, public_file)
+    with well_formed(str(stored.path)):
+        refuse_other_work(stored.record, recompute.follows(stored, stored.samples()), str(stored.path))
     return Checked(stored, Verified.YES, signer, "", "")
 
 

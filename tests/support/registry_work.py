@@ -17,7 +17,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
 from harness.registry.facts import RecordFact
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from tests.support.registry_world import REAL, World, key
 
 
@@ -35,7 +35,7 @@ def work(what: str, folder: Path) -> None:
         files.into(folder.parent / "files", str(folder / "registry"), lambda _done, _of: None)
         told(what, "registry")
         return
-    world = World(open_registry(str(folder / "registry")))
+    world = World(open_database(str(folder / "registry")))
     if what == "submit":
         for name in ("bob", "cat"):
             found = world.record(name, sku=f"GPU of {name}", started=datetime(2026, 11, 2))

@@ -59,7 +59,7 @@ def test_an_error_of_another_process_keeps_its_kind(kind):
 
 def test_what_is_not_there_is_told_from_what_is_wrong(tmp_path):
     from harness.record.store import below, find, read
-    from harness.registry.opening import open_registry
+    from harness.registry.opening import open_database
 
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -67,7 +67,7 @@ def test_what_is_not_there_is_told_from_what_is_wrong(tmp_path):
         lambda: read(tmp_path / "none"),
         lambda: find([empty]),
         lambda: below(tmp_path / "none"),
-        lambda: open_registry(str(empty)),
+        lambda: open_database(str(empty)),
     ):
         with pytest.raises(NotFound):
             ask()

@@ -17,7 +17,7 @@ from harness.registry.db.transaction import Item as Item
 from harness.registry.db.transaction import Taken as Taken
 from harness.registry.facts import OperatorFact, RecordFact, RegistryFact
 from harness.registry.intake.ingest import Submission
-from harness.registry.intake.projection import differing, earlier_digest, parts_of, subject_digest
+from harness.registry.intake.projection import device_digest, differing, earlier_digest, parts_of, subject_digest
 from harness.registry.store import Registry
 from harness.tlog.event import Event
 
@@ -103,6 +103,7 @@ def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> I
         "envelope_sha256": sha256(found.envelope).hexdigest(),
         "samples_sha256": claims.samples_sha256,
         "subject_sha256": _named(reader, found, row),
+        "device_sha256": device_digest(found.measured.measurement.hardware.sku),
         "row": row,
         "operator_key": claims.operator_key,
         "rig_key": claims.rig_key,

@@ -15,7 +15,7 @@ from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
 from harness.registry.facts import EditorsFact
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.registry.rules.base import document_of
 from harness.registry.rules.times import LONGEST_LIST
 from harness.registry.store import Registry
@@ -95,7 +95,7 @@ def found(target: str, event: Event, keys: Sequence[Ed25519PrivateKey]) -> Regis
     """Make the registry that the event describes. Raises `BadInput` and leaves nothing: there is one, or it may not be."""
     with databases.made(target) as database:
         Registry(database, target).append_one(Item(event.signed(keys).to_bytes()), utc())
-    return open_registry(target)
+    return open_database(target)
 
 
 def sign_checkpoint(registry: Registry, key: Ed25519PrivateKey) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from harness.errors import BadInput, RecordInvalid
 from harness.registry.db import prefixes, tables
-from harness.registry.facts import F, KeyFact, OperatorFact, RecordFact, RegistryFact
+from harness.registry.facts import F, KeyFact, OperatorFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import parse
 from harness.tlog import entry as entries
 from harness.tlog import merkle
@@ -88,6 +88,12 @@ class Reader:
         found = self.connection.execute(select(table.name, table.value).where(table.key == key))
         places = sorted((parse(RecordFact, value, name).index, name) for name, value in found)
         return [name for index, name in places if index >= since]
+
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        table = tables.facts.c
+        some = select(table.name).where(table.kind == TripleFact.KIND, table.name > triple, table.name < triple + "g")
+        return sorted(name[-64:] for name in self.connection.execute(some).scalars())
 
     def has_records(self, count: int) -> bool:
         """Whether it has more records than that."""

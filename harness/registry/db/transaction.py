@@ -14,14 +14,14 @@ from harness.catalog import policies
 from harness.errors import BadInput
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import F, Fact, Named, PolicyFact, RecordFact, RegistryFact
+from harness.registry.facts import F, Fact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
 from harness.registry.intake import ingest
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules.apply import applied
 from harness.registry.rules.base import Place, known
-from harness.registry.rules.records import OPEN
+from harness.registry.rules.triples import OPEN
 from harness.tiers.policy import Policy
 from harness.tiers.verdict import too_wide
 from harness.tlog import merkle
@@ -69,6 +69,7 @@ class Batch:
     homes: dict[tuple[str, ...], list[str]] = field(
         default_factory=dict
     )  # (subject and SKU) → the batch's own new rows
+    triples: dict[str, list[str]] = field(default_factory=dict)  # subject and device → the batch's own records
     events: set[str] = field(default_factory=set)
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
@@ -94,6 +95,10 @@ class Batch:
         own = [(fact.index, name) for name, fact in self._records() if fact.key == key]
         known = self.reader.records_by_key(key, since)
         return [*known, *(name for index, name in sorted(own) if index >= since and name not in set(known))]
+
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        return sorted({*self.triples.get(triple, ()), *self.reader.of_triple(triple)})
 
     def _records(self) -> list[tuple[str, RecordFact]]:
         return [(name, fact) for (_, name), fact in self.facts.items() if isinstance(fact, RecordFact)]
@@ -130,6 +135,8 @@ class Batch:
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
             ingest.agrees(event, found)
+            if not item.at:
+                ingest.names_device(event, found)
             registry = self.get(RegistryFact, "")
             ingest.taken_by(found, demonstration=registry is not None and registry.demonstration)
             one = found.measured.measurement
@@ -204,9 +211,12 @@ class Batch:
         self.events.add(line.event_sha256)
         self._last, self._size = line, self._size + 1
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
-        if event.kind == "record-moved":
-            self._move(event.subject, event.detail["row"])
         for name, one in facts:
+            before = self.get(RecordFact, name) if isinstance(one, RecordFact) else None
+            if isinstance(one, RecordFact) and before is not None and before.row != one.row:
+                self._move(name, before.row, one.row)
+            if isinstance(one, TripleFact) and name:
+                self.triples.setdefault(name[:-64], []).append(name[-64:])
             self.facts[type(one), name] = one
         if event.kind == "record-submitted":
             self.rigs.add((event.by, event.detail["rig_key"]))
@@ -227,14 +237,14 @@ class Batch:
                 own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
                 self.homes.setdefault(own, []).append(event.subject)
 
-    def _move(self, record: str, row: str) -> None:
+    def _move(self, record: str, before: str, row: str) -> None:
         if record in self.records:
             self.records[record]["row"] = row
         else:
-            self.left.setdefault(record, known(self, RecordFact, record).row)
-        own = self._own(record)
-        if own is not None and row == record:
-            self.homes.setdefault(own, []).append(record)
+            self.left.setdefault(record, before)
+        own = self._own(record) if row == record else None
+        if own is not None:
+            self.homes.setdefault(own[:5], []).append(record)
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))

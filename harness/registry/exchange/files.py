@@ -32,7 +32,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
 from harness.tlog import checkpoint, entry, merkle
@@ -296,7 +296,7 @@ def into(source: Path, target: str, tell: Tell) -> Registry:
         in_memory(source)
     with databases.made(target) as database:
         replay(Exported(source), Registry(database, target), tell)
-    return open_registry(target)
+    return open_database(target)
 
 
 def in_memory(source: Path) -> Registry:

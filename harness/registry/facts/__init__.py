@@ -142,6 +142,19 @@ class RecordFact:
     dropped: bool  # its bytes were taken down
     editorial: bool  # its operator was an editor then
     changed: int | None = None  # entry of the newest decision
+    device_sha256: Digest | None = None  # None in a log from before submissions named their device
+    came_from: tuple[Digest, ...] = ()  # rows that closed, from which it was taken along, the newest last
+    took: int = 0  # records of closed rows that came along when it was approved
+
+
+@dataclass(frozen=True, slots=True)
+class TripleFact:
+    """That a record is of a subject and device, by the digests of both and its id, one after the other. Under the name "": since
+    when the log names devices.
+    """
+
+    KIND: ClassVar = "triple"
+    since: int | None = None  # entry; under "" alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +255,7 @@ class ClockFact:
 
 Fact = (
     RegistryFact | EditorsFact | PolicyFact | OperatorFact | KeyFact | SkeletonFact | TieFact | RecordFact
-    | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact
+    | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact | TripleFact
 )  # fmt: skip
 F = TypeVar("F", bound=Fact)
 Named = tuple[str, Fact]  # a fact with its name

@@ -148,7 +148,10 @@ def _read(kind: Any, value: Any) -> Any:
     own, given = _fields(kind), 0
     for field in own:
         name, types, read, default = field
-        one = value.get(name, default)
+        if name not in value and default is not MISSING:
+            found.append(default)
+            continue
+        one = value.get(name, MISSING)
         if type(one) not in types:
             _value(field, one)
         found.append(one if read is None else read(one))

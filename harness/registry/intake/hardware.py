@@ -34,8 +34,10 @@ _SYSTEMS = frozenset("Linux macOS Windows FreeBSD NetBSD OpenBSD SunOS AIX".spli
 _APPLE = re.compile(r"Apple M[1-9][0-9]?(?: (?:Pro|Max|Ultra))?")
 
 
-def hardware_of(record: Record, where: str) -> HardwareClass:
+def hardware_of(record: Record, where: str, *, listed: bool = True) -> HardwareClass:
     """What computed and how many of it, generation, system, runtime series. Raises `BadInput` where the hardware is unknown.
+
+    `listed` False: as if no part were in a table of this program, which is how a part is called before it is listed.
 
     A part that is not known is called so; where processor and GPUs shared the layers, the class says how many lay where.
     """
@@ -46,12 +48,14 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
     if gpus:
-        sku, generation = _of_gpus(gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic)
+        sku, generation = _of_gpus(
+            gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic, listed
+        )
     if split is not None:
-        cpu, cpu_generation = _of_processor(record)
+        cpu, cpu_generation = _of_processor(record, listed)
         sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
     elif not gpus:
-        sku, generation = _of_processor(record)
+        sku, generation = _of_processor(record, listed)
     system, series = value_of(part_of(record, "host"), "os_family"), series_of(record.runtime.version)
     return HardwareClass(
         sku=sku,
@@ -145,11 +149,11 @@ def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
     return device.kind != DeviceKind.ACCELERATOR or all(other.kind == DeviceKind.ACCELERATOR for other in all_of_them)
 
 
-def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[str, str]:
+def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool, listed: bool) -> tuple[str, str]:
     """Each part with its own count, and its layers where parts are unlike: two unlike cards are not "×2" of anything."""
     layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
     labels = sorted(
-        ((*_label(device, synthetic), layers.get(device.name)) for device in gpus), key=lambda label: label[:2]
+        ((*_label(device, synthetic, listed), layers.get(device.name)) for device in gpus), key=lambda label: label[:2]
     )
     names = [name for name, _, _ in labels]
     parts = []
@@ -160,13 +164,13 @@ def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[s
     return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels))
 
 
-def _label(device: Device, synthetic: bool) -> tuple[str, str]:
+def _label(device: Device, synthetic: bool, listed: bool) -> tuple[str, str]:
     """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0"). A name
     that several parts share is none of them where the memory does not tell them apart.
 
     A demonstration's devices are in no table, and count there as they are called.
     """
-    found = table.identify(device.name, device.description, device.memory_bytes)
+    found = table.identify(device.name, device.description, device.memory_bytes) if listed else None
     if found is not None:
         return found.sku, found.generation
     name = _named(_called(device))
@@ -179,13 +183,13 @@ def _named(text: str) -> str:
     return "" if text.strip().casefold() in ("", "none", "null", "unknown") else text
 
 
-def _of_processor(record: Record) -> tuple[str, str]:
+def _of_processor(record: Record, listed: bool) -> tuple[str, str]:
     topology, cpu = part_of(record, "cpu", "topology"), part_of(record, "cpu")
     cores = value_of(topology, "allowed_physical_cores") or value_of(topology, "allowed_logical_cores") or UNKNOWN
     memory = value_of(part_of(record, "memory"), "tier_gib") or UNKNOWN
     model, vendor = (_text(cpu, name) for name in ("model", "vendor"))
     family, number = (_integer(cpu, name) for name in ("family", "model_number"))
-    name = name_of(model, vendor, family, number)
+    name = name_of(model, vendor, family, number if listed else None)
     shown = name if name and flaw(name) is None else "unknown processor"
     return f"{shown}, {cores} cores, {memory} GiB", _design(model, vendor, family, number) or UNKNOWN
 

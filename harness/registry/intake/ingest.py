@@ -25,7 +25,7 @@ from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
 from harness.registry.db.records import longest
-from harness.registry.intake.projection import Measured, earlier_digest, measured_of, subject_digest
+from harness.registry.intake.projection import Measured, device_digest, earlier_digest, measured_of, subject_digest
 from harness.tlog.event import Event, is_time
 from harness.verify.recompute import follows
 from harness.verify.signatures import HOW_TO_SIGN, signers
@@ -225,12 +225,29 @@ def headline(record: Record, samples: bytes, where: str) -> None:
         )
 
 
+def names_device(event: Event, found: Submission) -> None:
+    """Raises `BadInput` unless a submission that is new names its record's device as it is called today."""
+    told = event.detail.get("device_sha256")
+    if told is None:
+        raise BadInput("does not name its device", where=found.id[:12], fix="update repro-harness, and submit it again")
+    if told != device_digest(found.measured.measurement.hardware.sku):
+        raise BadInput(
+            "the submission names another device than its record", where=found.id[:12], fix="submit it again"
+        )
+
+
 def agrees(event: Event, found: Submission) -> None:
-    """Raises `BadInput` unless the submission's event speaks of this very record."""
+    """Raises `BadInput` unless the submission's event speaks of this very record.
+
+    A log that names no devices holds; a device that was listed since then was named as unlisted (`names_device` of new ones).
+    """
     claims, detail = found.claims, event.detail
     subject = found.measured.measurement.subject
     # Nothing is gained by the earlier name: only records of one subject are ever judged against each other.
     named = earlier_digest(subject) if detail["subject_sha256"] == earlier_digest(subject) else subject_digest(subject)
+    device = device_digest(found.measured.measurement.hardware.sku)
+    if detail.get("device_sha256") == device_digest(found.measured.unlisted):
+        device = detail["device_sha256"]
     pairs = {
         "id": (event.subject, found.id),
         "operator": (event.by, claims.handle),
@@ -239,6 +256,7 @@ def agrees(event: Event, found: Submission) -> None:
         "envelope": (detail["envelope_sha256"], sha256(found.envelope).hexdigest()),
         "samples": (detail["samples_sha256"], claims.samples_sha256),
         "subject": (detail["subject_sha256"], named),
+        "device": (detail.get("device_sha256", device), device),
         "start": (detail["started"], claims.started),
         "end": (detail["finished"], claims.finished),
         "challenge": (detail["challenge"], claims.challenge),

@@ -12,6 +12,7 @@ from harness.measure.logs import logs_of
 from harness.record.canonical import canonical
 from harness.record.schema import Record
 from harness.record.store import Stored
+from harness.registry.intake.hardware import hardware_of
 from harness.registry.intake.measurement import measurement_of, versions_of
 from harness.tiers.values import Measurement, Subject
 
@@ -24,6 +25,7 @@ class Measured:
     versions: Mapping[str, str]
     model_name: str
     samples_sha256: str
+    unlisted: str  # its device as one that is in no table: what it was called before it was listed
 
     def row(self, place: Mapping[str, Any]) -> dict[str, Any]:
         """The table's row; `place` says where it stands: row, idx, status, key."""
@@ -62,7 +64,9 @@ def measured_of(stored: Stored) -> Measured:
     """
     record: Record = stored.record
     name = str(record.model.get("name") or record.model.get("family") or "")
-    return Measured(measurement_of(stored, synthetic=True), versions_of(record), name, record.samples.sha256)
+    measured = measurement_of(stored, synthetic=True)
+    unlisted = hardware_of(record, str(stored.path.parent), listed=False).sku
+    return Measured(measured, versions_of(record), name, record.samples.sha256, unlisted)
 
 
 def parts_of(subject: Subject) -> tuple[str, str, str, str]:
@@ -73,6 +77,11 @@ def parts_of(subject: Subject) -> tuple[str, str, str, str]:
 def subject_digest(subject: Subject) -> str:
     """What a submission names, so that the rules need no record to see that two are of one subject."""
     return sha256(canonical(list(parts_of(subject)))).hexdigest()
+
+
+def device_digest(sku: str) -> str:
+    """What a submission names of its device, so that the rules see which records are of one row's subject and device."""
+    return sha256(canonical(["device", sku])).hexdigest()
 
 
 def earlier_digest(subject: Subject) -> str:

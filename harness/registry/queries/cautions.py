@@ -12,17 +12,18 @@ from harness.record.schema import Record
 from harness.registry.db import rows as rows_table
 from harness.registry.db import stored_facts
 from harness.registry.db.reader import Reader
-from harness.registry.facts import OperatorFact
+from harness.registry.facts import OperatorFact, RecordFact
 from harness.registry.intake.facts_told import part_of, value_of
 from harness.registry.intake.projection import parts_of
 from harness.registry.queries import rows
+from harness.registry.queries.coming import coming
 from harness.registry.queries.secondary import record_in
 from harness.registry.rules.handles import nearly_equal
 from harness.tiers import cautions
 from harness.tiers.cautions import Caution, HostFacts
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import UNLISTED, Measurement, Row, Status
+from harness.tiers.values import UNLISTED, Mark, Measurement, Row, Status
 from harness.tiers.verdict import too_wide
 from harness.tiers.voices import chorus
 
@@ -58,7 +59,7 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
         said = too_wide(logs.n, logs.variance, policy)
         if said:
             yield Caution("imprecise", said, records=(one.id,))
-        yield from _earlier_rows(reader, one)
+        yield from _earlier_rows(reader, one, policy, as_of)
         return
     others = (*(other for other in row.others if other.id != one.id), replace(one, status=Status.ACCEPTED))
     with_it = Row(replace(row.hub, status=Status.ACCEPTED), others)
@@ -69,14 +70,27 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
     yield from of_row(reader, with_it, score(with_it, policy, as_of, people=people), people, records)
 
 
-def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
-    """Closed rows of its subject and device: what stood against them stands against this one."""
+def _earlier_rows(reader: Reader, one: Measurement, policy: Policy, as_of: date) -> Iterator[Caution]:
+    """Closed rows of its subject and device: what others measured there counts here, once this one is approved."""
+    others = coming(reader, one.id)
+    along = {other.id for other in others}
+    if along:
+        approved = Row(replace(one, status=Status.ACCEPTED), others)
+        people = rows.people(reader, [member.operator for member in rows.members(approved)])
+        judged = score(approved, policy, as_of, people=people).judged
+        against = sum(judged[name].mark is Mark.OUTSIDE for name in along if name in judged)
+        stood = sorted({reader.need(RecordFact, name).row[:12] for name in along})
+        text = (
+            f"once it is approved, records of closed rows of its subject and device ({', '.join(stood)}) come along: "
+            f"{len(along)}, outside its tolerance: {against}"
+        )
+        yield Caution("earlier-row", text, records=tuple(sorted(along)))
     for identity, status in rows_table.closed(reader, parts_of(one.subject), one.hardware.sku, one.id):
-        waiting = len(rows_table.accepted_others(reader, identity))
-        if waiting:
+        left = set(rows_table.accepted_others(reader, identity)) - along
+        if left:
             text = (
-                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
-                f"be taken here: repro review move"
+                f"an earlier row of its subject and device, {identity[:12]}, was {status}; {len(left)} approved records of it "
+                f"can be taken here: repro review move"
             )
             yield Caution("earlier-row", text, records=(identity,))
 

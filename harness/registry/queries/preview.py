@@ -8,6 +8,7 @@ from datetime import date
 from harness.registry.db.reader import Reader
 from harness.registry.facts import EditorsFact
 from harness.registry.queries import rows
+from harness.registry.queries.coming import coming
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
 from harness.tiers.values import Measurement, Row, Status, ring_of
@@ -33,8 +34,8 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
     )
     hub = found.hub
     if one.id == hub.id:
-        approved = Row(replace(hub, status=Status.ACCEPTED), found.others)
-        after = score(approved, policy, as_of, people=rows.people(reader, [m.operator for m in rows.members(found)]))
+        approved = Row(replace(hub, status=Status.ACCEPTED), (*found.others, *coming(reader, hub.id)))
+        after = score(approved, policy, as_of, people=rows.people(reader, [m.operator for m in rows.members(approved)]))
         return Fall("it is the row's own record", _change(before, after))
     others = tuple(other for other in found.others if other.id != one.id)
     with_it = Row(hub, (*others, newcomer))

@@ -23,7 +23,8 @@ from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.alike import sought
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import beside, record_in
-from harness.registry.rules.records import OPEN, WANTED
+from harness.registry.rules.records import WANTED
+from harness.registry.rules.triples import OPEN
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compared
 from harness.tiers.oddities import oddities
@@ -120,15 +121,6 @@ def glance(reader: Reader, identity: str) -> Waiting:
     return Waiting(identity, title(reader, identity), fact.operator, fact.submitted, place)
 
 
-def row_of(reader: Reader, identity: str) -> str:
-    """The row that the record is in; itself where the log says nothing of it that can be read."""
-    try:
-        fact = reader.get(RecordFact, identity)
-    except RecordInvalid:
-        return identity
-    return identity if fact is None else fact.row
-
-
 def dossier(reader: Reader, identity: str) -> Dossier:
     """All that is known of one record. Raises `BadInput` for one that the registry does not have, `RecordInvalid` where looking
     at it fails: whatever it is, it is this record's, and the queue goes on.
@@ -182,6 +174,7 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     if hub.status not in OPEN and fact.row != identity:
         text = f"it was {hub.status}: take this record out of it with repro review move {identity[:12]}"
         remarks.append(Remark("closed row", text, (fact.row,)))
+    remarks += _came(fact)
     said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact.submitted[:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _answers(reader, fact)
@@ -206,6 +199,16 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         similar=tuple(_similar(reader, identity)),
         settings=() if record is None else _settings(reader, fact.row, identity, record),
     )
+
+
+def _came(fact: RecordFact) -> Iterator[Remark]:
+    """What the log's rule did with rows of the same subject and device that closed (docs/decisions/0038)."""
+    if fact.came_from:
+        stood = ", ".join(row[:12] for row in fact.came_from)
+        text = f"it came along from row {stood}, which closed, when this row was approved"
+        yield Remark("came along", text, fact.came_from)
+    if fact.took:
+        yield Remark("took along", f"records of closed rows that came along when it was approved: {fact.took}")
 
 
 def _finding(one: Finding) -> str:

@@ -103,13 +103,18 @@ def people(
 
 def read(reader: Reader, row: str, about: Known | None = None) -> Row:
     """One row, by its whole id; `about`: what is known, where it was asked already. Raises `BadInput` where there is none."""
-    values = rows_table.of_row(reader, row)
-    about = about or known(reader, {one[3] for one in values})
-    found = [_measured(one, about) for one in values]
+    found = members_of(reader, row, about)
     hub = next((one for one in found if one.id == row), None)
     if hub is None:
         raise BadInput("there is no such row", where=row[:12], fix="see: repro score")
     return Row(hub, tuple(one for one in found if one.id != row))
+
+
+def members_of(reader: Reader, row: str, about: Known | None = None) -> list[Measurement]:
+    """All records of a row, by id, its own among them where the table has it; `about` as for `read`."""
+    values = rows_table.of_row(reader, row)
+    about = about or known(reader, {one[3] for one in values})
+    return [_measured(one, about) for one in values]
 
 
 def _measured(values: tuple[Any, ...], about: Known) -> Measurement:

@@ -23,7 +23,7 @@ from harness.registry.db import rows as rows_table
 from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
 from harness.registry.db.rows import SWEEPS
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.store import Registry
@@ -115,7 +115,7 @@ def _fits_in_memory(file: Path) -> bool:
 
 def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[int]) -> list[Standing] | None:
     gc.disable()  # millions of values that refer to nothing in a circle, in a process that ends with them
-    with open_registry(target).reading() as reader:
+    with open_database(target).reading() as reader:
         return list(standings(reader, policy, as_of, sweeps)) if reader.size() == size else None
 
 

@@ -47,7 +47,7 @@ class Submitted:
         if self.status == "pending" and self.needed > 1:
             said += f", {self.approvals} of {self.needed} approvals"
         if self.status in ("pending", "accepted") and self.row_status not in ("pending", "accepted", "sent-back"):
-            said += f"; its row was {self.row_status}: an editor can move it (repro review move)"
+            said += f"; its row was {self.row_status}: it goes to the next row of its device, or an editor can move it"
         return f"{said}: {self.why}" if self.why and self.status != "pending" else said
 
     @property

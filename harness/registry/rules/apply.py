@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import BadInput, RecordInvalid
 from harness.record import envelope
-from harness.registry.facts import F, Named, RecordFact, RegistryFact
+from harness.registry.facts import F, Named, RecordFact, RegistryFact, TripleFact
 from harness.registry.rules import people, records, requests, times
 from harness.registry.rules.base import Place, Signed, View, public
 from harness.tlog.event import PAYLOAD_TYPE, Event, read
@@ -88,6 +88,7 @@ class Facts:
     def __init__(self) -> None:
         self._found: dict[type[Any], dict[str, Any]] = {}
         self._by_key: dict[str, list[str]] = {}
+        self._triples: dict[str, list[str]] = {}
 
     def get(self, kind: type[F], name: str) -> F | None:
         """See `View`."""
@@ -107,9 +108,15 @@ class Facts:
         records = self.all(RecordFact)
         return [name for name in self._by_key.get(key, []) if records[name].index >= since]
 
+    def of_triple(self, triple: str) -> list[str]:
+        """See `View`."""
+        return sorted(self._triples.get(triple, []))
+
     def take(self, facts: list[Named]) -> None:
         """These hold from now on."""
         for name, fact in facts:
             if isinstance(fact, RecordFact) and name not in self.all(RecordFact):
                 self._by_key.setdefault(fact.key, []).append(name)
+            if isinstance(fact, TripleFact) and name and name not in self.all(TripleFact):
+                self._triples.setdefault(name[:-64], []).append(name[-64:])
             self._found.setdefault(type(fact), {})[name] = fact

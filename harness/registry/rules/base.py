@@ -24,6 +24,9 @@ class View(Protocol):
     def records_by_key(self, key: str, since: int) -> list[str]:
         """Ids of the records that this key signed, submitted at entry `since` or later."""
 
+    def of_triple(self, triple: str) -> list[str]:
+        """Ids of all records of a subject and device, sorted; `triple`: the digests of both, one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

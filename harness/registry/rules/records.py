@@ -23,11 +23,11 @@ from harness.registry.facts import (
 from harness.registry.rules.base import Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
 from harness.registry.rules.requests import let_go
 from harness.registry.rules.times import FIRST_RUN, SKEW
+from harness.registry.rules.triples import OPEN, named, open_row, taken_along
 from harness.tiers.values import Status
 from harness.tlog.event import HEX, Event, is_time
 
 EVIDENCE = {field.name for field in fields(Evidence)}
-OPEN = (Status.PENDING, Status.ACCEPTED, Status.SENT_BACK)
 WANTED = (RequestStatus.ACCEPTED, RequestStatus.CLAIMED)  # requests that a record may answer
 
 
@@ -58,15 +58,8 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     )
     row = detail["row"] or event.subject
     if row != event.subject:
-        hub = known(view, RecordFact, row)
-        refuse_unless(hub.row == row, "must name a row", "row", "name the row's own record")
-        refuse_unless(hub.status in OPEN, f"the row is {hub.status}", "row", "submit without naming a row")
-        refuse_unless(
-            hub.subject_sha256 == detail["subject_sha256"],
-            "differs from the row in model, quantisation, engine, workload or a setting that changes the computation",
-            "row",
-            "submit it as a row of its own",
-        )
+        subject = detail["subject_sha256"]
+        open_row(view, row, subject, "submit without naming a row", "submit it as a row of its own")
     # The record may be older than the key that submits it: any key of the handle that is not revoked.
     key = id_of(detail["operator_key"])
     entry = view.get(KeyFact, key)
@@ -81,6 +74,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     )
     facts = _times(event, place, view)
     _before_rotation(event, entry)
+    facts += named(event, place, view)
     fact = RecordFact(
         status=Status.PENDING,
         row=row,
@@ -101,6 +95,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         revoked=False,
         dropped=False,
         editorial=event.by in known(view, EditorsFact, "").editors,
+        device_sha256=detail.get("device_sha256"),
     )
     if detail["request"]:
         request = known(view, RequestFact, detail["request"])
@@ -215,7 +210,9 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
     fact = replace(record, status=status, approvals=approvals, why=event.reason)
     if enough and record.public_from is None:
         fact = replace(fact, public_from=place.index, public_by=approvals)
-    facts: list[Named] = [(event.subject, fact)]
+    along = taken_along(event.subject, fact, place, view) if enough and record.row == event.subject else []
+    fact = replace(fact, took=fact.took + len(along))
+    facts: list[Named] = [(event.subject, fact), *along]
     request = view.get(RequestFact, record.request) if enough and record.request else None
     if request is not None and request.status in WANTED:
         answered = replace(request, status=RequestStatus.MEASURED, record=event.subject, claimed_by="", since=place.at)
@@ -249,15 +246,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
     )
     row = event.detail["row"]
     if row != event.subject:
-        hub = known(view, RecordFact, row)
-        refuse_unless(hub.row == row, "must name a row", "row", "name the row's own record")
-        refuse_unless(hub.status in OPEN, f"the row is {hub.status}", "row", "name an open row")
-        refuse_unless(
-            hub.subject_sha256 == record.subject_sha256,
-            "differs from the row in model, quantisation, engine or workload",
-            "row",
-            "move it to a row of its own",
-        )
+        open_row(view, row, record.subject_sha256, "name an open row", "move it to a row of its own")
     return [(event.subject, replace(record, row=row, status=Status.PENDING, approvals=(), why=event.reason))]
 
 

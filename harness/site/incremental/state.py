@@ -182,6 +182,8 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         operators.add(act.by)
         if act.kind in _OF_RECORD:
             fact = reader.need(RecordFact, act.subject)
+            if act.kind == "record-approved" and fact.took:
+                return everything  # records of closed rows came along: their operators' pages and counts change
             rows.add(fact.row)
             operators.add(fact.operator)
             if act.kind == "record-submitted":

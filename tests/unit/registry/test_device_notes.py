@@ -14,7 +14,7 @@ from harness.registry.db import device_digests
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
 from harness.registry.intake import device_notes
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.registry.queries.review import dossier
 from tests.support.device_notes import noted
 from tests.support.registry_world import World, world
@@ -43,7 +43,7 @@ def remarks(small: World, identity: str) -> dict[str, str]:
 def faults(small: World) -> list[str]:
     return [
         f"{one.where}: {one.what}"
-        for one in audit(open_registry(small.registry.target), None, lambda _done, _of: None).faults
+        for one in audit(open_database(small.registry.target), None, lambda _done, _of: None).faults
     ]
 
 

@@ -20,7 +20,7 @@ from harness.registry.db.transaction import Batch
 from harness.registry.exchange.audit import audit
 from harness.registry.facts import KINDS, ClaimsFact, EditorsFact, Fact, KeyFact, OperatorFact, RecordFact, RegistryFact
 from harness.registry.facts.stored import parse, same, stored
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.registry.rules.apply import Facts
 from harness.registry.rules.base import View
 from tests.support.registry_world import world
@@ -48,6 +48,12 @@ STORED = {
     f'"submitted": "{AT}", "subject_sha256": "{A}", "envelope_sha256": "{B}", "samples_sha256": "{C}", "challenged": true, '
     f'"request": "{C}", "approvals": ["ed", "ned"], "public_from": 6, "public_by": ["ed", "ned"], "why": "plausible", '
     '"revoked": false, "dropped": false, "editorial": true, "changed": 6}',
+    "record taken along": f'{{"status": "accepted", "row": "{A}", "operator": "ann", "rig_key": "{B}", "key": "{C}", "index": 4, '
+    f'"submitted": "{AT}", "subject_sha256": "{A}", "envelope_sha256": "{B}", "samples_sha256": "{C}", "challenged": true, '
+    f'"request": "{C}", "approvals": ["ed", "ned"], "public_from": 6, "public_by": ["ed", "ned"], "why": "plausible", '
+    f'"revoked": false, "dropped": false, "editorial": true, "changed": 9, "device_sha256": "{C}", "came_from": ["{B}"], "took": 2}}',
+    "triple": "{}",
+    "triple since": '{"since": 7}',
     "idempotency": f'{{"record": "{A}"}}',
     "challenge": f'{{"handle": "ann", "issued": "{AT}", "expires": "2026-12-20T10:00:00Z", "used": ""}}',
     "evidence": f'{{"row": "{A}", "by": "ed", "evidence": {{"depth": 0, "device": "GPU A", "engine": "llama.cpp", "measured": '
@@ -173,7 +179,7 @@ def test_the_audit_names_a_damaged_fact_and_goes_on(sound, tmp_path, kind):
         connection.execute("UPDATE records SET status = 'withdrawn'")
     connection.close()
     told = [
-        f"{fault.where}: {fault.what}" for fault in audit(open_registry(place), None, lambda _done, _of: None).faults
+        f"{fault.where}: {fault.what}" for fault in audit(open_database(place), None, lambda _done, _of: None).faults
     ]
     assert any(line.startswith(kind) and "says otherwise than the log" in line for line in told)
     assert any("stands elsewhere in the table" in line for line in told)
@@ -185,7 +191,7 @@ def test_the_audit_names_a_fact_that_the_log_does_not_give(sound, tmp_path, valu
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("INSERT INTO facts VALUES ('claims', 'eve', ?, NULL)", (value,))
     connection.close()
-    (fault,) = audit(open_registry(place), None, lambda _done, _of: None).faults
+    (fault,) = audit(open_database(place), None, lambda _done, _of: None).faults
     assert (fault.where, fault.what) == ("claims eve", "the database says otherwise than the log")
 
 
@@ -194,7 +200,7 @@ def test_the_audit_tells_a_truth_from_a_number(sound, tmp_path):
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("UPDATE facts SET value = replace(value, '\"dropped\": false', '\"dropped\": 0')")
     connection.close()
-    assert audit(open_registry(place), None, lambda _done, _of: None).faults
+    assert audit(open_database(place), None, lambda _done, _of: None).faults
 
 
 BUILD = "site build --registry {place} --out {out}"
@@ -291,7 +297,7 @@ def test_nobody_asks_by_a_kinds_name():
 
 def test_facts_in_memory_are_those_that_the_database_keeps(sound, tmp_path):
     place = damaged(sound, tmp_path)
-    with open_registry(place).reading() as reader:
+    with open_database(place).reading() as reader:
         assert reader.need(RegistryFact).origin == reader.origin()
         assert set(reader.need(EditorsFact).editors) == {"ed"}
         assert set(reader.all(OperatorFact)) == {"ann", "bob"}

@@ -19,7 +19,7 @@ from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
 from harness.registry.facts import RecordFact
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from tests.support import faults
 from tests.support.fault_server import Server
 from tests.support.registry_world import key, world
@@ -64,7 +64,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sound(folder: Path) -> dict[str, str]:
     """The registry's records by status, once an audit found nothing."""
-    registry = open_registry(str(folder / "registry"))
+    registry = open_database(str(folder / "registry"))
     found = audit(registry, None, quiet)
     assert not found.faults, found.faults[:3]
     with registry.reading() as reader:
@@ -117,7 +117,7 @@ def test_every_place_may_fail(what, start, server, tmp_path):
                 elif kind == "approve":
                     assert status.get(identity) == "accepted", place
             if what == "checkpoint" and said:
-                with open_registry(str(under / "registry")).reading() as reader:
+                with open_database(str(under / "registry")).reading() as reader:
                     assert reader.checkpoint() is not None
     assert hits >= 3
     tell(f"{what}: {hits} faults")
@@ -160,8 +160,8 @@ def test_two_writers_lose_nothing(tmp_path):
         subprocess.Popen(
             [sys.executable, "-c", f"""
 from tests.support.registry_world import World
-from harness.registry.opening import open_registry
-w = World(open_registry({str(tmp_path / "registry")!r}))
+from harness.registry.opening import open_database
+w = World(open_database({str(tmp_path / "registry")!r}))
 for i in range(12):
     found = w.record("{name}", sku=f"GPU {{i}} {name}")
     w.submit(found); w.approve(found.id); print(found.id, flush=True)

@@ -12,7 +12,7 @@ from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
 from harness.registry.facts import KINDS, RecordFact
-from harness.registry.opening import open_readable, open_registry
+from harness.registry.opening import open_database, open_readable
 from tests.support.registry_world import World, charter, key, world
 
 
@@ -179,7 +179,7 @@ def test_a_registry_is_made_once(registry):
 
 def test_a_place_without_a_registry_says_so(tmp_path):
     with pytest.raises(BadInput, match="there is no registry"):
-        open_registry(str(tmp_path))
+        open_database(str(tmp_path))
     assert not list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange.audit import audit
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from tests.support import postgres
 from tests.support.registry_world import key, world
 
@@ -104,7 +104,7 @@ CHANGES = {
 
 
 def test_an_untouched_registry_is_sound(made):
-    assert audit(open_registry(str(made)), None, lambda _done, _of: None).faults == []
+    assert audit(open_database(str(made)), None, lambda _done, _of: None).faults == []
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -115,7 +115,7 @@ def test_a_planted_change_is_found(made, name):
     assert connection.execute(statement).rowcount >= 1
     connection.commit()
     connection.close()
-    found = audit(open_registry(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, lambda _done, _of: None)
     assert found.faults
     told = [f"{fault.where}: {fault.what}" for fault in found.faults]
     assert any(words in line for line in told), told[:5]
@@ -144,14 +144,14 @@ def test_a_changed_shape_of_the_database_is_found(made, name):
     connection = sqlite3.connect(made / "registry.sqlite")
     connection.executescript(statement)
     connection.close()
-    found = audit(open_registry(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, lambda _done, _of: None)
     told = [f"{fault.where}: {fault.what}" for fault in found.faults]
     for word in words:
         assert any(word in line for line in told), told
 
 
 def test_an_audit_says_up_to_where_the_log_goes(made):
-    found = audit(open_registry(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, lambda _done, _of: None)
     assert found.signed == found.entries
     assert found.until.endswith("Z")
 

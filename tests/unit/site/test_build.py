@@ -74,6 +74,21 @@ def test_the_same_registry_gives_the_same_bytes_and_a_second_build_writes_nothin
     assert tree(out) == before == tree(other)
 
 
+def test_records_that_come_along_to_the_next_row_change_all_their_pages(here: World, out: Path) -> None:
+    row = here.accepted("ann", sku="A")
+    for number, name in enumerate(("bob", "cat")):
+        here.accepted(name, row=row, sku="A", rate=(60.0, 100.5)[number])
+    made(here, out)
+    here.act(here.actor("ann"), "record-withdrawn", row, reason="never mind")
+    made(here, out)
+    again = here.accepted("eve", sku="A", rate=101.0)
+    made(here, out)
+    other = out.with_name("other")
+    made(here, other)
+    assert tree(out) == tree(other)
+    assert b"bob" in (out / "rows" / again[:16] / "index.html").read_bytes()
+
+
 def _steps(here: World) -> list[Callable[[], object]]:
     """Whatever may happen at a registry."""
     rows: dict[str, str] = {}

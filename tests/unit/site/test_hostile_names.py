@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
-from harness.registry.opening import open_registry
+from harness.registry.opening import open_database
 from harness.site.addresses import operator
 from harness.site.build import Wish, build
 from harness.site.incremental import state
@@ -46,7 +46,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def registry(tmp_path: Path, template: Path) -> World:
     shutil.copytree(template, tmp_path / "deep" / "registry")
-    return World(open_registry(str(tmp_path / "deep" / "registry")))
+    return World(open_database(str(tmp_path / "deep" / "registry")))
 
 
 def rename(registry: World, kind: str, name: str) -> None:

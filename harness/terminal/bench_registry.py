@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.record.keys import Signers
     from harness.record.store import Stored
-    from harness.registry.store import Registry
 
 
 def ready(target: str | None, challenge: str | None, signers: Signers | None) -> None:
@@ -20,25 +18,13 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
 
     needs("registry", "--registry")
     registry = open_for_reading(target)
-    if challenge is not None:
-        _refuse_challenge(registry, challenge, None if signers is None else signers.public.handle)
-
-
-def _refuse_challenge(registry: Registry, challenge: str, handle: str | None) -> None:
-    from harness.errors import BadInput
-    from harness.registry.facts import ChallengeFact
+    if challenge is None:
+        return
+    from harness.registry.actions.acts import utc
+    from harness.registry.queries.challenges import usable
 
     with registry.reading() as reader:
-        known = reader.get(ChallengeFact, challenge)
-    fix = "ask for a new one: repro registry challenge --handle NAME"
-    if known is None:
-        raise BadInput("this registry did not issue it", where="--challenge", fix=fix)
-    if known.used:
-        raise BadInput("it was used before", where="--challenge", fix=fix)
-    if known.expires < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
-        raise BadInput(f"it expired on {known.expires}", where="--challenge", fix=fix)
-    if handle is not None and known.handle != handle:
-        raise BadInput(f"it was issued to {known.handle}, your keys are {handle}'s", where="--challenge", fix=fix)
+        usable(reader, challenge, None if signers is None else signers.public.handle, utc())
 
 
 def print_place(target: str, stored: Stored, *, aside: bool) -> None:

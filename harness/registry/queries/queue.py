@@ -1,0 +1,52 @@
+"""The editors' queue as it is listed: its records examined, as many as that takes, and what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.errors import ReproError, one_line
+from harness.registry.queries import believed
+from harness.registry.queries.believed import Doubt
+from harness.registry.queries.coming import rows_of
+from harness.registry.queries.review import Dossier, Waiting, dossier, first_examined, glance, queue
+from harness.registry.store import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The waiting records, oldest first."""
+
+    found: tuple[Dossier | Waiting, ...]
+    unreadable: tuple[tuple[str, str], ...]  # (id, why it cannot be examined)
+    left_out: tuple[Doubt, ...]  # records of their rows that do not hold
+    waiting: int
+    unread: int  # that were not examined
+
+
+def listed(registry: Registry, *, examine_all: bool = False) -> Queue:
+    """Of a long queue the first of every operator are examined, unless all are to be."""
+    with registry.reading() as reader:
+        waiting = queue(reader)
+        homes = {row for one in waiting for row in rows_of(reader, one)}
+    found: list[Dossier | Waiting] = []
+    unreadable: list[tuple[str, str]] = []
+    with believed.reading(registry, homes, keep=waiting) as (reader, left_out):
+        examined = set(waiting) if examine_all else first_examined(reader, waiting)
+        for identity in waiting:
+            try:
+                found.append(dossier(reader, identity) if identity in examined else glance(reader, identity))
+            except ReproError as error:
+                what = error.what if error.what.startswith("cannot") else f"cannot be examined: {error.what}"
+                unreadable.append((identity, one_line(what)))
+        doubts = tuple(one for one in left_out if one.record not in waiting)
+    return Queue(tuple(found), tuple(unreadable), doubts, len(waiting), len(waiting) - len(examined))
+
+
+def shown(registry: Registry, record: str) -> tuple[Dossier, tuple[Doubt, ...]]:
+    """All that is known of the record whose id begins so, and the records of its row that do not hold. Raises `BadInput`."""
+    with registry.reading() as reader:
+        identity = reader.id_of(record)
+        homes = rows_of(reader, identity)
+    with believed.reading(registry, homes, keep=[identity]) as (reader, left_out):
+        doubts = tuple(one for one in left_out if one.record != identity)
+        return dossier(reader, identity), doubts

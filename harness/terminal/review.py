@@ -1,0 +1,71 @@
+"""The editors' queue and a record of it, as a terminal shows them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.registry.queries.queue import Queue
+from harness.registry.queries.review import Dossier, Waiting
+from harness.terminal.console import escape, whole
+
+
+def print_queue(console: Console, found: Queue) -> None:
+    """A line a record, with the kinds of what there is to look at."""
+    for identity, why in found.unreadable:
+        console.print(f"{identity[:12]} {why}", markup=False)
+    if not found.waiting:
+        console.print("the queue is empty")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("record", "operator", "what", "row", "since", "to look at"):
+        table.add_column(name)
+    for one in found.found:
+        if isinstance(one, Waiting):
+            remarks = "not examined yet"
+        else:
+            remarks = ", ".join(dict.fromkeys(remark.kind for remark in one.remarks)) or "–"
+        texts = (escape(one.operator), escape(one.title), escape(one.place), one.submitted[:10], escape(remarks))
+        table.add_row(whole(console, one.id, 12), *texts)
+    console.print(table)
+    if found.unread:
+        console.print(
+            f"\n{found.unread} of {found.waiting} were not examined: repro review show ID, or repro review --all",
+            markup=False,
+        )
+    console.print("\nrepro review show ID, then approve, reject or send-back ID --reason …", markup=False)
+
+
+def print_dossier(console: Console, found: Dossier) -> None:
+    """What an editor needs to know about a record."""
+    console.print(f"[bold]{escape(found.title)}[/]")
+    for name, text in (
+        ("record", found.id),
+        ("operator", found.operator + (", verified owner" if found.verified else "")),
+        ("status", found.status + (f": {found.why}" if found.why else "")),
+        ("place", found.place),
+        ("submitted", found.submitted),
+        ("headline", found.headline),
+        (
+            "challenge",
+            "began after the registry's single-use number"
+            if found.challenged
+            else "none: only the operator says when it ran",
+        ),
+        ("approvals", ", ".join(found.approvals) or "none"),
+        ("effect", found.effect),
+    ):
+        console.print(f"  {name:12} {escape(text)}")
+    for text in found.settings:
+        console.print(f"  {'setting':12} {escape(text)}")
+    for text in found.beside:
+        console.print(f"  {'beside':12} {escape(text)} (shown, not counted)")
+    console.print("[bold]To look at[/]")
+    for remark in found.remarks:
+        console.print(f"  {remark.kind:14} {escape(remark.text)}")
+    if not found.remarks:
+        console.print("  nothing: it is complete, consistent and plausible, and similar to no other")
+    if found.similar:
+        console.print("[bold]Similar rows[/]")
+        for text in found.similar:
+            console.print(f"  {escape(text)}")
