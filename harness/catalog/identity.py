@@ -11,6 +11,7 @@ from urllib.parse import quote
 from harness.catalog import digest, huggingface_cache, labels, model_folder, plain_file, weights
 from harness.catalog.models import HuggingFaceReference, Model, Reference, refuse_shard
 from harness.errors import BadInput
+from harness.progress import SILENT, Progress
 
 _KEPT = "".join(chr(code) for code in range(32, 127) if chr(code) != "%")
 
@@ -52,7 +53,7 @@ class Identity:
         return found | {"files": {quote(name, safe=_KEPT): value for name, value in self.files.items()}}
 
 
-def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:
+def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
 
     `path` is a GGUF, or a folder of safetensors; one that `repro model prepare` made says what it was made from.

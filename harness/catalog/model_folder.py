@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.catalog import digest, gguf, huggingface_cache, packing, quantised, safetensors
 from harness.errors import BadInput
+from harness.progress import SILENT, Progress
 from runtimes.support.hf_folder import PREPARED, read_json
 
 _QUANTISED_BY = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
@@ -183,7 +184,7 @@ def files(folder: Path) -> list[Path]:
     return sorted([*weights, *(folder / name for name in _COUNTED if (folder / name).exists())])
 
 
-def manifest(folder: Path, cache: Path, progress: digest.Progress | None = None) -> dict[str, str]:
+def manifest(folder: Path, cache: Path, progress: Progress = SILENT) -> dict[str, str]:
     """Name → sha256 of each of `files`."""
     return {path.name: digest.cached(path, cache, progress) for path in files(folder)}
 

@@ -97,7 +97,7 @@ def bench(
     from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
-    from harness.terminal.progress import Progress
+    from harness.terminal.progress import shown
     from harness.terminal.report import report
     from harness.verify.reading import check, trusted
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
@@ -121,7 +121,7 @@ def bench(
         signers=None if runtime in SYNTHETIC else open_keys(),
     )
     bench_registry.ready(target, request.challenge, request.signers)
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = bench(request, progress)
     stored = read(path)
     unusable = reasons(stored.record)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.catalog.models import Reference
-    from harness.terminal.progress import Progress
+    from harness.progress import Progress
 
 
 @click.group()
@@ -46,10 +46,10 @@ def show(reference: str, as_json: bool) -> None:
     """
     from harness.catalog import identity, models, paths
     from harness.terminal.console import err, out, print_json
-    from harness.terminal.progress import Progress
+    from harness.terminal.progress import shown
 
     found = models.resolve(reference)
-    with Progress(err()) as progress:
+    with shown() as progress:
         who = identity.identify(found, _fetched(found, progress), paths.cache())
     if as_json:
         print_json(who.to_json())
@@ -68,10 +68,10 @@ def fetch(reference: str) -> None:
     REFERENCE is a catalogue id, or hf:owner/name@revision/file. Continues an earlier download that stopped.
     """
     from harness.catalog import models
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = _fetched(models.resolve(reference), progress)
     out().print(str(path), markup=False)
 
@@ -89,14 +89,14 @@ def prepare(reference: str, runtime: str) -> None:
     from harness.errors import BadInput
     from harness.run.bench import interpreter_for
     from harness.run.prepare import convert
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
     from runtimes.table import find
 
     found = models.resolve(reference)
     if not hasattr(find(runtime), "convert"):
         raise BadInput(f"{runtime} cannot convert models", where="--runtime", fix="use pytorch or vllm")
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
         if who.format != "gguf":
@@ -118,15 +118,15 @@ def verify(identifier: str) -> None:
     from harness.catalog import digest, models, paths
     from harness.catalog.fetch import refuse_digest
     from harness.errors import BadInput
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     entry = models.load(identifier)
     path = paths.cache() / "models" / entry.id / entry.files[0].name
     if not path.exists():
         raise BadInput("it is not in the cache", where=identifier, fix=f"run: repro model fetch {identifier}")
-    with Progress(err()) as progress:
-        found = digest.hash_file(path, lambda done, total: progress.advance("checking the digest", done, total))
+    with shown() as progress:
+        found = digest.hash_file(path, progress)
     refuse_digest(entry, path, found)
     out().print(f"{path.name}: sha256 {found} as in the catalogue", markup=False)
 
@@ -134,7 +134,7 @@ def verify(identifier: str) -> None:
 def _fetched(reference: Reference, progress: Progress) -> Path:
     from harness.catalog import fetch, models, paths
 
-    path = fetch.fetch(reference, paths.cache(), progress.advance)
+    path = fetch.fetch(reference, paths.cache(), progress)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, path, paths.cache(), progress.advance)
+        fetch.verify(reference, path, paths.cache(), progress)
     return path

@@ -142,11 +142,11 @@ def export(folder: Path, target: str | None) -> None:
     """
     from harness.registry.exchange import files
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading
 
-    with counting("writing entries") as tell:
-        count = files.export(open_for_reading(target), folder, tell)
+    with shown() as progress:
+        count = files.export(open_for_reading(target), folder, progress)
     out().print(f"{count} entries in {folder}", markup=False)
 
 
@@ -162,14 +162,14 @@ def import_(folder: Path, target: str | None) -> None:
     from harness.registry.db import databases
     from harness.registry.exchange import files
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import named
 
     if not databases.is_export(str(folder)):
         raise BadInput("holds no exported registry", where=str(folder), fix="name what repro registry export wrote")
     place = named(target)
-    with counting("taking entries") as tell:
-        files.into(folder, place, tell)
+    with shown() as progress:
+        files.into(folder, place, progress)
     out().print(f"{place}: the same log", markup=False)
 
 
@@ -185,12 +185,12 @@ def rebuild(place: str, target: str | None) -> None:
 
     from harness.registry.exchange import files
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading
 
-    with tempfile.TemporaryDirectory() as folder, counting("taking entries") as tell:
-        files.export(open_for_reading(target), Path(folder) / "registry", lambda _done, _of: None)
-        files.into(Path(folder) / "registry", place, tell)
+    with tempfile.TemporaryDirectory() as folder, shown() as progress:
+        files.export(open_for_reading(target), Path(folder) / "registry", progress)
+        files.into(Path(folder) / "registry", place, progress)
     out().print(f"{place}: the same log", markup=False)
 
 
@@ -298,8 +298,8 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
     from harness.registry.intake.ingest import checked
     from harness.run.bench import bench
     from harness.run.evidence import Request
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress, counting
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     if folder.exists():
         raise BadInput("exists already", where=str(folder), fix="remove it, or name a new folder")
@@ -315,15 +315,15 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
         real = []
         for runtime in runtimes:
             signers = Signers(public, operator, rig, place)
-            with Progress(err()) as progress:
+            with shown() as progress:
                 request = Request(
                     model, runtime, suite, results=place / "results", processes=processes, signers=signers
                 )
                 stored = store.read(bench(request, progress))
             real.append(checked(stored.envelope() or b"", stored.samples(), runtime))
         made = build(str(place / "registry"), real)
-        with counting("writing entries") as tell:
-            count = files.export(made.registry, folder, tell)
+        with shown() as progress:
+            count = files.export(made.registry, folder, progress)
     out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
 
 

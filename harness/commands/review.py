@@ -30,16 +30,15 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from rich.table import Table
 
     from harness.errors import ReproError, one_line
-    from harness.registry.queries import believed
     from harness.registry.queries.review import Waiting, dossier, first_examined, glance, queue
     from harness.terminal.console import escape, out, print_json, whole
-    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.registry_option import open_for_reading, reading, say
 
     registry = open_for_reading(target)
     with registry.reading() as reader:
         waiting = queue(reader)
         homes = {str((reader.get("record", one) or {"row": one})["row"]) for one in waiting}
-    with believed.reading(registry, homes, keep=waiting) as (reader, left_out):
+    with reading(registry, homes, keep=waiting) as (reader, left_out):
         say([one for one in left_out if one.record not in waiting])
         found: list[Dossier | Waiting] = []
         orphans: list[tuple[str, str]] = []

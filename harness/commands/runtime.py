@@ -30,8 +30,8 @@ def install(name: str, backend: str, again: bool) -> None:
     from harness.errors import BadInput
     from harness.run.prepare import environments
     from harness.run.prepare.choosing import choice_of
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
     from runtimes.recipes import RECIPES
     from runtimes.table import find
 
@@ -42,10 +42,10 @@ def install(name: str, backend: str, again: bool) -> None:
         )
     choice = choice_of(name, backend, cache())
     where = environments.place(cache(), name, choice.backend)
-    with Progress(err()) as progress:
+    with shown() as progress:
         if choice.line:
             progress.stage(choice.line)
-        done = environments.install(where, progress.advance, again=again)
+        done = environments.install(where, progress, again=again)
     out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
     out().print(str(where.python), markup=False)
 
@@ -106,11 +106,11 @@ def check(name: str, model: str, backend: str, settings: tuple[str, ...], python
     """
     from harness.run.evidence import Request
     from harness.run.execute.conformance import conform
-    from harness.terminal.console import err, out, print_json
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out, print_json
+    from harness.terminal.progress import shown
 
     request = Request(model=model, runtime=name, suite="quick", settings=settings, backend=backend, python=python)
-    with Progress(err()) as progress:
+    with shown() as progress:
         found = conform(request, progress)
     if as_json:
         print_json([{"code": code, "status": status, "text": text} for code, status, text in found])

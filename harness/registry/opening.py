@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import BadInput, NotFound
+from harness.progress import SILENT, Progress
 from harness.registry.db import databases
 from harness.registry.store import Registry
 
@@ -33,10 +34,10 @@ def open_registry(target: str) -> Registry:
     return Registry(engine, target)
 
 
-def open_readable(target: str) -> Registry:
+def open_readable(target: str, progress: Progress = SILENT) -> Registry:
     """As `open_registry`; a folder of exported files, too, read into memory."""
     if databases.is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
-        return in_memory(Path(target))
+        return in_memory(Path(target), progress)
     return open_registry(target)

@@ -17,6 +17,7 @@ from harness.catalog.identity import Identity, identify
 from harness.catalog.suites import Loaded, Suite
 from harness.errors import BadInput, Interrupted, RunFailed
 from harness.files import locked, need_room
+from harness.progress import Progress
 from harness.record import envelope, private, rig_runs, store
 from harness.record.canonical import digest
 from harness.record.keys import Signers
@@ -26,7 +27,6 @@ from harness.run.evidence import Evidence, Prepared, Request
 from harness.run.execute import bundle
 from harness.run.execute.journal import Journal
 from harness.run.execute.launcher import Interpreter, run_worker
-from harness.run.execute.listener import Listener
 from harness.run.execute.loop import Measuring
 from harness.run.execute.plan import Ids, Triple, least_context, plan_for, required_context, texts_of
 from harness.run.prepare import baseline, choosing, convert, environments, memory_need, options, tokens, unchanged
@@ -41,27 +41,27 @@ from runtimes.table import SYNTHETIC, find
 RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
 
 
-def bench(request: Request, listener: Listener) -> Path:
+def bench(request: Request, progress: Progress) -> Path:
     """Measure and write the record; returns its path. Raises `ReproError`s, each with the way out."""
     cache = paths.cache()
     with locked(cache / "measuring.lock", "another measurement is running on this machine") as held:
         if not held:
-            listener.remark("no lock can be held on this system: see to it that nothing else measures here")
+            progress.remark("no lock can be held on this system: see to it that nothing else measures here")
         try:
-            prepared = prepare(request, cache, listener)
-            ids, vocabulary = _ids(prepared, cache, listener)
+            prepared = prepare(request, cache, progress)
+            ids, vocabulary = _ids(prepared, cache, progress)
         except KeyboardInterrupt:
             raise Interrupted(
                 "Stopped before anything was measured; what was fetched and installed is kept",
                 fix="the same command goes on from there",
             ) from None
         try:
-            return _measure(prepared, ids, vocabulary, listener)
+            return _measure(prepared, ids, vocabulary, progress)
         except KeyboardInterrupt:
             raise Interrupted("Stopped; what was measured is kept", fix="go on with --resume") from None
 
 
-def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
+def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     """Check every input before anything long begins; fetch and install what is missing."""
     suite = suites.load(request.suite)
     adapter = find(request.runtime)
@@ -80,13 +80,11 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     store.writable(request.results)
     need_room(request.results, RESULT_ROOM_BYTES, "name another --results")
     baseline.rule(request, suite)  # refused now rather than after the download
-    model_path = fetch.fetch(reference, cache, listener.advance)
+    model_path = fetch.fetch(reference, cache, progress)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, model_path, cache, listener.advance)
+        fetch.verify(reference, model_path, cache, progress)
     states = unchanged.look(model_path)
-    identity = identify(
-        reference, model_path, cache, lambda done, total: listener.advance("checking the digest", done, total)
-    )
+    identity = identify(reference, model_path, cache, progress)
     if request.against is not None:
         baseline.refuse_other_model(request.against, identity)
     converting = identity.format not in adapter.formats
@@ -109,7 +107,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
     options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=_trained(adapter, identity))
     filled = _filled(given, adapter, choice, cores, least)
     folder, bundle_sha256 = bundle.make(cache)
-    python, installed = _python(request, choice, cache, listener)
+    python, installed = _python(request, choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", secrets)
     if converting:
         if request.python is not None and not convert.there(cache, identity):
@@ -118,7 +116,7 @@ def prepare(request: Request, cache: Path, listener: Listener) -> Prepared:
                 where="--python",
                 fix=f"run first: repro model prepare {request.model}",
             )
-        model_path = convert.prepare(adapter.name, identity, model_path, interpreter, cache, listener)
+        model_path = convert.prepare(adapter.name, identity, model_path, interpreter, cache, progress)
         states = unchanged.look(model_path)
         identity = identify(reference, model_path, cache)
     return Prepared(
@@ -164,31 +162,31 @@ def _filled(
     return filled
 
 
-def interpreter_for(runtime: str, cache: Path, listener: Listener) -> Interpreter:
+def interpreter_for(runtime: str, cache: Path, progress: Progress) -> Interpreter:
     """The interpreter of a runtime's own environment, installed when it is missing."""
     folder, _ = bundle.make(cache)
-    where, _ = _installed(runtime, choosing.choice_of(runtime, "auto", cache), cache, listener)
+    where, _ = _installed(runtime, choosing.choice_of(runtime, "auto", cache), cache, progress)
     return Interpreter(where, folder, cache / "worker-home")
 
 
 def _python(
-    request: Request, choice: Choice, cache: Path, listener: Listener
+    request: Request, choice: Choice, cache: Path, progress: Progress
 ) -> tuple[Path, environments.Installed | None]:
     if request.python is not None:
         return request.python.absolute(), None
     if runs_in_core(find(request.runtime)):
         return Path(sys.executable), None
-    return _installed(request.runtime, choice, cache, listener)
+    return _installed(request.runtime, choice, cache, progress)
 
 
-def _installed(runtime: str, choice: Choice, cache: Path, listener: Listener) -> tuple[Path, environments.Installed]:
+def _installed(runtime: str, choice: Choice, cache: Path, progress: Progress) -> tuple[Path, environments.Installed]:
     if choice.line:
-        listener.stage(choice.line)
+        progress.stage(choice.line)
     where = environments.place(cache, runtime, choice.backend)
     installed = where.installed()
     if installed is None:
-        listener.stage(f"installing {runtime} ({where.backend}); once, some minutes")
-        installed = environments.install(where, listener.advance)
+        progress.stage(f"installing {runtime} ({where.backend}); once, some minutes")
+        installed = environments.install(where, progress)
     return where.python, installed
 
 
@@ -197,7 +195,7 @@ def backend_of(runtime: str, asked: str) -> str:
     return choosing.choice_of(runtime, asked, paths.cache()).backend
 
 
-def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) -> Path:
+def _measure(prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> Path:
     request, suite = prepared.request, prepared.suite.suite
     settings = _filled(prepared.given, prepared.adapter, prepared.choice, prepared.cores, required_context(suite, ids))
     prepared = replace(prepared, options=settings)
@@ -221,7 +219,7 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
     # A number of processes that was asked for is run in full, unless a budget was asked for, too.
     budget = request.budget_s if request.processes is not None else request.budget_s or suite.budget_s
     before, environment = read_load(), snapshot.capture()
-    listener.stage(f"measuring {prepared.suite.label}")
+    progress.stage(f"measuring {prepared.suite.label}")
     told = Told(prepared.identity)
 
     def loaded(facts: Mapping[str, Any]) -> None:
@@ -236,14 +234,14 @@ def _measure(prepared: Prepared, ids: Ids, vocabulary: int, listener: Listener) 
         budget_s=budget,
         deadlines=request.deadlines,
         journal=journal,
-        listener=listener,
+        progress=progress,
         cores=prepared.cores,
         loaded=loaded,
         admit=lambda frame: _admit(frame, prepared),
     ).run()
     unchanged.refuse_changed(prepared.model_path, prepared.files, prepared.identity.files)
     after = read_load()
-    listener.stage("measuring the memory's bandwidth")
+    progress.stage("measuring the memory's bandwidth")
     bounding = snapshot.cores_for(settings.get("threads"), environment)
     evidence = Evidence(
         prepared=prepared,
@@ -312,7 +310,7 @@ def _token_key(tokenizer: str, suite: Loaded) -> str:
     return sha256(f"{tokenizer}:{suite.sha256}".encode()).hexdigest()[:24]
 
 
-def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str, tuple[int, ...]], int]:
+def _ids(prepared: Prepared, cache: Path, progress: Progress) -> tuple[dict[str, tuple[int, ...]], int]:
     """The suite's prompts as ids of this model, made by a worker the first time."""
     identity, suite = prepared.identity, prepared.suite
     # A folder's configuration decides on BOS and vocabulary, too: its whole digest stands for its tokenizer.
@@ -325,11 +323,11 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
         key = _token_key(f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}", suite)
 
     def tokenise(texts: Mapping[str, str]) -> tokens.Tokenised:
-        listener.stage("turning the prompts into token ids; once for this model and suite")
+        progress.stage("turning the prompts into token ids; once for this model and suite")
         found: dict[str, list[int]] = {}
         vocabulary = 0
 
-        def hear(frame: Frame) -> None:
+        def on_frame(frame: Frame) -> None:
             nonlocal vocabulary
             _admit(frame, prepared)
             if frame.kind == "loaded":
@@ -344,7 +342,7 @@ def _ids(prepared: Prepared, cache: Path, listener: Listener) -> tuple[dict[str,
             dict(prepared.options),
             texts=texts,
         )
-        ended = run_worker(prepared.interpreter, plan, prepared.request.deadlines, hear)
+        ended = run_worker(prepared.interpreter, plan, prepared.request.deadlines, on_frame)
         if ended.error is not None:
             raise ended.error
         if not found:

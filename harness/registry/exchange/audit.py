@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from harness.errors import ReproError, one_line
+from harness.progress import Progress
 from harness.registry.db import side_tables, tables
 from harness.registry.db.reader import Reader, raw
 from harness.registry.intake import ingest
@@ -33,7 +34,6 @@ CHUNK = 64
 CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
 AHEAD = 8  # chunks
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
-Tell = Callable[[int, int], None]
 Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
 
@@ -75,7 +75,7 @@ class Pending:
     demonstration: bool
 
 
-def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
+def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Found:
     """Every fault of the registry. With a pool, records are checked in its processes."""
     found = Found()
     with registry.reading() as reader:
@@ -83,7 +83,7 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
         for where, what in side_tables.shape(reader):
             found.add(where, what)
         named: dict[str, str] = {}
-        pending = _log(reader, facts, tree, named, found, tell)
+        pending = _log(reader, facts, tree, named, found, progress)
         for identity, row, errors in verdicts(pending, pool):
             found.records += 1
             for error in errors:
@@ -109,7 +109,7 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
 
 
 def _log(
-    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, tell: Tell
+    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, progress: Progress
 ) -> Iterator[Pending]:
     """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
     size = reader.size()
@@ -152,7 +152,7 @@ def _log(
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
-        tell(index + 1, size)
+        progress.advance("checking entries", index + 1, size)
 
 
 def _ahead(found: Found) -> None:

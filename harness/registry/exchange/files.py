@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from sqlalchemy import select
 from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
+from harness.progress import SILENT, Progress
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
 from harness.registry.db import databases, tables
@@ -46,10 +47,9 @@ BATCH = 256
 LINE_LIMIT = 4 << 10  # an entry holds digests and a time
 MARK_LIMIT = 64 << 10
 LOG = "log/entries.jsonl"
-Tell = Callable[[int, int], None]  # (done, of)
 
 
-def export(registry: Registry, target: Path, tell: Tell) -> int:
+def export(registry: Registry, target: Path, progress: Progress) -> int:
     """Write the registry below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
     if target.exists():
         raise BadInput("is there already", where=str(target), fix="name a new folder")
@@ -59,7 +59,7 @@ def export(registry: Registry, target: Path, tell: Tell) -> int:
     except OSError as error:
         raise refusal(error, target) from error
     try:
-        count = _write(registry, scratch, tell)
+        count = _write(registry, scratch, progress)
         let_all_read(scratch)
         scratch.rename(target)
         sync(target.parent)
@@ -70,7 +70,7 @@ def export(registry: Registry, target: Path, tell: Tell) -> int:
     return count
 
 
-def _write(registry: Registry, folder: Path, tell: Tell) -> int:
+def _write(registry: Registry, folder: Path, progress: Progress) -> int:
     for name in ("log", "events", "records", "checkpoints"):
         (folder / name).mkdir()
     with registry.reading() as reader:
@@ -89,7 +89,7 @@ def _write(registry: Registry, folder: Path, tell: Tell) -> int:
                     path = inside(folder, name, name_of(line))
                     path.parent.mkdir(exist_ok=True)
                     write_bytes(path, body)
-            tell(index + 1, size)
+            progress.advance("writing entries", index + 1, size)
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
         wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
@@ -214,7 +214,7 @@ class Exported:
             raise RecordInvalid(error.what, where=str(path), fix="export it again") from error
 
 
-def replay(source: Exported, registry: Registry, tell: Tell) -> int:
+def replay(source: Exported, registry: Registry, progress: Progress) -> int:
     """Put an exported log into an empty database, event by event by the very rules. Raises at the first that does not hold."""
     told = source.mark()
     size = int(told["size"])
@@ -246,7 +246,7 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
                     where=str(source.folder),
                     fix="the log was edited",
                 )
-        tell(part[-1].index + 1, size)
+        progress.advance("importing entries", part[-1].index + 1, size)
     if gone:
         raise RecordInvalid(
             "is missing, and the log does not say why", where=f"records/{min(gone)[:12]}", fix="export it again"
@@ -286,22 +286,22 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
     return size
 
 
-def into(source: Path, target: str, tell: Tell) -> Registry:
+def into(source: Path, target: str, progress: Progress) -> Registry:
     """A database from exported files. Raises `BadInput` or `RecordInvalid`; a file is there whole or not at all.
 
     A server's database keeps what was appended: there the files are tried in memory first.
     """
     if not databases.url_of(target).startswith("sqlite"):
-        in_memory(source)
+        in_memory(source, progress)
     with databases.made(target) as database:
-        replay(Exported(source), Registry(database, target), tell)
+        replay(Exported(source), Registry(database, target), progress)
     return open_registry(target)
 
 
-def in_memory(source: Path) -> Registry:
+def in_memory(source: Path, progress: Progress = SILENT) -> Registry:
     """Exported files as a registry that can be read, and forgets what is written to it."""
     database = databases.connect("sqlite://")
     databases.upgrade(database)
     registry = Registry(database, str(source))
-    replay(Exported(source), registry, lambda _done, _of: None)
+    replay(Exported(source), registry, progress)
     return registry

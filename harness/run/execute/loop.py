@@ -12,11 +12,11 @@ import numpy as np
 from harness.errors import Interrupted, ReproError, RunFailed
 from harness.measure.metrics import measure_trial
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
 from harness.run.execute.journal import Journal, damaged
 from harness.run.execute.launcher import Deadlines, Ended, Interpreter, run_worker
-from harness.run.execute.listener import Listener
-from harness.run.execute.next_step import Failure, Finish, GiveUp, Progress, next_step
+from harness.run.execute.next_step import Failure, Finish, GiveUp, SoFar, next_step
 from harness.run.execute.telemetry import Telemetry
 from harness.worker.frames import Frame, ProtocolError
 from harness.worker.plan import Plan
@@ -42,7 +42,7 @@ class Measuring:
     budget_s: float | None
     deadlines: Deadlines
     journal: Journal
-    listener: Listener
+    progress: Progress
     cores: int
     loaded: Callable[[Mapping[str, Any]], None] = lambda _: None  # hears each process's facts; may refuse them
     admit: Callable[[Frame], None] = lambda _frame: None  # raises where the run is not to go on with this engine
@@ -64,14 +64,14 @@ class Measuring:
         while True:
             complete = [log for log in logs.values() if log.complete]
             medians, by_length = _medians(complete, self.headline)
-            progress = Progress(
+            so_far = SoFar(
                 medians=medians,
                 failures=failures[known_failures:],
                 indices_used=max(logs, default=-1) + 1,
                 elapsed_s=spent + time.monotonic() - began,
                 process_s=max((_length_s(log) for log in complete), default=0.0),
             )
-            step = next_step(progress, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
+            step = next_step(so_far, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
             match step:
                 case Finish():
                     decision = _of_lengths(step.decision) if by_length else step.decision
@@ -87,7 +87,7 @@ class Measuring:
             logs[step.index] = log
             if failure is not None:
                 failures.append(failure)
-                self.listener.remark(f"process {step.index} failed: {failure.error}")
+                self.progress.remark(f"process {step.index} failed: {failure.error}")
 
     def _one(self, index: int, done: int, logs: dict[int, ProcessLog]) -> tuple[ProcessLog, Failure | None]:
         frames: list[Frame] = []
@@ -103,7 +103,7 @@ class Measuring:
             frames.append(frame)
             self.journal.append(index, frame)
 
-        def hear(frame: Frame) -> None:
+        def on_frame(frame: Frame) -> None:
             nonlocal trials, batch
             self.admit(frame)
             # The meters first: what this program writes is not the trial's. The requests of one batch come one after the
@@ -122,13 +122,13 @@ class Measuring:
                 what = f"{frame.header['workload']} ({frame.header['purpose']})"
             if frame.kind in ("loading", "trial"):
                 # Further warm-up trials than the least are not known beforehand: they stand still on the bar.
-                self.listener.advance(
+                self.progress.advance(
                     f"process {done + 1} of {goal}: {what}", done * least + min(trials, least), goal * least
                 )
             telemetry.rest()
 
         try:
-            ended = run_worker(self.interpreter, plan, self.deadlines, hear)
+            ended = run_worker(self.interpreter, plan, self.deadlines, on_frame)
         except KeyboardInterrupt:
             whole = f" ({done} whole {'process is' if done == 1 else 'processes are'} kept)" if done else ""
             raise Interrupted(f"Stopped; process {done + 1} starts again with --resume{whole}") from None
@@ -155,7 +155,7 @@ class Measuring:
         found = {}
         kept = self.journal.processes()
         for index in self.journal.torn:
-            self.listener.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
+            self.progress.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
         for index, frames in kept.items():
             try:
                 found[index] = collect(index, frames)
