@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from harness.run.execute.collect import collect
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
 from harness.run.execute.telemetry import Telemetry
 from harness.run.prepare import convert, environments
+from harness.terminal.progress import shown
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -69,7 +69,8 @@ def ready(runtime: str = "llama.cpp") -> Rig:
     """Install, fetch and convert what is missing; on the CPU."""
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
-    environments.install(place, lambda text, done, total: print(text, done, total, file=sys.stderr))
+    with shown() as progress:
+        environments.install(place, progress)
     reference = models.load(MODEL)
     model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)

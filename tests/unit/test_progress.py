@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.catalog import digest
 from harness.progress import SILENT
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
@@ -109,14 +108,6 @@ def test_a_site_says_how_many_pages_are_made(rows: World, tmp_path: Path) -> Non
     heard = Heard()
     build(Wish(str(tmp_path / "registry"), tmp_path / "site", date(2026, 11, 24)), heard)
     assert heard.ended("making pages")
-
-
-def test_hashing_a_model_says_how_far_it_is(tmp_path: Path) -> None:
-    model = tmp_path / "model.gguf"
-    model.write_bytes(bytes(digest.BLOCK + 1))
-    heard = Heard()
-    digest.hash_file(model, heard)
-    assert heard.steps == [("checking the digest", done, digest.BLOCK + 1) for done in (digest.BLOCK, digest.BLOCK + 1)]
 
 
 def test_on_a_terminal_a_bar_is_drawn_and_taken_away() -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
@@ -15,12 +16,8 @@ from harness.registry.opening import open_readable, open_registry
 from tests.support.registry_world import World, charter, key, world
 
 
-def quiet(_done: int, _of: int) -> None:
-    pass
-
-
 def sound(world: World) -> None:
-    found = audit(world.registry, None, quiet)
+    found = audit(world.registry, None, SILENT)
     assert not found.faults, found.faults
 
 
@@ -144,15 +141,15 @@ def test_export_and_import_lose_nothing(registry, tmp_path):
     registry.act(registry.editor(), "record-rejected", dropped, reason="names its owner")
     registry.act(registry.editor(), "body-dropped", dropped, reason="names its owner")
     sign_checkpoint(registry.registry, key("registry"))
-    files.export(registry.registry, tmp_path / "out", quiet)
-    again = files.into(tmp_path / "out", str(tmp_path / "again"), quiet)
+    files.export(registry.registry, tmp_path / "out", SILENT)
+    again = files.into(tmp_path / "out", str(tmp_path / "again"), SILENT)
     with registry.registry.reading() as one, again.reading() as other:
         assert tree_of(one) == tree_of(other)
         assert one.checkpoint() == other.checkpoint()
         for kind in ("record", "operator", "editors", "policy", "registry", "key", "idempotency"):
             assert one.all(kind) == other.all(kind)
-    assert not audit(again, None, quiet).faults
-    files.export(again, tmp_path / "second", quiet)
+    assert not audit(again, None, SILENT).faults
+    files.export(again, tmp_path / "second", SILENT)
 
     def listing(folder):
         return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -203,7 +200,7 @@ def test_both_policies_score_a_registry_and_its_copy_alike(small, tmp_path, poli
         ("eve", {"rate": 60.0}),
     ):
         small.accepted(name, row=row, **changes)
-    files.export(small.registry, tmp_path / "out", quiet)
+    files.export(small.registry, tmp_path / "out", SILENT)
     rules = policies.load(policy).policy
     with small.registry.reading() as one, files.in_memory(tmp_path / "out").reading() as other:
         first, second = (list(standings(reader, rules, date(2026, 11, 24))) for reader in (one, other))

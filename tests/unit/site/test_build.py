@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
@@ -31,7 +32,7 @@ TURNED = HOSTILE + "\u202egnp.exe\u202c"  # no record's field may turn the text 
 
 
 def made(registry: World, out: Path, day: date = DAY) -> Built:
-    return build(Wish(registry.registry.target, out, day), lambda done, of: None)
+    return build(Wish(registry.registry.target, out, day), SILENT)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -351,7 +352,7 @@ def test_addresses_are_never_the_same_for_two(here: World) -> None:
 )
 def test_diagrams_are_pictures_where_that_is_asked_for(here: World, out: Path) -> None:
     row = here.accepted("ann", sku="A")
-    build(Wish(here.registry.target, out, DAY, png=True), lambda done, of: None)
+    build(Wish(here.registry.target, out, DAY, png=True), SILENT)
     for path in (out / "methodology" / "network.png", out / "rows" / row[:16] / "network.png"):
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG")
