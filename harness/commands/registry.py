@@ -289,20 +289,19 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
     """
     import tempfile
 
+    from harness.demo import before
     from harness.demo.registry import REAL, build, key
-    from harness.errors import BadInput
     from harness.record import store
     from harness.record.envelope import key_id
     from harness.record.keys import PublicKeys, Signers
     from harness.registry.exchange import files
     from harness.registry.intake.ingest import checked
     from harness.run.bench import bench
-    from harness.run.evidence import Request
+    from harness.run.request import Request
     from harness.terminal.console import out
     from harness.terminal.progress import shown
 
-    if folder.exists():
-        raise BadInput("exists already", where=str(folder), fix="remove it, or name a new folder")
+    before.refuse(folder, model, runtimes, suite)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         operator, rig = key("workshop"), key("workshop rig")

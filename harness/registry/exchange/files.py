@@ -51,13 +51,7 @@ LOG = "log/entries.jsonl"
 
 def export(registry: Registry, target: Path, progress: Progress) -> int:
     """Write the registry below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
-    if target.exists():
-        raise BadInput("is there already", where=str(target), fix="name a new folder")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    except OSError as error:
-        raise refusal(error, target) from error
+    scratch = _scratch_beside(target)
     try:
         count = _write(registry, scratch, progress)
         let_all_read(scratch)
@@ -68,6 +62,21 @@ def export(registry: Registry, target: Path, progress: Progress) -> int:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return count
+
+
+def refuse_target(target: Path) -> None:
+    """Raises `BadInput` where nothing could be exported to `target`: it exists, or can't be made. Leaves nothing behind."""
+    _scratch_beside(target).rmdir()
+
+
+def _scratch_beside(target: Path) -> Path:
+    try:
+        if os.path.lexists(target):
+            raise BadInput("exists already", where=str(target), fix="remove it, or name a new folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    except OSError as error:
+        raise refusal(error, target) from error
 
 
 def _write(registry: Registry, folder: Path, progress: Progress) -> int:
