@@ -18,7 +18,7 @@ from rig import MODEL
 from harness.progress import SILENT
 from harness.record.store import read
 from harness.run.bench import bench
-from harness.run.evidence import Request
+from harness.run.request import Request
 
 RUNTIMES = ("llama.cpp", "pytorch", "vllm")
 

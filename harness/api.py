@@ -15,8 +15,8 @@ from harness.record import store
 from harness.record.store import Stored
 from harness.registry.reading import open_registry
 from harness.run import bench as running
-from harness.run.evidence import Request
 from harness.run.loading import load_records
+from harness.run.request import Request
 from harness.verify.reading import Checked, believed, check, verified
 
 __all__ = [

@@ -20,7 +20,7 @@ def simulated_record(tmp_path_factory):
     from harness.progress import SILENT
     from harness.record.store import read
     from harness.run.bench import bench
-    from harness.run.evidence import Request
+    from harness.run.request import Request
 
     folder = tmp_path_factory.mktemp("simulated")
     model = folder / "tiny.gguf"

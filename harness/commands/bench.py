@@ -93,7 +93,7 @@ def bench(
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
-    from harness.run.evidence import Request
+    from harness.run.request import Request
     from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys

@@ -104,8 +104,8 @@ def check(name: str, model: str, backend: str, settings: tuple[str, ...], python
 
     Token counts, caches, time stamps, determinism, errors. Exit status 1 when a check fails.
     """
-    from harness.run.evidence import Request
     from harness.run.execute.conformance import conform
+    from harness.run.request import Request
     from harness.terminal.console import out, print_json
     from harness.terminal.progress import shown
 

@@ -14,7 +14,7 @@ from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
 from harness.progress import Progress
 from harness.record.keys import Signers
-from harness.run.evidence import Request
+from harness.run.request import Request
 
 Bench = Callable[[Request, Progress], Path]
 FOLDER = ".matrix"

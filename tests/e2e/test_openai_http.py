@@ -16,9 +16,9 @@ from harness.errors import NotEnoughSpace
 from harness.progress import SILENT
 from harness.record.store import read
 from harness.run.bench import prepare
-from harness.run.evidence import Request
 from harness.run.execute import conformance
 from harness.run.prepare import memory_need
+from harness.run.request import Request
 from tests.e2e.conftest import measured, refused
 from tests.support import model_server
 

@@ -26,7 +26,7 @@ def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.W
     trials = evidence.trials
     bandwidth, peak = bandwidth_ceiling(evidence), _peak_ceiling(evidence)
     headline = evidence.prepared.suite.suite.headline
-    prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
+    prefills = {p.id: len(p.prompt) for p in evidence.work.plan.workloads}
     longest = max(prefills, key=lambda name: prefills[name])
     own = [trial for trial in trials if trial.workload == headline]
     return [
@@ -66,13 +66,13 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
         return Ceiling(None, "a server computes, and its device is not known")
     if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
-    cached = evidence.environment.cpu.l3_bytes.value or 0
+    cached = evidence.machine.environment.cpu.l3_bytes.value or 0
     size = bytes_per_token(evidence, evidence.prepared.suite.suite.headline)
     if size is None:
         return Ceiling(None, "what a token of this model reads is not known")
     if size < cached:
         return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
-    return Ceiling(evidence.bandwidth.most_bytes_per_s, "the most that was measured here")
+    return Ceiling(evidence.machine.bandwidth.most_bytes_per_s, "the most that was measured here")
 
 
 def _peak_ceiling(evidence: Evidence) -> Ceiling:
@@ -82,15 +82,15 @@ def _peak_ceiling(evidence: Evidence) -> Ceiling:
         return Ceiling(None, "a server computes, and its device is not known")
     if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
-    return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+    return Ceiling(evidence.machine.peak.operations_per_s, evidence.machine.peak.formula)
 
 
 def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     """Weights and KV cache read by a decode step at the workload's mean depth; None where one of them is not known."""
     prepared = evidence.prepared
-    plan = next(p for p in evidence.plan.workloads if p.id == workload)
+    plan = next(p for p in evidence.work.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
-    header = model_folder.header(prepared.model_path)
+    header = model_folder.header(prepared.model.path)
     depth = len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
     if header.scheme is None and settings.get("quantization") not in (None, "none"):

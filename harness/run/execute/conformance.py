@@ -6,9 +6,9 @@ from harness.catalog import paths
 from harness.errors import RunFailed
 from harness.files import locked
 from harness.progress import Progress
-from harness.run.bench import prepare
-from harness.run.evidence import Request
 from harness.run.execute.launcher import run_worker
+from harness.run.prepare.inputs import prepare
+from harness.run.request import Request
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -30,12 +30,12 @@ def conform(request: Request, progress: Progress) -> list[Result]:
         progress.stage(f"checking {request.runtime}: loading the model")
         plan = Plan(
             prepared.adapter.name,
-            str(prepared.model_path),
+            str(prepared.model.path),
             prepared.identity.format,
             dict(prepared.options),
             conformance=True,
         )
-        ended = run_worker(prepared.interpreter, plan, request.deadlines, on_frame)
+        ended = run_worker(prepared.engine.interpreter, plan, request.deadlines, on_frame)
     if ended.error is not None:
         raise ended.error
     if not found:
