@@ -119,7 +119,7 @@ def _record(
         process_results=_process_results(evidence, complete),
         derived=_derived(evidence, measured),
         probe=_probe(evidence),
-        checks=tuple(schema.Check(**asdict(check)) for check in checks),
+        checks=tuple(schema.Check(**{**asdict(check), "code": str(check.code)}) for check in checks),
         findings=findings_of(
             evidence.outcome,
             [workload.id for workload in evidence.work.plan.workloads],
