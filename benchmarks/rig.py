@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import fetch, models, paths
+from harness import paths
+from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.measure.trial import Purpose, Trial
 from harness.measure.workload import WorkloadPlan

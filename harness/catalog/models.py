@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.catalog import huggingface_cache, plain_file, toml_file
-from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.paths import configs
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$")]

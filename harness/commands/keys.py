@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.record.places import keys_folder
+from harness.paths import keys_folder
 from harness.terminal.keys import VARIABLE, secret
 
 if TYPE_CHECKING:

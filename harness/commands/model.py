@@ -44,7 +44,8 @@ def show(reference: str, as_json: bool) -> None:
 
     REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file; a file that is not here is downloaded.
     """
-    from harness.catalog import identity, models, paths
+    from harness import paths
+    from harness.catalog import identity, models
     from harness.terminal.console import err, out, print_json
     from harness.terminal.progress import shown
 
@@ -85,7 +86,8 @@ def prepare(reference: str, runtime: str) -> None:
     REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file. The result stays in the cache; `repro bench`
     converts by itself, too, when it needs to.
     """
-    from harness.catalog import identity, models, paths
+    from harness import paths
+    from harness.catalog import identity, models
     from harness.errors import BadInput
     from harness.run.bench import interpreter_for
     from harness.run.prepare import convert
@@ -115,7 +117,8 @@ def verify(identifier: str) -> None:
 
     IDENTIFIER is a catalogue id. Exit status 2 on a mismatch.
     """
-    from harness.catalog import digest, models, paths
+    from harness import paths
+    from harness.catalog import digest, models
     from harness.catalog.fetch import refuse_digest
     from harness.errors import BadInput
     from harness.terminal.console import out
@@ -132,7 +135,8 @@ def verify(identifier: str) -> None:
 
 
 def _fetched(reference: Reference, progress: Progress) -> Path:
-    from harness.catalog import fetch, models, paths
+    from harness import paths
+    from harness.catalog import fetch, models
 
     path = fetch.fetch(reference, paths.cache(), progress)
     if isinstance(reference, models.Model):

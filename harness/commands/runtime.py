@@ -26,8 +26,8 @@ def install(name: str, backend: str, again: bool) -> None:
 
     Builds what has no wheel. Does nothing when it is installed already.
     """
-    from harness.catalog.paths import cache
     from harness.errors import BadInput
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.run.prepare.choosing import choice_of
     from harness.terminal.console import out
@@ -56,7 +56,7 @@ def list_(as_json: bool) -> None:
     """List the runtimes and their installed environments."""
     from dataclasses import asdict
 
-    from harness.catalog.paths import cache
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal.console import out, print_json
     from runtimes import table
@@ -128,8 +128,8 @@ def remove(name: str, backend: str | None) -> None:
     """Delete a runtime's environments and built wheels."""
     import shutil
 
-    from harness.catalog.paths import cache
     from harness.errors import BadInput
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal.console import out
     from runtimes.table import find

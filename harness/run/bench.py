@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.catalog import paths
+from harness import paths
 from harness.errors import Interrupted
 from harness.files import locked
 from harness.progress import Progress

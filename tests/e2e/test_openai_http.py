@@ -298,7 +298,8 @@ def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch)
 @pytest.fixture(scope="module")
 def real_server(tmp_path_factory):
     """llama-cpp-python's own server on the real model, in llama.cpp's environment plus what the server needs."""
-    from harness.catalog import fetch, models, paths
+    from harness import paths
+    from harness.catalog import fetch, models
     from harness.run.bench import backend_of
     from harness.run.prepare import environments
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.catalog import paths
+from harness import paths
 from harness.errors import RunFailed
 from harness.files import locked
 from harness.progress import Progress

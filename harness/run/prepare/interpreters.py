@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness.catalog import paths
+from harness import paths
 from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
