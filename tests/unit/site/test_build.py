@@ -23,6 +23,7 @@ from harness.site.build import Built, Wish, build
 from harness.site.draw.png import FONTS
 from harness.site.incremental import publish, workers
 from harness.site.pages import compare, decisions, lists, operators, regressions
+from tests.support.heard import Calling
 from tests.support.registry_world import World, key, world
 from tests.support.registry_world import text as spelled
 
@@ -246,7 +247,7 @@ def test_several_processes_make_the_site_that_one_makes(
 
     monkeypatch.setattr(workers, "ALONE", 0)
     monkeypatch.setattr(workers, "_EACH", 1)
-    build(Wish(here.registry.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), Calling(tell))
     assert tree(out) == tree(tmp_path / "alone")
 
 
@@ -326,7 +327,7 @@ def test_one_build_at_a_time(here: World, out: Path) -> None:
         seen.append(done)
 
     here.accepted("ann", sku="A")
-    build(Wish(here.registry.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), Calling(tell))
     assert seen == [1]
     assert (out / "index.html").is_file()
 
