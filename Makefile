@@ -29,6 +29,11 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
 	@touch $@
 
+# What a registry, its site and `repro export` need on top.
+$(VENV)/.site: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,site]' --constraint constraints.txt
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.core
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch $@
@@ -52,19 +57,19 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-registry-demo: $(VENV)/.core ## make the demonstration registry anew, results/demo-registry: a real run, and operators who do not exist
+registry-demo: $(VENV)/.site ## make the demonstration registry anew, results/demo-registry: a real run, and operators who do not exist
 	rm -rf results/demo-registry
 	$(REPRO) registry demo results/demo-registry --model '$(MODEL)' --runtime '$(RUNTIME)'
 
-site: $(VENV)/.core ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
+site: $(VENV)/.site ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
 	$(REPRO) site build --registry '$(REGISTRY)' --out '$(OUT)' $(ARGS)
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-schema: $(VENV)/.core ## write the record's JSON Schema to docs/schema/
-	$(REPRO) schema --out docs/schema/record-v1.json
+schema: $(VENV)/.core ## write every JSON Schema to docs/schema/
+	$(REPRO) schema --all docs/schema
 
 cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help
 	$(VENV)/bin/python -m tests.support.command_help

@@ -34,9 +34,12 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import Charter, found, sign_checkpoint
 from harness.registry.db import tables
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import OperatorFact, RecordFact
+from harness.registry.facts.stored import stored
 from harness.registry.intake.ingest import Submission, checked
 from harness.registry.queries.rows import score_row
 from harness.registry.store import Registry
+from harness.tiers.values import Status
 
 OPERATORS = 2000
 DAY = date(2026, 11, 24)
@@ -92,9 +95,9 @@ def fill(registry: Registry, records: int) -> list[str]:
                 part = []
         if part:
             write(connection, part)
+        operator = stored(OperatorFact(0, False, "", f"{1:064x}", f"{2:064x}"))
         people = [
-            {"kind": "operator", "name": f"op{i}", "value": '{"verified": false, "joined": 0}', "key": None}
-            for i in range(OPERATORS)
+            {"kind": OperatorFact.KIND, "name": f"op{i}", "value": operator, "key": None} for i in range(OPERATORS)
         ]
         connection.execute(insert(tables.facts), people)
         connection.execute(insert(tables.rigs), [{"operator": f"op{i}", "rig": f"{i:064x}"} for i in range(OPERATORS)])
@@ -103,17 +106,18 @@ def fill(registry: Registry, records: int) -> list[str]:
     return ids
 
 
+def fact(one, gone: str) -> RecordFact:
+    return RecordFact(
+        Status(one["status"]), one["row"], one["operator"], one["rig"], gone, one["idx"], "2026-11-01T00:00:00Z",
+        gone, gone, gone, False, "", (), one["idx"], (), "", False, False, False,
+    )  # fmt: skip
+
+
 def write(connection, part) -> None:
     connection.execute(insert(tables.records), part)
     gone = "0" * 64  # no bodies: every record reads as taken down
     facts = [
-        {
-            "kind": "record",
-            "name": one["id"],
-            "value": f'{{"row": "{one["row"]}", "envelope_sha256": "{gone}"}}',
-            "key": None,
-        }
-        for one in part
+        {"kind": RecordFact.KIND, "name": one["id"], "value": stored(fact(one, gone)), "key": None} for one in part
     ]
     connection.execute(insert(tables.facts), facts)
 

@@ -28,6 +28,7 @@ from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.db.transaction import Item
+from harness.registry.facts import RecordFact
 from harness.registry.intake.ingest import Submission, checked
 from harness.registry.store import Registry
 from harness.site.build import Wish
@@ -109,9 +110,9 @@ def build(target: Path, out: Path) -> tuple[float, float, dict[str, int]]:
 def change(registry: Registry, row: str) -> None:
     """One of its records is withdrawn."""
     with registry.reading() as reader:
-        known = reader.all("record").items()
-        name, fact = next((n, f) for n, f in known if f["row"] == row and n != row and f["status"] == "accepted")
-    who = acts.Actor(fact["operator"], (person(fact["operator"]).operator,))
+        known = reader.all(RecordFact).items()
+        name, fact = next((n, f) for n, f in known if f.row == row and n != row and f.status == "accepted")
+    who = acts.Actor(fact.operator, (person(fact.operator).operator,))
     acts.act(registry, who, "record-withdrawn", name, reason="to change one row")
 
 

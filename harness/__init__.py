@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from harness.api import compare as compare
     from harness.api import errors as errors
     from harness.api import load_records as load_records
-    from harness.api import open_registry as open_registry
     from harness.api import read_record as read_record
-    from harness.api import registry as registry
     from harness.api import verify_record as verify_record
+    from harness.registry import open_registry as open_registry
 
 __version__ = "0.2.0"
 __all__ = [
@@ -40,7 +39,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"harness.{name}")
     if name in __all__:
-        return getattr(import_module("harness.api"), name)
+        # The registry's door asks for an extra, which whoever measures alone may not have.
+        return getattr(import_module("harness.registry" if name == "open_registry" else "harness.api"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 

@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import harness.errors as errors
-import harness.registry as registry
 from harness.compare.stored import agree, compare
 from harness.errors import BadInput
 from harness.progress import SILENT, Progress
 from harness.record import store
 from harness.record.store import Stored
-from harness.registry.reading import open_registry
 from harness.run import bench as running
 from harness.run.loading import load_records
 from harness.run.request import Request
@@ -26,9 +24,7 @@ __all__ = [
     "compare",
     "errors",
     "load_records",
-    "open_registry",
     "read_record",
-    "registry",
     "verify_record",
 ]
 

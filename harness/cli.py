@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from copy import copy
+from functools import wraps
 from importlib import import_module
 from inspect import cleandoc
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import __version__
 from harness.errors import ReproError, one_line
-from harness.files import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Group → name → (module:attribute, one line). The line begins the command's own `--help`; its docstring goes on from there.
 GROUPS = {
@@ -25,6 +26,7 @@ GROUPS = {
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
         "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
+        "device": ("harness.commands.device:device", "List and show GPUs and processors of the device table."),
     },
     "Records": {
         "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),
@@ -35,7 +37,7 @@ GROUPS = {
         "verify": ("harness.commands.verify:verify", "Check a record's signatures, samples and numbers."),
         "recompute": ("harness.commands.recompute:recompute", "Derive a record's numbers again from its raw samples."),
         "export": ("harness.commands.export:export", "Write records as CSV, JSON, Parquet or Markdown."),
-        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of a record."),
+        "schema": ("harness.commands.schema:schema", "Print the JSON Schema of what others read."),
     },
     "Publish": {
         "keys": ("harness.commands.keys:keys", "Make, show and rotate the keys that sign your records."),
@@ -60,6 +62,13 @@ GROUPS = {
         "site": ("harness.commands.site:site", "Build or serve a registry's public site."),
     },
 }
+# What a command needs beyond the core. Its `--help` does not.
+EXTRA_OF = {
+    "export": "frames",
+    **dict.fromkeys(("submit", "submissions", "withdraw", "request"), "registry"),
+    **dict.fromkeys(GROUPS["Registry"], "registry"),
+    "site": "site",
+}
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 MOVED = {
     "--matrix": "repro matrix run FILE",
@@ -82,13 +91,16 @@ class LazyGroup(click.Group):
         module, _, attribute = where.partition(":")
         command: click.Command = copy(getattr(import_module(module), attribute))
         command.help = f"{line}\n\n{cleandoc(command.help or '')}".rstrip()
-        return command
+        extra = EXTRA_OF.get(cmd_name)
+        return command if extra is None else _asking_for(extra, cmd_name, command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest names for an unknown one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=2) or list(COMMANDS)
             raise click.UsageError(f"no command is called {args[0]!r}; did you mean {' or '.join(near)}?")
         return super().resolve_command(ctx, args)
@@ -99,6 +111,30 @@ class LazyGroup(click.Group):
         for title, commands in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(f"{name:{wide}}", text) for name, (_, text) in commands.items()])
+
+
+def _asking_for(extra: str, where: str, command: click.Command) -> click.Command:
+    """A copy whose every callback first asks for the extra: before any work, and after `--help` was answered."""
+    command = copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: _asking_for(extra, f"{where} {name}", one) for name, one in command.commands.items()}
+    if command.callback is not None:
+        command.callback = _after_asking(extra, where, command.callback)
+    return command
+
+
+def _after_asking(extra: str, where: str, callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    def asked(*arguments: Any, **options: Any) -> Any:
+        from harness.extras import needs
+
+        if (
+            click.get_current_context().invoked_subcommand is None
+        ):  # else the subcommand asks, unless it prints its help
+            needs(extra, where)
+        return callback(*arguments, **options)
+
+    return asked
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -140,8 +176,24 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output is gone (`repro show … | head`); that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except ImportError as error:
+        _end_for_extra(error)
     except OSError as error:
+        from pathlib import Path
+
+        from harness.files import refusal
+
         _end(str(refusal(error, Path(str(error.filename or ".")))), 2)
+
+
+def _end_for_extra(error: ImportError) -> None:
+    """One line where the package of an extra is missing or broken. Every other import is our own fault and stays a traceback."""
+    from harness.extras import missing, of_module
+
+    found = of_module(error.name)
+    if found is None:
+        raise error
+    _end(str(missing(*found, "")), 2)
 
 
 def _end(message: str, code: int) -> None:

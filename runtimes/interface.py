@@ -14,6 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.device_kinds import DeviceKind
+from runtimes.recipes import Build, Recipe
+
+__all__ = [
+    "SECRET", "Batching", "Build", "Capabilities", "Converting", "Device", "DeviceKind", "EventPool", "LoadedRuntime",
+    "ModelFiles", "Option", "Outliving", "Recipe", "Runtime", "RuntimeFacts", "Scalar", "Watch", "with_defaults",
+]  # fmt: skip
+
 Scalar = str | int | bool | None
 SECRET = "REPRO_SECRET_"  # noqa: S105 - and an option's name: the worker's variable with what a secret option names
 
@@ -47,7 +55,7 @@ class Device:
     """
 
     name: str
-    kind: str  # cpu, gpu, igpu, accelerator; server and local-server where a server computes
+    kind: DeviceKind
     description: str
     memory_bytes: int | None = None
 
@@ -71,6 +79,23 @@ class RuntimeFacts:
     model: Mapping[str, Scalar] = field(default_factory=dict)  # what the engine says that it loaded
     device_ids: tuple[str, ...] = ()  # the driver's ids of the devices used, for the meters; never recorded
     served: str = ""  # the name under which a server lists the model: must stay the same; never recorded
+    # Where the layers were computed. Empty: where the devices lie; to be stated where a processor is listed beside a GPU.
+    computed_on: tuple[DeviceKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter is and can do beside the interface. Declared on its class, never concluded from its methods."""
+
+    synthetic: bool = False  # it only pretends: its records say so, are not signed, and no registry takes them
+    in_core: bool = False  # needs no environment of its own: its worker runs in the interpreter of `repro`
+    holds_model: bool = True  # its worker holds the weights in memory; false where a server does
+    tokenises: bool = True  # makes ids by the model's own tokenizer; false: what it makes is used for itself alone
+    forces: bool = True  # decodes ids that it is given
+    scores: bool = True  # tells the likelihood of given ids
+    batches: bool = False  # what it loads is `Batching`
+    converts: bool = False  # is `Converting`
+    outlives: bool = False  # what it loads is `Outliving`
 
 
 class Watch(Protocol):
@@ -142,20 +167,22 @@ class Runtime(Protocol):
     name: str
     formats: tuple[str, ...]
     options: Mapping[str, Option]
+    capabilities: Capabilities  # a class without them has the defaults
+    recipe: Recipe | None  # how its environment is made; None, as in a class without one: the user gives --python
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedRuntime:
         """Open the model. Raises `RuntimeUnavailable` or `BadInput` with the way out."""
 
 
 class Converting(Protocol):
-    """What a runtime may have beside: a way to its own format from a GGUF."""
+    """What a runtime that declares `converts` has beside: a way to its own format from a GGUF."""
 
     def convert(self, model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
         """Fill the empty `folder` from the GGUF `model`. Runs in the worker. Raises `BadInput` where it can't."""
 
 
 class Batching(Protocol):
-    """What a loaded runtime may have beside, if its adapter says `batches = True`: several requests at once."""
+    """What a loaded runtime has beside, if its adapter declares `batches`: several requests at once."""
 
     def generate_batch(
         self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
@@ -167,32 +194,12 @@ class Batching(Protocol):
 
 
 class Outliving(Protocol):
-    """What a loaded runtime may have beside, where its engine, and so its caches, outlive the worker and the run."""
+    """What a loaded runtime has beside, if its adapter declares `outlives`: its engine's caches outlive worker and run."""
 
     def fresh(self, prompt: Sequence[int]) -> Sequence[int]:
         """A prompt of the same length that the engine was never given: another at each call."""
 
 
-def batches(runtime: Runtime) -> bool:
-    """Whether its loaded runtimes are `Batching`: its attribute `batches`, false where there is none."""
-    return bool(getattr(runtime, "batches", False))
-
-
-def runs_in_core(runtime: Runtime) -> bool:
-    """Whether it needs no engine of its own: its attribute `in_core`, which few adapters have."""
-    return bool(getattr(runtime, "in_core", False))
-
-
-def holds_model(runtime: Runtime) -> bool:
-    """Whether its worker holds the model in memory: its attribute `holds_model`, true where there is none."""
-    return bool(getattr(runtime, "holds_model", True))
-
-
-def forces(runtime: Runtime) -> bool:
-    """Whether it can decode ids that it is given: its attribute `forces`, true where there is none."""
-    return bool(getattr(runtime, "forces", True))
-
-
-def converts(runtime: Runtime) -> bool:
-    """Whether it is `Converting`, too."""
-    return hasattr(runtime, "convert")
+def with_defaults(declared: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every declared option's value: as given, else its default; None where the engine chooses."""
+    return {name: option.default for name, option in declared.items()} | dict(given)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.device_kinds import GPUS
 from harness.errors import BadInput, RunFailed, RuntimeUnavailable
-from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.interface import Capabilities, Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
-from runtimes.support.llama_cpp_placement import placement_of, settings_of, used
+from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
 
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
@@ -29,6 +30,7 @@ class LlamaCpp:
 
     name = "llama.cpp"
     formats = ("gguf",)
+    capabilities = Capabilities()
     options: Mapping[str, Option] = {
         "threads": Option(
             "threads of a decode step; default: the cores that this process may use",
@@ -69,7 +71,7 @@ class LlamaCpp:
                 where="llama.cpp",
                 fix="run: repro runtime install llama.cpp",
             ) from error
-        return LoadedLlama(engine, model, options)
+        return LoadedLlama(engine, model, with_defaults(self.options, options))
 
 
 class LoadedLlama:
@@ -80,9 +82,9 @@ class LoadedLlama:
         self._log = LogTap(engine)
         engine.llama_backend_init()
         found = devices()
-        layers = options.get("gpu_layers")
+        layers = options["gpu_layers"]
         if layers is None:
-            layers = -1 if any(d.kind in ("gpu", "igpu") for d in found) else 0
+            layers = -1 if any(device.kind in GPUS for device in found) else 0
         self._model = self._open(model, options, layers)
         self._context = self._make_context(options)
         self._memory = engine.llama_get_memory(self._context)
@@ -100,8 +102,8 @@ class LoadedLlama:
     def _open(self, model: ModelFiles, options: Mapping[str, Any], layers: int) -> Any:
         params = self._engine.llama_model_default_params()
         params.n_gpu_layers = layers
-        params.load_mode = LOAD_MODES[options.get("load_mode", "auto")]
-        params.use_extra_bufts = bool(options.get("repack", True))
+        params.load_mode = LOAD_MODES[options["load_mode"]]
+        params.use_extra_bufts = bool(options["repack"])
         handle = self._engine.llama_model_load_from_file(str(model.path).encode(), params)
         if not handle:
             raise BadInput(
@@ -114,15 +116,15 @@ class LoadedLlama:
     def _make_context(self, options: Mapping[str, Any]) -> Any:
         engine, params = self._engine, self._engine.llama_context_default_params()
         params.n_ctx = options["context"]
-        params.n_batch = min(options.get("batch", 2048), options["context"])
-        params.n_ubatch = min(options.get("ubatch", 512), params.n_batch)
+        params.n_batch = min(options["batch"], options["context"])
+        params.n_ubatch = min(options["ubatch"], params.n_batch)
         params.n_threads = options["threads"]
-        params.n_threads_batch = options.get("threads_batch") or options["threads"]
-        params.flash_attn_type = FLASH_ATTENTION[options.get("flash_attn", "auto")]
-        params.type_k = KV_TYPES[options.get("type_k", "f16")]
-        params.type_v = KV_TYPES[options.get("type_v", "f16")]
-        params.offload_kqv = bool(options.get("offload_kqv", True))
-        params.swa_full = bool(options.get("swa_full", False))
+        params.n_threads_batch = options["threads_batch"] or options["threads"]
+        params.flash_attn_type = FLASH_ATTENTION[options["flash_attn"]]
+        params.type_k = KV_TYPES[options["type_k"]]
+        params.type_v = KV_TYPES[options["type_v"]]
+        params.offload_kqv = bool(options["offload_kqv"])
+        params.swa_full = bool(options["swa_full"])
         params.no_perf = False  # the engine's own counters are our cross-check
         context = engine.llama_init_from_model(self._model, params)
         if not context:
@@ -138,7 +140,7 @@ class LoadedLlama:
 
         engine, context, text = self._engine, self._context, self._log.text()
         placement = placement_of(text, found)
-        computing = used(found, placement)
+        computing = used(found, placement, layers)
         description = ctypes.create_string_buffer(256)
         engine.llama_model_desc(self._model, description, 256)
         settings: dict[str, Scalar] = {
@@ -150,12 +152,12 @@ class LoadedLlama:
             "gpu_layers": layers,
             "gpu_layers_offloaded": None,
             "flash_attn": self._flash_attention(options, text),
-            "type_k": options.get("type_k", "f16"),
-            "type_v": options.get("type_v", "f16"),
-            "swa_full": bool(options.get("swa_full", False)),
-            "load_mode": options.get("load_mode", "auto"),
-            "repack": bool(options.get("repack", True)),
-            "offload_kqv": bool(options.get("offload_kqv", True)),
+            "type_k": options["type_k"],
+            "type_v": options["type_v"],
+            "swa_full": bool(options["swa_full"]),
+            "load_mode": options["load_mode"],
+            "repack": bool(options["repack"]),
+            "offload_kqv": bool(options["offload_kqv"]),
             "memory_clear": "llama_memory_clear",
             "batching": 1,
             **settings_of(computing, placement),
@@ -169,6 +171,7 @@ class LoadedLlama:
             build=system_info(engine),
             settings=settings,
             devices=computing,
+            computed_on=computed_on(computing, placement),
             vocab_size=self._vocab_size,
             context_tokens=int(engine.llama_n_ctx(context)),
             bos_id=bos if bos >= 0 else None,
@@ -184,7 +187,7 @@ class LoadedLlama:
         )
 
     def _flash_attention(self, options: Mapping[str, Any], text: str) -> str:
-        asked: str = options.get("flash_attn", "auto")
+        asked: str = options["flash_attn"]
         if asked != "auto":
             return asked
         resolved = self._log.find(r"Flash Attention (?:was auto, set to )?(enabled|disabled)", text)

@@ -13,7 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import BadInput, RunFailed
-from runtimes.interface import SECRET, Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.interface import (
+    SECRET,
+    Capabilities,
+    Device,
+    DeviceKind,
+    ModelFiles,
+    Option,
+    RuntimeFacts,
+    Scalar,
+    Watch,
+    with_defaults,
+)
 from runtimes.support import listening, served
 from runtimes.support.chunks import Chunks
 from runtimes.support.request_fields import body_of, refused_fields
@@ -29,9 +40,10 @@ class OpenAIHTTP:
 
     name = "openai-http"
     formats = ("gguf", "safetensors")
-    in_core = True  # runs in the core's interpreter
-    holds_model = False  # the server does
-    forces = False  # a server chooses its own tokens: forced decode is left out
+    # The server holds the model, makes the ids and chooses the tokens; its caches outlive a run.
+    capabilities = Capabilities(
+        in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True
+    )
     options: Mapping[str, Option] = {
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),
         "served_model": Option("the model's name at the server; default: the only one that it lists", str, ""),
@@ -49,7 +61,7 @@ class OpenAIHTTP:
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedServer:
         """Ask the server who it is."""
-        return LoadedServer(model, options)
+        return LoadedServer(model, with_defaults(self.options, options))
 
 
 class LoadedServer:
@@ -62,8 +74,8 @@ class LoadedServer:
             )
         self._options = options
         key = os.environ.get(f"{SECRET}api_key_env", "")
-        self._server = Server.at(options["url"], bool(options.get("remote", False)), key)
-        told = {name: str(options.get(name) or "") for name in ("served_model", "engine", "answers_as")}
+        self._server = Server.at(options["url"], bool(options["remote"]), key)
+        told = {name: str(options[name] or "") for name in ("served_model", "engine", "answers_as")}
         self._served = served.look(
             self._server, told["served_model"], told["engine"], told["answers_as"], model.path.resolve()
         )
@@ -77,21 +89,22 @@ class LoadedServer:
 
     def _seen(self, model: ModelFiles) -> tuple[str, Device]:
         """How the server's hardware is known, and as what it is recorded."""
-        if self._options.get("vouch") and not self._server.loopback:
+        if self._options["vouch"] and not self._server.loopback:
             raise BadInput(
                 "nobody can vouch that another machine is this one",
                 where="-o vouch",
                 fix="leave it out: the hardware is unknown",
             )
-        if self._options.get("vouch"):
+        if self._options["vouch"]:
             return "vouched for by the operator", Device(
-                "local", "local-server", "this machine, by the operator's word"
+                "local", DeviceKind.LOCAL_SERVER, "this machine, by the operator's word"
             )
         if self._server.loopback:
             found = listening.processes_at(self._server.address(), self._server.port)
             if found and all(listening.holds(pid, model.path) for pid in found):
-                return "process seen with the model open", Device("local", "local-server", "this machine, process seen")
-        return "unknown", Device("unknown", "server", "the server's device, which is not known")
+                seen = Device("local", DeviceKind.LOCAL_SERVER, "this machine, process seen")
+                return "process seen with the model open", seen
+        return "unknown", Device("unknown", DeviceKind.SERVER, "the server's device, which is not known")
 
     def _facts(self, model: ModelFiles) -> RuntimeFacts:
         known, device = self._seen(model)
@@ -125,12 +138,12 @@ class LoadedServer:
         return found | ({"left_out": ", ".join(sorted(self._left_out))} if self._left_out else {})
 
     def _vocabulary(self) -> int:
-        given = int(self._options.get("vocabulary", _VOCABULARY))
+        given = int(self._options["vocabulary"])
         return self._served.vocabulary or given if given == _VOCABULARY else given
 
     def _context(self) -> int | None:
         """Tokens that a request may fill: as the server says, else as the operator does."""
-        asked, told = self._options.get("context"), self._served.context_tokens
+        asked, told = self._options["context"], self._served.context_tokens
         if told is not None and asked is not None and told < asked:
             raise BadInput(
                 f"the server's context holds {told} tokens, {asked} are needed",
@@ -203,7 +216,7 @@ class LoadedServer:
         return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
 
     def _bias(self) -> dict[str, Any]:
-        eos = int(self._options.get("eos_id", -1))
+        eos = int(self._options["eos_id"])
         return {"logit_bias": {str(eos): -100}} if eos >= 0 else {}
 
     def _complete(self, chunks: Chunks, count: int, ended: str) -> None:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
-from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
 from runtimes.support.cuda_events import CudaEvents
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
 from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, off_device_mib, processor
@@ -27,6 +27,7 @@ class PyTorch:
 
     name = "pytorch"
     formats = ("safetensors",)
+    capabilities = Capabilities(converts=True)
     options: Mapping[str, Option] = {
         "threads": Option("threads of an operation; default: the cores that this process may use", int, minimum=1),
         "context": Option("slots of the static KV cache; default: what the suite needs, rounded up", int, minimum=8),
@@ -50,7 +51,7 @@ class PyTorch:
                 where="pytorch",
                 fix="run: repro runtime install pytorch",
             ) from error
-        return LoadedPyTorch(torch, transformers, model, options)
+        return LoadedPyTorch(torch, transformers, model, with_defaults(self.options, options))
 
 
 def _device(torch: Any, asked: str) -> Any:
@@ -59,7 +60,7 @@ def _device(torch: Any, asked: str) -> Any:
         asked = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = asked.partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
-        raise BadInput(f"{asked!r} is no device", where="-o device", fix="take auto, cpu, cuda or cuda:N")
+        raise BadInput(f"{asked!r} must be a device", where="-o device", fix="take auto, cpu, cuda or cuda:N")
     if kind == "cuda":
         if not torch.cuda.is_available():
             built = "has no CUDA in it" if torch.version.cuda is None else "sees no CUDA device"
@@ -79,12 +80,12 @@ class LoadedPyTorch:
 
     def __init__(self, torch: Any, transformers: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
         self._torch = torch
-        if options.get("threads"):
+        if options["threads"]:
             torch.set_num_threads(options["threads"])
-        self._device = _device(torch, options.get("device", "auto"))
-        torch.backends.cuda.matmul.allow_tf32 = bool(options.get("tf32", False))
+        self._device = _device(torch, options["device"])
+        torch.backends.cuda.matmul.allow_tf32 = bool(options["tf32"])
         self._tokenizer = Tokenizer.of(model.path)
-        dtype = options.get("dtype", "auto")
+        dtype = options["dtype"]
         with self._told():
             self._model = self._open(transformers, model, options, dtype)
             self._capacity = int(options["context"])
@@ -93,8 +94,8 @@ class LoadedPyTorch:
             self._slot = torch.zeros((1, 1), dtype=torch.long, device=self._device)
             self._at = torch.zeros((1, 1), dtype=torch.long, device=self._device)
             self._made = torch.zeros(self._capacity, dtype=torch.long, device=self._device)
-            self._compiles = options.get("compile", "off") != "off"
-            self._step = self._compiled(options.get("compile", "off"))
+            self._compiles = options["compile"] != "off"
+            self._step = self._compiled(options["compile"])
             self._events = CudaEvents(torch, self._device, self._capacity + 2) if self._device.type == "cuda" else None
         self._dynamic_cache = transformers.DynamicCache
         self._graphs = self._length = self._decoded = 0
@@ -106,7 +107,7 @@ class LoadedPyTorch:
             loaded = transformers.AutoModelForCausalLM.from_pretrained(
                 model.path,
                 dtype=dtype if dtype == "auto" else getattr(self._torch, dtype),
-                attn_implementation=options.get("attention", "sdpa"),
+                attn_implementation=options["attention"],
                 local_files_only=True,
                 trust_remote_code=False,  # never code from a model's repository
                 use_safetensors=True,
@@ -163,7 +164,7 @@ class LoadedPyTorch:
             "type_k": kv_type(dtype),
             "type_v": kv_type(dtype),
             "attention": str(config._attn_implementation),
-            "compile": options.get("compile", "off"),
+            "compile": options["compile"],
             "tf32": bool(torch.backends.cuda.matmul.allow_tf32),
             "kv_cache": "static",
             "batching": 1,

@@ -1,4 +1,4 @@
-"""How each runtime's environment is made: the lock and the build flags of each backend. Data only."""
+"""How a runtime's environment is made: the lock and the build flags of each backend. Data only; ours, and the type for all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+BACKENDS = ("cpu", "cuda", "metal", "rocm", "vulkan")
 LOCKS = Path(__file__).parent / "locks"
 # Where PyTorch publishes its builds without CUDA, asked only when the user's own index has none.
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
@@ -16,16 +18,17 @@ TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 @dataclass(frozen=True, slots=True)
 class Build:
     """One backend: its lock and, for what is compiled here, CMAKE_ARGS. `elsewhere` is the lock for machines whose
-    wheels the first one does not pin; empty where there is none.
+    wheels the first one does not pin; empty where there is none. A lock of ours is a name in `LOCKS`; another's, a whole
+    path beside its adapter.
     """
 
-    lock: str
+    lock: str | Path
     flags: tuple[str, ...] = ()
     only: tuple[str, str, str] | None = None  # system, machine, Python
-    elsewhere: str = ""
+    elsewhere: str | Path = ""
     room_gib: int = 2  # of disk, to make it
 
-    def lock_here(self) -> str | None:
+    def lock_here(self) -> str | Path | None:
         """The file for this machine; None where the backend can't be had."""
         here = (platform.system(), platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}")
         return self.lock if self.only in (None, here) else self.elsewhere or None
@@ -42,6 +45,25 @@ class Recipe:
     tools: tuple[str, ...] = ()  # needed to build, or by the engine when it compiles
     indexed: tuple[str, ...] = ()
     index: str = ""
+    wheels: str | Path = ""  # a folder that holds all of the lock: no index is asked then
+
+    def fault(self) -> str:
+        """What keeps an adapter's recipe from being used; "" where nothing does. Only looks."""
+        if not self.backends or not isinstance(self.backends, Mapping):
+            return "its recipe must have a backend, such as backends={'cpu': Build(LOCK)}"
+        strange = [name for name in self.backends if name not in BACKENDS]
+        if strange:
+            return f"its recipe's backend {strange[0]!r} must be one of {', '.join(BACKENDS)}"
+        given: Mapping[str, Any] = self.backends
+        for name, build in given.items():
+            if not isinstance(build, Build):
+                return f"its recipe's {name} must be a Build of runtimes.interface, and is a {type(build).__name__}"
+            absent = [lock for lock in (build.lock, build.elsewhere) if lock and not (LOCKS / lock).is_file()]
+            if absent or not build.lock:
+                return f"its recipe's lock for {name} must be a file, and {str(build.lock)!r} is not"
+        if self.wheels and not Path(self.wheels).is_dir():
+            return f"its recipe's wheels must be a folder, and {str(self.wheels)!r} is not"
+        return ""
 
     def lock_text(self, backend: str) -> str | None:
         """The lock's content for this machine; None where the backend can't be had here."""

@@ -16,7 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from runtimes.interface import Device, ModelFiles, Option, RuntimeFacts, Watch
+from harness.errors import BadInput
+from runtimes.interface import (
+    Capabilities,
+    Device,
+    DeviceKind,
+    ModelFiles,
+    Option,
+    RuntimeFacts,
+    Watch,
+    with_defaults,
+)
 
 VOCABULARY = 1000
 FAULTS = ("none", "hang", "crash", "kill", "garbage", "noise-on-stdout", "no-memory", "short", "cached", "load-error")
@@ -27,9 +37,7 @@ class Simulated:
 
     name = "simulated"
     formats = ("gguf", "safetensors")
-    in_core = True
-    holds_model = False
-    batches = True
+    capabilities = Capabilities(synthetic=True, in_core=True, holds_model=False, tokenises=False, batches=True)
     options: Mapping[str, Option] = {
         "step_us": Option("true length of a decode step, microseconds", int, 500, minimum=1),
         "prefill_us": Option("true length of the prefill per prompt token, microseconds", int, 20, minimum=0),
@@ -52,7 +60,7 @@ class Simulated:
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedSimulation:
         """Nothing is read from the model."""
         del model
-        return LoadedSimulation({name: option.default for name, option in self.options.items()} | dict(options))
+        return LoadedSimulation(with_defaults(self.options, options))
 
 
 class LoadedSimulation:
@@ -74,7 +82,7 @@ class LoadedSimulation:
             commit="none",
             build={},
             settings=dict(truth),
-            devices=(Device("simulated", truth["device"], "no device at all"),),
+            devices=(Device("simulated", DeviceKind(truth["device"]), "no device at all"),),
             vocab_size=VOCABULARY,
             context_tokens=truth["context"] or 4096,
             bos_id=None,
@@ -100,6 +108,7 @@ class LoadedSimulation:
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
     ) -> list[int]:
         """Ids follow from prompt and position, so that repeats agree."""
+        self._refuse_beyond(len(prompt) + output_tokens)
         self._trial += 1
         self._fail()
         slower = self._process * (1 + self._truth["drift_ppm"] / 1e6 * self._trial)
@@ -140,6 +149,7 @@ class LoadedSimulation:
         self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
     ) -> list[tuple[list[int], Mapping[str, int]]]:
         """All requests in step; each further one makes a step a tenth longer."""
+        self._refuse_beyond(max(map(len, prompts)) + output_tokens)
         self._trial += 1
         step_ns = self._truth["step_us"] * 1000 * self._process * (1 + 0.1 * (len(prompts) - 1))
         began = time.perf_counter_ns()
@@ -152,6 +162,14 @@ class LoadedSimulation:
                 watch.token()
         ids = [[(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens)] for prompt in prompts]
         return [(made, {"prefill_tokens": len(prompt)}) for made, prompt in zip(ids, prompts, strict=True)]
+
+    def _refuse_beyond(self, tokens: int) -> None:
+        if tokens > self.facts.context_tokens:
+            raise BadInput(
+                f"{tokens} tokens don't fit into a context of {self.facts.context_tokens}",
+                where="-o context",
+                fix="make it larger",
+            )
 
     def _fail(self) -> None:
         fault = self._truth["fault"]

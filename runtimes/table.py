@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
+import unicodedata
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 
 from harness.errors import BadInput, ReproError, RuntimeUnavailable
-from runtimes.interface import Runtime
+from runtimes.interface import Capabilities, Runtime
+from runtimes.recipes import RECIPES
 from runtimes.support import shape
 
 ENTRY_POINT = "repro.runtimes"
@@ -22,9 +25,6 @@ BUILT_IN = {
     "vllm": "runtimes.vllm:VLLM",
 }
 
-# For tests and self-tests: a record made with one of these says so and is never a measurement.
-SYNTHETIC = frozenset({"simulated"})
-
 
 def names() -> list[str]:
     """Every runtime that can be named, sorted. Loads none: a broken adapter is in nobody's way."""
@@ -35,6 +35,28 @@ def package(name: str) -> str:
     """The distribution that ships the adapter, with its version; "" for ours."""
     points = () if name in BUILT_IN else entry_points(group=ENTRY_POINT, name=name)
     return ", ".join(sorted({_package(point) for point in points}))
+
+
+def shadowed() -> dict[str, str]:
+    """Names of ours that another package offers, too, and which package: it is never taken."""
+    found = {}
+    for name in sorted(BUILT_IN):
+        points = [point for point in entry_points(group=ENTRY_POINT, name=name) if point.value != BUILT_IN[name]]
+        if points:
+            found[name] = ", ".join(sorted({_package(point) for point in points}))
+    return found
+
+
+def reserved(name: str) -> str:
+    """The name of ours that `name` is, or could be taken for by a reader; "" where it is neither."""
+    return _FOLDED.get(_folded(name), "")
+
+
+def claims_ours(name: str, engine: str) -> str:
+    """What is wrong with the engine's name in an adapter's facts; "" where nothing is. Rows of the registry are kept by it."""
+    if name in BUILT_IN or not reserved(engine):
+        return ""
+    return f"facts.engine must not be {engine!r}, the name of what comes with repro: its records would join that row"
 
 
 def find(name: str) -> Runtime:
@@ -50,11 +72,37 @@ def find(name: str) -> Runtime:
             where="--runtime",
             fix=f"{fix} The package of another adapter must be installed there (docs/runtimes.md)",
         )
+    if reserved(name):
+        raise BadInput(
+            f"{name!r} could be taken for {reserved(name)!r}, which is ours",
+            where=f"{name} = {points[0].value}, of {package(name)}",
+            fix="give the adapter and its entry point another name",
+        )
     if len({point.value for point in points}) > 1:
         raise BadInput(
             f"several packages offer {name!r}: {package(name)}", where="--runtime", fix="uninstall all of them but one"
         )
     return _made(name, points[0])
+
+
+def module_of(name: str) -> str:
+    """The module that holds the adapter called `name`, as its entry point says; to be asked after `find`."""
+    return next(iter(entry_points(group=ENTRY_POINT, name=name))).value.partition(":")[0]
+
+
+def distribution_of(name: str) -> Distribution:
+    """The installed package that ships the adapter called `name`, another's. Raises `BadInput` where none does."""
+    for point in entry_points(group=ENTRY_POINT, name=name):
+        if point.dist is not None:
+            return point.dist
+    raise BadInput("no installed package ships it", where=name, fix="install the adapter's package with pip")
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
+
+
+_FOLDED = {_folded(name): name for name in BUILT_IN}
 
 
 def _package(point: EntryPoint) -> str:
@@ -85,10 +133,22 @@ def _made(name: str, point: EntryPoint) -> Runtime:
     except (Exception, SystemExit) as error:
         text = f"{attribute}() raises {type(error).__name__}: {error}"
         raise RuntimeUnavailable(text, where=where, fix="it must be a class that takes no arguments") from error
-    fault = shape.adapter_fault(adapter, name)
+    fault = shape.adapter_fault(adapter, name) or _completed(adapter, name)
     if fault:
         raise RuntimeUnavailable(fault, where=where, fix="see runtimes/interface.py for what an adapter has")
     return adapter
+
+
+def _completed(adapter: Runtime, name: str) -> str:
+    """Gives it what it may leave out, so that nobody else asks whether it is there. What can't be given is told."""
+    left_out = {"capabilities": Capabilities(), "recipe": RECIPES.get(name) if name in BUILT_IN else None}
+    try:
+        for part, usual in left_out.items():
+            if not hasattr(adapter, part):
+                setattr(adapter, part, usual)
+    except AttributeError:
+        return "its class must declare capabilities and recipe: it lets nothing be added"
+    return ""
 
 
 def _import_failed(module: str, error: BaseException, where: str) -> RuntimeUnavailable:

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
-from runtimes.interface import ModelFiles, Option, RuntimeFacts, Scalar, Watch
+from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
 from runtimes.support.cpu_choice import allowed_cpus, cpus_for
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
 from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
@@ -28,7 +28,7 @@ class VLLM:
 
     name = "vllm"
     formats = ("safetensors",)
-    batches = True
+    capabilities = Capabilities(batches=True, converts=True)
     options: Mapping[str, Option] = {
         "threads": Option("threads on a CPU; default: the cores that this process may use", int, minimum=1),
         "context": Option("tokens of prompt and output; default: what the suite needs, rounded up", int, minimum=8),
@@ -48,6 +48,7 @@ class VLLM:
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedVLLM:
         """Start the engine on the folder."""
+        options = with_defaults(self.options, options)
         _environment(options)
         try:
             import vllm
@@ -61,10 +62,10 @@ class VLLM:
 def _environment(options: Mapping[str, Any]) -> None:
     """vLLM reads these when it is imported. A value that the operator set stays."""
     allowed = allowed_cpus()
-    threads = options.get("threads") or len(allowed)
+    threads = options["threads"] or len(allowed)
     cores = cpus_for(threads, allowed)
     wanted = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options.get("tensor_parallel", 1) == 1 else "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options["tensor_parallel"] == 1 else "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "OMP_NUM_THREADS": str(threads),
@@ -97,25 +98,25 @@ class LoadedVLLM:
             "enable_prefix_caching": False,
             # A prefill alone is a request for one token, too; never more than the model was trained for.
             "max_model_len": min(options["context"] + 1, trained_context(model.path) or options["context"] + 1),
-            "dtype": options.get("dtype", "auto"),
-            "enforce_eager": bool(options.get("eager", False)),
-            "kv_cache_dtype": options.get("kv_cache_dtype", "auto"),
-            "tensor_parallel_size": options.get("tensor_parallel", 1),
-            "async_scheduling": bool(options.get("async_scheduling", False)),
+            "dtype": options["dtype"],
+            "enforce_eager": bool(options["eager"]),
+            "kv_cache_dtype": options["kv_cache_dtype"],
+            "tensor_parallel_size": options["tensor_parallel"],
+            "async_scheduling": bool(options["async_scheduling"]),
             "generation_config": "vllm",  # else the model's repository would choose the sampling
             "seed": 0,
             "disable_log_stats": False,  # its own account of each request is our cross-check
             "logits_processors": [forcing()],
         }
-        if options.get("quantization", "none") != "none":
+        if options["quantization"] != "none":
             arguments["quantization"] = options["quantization"]
         for name, theirs in (("batched_tokens", "max_num_batched_tokens"), ("max_seqs", "max_num_seqs")):
-            if options.get(name):
+            if options[name]:
                 arguments[theirs] = options[name]
         if cpu:
-            arguments["kv_cache_memory_bytes"] = options.get("kv_space_mib", 1024) << 20
+            arguments["kv_cache_memory_bytes"] = options["kv_space_mib"] << 20
         else:
-            arguments["gpu_memory_utilization"] = options.get("gpu_memory_percent", 90) / 100
+            arguments["gpu_memory_utilization"] = options["gpu_memory_percent"] / 100
         with _told(loading=True):
             self._engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**arguments))
         self.facts = self._facts(options, cpu)
@@ -142,8 +143,8 @@ class LoadedVLLM:
             "aot_compile": os.environ.get("VLLM_USE_AOT_COMPILE", "engine's default"),
             "cudagraph_mode": str(getattr(compilation.cudagraph_mode, "name", compilation.cudagraph_mode)),
             "block_size": int(config.cache_config.block_size or 0),
-            "kv_space_mib": options.get("kv_space_mib", 1024) if cpu else None,
-            "gpu_memory_percent": None if cpu else options.get("gpu_memory_percent", 90),
+            "kv_space_mib": options["kv_space_mib"] if cpu else None,
+            "gpu_memory_percent": None if cpu else options["gpu_memory_percent"],
             "prefix_caching": bool(config.cache_config.enable_prefix_caching),
             "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
             "batched_tokens": int(config.scheduler_config.max_num_batched_tokens),

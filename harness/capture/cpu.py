@@ -112,7 +112,7 @@ def _linux(source: Source) -> Cpu:
 
     def number(*names: str) -> Fact[int]:
         return entry(*names).then(
-            lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is no number"
+            lambda text: whole(text, 16 if text.startswith("0x") else 10), f"{names[0]} is not a number"
         )
 
     present = FLAGS & set((fields.get("flags") or fields.get("Features") or "").split())
@@ -181,7 +181,7 @@ def _numbers(cpuinfo: str, name: str) -> frozenset[int]:
 
 def _darwin(source: Source) -> Cpu:
     def number(name: str) -> Fact[int]:
-        return source.setting(name).then(whole, f"sysctl {name} is no number")
+        return source.setting(name).then(whole, f"sysctl {name} is not a number")
 
     words = f"{source.sysctl.get('machdep.cpu.features', '')} {source.sysctl.get('machdep.cpu.leaf7_features', '')}"
     present = {word.lower().replace("avx1.0", "avx") for word in words.split()} & FLAGS

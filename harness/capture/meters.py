@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.device_kinds import GPUS, DeviceKind
 from harness.measure.throttling import SW_THERMAL
 
 
@@ -285,14 +286,14 @@ def _merge(found: dict[str, int], one: dict[str, int]) -> None:
             found[key] += value
 
 
-def open_meters(device_kinds: frozenset[str], own: frozenset[int], ids: Sequence[str]) -> list[Meter]:
+def open_meters(device_kinds: frozenset[DeviceKind], own: frozenset[int], ids: Sequence[str]) -> list[Meter]:
     """The instruments for a run on devices of these kinds (cpu, gpu, …), which have these ids, where the engine told them.
 
     Where a server computes, only what is certainly this machine's: nothing says which of its devices the server uses.
     """
-    if "server" in device_kinds:
+    if DeviceKind.SERVER in device_kinds:
         return []
     found: list[Meter | None] = [Rapl.open(), Apple.open()]
-    if device_kinds - {"cpu", "accelerator", "local-server"}:
+    if device_kinds & GPUS:
         found += [Nvidia.open(own, ids), Amd.open()]
     return [meter for meter in found if meter is not None]

@@ -149,7 +149,7 @@ def _linux(source: Source) -> Topology:
 
 def _darwin(source: Source) -> Topology:
     def count(name: str) -> Fact[int]:
-        return source.setting(name).then(whole, f"sysctl {name} is no number")
+        return source.setting(name).then(whole, f"sysctl {name} is not a number")
 
     logical, physical = count("hw.logicalcpu"), count("hw.physicalcpu")
     fast = count("hw.perflevel0.physicalcpu") if "hw.perflevel1.physicalcpu" in source.sysctl else None

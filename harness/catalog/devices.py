@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-import re
+import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
+from harness.catalog.device_names import read_name
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 from harness.paths import configs
 
 Text = Annotated[str, Field(min_length=2, max_length=300)]
 Dtype = Literal["fp32", "fp16", "bf16", "int8", "fp4"]
+Form = Literal["desktop", "laptop", "workstation", "server", "module", "integrated"]
+FORMS: tuple[str, ...] = get_args(Form)
 
 GIB = 1 << 30
 # A driver may keep pages for itself and for ECC: a T4 shows 14.6 of its 16 GiB. Sizes of one name lie further apart.
 LEAST_SHARE, MOST_SHARE = 0.88, 1.05
-
-# Words that name the vendor or say nothing. "laptop", "ti", "super", "quadro" and the like stay: they name another part.
-_VENDORS = {
-    "nvidia": "NVIDIA",
-    "geforce": "NVIDIA",
-    "tesla": "NVIDIA",
-    "amd": "AMD",
-    "radeon": "AMD",
-    "instinct": "AMD",
-}
-_VENDORS |= {"intel": "Intel"}
-_EMPTY = {"corporation", "graphics", "gpu"}
-_MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) 480gb")  # a GH200 is named for its processor's memory
-_DRIVER = re.compile(
-    r"\((?:radv|nvk|radeonsi|amd|nvidia|intel|dg2|acm|bmg|g1\d)[^()]*\)"
-)  # "(RADV NAVI31)", "(G13G B1)"
-_MEMORY = re.compile(r"(?<![a-z0-9.])(\d{1,4}) ?gi?b(?![a-z0-9])")
 
 
 class _Device(Part):
     sku: Text
     aliases: list[Text] = Field(min_length=1)
     generation: Text
-    form: Literal["desktop", "laptop", "workstation", "server", "integrated"]
-    memory_gib: int = Field(ge=1, le=1024)
-    bandwidth_gb_s: float = Field(ge=10, le=100_000)
+    form: Form
+    memory_gib: int | None = Field(default=None, ge=1, le=1024)
+    bandwidth_gb_s: float | None = Field(default=None, ge=10, le=100_000)
+    machines_memory: bool = False
     peak_tflops: dict[Dtype, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(default_factory=dict)
     source: Text
 
@@ -57,11 +45,13 @@ class _Device(Part):
         # The largest peak is taken for a bound: without the fastest type in which engines compute it would be none.
         if self.peak_tflops and "int8" not in self.peak_tflops:
             raise ValueError(f"{self.sku}: peaks without int8 bound nothing; give it, or no peaks")
+        if self.form != "integrated" and (self.memory_gib is None or self.machines_memory):
+            raise ValueError(f"{self.sku}: memory_gib must be given; only an integrated part uses the machine's memory")
         return self
 
 
 class _File(Part):
-    vendor: Literal["NVIDIA", "AMD", "Intel", "Apple"]
+    vendor: Literal["NVIDIA", "AMD", "Intel", "Apple", "Qualcomm", "Arm"]
     documents: dict[str, Text]
     device: list[_Device] = Field(min_length=1)
 
@@ -82,10 +72,16 @@ class Device:
     vendor: str
     generation: str
     form: str
-    memory_gib: int
-    bandwidth_bytes_per_s: int
+    memory_gib: int | None  # None: whatever the machine has
+    bandwidth_bytes_per_s: int | None  # None: no public document says it
+    machines_memory: bool  # the machine's own modules, which may be faster than the vendor's figure
     peak_flops: Mapping[str, float]
     source: str
+
+    @property
+    def bound_bytes_per_s(self) -> int | None:
+        """What its memory can't exceed, or None where nothing bounds it."""
+        return None if self.machines_memory else self.bandwidth_bytes_per_s
 
 
 def table() -> tuple[Device, ...]:
@@ -93,19 +89,35 @@ def table() -> tuple[Device, ...]:
     return _shipped()[0]
 
 
-def find(name: str, memory_bytes: int | None = None) -> Device | None:
-    """The part that a driver calls `name`; None for one that is not in the table.
+def candidates(name: str, memory_bytes: int | None = None) -> tuple[Device, ...]:
+    """Every part that a driver may mean by `name`; none where the table has no such part.
 
-    `memory_bytes` tells apart parts of one name; a part whose memory is another one is not the part. Without it the fastest of
-    the name stands for all, so that a bound is never too low. Where the GPU shares the machine's memory, sizes are ignored:
-    drivers report any share of it.
+    `memory_bytes` tells apart parts of one name; a part whose memory is another one is not the part. Where the GPU shares the
+    machine's memory, sizes are ignored: drivers report any share of it.
     """
-    key, vendors, sizes = _read_name(name)
-    if memory_bytes is not None:
-        sizes = (*sizes, memory_bytes / GIB)
-    named = _shipped()[1].get(key, ())
-    found = [d for d in named if vendors <= {d.vendor} and all(_has_memory(d, gib) for gib in sizes)]
-    return max(found, key=lambda device: device.bandwidth_bytes_per_s, default=None)
+    read = read_name(name)
+    sizes = read.sizes_gib if memory_bytes is None else (*read.sizes_gib, memory_bytes / GIB)
+    named = _shipped()[1].get(read.key, ())
+    return tuple(d for d in named if read.vendors <= {d.vendor} and all(_has_memory(d, gib) for gib in sizes))
+
+
+def find(name: str, memory_bytes: int | None = None) -> Device | None:
+    """The part that bounds what is called `name`: of several the fastest, so that a bound is never too low; None for no part."""
+    found = candidates(name, memory_bytes)
+    return max(found, key=lambda device: device.bound_bytes_per_s or math.inf, default=None)
+
+
+def identify(name: str, description: str, memory_bytes: int | None) -> Device | None:
+    """The one part that an engine's name or else its description of a device means; None where it may be one of several."""
+    found = candidates(name, memory_bytes) or candidates(description, memory_bytes)
+    return found[0] if len(found) == 1 else None
+
+
+def nearest(name: str, count: int = 3) -> list[str]:
+    """The parts whose names are most like `name`, for somebody who mistyped it; none where nothing is alike."""
+    by_name = _shipped()[1]
+    keys = difflib.get_close_matches(read_name(name).key, by_name, n=2 * count, cutoff=0.6)
+    return list(dict.fromkeys(by_name[key][0].sku for key in keys))[:count]
 
 
 def called(name: str, description: str, memory_bytes: int | None) -> Device | None:
@@ -139,7 +151,8 @@ def _read_file(path: Path) -> list[Device]:
             generation=found.generation,
             form=found.form,
             memory_gib=found.memory_gib,
-            bandwidth_bytes_per_s=round(found.bandwidth_gb_s * 1e9),
+            bandwidth_bytes_per_s=None if found.bandwidth_gb_s is None else round(found.bandwidth_gb_s * 1e9),
+            machines_memory=found.machines_memory,
             peak_flops=MappingProxyType({dtype: peak * 1e12 for dtype, peak in found.peak_tflops.items()}),
             source=file.documents[found.source],
         )
@@ -152,7 +165,7 @@ def _by_name(devices: Iterable[Device], where: str) -> dict[str, tuple[Device, .
     index: dict[str, tuple[Device, ...]] = {}
     for device in devices:
         for name in (device.sku, *device.aliases):
-            key = _read_name(name)[0]
+            key = read_name(name).key
             others = [other for other in index.get(key, ()) if other is not device]
             for other in others:
                 if other.sku == device.sku or not _told_apart(other, device):
@@ -162,20 +175,15 @@ def _by_name(devices: Iterable[Device], where: str) -> dict[str, tuple[Device, .
     return index
 
 
-def _read_name(name: str) -> tuple[str, set[str], tuple[float, ...]]:
-    """A name without what says nothing, the vendors that it names, and the memory sizes in it, GiB."""
-    text = _DRIVER.sub(" ", _MARK.sub(" ", name.casefold()))
-    sizes = tuple(float(size) for size in _MEMORY.findall(text))
-    words = re.findall(r"[a-z0-9+]+", _MEMORY.sub(" ", text))
-    vendors = {_VENDORS[word] for word in words if word in _VENDORS}
-    return "".join(word for word in words if word not in _VENDORS and word not in _EMPTY), vendors, sizes
-
-
 def _has_memory(device: Device, gib: float) -> bool:
-    return device.form == "integrated" or LEAST_SHARE * device.memory_gib <= gib <= MOST_SHARE * device.memory_gib
+    if device.memory_gib is None or device.form == "integrated":
+        return True
+    return LEAST_SHARE * device.memory_gib <= gib <= MOST_SHARE * device.memory_gib
 
 
 def _told_apart(a: Device, b: Device) -> bool:
     """Whether no size that a driver may report fits both."""
+    if a.memory_gib is None or b.memory_gib is None or "integrated" in (a.form, b.form):
+        return False
     small, large = sorted((a.memory_gib, b.memory_gib))
-    return "integrated" not in (a.form, b.form) and MOST_SHARE * small < LEAST_SHARE * large
+    return MOST_SHARE * small < LEAST_SHARE * large

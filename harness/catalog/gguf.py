@@ -89,6 +89,15 @@ class Header:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def is_one(path: Path) -> bool:
+    """Whether a file begins as a GGUF does, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except OSError:
+        return False
+
+
 def read(path: Path) -> Header:
     """The checked header. Raises `BadInput` with what is wrong."""
     plain_file.need_file(path)

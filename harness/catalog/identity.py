@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from harness.catalog import digest, huggingface_cache, labels, model_folder, plain_file, weights
-from harness.catalog.models import HuggingFaceReference, Model, Reference, refuse_shard
+from harness.catalog import digest, gguf, huggingface_cache, labels, model_folder, plain_file, shards, weights
+from harness.catalog.models import Model, PyPIParts, Reference
+from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
 from harness.progress import SILENT, Progress
 
@@ -41,7 +42,7 @@ class Identity:
     bytes_per_token: int | None
     operations_per_token: int | None
     prefill_operations_per_token: int | None
-    files: dict[str, str]  # name → sha256; of a folder, `sha256` is the digest of this list
+    files: dict[str, str]  # name → sha256; of several, `sha256` is the digest of this list
     derived_from: str | None = None  # sha256 of the file that this was converted from
     millibits_per_parameter: int | None = None  # as stored, scales included
     quantisation_details: dict[str, str | int | bool] = field(default_factory=dict)  # what the label does not say
@@ -56,35 +57,29 @@ class Identity:
 def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
 
-    `path` is a GGUF, or a folder of safetensors; one that `repro model prepare` made says what it was made from.
+    `path` is a GGUF (of several shards the first), or a folder of safetensors; one that `repro model prepare` made says what it
+    was made from.
     """
-    what = plain_file.kind(path)
-    if what != "a folder":
-        if path.suffix.lower() != ".gguf":
-            fix = f"name its folder: {path.parent}" if path.suffix.lower() == ".safetensors" else "name one of these"
-            raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix=fix)
-        refuse_shard(path.name, str(path))
+    if plain_file.kind(path) != "a folder" and path.suffix.lower() != ".gguf" and not gguf.is_one(path):
+        fix = f"name its folder: {path.parent}" if path.suffix.lower() == ".safetensors" else "name one of these"
+        raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix=fix)
     header = model_folder.header(path)
-    if (header.number("split.count") or 1) > 1:
-        raise BadInput("is one of several shards", where=str(path), fix="join them with llama-gguf-split --merge")
     kind = header.text("general.type") or "model"
     if kind != "model":
         raise BadInput(f"holds a {kind[:40]}, not a model", where=str(path), fix="name the language model itself")
     origin = model_folder.origin(path, cache)
-    found = (
-        model_folder.manifest(path, cache, progress)
-        if path.is_dir()
-        else {path.name: digest.cached(path, cache, progress)}
-    )
+    files = model_folder.files(path) if path.is_dir() else shards.files(path)
+    found = {one.name: digest.cached(one, cache, progress) for one in files}
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
-    title = header.text("general.name") or path.stem
-    own = model_folder.title(path)
+    known = entry is not None and isinstance(entry.source, PyPIParts)  # an id that everybody has
+    own = reference.title if isinstance(reference, OllamaReference) else model_folder.title(path)
+    title = header.text("general.name") or own
     quantisation = weights.quantisation(header)
     licence = entry.licence.name if entry else (header.text("general.license") or "not stated")
     return Identity(
         reference=_reference(reference, path),
-        name=origin.get("name", entry.id if entry else own),
+        name=origin.get("name", entry.id if entry and known else own),
         family=entry.family if entry else (header.text("general.basename") or title),
         variant=entry.variant if entry else weights.variant(header, own),
         format="safetensors" if path.is_dir() else "gguf",
@@ -92,8 +87,10 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         quantisation=f"{quantisation} from {origin['quantisation']}" if origin else quantisation,
         licence=licence,
         file=own.rpartition("/")[2] if path.is_dir() else path.name,
-        size=sum(tensor.n_bytes for tensor in header.tensors) if path.is_dir() else path.stat().st_size,
-        sha256=model_folder.manifest_sha256(found) if path.is_dir() else found[path.name],
+        size=sum(tensor.n_bytes for tensor in header.tensors)
+        if path.is_dir()
+        else sum(f.stat().st_size for f in files),
+        sha256=found[path.name] if len(found) == 1 and not path.is_dir() else model_folder.manifest_sha256(found),
         metadata_sha256=header.metadata_sha256,
         tokenizer_sha256=header.tokenizer_sha256 or found.get("tokenizer.json"),
         template_sha256=sha256(template.encode()).hexdigest() if template else None,
@@ -107,13 +104,14 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         derived_from=origin.get("source_sha256"),
         millibits_per_parameter=weights.millibits_per_parameter(header.tensors),
         quantisation_details=dict(header.scheme.details) if header.scheme else {},
-        remarks=labels.remarks(header, path.name),
+        remarks=labels.remarks(header, own if isinstance(reference, OllamaReference) else path.name),
     )
 
 
 def _reference(reference: Reference, path: Path) -> str:
-    if isinstance(reference, Model):
+    if isinstance(reference, Model) and isinstance(reference.source, PyPIParts):
         return reference.id
-    if isinstance(reference, HuggingFaceReference):
+    if isinstance(reference, OllamaReference):
         return str(reference)
+    # What was fetched lies there, too: a branch is pinned to its commit by the folder's name.
     return str(huggingface_cache.place(path) or path.name)

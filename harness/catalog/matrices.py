@@ -61,7 +61,7 @@ class Matrix(Part):
         keys = [triple.key for triple in self.triples]
         twice = next((t for t in self.triples if keys.count(t.key) > 1), None)
         if twice is not None:
-            raise ValueError(f"the triple {str(twice)!r} stands there twice")
+            raise ValueError(f"the triple {str(twice)!r} is given twice")
         return self
 
 

@@ -10,9 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, gguf, huggingface_cache, packing, quantised, safetensors
+from harness.catalog import gguf, huggingface_cache, packing, quantised, safetensors, shards
 from harness.errors import BadInput
-from harness.progress import SILENT, Progress
 from runtimes.support.hf_folder import PREPARED, read_json
 
 _QUANTISED_BY = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
@@ -64,7 +63,7 @@ _SPARSE = ("index_topk", "sparse_config", "sparse_attention_config")
 
 def header(path: Path) -> gguf.Header:
     """The header of a model, file or folder. Raises `BadInput`."""
-    return _folder_header(path) if path.is_dir() else gguf.read(path)
+    return _folder_header(path) if path.is_dir() else shards.header(path)
 
 
 def _folder_header(folder: Path) -> gguf.Header:
@@ -105,7 +104,7 @@ def title(path: Path) -> str:
     found = huggingface_cache.place(path)
     if found is not None and path.is_dir():
         return f"{found.repo}/{found.file}" if found.file else found.repo
-    return path.name if path.is_dir() else path.stem
+    return path.name if path.is_dir() else shards.title(path)
 
 
 def text_part(config: dict[str, Any]) -> dict[str, Any]:
@@ -184,11 +183,6 @@ def files(folder: Path) -> list[Path]:
     return sorted([*weights, *(folder / name for name in _COUNTED if (folder / name).exists())])
 
 
-def manifest(folder: Path, cache: Path, progress: Progress = SILENT) -> dict[str, str]:
-    """Name → sha256 of each of `files`."""
-    return {path.name: digest.cached(path, cache, progress) for path in files(folder)}
-
-
 def manifest_sha256(found: dict[str, str]) -> str:
-    """One digest for the folder: sha256 over the lines `<sha256>  <name>`, sorted by name, as sha256sum prints them."""
+    """One digest for several files: sha256 over the lines `<sha256>  <name>`, sorted by name, as sha256sum prints them."""
     return sha256("".join(f"{value}  {name}\n" for name, value in sorted(found.items())).encode()).hexdigest()

@@ -1,22 +1,21 @@
-"""The catalogue of models: one TOML file each, and the three ways to name a model."""
+"""The catalogue of models: one TOML file each, and what `--model` names."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.catalog import huggingface_cache, plain_file, toml_file
+from harness.catalog import huggingface_cache, plain_file, references, shards, toml_file
+from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
-from harness.paths import configs
+from harness.paths import below_home, configs
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,4}$")]
 
 
 class _Part(Part):
@@ -61,7 +60,7 @@ class PyPIParts(_Part):
 
 
 class HuggingFaceFile(_Part):
-    """A file of a Hugging Face at a commit."""
+    """Files of a repository of Hugging Face, at a commit."""
 
     kind: Literal["huggingface"]
     repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
@@ -75,33 +74,29 @@ class Model(_Part):
     name: str
     family: str
     variant: Literal["base", "instruct"]
-    format: Literal["gguf"]
+    format: Literal["gguf", "safetensors"]
     quantisation: str
     base_model: str = ""
     licence: Licence
-    files: tuple[ModelFile, ...] = Field(min_length=1, max_length=1)
+    files: tuple[ModelFile, ...] = Field(min_length=1, description="of shards the first is first")
     source: Annotated[PyPIParts | HuggingFaceFile, Field(discriminator="kind")]
 
 
-@dataclass(frozen=True, slots=True)
-class HuggingFaceReference:
-    """`hf:owner/name@revision/file`."""
-
-    repo: str
-    revision: str
-    file: str
-
-    def __str__(self) -> str:
-        return f"hf:{self.repo}@{self.revision}/{self.file}"
+Reference = Model | HuggingFaceReference | OllamaReference | Path
 
 
-Reference = Model | HuggingFaceReference | Path
-_SHARD = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
-_HUGGINGFACE = re.compile(r"hf:([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)@([A-Za-z0-9._-]+)/([A-Za-z0-9._/ -]+)")
+def own_folder() -> Path:
+    """Where the user's own entries are: `$XDG_CONFIG_HOME/repro-harness/models`."""
+    return below_home("XDG_CONFIG_HOME", ".config") / "repro-harness" / "models"
 
 
 def names() -> list[str]:
-    """Every id of the catalogue."""
+    """Every id of the catalogue, the user's own entries included."""
+    return sorted({*public_names(), *(path.stem for path in own_folder().glob("*.toml"))})
+
+
+def public_names() -> list[str]:
+    """The ids of the program's own entries, which everybody has."""
     return sorted(path.stem for path in (configs() / "models").glob("*.toml"))
 
 
@@ -112,37 +107,30 @@ def load(identifier: str) -> Model:
         raise BadInput(
             f"no model is called {identifier!r}",
             where="--model",
-            fix=f"did you mean {' or '.join(near)}? A path or hf:owner/name@revision/file will do, too",
+            fix=f"did you mean {' or '.join(near)}? A path, hf:owner/name or ollama:name will do, too",
         )
-    path = configs() / "models" / f"{identifier}.toml"
+    folder = configs() / "models" if identifier in public_names() else own_folder()
+    path = folder / f"{identifier}.toml"
     model, _ = toml_file.read(path, Model, "docs/models.md")
     if model.id != identifier:
         raise BadInput(f"its id is {model.id!r}", where=str(path), fix="name the file for the id")
     return model
 
 
-def refuse_shard(name: str, where: str) -> None:
-    """Raises `BadInput` where the name says that the file is one of several."""
-    if _SHARD.search(name):
-        fix = "join them with llama-gguf-split --merge"
-        raise BadInput("is one of several shards, and one file is read", where=where, fix=fix)
-
-
 def resolve(text: str) -> Reference:
-    """What `--model` names: a registry file, a path, or a model of the catalogue."""
-    if text.startswith("hf:"):
-        match = _HUGGINGFACE.fullmatch(text)
-        if match is None or ".." in match[3]:
-            raise BadInput(
-                f"{text!r} is not a Hugging Face reference", where="--model", fix="write hf:owner/name@revision/file"
-            )
-        refuse_shard(match[3], text)
-        return HuggingFaceReference(match[1], match[2], match[3])
+    """What `--model` names: an id of the catalogue, a path, or a reference with a scheme. Raises `BadInput`."""
+    if text.startswith(references.HUGGING_FACE):
+        return references.hugging_face(text)
+    if text.startswith(references.OLLAMA):
+        return references.ollama(text)
+    if text.startswith(references.FILE):
+        text = references.file_path(text)
+        text = text if "/" in text else f"./{text}"
     try:
         path = Path(text).expanduser()
         there = path.exists() or path.is_symlink()
     except (RuntimeError, OSError, ValueError) as error:
-        raise BadInput(f"is no usable path ({error})", where="--model", fix="check it") from error
+        raise BadInput(f"must be a path ({error})", where="--model", fix="check it") from error
     if there or "/" in text or text.lower().endswith((".gguf", ".safetensors")):
         return _given(path)
     return load(text)
@@ -161,5 +149,23 @@ def _given(path: Path) -> Path:
     if snapshot is not None:
         fix = f"name the model in it: {snapshot}"
         raise BadInput("is a repository's folder of Hugging Face's cache, not a model", where=str(path), fix=fix)
+    if what == "a folder" and (whole := _only_gguf(path)) is not None:
+        return whole
     # "." and ".." are no names; elsewhere links stay as they are, and so does ".." behind one.
     return path.resolve() if path.name in ("", "..") else path.absolute()
+
+
+def _only_gguf(folder: Path) -> Path | None:
+    """The GGUF that a folder holds, of shards the first; None where it holds other things. Raises `BadInput` for several."""
+    try:
+        names_there = [one.name for one in folder.iterdir()]
+    except OSError as error:
+        raise BadInput(f"can't be read ({error.strerror})", where=str(folder), fix="check its permissions") from error
+    files = [name for name in names_there if name.lower().endswith(".gguf")]
+    if not files or any(name.endswith(".safetensors") or name == "config.json" for name in names_there):
+        return None
+    found = [name for name in shards.firsts(files) if not name.lower().startswith("mmproj")]
+    if len(found) != 1:
+        fix = f"name one: {', '.join(sorted(found)[:5])}" if found else "name a language model"
+        raise BadInput(f"must hold one model, it holds {len(found)}", where=str(folder), fix=fix)
+    return (folder / found[0]).absolute()

@@ -51,4 +51,4 @@ def _stat(path: Path) -> os.stat_result:
             raise BadInput("there is no such file", where=str(path), fix="check the path") from error
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check its permissions") from error
     except ValueError as error:  # a null byte
-        raise BadInput(f"is no usable path ({error})", where=str(path), fix="check it") from error
+        raise BadInput(f"must be a path ({error})", where=str(path), fix="check it") from error

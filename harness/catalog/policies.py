@@ -48,7 +48,7 @@ class _Tier(Part):
     @model_validator(mode="after")
     def _rising(self) -> _Tier:
         if self.very_high_classes < self.high_classes:
-            raise ValueError("very-high asks for fewer classes than high")
+            raise ValueError("very-high must need at least as many classes as high")
         return self
 
 

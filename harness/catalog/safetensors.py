@@ -96,8 +96,17 @@ INDEX = "model.safetensors.index.json"
 
 def check_folder(folder: Path) -> list[Path]:
     """The weight files that an engine would load from a model folder. Raises `BadInput` for anything that could run code when
-    loaded, and for weights that can't be told or lie elsewhere.
+    loaded, and for weights that can't be told or are elsewhere.
     """
+    refuse_code(folder)
+    weights = _loaded(folder)
+    for path in weights:
+        read(path)
+    return weights
+
+
+def refuse_code(folder: Path) -> None:
+    """Raises `BadInput` for anything below the folder that could run code when a model is loaded."""
     for path in _entries(folder):
         what, suffix = plain_file.kind(path), path.suffix.lower()
         if what == "a folder" and not path.is_symlink():
@@ -114,10 +123,6 @@ def check_folder(folder: Path) -> list[Path]:
         # tokenizer.json is data of the tokenizers library alone, and large.
         if suffix == ".json" and path.name != TOKENIZER and "auto_map" in _keys(path):
             raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
-    weights = _loaded(folder)
-    for path in weights:
-        read(path)
-    return weights
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -151,19 +156,24 @@ def _loaded(folder: Path) -> list[Path]:
         if len(found) > 1:
             raise BadInput(f"holds {len(found)} weight files and no {INDEX}", where=str(folder), fix="add the index")
         return found
-    try:
-        names = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"can't be read ({error})", where=str(folder / INDEX), fix="fetch it again") from error
+    names = indexed(folder / INDEX)
     missing = names - {path.name for path in found}
     if missing or not names:
         name = min(map(str, missing), default="nothing")
         raise BadInput(
-            f"names {name}, which is no weight file of this folder",
+            f"names {name}, which is not a weight file of this folder",
             where=str(folder / INDEX),
             fix="fetch the folder again",
         )
     return [path for path in found if path.name in names]
+
+
+def indexed(index: Path) -> set[str]:
+    """The names of the weight files that an index lists. Raises `BadInput` where it can't be read."""
+    try:
+        return set(map(str, json.loads(index.read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"can't be read ({error})", where=str(index), fix="fetch it again") from error
 
 
 def _keys(path: Path) -> set[str]:

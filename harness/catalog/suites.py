@@ -83,11 +83,11 @@ class Suite(Part):
             raise ValueError("two workloads have one id")
         found = {workload.id: workload for workload in self.workloads}
         if self.headline not in found or found[self.headline].output_tokens < 2:
-            raise ValueError(f"headline {self.headline!r} is no workload with 2 or more output tokens")
+            raise ValueError(f"headline {self.headline!r} must be a workload with 2 or more output tokens")
         if found[self.headline].concurrency is not None:
-            raise ValueError(f"headline {self.headline!r} is of several requests at once: it must be of one alone")
+            raise ValueError(f"headline {self.headline!r} must be a workload of one request at a time")
         if self.cache_check not in found or found[self.cache_check].prompt_tokens is None:
-            raise ValueError(f"cache_check {self.cache_check!r} is no workload with a synthetic prompt")
+            raise ValueError(f"cache_check {self.cache_check!r} must be a workload with a synthetic prompt")
         return self
 
     def workload(self, identifier: str) -> Workload:

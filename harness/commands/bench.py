@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--model",
     default="gemma-3-270m-q4_k_m",
     show_default=True,
-    help="Model to measure: catalogue id, path, or hf:owner/name@revision/file.",
+    help="Model to measure: catalogue id, path, hf:owner/name[:Q4_K_M or /file.gguf], or ollama:name.",
 )
 @click.option(
     "--runtime", default="llama.cpp", show_default=True, help="Runtime to measure with (see: repro runtime list)."
@@ -101,7 +101,7 @@ def bench(
     from harness.terminal.report import report
     from harness.verify.reading import check, trusted
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
-    from runtimes.table import SYNTHETIC
+    from runtimes.table import find
 
     base = None if against is None else trusted(against)
     request = Request(
@@ -118,7 +118,7 @@ def bench(
         challenge=_challenge(challenge, seed),
         against=None if base is None else base.stored,
         resume=resume,
-        signers=None if runtime in SYNTHETIC else open_keys(),
+        signers=None if find(runtime).capabilities.synthetic else open_keys(),
     )
     bench_registry.ready(target, request.challenge, request.signers)
     with shown() as progress:

@@ -15,8 +15,10 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
     """Raises `BadInput` where the registry can't be read, or where it would not take a record with this challenge."""
     if not target:
         return
+    from harness.extras import needs
     from harness.terminal.registry_option import open_for_reading
 
+    needs("registry", "--registry")
     registry = open_for_reading(target)
     if challenge is not None:
         _refuse_challenge(registry, challenge, None if signers is None else signers.public.handle)
@@ -24,18 +26,19 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
 
 def _refuse_challenge(registry: Registry, challenge: str, handle: str | None) -> None:
     from harness.errors import BadInput
+    from harness.registry.facts import ChallengeFact
 
     with registry.reading() as reader:
-        known = reader.get("challenge", challenge)
+        known = reader.get(ChallengeFact, challenge)
     fix = "ask for a new one: repro registry challenge --handle NAME"
     if known is None:
         raise BadInput("this registry did not issue it", where="--challenge", fix=fix)
-    if known["used"]:
+    if known.used:
         raise BadInput("it was used before", where="--challenge", fix=fix)
-    if known["expires"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
-        raise BadInput(f"it expired on {known['expires']}", where="--challenge", fix=fix)
-    if handle is not None and known["handle"] != handle:
-        raise BadInput(f"it was issued to {known['handle']}, your keys are {handle}'s", where="--challenge", fix=fix)
+    if known.expires < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()):
+        raise BadInput(f"it expired on {known.expires}", where="--challenge", fix=fix)
+    if handle is not None and known.handle != handle:
+        raise BadInput(f"it was issued to {known.handle}, your keys are {handle}'s", where="--challenge", fix=fix)
 
 
 def print_place(target: str, stored: Stored, *, aside: bool) -> None:

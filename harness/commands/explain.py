@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +10,8 @@ from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from harness.registry.facts import Evidence
 
 
 @click.command()
@@ -24,6 +25,8 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from dataclasses import asdict
 
     from harness.errors import RecordInvalid
+    from harness.registry.facts import EvidenceFact
+    from harness.registry.facts.stored import dump
     from harness.registry.queries import believed, cautions, rows
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.secondary import record_in
@@ -47,12 +50,12 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         people = rows.people(reader, [one.operator for one in rows.members(found)])
         records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
         said = cautions.of_row(reader, found, score, people, records)
-        evidence = [one for one in reader.all("evidence").values() if one["row"] == whole and not one["removed"]]
+        evidence = [one.evidence for one in reader.all(EvidenceFact).values() if one.row == whole and not one.removed]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
     if as_json:
         print_json(
             {"row": whole, "policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(score)}
-            | {"evidence": [one["evidence"] for one in evidence], "cautions": [asdict(one) for one in said]}
+            | {"evidence": [dump(imported) for imported in evidence], "cautions": [asdict(one) for one in said]}
             | {"left_out": [asdict(one) for one in left_out]}
         )
         return
@@ -64,15 +67,15 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
             console.print(f"  {escape(one.text)}")
     if evidence:
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
-        for fact in evidence:
-            print_evidence(console, fact["evidence"])
+        for imported in evidence:
+            print_evidence(console, imported)
 
 
-def print_evidence(console: Console, evidence: Mapping[str, Any]) -> None:
+def print_evidence(console: Console, evidence: Evidence) -> None:
     """One line."""
     from harness.terminal.console import escape
 
-    samples = evidence["samples_micro"]
+    samples = evidence.samples_micro
     mean = sum(samples) / len(samples) / 1e6
-    text = f"{evidence['tool']}: {evidence['metric']} {mean:.2f} tokens/s on {evidence['device']}, {evidence['model']}"
+    text = f"{evidence.tool}: {evidence.metric} {mean:.2f} tokens/s on {evidence.device}, {evidence.model}"
     console.print(f"  {escape(text)}")

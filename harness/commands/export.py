@@ -55,7 +55,10 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
         write_bytes(target, data)
 
 
-_SHOWN = "model quantisation settings runtime device workload metric unit point low high processes failed_checks verified".split()
+_SHOWN = (
+    "model_name quantisation settings runtime device workload metric unit point ci95_low ci95_high processes failed_checks "
+    "verified"
+).split()
 
 
 def _without_formulas(frame: pandas.DataFrame) -> pandas.DataFrame:

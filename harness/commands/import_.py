@@ -28,7 +28,8 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.files import read_limited
     from harness.record.canonical import canonical
     from harness.registry.actions import acts
-    from harness.registry.db.transaction import Item
+    from harness.registry.actions.acts import Item
+    from harness.registry.facts import EvidenceFact
     from harness.registry.intake import external
     from harness.registry.queries import rows
     from harness.terminal.console import out
@@ -38,7 +39,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     found = external.read(data, str(file), tool)
     console = out()
     for one in found:
-        print_evidence(console, external.as_payload(one))
+        print_evidence(console, one)
     if row is None:
         console.print("nothing was written: add --row ROW and --registry PLACE", markup=False)
         return
@@ -48,7 +49,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
         for one in found:
             payload = external.as_payload(one)
             subject = sha256(canonical([whole, payload])).hexdigest()
-            if reader.get("evidence", subject) is None:
+            if reader.get(EvidenceFact, subject) is None:
                 detail = {"row": whole, "source_sha256": sha256(data).hexdigest(), "evidence": payload}
                 event = acts.event(reader, actor, "evidence-imported", subject, reason=reason, detail=detail)
                 items[subject] = Item(event.signed(actor.keys).to_bytes())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def model() -> None:
-    """A model is an entry of the catalogue, a file on this machine, or a file on Hugging Face."""
+    """A model is an entry of the catalogue, files on this machine, or a repository of Hugging Face."""
 
 
 @model.command("list")
@@ -29,10 +29,11 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([entry.model_dump(mode="json") for entry in found])
         return
+    width = max(len(entry.id) for entry in found)
     for entry in found:
-        size = f"{entry.files[0].size / 2**20:.0f} MiB"
+        size = f"{sum(file.size for file in entry.files) / 2**20:.0f} MiB"
         out().print(
-            f"{entry.id:24} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
+            f"{entry.id:{width}} {entry.variant:9} {entry.quantisation:8} {size:>9}  {entry.licence.name}", markup=False
         )
 
 
@@ -42,7 +43,8 @@ def list_(as_json: bool) -> None:
 def show(reference: str, as_json: bool) -> None:
     """Show what a model is, read from its file.
 
-    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file; a file that is not here is downloaded.
+    REFERENCE is a catalogue id, a path, hf:owner/name[@revision][:QUANTISATION or /file], or ollama:name[:tag]; what is
+    not here is downloaded.
     """
     from harness import paths
     from harness.catalog import identity, models
@@ -66,7 +68,7 @@ def show(reference: str, as_json: bool) -> None:
 def fetch(reference: str) -> None:
     """Download a model into the cache and check its digest.
 
-    REFERENCE is a catalogue id, or hf:owner/name@revision/file. Continues an earlier download that stopped.
+    REFERENCE is a catalogue id, or hf:owner/name[@revision][:QUANTISATION or /file]. Continues a download that stopped.
     """
     from harness.catalog import models
     from harness.terminal.console import out
@@ -79,11 +81,13 @@ def fetch(reference: str) -> None:
 
 @model.command()
 @click.argument("reference")
-@click.option("--runtime", default="pytorch", show_default=True, help="Runtime whose environment converts.")
+@click.option(
+    "--runtime", default="pytorch", show_default=True, help="Runtime that converts it, in its own environment."
+)
 def prepare(reference: str, runtime: str) -> None:
     """Convert a GGUF to bf16 safetensors, for other runtimes.
 
-    REFERENCE is a catalogue id, a path, or hf:owner/name@revision/file. The result stays in the cache; `repro bench`
+    REFERENCE is a catalogue id, a path, or a reference as in `repro model show`. The result stays in the cache; `repro bench`
     converts by itself, too, when it needs to.
     """
     from harness import paths
@@ -96,13 +100,14 @@ def prepare(reference: str, runtime: str) -> None:
     from runtimes.table import find
 
     found = models.resolve(reference)
-    if not hasattr(find(runtime), "convert"):
+    if not find(runtime).capabilities.converts:
         raise BadInput(f"{runtime} cannot convert models", where="--runtime", fix="use pytorch or vllm")
     with shown() as progress:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
         if who.format != "gguf":
             raise BadInput("is in safetensors already", where=reference, fix="measure it as it is")
+        convert.refuse_shards(who)
         interpreter = interpreter_for(runtime, paths.cache(), progress)
         made = convert.prepare(runtime, who, path, interpreter, paths.cache(), progress)
         who = identity.identify(found, made, paths.cache())
@@ -113,25 +118,46 @@ def prepare(reference: str, runtime: str) -> None:
 @model.command()
 @click.argument("identifier")
 def verify(identifier: str) -> None:
-    """Hash a cached model file again and compare its digest.
+    """Hash a cached model's files again and compare their digests.
 
     IDENTIFIER is a catalogue id. Exit status 2 on a mismatch.
     """
     from harness import paths
-    from harness.catalog import digest, models
-    from harness.catalog.fetch import refuse_digest
-    from harness.errors import BadInput
+    from harness.catalog import fetch, models
     from harness.terminal.console import out
     from harness.terminal.progress import shown
 
     entry = models.load(identifier)
-    path = paths.cache() / "models" / entry.id / entry.files[0].name
-    if not path.exists():
-        raise BadInput("it is not in the cache", where=identifier, fix=f"run: repro model fetch {identifier}")
     with shown() as progress:
-        found = digest.hash_file(path, progress)
-    refuse_digest(entry, path, found)
-    out().print(f"{path.name}: sha256 {found} as in the catalogue", markup=False)
+        fetch.verify(entry, paths.cache(), progress, again=True)
+    for file in entry.files:
+        out().print(f"{file.name}: sha256 {file.sha256} as in the catalogue", markup=False)
+
+
+@model.command()
+@click.argument("reference")
+@click.option("--id", "identifier", default="", help="Name of the entry; made from the model's name by default.")
+def add(reference: str, identifier: str) -> None:
+    """Add a model of Hugging Face to your own catalogue, with its digests.
+
+    REFERENCE is hf:owner/name[@revision][:QUANTISATION or /file]. The model is fetched and checked; the entry pins the
+    commit. Afterwards the id will do wherever a model is named.
+    """
+    from harness import paths
+    from harness.catalog import entry, identity, models
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
+
+    found = models.resolve(reference)
+    entry.refuse_other_than_hugging_face(found, reference)
+    if identifier:
+        entry.refuse_id(identifier)  # before anything is fetched
+    with shown() as progress:
+        path = _fetched(found, progress)
+        who = identity.identify(found, path, paths.cache())
+    made = entry.of(who, path, identifier)
+    out().print(str(entry.write(made)), markup=False)
+    out().print(f"{made.id}: {made.variant}, {made.quantisation}, {made.licence.name}", markup=False)
 
 
 def _fetched(reference: Reference, progress: Progress) -> Path:
@@ -140,5 +166,5 @@ def _fetched(reference: Reference, progress: Progress) -> Path:
 
     path = fetch.fetch(reference, paths.cache(), progress)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, path, paths.cache(), progress)
+        fetch.verify(reference, paths.cache(), progress)
     return path

@@ -154,6 +154,7 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
     from harness.errors import BadInput
     from harness.record.keys import by_id
     from harness.registry.actions import acts
+    from harness.registry.facts import OperatorFact
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
 
@@ -161,8 +162,8 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
     registry = open_for_writing(target)
     with registry.reading() as reader:
         key = reader.key_of(key)
-        own = reader.get("operator", actor.handle)
-    if not editorial and own is not None and key in by_id(own["key"]):
+        own = reader.get(OperatorFact, actor.handle)
+    if not editorial and own is not None and key in by_id(own.key):
         raise BadInput(
             "a key cannot revoke itself",
             where=key[:12],

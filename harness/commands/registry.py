@@ -38,8 +38,8 @@ def new(
     """
     from harness.catalog import policies
     from harness.record.editor_keys import registry_key
+    from harness.registry import opening
     from harness.registry.actions.create import Charter, approvals_of, document, found, sign_checkpoint
-    from harness.registry.db import databases
     from harness.registry.exchange import last_seen
     from harness.terminal.console import err, out
     from harness.terminal.keys import editor_keys
@@ -47,7 +47,7 @@ def new(
     from harness.tlog.origin import checked
 
     place = named(target)
-    databases.vacant(place)
+    opening.vacant(place)
     last_seen.unused(checked(origin), last_seen.folder())
     editor, loaded = editor_keys(), policies.load(policy)
     editors = document(1, 1, expires, {editor.public.handle: editor.public.entry()})
@@ -159,13 +159,13 @@ def import_(folder: Path, target: str | None) -> None:
     Every event is checked by the rules; the first invalid one stops the import, and nothing is left behind.
     """
     from harness.errors import BadInput
-    from harness.registry.db import databases
+    from harness.registry import opening
     from harness.registry.exchange import files
     from harness.terminal.console import out
     from harness.terminal.progress import shown
     from harness.terminal.registry_option import named
 
-    if not databases.is_export(str(folder)):
+    if not opening.is_export(str(folder)):
         raise BadInput("holds no exported registry", where=str(folder), fix="name what repro registry export wrote")
     place = named(target)
     with shown() as progress:
@@ -198,11 +198,11 @@ def rebuild(place: str, target: str | None) -> None:
 @registry_option
 def upgrade(target: str | None) -> None:
     """Migrate a registry's database to this version's schema."""
-    from harness.registry.db import databases
+    from harness.registry import opening
     from harness.terminal.console import out
     from harness.terminal.registry_option import named
 
-    out().print(f"schema {databases.upgrade_at(named(target))}", markup=False)
+    out().print(f"schema {opening.upgrade_at(named(target))}", markup=False)
 
 
 @registry.command()
@@ -230,13 +230,14 @@ def policy(policy: str, approvals: int | None, reason: str, file: Path | None, t
     from harness.files import write_bytes
     from harness.registry.actions import acts
     from harness.registry.actions.create import approvals_of
+    from harness.registry.facts import EditorsFact
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     loaded = policies.load(policy)
     opened, actor = open_for_writing(target), as_editor()
     with opened.reading() as reader:
-        editors = len((reader.get("editors", "") or {})["editors"])
+        editors = len(reader.need(EditorsFact).editors)
     detail = {
         "policy_sha256": loaded.sha256,
         "approvals": approvals_of(loaded.policy.approvals, approvals, editors),
@@ -258,7 +259,7 @@ def _key(opened: Any) -> Any:
     from harness.record.editor_keys import registry_key
 
     with opened.reading() as reader:
-        origin = (reader.get("registry", "") or {})["origin"]
+        origin = reader.origin()
     return registry_key(keys_folder(), origin, make=False)
 
 

@@ -12,7 +12,8 @@ from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
-    from harness.registry.db.reader import Reader
+    from harness.registry.facts import EditorsFact
+    from harness.registry.queries import Reader
 
 SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one editor
 
@@ -52,34 +53,37 @@ def editors(
     A proposal is a file that you sign first. Other editors sign it with `repro registry cosign`; once enough have signed,
     `repro registry apply` puts it into the log.
     """
+    from dataclasses import asdict
+
     from harness.errors import BadInput
     from harness.files import write_bytes
     from harness.record import editor_keys
     from harness.registry.actions import acts
     from harness.registry.actions.create import document
+    from harness.registry.facts import EditorsFact
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_reading
 
     with open_for_reading(target).reading() as reader:
-        present = reader.get("editors", "") or {}
+        present = reader.need(EditorsFact)
         if not (added or removed or threshold or expires or reason or target_file):
             _list(reader, present, as_json)
             return
         if not reason.strip() or target_file is None:
             missing = "--reason" if not reason.strip() else "--out"
             raise BadInput("a proposal needs it", where=missing, fix="give --reason TEXT and --out FILE")
-        strangers = [handle for handle in removed if handle not in present["editors"]]
+        strangers = [handle for handle in removed if handle not in present.editors]
         if strangers:
             raise BadInput(
                 f"{strangers[0]!r} is not an editor of this registry",
                 where="--remove",
                 fix="see: repro registry editors",
             )
-        people = {handle: entry for handle, entry in present["editors"].items() if handle not in removed}
+        people = {handle: asdict(entry) for handle, entry in present.editors.items() if handle not in removed}
         for path in added:
             newcomer = editor_keys.parse(_text(path), str(path))
             people[newcomer.handle] = newcomer.entry()
-        changed = document(present["version"] + 1, threshold or present["threshold"], expires, people)
+        changed = document(present.version + 1, threshold or present.threshold, expires, people)
         _enough(reader, changed)
         actor = _signing(as_editor(), changed)
         event = acts.event(reader, actor, "editors-changed", "editors", reason=reason, detail={"editors": changed})
@@ -87,32 +91,35 @@ def editors(
     out().print(f"{target_file}: version {changed['version']}, signed by {actor.handle}", markup=False)
 
 
-def _list(reader: Reader, present: dict[str, Any], as_json: bool) -> None:
+def _list(reader: Reader, present: EditorsFact, as_json: bool) -> None:
     from harness.registry.actions.acts import utc
+    from harness.registry.facts import PolicyFact
+    from harness.registry.facts.stored import dump
     from harness.terminal.console import out, print_json
 
-    approvals = (reader.get("policy", "") or {}).get("approvals")
+    approvals = reader.need(PolicyFact).approvals
     if as_json:
-        print_json({**present, "approvals": approvals})
+        print_json({**dump(present), "approvals": approvals})
         return
-    expired = "; expired: nobody can decide" if present["expires"] < utc()[:10] else ""
+    expired = "; expired: nobody can decide" if present.expires < utc()[:10] else ""
     console = out()
     console.print(
-        f"version {present['version']}, in force until {present['expires']}{expired}\n"
-        f"a change of this list, and a policy, must be signed by {present['threshold']} of {len(present['editors'])}; "
+        f"version {present.version}, in force until {present.expires}{expired}\n"
+        f"a change of this list, and a policy, must be signed by {present.threshold} of {len(present.editors)}; "
         f"a record must be approved by {approvals}",
         markup=False,
     )
-    for handle, entry in sorted(present["editors"].items()):
-        console.print(f"  {handle:32} {entry['key']}", markup=False, soft_wrap=True)
+    for handle, entry in sorted(present.editors.items()):
+        console.print(f"  {handle:32} {entry.key}", markup=False, soft_wrap=True)
 
 
 def _enough(reader: Reader, changed: dict[str, Any]) -> None:
     """Raises `BadInput` where fewer editors would be left than must approve a record."""
     from harness.errors import BadInput
+    from harness.registry.facts import EditorsFact, PolicyFact
 
-    approvals = (reader.get("policy", "") or {}).get("approvals", 1)
-    before, after = len((reader.get("editors", "") or {})["editors"]), len(changed["editors"])
+    approvals = reader.need(PolicyFact).approvals
+    before, after = len(reader.need(EditorsFact).editors), len(changed["editors"])
     if after < min(approvals, before):
         raise BadInput(
             f"{after} editors would be left, and a record needs {approvals} approvals",
@@ -185,9 +192,8 @@ def cosign(file: Path, yes: bool) -> None:
 def apply_(file: Path, target: str | None) -> None:
     """Put a proposal into the log, once enough have signed it."""
     from harness.record import envelope
-    from harness.registry.actions.acts import utc
+    from harness.registry.actions.acts import Item, utc
     from harness.registry.actions.create import in_time
-    from harness.registry.db.transaction import Item
     from harness.registry.rules.base import document_of
     from harness.terminal.console import out
     from harness.terminal.registry_option import open_for_writing

@@ -25,8 +25,11 @@ def regressions(target: str | None, policy: str | None, everything: bool, as_jso
     """Compares pairs of records that differ in one thing only: a version, or a tuning setting. A result is a possible change
     that one person saw, or a change that several confirmed; never a fact about a version.
     """
+    from dataclasses import asdict
+
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.regressions import candidates
+    from harness.site.api.candidates import candidate
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, reading, say
     from harness.tiers.regressions import CONFIRMING, Label
@@ -36,7 +39,7 @@ def regressions(target: str | None, policy: str | None, everything: bool, as_jso
     say(left_out)
     shown = [one for one in found if everything or one.change.label is not Label.INSUFFICIENT]
     if as_json:
-        print_json([one.to_json() for one in shown])
+        print_json([asdict(candidate(one.change, one.model, one.pairs)) for one in shown])
         return
     console = out()
     if not shown:

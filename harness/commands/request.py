@@ -19,21 +19,23 @@ def list_requests(target: str | None, as_json: bool) -> None:
     """List the requests of a registry."""
     from rich.table import Table
 
+    from harness.registry.facts import RequestFact
+    from harness.registry.facts.stored import dump
     from harness.terminal.console import escape, out, print_json, whole
     from harness.terminal.registry_option import open_for_reading
 
     with open_for_reading(target).reading() as reader:
-        found = reader.all("request")
+        found = reader.all(RequestFact)
     if as_json:
-        print_json(found)
+        print_json({name: dump(one) for name, one in found.items()})
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("request", "state", "model", "hardware", "runtime", "by", "held by", "since"):
         table.add_column(name)
-    for name, one in sorted(found.items(), key=lambda item: item[1]["since"]):
-        texts = (one["model"], one["hardware"], one["runtime"], one["by"], one["claimed_by"] or "–")
-        table.add_row(whole(console, name, 12), one["status"], *(escape(text) for text in texts), one["since"][:10])
+    for name, one in sorted(found.items(), key=lambda item: item[1].since):
+        texts = (one.model, one.hardware, one.runtime, one.by, one.claimed_by or "–")
+        table.add_row(whole(console, name, 12), one.status.value, *(escape(text) for text in texts), one.since[:10])
     console.print(table)
 
 
@@ -67,6 +69,7 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
 def _move(kind: str, identity: str, target: str | None, reason: str, *, editorial: bool, of: str = "") -> None:
     from harness.commands.submit import introduced
     from harness.registry.actions import acts
+    from harness.registry.facts import RequestFact
     from harness.registry.queries.requests import id_of
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, as_operator, open_for_writing
@@ -79,7 +82,7 @@ def _move(kind: str, identity: str, target: str | None, reason: str, *, editoria
         detail = {"of": id_of(reader, of)} if kind == "request-marked-duplicate" else {}
     taken = acts.act(registry, actor, kind, whole, reason=reason, detail=detail, first=first)
     with registry.reading() as reader:
-        status = (reader.get("request", whole) or {})["status"]
+        status = reader.need(RequestFact, whole).status
     out().print(f"{whole}\n{status}, entry {taken.entry.index}", markup=False)
 
 

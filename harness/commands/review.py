@@ -30,14 +30,14 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from rich.table import Table
 
     from harness.errors import ReproError, one_line
-    from harness.registry.queries.review import Waiting, dossier, first_examined, glance, queue
+    from harness.registry.queries.review import Waiting, dossier, first_examined, glance, queue, row_of
     from harness.terminal.console import escape, out, print_json, whole
     from harness.terminal.registry_option import open_for_reading, reading, say
 
     registry = open_for_reading(target)
     with registry.reading() as reader:
         waiting = queue(reader)
-        homes = {str((reader.get("record", one) or {"row": one})["row"]) for one in waiting}
+        homes = {row_of(reader, one) for one in waiting}
     with reading(registry, homes, keep=waiting) as (reader, left_out):
         say([one for one in left_out if one.record not in waiting])
         found: list[Dossier | Waiting] = []
@@ -97,14 +97,14 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     from dataclasses import asdict
 
     from harness.registry.queries import believed
-    from harness.registry.queries.review import dossier
+    from harness.registry.queries.review import dossier, row_of
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, say
 
     registry = open_for_reading(target or context.obj)
     with registry.reading() as reader:
         identity = reader.id_of(record)
-        home = str((reader.get("record", identity) or {"row": identity})["row"])
+        home = row_of(reader, identity)
     with believed.reading(registry, [home], keep=[identity]) as (reader, left_out):
         say([one for one in left_out if one.record != identity])
         found = dossier(reader, identity)
@@ -152,6 +152,7 @@ def _print(console: Any, found: Dossier) -> None:
 
 def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
     from harness.registry.actions import acts
+    from harness.registry.facts import PolicyFact, RecordFact
     from harness.registry.queries.review import held
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
@@ -163,13 +164,12 @@ def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
             held(reader, identity)
     taken = acts.act(registry, as_editor(), kind, identity, reason=reason)
     with registry.reading() as reader:
-        fact = reader.get("record", identity) or {}
-        policy = reader.get("policy", "") or {}
+        fact, policy = reader.need(RecordFact, identity), reader.need(PolicyFact)
     console = out()
-    now = "bytes dropped" if kind == "body-dropped" else fact["status"]
+    now = "bytes dropped" if kind == "body-dropped" else fact.status.value
     console.print(f"{identity}\n{now}, entry {taken.entry.index}", markup=False)
-    if kind == "record-approved" and fact["status"] == "pending":
-        console.print(f"{len(fact['approvals'])} of {policy['approvals']} approvals", markup=False)
+    if kind == "record-approved" and fact.status == "pending":
+        console.print(f"{len(fact.approvals)} of {policy.approvals} approvals", markup=False)
 
 
 def _decision(name: str, kind: str, text: str) -> None:

@@ -26,20 +26,12 @@ def install(name: str, backend: str, again: bool) -> None:
 
     Builds what has no wheel. Does nothing when it is installed already.
     """
-    from harness.errors import BadInput
     from harness.paths import cache
     from harness.run.prepare import environments
     from harness.run.prepare.choosing import choice_of
     from harness.terminal.console import out
     from harness.terminal.progress import shown
-    from runtimes.recipes import RECIPES
-    from runtimes.table import find
 
-    find(name)
-    if name not in RECIPES:
-        raise BadInput(
-            f"{name} has no environment to install", where="runtime install", fix="use: repro bench --python PATH"
-        )
     choice = choice_of(name, backend, cache())
     where = environments.place(cache(), name, choice.backend)
     with shown() as progress:
@@ -66,26 +58,27 @@ def list_(as_json: bool) -> None:
         print_json([{"folder": str(folder), **asdict(item)} for folder, item in installed])
         return
     for name in table.names():
-        kind = "for self-tests only" if name in table.SYNTHETIC else _foreign(name)
-        out().print(f"{name:12} {kind}", markup=False)
+        out().print(f"{name:12} {_about(name)}".rstrip(), markup=False)
         for folder, item in installed:
             if item.runtime == name:
                 out().print(f"  {item.key:20} built in {item.build_seconds} s  {folder}", markup=False)
 
 
-def _foreign(name: str) -> str:
-    """Who ships the adapter, and what is wrong with it; "" for ours."""
+def _about(name: str) -> str:
+    """Who ships the adapter, what is wrong with it, and whether it only pretends; "" for ours that measure."""
     from harness.errors import ReproError
     from runtimes import table
 
     shipped = table.package(name)
-    if not shipped:
-        return ""
+    said = [f"from {shipped}"] if shipped else []
     try:
-        table.find(name)
+        if table.find(name).capabilities.synthetic:
+            said.append("SYNTHETIC: for self-tests only")
     except ReproError as error:
-        return f"from {shipped}; cannot be used: {error.what}"
-    return f"from {shipped}"
+        said.append(f"cannot be used: {error.what}")
+    if name in table.shadowed():
+        said.append(f"what {table.shadowed()[name]} offers under this name is not used")
+    return "; ".join(said)
 
 
 @runtime.command()

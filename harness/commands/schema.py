@@ -8,18 +8,31 @@ import click
 
 
 @click.command()
+@click.argument("name", default="record")
 @click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
-def schema(target: Path | None) -> None:
-    """The schema (draft 2020-12) describes the predicate of the signed statement."""
-    import json
-
+@click.option(
+    "--all", "folder", type=click.Path(path_type=Path), help="Folder to write every schema to, as NAME-v1.json."
+)
+@click.option("--list", "listed", is_flag=True, help="Print the names.")
+def schema(name: str, target: Path | None, folder: Path | None, listed: bool) -> None:
+    """NAME is `record` (the predicate of a record's signed statement) unless given: a document or table of the site, a kind of
+    event, a frame, a command's JSON. Draft 2020-12.
+    """
+    from harness.errors import NotFound
     from harness.files import write_text
-    from harness.record.schema import PREDICATE_TYPE, Record
+    from harness.site.api.schemas import text
+    from harness.terminal.outputs import every_schema
 
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": PREDICATE_TYPE}
-    text = json.dumps(document | Record.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
-    if target is None:
-        click.echo(text, nl=False)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, text)
+    known = every_schema()
+    if listed:
+        click.echo("\n".join(sorted(known)))
+        return
+    if name not in known:
+        raise NotFound("there is no such schema", where=name, fix="names: repro schema --list")
+    if folder is None and target is None:
+        click.echo(text(known[name]), nl=False)
+        return
+    wanted = {} if folder is None else {folder / f"{one}-v1.json": known[one] for one in known}
+    for path, document in (wanted | ({target: known[name]} if target else {})).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text(document))

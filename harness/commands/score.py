@@ -89,17 +89,16 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
     registry = open_for_reading(target)
     with reading(registry) as (reader, left_out):
         # Other processes help with a large database; they open it anew, which what lies in memory can't be.
-        alone = left_out or not reader.has_records(ALONE) or not registry.engine.url.database
+        alone = left_out or not reader.has_records(ALONE) or registry.in_memory
         loaded, listed = all_standings(registry, policy, day, reader if alone else None)
     say(left_out)
     found = [one for one in listed if everything or one.tier is not None]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
     if as_json:
-        said = [asdict(one) for one in found]
-        print_json(
-            {"policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), "rows": said}
-            | {"left_out": [asdict(one) for one in left_out]}
-        )
+        from harness.terminal import outputs
+
+        said = tuple(map(outputs.scored_row, found))
+        print_json(asdict(outputs.ScoredRows(name, loaded.sha256, day.isoformat(), said, outputs.left_out(left_out))))
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")

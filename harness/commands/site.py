@@ -119,11 +119,14 @@ def _wish(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, *, png: bool
 ) -> Wish:
     from harness.errors import BadInput
+    from harness.extras import needs
     from harness.site.build import Wish
     from harness.terminal.days import day_of
     from harness.terminal.registry_option import open_for_reading
 
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise BadInput(f"{base_url!r:.80} must be an address", where="--base-url", fix="begin it with https://")
-    open_for_reading(target).engine.dispose()  # a registry that forgot history is refused
+    if png:
+        needs("png", "--png")
+    open_for_reading(target).close()  # a registry that forgot history is refused
     return Wish(str(target), out, day_of(as_of), policy, base_url, png)

@@ -24,6 +24,7 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
 
     from harness.errors import BadInput
     from harness.record import keys
+    from harness.registry.facts import OperatorFact
     from harness.registry.queries.submissions import listing
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading
@@ -35,7 +36,7 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
         )
     whose = handle or (own.handle if own is not None else "")
     with open_for_reading(target).reading() as reader:
-        known = reader.get("operator", whose)
+        known = reader.get(OperatorFact, whose)
         found = listing(reader, whose)
     if as_json:
         print_json([{**asdict(one), "words": one.words, "next": one.next} for one in found])

@@ -32,6 +32,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.record import private
     from harness.registry.actions import acts
     from harness.registry.db import device_digests
+    from harness.registry.intake import device_notes
     from harness.registry.queries import submissions
     from harness.registry.queries.requests import id_of
     from harness.terminal.console import err, out, print_json
@@ -39,7 +40,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
 
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
-    device_ids = device_digests.ids(found, note)  # before anything is sent: a note that its record names must be there
+    device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         print_json(_leaving(found) | {"device_ids_for_the_registry_alone": list(device_ids)})
         return
@@ -129,13 +130,14 @@ def introduced(registry: Any, actor: Any) -> list[Any]:
     """The events that make the handle known to the registry, with its first act there; none where it is known."""
     from harness.record import editor_keys as roles
     from harness.registry.actions import introduction
+    from harness.registry.facts import EditorsFact, OperatorFact
     from harness.terminal.keys import chain, editor_keys
 
     with registry.reading() as reader:
-        document = reader.get("editors", "") or {"editors": {}}
-        known = reader.get("operator", actor.handle)
+        editors = reader.need(EditorsFact).editors
+        known = reader.get(OperatorFact, actor.handle)
         editor = None
-        if known is None and actor.handle in document["editors"] and roles.public(keys_folder()) is not None:
+        if known is None and actor.handle in editors and roles.public(keys_folder()) is not None:
             editor = editor_keys().key
         return introduction.introduced(reader, actor.handle, chain(), editor)
 

@@ -9,7 +9,7 @@ from harness.catalog import model_folder, models, suites
 from harness.errors import BadInput
 from harness.names import flaw
 from harness.registry.exchange import files
-from runtimes.table import SYNTHETIC, find
+from runtimes.table import find
 
 
 def refuse(folder: Path, model: str, runtimes: Sequence[str], suite: str) -> None:
@@ -18,7 +18,7 @@ def refuse(folder: Path, model: str, runtimes: Sequence[str], suite: str) -> Non
     """
     files.refuse_target(folder)
     for runtime in runtimes:
-        if find(runtime).name in SYNTHETIC:
+        if find(runtime).capabilities.synthetic:
             raise BadInput(
                 "is synthetic, and a demonstration needs real runs",
                 where=f"--runtime {runtime}",

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness import __version__
 from harness.catalog.suites import challenge_seed
+from harness.device_kinds import DeviceKind
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.record import envelope, schema
 from harness.record.samples import encode
@@ -199,7 +200,9 @@ def _runtime(setup: Setup) -> schema.Runtime:
         settings=dict(setup.settings),
         options={},
         variables={},
-        devices=(schema.Device(name=setup.sku, kind="gpu", description=setup.generation, memory_bytes=None),),
+        devices=(
+            schema.Device(name=setup.sku, kind=DeviceKind.GPU.value, description=setup.generation, memory_bytes=None),
+        ),
         python="3.11",
         packages={},
         environment={},

@@ -78,7 +78,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     ),
     "slept": (
         "the machine slept during the run",
-        "run again with sleep turned off: caches and clocks begin anew after it",
+        "run again with sleep turned off: after it, caches and clocks start from cold",
     ),
     "split": (
         "processor and GPU shared the work, or the engine does not say: the hardware class says so, too",
@@ -92,7 +92,7 @@ CODES: Mapping[str, tuple[str, str]] = {
         "tokens of a stream came together; *invalid* where no pace can be read from it",
         "read TTFT and E2E; measure without a proxy, turn off stream intervals and speculation at the server",
     ),
-    "recompiled": ("the engine compiled anew during timed trials", "more warm-up, or -o compile=off"),
+    "recompiled": ("the engine compiled again during timed trials", "more warm-up, or -o compile=off"),
     "instrument_overhead": (
         "stamping took more than 0.5 % of the decode time",
         "take a larger model: this one outruns us",

@@ -216,7 +216,9 @@ def _rate(count: int, elapsed_ns: float) -> float | None:
 
 def _check_sizes(trial: Trial) -> None:
     if trial.prompt_tokens < 0 or trial.output_tokens < 0 or trial.prompt_tokens + trial.output_tokens == 0:
-        raise _invalid(trial, f"{trial.prompt_tokens} prompt and {trial.output_tokens} output tokens are no work")
+        raise _invalid(
+            trial, f"{trial.prompt_tokens} prompt and {trial.output_tokens} output tokens: at least one must be above 0"
+        )
     expected = max(trial.output_tokens, 1)
     if trial.token_ns.shape != (expected,):
         raise _invalid(trial, f"token_ns has shape {trial.token_ns.shape}, expected ({expected},)")

@@ -56,7 +56,7 @@ class SequentialLooks:
 
     def __post_init__(self) -> None:
         if not self.looks or sorted(set(self.looks)) != list(self.looks) or self.looks[0] < 1:
-            raise BadInput(f"looks after {self.looks} processes", where="stopping rule", fix="give rising counts")
+            raise BadInput(f"checks after {self.looks} processes", where="stopping rule", fix="give rising counts")
 
     def decide(
         self,
@@ -74,7 +74,7 @@ class SequentialLooks:
     @property
     def first(self) -> str:
         """What is awaited where there is no process yet."""
-        return f"no process yet, first look after {self.looks[0]}"
+        return f"no process yet, first check after {self.looks[0]}"
 
     def ends(self, process_medians: Sequence[float], precise: bool, width: str) -> Decision | None:
         """The end by this rule, after one process or more; None where it goes on."""

@@ -45,7 +45,7 @@ class EditorSigners:
 def create(place: Path, handle: str, passphrase: str | None) -> PublicEditor:
     """Make an editor's keys. Raises `BadInput` for a bad handle, and where there are keys already."""
     if HANDLE.fullmatch(handle) is None:
-        raise BadInput(f"{handle!r} is no handle", where="--handle", fix="2 to 32 of a-z, 0-9, dash and underscore")
+        raise BadInput(f"{handle!r} must be a handle", where="--handle", fix="2 to 32 of a-z, 0-9, dash and underscore")
     if (place / PUBLIC).exists():
         raise BadInput(
             "there are an editor's keys already", where=str(place), fix="keep them: the registry knows you by them"
@@ -69,10 +69,12 @@ def parse(text: str, where: str) -> PublicEditor:
         found = PublicEditor(**{name: str(data[name]) for name in PublicEditor.__slots__})
         by_id(found.key)
         if HANDLE.fullmatch(found.handle) is None or len(bytes.fromhex(found.next_key_sha256)) != 32:
-            raise ValueError("its handle or digest is none")
+            raise ValueError("its handle or digest is not valid")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
-            f"is no editor's public file ({error})", where=where, fix="take what repro keys new --role editor prints"
+            f"must be an editor's public file ({error})",
+            where=where,
+            fix="take what repro keys new --role editor prints",
         ) from error
     return found
 

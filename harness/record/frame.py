@@ -6,19 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.record import settings
+from harness.record import frame_columns, settings
 from harness.record.schema import MetricResult, Record
 from harness.record.store import Stored
 
 SCALE = {"micro_tokens_per_s": ("tokens/s", 1e-6), "ns": ("ms", 1e-6), "bytes": ("MiB", 1 / 2**20)}
 
 
-COLUMNS = (
-    "record model quantisation runtime runtime_version device suite workload mode prompt_tokens output_tokens "
-    "metric unit point low high half_width processes trials cv_within cv_between "
-    "settings tuning "
-    "mean sd min p5 p25 p50 p75 p90 p95 p99 max findings failed_checks started_utc folder verified verified_reason"
-).split()
+COLUMNS = tuple(column.name for column in frame_columns.COLUMNS)
 
 
 def rows(stored: Iterable[Stored], verified: Mapping[Path, tuple[str, str]]) -> list[dict[str, Any]]:
@@ -48,7 +43,7 @@ def _row(item: Stored, metric: MetricResult, where: dict[str, Any]) -> dict[str,
     unit, scale = SCALE[metric.unit]
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {
         "record": item.id,
-        "model": record.model.get("name"),
+        "model_name": record.model.get("name"),
         "quantisation": record.model.get("quantisation"),
         "runtime": record.runtime.name,
         "runtime_version": record.runtime.package,
@@ -68,9 +63,10 @@ def _row(item: Stored, metric: MetricResult, where: dict[str, Any]) -> dict[str,
     row |= where
     if metric.estimate is not None:
         estimate = metric.estimate
-        row |= {name: _scaled(getattr(estimate, name), scale) for name in ("point", "low", "high")}
+        named = {"point": "point", "ci95_low": "low", "ci95_high": "high"}
+        row |= {name: _scaled(getattr(estimate, own), scale) for name, own in named.items()}
         row |= {"processes": len(estimate.process_medians), "trials": estimate.n_trials}
-        row["half_width"] = _scaled(estimate.half_width_ppm, 1e-6)
+        row["ci95_half_width_fraction"] = _scaled(estimate.half_width_ppm, 1e-6)
         row["cv_within"] = _scaled(estimate.cv_within_ppm, 1e-6)
         row["cv_between"] = _scaled(estimate.cv_between_ppm, 1e-6)
     sample = metric.tokens or metric.trials

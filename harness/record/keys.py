@@ -88,7 +88,7 @@ def create(place: Path, handle: str, passphrase: str | None) -> PublicKeys:
     """Make the keys of a new operator. Raises `BadInput` for a bad handle, and where there are keys already."""
     if HANDLE.fullmatch(handle) is None:
         raise BadInput(
-            f"{handle!r} is no handle",
+            f"{handle!r} must be a handle",
             where="--handle",
             fix="2 to 32 of a-z, 0-9, dash and underscore; no real name is needed",
         )
@@ -159,11 +159,11 @@ def parse_public(text: str, where: str) -> PublicKeys:
         data = json.loads(text)
         found = PublicKeys(**{name: str(data[name]) for name in PublicKeys.__slots__})
         if HANDLE.fullmatch(found.handle) is None or len(bytes.fromhex(found.next_key_sha256)) != 32:
-            raise ValueError("its handle or digest is none")
+            raise ValueError("its handle or digest is not valid")
         found.keys()
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
-            f"is no public key file ({error})", where=where, fix="take what `repro keys show` prints"
+            f"must be a public key file ({error})", where=where, fix="take what `repro keys show` prints"
         ) from None
     return found
 

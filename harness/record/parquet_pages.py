@@ -90,7 +90,7 @@ def _struct(data: bytes, at: int, end: int, depth: int) -> tuple[dict[int, objec
         elif kind == 7:
             at += 8
         elif kind not in (1, 2):  # a boolean lies in its kind; lists and maps have no place here
-            raise ValueError("a page's header holds what none has")
+            raise ValueError("a page's header has an unknown field")
     raise ValueError("a page's header has no end")
 
 

@@ -63,7 +63,7 @@ def ids_of(note: bytes | None, named: str, where: str) -> tuple[str, ...]:
     if not named:
         return ()
     if note is None:
-        raise BadInput("its record names a device note, and there is none", where=where, fix=_FIX)
+        raise BadInput("must be there: its record names a device note", where=where, fix=_FIX)
     if len(note) > _LIMIT or digest(note) != named:
         raise BadInput("is not the device note that its record names", where=where, fix=_FIX)
     try:

@@ -36,7 +36,7 @@ def following(place: Path) -> RigRun:
             raise ValueError("no number with an id")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
-            f"can't be read ({error})", where=str(path), fix="restore it, or remove it: the chain begins anew"
+            f"can't be read ({error})", where=str(path), fix="restore it, or remove it: a new chain then begins"
         ) from error
     return RigRun(number + 1, last)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
+from harness.device_kinds import DeviceKind
 from harness.record.canonical import canonical
 from harness.record.schema import Record
 
@@ -44,7 +45,7 @@ _TUNES = frozenset(
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
     "device batching stream prompts layers_on kv_cache_on left_out".split()
 )
-_NOTED = frozenset("memory_clear hardware api_key".split())
+_NOTED = frozenset("memory_clear hardware api_key computed_on".split())
 _SIMULATED = frozenset(
     "step_us prefill_us within_ppm between_ppm drift_ppm bimodal_ppm throttle_after seed fault fault_at fault_flag".split()
 )
@@ -238,7 +239,7 @@ def _matters(record: Record, name: str) -> bool:
 def _split(record: Record) -> dict[str, str]:
     """How the layers lie, where some are on a GPU and some are not; nothing where all are in one place."""
     settings = record.runtime.settings
-    if all(device.kind == "cpu" for device in record.runtime.devices):
+    if all(device.kind == DeviceKind.CPU for device in record.runtime.devices):
         return {}
     told = re.fullmatch(r"(\d{1,6})/(\d{1,6})", str(settings.get("gpu_layers_offloaded") or ""))
     asked = settings.get("gpu_layers")

@@ -1,13 +1,17 @@
 """A registry: the signed events that it took, the log that proves their order, and the facts that follow from them.
 
 For notebooks: `open_registry`, and the tables `rows`, `records`, `tier_counts`. They are resolved when first used: a table needs
-pandas, nothing else here does.
+the extra *frames*, all the rest *registry* (`harness.extras`).
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from harness.extras import needs
+
+needs("registry", __name__)
 
 if TYPE_CHECKING:
     from harness.registry.queries.dataframes import records as records
@@ -23,6 +27,8 @@ _MODULES = {"Registry": "harness.registry.store", "open_registry": "harness.regi
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'harness.registry' has no attribute {name!r}")
+    if name not in _MODULES:
+        needs("frames", f"harness.registry.{name}")
     return getattr(import_module(_MODULES.get(name, "harness.registry.queries.dataframes")), name)
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from harness.errors import BadInput, NotFound
 from harness.progress import SILENT, Progress
 from harness.registry.db import databases
+from harness.registry.db.databases import is_export as is_export
+from harness.registry.db.databases import upgrade_at as upgrade_at
+from harness.registry.db.databases import vacant as vacant
 from harness.registry.store import Registry
 
 _EARLIER = ("hub.json", "hub.sqlite")  # what version 0.1 called its files
@@ -36,7 +39,7 @@ def open_registry(target: str) -> Registry:
 
 def open_readable(target: str, progress: Progress = SILENT) -> Registry:
     """As `open_registry`; a folder of exported files, too, read into memory."""
-    if databases.is_export(target):
+    if is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
         return in_memory(Path(target), progress)

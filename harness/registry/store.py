@@ -6,18 +6,17 @@ say; here it is only written down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
-
 from harness.errors import ReproError
-from harness.registry.db import databases
+from harness.registry.db import checkpoints, databases, sessions
 from harness.registry.db.reader import Reader
 
 if TYPE_CHECKING:
+    from harness.registry.db.databases import Engine
     from harness.registry.db.transaction import Item, Taken
 
 
@@ -27,38 +26,40 @@ class Registry:
     def __init__(self, engine: Engine, target: str) -> None:
         self.engine, self.target = engine, target
 
-    @contextmanager
-    def reading(self, *, closed: bool = True) -> Iterator[Reader]:
+    @property
+    def in_memory(self) -> bool:
+        """Whether it lies in this process alone: no other one can open it."""
+        return databases.in_memory(self.engine)
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None in memory, or at a server."""
+        return databases.file_of(self.engine)
+
+    def close(self) -> None:
+        """Give up what is held open. What lies in memory is gone then."""
+        self.engine.dispose()
+
+    def reading(self, *, closed: bool = True) -> AbstractContextManager[Reader]:
         """A reader of one state. Raises `BadInput` where the database fails. `closed`: nothing at all may be written; a reader
         that makes itself a temporary view can't be.
         """
-        try:
-            with self.engine.connect() as connection, connection.begin():
-                if connection.dialect.name == "postgresql":
-                    only = " READ ONLY" if closed else ""
-                    connection.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{only}"))
-                yield Reader(connection)
-        except SQLAlchemyError as error:
-            raise databases.unusable(self.engine, error) from error
+        return sessions.reading(self.engine, closed=closed)
 
     def append(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
         """Take what may be taken, in order, in one transaction; of each its entry, or why not. Durable on return."""
         from harness.registry.db.transaction import Batch  # who only reads needs no schema
 
-        try:
-            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
-                databases.hold(connection)
-                batch = Batch(Reader(connection))
-                found: list[Taken | ReproError] = []
-                for item in items:
-                    try:
-                        found.append(batch.take(item, now))
-                    except ReproError as error:
-                        found.append(error)
-                batch.write(connection)
-                return found
-        except SQLAlchemyError as error:
-            raise databases.unusable(self.engine, error) from error
+        with sessions.writing(self.engine) as reader:
+            batch = Batch(reader)
+            found: list[Taken | ReproError] = []
+            for item in items:
+                try:
+                    found.append(batch.take(item, now))
+                except ReproError as error:
+                    found.append(error)
+            batch.write()
+            return found
 
     def append_one(self, item: Item, now: str) -> Taken:
         """As `append`, of one. Raises why not."""
@@ -68,20 +69,12 @@ class Registry:
         """As `append`, all of them or, where one may not be, none. Raises why not."""
         from harness.registry.db.transaction import Batch
 
-        try:
-            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
-                databases.hold(connection)
-                batch = Batch(Reader(connection))
-                found = [batch.take(item, now) for item in items]
-                batch.write(connection)
-                return found
-        except SQLAlchemyError as error:
-            raise databases.unusable(self.engine, error) from error
+        with sessions.writing(self.engine) as reader:
+            batch = Batch(reader)
+            found = [batch.take(item, now) for item in items]
+            batch.write()
+            return found
 
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint; the first of a size stays."""
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
-            connection.execute(
-                text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
-                {"size": size, "note": note},
-            )
+        checkpoints.keep(self.engine, size, note)

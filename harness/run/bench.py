@@ -30,7 +30,7 @@ def bench(request: Request, progress: Progress) -> Path:
         except KeyboardInterrupt:
             raise Interrupted(
                 "Stopped before anything was measured; what was fetched and installed is kept",
-                fix="the same command goes on from there",
+                fix="the same command continues from there",
             ) from None
         try:
             evidence, journal = measure(prepared, ids, vocabulary, progress)
@@ -38,4 +38,4 @@ def bench(request: Request, progress: Progress) -> Path:
             journal.discard()
             return path
         except KeyboardInterrupt:
-            raise Interrupted("Stopped; what was measured is kept", fix="go on with --resume") from None
+            raise Interrupted("Stopped; what was measured is kept", fix="continue with --resume") from None

@@ -13,6 +13,7 @@ from harness.capture.peaks import Peak
 from harness.capture.snapshot import Environment
 from harness.catalog.identity import Identity
 from harness.catalog.suites import Loaded
+from harness.device_kinds import PROCESSOR, SERVERS, DeviceKind, of_facts
 from harness.measure.trial import Trial
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
@@ -111,22 +112,23 @@ class Evidence:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether every device that the engine names is a processor, or a library that helps it (BLAS)."""
-        return self._kinds <= {"cpu", "accelerator"}
+        """Whether the processor computed, and nothing else; a library may have helped it (BLAS)."""
+        return self.computed_on <= PROCESSOR
 
     @property
     def at_server(self) -> bool:
         """Whether a server computed, here or elsewhere."""
-        return bool(self._kinds & {"server", "local-server"})
+        return bool(self.computed_on & SERVERS)
 
     @property
     def elsewhere(self) -> bool:
         """Whether what computed may be another machine: a server's speed is never booked on its client."""
-        return "server" in self._kinds
+        return DeviceKind.SERVER in self.computed_on
 
     @property
-    def _kinds(self) -> set[str]:
-        return {str(device["kind"]) for device in self.facts["devices"]}
+    def computed_on(self) -> frozenset[DeviceKind]:
+        """As the adapter states it."""
+        return of_facts(self.facts)
 
     @property
     def facts(self) -> Mapping[str, Any]:

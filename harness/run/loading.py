@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
+from harness.extras import needs
 from harness.record.frame import COLUMNS, rows
 from harness.record.store import find
 from harness.verify.reading import check as verify
@@ -26,6 +27,7 @@ def load_records(*paths: Place | Iterable[Place], check: bool = True) -> pandas.
     `verified_reason`; without `check` nothing is verified, and all are *not checked*. Raises `BadInput`: no path, one that does
     not exist, a file that is no record.
     """
+    needs("frames", "harness.load_records")
     import pandas as pd
 
     named = list(dict.fromkeys(_flat(paths)))

@@ -89,7 +89,7 @@ def _one(request: Request, triple: Triple, bench: Bench, progress: Progress) -> 
         raise
     except KeyboardInterrupt:
         raise Interrupted(
-            "stopped before anything was measured", where=str(triple), fix="go on with --resume"
+            "stopped before anything was measured", where=str(triple), fix="continue with --resume"
         ) from None
     except ReproError as error:
         return Entry(triple, None, str(error))

@@ -16,9 +16,9 @@ from pathlib import Path
 from harness.errors import BadInput
 from harness.files import locked, refusal
 from harness.progress import Progress
-from harness.registry.db.reader import Reader
+from harness.registry.facts import RegistryFact
 from harness.registry.opening import open_readable
-from harness.registry.queries import believed
+from harness.registry.queries import Reader, believed
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.believed import Doubt
 from harness.site.api import downloads
@@ -87,7 +87,9 @@ def _ours_or_empty(out: Path) -> None:
     mark = out / states.FILE
     ours = mark.is_file() and not mark.is_symlink()  # what is written into a link is somebody else's
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not ours)):
-        raise BadInput("holds something that is no site of ours", where=str(out), fix="name a new or empty folder")
+        raise BadInput(
+            "holds files that repro site build did not write", where=str(out), fix="name a new or empty folder"
+        )
 
 
 def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
@@ -170,7 +172,6 @@ def _table(scratch: Path, make: Callable[[], Iterable[File]]) -> list[tuple[str,
 def _site(reader: Reader, wish: Wish) -> Site:
     loaded, origin = in_force(reader, wish.policy), reader.origin()
     base = wish.base_url or f"https://{origin}/"
-    fact = reader.get("registry", "") or {}
     return Site(
         origin=origin,
         base_url=base if base.endswith("/") else f"{base}/",
@@ -179,6 +180,6 @@ def _site(reader: Reader, wish: Wish) -> Site:
         policy_sha256=loaded.sha256,
         as_of=wish.as_of,
         entries=reader.size(),
-        demonstration=bool(fact.get("demonstration")),
+        demonstration=reader.need(RegistryFact).demonstration,
         png=wish.png,
     )

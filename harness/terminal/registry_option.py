@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
-    from harness.registry.db.reader import Reader
+    from harness.registry.queries import Reader
     from harness.registry.queries.believed import Doubt
     from harness.registry.store import Registry
 
@@ -54,12 +54,11 @@ def reading(
 def open_for_writing(target: str | None) -> Registry:
     """The registry's database. Raises `BadInput`, for exported files, too: they are for reading."""
     from harness.errors import BadInput
-    from harness.registry.db import databases
     from harness.registry.exchange import last_seen
-    from harness.registry.opening import open_registry
+    from harness.registry.opening import is_export, open_registry
 
     place = named(target)
-    if databases.is_export(place):
+    if is_export(place):
         raise BadInput(
             "contains exported files, which are read-only",
             where=place,

@@ -54,7 +54,9 @@ def sound(gaps: Gaps) -> bool:
 def check(gaps: Gaps) -> None:
     """Raises `RecordInvalid` unless they are `sound`."""
     if not sound(gaps):
-        raise RecordInvalid(f"gaps of shape {gaps.shape} are no trials", where="likeness", fix="give (trials, tokens)")
+        raise RecordInvalid(
+            f"gaps of shape {gaps.shape} must be those of trials", where="likeness", fix="give (trials, tokens)"
+        )
 
 
 def level_of(values: Values | Gaps) -> float:

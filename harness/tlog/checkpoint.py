@@ -120,9 +120,9 @@ def open_note(
     found = len(set(signers.values()))
     if found < threshold:
         raise RecordInvalid(
-            f"is signed by {found} known keys, and {threshold} are asked for",
+            f"is signed by {found} known keys, and {threshold} are needed",
             where=where,
-            fix="get the registry's key anew",
+            fix="get the registry's key again",
         )
     return text, frozenset(signers)
 
@@ -149,7 +149,7 @@ def parse_vkey(text: str, where: str) -> tuple[str, Ed25519PublicKey]:
         public = Ed25519PublicKey.from_public_bytes(data[1:])
         if vkey(name, public) == text:
             return name, public
-    raise BadInput("is no Ed25519 verifier key", where=where, fix="copy the whole line: name+hash+key")
+    raise BadInput("must be an Ed25519 verifier key", where=where, fix="copy the whole line: name+hash+key")
 
 
 def _split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
@@ -163,7 +163,7 @@ def _split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
     if any(c < " " and c != "\n" for c in text):
         raise _no_note("it holds control characters", where)
     if not text or not rest.endswith("\n"):
-        raise _no_note("a text, an empty line and signatures, each line ended, are asked for", where)
+        raise _no_note("must be a text, an empty line and signatures, and each line must end", where)
     lines = rest[:-1].split("\n")
     if len(lines) > SIGNATURES_LIMIT:
         raise _no_note(f"it has {len(lines)} signatures, the limit is {SIGNATURES_LIMIT}", where)
@@ -172,7 +172,7 @@ def _split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
         match = _SIGNATURE.fullmatch(line)
         data = _decoded(match[2]) if match else None
         if match is None or data is None or len(data) < 5:
-            raise _no_note(f"line {number} below the text is no signature", where)
+            raise _no_note(f"line {number} below the text must be a signature", where)
         signatures.append((match[1], data))
     return f"{text}\n".encode(), signatures
 
@@ -183,7 +183,7 @@ def _parse(text: bytes, where: str) -> Checkpoint:
         raise RecordInvalid(f"has {len(lines) - 1} lines; a checkpoint has origin, size and root", where=where)
     origin, count, encoded, _ = lines
     if _COUNT.fullmatch(count) is None:
-        raise RecordInvalid(f"{count[:24]!r} is no size: decimal, at most 2^53, no leading zeros", where=where)
+        raise RecordInvalid(f"{count[:24]!r} must be a size: decimal, at most 2^53, no leading zeros", where=where)
     found = Checkpoint(origin, int(count), _decoded(encoded) or b"")
     fault = _fault(found)
     if fault:
@@ -193,9 +193,9 @@ def _parse(text: bytes, where: str) -> Checkpoint:
 
 def _fault(checkpoint: Checkpoint) -> str:
     if _LINE.fullmatch(checkpoint.origin) is None:
-        return f"{checkpoint.origin!r} is no origin: one line that is not empty"
+        return f"{checkpoint.origin!r} must be an origin: one line that is not empty"
     if not 0 <= checkpoint.size <= TREE_LIMIT:
-        return f"{checkpoint.size} is no size: 0 to 2^53"
+        return f"{checkpoint.size} must be a size: 0 to 2^53"
     if len(checkpoint.root) != HASH_SIZE:
         return f"its root is not {HASH_SIZE} bytes in base64"
     if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:

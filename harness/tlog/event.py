@@ -142,11 +142,11 @@ def read(payload: bytes, where: str) -> Event:
     wanted = KINDS[found.kind]
     detail = found.detail
     if not isinstance(detail, dict) or set(detail) != set(wanted):
-        raise RecordInvalid(f"{found.kind} asks for {', '.join(wanted) or 'no detail'}", where=where)
+        raise RecordInvalid(f"{found.kind} needs {', '.join(wanted) or 'no detail'}", where=where)
     for name, kind in wanted.items():
         good = _count(detail[name]) if kind is int else isinstance(detail[name], kind)
         if not good:
-            raise RecordInvalid(f"its {name} is no {kind.__name__}", where=where)
+            raise RecordInvalid(f"its {name} must be {kind.__name__}", where=where)
         if isinstance(detail[name], str) and (len(detail[name]) > TEXT_LIMIT or "\0" in detail[name]):
             raise RecordInvalid(f"its {name} is too long, or holds a NUL", where=where)
     if not 0 < len(found.subject) <= SUBJECT_LIMIT or not found.subject.isprintable():

@@ -12,5 +12,5 @@ ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63}){0,3}"
 def checked(text: str) -> str:
     """The origin. Raises `BadInput`."""
     if ORIGIN.fullmatch(text) is None:
-        raise BadInput(f"{text[:80]!r} is no origin", where="--origin", fix="as example.org/bench, lower case")
+        raise BadInput(f"{text[:80]!r} must be an origin", where="--origin", fix="as example.org/bench, lower case")
     return text

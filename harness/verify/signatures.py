@@ -38,11 +38,11 @@ def signed_by(stored: Stored, public_file: Path | None) -> str:
 def signers(sealed: envelope.Envelope, operator: Operator, where: str) -> None:
     """Raises `RecordInvalid` unless both keys that the record names, the operator's and the rig's, have signed its bytes."""
     if keys.HANDLE.fullmatch(operator.handle) is None:
-        raise RecordInvalid("its operator's handle is none", where=where)
+        raise RecordInvalid("its operator's handle is not valid", where=where)
     try:
         by = keys.by_id(operator.operator_key, operator.rig_key)
     except ValueError as error:
-        raise RecordInvalid(f"names a key that is none ({error})", where=where) from None
+        raise RecordInvalid(f"names a key that is not valid ({error})", where=where) from None
     if len(by) != 2:
         raise RecordInvalid("names one key as operator and as rig", where=where)
     if set(envelope.verify(sealed, by, where)) != set(by):

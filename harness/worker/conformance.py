@@ -13,8 +13,9 @@ from harness.errors import ReproError, RuntimeUnavailable
 from harness.measure.counters import Account
 from harness.measure.stopwatch import Stopwatch
 from harness.worker.counters import current_rss_bytes
-from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts, forces
+from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
 from runtimes.support import shape
+from runtimes.table import claims_ours
 
 TEXT = "The harbour is quiet in the morning, and the boats come home one after the other."
 SHORT, LONG = 4, 12  # output tokens of the trials
@@ -90,7 +91,7 @@ def load(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> Loa
     except Exception as error:
         text = f"load raises {type(error).__name__}: {error}"
         raise RuntimeUnavailable(text, where=adapter.name, fix="it must raise one of harness.errors") from error
-    fault = shape.loaded_fault(loaded)
+    fault = shape.loaded_fault(loaded, adapter.capabilities) or claims_ours(adapter.name, loaded.facts.engine)
     if fault:
         raise RuntimeUnavailable(fault, where=adapter.name, fix="see LoadedRuntime in runtimes/interface.py")
     return loaded
@@ -120,12 +121,14 @@ def _errors_clear(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any
         return ("pass", f"a missing model: {error.what}") if error.fix else ("fail", "its error names no way out")
     except Exception as error:
         return "fail", f"a missing model raises {type(error).__name__}, not one of harness.errors"
+    if adapter.capabilities.synthetic:
+        return "unknown", "it reads no model, and says that it is synthetic"
     return "fail", "a missing model loads"
 
 
 def _facts_complete(subject: Subject) -> Outcome:
     facts = subject.loaded.facts
-    optional = ("bos_id", "device_ids", "served")
+    optional = ("bos_id", "device_ids", "served", "computed_on")
     empty = [
         f.name for f in fields(RuntimeFacts) if getattr(facts, f.name) in ("", None, ()) and f.name not in optional
     ]
@@ -210,7 +213,7 @@ def _caches_cleared(subject: Subject) -> Outcome:
 
 
 def _forced(subject: Subject) -> Outcome:
-    if not forces(subject.adapter):
+    if not subject.adapter.capabilities.forces:
         return "unknown", "this runtime chooses its own tokens, and says so"
     free = subject.trial(SHORT)[0]
     if subject.trial(SHORT, forced=free)[0] != free:
@@ -225,9 +228,9 @@ def _forced(subject: Subject) -> Outcome:
 
 
 def _scores(subject: Subject) -> Outcome:
-    first, second = subject.loaded.score(subject.prompt), subject.loaded.score(subject.prompt)
-    if math.isnan(first) and not forces(subject.adapter):
+    if not subject.adapter.capabilities.scores:
         return "unknown", "the engine gives no likelihoods, and says so"
+    first, second = subject.loaded.score(subject.prompt), subject.loaded.score(subject.prompt)
     if not math.isfinite(first) or first <= 0:
         return "fail", f"a likelihood of {first}"
     if abs(first - second) > 1e-6 * first:

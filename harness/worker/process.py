@@ -23,7 +23,7 @@ from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan
 from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles, Outliving
 from runtimes.support import shape
-from runtimes.table import find
+from runtimes.table import claims_ours, find
 
 Send = Callable[[str, Mapping[str, Any], bytes], None]
 
@@ -69,12 +69,15 @@ def _conform(plan: Plan, send: Send) -> None:
 def _load(plan: Plan, send: Send) -> LoadedRuntime:
     send("loading", {}, b"")
     began = time.perf_counter_ns()
-    loaded = find(plan.runtime).load(ModelFiles(Path(plan.model_path), plan.model_format), plan.options)
-    fault = shape.loaded_fault(loaded)
+    adapter = find(plan.runtime)
+    loaded = adapter.load(ModelFiles(Path(plan.model_path), plan.model_format), plan.options)
+    fault = shape.loaded_fault(loaded, adapter.capabilities) or claims_ours(plan.runtime, loaded.facts.engine)
     if fault:
         raise RuntimeUnavailable(fault, where=plan.runtime, fix=f"run: repro runtime check {plan.runtime}")
     load_ns = time.perf_counter_ns() - began
-    send("loaded", {"load_ns": load_ns, "facts": asdict(loaded.facts)}, b"")
+    send(
+        "loaded", {"load_ns": load_ns, "facts": asdict(loaded.facts), "capabilities": asdict(adapter.capabilities)}, b""
+    )
     return loaded
 
 
@@ -83,6 +86,7 @@ class _Process:
 
     def __init__(self, plan: Plan, loaded: LoadedRuntime, send: Send) -> None:
         self._plan, self._loaded, self._send = plan, loaded, send
+        self._outlives = find(plan.runtime).capabilities.outlives
         # The pages are touched now, not in the first trial.
         stamps, several = max(w.stamps for w in plan.workloads), max(w.concurrency or 1 for w in plan.workloads)
         self._watches = [stopwatch.Stopwatch(stamps) for _ in range(several)]
@@ -121,7 +125,7 @@ class _Process:
     def _trial(self, workload: WorkloadPlan, purpose: Purpose) -> int:
         """Run it and report it; its length in nanoseconds."""
         prompt = workload.distinct if purpose is Purpose.DISTINCT else workload.prompt
-        if purpose is Purpose.DISTINCT and hasattr(self._loaded, "fresh"):
+        if purpose is Purpose.DISTINCT and self._outlives:
             prompt = tuple(cast(Outliving, self._loaded).fresh(prompt))
         self._loaded.reset()
         gc.collect(0)

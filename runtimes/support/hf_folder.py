@@ -94,7 +94,7 @@ def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    name = model.name
+    name = model.name if model.name.endswith(".gguf") else f"{model.name}.gguf"  # a blob of Ollama's has no extension
     # Alone in a folder: what lies beside a user's file is nobody's to read.
     place = folder / "source"
     place.mkdir()

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from harness.device_kinds import DeviceKind
 from runtimes.interface import Device, Scalar
 from runtimes.support.llama_cpp_placement import WANTED
 
 LEVEL_WARN, LEVEL_ERROR, LEVEL_DEBUG = 2, 3, 4
-DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
+DEVICE_KINDS = {0: DeviceKind.CPU, 1: DeviceKind.GPU, 2: DeviceKind.IGPU, 3: DeviceKind.ACCELERATOR}
 
 
 class LogTap:
@@ -115,14 +116,14 @@ def devices() -> tuple[Device, ...]:
         handle = ggml.ggml_backend_dev_get(index)
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
-        kind = DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), "accelerator")
+        kind = DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), DeviceKind.ACCELERATOR)
         found.append(
             Device(
                 name=base.ggml_backend_dev_name(handle).decode(errors="replace"),
                 kind=kind,
                 description=base.ggml_backend_dev_description(handle).decode(errors="replace"),
                 # The exact size of main memory would help to single a machine out; its tier is captured elsewhere.
-                memory_bytes=None if kind == "cpu" else total.value or None,
+                memory_bytes=None if kind is DeviceKind.CPU else total.value or None,
             )
         )
     return tuple(found)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from harness.device_kinds import GPUS, DeviceKind, kinds_of
 from runtimes.interface import Device, Scalar
 
 # Lines of the debug level that must be kept for this, too.
@@ -45,7 +46,7 @@ class Placement:
 
 def placement_of(log: str, devices: Iterable[Device]) -> Placement:
     """From the log, and the devices that the build lists."""
-    names = [device.name for device in devices if device.kind in ("gpu", "igpu")]
+    names = [device.name for device in devices if device.kind in GPUS]
     layers = _layers(log, names)
     buffers = [(_owner(name, names), kind) for name, kind, size in _BUFFER.findall(log) if float(size) > 0]
     moved = {tensor for tensor, place in _OVERRIDDEN.findall(log) if _owner(place, names) == _HOST}
@@ -63,27 +64,38 @@ def placement_of(log: str, devices: Iterable[Device]) -> Placement:
     )
 
 
-def used(devices: Iterable[Device], placement: Placement) -> tuple[Device, ...]:
-    """The devices that took part: a GPU that holds nothing and computes nothing did not. All, where the engine is silent.
+def used(devices: Iterable[Device], placement: Placement, gpu_layers: int = -1) -> tuple[Device, ...]:
+    """The devices that took part: a GPU that holds nothing and computes nothing did not. Where the engine is silent, all
+    did, unless it was told to give the GPUs no layer.
 
     What is reached over RPC computes in another machine, and its name is an address: neither may be recorded as ours.
     """
     kept = []
     for device in devices:
-        if (
-            device.kind in ("gpu", "igpu")
-            and placement.computing is not None
-            and device.name not in placement.computing
-        ):
+        if device.kind in GPUS and not _took_part(device.name, placement, gpu_layers):
             continue
         remote = device.name.startswith("RPC")
-        kept.append(replace(device, name="RPC", kind="server", description="another machine") if remote else device)
+        kept.append(
+            replace(device, name="RPC", kind=DeviceKind.SERVER, description="another machine") if remote else device
+        )
     return tuple(kept)
+
+
+def _took_part(name: str, placement: Placement, gpu_layers: int) -> bool:
+    return gpu_layers != 0 if placement.computing is None else name in placement.computing
+
+
+def computed_on(devices: Iterable[Device], placement: Placement) -> tuple[DeviceKind, ...]:
+    """Of the devices that took part, what computed the layers: the processor beside GPUs, unless all was surely theirs."""
+    kinds = kinds_of(device.kind for device in devices)
+    whole = placement.total and not placement.layers.get(_HOST) and not placement.on_cpu_tensors
+    alone = kinds - {DeviceKind.CPU} if whole and _HOST not in placement.cache else kinds
+    return tuple(sorted(alone or kinds))
 
 
 def settings_of(devices: Iterable[Device], placement: Placement) -> dict[str, Scalar]:
     """What a record says of the split; only of runs in which a GPU took part, and only what was reported."""
-    gpus = [device.name for device in devices if device.kind in ("gpu", "igpu")]
+    gpus = [device.name for device in devices if device.kind in GPUS]
     if not gpus:
         return {}
     found: dict[str, Scalar] = {}

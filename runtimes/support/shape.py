@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from runtimes.interface import Device, Option, RuntimeFacts
+from harness import device_kinds
+from harness.device_kinds import DeviceKind
+from runtimes.interface import Capabilities, Device, Option, Recipe, RuntimeFacts
 
 _METHODS = ("tokenize", "generate", "score", "counters", "reset", "close")
 _INTEGERS, _TEXTS = ("vocab_size", "context_tokens"), ("engine", "version", "package", "commit", "clock")
@@ -28,11 +30,50 @@ def adapter_fault(adapter: Any, name: str) -> str:
     strange = [key for key, value in options.items() if not isinstance(key, str) or not isinstance(value, Option)]
     if strange:
         return f"its option {strange[0]!r} must be an Option of runtimes.interface"
-    return "" if callable(adapter.load) else "its load must be a method"
+    if not callable(adapter.load):
+        return "its load must be a method"
+    return _capabilities_fault(adapter) or _recipe_fault(adapter)
 
 
-def loaded_fault(loaded: Any) -> str:
-    """What `load` gave in place of a `LoadedRuntime`; "" where it is one."""
+def _capabilities_fault(adapter: Any) -> str:
+    """A word of `Capabilities` that stands elsewhere, or says what is not so: an undeclared simulation would pass as real."""
+    names = [field.name for field in fields(Capabilities)]
+    declared = getattr(adapter, "capabilities", Capabilities())
+    if not isinstance(declared, Capabilities):
+        return f"its capabilities must be Capabilities of runtimes.interface, and is a {type(declared).__name__}"
+    apart = [name for name in names if isinstance(getattr(adapter, name, None), bool)]
+    if apart:
+        return f"its {apart[0]} must be declared in capabilities: Capabilities({apart[0]}={getattr(adapter, apart[0])})"
+    strange = [name for name in names if type(getattr(declared, name)) is not bool]
+    if strange:
+        return f"capabilities.{strange[0]} must be true or false, and is {getattr(declared, strange[0])!r}"
+    return _undeclared(adapter, "its class", {"convert": declared.converts}, {"convert": "converts"})
+
+
+def _undeclared(owner: Any, who: str, methods: Mapping[str, bool], words: Mapping[str, str]) -> str:
+    """A method that is there and not declared, or declared and not there."""
+    for method, declared in methods.items():
+        there = callable(getattr(owner, method, None))
+        if there and not declared:
+            return f"{who} has {method}, and its capabilities must say {words[method]}=True"
+        if declared and not there:
+            return f"its capabilities say {words[method]}, and {who} has no {method}"
+    return ""
+
+
+def _recipe_fault(adapter: Any) -> str:
+    recipe = getattr(adapter, "recipe", None)
+    if recipe is None:
+        return ""
+    if not isinstance(recipe, Recipe):
+        return f"its recipe must be a Recipe of runtimes.interface, and is a {type(recipe).__name__}"
+    if getattr(adapter, "capabilities", Capabilities()).in_core:
+        return "it has a recipe, and its capabilities say in_core: it needs no environment"
+    return ""  # whether its files are there is asked where they are used: beside repro, never in a worker
+
+
+def loaded_fault(loaded: Any, declared: Capabilities) -> str:
+    """What `load` gave in place of the `LoadedRuntime` that its adapter declares; "" where it is one."""
     missing = [part for part in _METHODS if not callable(getattr(loaded, part, None))]
     if missing:
         return f"load gives a {type(loaded).__name__} without {', '.join(missing)}"
@@ -57,7 +98,37 @@ def loaded_fault(loaded: Any) -> str:
             fault = "a token's number, or None"
         if fault:
             return f"facts.{field.name} must be {fault}, and is a {type(value).__name__}"
-    return ""
+    methods = {"generate_batch": declared.batches, "fresh": declared.outlives}
+    return _place_fault(facts) or _undeclared(
+        loaded, "what it loads", methods, {"generate_batch": "batches", "fresh": "outlives"}
+    )
+
+
+def _place_fault(facts: RuntimeFacts) -> str:
+    """What computed must be known, and be among the devices that took part."""
+    kinds = ", ".join(DeviceKind)
+    told: dict[str, Any] = {"devices[].kind": [d.kind for d in facts.devices], "computed_on": facts.computed_on}
+    for name, given in told.items():
+        if not isinstance(given, tuple | list):
+            return f"facts.{name} must be a tuple of DeviceKind, and is a {type(given).__name__}"
+        strange = [kind for kind in given if kind not in tuple(DeviceKind)]
+        if strange:
+            return f"facts.{name} must be one of {kinds}, and is {strange[0]!r}"
+    listed = [device.kind for device in facts.devices]
+    if not listed:
+        return "facts.devices must name what computed"
+    if not facts.computed_on:
+        if device_kinds.is_evident(listed):
+            return ""
+        return (
+            "facts.computed_on must say which of its devices computed the layers: a processor is listed beside another"
+        )
+    computed = device_kinds.stated(facts.computed_on, listed)
+    absent = sorted(computed - {DeviceKind(kind) for kind in listed})
+    if absent:
+        return f"facts.computed_on says {absent[0]}, and facts.devices lists none"
+    idle = sorted(kind for kind in device_kinds.kinds_of(listed) - computed if kind is not DeviceKind.CPU)
+    return f"facts.devices lists a {idle[0]} that facts.computed_on leaves out" if idle else ""
 
 
 def ids_fault(ids: Any) -> str:

@@ -52,7 +52,7 @@ class Server:
             host, port = parts.hostname or "", parts.port or 80
         except ValueError as error:
             raise BadInput(
-                f"is no address ({error})", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
+                f"must be an address ({error})", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
             ) from error
         if parts.username is not None:  # not shown: what stands there is a user and a key
             raise BadInput("the address holds a user or a key", where="-o url", fix=_KEY_FIX)

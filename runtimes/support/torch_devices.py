@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from runtimes.interface import Device
+from runtimes.interface import Device, DeviceKind
 
 DTYPES = ("auto", "bfloat16", "float16", "float32")  # of weights, as an option offers them
 _KV_TYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
@@ -18,13 +18,15 @@ def kv_type(dtype: str) -> str:
 
 def processor(torch: Any) -> Device:
     """The CPU, by the instruction set that torch's kernels were chosen for."""
-    return Device("CPU", "cpu", f"torch with {torch.backends.cpu.get_cpu_capability()}")
+    return Device("CPU", DeviceKind.CPU, f"torch with {torch.backends.cpu.get_cpu_capability()}")
 
 
 def gpu(torch: Any, index: int) -> Device:
     """A CUDA (or HIP) device."""
     found = torch.cuda.get_device_properties(index)
-    return Device(str(found.name), "gpu", f"compute capability {found.major}.{found.minor}", int(found.total_memory))
+    return Device(
+        str(found.name), DeviceKind.GPU, f"compute capability {found.major}.{found.minor}", int(found.total_memory)
+    )
 
 
 def off_device_mib(module: Any, device: Any) -> int:

@@ -7,16 +7,17 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-FACETS = {
-    "models": "model",
+FACETS = {  # folder → field of the API's rows
+    "models": "model_name",
     "devices": "device",
-    "runtimes": "runtime",
+    "runtimes": "runtime_series",
     "quantisations": "quantisation",
     "tiers": "tier",
 }
+OTHERS = ("persons_inside", "persons_outside", "records_pending")  # who measured what a row is about, too
 ALONE = ("compare", "operators", "regressions", "requests", "methodology", "log", "decisions", "api")
 KINDS = (
-    "front", *FACETS, *(f"a {field}" for field in FACETS.values()), "a row reproduced often", "a row reproduced never",
+    "front", *FACETS, *(f"a {folder[:-1]}" for folder in FACETS), "a row reproduced often", "a row reproduced never",
     "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,
 )  # fmt: skip
 # One of each template, where another of the same shows nothing new.
@@ -29,9 +30,9 @@ DRAWN = (
 
 def paths(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
     """A page of each kind, by the rows of `api/v1/rows.json`."""
-    often = max(rows, key=lambda row: row["inside"])
-    measured = next(row for row in rows if "synthetic" not in row["model"])
-    alone = next(row for row in rows if row is not measured and not row["inside"] + row["outside"] + row["pending"])
+    often = max(rows, key=lambda row: row["persons_inside"])
+    measured = next(row for row in rows if "synthetic" not in row["model_name"])
+    alone = next(row for row in rows if row is not measured and not sum(row[name] for name in OTHERS))
     contested = next(row for row in rows if row["contested"])
     places = (
         "index.html",

@@ -19,7 +19,9 @@ MADE_HERE = (
 def row_of(hostile_rows, place: int):
     """The row that was made of that setup."""
     wanted = hostile.SETUPS[place]
-    return next(row for row in hostile_rows if row["model"] == wanted["model"] and row["os"] == wanted["os"])
+    return next(
+        row for row in hostile_rows if row["model_name"] == wanted["model"] and row["os_family"] == wanted["os"]
+    )
 
 
 def test_nothing_runs_and_nothing_sticks_out(hostile_site, with_script):
@@ -115,7 +117,7 @@ def test_a_hostile_model_is_found_and_compared(hostile_site, hostile_rows, with_
     page.fill("#pick-q", "zzz")
     page.wait_for_selector("#pick-result tbody tr")
     names = page.locator("#pick-result tbody th a bdi").all_text_contents()
-    assert names == [row["model"] for row in hostile_rows]
+    assert names == [row["model_name"] for row in hostile_rows]
     assert with_script.sticking_out() == []
     page.evaluate("location.hash = ''")
     page.fill("#pick-q", "<")
@@ -144,7 +146,7 @@ def test_requests_say_their_texts_to_the_letter(hostile_site, with_script):
         assert text in texts
         assert f"{text} {hostile.TURNED} {'R' * 1000}" in texts
     known = json.loads((hostile_site / "api/v1/requests.json").read_text("utf-8"))["requests"]
-    assert {one["model"] for one in known} == {*hostile.PRINTABLE, "W" * 200}
+    assert {one["model_name"] for one in known} == {*hostile.PRINTABLE, "W" * 200}
 
 
 def test_drawings_of_hostile_rows_open_alone(hostile_site, with_script):
@@ -167,8 +169,8 @@ def test_what_a_hostile_page_offers_for_other_pages_is_harmless_there(hostile_si
         assert link[1].keys() == {"href", "rel"}
         assert badge[1].keys() == {"src", "height", "alt"}
         assert card[1].keys() == {"src", "title", "width", "height", "loading"}
-        assert badge[1]["alt"].startswith(f"{row['model']} {row['quantisation']} on {row['device']}")
-        assert card[1]["title"] == f"Benchmark of {row['model']} on {row['device']}"
+        assert badge[1]["alt"].startswith(f"{row['model_name']} {row['quantisation']} on {row['device']}")
+        assert card[1]["title"] == f"Benchmark of {row['model_name']} on {row['device']}"
         assert all(
             one.startswith("https://test.example/registry/")
             for one in (link[1]["href"], badge[1]["src"], card[1]["src"])

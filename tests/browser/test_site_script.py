@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.site.data.values import Summary
 from harness.site.pages import compare
 from tests.browser.kinds import FACETS, tier_words
 from tests.browser.visitor import Visitor, until, visitor
+from tests.support.site_world import ONE
 
 FOUND = "() => [...document.querySelectorAll('#found-rows tbody th a')].map((one) => one.getAttribute('href').split('/').at(-2)).sort()"
 PICKED = "() => [...document.querySelectorAll('#pick-result tbody th a')].map((one) => one.getAttribute('href').split('/').at(-2))"
@@ -24,7 +26,7 @@ def short(row: dict[str, Any]) -> str:
 
 def holding(rows: list[dict[str, Any]], *words: str) -> list[str]:
     """The rows that a search for these words should find."""
-    fields = ("model", "quantisation", "device", "runtime", "os")
+    fields = ("model_name", "quantisation", "device", "runtime_series", "os_family")
     texts = {short(row): " ".join(row[field] for field in fields).lower() for row in rows}
     return sorted(name for name, text in texts.items() if all(word in text for word in words))
 
@@ -143,7 +145,14 @@ def choose(page, *names: str) -> list[dict[str, Any]]:
 
 
 def summaries(rows: list[dict[str, Any]]) -> dict[str, Summary]:
-    return {short(row): Summary(**{**row, "members": tuple(row["members"])}) for row in rows}
+    """What the comparison asks of each row."""
+    return {
+        short(row): replace(
+            ONE, row=row["row"], model=row["model_name"], workload=row["workload_key"], processes=row["processes"],
+            log_mean=row["decode_log_mean"], log_variance=row["decode_log_variance"], fixed_number=row["fixed_number"],
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ["site", "hostile_site"])
@@ -185,9 +194,9 @@ def close(said: str, told: str) -> bool:
 
 
 def test_rows_are_chosen_by_search_and_removed_by_a_button(comparing, rows):
-    alike = [row for row in rows if "tiers-7b" in row["model"]][:2]
+    alike = [row for row in rows if "tiers-7b" in row["model_name"]][:2]
     for number, row in enumerate(alike, 1):
-        comparing.fill("#pick-q", f"{row['model']} {row['device']}")
+        comparing.fill("#pick-q", f"{row['model_name']} {row['device']}")
         comparing.click("#pick-matches button")
         until(comparing, "n => document.querySelectorAll('#pick-result tbody tr').length === n", number)
         assert comparing.input_value("#pick-q") == ""
@@ -220,7 +229,7 @@ def test_a_row_in_an_address_twice_stands_there_once(site, rows, with_script):
 def test_numbers_are_written_as_on_the_pages(comparing, rows):
     for row in rows:
         (line,) = choose(comparing, short(row))
-        assert line["Decode rate"].split()[0] == units.significant(row["rate"])
+        assert line["Decode rate"].split()[0] == units.significant(row["decode_tokens_per_s"])
 
 
 @pytest.fixture(scope="module")

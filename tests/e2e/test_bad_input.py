@@ -28,7 +28,7 @@ SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_
         (("bench", "--model", "PICKLE"), "is neither a .gguf file nor a folder"),
         (("bench", "--model", "SHARD"), "is one of several shards"),
         (("bench", "--model", "FOLDER"), "the folder holds Python"),
-        (("bench", "--model", "~nobody-here/x.gguf"), "is no usable path"),
+        (("bench", "--model", "~nobody-here/x.gguf"), "must be a path"),
         (("bench", "--model", "x" * 300 + ".gguf"), "File name too long"),
         (("bench", "--model", "TINY", "-o", "thread=2"), "did you mean threads"),
         (("bench", "--model", "TINY", "-o", "threads=0"), "is below 1"),

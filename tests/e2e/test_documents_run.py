@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness import read_record
 from harness.demo.records import Person, person, sealed
+from harness.errors import BadInput
 from harness.record import keys
+from harness.registry.intake.measurement import measurement_of
 from tests.support import documents, tiny_gguf
 from tests.support.documents import ROOT
 from tests.support.program import REAL, Ended, Program, signed, written
 
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
 SIMULATED = ("--runtime", "simulated", "-o", "step_us=50", "-o", "prefill_us=2", "--processes", "1")
-COUNTING = ROOT / "tests" / "third_party" / "counting" / "src" / "counting_runtime"
 # What a machine that is busy with tests may end with; every other command must end with 0.
 STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4)}
 MATRIX = """
@@ -168,32 +170,57 @@ def own_record(config: Path, folder: Path, handle: str) -> Path:
     )
 
 
-def test_an_adapter_author_checks_and_measures(tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
-    # The core as it is installed here, an editable one's .pth file included, and the adapter beside it.
-    (packages / "core.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    shutil.copytree(COUNTING, packages / "counting_runtime")
-    about = packages / "counting_runtime-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: counting-runtime\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[repro.runtimes]\ncounting = counting_runtime:Counting\n")
+def test_an_adapter_author_writes_checks_and_measures(tmp_path):
+    """The page's own two files, then its commands: nothing of the example is written a second time."""
+    page = (ROOT / "docs/write-an-adapter.md").read_text()
+    (source,), (project,) = documents.fenced(page, "python"), documents.fenced(page, "toml")
+    assert len(source.splitlines()) <= 70
+    python = environment(tmp_path / "venv", "tally_runtime", source, project)
     model = tmp_path / "tiny.gguf"
     model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
-    names = {"NAME": "counting", "PYTHON": str(python), "FILE.gguf": str(model), "quick": str(SUITE)}
+    names = {"FILE.gguf": str(model), "quick": str(SUITE)}
     variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+    def repro(*words):
+        done = subprocess.run(
+            [python, "-c", "from harness.cli import main; main()", *map(str, words)],
+            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode in STATUSES.get(words[0], (0,)), (words, done.stdout[-1000:], done.stderr[-1000:])
+        return done.stdout
+
+    assert repro("keys", "new", "--handle", "ann")
     told = []
-    for line in documents.typed((ROOT / "docs/quickstart-adapter.md").read_text()):
+    for line in documents.typed(page):
         if line.startswith("repro "):
             words = [names.get(word, word) for word in shlex.split(line)[1:]]
-            words += ["--processes", "1"] if words[0] == "bench" else []
-            done = subprocess.run(
-                [python, "-c", "from harness.cli import main; main()", *words],
-                env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-            )  # fmt: skip
-            assert done.returncode in STATUSES.get(words[0], (0,)), (words, done.stdout[-1000:], done.stderr[-1000:])
-            told.append(done.stdout)
-    assert "counting" in told[0]
-    assert "forced" in told[1]
-    assert "decode" in told[2]
+            told.append(repro(*words, *(("--processes", "1") if words[0] == "bench" else ())))
+    listed, checked, measured = told
+    assert "tally        from tally-runtime 1.0; SYNTHETIC" in listed
+    assert "fail" not in checked
+    assert "forced" in checked
+    assert "SYNTHETIC" in measured
+    (record,) = (tmp_path / "results").glob("*/record.json")
+    assert repro("recompute", record.parent)
+    held = read_record(record.parent).record
+    assert (held.run.synthetic, held.runtime.name, held.operator) == (True, "tally", None)
+    assert held.runtime.settings["computed_on"] == "cpu"
+    assert not record.with_name("record.dsse.json").exists()
+    with pytest.raises(BadInput, match="is synthetic"):
+        measurement_of(read_record(record.parent))
+
+
+def environment(folder: Path, module: str, source: str, project: str) -> Path:
+    """The interpreter of an environment that holds the core and a package of one module, as pip would leave it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    packages = next((folder / "lib").glob("python*/site-packages"))
+    # The core as it is installed here, an editable one's .pth file included.
+    (packages / "core.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (packages / f"{module}.py").write_text(source)
+    told = tomllib.loads(project)["project"]
+    about = packages / f"{module}-{told['version']}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {told['name']}\nVersion: {told['version']}\n")
+    points = told["entry-points"]["repro.runtimes"]
+    (about / "entry_points.txt").write_text("[repro.runtimes]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()))
+    return folder / "bin" / "python"

@@ -216,7 +216,7 @@ def test_a_list_of_editors_that_protects_nobody_is_refused(people, tmp_path):
         ("its threshold, 2, is more", ("--threshold", "2")),
         ("has passed", ("--expires", "2020-01-01")),
         ("is after", ("--expires", "9999-12-31")),
-        ("is no day", ("--expires", "soon")),
+        ("must be a day", ("--expires", "soon")),
         ("is not an editor of this registry", ("--remove", "nobody")),
     ]:
         assert words in refused(people("ed", "registry", "editors", *arguments, *out)), arguments

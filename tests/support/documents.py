@@ -74,6 +74,11 @@ def anchors(text: str) -> set[str]:
     return {name if number == 0 else f"{name}-{number}" for name, last in found.items() for number in range(last + 1)}
 
 
+def fenced(text: str, language: str) -> list[str]:
+    """The blocks of a page that are fenced as of that language, whole."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
 def typed(text: str) -> list[str]:
     """The lines of the blocks of a page as they would be typed: one command each, comments gone."""
     lines = (_COMMENT.sub("", line).strip() for line in split(text)[0])

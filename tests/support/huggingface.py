@@ -6,14 +6,25 @@ import json
 import re
 import threading
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
 
+SMALL = (".json", ".jinja", ".txt", ".md", ".py")  # Git's own files; the others are in its large store
+
+
+def blob_id(data: bytes) -> str:
+    return sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
+
+
 class Registry:
-    """Holds one repository; `cut_at` breaks the connection of the next download after so many bytes."""
+    """Holds one repository; `cut_at` breaks the connection of the next download after so many bytes.
+
+    `token`: without it, the repository is gated. `downloads`: the files that were asked for, in order.
+    """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
@@ -22,6 +33,9 @@ class Registry:
         self.gated = False
         self.ranges: list[str] = []
         self.revisions: list[str] = []
+        self.token: str | None = None
+        self.downloads: list[str] = []
+        self.longer: set[str] = set()  # files that send more than was stated
 
     def handler(self):
         registry = self
@@ -48,8 +62,8 @@ class Registry:
             def do_GET(self):
                 if match := re.fullmatch(r"/api/models/(\w+/\w+)/revision/([\w.]+)(\?.*)?", self.path):
                     return self.info(match[1], match[2])
-                if match := re.fullmatch(r"/(\w+/\w+)/resolve/([\w.]+)/([\w.-]+)", self.path):
-                    return self.file(match[1], match[2], match[3])
+                if match := re.fullmatch(r"/(\w+/\w+)/resolve/([\w.]+)/([\w./%-]+)", self.path):
+                    return self.file(match[1], match[2], unquote(match[3]))
                 return self.refuse(404, "RepoNotFound")
 
             do_HEAD = do_GET  # noqa: N815
@@ -57,27 +71,32 @@ class Registry:
             def info(self, repo, revision):
                 if repo != "owner/model":
                     return self.refuse(404, "RepoNotFound")
-                if registry.gated:
+                if registry.gated or self.barred():
                     return self.refuse(403, "GatedRepo")
                 if revision not in ("main", COMMIT):
                     return self.refuse(404, "RevisionNotFound")
-                siblings = [
-                    {
-                        "rfilename": name,
-                        "size": len(data),
-                        "lfs": {
-                            "sha256": registry.digest_lie or sha256(data).hexdigest(),
-                            "size": len(data),
-                            "pointerSize": 130,
-                        },
-                    }
-                    for name, data in registry.files.items()
-                ]
+                siblings = [self.stated(name, data) for name, data in registry.files.items()]
                 body = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}
                 return self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
 
+            def stated(self, name, data):
+                own = {"rfilename": name, "size": len(data), "blobId": (registry.digest_lie or blob_id(data))[:40]}
+                large = {
+                    "sha256": registry.digest_lie or sha256(data).hexdigest(),
+                    "size": len(data),
+                    "pointerSize": 130,
+                }
+                return own if name.endswith(SMALL) else own | {"lfs": large}
+
+            def barred(self):
+                return registry.token is not None and self.headers.get("Authorization") != f"Bearer {registry.token}"
+
             def file(self, repo, revision, name):
+                if self.barred():
+                    return self.refuse(403, "GatedRepo")
                 registry.revisions.append(revision)
+                if self.command == "GET":
+                    registry.downloads.append(name)
                 data = registry.files.get(name)
                 if data is None:
                     return self.refuse(404, "EntryNotFound")
@@ -88,7 +107,7 @@ class Registry:
                     registry.ranges.append(given)
                     begin = int(re.match(r"bytes=(\d+)-", given)[1])
                     common["Content_Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
-                body = data[begin:]
+                body = data[begin:] + (b"x" if name in registry.longer else b"")
                 if registry.cut_at is not None and self.command == "GET":
                     part, registry.cut_at = body[: registry.cut_at], None
                     self.answer(200, part, Content_Length=str(len(body)), **common)

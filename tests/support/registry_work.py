@@ -17,6 +17,7 @@ from harness.record import envelope, store
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
+from harness.registry.facts import RecordFact
 from harness.registry.opening import open_registry
 from tests.support.registry_world import REAL, World, key
 
@@ -43,7 +44,7 @@ def work(what: str, folder: Path) -> None:
             told(what, found.id)
     elif what == "approve":
         with world.registry.reading() as reader:
-            waiting = [name for name, fact in reader.all("record").items() if fact["status"] == "pending"]
+            waiting = [name for name, fact in reader.all(RecordFact).items() if fact.status == "pending"]
         for identity in waiting:
             world.approve(identity)
             told(what, identity)

@@ -16,6 +16,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.acts import Actor, Wish
 from harness.registry.actions.create import Charter, found
 from harness.registry.db.transaction import Item, Taken
+from harness.registry.facts import RecordFact
 from harness.registry.intake.ingest import Submission, checked
 from harness.registry.store import Registry
 
@@ -132,9 +133,7 @@ class World:
 
     def status(self, record: str) -> str:
         with self.registry.reading() as reader:
-            fact = reader.get("record", record)
-        assert fact is not None
-        return str(fact["status"])
+            return reader.need(RecordFact, record).status.value
 
 
 def world(

@@ -12,7 +12,7 @@ from harness.site.data.values import Summary
 from tests.support.registry_world import World, world
 
 ONE = Summary(
-    row="", model="synthetic-1b", quantisation="Q4_K_M", engine="llama.cpp", runtime="llama.cpp 0.3", device="Synthetic GPU A",
+    row="", model="synthetic-1b", weights="0" * 64, quantisation="Q4_K_M", engine="llama.cpp", runtime="llama.cpp 0.3", device="Synthetic GPU A",
     os="Linux", suite="synthetic decode-16", workload="w", state="reproduced", tier="moderate", contested=False, operator="ann",
     source="community", measured="2026-11-01", entry=1, rate=100.0, low=99.0, high=101.0, ttft_ns=None, prefill=None, processes=5,
     log_mean=4.6, log_variance=1e-6, fixed_number=True, inside=1, outside=0, independent=0, pending=0, members=("ann", "bob"),

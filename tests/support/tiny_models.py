@@ -104,11 +104,13 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def write_gguf(path: Path) -> Path:
-    """The same model for llama.cpp, which turns neighbouring pairs of a head, not its halves: q and k are permuted."""
+def write_gguf(path: Path, tensors_a_file: int = 0) -> Path:
+    """The same model for llama.cpp, in shards where a number of tensors is given (the first one's path is returned); llama.cpp turns neighbouring
+    pairs of a head, not its halves: q and k are permuted.
+    """
     import gguf
 
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=tensors_a_file)
     writer.add_name("Tiny random Llama")
     writer.add_file_type(0)
     writer.add_context_length(CONTEXT)
@@ -153,7 +155,7 @@ def write_gguf(path: Path) -> Path:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
+    return min(path.parent.glob(f"{path.stem}-00001-of-*.gguf")) if tensors_a_file else path
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.errors import BadInput
 from harness.registry.db.reader import Reader
-from harness.registry.db.transaction import Item, Taken
+from harness.registry.db.transaction import Item as Item
+from harness.registry.db.transaction import Taken as Taken
+from harness.registry.facts import OperatorFact, RecordFact, RegistryFact
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import differing, earlier_digest, parts_of, subject_digest
 from harness.registry.store import Registry
@@ -37,12 +39,12 @@ def event(
     reader: Reader, actor: Actor, kind: str, subject: str, *, reason: str = "", detail: Mapping[str, Any] | None = None
 ) -> Event:
     """The event on the log that the reader sees, not signed yet. Raises `BadInput` where there is no registry."""
-    registry = reader.get("registry", "")
+    registry = reader.get(RegistryFact, "")
     if registry is None:
         raise BadInput("there is no registry", where="--registry", fix="make one: repro registry new")
     size = reader.size()
     head = reader.head(size) or ""
-    return Event(kind, registry["origin"], actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
+    return Event(kind, registry.origin, actor.handle, utc(), subject, reason, size, head, dict(detail or {}))
 
 
 def act(
@@ -64,11 +66,11 @@ def act(
 def join(registry: Registry, actor: Actor, operator_key: str, next_key_sha256: str) -> None:
     """Make the operator known, once. Raises `BadInput` where the handle is somebody else's."""
     with registry.reading() as reader:
-        known = reader.get("operator", actor.handle)
+        known = reader.get(OperatorFact, actor.handle)
     if known is None:
         detail = {"operator_key": operator_key, "next_key_sha256": next_key_sha256}
         act(registry, actor, "operator-joined", actor.handle, detail=detail)
-    elif known["key"] != operator_key:
+    elif known.key != operator_key:
         raise BadInput(
             f"the registry knows {actor.handle} by another key",
             where=actor.handle,
@@ -126,7 +128,8 @@ def _named(reader: Reader, found: Submission, row: str) -> str:
             f"differs from the row in {', '.join(apart)}", where=found.id[:12], fix="submit it as a row of its own"
         )
     earlier = earlier_digest(subject)
-    return earlier if (reader.get("record", row) or {}).get("subject_sha256") == earlier else subject_digest(subject)
+    fact = reader.get(RecordFact, row)
+    return earlier if fact is not None and fact.subject_sha256 == earlier else subject_digest(subject)
 
 
 def submit(
@@ -137,8 +140,8 @@ def submit(
     Raises why it may not be.
     """
     with registry.reading() as reader:
-        known = reader.get("record", found.id)
-        if known is not None and known["operator"] == actor.handle:
+        known = reader.get(RecordFact, found.id)
+        if known is not None and known.operator == actor.handle:
             return None
         item = submission(reader, actor, found, wish or Wish())
     return registry.append_all([*first, item], utc())[-1]

@@ -14,6 +14,7 @@ from harness.registry.actions.acts import utc
 from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
+from harness.registry.facts import EditorsFact
 from harness.registry.opening import open_registry
 from harness.registry.rules.base import document_of
 from harness.registry.rules.times import LONGEST_LIST
@@ -56,16 +57,16 @@ def document(version: int, threshold: int, expires: str | None, editors: Mapping
     """
     today = datetime.now(UTC).date()
     end = expires or (today + timedelta(days=365)).isoformat()
-    made = document_of({"version": version, "threshold": threshold, "expires": end, "editors": dict(editors)})
-    in_time(made)
+    made = {"version": version, "threshold": threshold, "expires": end, "editors": dict(editors)}
+    in_time(document_of(made))
     return made
 
 
-def in_time(editors: Mapping[str, Any]) -> None:
+def in_time(editors: EditorsFact) -> None:
     """Raises `BadInput` for a list of editors that has expired, or expires too late to protect anybody."""
     today = datetime.now(UTC).date()
     latest = today + timedelta(days=LONGEST_DAYS)
-    end = editors["expires"]
+    end = editors.expires
     if not today.isoformat() <= end <= latest.isoformat():
         what = "has passed" if end < today.isoformat() else f"is after {latest}"
         raise BadInput(
@@ -80,9 +81,7 @@ def approvals_of(least: int, wanted: int | None, editors: int | None = None) -> 
     """
     count = wanted or least
     if count < least:
-        raise BadInput(
-            f"the policy asks for {least} approvals at least", where="--approvals", fix=f"give {least} or more"
-        )
+        raise BadInput(f"the policy needs {least} approvals at least", where="--approvals", fix=f"give {least} or more")
     if editors is not None and count > editors:
         raise BadInput(
             f"{count} approvals are more than there are editors ({editors})",

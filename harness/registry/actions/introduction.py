@@ -15,6 +15,7 @@ from harness.errors import BadInput
 from harness.registry.actions.acts import Actor, event
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
+from harness.registry.facts import OperatorFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +43,32 @@ def introduced(
 
     `editor`: the same person's key where the handle is an editor's, too. Raises `BadInput` where the registry knows another key.
     """
-    known = reader.get("operator", handle)
+    known = reader.get(OperatorFact, handle)
     if known is None:
         first = chain[0]
         both = (first.key,) if editor is None else (first.key, editor)
         joined = event(reader, Actor(handle, both), "operator-joined", handle, detail=first.detail)
         return [Item(joined.signed(both).to_bytes()), *_took_over(reader, handle, chain[1:])]
-    if known["key"] == chain[-1].public:
+    if known.key == chain[-1].public:
         return []
     raise BadInput(
         f"the registry knows {handle} by another key",
         where=handle,
         fix="run: repro operator rotate"
-        if any(link.public == known["key"] for link in chain)
+        if any(link.public == known.key for link in chain)
         else "it is somebody else's handle, or your keys are older than the registry's: make keys with another handle",
     )
 
 
 def rotations(reader: Reader, handle: str, chain: Sequence[Link]) -> list[Item]:
     """The events that lead from the key that the registry knows to the newest. Raises `BadInput`: unknown, or nothing to tell."""
-    known = reader.get("operator", handle)
+    known = reader.get(OperatorFact, handle)
     if known is None:
         raise BadInput(
             f"the registry does not know {handle} yet", where=handle, fix="your first submission tells it your keys"
         )
-    places = [place for place, link in enumerate(chain) if link.public == known["key"]]
-    if known["key"] == chain[-1].public:
+    places = [place for place, link in enumerate(chain) if link.public == known.key]
+    if known.key == chain[-1].public:
         raise BadInput("the registry knows this key already", where=handle, fix="first: repro keys rotate")
     # Without the earlier keys at hand the newest is offered alone: the registry may have it announced.
     return _took_over(reader, handle, chain[places[0] + 1 :] if places else chain[-1:])

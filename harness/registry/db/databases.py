@@ -8,14 +8,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from harness.errors import BadInput
+from harness.extras import missing
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
 
+Failure = SQLAlchemyError  # what a database that fails raises
 FILE = "registry.sqlite"
 MARK = "registry.json"  # of a folder with exported files
 _LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this registry"
@@ -29,7 +32,7 @@ def url_of(target: str) -> str:
         return target
     if "://" in target:
         raise BadInput(
-            f"{target.partition('://')[0]} is no kind of registry yet",
+            f"{target.partition('://')[0]} is not a kind of database that a registry can use",
             where="--registry",
             fix="name a folder, or a postgresql:// URL",
         )
@@ -50,9 +53,7 @@ def connect(url: str) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        raise BadInput(
-            "PostgreSQL asks for the package psycopg", where=_shown(url), fix="pip install 'repro-harness[postgresql]'"
-        ) from error
+        raise missing("postgresql", "psycopg", _shown(url)) from error
     return create_engine(url, poolclass=NullPool)  # a connection ends with its transaction: nothing is left open
 
 
@@ -213,6 +214,16 @@ def current(engine: Engine) -> None:
             where=_shown(str(engine.url)),
             fix="run: repro registry upgrade",
         )
+
+
+def in_memory(engine: Engine) -> bool:
+    """Whether it is SQLite's, and in no file."""
+    return engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
+
+
+def file_of(engine: Engine) -> Path | None:
+    """SQLite's file; None where it lies in memory, or at a server."""
+    return None if engine.dialect.name != "sqlite" or in_memory(engine) else Path(str(engine.url.database))
 
 
 def hold(connection: Connection) -> None:

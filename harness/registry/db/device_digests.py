@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select, text
 
+from harness.device_kinds import DeviceKind
 from harness.errors import ReproError
-from harness.record import envelope, private
+from harness.record import private
 from harness.record.schema import Record
-from harness.record.statement import subject_sha256
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, raw
+from harness.registry.facts import RecordFact
+from harness.registry.intake.device_notes import ids, named
 from harness.registry.intake.ingest import Submission
 from harness.registry.rules.apply import Facts
 from harness.registry.store import Registry
@@ -23,16 +25,6 @@ _NOTE = text("INSERT INTO devices (digest, rig) VALUES (:digest, :rig) ON CONFLI
 _NOTES = "note:"
 _SHORT = 27  # digits of a record's id in the name of its note: the column holds 32 characters
 UNSIGNED = "whether one machine has several names can't show"
-
-
-def named(data: bytes, where: str) -> str:
-    """The sha256 of the device note that the record in this envelope names; "" for none. Raises `RecordInvalid`."""
-    return subject_sha256(envelope.read(data, where).payload, private.FILE, where)
-
-
-def ids(found: Submission, note: bytes | None) -> tuple[str, ...]:
-    """What the note beside a record says, if that record names it. Raises `BadInput` for a missing or another one."""
-    return private.ids_of(note, named(found.envelope, found.id[:12]), f"{found.id[:12]}, {private.FILE}")
 
 
 def note(registry: Registry, found: Submission, data: bytes | None) -> None:
@@ -69,7 +61,9 @@ def sharing(reader: Reader, rig: str) -> list[str]:
 def missing(reader: Reader, identity: str, record: Record, data: bytes) -> str:
     """Why nothing is known of a record's devices, in a sentence; "" where its note is kept, or a CPU has none to note."""
     if not named(data, identity[:12]):
-        noted = "built" in record.runtime.environment or any(device.kind == "gpu" for device in record.runtime.devices)
+        noted = "built" in record.runtime.environment or any(
+            device.kind == DeviceKind.GPU for device in record.runtime.devices
+        )
         return (
             f"it names no device note, as a run on a GPU or of an engine built there does: {UNSIGNED}"
             if noted and not record.run.synthetic
@@ -85,14 +79,14 @@ def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
     rows = reader.connection.execute(select(tables.secrets.c.name, tables.secrets.c.value))
     kept = {str(name): raw(value) for name, value in rows}
     secret = kept.get("devices", b"")
-    records = {_NOTES + name[:_SHORT]: (name, fact) for (kind, name), fact in facts.all.items() if kind == "record"}
+    records = {_NOTES + name[:_SHORT]: (name, fact) for name, fact in facts.all(RecordFact).items()}
     given: set[tuple[str, str]] = set()
     for name, value in sorted(kept.items()):
         if not name.startswith(_NOTES):
             continue
         identity, fact = records.get(name, ("", None))
-        data = None if fact is None else reader.body(fact["envelope_sha256"])
-        if fact is None or (data is None and not fact["dropped"]):
+        data = None if fact is None else reader.body(fact.envelope_sha256)
+        if fact is None or (data is None and not fact.dropped):
             yield f"device {name}", "is of no record in the log"
             continue
         try:
@@ -103,7 +97,7 @@ def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
             continue
         if not told:
             yield f"device note of record {identity[:12]}", "is named by nothing that its operator has signed"
-        given |= {(_digest(secret, one), fact["rig_key"]) for one in told}
+        given |= {(_digest(secret, one), fact.rig_key) for one in told}
     table = tables.devices.c
     stored = {(digest, rig) for digest, rig in reader.connection.execute(select(table.digest, table.rig))}
     for _, rig in sorted(stored - given):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -11,6 +10,8 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from harness.errors import BadInput, RecordInvalid
 from harness.registry.db import prefixes, tables
+from harness.registry.facts import F, KeyFact, OperatorFact, RecordFact, RegistryFact
+from harness.registry.facts.stored import parse
 from harness.tlog import entry as entries
 from harness.tlog import merkle
 from harness.tlog.entry import Entry
@@ -59,25 +60,33 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        """The fact, or None."""
-        found = self.connection.execute(_FACT, {"kind": kind, "name": name}).scalar_one_or_none()
-        return None if found is None else json.loads(found)
+    def get(self, kind: type[F], name: str) -> F | None:
+        """The fact, or None. Raises `RecordInvalid`, naming it, where the database holds what no rule makes."""
+        found = self.connection.execute(_FACT, {"kind": kind.KIND, "name": name}).scalar_one_or_none()
+        return None if found is None else parse(kind, found, name)
 
-    def all(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Every fact of a kind, by name."""
+    def need(self, kind: type[F], name: str = "") -> F:
+        """As `get`, of what every registry has, or its tables name. Raises `RecordInvalid` where it is missing."""
+        found = self.get(kind, name)
+        if found is None:
+            where = f"{kind.KIND} {name[:12]}".strip()
+            raise RecordInvalid("is not in the log's facts", where=where, fix="run: repro audit")
+        return found
+
+    def all(self, kind: type[F]) -> dict[str, F]:
+        """Every fact of a kind, by name. Raises as `get`."""
         rows = self.connection.execute(
             select(tables.facts.c.name, tables.facts.c.value)
-            .where(tables.facts.c.kind == kind)
+            .where(tables.facts.c.kind == kind.KIND)
             .order_by(tables.facts.c.name)
         )
-        return {name: json.loads(value) for name, value in rows}
+        return {name: parse(kind, value, name) for name, value in rows}
 
     def records_by_key(self, key: str, since: int) -> list[str]:
         """See `View`."""
         table = tables.facts.c
         found = self.connection.execute(select(table.name, table.value).where(table.key == key))
-        places = sorted((json.loads(value)["index"], name) for name, value in found)
+        places = sorted((parse(RecordFact, value, name).index, name) for name, value in found)
         return [name for index, name in places if index >= since]
 
     def has_records(self, count: int) -> bool:
@@ -86,10 +95,10 @@ class Reader:
 
     def origin(self) -> str:
         """The registry's name. Raises `BadInput` where there is no registry."""
-        fact = self.get("registry", "")
+        fact = self.get(RegistryFact, "")
         if fact is None:
             raise BadInput("there is no registry", where="--registry", fix="make one: repro registry new")
-        return str(fact["origin"])
+        return fact.origin
 
     def size(self) -> int:
         """Entries in the log."""
@@ -191,11 +200,11 @@ class Reader:
     def key_of(self, prefix: str) -> str:
         """The id of the one operator's key whose id, or whose present bytes in hexadecimal, begin so. Raises `BadInput`."""
         wanted = prefix.lower()
-        found = {name for name in self.all("key") if name.startswith(wanted)} if prefixes.proper(wanted) else set()
+        found = {name for name in self.all(KeyFact) if name.startswith(wanted)} if prefixes.proper(wanted) else set()
         if prefixes.proper(wanted):
-            own = (str(fact["key"]) for fact in self.all("operator").values())
+            own = (fact.key for fact in self.all(OperatorFact).values())
             found |= {sha256(bytes.fromhex(key)).hexdigest() for key in own if key.startswith(wanted)}
         if not found and len(wanted) == 64 and prefixes.proper(wanted):  # an earlier key's own bytes
             name = sha256(bytes.fromhex(wanted)).hexdigest()
-            found |= {name} if self.get("key", name) is not None else set()
+            found |= {name} if self.get(KeyFact, name) is not None else set()
         return prefixes.only(sorted(found), prefix, "key", "see: repro keys show, repro registry log --json")

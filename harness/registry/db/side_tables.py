@@ -9,6 +9,7 @@ from sqlalchemy import inspect, select, text
 
 from harness.registry.db import device_digests, tables
 from harness.registry.db.reader import Reader
+from harness.registry.facts import RecordFact
 from harness.registry.rules.apply import Facts
 
 Wrong = tuple[str, str]  # where, what
@@ -78,29 +79,27 @@ def beside(reader: Reader, facts: Facts, events: Mapping[str, str]) -> Iterator[
     every body that the log names.
     """
     connection = reader.connection
+    records = facts.all(RecordFact)
+    ours = {(fact.KIND, name) for name, fact in facts.named()}
     for kind, name, key in connection.execute(select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.key)):
-        fact = facts.get(kind, name)
-        if fact is not None and key != (fact["key"] if kind == "record" else None):
+        if (kind, name) in ours and key != (records[name].key if kind == RecordFact.KIND else None):
             yield f"{kind} {name[:24]}".strip(), "the table says otherwise of its key: a revocation would miss it"
     for digest, kind in connection.execute(select(tables.bodies.c.sha256, tables.bodies.c.kind)):
         if events.get(digest) != kind:
             yield f"body {str(digest)[:12]}", "the log names none such"
     dropped = {
-        fact[name]
-        for (kind, _), fact in facts.all.items()
-        if kind == "record" and fact["dropped"]
-        for name in ("envelope_sha256", "samples_sha256")
+        digest for one in records.values() if one.dropped for digest in (one.envelope_sha256, one.samples_sha256)
     }
     for digest in connection.execute(select(tables.takedowns.c.sha256)).scalars():
         if digest not in dropped:
             yield f"takedown {str(digest)[:12]}", "the log takes no such body down"
     yield from device_digests.wrong(reader, facts)
-    rigs = {fact["rig_key"] for (kind, _), fact in facts.all.items() if kind == "record"}
+    rigs = {one.rig_key for one in records.values()}
     for rig in connection.execute(select(tables.devices.c.rig).distinct()).scalars():
         if rig not in rigs:
             yield f"device of rig {str(rig)[:12]}", "no record in the log was made under this key"
     table = tables.records.c
     for identity, editorial in connection.execute(select(table.id, table.editorial)):
-        fact = facts.get("record", identity)
-        if fact is not None and editorial != int(fact["editorial"]):
+        fact = records.get(identity)
+        if fact is not None and editorial != int(fact.editorial):
             yield f"record {identity[:12]}", "the table says otherwise of editorial"

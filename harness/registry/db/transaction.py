@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,11 +14,13 @@ from harness.catalog import policies
 from harness.errors import BadInput
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
+from harness.registry.facts import F, Fact, Named, PolicyFact, RecordFact, RegistryFact
+from harness.registry.facts.stored import stored
 from harness.registry.intake import ingest
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules.apply import applied
-from harness.registry.rules.base import Fact, Place
+from harness.registry.rules.base import Place, known
 from harness.registry.rules.records import OPEN
 from harness.tiers.policy import Policy
 from harness.tiers.verdict import too_wide
@@ -60,7 +61,7 @@ class Batch:
     """See the module."""
 
     reader: Reader
-    facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    facts: dict[tuple[type[Any], str], Fact] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Batch:
     events: set[str] = field(default_factory=set)
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
-    _known: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
     _size: int = -1
     _last: Entry | None = None
 
@@ -79,23 +80,23 @@ class Batch:
         self._size = self.reader.size()
         self._last = self.reader.entry(self._size - 1) if self._size else None
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+    def get(self, kind: type[F], name: str) -> F | None:
         """The batch's own facts first."""
-        if (kind, name) in self.facts:
-            return self.facts[kind, name]
-        if (kind, name) not in self._known:
-            self._known[kind, name] = self.reader.get(kind, name)
-        return self._known[kind, name]
+        found = self.facts.get((kind, name))
+        if found is None:
+            if (kind, name) not in self._known:
+                self._known[kind, name] = self.reader.get(kind, name)
+            found = self._known[kind, name]
+        return found if isinstance(found, kind) else None
 
     def records_by_key(self, key: str, since: int) -> list[str]:
         """See `View`."""
-        own = [
-            (value["index"], name)
-            for (kind, name), value in self.facts.items()
-            if kind == "record" and value["key"] == key
-        ]
+        own = [(fact.index, name) for name, fact in self._records() if fact.key == key]
         known = self.reader.records_by_key(key, since)
         return [*known, *(name for index, name in sorted(own) if index >= since and name not in set(known))]
+
+    def _records(self) -> list[tuple[str, RecordFact]]:
+        return [(name, fact) for (_, name), fact in self.facts.items() if isinstance(fact, RecordFact)]
 
     def take(self, item: Item, now: str) -> Taken:
         """One more event. Raises why it may not be; nothing is kept then."""
@@ -129,7 +130,8 @@ class Batch:
             if found is None:
                 raise BadInput("brings no record along", where=event.subject[:12])
             ingest.agrees(event, found)
-            ingest.taken_by(found, demonstration=bool((self.get("registry", "") or {}).get("demonstration")))
+            registry = self.get(RegistryFact, "")
+            ingest.taken_by(found, demonstration=registry is not None and registry.demonstration)
             one = found.measured.measurement
             home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
@@ -147,8 +149,8 @@ class Batch:
 
     def _may_open(self, record: str) -> None:
         """A row's own record is approved while no other row of its triple is open, and where it is precise enough to judge by."""
-        fact, found = self.get("record", record), self._own(record)
-        if fact is None or found is None or fact["row"] != record:
+        fact, found = self.get(RecordFact, record), self._own(record)
+        if fact is None or found is None or fact.row != record:
             return
         home = self._home(found[:4], found[4])
         if home not in (None, record):
@@ -157,7 +159,8 @@ class Batch:
                 where=record[:12],
                 fix="repro review move takes it there",
             )
-        said = too_wide(found[5], found[6], _policy(str((self.get("policy", "") or {}).get("name", ""))))
+        policy = self.get(PolicyFact, "")
+        said = too_wide(found[5], found[6], None if policy is None else _policy(policy.name))
         if said:
             raise BadInput(said, where=record[:12], fix="send it back: more processes narrow the interval")
 
@@ -185,15 +188,16 @@ class Batch:
     def _home(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         found = self.reader.row_for(subject, sku)
         if found is not None:
-            fact = self.get("record", found)
-            if fact is None or fact["status"] in OPEN:
+            fact = self.get(RecordFact, found)
+            if fact is None or fact.status in OPEN:
                 return found
         for name in self.homes.get((*subject, sku), []):
-            if (self.get("record", name) or {})["status"] in OPEN:
+            fact = self.get(RecordFact, name)
+            if fact is not None and fact.status in OPEN:
                 return name
         return None
 
-    def _note(self, event: Event, item: Item, facts: Sequence[Fact], line: Entry) -> None:
+    def _note(self, event: Event, item: Item, facts: Sequence[Named], line: Entry) -> None:
         for level, index, node in merkle.appended(self._size, merkle.leaf_hash(line.payload()), self._node):
             self.nodes[level, index] = node
         self.entries.append(line)
@@ -202,24 +206,24 @@ class Batch:
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
         if event.kind == "record-moved":
             self._move(event.subject, event.detail["row"])
-        for kind, name, value in facts:
-            self.facts[kind, name] = value
+        for name, one in facts:
+            self.facts[type(one), name] = one
         if event.kind == "record-submitted":
             self.rigs.add((event.by, event.detail["rig_key"]))
         if event.kind == "record-submitted" and item.submission is not None:
             found = item.submission
             self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": found.envelope})
             self.bodies.append({"sha256": event.detail["samples_sha256"], "kind": "samples", "data": found.samples})
-            fact = self.facts["record", event.subject]
+            fact = known(self, RecordFact, event.subject)
             place = {
-                "row": fact["row"],
+                "row": fact.row,
                 "idx": line.index,
-                "status": fact["status"],
-                "editorial": int(fact["editorial"]),
+                "status": fact.status.value,
+                "editorial": int(fact.editorial),
             }
             row = found.measured.row(place)
             self.records[event.subject] = row
-            if fact["row"] == event.subject:
+            if fact.row == event.subject:
                 own = tuple(row[name] for name in ("model", "quantisation", "engine", "workload", "sku"))
                 self.homes.setdefault(own, []).append(event.subject)
 
@@ -227,7 +231,7 @@ class Batch:
         if record in self.records:
             self.records[record]["row"] = row
         else:
-            self.left.setdefault(record, str((self.get("record", record) or {})["row"]))
+            self.left.setdefault(record, known(self, RecordFact, record).row)
         own = self._own(record)
         if own is not None and row == record:
             self.homes.setdefault(own, []).append(record)
@@ -236,10 +240,11 @@ class Batch:
         found = self.nodes.get((level, index))
         return self.reader.node(level, index) if found is None else found
 
-    def write(self, connection: Connection) -> None:
+    def write(self) -> None:
         """All of it."""
         if not self.entries:
             return
+        connection = self.reader.connection
         connection.execute(_BODY, self.bodies)
         connection.execute(
             insert(tables.entries),
@@ -263,17 +268,23 @@ class Batch:
         self._write_facts(connection)
 
     def _write_facts(self, connection: Connection) -> None:
-        changed = {name: value for (kind, name), value in self.facts.items() if kind == "record"}
+        changed = dict(self._records())
         if self.facts:
-            connection.execute(_UPSERT, [
-                {"kind": kind, "name": name, "value": json.dumps(value), "key": value["key"] if kind == "record" else None}
-                for (kind, name), value in self.facts.items()
-            ])  # fmt: skip
+            lines = [
+                {
+                    "kind": fact.KIND,
+                    "name": name,
+                    "value": stored(fact),
+                    "key": fact.key if isinstance(fact, RecordFact) else None,
+                }
+                for (_, name), fact in self.facts.items()
+            ]
+            connection.execute(_UPSERT, lines)
         table = tables.records
         for record, row in self.left.items():
             place = update(table).where(table.c.row == row, table.c.id == record)
-            connection.execute(place.values(row=changed[record]["row"]))
-        moved = [{"b_id": n, "b_row": v["row"], "b_status": v["status"]} for n, v in changed.items()]
+            connection.execute(place.values(row=changed[record].row))
+        moved = [{"b_id": name, "b_row": fact.row, "b_status": fact.status.value} for name, fact in changed.items()]
         moved = [one for one in moved if one["b_id"] not in self.records or one["b_status"] != "pending"]
         if moved:
             connection.execute(
@@ -283,17 +294,17 @@ class Batch:
                 moved,
             )
         self._write_series(connection, [one["b_id"] for one in moved])
-        for name, value in changed.items():
-            if value["dropped"]:
-                self._drop(connection, name, value)
+        for name, fact in changed.items():
+            if fact.dropped:
+                self._drop(connection, name, fact)
 
-    def _drop(self, connection: Connection, record: str, value: dict[str, Any]) -> None:
+    def _drop(self, connection: Connection, record: str, fact: RecordFact) -> None:
         """The bytes of a record that was taken down, and what the table keeps of it. The log keeps the digests."""
         table = tables.records
-        connection.execute(delete(table).where(table.c.row == value["row"], table.c.id == record))
-        held = select(table.c.id).where(table.c.samples_sha256 == value["samples_sha256"]).limit(1)
+        connection.execute(delete(table).where(table.c.row == fact.row, table.c.id == record))
+        held = select(table.c.id).where(table.c.samples_sha256 == fact.samples_sha256).limit(1)
         shared = connection.execute(held).first() is not None  # then they are another record's, too
-        for digest in (value["envelope_sha256"], *(() if shared else (value["samples_sha256"],))):
+        for digest in (fact.envelope_sha256, *(() if shared else (fact.samples_sha256,))):
             connection.execute(_TAKEDOWN, {"d": digest})
             connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
 

@@ -4,7 +4,6 @@ database derives from them against what they give now. One fault never hides the
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -13,12 +12,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.errors import ReproError, one_line
 from harness.progress import Progress
-from harness.registry.db import side_tables, tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db import checkpoints, log, records, rigs, series, side_tables, stored_facts
+from harness.registry.db.reader import Reader
+from harness.registry.facts import PolicyFact, RecordFact, RegistryFact
+from harness.registry.facts.stored import same
 from harness.registry.intake import ingest
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.scores import standings
@@ -98,10 +97,10 @@ def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Foun
         if all(fault.record for fault in found.faults):
             try:
                 policy = in_force(reader).policy
-                asked = int((facts.get("policy", "") or {"approvals": policy.approvals})["approvals"])
-                if asked < policy.approvals:
-                    told = f"the log asks for {asked}, the policy that it names for {policy.approvals} approvals of a record"
-                    found.add("policy", told)
+                asked = facts.get(PolicyFact, "")
+                if asked is not None and asked.approvals < policy.approvals:
+                    told = f"the log needs {asked.approvals}, the policy that it names for {policy.approvals} approvals"
+                    found.add("policy", f"{told} of a record")
                 found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
             except ReproError as error:
                 found.add("policy", error)
@@ -144,15 +143,24 @@ def _log(
         if event is not None and event.kind == "record-submitted":
             named[event.detail["envelope_sha256"]] = "record"
             named[event.detail["samples_sha256"]] = "samples"
-            demonstration = bool((facts.get("registry", "") or {}).get("demonstration"))
+            demonstration = (registry := facts.get(RegistryFact, "")) is not None and registry.demonstration
             bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
             if None not in bodies:
                 yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
-            elif not (reader.get("record", event.subject) or {"dropped": False})["dropped"]:
+            elif not _dropped(reader, event.subject):
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
         progress.advance("checking entries", index + 1, size)
+
+
+def _dropped(reader: Reader, record: str) -> bool:
+    """Whether its bytes were taken down, as the database has it; `_derived` says whether the log has it so, too."""
+    try:
+        fact = reader.get(RecordFact, record)
+    except ReproError:
+        return False
+    return fact is not None and fact.dropped
 
 
 def _ahead(found: Found) -> None:
@@ -237,12 +245,12 @@ def _check_all(batch: list[Pending]) -> list[Verdict]:
 
 
 def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:
-    stored = reader.connection.execute(select(tables.records).where(tables.records.c.id == identity)).one_or_none()
+    stored = records.line(reader, identity)
     if stored is None:
         found.add(f"record {identity[:12]}", "is in the log and not in the table")
         return
     # Where it stands is the log's to say: `_derived` asks.
-    differing = [name for name, value in fresh.items() if stored._mapping[name] != value]
+    differing = [name for name, value in fresh.items() if stored[name] != value]
     if differing:
         found.add(
             f"record {identity[:12]}",
@@ -252,28 +260,21 @@ def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> 
 
 def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None:
     count = 0
-    for level, index, value in reader.connection.execute(
-        select(tables.nodes.c.level, tables.nodes.c.idx, tables.nodes.c.hash)
-    ):
+    for level, index, value in log.nodes(reader):
         count += 1
-        if (
-            not (0 <= level < 64 and index >= 0)
-            or (index + 1) << level > tree.size
-            or tree.node(level, index) != raw(value)
-        ):
+        if not (0 <= level < 64 and index >= 0) or (index + 1) << level > tree.size or tree.node(level, index) != value:
             found.add(f"node {level}/{index}", "is not what the log gives")
     expected = sum(tree.size >> level for level in range(tree.size.bit_length()))
     if count != expected:
         found.add("tree", f"has {count} nodes, the log gives {expected}")
-    registry = facts.get("registry", "")
-    wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
-    for size, note in reader.connection.execute(wanted):
+    registry = facts.get(RegistryFact, "")
+    for size, note in checkpoints.notes(reader):
         where = f"checkpoint {size}"
         found.checkpoints += 1
         found.signed = size
         try:
-            keys = {} if registry is None else {registry["origin"]: next(iter(public(registry["key"]).values()))}
-            signed = checkpoint.read(raw(note), keys, where)
+            keys = {} if registry is None else {registry.origin: next(iter(public(registry.key).values()))}
+            signed = checkpoint.read(note, keys, where)
             if signed.size != size or size > tree.size:
                 found.add(where, "is of a log of another length: entries are missing")
             elif merkle.root(size, tree.node) != signed.root:
@@ -283,44 +284,32 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
 
 
 def _derived(reader: Reader, facts: Facts, found: Found) -> None:
-    stored = {
-        (kind, name): _value(value)
-        for kind, name, value in reader.connection.execute(
-            select(tables.facts.c.kind, tables.facts.c.name, tables.facts.c.value)
-        )
-    }
-    for (kind, name), value in facts.all.items():
-        if kind == "record" and value["dropped"] and reader.body(value["envelope_sha256"]) is not None:
+    submitted = facts.all(RecordFact)
+    for name, own in submitted.items():
+        if own.dropped and reader.body(own.envelope_sha256) is not None:
             found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
-    for place in sorted(stored.keys() | facts.all.keys()):
-        if stored.get(place) != facts.all.get(place):
-            kind, name = place
-            found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
-    table = tables.records.c
-    machines = {(value["operator"], value["rig_key"]) for (kind, _), value in facts.all.items() if kind == "record"}
-    if machines != {(o, r) for o, r in reader.connection.execute(select(tables.rigs.c.operator, tables.rigs.c.rig))}:
+    for kind, name in sorted(_differing(reader, facts), key=lambda place: tuple(map(str, place))):
+        found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
+    machines = {(own.operator, own.rig_key) for own in submitted.values()}
+    if machines != set(rigs.signed(reader)):
         found.add("rigs", "are not those that the log's submissions name")
-    run = {
-        (engine, series)
-        for engine, series in reader.connection.execute(
-            select(table.engine, table.runtime_series).distinct().where(table.status == "accepted")
-        )
-    }
-    if run != {
-        (engine, series)
-        for engine, series in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series))
-    }:
+    if series.of_accepted(reader) != set(series.listed(reader)):
         found.add("series", "are not those that accepted records have run")
-    for identity, row, index, status in reader.connection.execute(select(table.id, table.row, table.idx, table.status)):
-        fact = facts.get("record", identity)
+    for identity, row, index, status in records.places(reader):
+        fact = submitted.get(identity)
         if fact is None:
             found.add(f"record {identity[:12]}", "is in the table and not in the log")
-        elif (row, index, status) != (fact["row"], fact["index"], fact["status"]):
+        elif (row, index, status) != (fact.row, fact.index, fact.status):
             found.add(f"record {identity[:12]}", "stands elsewhere in the table than in the log")
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _differing(reader: Reader, facts: Facts) -> set[tuple[str, str]]:
+    """Kind and name of each fact that the database lacks, has otherwise, or has without the log's word."""
+    ours = {(fact.KIND, name): fact for name, fact in facts.named()}
+    found, there = set[tuple[str, str]](), set[tuple[str, str]]()
+    for kind, name, value in stored_facts.stored(reader):
+        there.add((kind, name))
+        fact = ours.get((kind, name))
+        if fact is None or not same(value, fact):
+            found.add((kind, name))
+    return found | (ours.keys() - there)

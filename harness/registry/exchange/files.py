@@ -22,17 +22,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
 from harness.progress import SILENT, Progress
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
-from harness.registry.db import databases, tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db import checkpoints, databases
+from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
+from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
 from harness.registry.opening import open_registry
 from harness.registry.rules.base import public
@@ -83,7 +82,7 @@ def _write(registry: Registry, folder: Path, progress: Progress) -> int:
     for name in ("log", "events", "records", "checkpoints"):
         (folder / name).mkdir()
     with registry.reading() as reader:
-        fact, size = reader.get("registry", "") or {}, reader.size()
+        fact, size = reader.get(RegistryFact, ""), reader.size()
         lines = []
         for index, payload in reader.payloads():
             lines.append(payload)
@@ -101,15 +100,14 @@ def _write(registry: Registry, folder: Path, progress: Progress) -> int:
             progress.advance("writing entries", index + 1, size)
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
-        wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
-        for number, note in reader.connection.execute(wanted):
+        for number, note in checkpoints.notes(reader):
             if not isinstance(number, int) or number < 0:  # SQLite keeps a text in a column of numbers
                 raise RecordInvalid("names no size", where="checkpoints", fix="run: repro audit")
-            write_bytes(folder / "checkpoints" / str(number), raw(note))
+            write_bytes(folder / "checkpoints" / str(number), note)
             newest = number
         mark = {
             "format": FORMAT,
-            "origin": fact.get("origin", ""),
+            "origin": "" if fact is None else fact.origin,
             "size": size,
             "root": reader.root().hex(),
             "checkpoint": newest,
@@ -128,8 +126,8 @@ def _bodies(reader: Reader, event: Event) -> Iterator[tuple[str, str]]:
     if event.kind == "record-submitted":
         if events.HEX.fullmatch(event.subject) is None:  # it becomes a folder's name
             raise RecordInvalid("names no record", where="a submission", fix="run: repro audit")
-        fact = reader.get("record", event.subject)
-        if fact is None or fact["dropped"]:
+        fact = reader.get(RecordFact, event.subject)
+        if fact is None or fact.dropped:
             return
         yield f"records/{event.subject}/{ENVELOPE_FILE}", event.detail["envelope_sha256"]
         yield f"records/{event.subject}/{SAMPLES_FILE}", event.detail["samples_sha256"]
@@ -261,18 +259,21 @@ def replay(source: Exported, registry: Registry, progress: Progress) -> int:
             "is missing, and the log does not say why", where=f"records/{min(gone)[:12]}", fix="export it again"
         )
     with registry.reading() as reader:
-        fact, grown = reader.get("registry", "") or {}, reader.size()
+        fact, grown = reader.get(RegistryFact, ""), reader.size()
         if grown != size:
             raise LogInconsistent(
                 f"has {grown} entries, and {databases.MARK} names {size}: its end was cut",
                 where=str(source.folder),
                 fix="export it again",
             )
-        if told["origin"] != fact.get("origin", "") or told.get("root") not in (None, reader.root().hex()):
+        if told["origin"] != ("" if fact is None else fact.origin) or told.get("root") not in (
+            None,
+            reader.root().hex(),
+        ):
             raise LogInconsistent(
                 f"is another log than {databases.MARK} names", where=str(source.folder), fix="export it again"
             )
-        keys = {fact["origin"]: next(iter(public(fact["key"]).values()))} if fact else {}
+        keys = {} if fact is None else {fact.origin: next(iter(public(fact.key).values()))}
         newest = -1
         notes = []
         for number, note in source.checkpoints():

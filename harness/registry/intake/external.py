@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from harness.errors import BadInput
 from harness.measure.pace import pace_of
+from harness.registry.facts import Evidence
 from harness.registry.intake.external_log import Log, is_number, values
 from harness.registry.intake.external_names import label
 
@@ -27,24 +28,6 @@ ALL_LAYERS = 99  # what people ask llama.cpp for when they mean all
 ONE_EACH = 0.005  # mean gap between chunks over mean gap between tokens, less one: above this a chunk is no token
 LONGEST_S = 86400.0
 ALONE = "run it against the server itself, without stream intervals or speculation"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One measurement from another tool's log: never signed by us, never a hub, low at most."""
-
-    tool: str  # one of `TOOLS`
-    tool_version: str
-    engine: str  # "llama.cpp", "vllm"; "" where the log does not say
-    model: str  # as the log names it, a path cut down to its last part
-    quantisation: str
-    device: str
-    metric: str  # "decode_rate", "prefill_rate"
-    prompt_tokens: int
-    output_tokens: int
-    depth: int  # tokens in the cache before the test began
-    samples_micro: tuple[int, ...]  # repetitions in micro tokens/s where the log has them, else the one mean
-    measured: str  # UTC, YYYY-MM-DD; "" where the log does not say
 
 
 def read(data: bytes, where: str, tool: str | None = None) -> list[Evidence]:
@@ -268,7 +251,7 @@ def _recognised(log: Log) -> tuple[str, Reader]:
         if isinstance(log.value, dict) and log.value.keys() >= set(marks):
             return name, reader
     fix = "take what llama-bench -o json, LocalScore -o json or vllm bench serve --save-result wrote"
-    raise log.refusal("is no log that can be imported", fix)
+    raise log.refusal("must be a log of a tool that can be imported", fix)
 
 
 def _utc_date(stamp: str) -> str:

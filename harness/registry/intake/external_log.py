@@ -44,34 +44,34 @@ class Log:
     def whole(self, value: Any, key: str, least: int = 0) -> int:
         """As `count`, of a value."""
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= COUNT_LIMIT:
-            raise self.refusal(f"its {key} is no whole number of at least {least}")
+            raise self.refusal(f"its {key} must be a whole number of at least {least}")
         return value
 
     def positive(self, key: str) -> float:
         """A number above zero."""
         value = self.value.get(key)
         if not is_number(value) or value <= 0:
-            raise self.refusal(f"its {key} is no number above zero")
+            raise self.refusal(f"its {key} must be a number above zero")
         return float(value)
 
     def entries(self, key: str) -> list[Any]:
         """A list with something in it."""
         value = self.value.get(key)
         if not isinstance(value, list) or not 0 < len(value) <= LIST_LIMIT:
-            raise self.refusal(f"its {key} is no list of 1 to {LIST_LIMIT} entries")
+            raise self.refusal(f"its {key} must be a list of 1 to {LIST_LIMIT} entries")
         return value
 
     def part(self, value: Any, name: str) -> Log:
         """An object within this one."""
         if not isinstance(value, dict):
-            raise self.refusal(f"its {name} is no object")
+            raise self.refusal(f"its {name} must be an object")
         return Log(value, f"{self.where}, {name}")
 
     def raw(self, key: str) -> str:
         """Text as it stands: for comparing, never for keeping."""
         value = self.value.get(key)
         if value is not None and not isinstance(value, str):
-            raise self.refusal(f"its {key} is no text")
+            raise self.refusal(f"its {key} must be text")
         return value or ""
 
     def text(self, key: str) -> str:
@@ -116,7 +116,7 @@ def values(data: bytes, where: str) -> list[Any]:
         found = found_in(text, _loads)
     except (ValueError, RecursionError) as error:
         fix = "take the JSON that the tool wrote, whole; llama-bench writes it with -o json"
-        raise BadInput(f"is no log in JSON: {error}", where=where, fix=fix) from error
+        raise BadInput(f"must be a log in JSON: {error}", where=where, fix=fix) from error
     values = found if isinstance(found, list) else [found]
     if not 0 < len(values) <= LIST_LIMIT:
         raise BadInput(f"has {len(values)} entries, 1 to {LIST_LIMIT} are taken", where=where)
@@ -141,7 +141,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(text: str) -> Any:
-    raise ValueError(f"it holds {text}, which is no number")
+    raise ValueError(f"it holds {text}, which is not a number")
 
 
 def is_number(value: Any) -> bool:

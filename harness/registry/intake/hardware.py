@@ -14,13 +14,13 @@ from harness.catalog import devices as table
 from harness.catalog.microarchitecture import design_of
 from harness.catalog.processors import arm_name, name_of
 from harness.catalog.versions import series_of
+from harness.device_kinds import SERVERS, DeviceKind, read
 from harness.errors import BadInput
 from harness.names import flaw
 from harness.record.schema import Device, Record
 from harness.registry.intake.facts_told import part_of, value_of
 from harness.tiers.values import UNKNOWN, UNLISTED, HardwareClass
 
-ON_PROCESSOR = ("cpu", "local-server")
 # Libraries that help the processor. Engines list them among their devices; none is a device.
 LIBRARIES = frozenset(
     "blas accelerate openblas mkl onemkl blis nvpl flexiblas armpl aocl libsci lapack amx kleidiai zdnn onednn cblas "
@@ -39,9 +39,9 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
 
     A part that is not known is called so; where processor and GPUs shared the layers, the class says how many lay where.
     """
-    if any(device.kind == "server" for device in record.runtime.devices):
+    if any(device.kind == DeviceKind.SERVER for device in record.runtime.devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
-    if any(device.kind == "local-server" for device in record.runtime.devices) and _has_gpu(record):
+    if any(device.kind == DeviceKind.LOCAL_SERVER for device in record.runtime.devices) and _has_gpu(record):
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
@@ -61,19 +61,28 @@ def hardware_of(record: Record, where: str) -> HardwareClass:
     )
 
 
+def _stated(record: Record) -> frozenset[DeviceKind] | None:
+    """What computed, as the adapter stated it; None where it did not, or its devices don't bear it out: then they speak."""
+    stated = read(record.runtime.settings.get("computed_on"))
+    listed = {device.kind for device in record.runtime.devices}
+    places = listed - {DeviceKind.CPU, DeviceKind.ACCELERATOR}
+    return None if stated is None or stated - listed or places - stated else stated
+
+
 def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
     """The GPUs that took part, and what was not theirs, in words; None where all of it was. From what the engine reported.
 
-    No GPU: the processor computed alone. So it did in records from before only devices that took part were listed, where no layer
-    lay on a GPU: there the list holds the idle ones, too.
+    No GPU: the processor computed alone.
     """
     settings = record.runtime.settings
+    stated = _stated(record)
     gpus = _gpus(record)
-    told = settings.get("gpu_layers_offloaded")
-    idle = settings.get("gpu_layers") == 0 if told is None else str(told).startswith("0/")
-    if not gpus or (idle and "layers_on" not in settings):
+    if not gpus or (stated is None and _idle(record)):
         return (), None
-    layers = _layers(told) if told is not None or "gpu_layers" in settings else ""
+    told = settings.get("gpu_layers_offloaded")
+    # Before adapters stated what computed, llama.cpp alone shared layers, and told it by its settings.
+    shared = "gpu_layers" in settings if stated is None else DeviceKind.CPU in stated
+    layers = _layers(told) if told is not None or shared else ""
     cache = set(re.findall(r"\w+", str(settings.get("kv_cache_on") or "")))
     # With some layers on the processor their caches lie there, too: only what goes beyond that is said.
     apart = cache == {"CPU"} or ("CPU" in cache and not layers) or (not cache and settings.get("offload_kqv") is False)
@@ -84,13 +93,22 @@ def computing(record: Record) -> tuple[tuple[Device, ...], str | None]:
         f"{tensors} tensors on the CPU" if tensors else "",
         f"{weights} MiB of weights on the CPU" if weights else "",
     )
-    return gpus, ", ".join(part for part in parts if part) or None
+    split = ", ".join(part for part in parts if part)
+    return gpus, split or ("shared with the processor" if stated and DeviceKind.CPU in stated else None)
+
+
+def _idle(record: Record) -> bool:
+    """Whether the GPUs listed did nothing: in records from before adapters stated what computed, which llama.cpp's are."""
+    settings = record.runtime.settings
+    told = settings.get("gpu_layers_offloaded")
+    idle = settings.get("gpu_layers") == 0 if told is None else str(told).startswith("0/")
+    return idle and "layers_on" not in settings
 
 
 def _gpus(record: Record) -> tuple[Device, ...]:
     found = tuple(device for device in record.runtime.devices if _is_gpu(device, record.runtime.devices))
     # llama.cpp leaves an integrated GPU alone beside a discrete one; records from before only used devices were listed have both.
-    discrete = tuple(device for device in found if device.kind != "igpu")
+    discrete = tuple(device for device in found if device.kind != DeviceKind.IGPU)
     old = record.runtime.engine == "llama.cpp" and "layers_on" not in record.runtime.settings
     return discrete if old and discrete else found
 
@@ -121,10 +139,10 @@ def _called(device: Device) -> str:
 
 
 def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
-    if device.kind in ("server", *ON_PROCESSOR) or is_library(device):
+    if device.kind in (*SERVERS, DeviceKind.CPU) or is_library(device):
         return False
     # Beside a processor or a GPU an accelerator is their helper; alone it is what computed.
-    return device.kind != "accelerator" or all(other.kind == "accelerator" for other in all_of_them)
+    return device.kind != DeviceKind.ACCELERATOR or all(other.kind == DeviceKind.ACCELERATOR for other in all_of_them)
 
 
 def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[str, str]:
@@ -143,11 +161,12 @@ def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool) -> tuple[s
 
 
 def _label(device: Device, synthetic: bool) -> tuple[str, str]:
-    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0").
+    """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0"). A name
+    that several parts share is none of them where the memory does not tell them apart.
 
     A demonstration's devices are in no table, and count there as they are called.
     """
-    found = table.called(device.name, device.description, device.memory_bytes)
+    found = table.identify(device.name, device.description, device.memory_bytes)
     if found is not None:
         return found.sku, found.generation
     name = _named(_called(device))

@@ -24,7 +24,7 @@ from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
-from harness.registry.db import tables
+from harness.registry.db.records import longest
 from harness.registry.intake.projection import Measured, earlier_digest, measured_of, subject_digest
 from harness.tlog.event import Event, is_time
 from harness.verify.recompute import follows
@@ -148,7 +148,7 @@ def _fits(measured: Measured, where: str) -> None:
         if said is not None:
             raise RecordInvalid(f"its {name} {said}", where=where, fix="measure it under a plain name")
     for name, value in row.items():
-        limit = getattr(tables.records.c[name].type, "length", None)
+        limit = longest(name)
         if isinstance(value, str) and (len(value) > (limit or TEXT_LIMIT) or not value.isprintable()):
             raise RecordInvalid(
                 f"its {name} is longer than {limit or TEXT_LIMIT} characters or not printable", where=where
@@ -246,5 +246,5 @@ def agrees(event: Event, found: Submission) -> None:
     for name, (said, is_) in pairs.items():
         if said != is_:
             raise BadInput(
-                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it anew"
+                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it again"
             )

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from harness.catalog import devices as table
+from harness.device_kinds import SERVERS
 from harness.errors import BadInput
 from harness.measure.stopping import Rule
 from harness.record import settings
@@ -61,7 +62,7 @@ def _text(record: Record, name: str) -> str:
     """A text of the model's part. Raises `TypeError` for anything else."""
     found = record.model[name]
     if not isinstance(found, str):
-        raise TypeError(f"model.{name} is no text")
+        raise TypeError(f"model.{name} must be text")
     return found
 
 
@@ -103,7 +104,7 @@ def _chosen(record: Record) -> dict[str, str]:
         axis: hidden if axis.startswith("variable ") and value == settings.UNKNOWN else value
         for axis, value in settings.tuning(record).items()
     }
-    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+    if any(device.kind in SERVERS for device in record.runtime.devices):
         found["setting server"] = hidden  # threads, batch and the like are the server's own
     return found
 

@@ -15,7 +15,7 @@ MARGIN = 0.05  # stated bandwidths are round numbers: Apple's 100 GB/s are 102.4
 
 def possible(record: Record, only: str = "") -> Iterator[str]:
     """A sentence for each rate above what its devices can do, of every workload or `only` of one. Silent where a device is not in
-    the table.
+    the table, or nothing bounds its memory.
     """
     gpus, split = computing(record)
     if not gpus:
@@ -26,14 +26,15 @@ def possible(record: Record, only: str = "") -> Iterator[str]:
         return
     counts = sorted(Counter(device.sku for device in known).items())
     name = ", ".join(f"{sku} ×{count}" if count > 1 else sku for sku, count in counts)
-    together = sum(device.bandwidth_bytes_per_s for device in known)
+    bounds = [device.bound_bytes_per_s for device in known]
+    together = None if None in bounds else sum(bound for bound in bounds if bound is not None)
     peaks = [max(device.peak_flops.values()) for device in known if device.peak_flops]
     if split is not None:
         # Layers follow one another: no mix of the parts is faster than all of them side by side.
         memory, operations_per_s = _processor(record)
         if memory is None:
             return
-        together, name = together + memory, f"{name} and the main memory"
+        together, name = None if together is None else together + memory, f"{name} and the main memory"
         peaks = [*peaks, operations_per_s] if operations_per_s is not None else []
     parts = len(known) + (split is not None)
     # A run may read less than the file holds: its engine may have narrowed the weights.
@@ -48,7 +49,7 @@ def possible(record: Record, only: str = "") -> Iterator[str]:
             for metric in ("decode_rate", "prefill_rate")
             if (measured := record.result(workload.id, metric)) is not None and measured.estimate is not None
         }
-        if "decode_rate" in rates and isinstance(size, int) and size > 0:
+        if together is not None and "decode_rate" in rates and isinstance(size, int) and size > 0:
             # Requests at once share a reading of the weights.
             bound = decode_ceiling(together * (workload.concurrency or 1), 1, size)
             said = impossible(rates["decode_rate"], Ceiling(bound, f"the memory of {name}"), MARGIN)

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import or_, select
 
 from harness.errors import ReproError
-from harness.registry.db import tables
+from harness.registry.db import records
 from harness.registry.db.reader import Reader
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import record_in
@@ -60,11 +59,7 @@ def sought(reader: Reader, identity: str, gaps: Gaps, cut: Gaps) -> Sought:
 
 def of_subject(reader: Reader, identity: str) -> tuple[Known, list[Known]]:
     """The record, and every other of the same model, by its weights or its name, whatever its device, engine or workload."""
-    table = tables.records.c
-    own = reader.connection.execute(select(table.model, table.model_name).where(table.id == identity)).one()
-    same = [table.model == own.model, *([table.model_name == own.model_name] if own.model_name else [])]
-    columns = (table.id, table.operator, table.idx, table.medians)
-    known = [_known(*one) for one in reader.connection.execute(select(*columns).where(or_(*same)).order_by(table.idx))]
+    known = [_known(*one) for one in records.of_model(reader, identity)]
     return next(one for one in known if one.id == identity), [one for one in known if one.id != identity]
 
 

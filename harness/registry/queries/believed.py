@@ -6,35 +6,34 @@ remembers it, and leaves out, with its reason, what does not hold (docs/decision
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing import get_context
-from typing import Any
-
-from sqlalchemy import Select, and_, select, text
 
 from harness import __version__
 from harness.errors import ReproError, one_line
 from harness.progress import SILENT, Progress
 from harness.record import envelope
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.db.left_out import counting
+from harness.registry.db.left_out import without as without
+from harness.registry.db.reader import Reader
+from harness.registry.db.records import NAMES, Line
 from harness.registry.exchange.audit import Pending, verdicts
+from harness.registry.facts import RecordFact, RegistryFact
+from harness.registry.facts.stored import parse
 from harness.registry.queries import remembered
 from harness.registry.queries.scores import usable_cores
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
+from harness.tiers.values import Status
 from harness.tlog import event
 
 RULES = 1  # one more when verifying asks more than before: what was verified by fewer rules is verified again
 MANY = 400  # records to verify from which other processes help
 SHOWN_FROM = 50  # records to verify from which progress is shown
-_STANDS = ("row", "idx", "status")  # of the table; what the log's facts call them: row, index, status
-_OUT = ("withdrawn", "rejected", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,51 +64,28 @@ def reading(
             yield reader, found
 
 
-@contextmanager
-def without(reader: Reader, records: Collection[str]) -> Iterator[None]:
-    """While the block runs, no question to the table `records` sees these: a temporary view stands in its place, for this
-    connection alone.
-    """
-    connection, dialect = reader.connection, reader.connection.dialect.name
-    if not records:
-        yield
-        return
-    schema = "main" if dialect == "sqlite" else str(connection.execute(text("SELECT current_schema()")).scalar_one())
-    connection.execute(text("CREATE TEMPORARY TABLE left_out (id VARCHAR(64) PRIMARY KEY)"))
-    connection.execute(text("INSERT INTO left_out VALUES (:id)"), [{"id": one} for one in sorted(records)])
-    kept = "WHERE id NOT IN (SELECT id FROM left_out)"
-    connection.execute(text(f'CREATE TEMPORARY VIEW records AS SELECT * FROM "{schema}".records {kept}'))  # noqa: S608
-    try:
-        yield
-    finally:
-        if not connection.invalidated and connection.in_transaction():
-            for one in ("VIEW records", "TABLE left_out"):
-                prefix = "temp" if dialect == "sqlite" else "pg_temp"
-                kind, name = one.split()
-                connection.execute(text(f"DROP {kind} {prefix}.{name}"))
-
-
 def doubts(reader: Reader, rows: Collection[str] | None = None, progress: Progress = SILENT) -> list[Doubt]:
     """The records that count, or would, and do not hold; of all rows, or of these."""
     origin = reader.origin()
     known = remembered.read(origin)
-    fact = reader.get("registry", "") or {}
-    demonstration = bool(fact.get("demonstration"))
-    waiting: dict[str, tuple[str, Any, Mapping[str, Any] | None]] = {}
+    demonstration = reader.need(RegistryFact).demonstration
+    waiting: dict[str, tuple[str, Line, RecordFact | ReproError]] = {}
     held: set[str] = set()
-    for line, said in _lines(reader, rows):
-        key = sha256(f"{__version__} {RULES} {demonstration} {tuple(line)!r} {said}".encode()).hexdigest()
+    for values in counting(reader, rows):
+        said = values[-1]
+        key = sha256(f"{__version__} {RULES} {demonstration} {values!r} {said}".encode()).hexdigest()
         if key in known:
             held.add(key)
         else:
-            waiting[line.id] = key, line, _fact(said)
+            line = dict(zip(NAMES, values, strict=False))
+            waiting[line["id"]] = key, line, _fact(line["id"], said)
     found: list[Doubt] = []
     fresh: set[str] = set()
     for identity, what in _verified(reader, waiting, demonstration, progress):
         key, line, own = waiting[identity]
         if what:
-            open_ = own is not None and own.get("public_from") is not None and own.get("status") == "accepted"
-            found.append(Doubt(str(identity), str(line.row), one_line(what), public=open_))
+            open_ = isinstance(own, RecordFact) and own.public_from is not None and own.status is Status.ACCEPTED
+            found.append(Doubt(str(identity), str(line["row"]), one_line(what), public=open_))
         else:
             fresh.add(key)
     if fresh:
@@ -117,30 +93,19 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, progress: Progre
     return sorted(found, key=lambda one: one.record)
 
 
-def _lines(reader: Reader, rows: Collection[str] | None) -> Iterator[tuple[Any, str | None]]:
-    """Each line of the table that may count, with the log's fact of it as text."""
-    table, facts = tables.records, tables.facts
-    joined = table.outerjoin(facts, and_(facts.c.kind == "record", facts.c.name == table.c.id))
-    wanted: Select[Any] = (
-        select(*table.c, facts.c.value.label("fact_")).select_from(joined).where(table.c.status.not_in(_OUT))
-    )
-    parts = [wanted] if rows is None else [wanted.where(table.c.row.in_(some)) for some in chunks(rows)]
-    for part in parts:
-        for line in reader.connection.execute(part):
-            yield line, line.fact_
-
-
-def _fact(said: str | None) -> Mapping[str, Any] | None:
+def _fact(record: str, said: str | None) -> RecordFact | ReproError:
+    """What the log says of the record, or why that is not known."""
+    if said is None:
+        return ReproError("is in the table and not in the log")
     try:
-        found = None if said is None else json.loads(said)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+        return parse(RecordFact, said, record)
+    except ReproError as error:
+        return error
 
 
 def _verified(
     reader: Reader,
-    waiting: Mapping[str, tuple[str, Any, Mapping[str, Any] | None]],
+    waiting: Mapping[str, tuple[str, Line, RecordFact | ReproError]],
     demonstration: bool,
     progress: Progress,
 ) -> Iterator[tuple[str, str]]:
@@ -164,19 +129,19 @@ def _verified(
                 yield identity, faults[0].what.removeprefix(f"record {identity[:12]}: ")
                 continue
             _, line, fact = waiting[identity]
-            told = {**row, "editorial": int(bool((fact or {}).get("editorial")))}
-            differing = sorted(name for name, value in told.items() if line._mapping[name] != value)
+            told = {**row, "editorial": int(isinstance(fact, RecordFact) and fact.editorial)}
+            differing = sorted(name for name, value in told.items() if line[name] != value)
             yield identity, f"the table says otherwise of {', '.join(differing)}" if differing else ""
     yield from refused.items()
 
 
-def _pending(reader: Reader, identity: str, line: Any, fact: Mapping[str, Any] | None, demonstration: bool) -> Pending:
+def _pending(reader: Reader, identity: str, line: Line, fact: RecordFact | ReproError, demonstration: bool) -> Pending:
     """What is to be verified. Raises `ReproError` where the log does not bear it out already."""
-    if fact is None:
-        raise ReproError("is in the table and not in the log")
-    if (line.row, line.idx, line.status) != (fact["row"], fact["index"], fact["status"]):
+    if isinstance(fact, ReproError):
+        raise fact
+    if (line["row"], line["idx"], line["status"]) != (fact.row, fact.index, fact.status):
         raise ReproError("stands elsewhere in the table than in the log")
-    index = int(fact["index"])
+    index = fact.index
     _, entry, data = next(reader.signed(index, index + 1), (0, None, None))
     if entry is None or data is None or sha256(data).hexdigest() != entry.envelope_sha256:
         raise ReproError("its submission is not in the log, or was changed")
@@ -190,7 +155,7 @@ def _pending(reader: Reader, identity: str, line: Any, fact: Mapping[str, Any] |
         raise ReproError("its submission is not in the log, or was changed")
     envelope.verify(sealed, public(act.detail["operator_key"]), f"entry {index}", event.PAYLOAD_TYPE)
     names = ("envelope_sha256", "samples_sha256")
-    if any(fact[name] != act.detail[name] for name in names):
+    if (fact.envelope_sha256, fact.samples_sha256) != tuple(act.detail[name] for name in names):
         raise ReproError("the database says otherwise of its bytes than the log")
     bodies = [reader.body(act.detail[name]) for name in names]
     if None in bodies:

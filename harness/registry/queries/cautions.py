@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
-
 from harness.measure.logs import logs_of
 from harness.record.schema import Record
-from harness.registry.db import tables
+from harness.registry.db import rows as rows_table
+from harness.registry.db import stored_facts
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact
 from harness.registry.intake.facts_told import part_of, value_of
+from harness.registry.intake.projection import parts_of
 from harness.registry.queries import rows
 from harness.registry.queries.secondary import record_in
 from harness.registry.rules.handles import nearly_equal
@@ -70,20 +71,8 @@ def with_record(reader: Reader, row: Row, one: Measurement, policy: Policy, as_o
 
 def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
     """Closed rows of its subject and device: what stood against them stands against this one."""
-    table = tables.records.c
-    subject = one.subject
-    same = (
-        table.model == subject.model,
-        table.quantisation == subject.quantisation,
-        table.engine == subject.engine,
-        table.workload == subject.workload,
-        table.sku == one.hardware.sku,
-    )
-    closed = table.status.in_((Status.WITHDRAWN.value, Status.REJECTED.value))
-    found = select(table.id, table.status).where(*same, table.row == table.id, table.id != one.id, closed)
-    for identity, status in reader.connection.execute(found.order_by(table.idx)).all():
-        count = select(func.count()).where(table.row == identity, table.id != identity, table.status == "accepted")
-        waiting = reader.connection.execute(count).scalar_one()
+    for identity, status in rows_table.closed(reader, parts_of(one.subject), one.hardware.sku, one.id):
+        waiting = len(rows_table.accepted_others(reader, identity))
         if waiting:
             text = (
                 f"an earlier row of its subject and device, {identity[:12]}, was {status}; {waiting} approved records of it can "
@@ -94,8 +83,7 @@ def _earlier_rows(reader: Reader, one: Measurement) -> Iterator[Caution]:
 
 def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
     """Handles a keystroke away."""
-    table = tables.facts.c
-    names = reader.connection.execute(select(table.name).where(table.kind == "operator")).scalars()
+    names = stored_facts.names(reader, OperatorFact)
     others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
     if others:
         yield Caution("nearly-equal-handles", f"{handle} is nearly {', '.join(others[:5])}", (handle, *others))
@@ -116,6 +104,6 @@ def _told(part: dict[str, Any], name: str) -> str:
 
 
 def _joined(reader: Reader, handle: str) -> datetime | None:
-    fact = reader.get("operator", handle)
-    entry = None if fact is None else reader.entry(fact["joined"])
+    fact = reader.get(OperatorFact, handle)
+    entry = None if fact is None else reader.entry(fact.joined)
     return None if entry is None else datetime.fromisoformat(entry.at)

@@ -9,11 +9,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from harness.registry.db import tables
+from harness.record.columns import Column
+from harness.registry.db import records as records_table
 from harness.registry.db.reader import Reader
-from harness.registry.queries import believed
+from harness.registry.queries import believed, columns
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.scores import standings
 from harness.registry.reading import open_registry
@@ -23,17 +22,14 @@ if TYPE_CHECKING:
     import pandas
 
 Place = str | Path | Registry
-ROW_COLUMNS = (
-    "row", "model_name", "quantisation", "engine", "sku", "workload", "state", "tier", "contested", "records",
-)  # fmt: skip
-# Of the table `records`: its own name → the frame's. The rest is what the rules compute with.
-_RECORD_COLUMNS = {
-    "row": "row", "id": "id", "idx": "entry", "status": "status", "operator": "operator", "rig": "rig", "model": "model",
-    "model_name": "model_name", "quantisation": "quantisation", "engine": "engine", "workload": "workload", "sku": "sku",
-    "generation": "generation", "os_family": "os_family", "runtime_series": "runtime_series", "processes": "processes",
-    "measured": "measured_on", "fixed_number": "fixed_number", "missing": "missing", "failed": "failed",
-    "editorial": "editorial", "versions": "versions", "samples_sha256": "samples_sha256",
+# Column of a frame → what the database or the query calls it, where that is another name.
+_OF_ROW = {"device": "sku", "workload_key": "workload"}
+_OF_RECORD = {
+    "record": "id", "entry": "idx", "rig_key": "rig", "weights_sha256": "model", "workload_key": "workload", "device": "sku",
+    "measured_on": "measured", "missing_fields": "missing", "failed_checks": "failed",
 }  # fmt: skip
+_RATE = "decode_tokens_per_s"  # computed, of the medians
+_RECORD_NAMES = tuple(column.name for column in columns.RECORDS if column.name != _RATE)
 
 
 def rows(place: Place, *, policy: str | None = None, as_of: date | None = None) -> pandas.DataFrame:
@@ -43,20 +39,19 @@ def rows(place: Place, *, policy: str | None = None, as_of: date | None = None) 
     record that does not hold is left out, with a warning. Raises `NotFound`: no registry; `BadInput`: no such policy, or a
     database that fails; `LogInconsistent`: see `open_registry`.
     """
-    return _frame(_rows(place, policy, as_of), ROW_COLUMNS)
+    return _frame(_rows(place, policy, as_of), columns.ROWS)
 
 
 def records(place: Place) -> pandas.DataFrame:
     """One line a record, in the log's order, (records, 24), those included that wait, were rejected or withdrawn: see `status`.
 
     `decode_tokens_per_s` is the mean of the headline's process medians, tokens/s; `processes` how many there are; `measured_on` a
-    day, YYYY-MM-DD; `entry` its place in the log; `model` the digest that stands for the weights in its row; `fixed_number` and
-    `editorial` are bools. A record that does not hold is left out, with a warning. Raises as `rows`.
+    day, YYYY-MM-DD; `entry` its place in the log; `weights_sha256` the digest that stands for the weights in its row;
+    `fixed_number` and `editorial` are bools. A record that does not hold is left out, with a warning. Raises as `rows`.
     """
     with _reading(place) as reader:
-        found = reader.connection.execute(select(tables.records).order_by(tables.records.c.idx))
-        lines = [_record(dict(one._mapping)) for one in found]
-    return _frame(lines, (*_RECORD_COLUMNS.values(), "decode_tokens_per_s"))
+        lines = [_record(one) for one in records_table.lines(reader)]
+    return _frame(lines, columns.RECORDS)
 
 
 def tier_counts(place: Place, *, policy: str | None = None, as_of: date | None = None) -> pandas.DataFrame:
@@ -64,7 +59,7 @@ def tier_counts(place: Place, *, policy: str | None = None, as_of: date | None =
 
     Takes and raises what `rows` does.
     """
-    table = _frame(_rows(place, policy, as_of), ROW_COLUMNS)
+    table = _frame(_rows(place, policy, as_of), columns.ROWS)
     return table.groupby(["state", "tier"]).size().reset_index(name="rows")
 
 
@@ -73,7 +68,7 @@ def _rows(place: Place, policy: str | None, as_of: date | None) -> list[dict[str
     with _reading(place) as reader:
         return [
             {
-                **{name: getattr(one, name) for name in ROW_COLUMNS},
+                **{column.name: getattr(one, _OF_ROW.get(column.name, column.name)) for column in columns.ROWS},
                 "state": str(one.state),
                 "tier": "" if one.tier is None else str(one.tier),
             }
@@ -84,10 +79,10 @@ def _rows(place: Place, policy: str | None, as_of: date | None) -> list[dict[str
 def _record(line: dict[str, object]) -> dict[str, object]:
     medians = [int(part) for part in str(line["medians"]).split(",")]  # micro tokens/s
     return {
-        **{name: line[column] for column, name in _RECORD_COLUMNS.items()},
+        **{name: line[_OF_RECORD.get(name, name)] for name in _RECORD_NAMES},
         "fixed_number": bool(line["fixed_number"]),
         "editorial": bool(line["editorial"]),
-        "decode_tokens_per_s": sum(medians) / len(medians) / 1e6,
+        _RATE: sum(medians) / len(medians) / 1e6,
     }
 
 
@@ -101,7 +96,7 @@ def _reading(place: Place) -> Iterator[Reader]:
         yield reader
 
 
-def _frame(lines: Iterable[dict[str, object]], columns: tuple[str, ...]) -> pandas.DataFrame:
+def _frame(lines: Iterable[dict[str, object]], own: tuple[Column, ...]) -> pandas.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(list(lines), columns=list(columns))
+    return pd.DataFrame(list(lines), columns=[column.name for column in own])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from harness.registry.db.reader import Reader
+from harness.registry.facts import EditorsFact
 from harness.registry.queries import rows
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
@@ -27,7 +28,7 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
     newcomer = replace(
         one,
         status=Status.ACCEPTED,
-        source=about.source(one.operator, one.operator in (reader.get("editors", "") or {"editors": {}})["editors"]),
+        source=about.source(one.operator, one.operator in reader.need(EditorsFact).editors),
         series_behind=about.behind(one.subject.engine, one.hardware.runtime_series),
     )
     hub = found.hub

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import select
 
 from harness.measure.comparison import Comparison
-from harness.registry.db import tables
-from harness.registry.db.columns import COLUMNS, measurement
+from harness.registry.db import records
+from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
 from harness.registry.queries import rows
 from harness.tiers.policy import Policy
@@ -39,19 +36,6 @@ class Candidate:
     model: str
     pairs: tuple[Pair, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """For programs: the change's fields, and beside them `model`, `devices`, `rows` and `seen`, a line a pair."""
-        from dataclasses import asdict
-
-        rows_ = {row for pair in self.pairs for row in (pair.before_row, pair.after_row)}
-        return {
-            **asdict(self.change),
-            "model": self.model,
-            "devices": sorted({pair.device for pair in self.pairs}),
-            "rows": sorted(rows_),
-            "seen": [asdict(pair) for pair in self.pairs],
-        }
-
 
 def changes(reader: Reader, policy: Policy) -> list[Change]:
     """Of every accepted record."""
@@ -61,13 +45,10 @@ def changes(reader: Reader, policy: Policy) -> list[Change]:
 def candidates(reader: Reader, policy: Policy) -> list[Candidate]:
     """The same, with the model, rows, records and devices of each."""
     about = rows.known(reader)
-    table = tables.records.c
-    columns = [table[name] for name in COLUMNS]
-    wanted = select(*columns, table.model_name, table.versions).where(table.status == "accepted")
     found: list[Versioned] = []
     places: dict[str, tuple[str, str, str]] = {}  # record → row, model, device
-    for *values, model, versions in reader.connection.execute(wanted.order_by(table.idx)):
-        row, one, _ = measurement(tuple(values), about.source, about.behind)
+    for values, model, versions in records.accepted(reader):
+        row, one, _ = measurement(values, about.source, about.behind)
         found.append(Versioned(one, tuple(sorted(json.loads(versions).items()))))
         places[one.id] = row, model, one.hardware.sku
     operators = {one.measurement.id: one.measurement.operator for one in found}

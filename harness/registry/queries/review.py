@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-
+from harness.device_kinds import SERVERS
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
 from harness.record.schema import Finding, Record
-from harness.registry.db import device_digests, tables
+from harness.registry.db import device_digests, records
+from harness.registry.db import rows as rows_table
+from harness.registry.db.databases import Failure
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact, RecordFact, RequestFact
 from harness.registry.intake.ingest import recomputed
 from harness.registry.intake.plausibility import possible
 from harness.registry.queries import cautions, durations, preview, rows
@@ -23,7 +23,7 @@ from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.alike import sought
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import beside, record_in
-from harness.registry.rules.records import OPEN
+from harness.registry.rules.records import OPEN, WANTED
 from harness.tiers.gaps import Gaps
 from harness.tiers.likeness import compared
 from harness.tiers.oddities import oddities
@@ -69,14 +69,13 @@ class Dossier:
 
 def held(reader: Reader, identity: str) -> None:
     """Raises `RecordInvalid` unless every number of the record's summary follows from its samples, and the table agrees."""
-    fact = reader.get("record", identity) or {}
-    data, samples = reader.body(fact["envelope_sha256"]), reader.body(fact["samples_sha256"])
+    fact = reader.need(RecordFact, identity)
+    data, samples = reader.body(fact.envelope_sha256), reader.body(fact.samples_sha256)
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact["editorial"])})
-    table = tables.records
-    stored = reader.connection.execute(select(table).where(table.c.id == identity)).one_or_none()
-    differing = sorted(name for name, value in fresh.items() if stored is None or stored._mapping[name] != value)
+    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact.editorial)})
+    stored = records.line(reader, identity)
+    differing = sorted(name for name, value in fresh.items() if stored is None or stored[name] != value)
     if differing:
         raise RecordInvalid(
             f"the table says otherwise of {', '.join(differing)}", where=identity[:12], fix="run: repro audit"
@@ -85,10 +84,7 @@ def held(reader: Reader, identity: str) -> None:
 
 def queue(reader: Reader) -> list[str]:
     """Ids of the records that wait, oldest first."""
-    table = tables.records.c
-    return list(
-        reader.connection.execute(select(table.id).where(table.status == "pending").order_by(table.idx)).scalars()
-    )
+    return list(records.waiting(reader))
 
 
 def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAMINED) -> set[str]:
@@ -97,9 +93,7 @@ def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAM
     """
     if len(waiting) <= most:
         return set(waiting)
-    table = tables.records.c
-    wanted = select(table.id, table.operator).where(table.status == "pending")
-    by = {one.id: one.operator for one in reader.connection.execute(wanted)}
+    by = records.waiting(reader)
     counts: dict[str, int] = {}
     places = []
     for place, identity in enumerate(waiting):
@@ -121,11 +115,18 @@ class Waiting:
 
 def glance(reader: Reader, identity: str) -> Waiting:
     """What the table says of it. Raises `RecordInvalid` where it is not in the log's facts."""
-    fact = reader.get("record", identity)
-    if fact is None:
-        raise RecordInvalid("is in the table and not in the log", where=identity[:12], fix="run: repro audit")
-    place = "a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}"
-    return Waiting(identity, title(reader, identity), fact["operator"], fact["submitted"], place)
+    fact = reader.need(RecordFact, identity)
+    place = "a row of its own" if fact.row == identity else f"reproduces {fact.row[:12]}"
+    return Waiting(identity, title(reader, identity), fact.operator, fact.submitted, place)
+
+
+def row_of(reader: Reader, identity: str) -> str:
+    """The row that the record is in; itself where the log says nothing of it that can be read."""
+    try:
+        fact = reader.get(RecordFact, identity)
+    except RecordInvalid:
+        return identity
+    return identity if fact is None else fact.row
 
 
 def dossier(reader: Reader, identity: str) -> Dossier:
@@ -134,7 +135,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
     """
     try:
         return _dossier(reader, identity)
-    except (ReproError, SQLAlchemyError):
+    except (ReproError, Failure):
         raise
     except Exception as error:
         raise RecordInvalid(
@@ -145,19 +146,20 @@ def dossier(reader: Reader, identity: str) -> Dossier:
 
 
 def _dossier(reader: Reader, identity: str) -> Dossier:
-    fact = reader.get("record", identity) or {}
-    if (reader.get("record", fact["row"]) or {"dropped": True})["dropped"]:
+    fact = reader.need(RecordFact, identity)
+    hub = reader.get(RecordFact, fact.row)
+    if hub is None or hub.dropped:
         raise BadInput(
             "the record of its row was taken down",
             where=identity[:12],
             fix=f"reject it, or take it out of that row: repro review move {identity[:12]}",
         )
-    row = rows.read(reader, fact["row"])
+    row = rows.read(reader, fact.row)
     one = next(measured for measured in rows.members(row) if measured.id == identity)
     record = record_in(reader, identity)
     policy = in_force(reader).policy
-    effect = preview.falls(reader, fact["row"], one, policy, date.fromisoformat(fact["submitted"][:10]))
-    operator = reader.get("operator", fact["operator"]) or {"verified": False}
+    effect = preview.falls(reader, fact.row, one, policy, date.fromisoformat(fact.submitted[:10]))
+    operator = reader.get(OperatorFact, fact.operator)
     remarks: list[Remark] = []
     if one.missing:
         remarks.append(Remark("incomplete", f"lacks {', '.join(one.missing)}: low at most"))
@@ -177,11 +179,10 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)
         remarks += _likeness(reader, identity, fact)
-    closed = reader.get("record", fact["row"]) or fact
-    if closed["status"] not in OPEN and fact["row"] != identity:
-        text = f"it was {closed['status']}: take this record out of it with repro review move {identity[:12]}"
-        remarks.append(Remark("closed row", text, (fact["row"],)))
-    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact["submitted"][:10]))
+    if hub.status not in OPEN and fact.row != identity:
+        text = f"it was {hub.status}: take this record out of it with repro review move {identity[:12]}"
+        remarks.append(Remark("closed row", text, (fact.row,)))
+    said = cautions.with_record(reader, row, one, policy, date.fromisoformat(fact.submitted[:10]))
     remarks += [Remark(caution.kind, caution.text, caution.records) for caution in said]
     remarks += _answers(reader, fact)
     remarks += _ties(reader, identity, fact)
@@ -190,20 +191,20 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
     return Dossier(
         id=identity,
         title=title(reader, identity),
-        operator=fact["operator"],
-        verified=bool(operator["verified"]),
-        status=fact["status"],
-        why=fact["why"],
-        place="a row of its own" if fact["row"] == identity else f"reproduces {fact['row'][:12]}: {effect.text}",
-        submitted=fact["submitted"],
+        operator=fact.operator,
+        verified=operator is not None and operator.verified,
+        status=fact.status.value,
+        why=fact.why,
+        place="a row of its own" if fact.row == identity else f"reproduces {fact.row[:12]}: {effect.text}",
+        submitted=fact.submitted,
         headline=_headline(one.medians),
-        challenged=fact["challenged"],
-        approvals=tuple(fact["approvals"]),
+        challenged=fact.challenged,
+        approvals=fact.approvals,
         effect=effect.effect,
         remarks=tuple(remarks),
-        beside=_beside(reader, fact["row"], record, policy) if record and fact["row"] != identity else (),
+        beside=_beside(reader, fact.row, record, policy) if record and fact.row != identity else (),
         similar=tuple(_similar(reader, identity)),
-        settings=() if record is None else _settings(reader, fact["row"], identity, record),
+        settings=() if record is None else _settings(reader, fact.row, identity, record),
     )
 
 
@@ -211,11 +212,11 @@ def _finding(one: Finding) -> str:
     return f"{one.code}{f' of {one.workload}' if one.workload else ''}: {one.text}"
 
 
-def _times(reader: Reader, record: Record, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _times(reader: Reader, record: Record, fact: RecordFact) -> Iterator[Remark]:
     """What the run claims of its time, and its samples or the calendar don't allow."""
     samples = reader.body(record.samples.sha256)
     try:
-        for text in () if samples is None else durations.doubts(record, samples, fact["submitted"]):
+        for text in () if samples is None else durations.doubts(record, samples, fact.submitted):
             yield Remark("claimed time", text)
     except (ReproError, ValueError) as error:
         yield Remark("claimed time", f"can't be checked: {error}")
@@ -229,7 +230,7 @@ def _settings(reader: Reader, row: str, identity: str, record: Record) -> tuple[
     if hub is not None:
         found += [f"{one}, row → record" for one in settings.differences(hub, record)]
         found += [f"{name} is not told by both: it may differ from the row's" for name in settings.unknown(hub, record)]
-    if any(device.kind in ("server", "local-server") for device in record.runtime.devices):
+    if any(device.kind in SERVERS for device in record.runtime.devices):
         found.append("the server's own settings (cache types, threads, offload) are not known")
     return tuple(found)
 
@@ -241,9 +242,7 @@ def _beside(reader: Reader, row: str, record: Record, policy: Policy) -> tuple[s
 
 def title(reader: Reader, identity: str) -> str:
     """Model, engine, device and workload of a record, in a line."""
-    table = tables.records.c
-    wanted = select(table.model_name, table.quantisation, table.runtime_series, table.sku, table.workload)
-    name, quantisation, series, sku, workload = reader.connection.execute(wanted.where(table.id == identity)).one()
+    name, quantisation, series, sku, workload = records.title(reader, identity)
     return f"{name or 'a model'} {quantisation}, {series}, {sku}, {workload.partition('/')[2]}"
 
 
@@ -251,11 +250,9 @@ def _headline(medians: tuple[float, ...]) -> str:
     return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
 
 
-def _likeness(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _likeness(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
     """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
-    table = tables.records.c
-    same = select(table.id).where(table.samples_sha256 == fact["samples_sha256"], table.id != identity)
-    identical = list(reader.connection.execute(same.order_by(table.id)).scalars())
+    identical = records.with_samples(reader, fact.samples_sha256, identity)
     for other in identical[:MOST_NAMED]:
         yield Remark("same samples", f"the samples are those of {other[:12]}, byte for byte", (other,))
     if len(identical) > MOST_NAMED:
@@ -291,35 +288,35 @@ def _gaps(reader: Reader, identity: str) -> Gaps | None:
         return None
 
 
-def _ties(reader: Reader, identity: str, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _ties(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
     """Handles that share the machine."""
-    people = rows.people(reader, [fact["operator"]])
-    others = sorted(h for h, p in people.items() if p == people.get(fact["operator"]) and h != fact["operator"])
+    people = rows.people(reader, [fact.operator])
+    others = sorted(h for h, p in people.items() if p == people.get(fact.operator) and h != fact.operator)
     if others:
         yield Remark(
-            "shared rig", f"{fact['operator']} and {', '.join(others)} share a machine: one voice", (identity,)
+            "shared rig",
+            f"{fact.operator} and {', '.join(others)} share a machine: they count as one operator",
+            (identity,),
         )
 
 
-def _answers(reader: Reader, fact: Mapping[str, Any]) -> Iterator[Remark]:
+def _answers(reader: Reader, fact: RecordFact) -> Iterator[Remark]:
     """What the request asked for: approving the record closes it, and only an editor can tell whether it fits."""
-    request = reader.get("request", fact["request"]) if fact["request"] else None
-    if request is not None and request["status"] in ("accepted", "claimed"):
-        asked = ", ".join(str(request[name]) for name in ("model", "hardware", "runtime"))
-        yield Remark(
-            "answers a request", f"approved, it closes request {fact['request'][:12]}, which asks for: {asked}"
-        )
+    request = reader.get(RequestFact, fact.request) if fact.request else None
+    if request is not None and request.status in WANTED:
+        asked = f"{request.model}, {request.hardware}, {request.runtime}"
+        yield Remark("answers a request", f"approved, it closes request {fact.request[:12]}, which asks for: {asked}")
 
 
-def _devices(reader: Reader, identity: str, fact: Mapping[str, Any], record: Record | None) -> Iterator[Remark]:
+def _devices(reader: Reader, identity: str, fact: RecordFact, record: Record | None) -> Iterator[Remark]:
     """Handles with rig keys of their own that ran on the same device, or with the same build; a note that is missing."""
-    data = reader.body(fact["envelope_sha256"])
+    data = reader.body(fact.envelope_sha256)
     unknown = "" if record is None or data is None else device_digests.missing(reader, identity, record, data)
     if unknown:
         yield Remark("no device note", unknown, (identity,))
-    others = [handle for handle in device_digests.sharing(reader, fact["rig_key"]) if handle != fact["operator"]]
+    others = [handle for handle in device_digests.sharing(reader, fact.rig_key) if handle != fact.operator]
     if others:
-        text = f"{fact['operator']} and {', '.join(others)} ran on one device or build under several rig keys"
+        text = f"{fact.operator} and {', '.join(others)} ran on one device or build under several rig keys"
         yield Remark("same device", f"{text}; if they are one person: repro operator tie")
 
 
@@ -333,41 +330,32 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
             yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
         return
     number, previous = operator.run_number, operator.previous
-    if previous is not None and reader.get("record", previous) is None:
+    if previous is not None and reader.get(RecordFact, previous) is None:
         text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
         yield Remark("gap in the runs", text, (previous,))
     elif previous is None and number > 1:
         yield Remark("gap in the runs", f"run {number} of its rig names none before it")
     # Records may arrive in any order: their numbers and times say whether the rig counted anew.
-    table = tables.records.c
-    wanted = select(table.id).where(table.rig == operator.rig_key, table.id != identity).order_by(table.idx.desc())
-    for other in reader.connection.execute(wanted.limit(MOST_COMPARED)).scalars().all():
+    for other in records.of_rig(reader, operator.rig_key, identity, MOST_COMPARED):
         theirs = record_in(reader, other)
         count = None if theirs is None or theirs.operator is None else theirs.operator.run_number
         if theirs is None or count is None:
             continue
         began, ended = theirs.run.started_utc, theirs.run.finished_utc
         if count == number:
-            yield Remark("gap in the runs", f"run {number} of its rig is {other[:12]}, too: it counts anew", (other,))
+            yield Remark(
+                "gap in the runs", f"run {number} of its rig is {other[:12]}, too: its count started again", (other,)
+            )
         elif (count > number and ended <= record.run.started_utc) or (
             count < number and began >= record.run.finished_utc
         ):
             text = (
-                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time: it counts anew"
+                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order: its count started again"
             )
             yield Remark("gap in the runs", text, (other,))
 
 
 def _similar(reader: Reader, identity: str) -> Iterator[str]:
     """Rows that differ in one thing only: other quantisation, engine or device of the same model."""
-    table = tables.records.c
-    own = reader.connection.execute(
-        select(table.model_name, table.model, table.engine, table.workload, table.sku, table.row).where(
-            table.id == identity
-        )
-    ).one()
-    wanted = select(table.id).where(
-        table.row == table.id, table.row != own.row, table.status == "accepted", table.model_name == own.model_name
-    )
-    for other in list(reader.connection.execute(wanted.order_by(table.idx).limit(8)).scalars()):
+    for other in rows_table.similar(reader, identity, 8):
         yield f"{other[:12]}  {title(reader, other)}"

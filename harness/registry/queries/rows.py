@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
-
 from harness.catalog.versions import order_of
 from harness.errors import BadInput, RecordInvalid, one_line
-from harness.registry.db import tables
-from harness.registry.db.columns import COLUMNS, measurement
+from harness.registry.db import rigs as rigs_table
+from harness.registry.db import rows as rows_table
+from harness.registry.db import series
+from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
+from harness.registry.facts import OperatorFact, RecordFact, TieFact
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import Measurement, Row, Source, Status
+from harness.tiers.values import Measurement, Row, Source
 from harness.tiers.voices import persons_of
 
 _ENOUGH = 16  # operators of a series that are looked at: two persons among them are enough
-_SELECT = select(*(tables.records.c[name] for name in COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +44,27 @@ class Known:
 def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     """For these operators, or for all."""
     if operators is None:
-        facts = reader.all("operator")
+        facts = reader.all(OperatorFact)
     else:
-        found = ((handle, reader.get("operator", handle)) for handle in set(operators))
+        found = ((handle, reader.get(OperatorFact, handle)) for handle in set(operators))
         facts = {handle: fact for handle, fact in found if fact is not None}
     counted = counted_series(reader)
     newer = {}
-    for engine, name in reader.connection.execute(select(tables.series.c.engine, tables.series.c.series)):
+    for engine, name in series.listed(reader):
         own = _order(engine, name)
         if own is not None:
             newer[engine, name] = sum((_order(engine, other) or own) > own for other in counted.get(engine, ()))
-    return Known(frozenset(handle for handle, fact in facts.items() if fact["verified"]), newer)
+    return Known(frozenset(handle for handle, fact in facts.items() if fact.verified), newer)
 
 
 def counted_series(reader: Reader) -> dict[str, list[str]]:
     """Engine → series that make others old: those that an editor's record or two persons' have run. One person's word is none."""
-    table = tables.records.c
     found: dict[str, list[str]] = {}
-    listed = select(tables.series.c.engine, tables.series.c.series).order_by(tables.series.c.series)
-    for engine, name in reader.connection.execute(listed).all():
+    for one in series.listed(reader):
+        engine, name = one
         if _order(engine, name) is None:
             continue
-        of_series = (table.engine == engine, table.runtime_series == name, table.status == Status.ACCEPTED.value)
-        by = select(table.operator, table.editorial).distinct().where(*of_series).limit(_ENOUGH)
-        who = reader.connection.execute(by).all()
+        who = series.ran(reader, one, _ENOUGH)
         persons = people(reader, {operator for operator, _ in who}) if len(who) > 1 else {}
         if any(editorial for _, editorial in who) or len({persons.get(handle, handle) for handle, _ in who}) > 1:
             found.setdefault(engine, []).append(name)
@@ -86,31 +83,29 @@ def people(
 
     `also`: (operator, rig) of records that the registry does not have yet.
     """
-    table = tables.rigs.c
-    tied = {name: fact["operators"] for name, fact in reader.all("tie").items() if not fact.get("untied")}
+    tied = {name: fact.operators for name, fact in reader.all(TieFact).items() if not fact.untied}
     ties = [(handle, f"tie {name}") for name, pair in tied.items() for handle in pair]
     if operators is None:
-        pairs = reader.connection.execute(select(table.operator, table.rig))
-        return persons_of([*ties, *((operator, rig) for operator, rig in pairs)])
+        return persons_of([*ties, *rigs_table.signed(reader)])
     found = {*also, *ties}
     new, seen_rigs = {*operators, *(operator for operator, _ in found)}, set[str]()
     done: set[str] = set()
     while new:
         done |= new
-        own = reader.connection.execute(select(table.operator, table.rig).where(table.operator.in_(new))).all()
+        own = rigs_table.of_operators(reader, new)
         rigs = {rig for _, rig in (*own, *found)} - seen_rigs
         seen_rigs |= rigs
-        shared = reader.connection.execute(select(table.operator, table.rig).where(table.rig.in_(rigs))).all()
-        found |= {(operator, rig) for operator, rig in [*own, *shared]}
+        shared = rigs_table.of_rigs(reader, rigs)
+        found |= {*own, *shared}
         new = {operator for operator, _ in shared} - done
     return persons_of(found)
 
 
 def read(reader: Reader, row: str, about: Known | None = None) -> Row:
     """One row, by its whole id; `about`: what is known, where it was asked already. Raises `BadInput` where there is none."""
-    values = reader.connection.execute(_SELECT.where(tables.records.c.row == row).order_by(tables.records.c.id)).all()
+    values = rows_table.of_row(reader, row)
     about = about or known(reader, {one[3] for one in values})
-    found = [_measured(tuple(one), about) for one in values]
+    found = [_measured(one, about) for one in values]
     hub = next((one for one in found if one.id == row), None)
     if hub is None:
         raise BadInput("there is no such row", where=row[:12], fix="see: repro score")
@@ -140,5 +135,5 @@ def members(row: Row) -> Iterator[Measurement]:
 
 def row_of(reader: Reader, prefix: str) -> str:
     """The row of a record that begins so: the row's own id, whichever of its records was named. Raises `BadInput`."""
-    fact = reader.get("record", reader.id_of(prefix))
-    return "" if fact is None else str(fact["row"])
+    fact = reader.get(RecordFact, reader.id_of(prefix))
+    return "" if fact is None else fact.row

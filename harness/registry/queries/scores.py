@@ -16,13 +16,13 @@ from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import literal, select
 
 from harness.catalog.policies import Loaded
 from harness.measure.logs import Logs
-from harness.registry.db import tables
-from harness.registry.db.columns import COLUMNS, measurement
+from harness.registry.db import rows as rows_table
+from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
+from harness.registry.db.rows import SWEEPS
 from harness.registry.opening import open_registry
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
@@ -33,7 +33,6 @@ from harness.tiers.score import standing
 from harness.tiers.values import Mark, Measurement, Row, State, Status, Tier
 from harness.tiers.verdict import Judged, compared, judge
 
-SWEEPS = 256  # parts of the table, by the first two digits of a row's id
 ALONE = 20_000  # records up to which a second process costs more than it saves
 _JUDGED = tuple(Judged(mark, None) for mark in MARKS)
 _PENDING = Judged(Mark.PENDING, None)
@@ -82,10 +81,10 @@ def all_standings(
     with registry.reading() as reader:
         loaded, size = in_force(reader, policy), reader.size()
         cores = usable_cores()
-        if not reader.has_records(ALONE) or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
+        if not reader.has_records(ALONE) or cores < 2 or registry.in_memory:
             return loaded, list(standings(reader, loaded.policy, as_of))
-    file = Path(registry.engine.url.database)
-    if registry.engine.dialect.name == "sqlite" and _fits_in_memory(file):
+    file = registry.file
+    if file is not None and _fits_in_memory(file):
         Thread(target=_read_ahead, args=(file,), daemon=True).start()
     parts = [range(first, SWEEPS, cores) for first in range(cores)]
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
@@ -123,20 +122,11 @@ def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[
 def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int] = range(SWEEPS)) -> Iterator[Standing]:
     """Of the rows in these sweeps, in order."""
     about, people = rows.known(reader), rows.people(reader)
-    table = tables.records.c
-    # Medians are asked for where logarithms do not decide: one pair in thousands.
-    wanted = select(*(literal("") if name == "medians" else table[name] for name in COLUMNS), table.model_name)
     for sweep in sweeps:
-        end = f"{sweep + 1:02x}" if sweep + 1 < SWEEPS else "g"
-        found = reader.connection.execute(
-            wanted.where(table.row >= f"{sweep:02x}", table.row < end).order_by(table.row, table.id)
-        )
-        # Plain tuples: SQLAlchemy's rows cost as much again as reading them.
         read = [
             _Read(*measurement(values[:-1], about.source, about.behind, with_medians=False), values[-1])
-            for values in (found.cursor.fetchall() if found.cursor is not None else ())
+            for values in rows_table.sweep(reader, sweep)
         ]
-        found.close()
         yield from _scored(reader, read, policy, as_of, people)
 
 
@@ -187,9 +177,7 @@ def _columns(read: Sequence[_Read]) -> np.ndarray[tuple[int, int], np.dtype[np.f
 
 def _exactly(reader: Reader, hub: _Read, other: _Read, policy: Policy) -> Judged:
     def whole(item: _Read) -> Measurement:
-        table = tables.records.c
-        wanted = select(table.medians).where(table.row == item.row, table.id == item.one.id)
-        text = reader.connection.execute(wanted).scalar_one()
+        text = rows_table.medians(reader, item.row, item.one.id)
         return replace(item.one, medians=tuple(int(median) / 1e6 for median in text.split(",")))
 
     return judge(whole(hub), whole(other), policy)

@@ -10,6 +10,7 @@ from harness.record import envelope
 from harness.record.schema import Record
 from harness.record.statement import record_of
 from harness.registry.db.reader import Reader
+from harness.registry.facts import RecordFact
 from harness.tiers.policy import Policy
 from harness.tiers.values import Mark
 from harness.tiers.verdict import MARKS
@@ -19,8 +20,8 @@ METRICS = {"prefill_rate": "prefill rate", "ttft": "time to first token"}
 
 def record_in(reader: Reader, identity: str) -> Record | None:
     """The record with that id; None where the registry has it not, or no more, or other bytes in its place."""
-    fact = reader.get("record", identity)
-    data = None if fact is None else reader.body(fact["envelope_sha256"])
+    fact = reader.get(RecordFact, identity)
+    data = None if fact is None else reader.body(fact.envelope_sha256)
     if data is None:
         return None
     record, own = record_of(envelope.read(data, "record").payload, "record")

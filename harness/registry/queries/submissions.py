@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import func, select
 
 from harness.errors import BadInput
-from harness.registry.db import tables
+from harness.registry.db import rows
 from harness.registry.db.reader import Reader
+from harness.registry.facts import PolicyFact, RecordFact
 
 _WORDS = {
     "pending": "waits for an editor",
@@ -60,13 +58,13 @@ class Submitted:
 
 def of(reader: Reader, record: str) -> Submitted | None:
     """By its whole id; None where the registry does not have it."""
-    fact = reader.get("record", record)
+    fact = reader.get(RecordFact, record)
     return None if fact is None else _made(reader, record, fact)
 
 
 def listing(reader: Reader, handle: str) -> list[Submitted]:
     """All of an operator's, in the order in which the registry took them."""
-    facts = {name: fact for name, fact in reader.all("record").items() if fact["operator"] == handle}
+    facts = {name: fact for name, fact in reader.all(RecordFact).items() if fact.operator == handle}
     return sorted((_made(reader, name, fact) for name, fact in facts.items()), key=lambda one: one.entry)
 
 
@@ -78,20 +76,18 @@ def still_open(known: Submitted) -> None:
         )
 
 
-def _made(reader: Reader, record: str, fact: dict[str, Any]) -> Submitted:
-    table = tables.records.c
-    count = select(func.count()).where(table.row == record, table.id != record)
+def _made(reader: Reader, record: str, fact: RecordFact) -> Submitted:
     return Submitted(
         id=record,
-        operator=fact["operator"],
-        status=fact["status"],
-        dropped=fact["dropped"],
-        why=fact["why"],
-        row=fact["row"],
-        row_status=str((reader.get("record", fact["row"]) or fact)["status"]),
-        entry=fact["index"],
-        submitted=fact["submitted"],
-        approvals=len(fact["approvals"]),
-        needed=int((reader.get("policy", "") or {"approvals": 1})["approvals"]),
-        others=int(reader.connection.execute(count).scalar_one()),
+        operator=fact.operator,
+        status=fact.status.value,
+        dropped=fact.dropped,
+        why=fact.why,
+        row=fact.row,
+        row_status=(reader.get(RecordFact, fact.row) or fact).status.value,
+        entry=fact.index,
+        submitted=fact.submitted,
+        approvals=len(fact.approvals),
+        needed=reader.need(PolicyFact).approvals,
+        others=rows.others(reader, record),
     )

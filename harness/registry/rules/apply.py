@@ -4,16 +4,17 @@ appended, when the log is audited, and when a registry is rebuilt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.errors import BadInput, RecordInvalid
 from harness.record import envelope
+from harness.registry.facts import F, Named, RecordFact, RegistryFact
 from harness.registry.rules import people, records, requests, times
-from harness.registry.rules.base import Fact, Place, Signed, View, public
+from harness.registry.rules.base import Place, Signed, View, public
 from harness.tlog.event import PAYLOAD_TYPE, Event, read
 
-Rule = Callable[[Event, Signed, Place, View], list[Fact]]
+Rule = Callable[[Event, Signed, Place, View], list[Named]]
 
 RULES: dict[str, Rule] = {
     "registry-created": people.registry_created,
@@ -42,7 +43,7 @@ RULES: dict[str, Rule] = {
 
 def applied(
     data: bytes, place: Place, view: View, heads: Callable[[int], str | None]
-) -> tuple[Event, list[Fact], bytes]:
+) -> tuple[Event, list[Named], bytes]:
     """The event in the envelope's bytes, the facts that it makes, and its payload. Signatures first, then its rule.
 
     `heads(n)` is the digest of entry n − 1, "" for 0. Raises `RecordInvalid` for what is false, `BadInput` for what may not be.
@@ -53,21 +54,21 @@ def applied(
         raise RecordInvalid(f"is signed as {sealed.payload_type!r}, not as an event", where=where)
     # Whose key it should be stands in the event; nothing in it counts before the signature holds.
     event = read(sealed.payload, where)
-    registry = view.get("registry", "")
+    registry = view.get(RegistryFact, "")
     if (registry is None) != (event.kind == "registry-created"):
         raise BadInput(
             "the first event of a registry makes it, no other does", where=where, fix="run: repro registry new"
         )
-    if registry is not None and event.registry != registry["origin"]:
+    if registry is not None and event.registry != registry.origin:
         raise BadInput(
             f"was signed for the registry {event.registry!r}",
             where=where,
-            fix=f"this is {registry['origin']!r}: sign it anew",
+            fix=f"this is {registry.origin!r}: sign it again",
         )
     signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
     if event.after > place.index or heads(event.after) != event.head:
         raise BadInput(
-            "was signed on another history of this registry", where=where, fix="sign it anew, for the log as it is"
+            "was signed on another history of this registry", where=where, fix="sign it again, on the log as it is now"
         )
     clock = times.keeps_time(event, signed, place, view)
     facts = [*RULES[event.kind](event, signed, place, view), *clock]
@@ -76,7 +77,7 @@ def applied(
         raise RecordInvalid(
             "its envelope holds more than its payload and the signatures of those who act, or is written in another way",
             where=where,
-            fix="sign it anew, with those keys alone",
+            fix="sign it again, with those keys only",
         )
     return event, facts, sealed.payload
 
@@ -85,20 +86,30 @@ class Facts:
     """A view in memory: what an audit folds a log into."""
 
     def __init__(self) -> None:
-        self.all: dict[tuple[str, str], dict[str, Any]] = {}
+        self._found: dict[type[Any], dict[str, Any]] = {}
         self._by_key: dict[str, list[str]] = {}
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+    def get(self, kind: type[F], name: str) -> F | None:
         """See `View`."""
-        return self.all.get((kind, name))
+        return self.all(kind).get(name)
+
+    def all(self, kind: type[F]) -> dict[str, F]:
+        """Every fact of a kind, by name."""
+        return self._found.setdefault(kind, {})
+
+    def named(self) -> Iterator[Named]:
+        """Every fact of every kind."""
+        for found in self._found.values():
+            yield from found.items()
 
     def records_by_key(self, key: str, since: int) -> list[str]:
         """See `View`."""
-        return [name for name in self._by_key.get(key, []) if self.all["record", name]["index"] >= since]
+        records = self.all(RecordFact)
+        return [name for name in self._by_key.get(key, []) if records[name].index >= since]
 
-    def take(self, facts: list[Fact]) -> None:
+    def take(self, facts: list[Named]) -> None:
         """These hold from now on."""
-        for kind, name, value in facts:
-            if kind == "record" and (kind, name) not in self.all:
-                self._by_key.setdefault(value["key"], []).append(name)
-            self.all[kind, name] = value
+        for name, fact in facts:
+            if isinstance(fact, RecordFact) and name not in self.all(RecordFact):
+                self._by_key.setdefault(fact.key, []).append(name)
+            self._found.setdefault(type(fact), {})[name] = fact

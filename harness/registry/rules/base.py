@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -12,15 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from harness.errors import BadInput
 from harness.names import says_something
 from harness.record import keys
+from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, OperatorFact, is_day
 from harness.tlog.event import HEX, Event
-
-Fact = tuple[str, str, dict[str, Any]]  # (kind, name, value): what is known of something from now on
 
 
 class View(Protocol):
     """What is known so far: a store's tables, or plain dictionaries."""
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+    def get(self, kind: type[F], name: str) -> F | None:
         """The newest fact of that kind and name."""
 
     def records_by_key(self, key: str, since: int) -> list[str]:
@@ -51,7 +49,7 @@ def public(*texts: str) -> dict[str, Ed25519PublicKey]:
     try:
         return keys.by_id(*texts)
     except ValueError as error:
-        raise BadInput(f"names a key that is none ({error})", where="event") from None
+        raise BadInput(f"names a key that is not valid ({error})", where="event") from None
 
 
 def id_of(key: str) -> str:
@@ -64,11 +62,11 @@ def reasoned(event: Event) -> None:
     refuse_unless(says_something(event.reason), "an editor's act needs a reason", "reason", "add --reason")
 
 
-def known(view: View, kind: str, name: str) -> dict[str, Any]:
+def known(view: View, kind: type[F], name: str) -> F:
     """The fact. Raises `BadInput` where there is none."""
     found = view.get(kind, name)
     if found is None:
-        raise BadInput(f"the registry knows no {kind} {name[:64]!r}", where=kind, fix="check the name")
+        raise BadInput(f"the registry knows no {kind.KIND} {name[:64]!r}", where=kind.KIND, fix="check the name")
     return found
 
 
@@ -78,13 +76,13 @@ def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "") ->
         raise BadInput(what, where=where, fix=fix)
 
 
-def operator_of(view: View, handle: str, signed: Signed) -> dict[str, Any]:
+def operator_of(view: View, handle: str, signed: Signed) -> OperatorFact:
     """The operator who must have signed, with a key that is not revoked. Raises `BadInput`."""
-    operator = known(view, "operator", handle)
-    key = id_of(operator["key"])
-    entry = view.get("key", key)
+    operator = known(view, OperatorFact, handle)
+    key = id_of(operator.key)
+    entry = view.get(KeyFact, key)
     refuse_unless(
-        entry is None or entry.get("revoked_from") is None,
+        entry is None or entry.revoked_from is None,
         f"the key of {handle} is revoked",
         "operator",
         "rotate to the next one: repro keys rotate",
@@ -98,18 +96,18 @@ def operator_of(view: View, handle: str, signed: Signed) -> dict[str, Any]:
     return operator
 
 
-def editors_in(document: Mapping[str, Any], signed: Signed) -> set[str]:
+def editors_in(document: EditorsFact, signed: Signed) -> set[str]:
     """Handles of the document's editors who signed."""
-    return {handle for handle, entry in document["editors"].items() if signed.by(entry["key"])}
+    return {handle for handle, entry in document.editors.items() if signed.by(entry.key)}
 
 
-def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[str, Any]:
+def editor_of(view: View, event: Event, signed: Signed, place: Place) -> EditorsFact:
     """The editors' document, where the event's author is one of them, signed, and gave a reason. Raises `BadInput`."""
     handle = event.by
-    document = known(view, "editors", "")
+    document = known(view, EditorsFact, "")
     refuse_unless(
-        handle in document["editors"],
-        f"{handle} is no editor of this registry",
+        handle in document.editors,
+        f"{handle} is not an editor of this registry",
         "editor",
         "only editors decide; ask one of them",
     )
@@ -120,8 +118,8 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[st
         "sign with it",
     )
     refuse_unless(
-        place.at[:10] <= document["expires"],
-        f"the list of editors expired on {document['expires']}",
+        place.at[:10] <= document.expires,
+        f"the list of editors expired on {document.expires}",
         "editors",
         "renew it: repro registry editors",
     )
@@ -129,7 +127,7 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> dict[st
     return document
 
 
-def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
+def document_of(value: Mapping[str, Any]) -> EditorsFact:
     """A list of editors, checked: version, threshold, expiry, and of each the key and the digest of the next. `BadInput`."""
     where = "editors"
     refuse_unless(
@@ -138,14 +136,16 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
     editors = value["editors"]
     refuse_unless(isinstance(editors, dict) and 1 <= len(editors) <= 100, "must name 1 to 100 editors", where)
     for name in ("version", "threshold"):
-        refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} is no number from 1", where)
+        refuse_unless(type(value[name]) is int and value[name] >= 1, f"its {name} must be a number from 1", where)
     refuse_unless(
         value["threshold"] <= len(editors),
         f"its threshold, {value['threshold']}, is more than its editors ({len(editors)})",
         where,
     )
-    refuse_unless(_is_day(value["expires"]), "its expiry is no day", where, "write YYYY-MM-DD")
+    day = value["expires"]
+    refuse_unless(isinstance(day, str) and is_day(day), "its expiry must be a day", where, "write YYYY-MM-DD")
     used: set[str] = set()
+    found: dict[str, EditorKeys] = {}
     for handle, entry in editors.items():
         good = keys.HANDLE.fullmatch(handle) is not None and isinstance(entry, dict)
         good = good and set(entry) == {"key", "next_key_sha256"} and all(isinstance(v, str) for v in entry.values())
@@ -156,11 +156,5 @@ def document_of(value: Mapping[str, Any]) -> dict[str, Any]:
         refuse_unless(entry["next_key_sha256"] != key, f"the next key of {handle} is the present one", where)
         refuse_unless(key not in used, "names one key for two editors", where)
         used.add(key)
-    return dict(value)
-
-
-def _is_day(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
+        found[handle] = EditorKeys(entry["key"], entry["next_key_sha256"])
+    return EditorsFact(found, day, value["threshold"], value["version"])

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from harness.registry.facts import (
+    EditorsFact,
+    KeyFact,
+    Named,
+    OperatorFact,
+    PolicyFact,
+    RecordFact,
+    RegistryFact,
+    SkeletonFact,
+    TieFact,
+)
 from harness.registry.rules import handles
 from harness.registry.rules.base import (
-    Fact,
     Place,
     Signed,
     View,
@@ -18,45 +30,35 @@ from harness.registry.rules.base import (
     reasoned,
     refuse_unless,
 )
+from harness.tiers.values import Status
 from harness.tlog.event import HEX, Event
 
 
-def registry_created(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def registry_created(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """The first entry of any log; its editors sign it, as many as their threshold says."""
     refuse_unless(place.index == 0, "a registry is created once", "log")
     detail = event.detail
     document = document_of(detail["editors"])
-    refuse_unless(document["version"] == 1, "the first list of editors has version 1", "editors")
-    refuse_unless(
-        len(editors_in(document, signed)) >= document["threshold"], "too few of its editors signed", "signature"
-    )
+    refuse_unless(document.version == 1, "the first list of editors has version 1", "editors")
+    refuse_unless(len(editors_in(document, signed)) >= document.threshold, "too few of its editors signed", "signature")
     public(detail["registry_key"])
     return [
-        (
-            "registry",
-            "",
-            {
-                "origin": event.registry,
-                "key": detail["registry_key"],
-                "created": place.at,
-                "demonstration": detail["demonstration"],
-            },
-        ),
-        ("editors", "", document),
+        ("", RegistryFact(event.registry, detail["registry_key"], place.at, detail["demonstration"])),
+        ("", document),
         *_policy(detail["policy"], detail["policy_sha256"], detail["approvals"], place),
     ]
 
 
-def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """A policy in force from here on: the editors' threshold signs."""
     document = editor_of(view, event, signed, place)
     refuse_unless(
-        len(editors_in(document, signed)) >= document["threshold"],
+        len(editors_in(document, signed)) >= document.threshold,
         "too few editors signed",
         "signature",
         "pass it round: repro registry policy … --out FILE, repro registry cosign FILE, repro registry apply FILE",
     )
-    since = known(view, "policy", "")["since"]
+    since = known(view, PolicyFact, "").since
     refuse_unless(
         event.after > since,
         f"was signed before the policy of entry {since}",
@@ -66,168 +68,163 @@ def policy_adopted(event: Event, signed: Signed, place: Place, view: View) -> li
     return _policy(event.subject, event.detail["policy_sha256"], event.detail["approvals"], place)
 
 
-def _policy(name: str, digest: str, approvals: int, place: Place) -> list[Fact]:
+def _policy(name: str, digest: str, approvals: int, place: Place) -> list[Named]:
     refuse_unless(HEX.fullmatch(digest) is not None and 1 <= approvals <= 100, "its policy is malformed", "policy")
-    value = {"name": name, "sha256": digest, "approvals": approvals, "since": place.index}
-    return [("policy", "", value), ("policy", name, value)]
+    policy = PolicyFact(name, digest, approvals, place.index)
+    return [("", policy), (name, policy)]
 
 
-def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """The next version, signed by the threshold of the old list and of the new one, as TUF does with its root.
 
     A key of an editor who stays may change only to the one whose digest the old list names: a stolen key can't.
     """
-    old, new = known(view, "editors", ""), document_of(event.detail["editors"])
+    old, new = known(view, EditorsFact, ""), document_of(event.detail["editors"])
     reasoned(event)
     refuse_unless(
-        new["version"] == old["version"] + 1, f"version {old['version'] + 1} comes next", "editors", "propose it anew"
+        new.version == old.version + 1, f"version {old.version + 1} comes next", "editors", "propose it again"
     )
     refuse_unless(
-        len(editors_in(old, signed)) >= old["threshold"],
+        len(editors_in(old, signed)) >= old.threshold,
         "too few of the present editors signed",
         "signature",
         "repro registry cosign FILE",
     )
     refuse_unless(
-        len(editors_in(new, signed)) >= new["threshold"],
+        len(editors_in(new, signed)) >= new.threshold,
         "too few of the new editors signed",
         "signature",
         "repro registry cosign FILE",
     )
-    for handle, entry in new["editors"].items():
+    for handle, entry in new.editors.items():
         refuse_unless(
-            view.get("key", id_of(entry["key"])) is None,
+            view.get(KeyFact, id_of(entry.key)) is None,
             f"the key of {handle} is an operator's",
             "editors",
             "make keys of their own: repro keys new --role editor",
         )
-        before = old["editors"].get(handle)
-        operator = view.get("operator", handle) if before is None else None
+        before = old.editors.get(handle)
+        operator = view.get(OperatorFact, handle) if before is None else None
         refuse_unless(
-            operator is None or signed.by(operator["key"]),
+            operator is None or signed.by(operator.key),
             f"{handle} is an operator's handle",
             "editors",
             "let that operator sign, too, or take another handle",
         )
-        if before is not None and before["key"] != entry["key"]:
+        if before is not None and before.key != entry.key:
             refuse_unless(
-                id_of(entry["key"]) == before["next_key_sha256"],
+                id_of(entry.key) == before.next_key_sha256,
                 f"the new key of {handle} is not the one that was announced",
                 "editors",
                 "an editor's key rotates to its announced successor only",
             )
-    return [("editors", "", new)]
+    return [("", new)]
 
 
-def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """A handle and its key, for ever: nobody else can take it."""
     refuse_unless(event.subject == event.by, "an operator joins for itself", "operator")
     refuse_unless(
-        view.get("operator", event.by) is None,
+        view.get(OperatorFact, event.by) is None,
         f"the handle {event.by} is taken",
         "operator",
         "make keys with another handle",
     )
     flaw, seen = handles.flaw(event.by), handles.skeleton(event.by)
     refuse_unless(flaw is None, flaw or "", "operator", "make keys with another handle")
-    editors = known(view, "editors", "")["editors"]
-    alike = [view.get("skeleton", seen) or {"handle": event.by}]
-    alike += [{"handle": other} for other in editors if handles.skeleton(other) == seen]
-    other = next((one["handle"] for one in alike if one["handle"] != event.by), "")
+    editors = known(view, EditorsFact, "").editors
+    taken = view.get(SkeletonFact, seen)
+    alike = [] if taken is None else [taken.handle]
+    alike += [other for other in editors if handles.skeleton(other) == seen]
+    other = next((one for one in alike if one != event.by), "")
     refuse_unless(not other, f"{event.by} looks like {other}", "operator", "make keys with another handle")
     editor = editors.get(event.by)
     refuse_unless(
-        editor is None or signed.by(editor["key"]),
+        editor is None or signed.by(editor.key),
         f"{event.by} is an editor's handle",
         "operator",
         "sign with the editor's key, too, or take another handle",
     )
-    facts = _with_key(event, signed, place, view, {"joined": place.index, "verified": False, "why": ""})
-    return [*facts, ("skeleton", seen, {"handle": event.by})]
+    return [*_with_key(event, signed, place, view, None), (seen, SkeletonFact(event.by))]
 
 
-def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """The announced next key takes over. It must sign; the old one need not: it may be lost or stolen."""
-    operator = known(view, "operator", event.by)
+    operator = known(view, OperatorFact, event.by)
     key = id_of(event.detail["operator_key"])
     refuse_unless(
-        key == operator["next_key_sha256"],
+        key == operator.next_key_sha256,
         f"the key is not the one that {event.by} announced",
         "operator",
         "rotate with the key that lies beside the old one",
     )
     facts = _with_key(event, signed, place, view, operator)
-    before = id_of(operator["key"])
-    entry = known(view, "key", before)
-    return [*facts, ("key", before, {**entry, "until": place.at})]
+    before = id_of(operator.key)
+    return [*facts, (before, replace(known(view, KeyFact, before), until=place.at))]
 
 
-def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: dict[str, object]) -> list[Fact]:
+def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: OperatorFact | None) -> list[Named]:
     text, following = event.detail["operator_key"], event.detail["next_key_sha256"]
     key = id_of(text)
     refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
     refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
-    refuse_unless(view.get("key", key) is None, "the key is known already", "operator", "make new keys")
-    roles = {entry["key"] for entry in known(view, "editors", "")["editors"].values()} | {
-        known(view, "registry", "")["key"]
-    }
+    refuse_unless(view.get(KeyFact, key) is None, "the key is known already", "operator", "make new keys")
+    roles = {entry.key for entry in known(view, EditorsFact, "").editors.values()} | {known(view, RegistryFact, "").key}
     refuse_unless(text not in roles, "the key is an editor's or the registry's", "operator", "make keys of their own")
-    entry = {"owner": event.by, "since": place.index, "revoked_from": None}
+    if operator is None:
+        operator = OperatorFact(place.index, False, "", text, following)
     return [
-        ("operator", event.by, {**operator, "key": text, "next_key_sha256": following}),
-        ("key", key, entry),
+        (event.by, replace(operator, key=text, next_key_sha256=following)),
+        (key, KeyFact(event.by, place.index, None)),
     ]
 
 
-def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """What the key signed at `from_index` or later counts no more; wall time has no say.
 
     Its owner signs, with the key that took over, or an editor.
     """
-    entry = known(view, "key", event.subject)
+    entry = known(view, KeyFact, event.subject)
     since = event.detail["from_index"]
     refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
-    operator = view.get("operator", event.by)
-    current = "" if operator is None else id_of(operator["key"])
-    if entry["owner"] == event.by and current != event.subject and current in signed.keys:
+    operator = view.get(OperatorFact, event.by)
+    current = "" if operator is None else id_of(operator.key)
+    if entry.owner == event.by and current != event.subject and current in signed.keys:
         operator_of(view, event.by, signed)
     else:
         editor_of(view, event, signed, place)
-    earlier = entry["revoked_from"]
+    earlier = entry.revoked_from
     since = since if earlier is None else min(since, earlier)
-    facts: list[Fact] = [("key", event.subject, {**entry, "revoked_from": since})]
+    facts: list[Named] = [(event.subject, replace(entry, revoked_from=since))]
     for record in view.records_by_key(event.subject, since):
-        value = known(view, "record", record)
-        if value["dropped"]:
-            continue
-        facts.append(("record", record, {**value, "status": "rejected", "why": "its key was revoked", "revoked": True}))
+        fact = known(view, RecordFact, record)
+        if not fact.dropped:
+            facts.append((record, replace(fact, status=Status.REJECTED, why="its key was revoked", revoked=True)))
     return facts
 
 
-def operator_verified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operator_verified(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor has seen that the operator owns the hardware."""
     return _verified(event, signed, place, view, True)
 
 
-def operator_unverified(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operator_unverified(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """And takes it back."""
     return _verified(event, signed, place, view, False)
 
 
-def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
     pair = _pair(event, signed, place, view)
-    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason})]
+    return [("|".join(pair), TieFact(tuple(pair), event.reason))]
 
 
-def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor takes a tie back: from here on the two handles are one person only where something else says so."""
     pair = _pair(event, signed, place, view)
-    tie = view.get("tie", "|".join(pair))
-    refuse_unless(
-        tie is not None and not tie.get("untied"), f"{' and '.join(pair)} are not tied by an editor", "operator"
-    )
-    return [("tie", "|".join(pair), {"operators": pair, "why": event.reason, "untied": True})]
+    tie = view.get(TieFact, "|".join(pair))
+    refuse_unless(tie is not None and not tie.untied, f"{' and '.join(pair)} are not tied by an editor", "operator")
+    return [("|".join(pair), TieFact(tuple(pair), event.reason, untied=True))]
 
 
 def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
@@ -235,32 +232,32 @@ def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
     pair = sorted({event.subject, event.detail["other"]})
     refuse_unless(len(pair) == 2, "ties a handle to itself", "operator", "name two")
     for handle in pair:
-        known(view, "operator", handle)
+        known(view, OperatorFact, handle)
     return pair
 
 
-def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Fact]:
+def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Named]:
     editor_of(view, event, signed, place)
-    operator = known(view, "operator", event.subject)
-    return [("operator", event.subject, {**operator, "verified": value, "why": event.reason})]
+    operator = known(view, OperatorFact, event.subject)
+    return [(event.subject, replace(operator, verified=value, why=event.reason))]
 
 
 def signers(event: Event, view: View) -> list[str]:
     """The public keys, hexadecimal, of those who may have signed it; the announced next keys are known by digest alone."""
     found: list[str] = []
-    operator = view.get("operator", event.by)
+    operator = view.get(OperatorFact, event.by)
     if operator is not None:
-        found.append(operator["key"])
+        found.append(operator.key)
     for name in ("operator_key", "registry_key"):
         if name in event.detail:
             found.append(event.detail[name])
-    documents = [view.get("editors", "")]
+    documents = [view.get(EditorsFact, "")]
     if "editors" in event.detail:
-        documents.append(document_of(event.detail["editors"]))
-        handles = event.detail["editors"]["editors"]
-        found += [fact["key"] for handle in handles if (fact := view.get("operator", handle)) is not None]
-    found += [entry["key"] for document in documents if document for entry in document["editors"].values()]
-    registry = view.get("registry", "")
+        proposed = document_of(event.detail["editors"])
+        documents.append(proposed)
+        found += [fact.key for handle in proposed.editors if (fact := view.get(OperatorFact, handle)) is not None]
+    found += [entry.key for document in documents if document for entry in document.editors.values()]
+    registry = view.get(RegistryFact, "")
     if registry is not None:
-        found.append(registry["key"])
+        found.append(registry.key)
     return found

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from harness.registry.rules.base import Fact, Place, Signed, View, editors_in, refuse_unless
+from harness.registry.facts import ClockFact, EditorsFact, Named, RegistryFact
+from harness.registry.rules.base import Place, Signed, View, editors_in, refuse_unless
 from harness.tlog.event import Event
 
 SKEW = timedelta(minutes=5)  # by which one machine's clock may run ahead of another's
@@ -19,7 +20,7 @@ MOST_QUIET = timedelta(days=400)  # of an editor's or the registry's own entry a
 LONGEST_LIST = timedelta(days=3653)  # of a list of editors that opens a log again after a longer silence
 
 
-def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[Fact]:
+def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """The log's clock after this event, where an editor or the registry signed it. Raises `BadInput` for another time."""
     now, said = datetime.fromisoformat(place.at), datetime.fromisoformat(event.at)
     refuse_unless(
@@ -34,11 +35,11 @@ def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[F
         "time",
         "set the clock of the machine that signed it",
     )
-    document, registry = view.get("editors", ""), view.get("registry", "")
+    document, registry, clock = view.get(EditorsFact, ""), view.get(RegistryFact, ""), view.get(ClockFact, "")
     if document is None or registry is None:  # the first entry: its editors sign it
         return [_clock(place)]
-    last = datetime.fromisoformat((view.get("clock", "") or {"at": registry["created"]})["at"])
-    if not (editors_in(document, signed) or signed.by(registry["key"])):
+    last = datetime.fromisoformat(registry.created if clock is None else clock.at)
+    if not (editors_in(document, signed) or signed.by(registry.key)):
         refuse_unless(
             now <= last + MOST_AHEAD,
             f"is dated {place.at}, {_days(now - last)} after the last act of an editor or the registry",
@@ -56,8 +57,8 @@ def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[F
     return [_clock(place)]
 
 
-def _clock(place: Place) -> Fact:
-    return ("clock", "", {"at": place.at, "index": place.index})
+def _clock(place: Place) -> Named:
+    return "", ClockFact(place.at, place.index)
 
 
 def _names_the_day(event: Event, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import harness
+from harness import device_kinds
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
 from harness.record import private, schema
@@ -32,7 +33,6 @@ from harness.verify.summary import process_result, results
 from harness.verify.token_ids import digest_of
 from harness.verify.trials import columns_of
 from runtimes.interface import Scalar
-from runtimes.table import SYNTHETIC
 
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
 _NAMES_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
@@ -169,7 +169,7 @@ def _run(evidence: Evidence) -> schema.Run:
         started_utc=evidence.work.started_utc,
         finished_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seed=evidence.work.seed,
-        synthetic=prepared.adapter.name in SYNTHETIC,
+        synthetic=prepared.adapter.capabilities.synthetic,
         resumed=prepared.request.resume,
         budget_s=evidence.work.budget_s,
         stop_rule=outcome.decision.rule.value,
@@ -276,7 +276,7 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         package=facts["package"],
         commit=facts["commit"],
         build=facts["build"],
-        settings=facts["settings"],
+        settings={**facts["settings"], "computed_on": device_kinds.text_of(evidence.computed_on)},
         options={name: public_value(value) for name, value in prepared.given.items()},
         variables=engine_variables(prepared.engine.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),

@@ -6,30 +6,32 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.device_kinds import GPUS, DeviceKind, of_facts
 from harness.measure.findings import Finding, Severity
 
 
 def split_findings(facts: Mapping[str, Any]) -> list[Finding]:
     """How many layers of how many lay on which GPU; a warning where all were asked for, a note where the part was chosen."""
     settings: Mapping[str, Any] = facts["settings"]
-    gpus = [device for device in facts["devices"] if device["kind"] in ("gpu", "igpu")]
+    gpus = [device for device in facts["devices"] if device["kind"] in GPUS]
     if not gpus:
         return []
+    shared = DeviceKind.CPU in of_facts(facts)
     names = ", ".join(dict.fromkeys(str(gpu["description"] or gpu["name"]) for gpu in gpus))
-    return [*_layers(settings, names), *_cache(settings, names), *_weights(settings, names)]
+    return [*_layers(settings, names, shared), *_cache(settings, names), *_weights(settings, names)]
 
 
-def _layers(settings: Mapping[str, Any], names: str) -> list[Finding]:
-    if "gpu_layers" not in settings:
-        return []
+def _layers(settings: Mapping[str, Any], names: str, shared: bool) -> list[Finding]:
     told = re.fullmatch(r"(\d+)/(\d+)", str(settings.get("gpu_layers_offloaded")))
     if told is None:
+        if not shared:
+            return []
         text = f"the engine does not report how many layers {names} computed"
         return [Finding("split", Severity.WARNING, text)]
     done, total = int(told[1]), int(told[2])
     if done >= total:
         return []
-    asked = settings["gpu_layers"]
+    asked = settings.get("gpu_layers")
     wanted_all = not isinstance(asked, int) or asked < 0 or asked >= total
     text = f"{done} of {total} layers were computed by {names}, the rest by the processor"
     if done == 0:

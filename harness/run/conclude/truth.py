@@ -17,7 +17,6 @@ from harness.verify.check_rules import Ceiling, CheckResult, Code
 from harness.verify.checks import CHECKS, About, Rule
 from harness.verify.summary import results
 from harness.verify.trials import trials_of
-from runtimes.table import SYNTHETIC
 
 FLOAT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "half": 2}  # an engine's dtype → bytes of a weight
 
@@ -59,7 +58,7 @@ def _prefill(evidence: Evidence, _samples: bytes, measured: Sequence[schema.Work
 
 def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
     """The memory bandwidth that bounds decode here, or why none does."""
-    if evidence.prepared.adapter.name in SYNTHETIC:
+    if evidence.prepared.adapter.capabilities.synthetic:
         return Ceiling(None, "a simulation has no physics")
     if evidence.at_server:
         return Ceiling(None, "a server computes, and its device is not known")
@@ -75,7 +74,7 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
 
 
 def _peak_ceiling(evidence: Evidence) -> Ceiling:
-    if evidence.prepared.adapter.name in SYNTHETIC:
+    if evidence.prepared.adapter.capabilities.synthetic:
         return Ceiling(None, "a simulation has no physics")
     if evidence.at_server:
         return Ceiling(None, "a server computes, and its device is not known")

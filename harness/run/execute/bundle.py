@@ -13,7 +13,9 @@ from pathlib import Path
 import harness
 import runtimes
 
-_PARTS = ("harness/__init__.py", "harness/errors.py", "harness/measure", "harness/worker", "runtimes")
+_PARTS = (
+    "harness/__init__.py", "harness/errors.py", "harness/device_kinds.py", "harness/measure", "harness/worker", "runtimes",
+)  # fmt: skip
 
 
 def _sources() -> dict[str, bytes]:

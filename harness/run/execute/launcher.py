@@ -246,7 +246,7 @@ def _death(code: int | None, last: str, tail: str) -> errors.ReproError:
         return errors.RuntimeUnavailable(
             f"the worker did not start: {said or f'exit status {code}'}",
             where="worker",
-            fix="install the runtime anew, or name a --python that has numpy and the engine",
+            fix="install the runtime again, or name a --python that has numpy and the engine",
             code="no start",
         )
     if code is not None and code < 0:

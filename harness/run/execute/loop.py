@@ -116,7 +116,7 @@ class Measuring:
             self.journal.discard()
             return error
         way_out = f"{error.fix}; " if error.fix else ""
-        fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume goes on with them"
+        fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume continues with them"
         return type(error)(error.what, where=error.where, fix=fix, code=error.code)
 
 

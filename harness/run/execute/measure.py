@@ -23,7 +23,6 @@ from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
 from harness.run.request import Request
-from runtimes.interface import batches, forces
 
 
 def measure(prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> tuple[Evidence, Journal]:
@@ -89,8 +88,8 @@ def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
         prepared.suite.suite,
         vocabulary,
         seed,
-        forces(prepared.adapter),
-        batches(prepared.adapter),
+        prepared.adapter.capabilities.forces,
+        prepared.adapter.capabilities.batches,
         prepared.request.challenge or "",
     )
 

@@ -16,12 +16,13 @@ from typing import Any
 import psutil
 
 from harness.capture.meters import Meter, open_meters
+from harness.device_kinds import PROCESSOR, DeviceKind, of_facts
 from harness.measure.counters import Counter, Fold, folded, most
 
 INTERVAL_S = 0.2
 SPARE_FOR_GPU = 4  # usable cores from which one is free beside an engine that works on a GPU
 
-Open = Callable[[frozenset[str], frozenset[int], Sequence[str]], list[Meter]]
+Open = Callable[[frozenset[DeviceKind], frozenset[int], Sequence[str]], list[Meter]]
 
 
 class Telemetry:
@@ -38,14 +39,12 @@ class Telemetry:
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The model is loaded: open what can be metered, and sample beside the trials if a core is free."""
-        kinds = frozenset(str(device["kind"]) for device in facts["devices"]) - {"accelerator"}
-        if facts["settings"].get("gpu_layers") == 0 and "layers_on" not in facts["settings"]:
-            kinds = frozenset({"cpu"})  # an engine that lists its GPUs and was told to leave them alone
+        kinds = of_facts(facts)
         self._meters = self._open(kinds, _own_processes(), list(facts.get("device_ids") or ()))
         if not self._meters:
             return
         threads = facts["settings"].get("threads") or self._cores
-        spare = self._cores >= SPARE_FOR_GPU if kinds - {"cpu"} else self._cores > threads
+        spare = self._cores >= SPARE_FOR_GPU if kinds - PROCESSOR else self._cores > threads
         if spare:
             self._thread = threading.Thread(target=self._sample_on, daemon=True)
             self._thread.start()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from harness.capture.source import this_machine
+from harness.device_kinds import GPUS, DeviceKind
 from harness.errors import BadInput
 from harness.run.prepare import gpus
 from runtimes.interface import Scalar
@@ -167,7 +168,7 @@ def refuse_without_device(toolbox: Toolbox, backend: str, *, builds: bool) -> No
         )
     if obstacle:
         raise BadInput(
-            f"{toolbox.here} is here, but missing is {obstacle}",
+            f"{toolbox.here} is here, but this is missing: {obstacle}",
             where=f"--backend {backend}",
             fix=f"install or mend that, or {_TO_THE_CPU}",
         )
@@ -196,11 +197,11 @@ def refuse_contradiction(backend: str, given: Mapping[str, Scalar]) -> None:
         )
 
 
-def refuse_other_devices(backend: str, asked: str, kinds: Collection[str]) -> None:
+def refuse_other_devices(backend: str, asked: str, kinds: Collection[DeviceKind]) -> None:
     """After loading: raises `BadInput` where the engine computes on something else than was asked for. `kinds` are those
     of the devices that it names; `backend` is empty where the operator gave an interpreter.
     """
-    on_gpu = bool({"gpu", "igpu"} & set(kinds))
+    on_gpu = bool(GPUS & set(kinds))
     if asked and not on_gpu:
         raise BadInput(
             "the engine sees no GPU: it would compute on the CPU",

@@ -11,7 +11,7 @@ from harness.run.request import Request
 from harness.verify import unusable
 from harness.verify.token_ids import digest_of
 from harness.worker.plan import Plan
-from runtimes.table import SYNTHETIC
+from runtimes.table import find
 
 
 def rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
@@ -36,7 +36,7 @@ def _refuse(stored: Stored, suite: Loaded, runtime: str) -> None:
         raise BadInput(f"it ran {label}, {same}", where=_where(stored), fix="take its suite, or a record of this one")
     if headline is None or headline.estimate is None:
         raise BadInput("it holds no decode rate", where=_where(stored), fix="take a record with one")
-    if record.run.synthetic != (runtime in SYNTHETIC):
+    if record.run.synthetic != find(runtime).capabilities.synthetic:
         raise BadInput(
             "one is a simulation, the other a measurement", where=_where(stored), fix="take a record of its kind"
         )

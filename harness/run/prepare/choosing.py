@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.errors import BadInput, RuntimeUnavailable
+from harness.errors import BadInput
 from harness.run.prepare import backend, environments, failed_build
 from harness.run.prepare.backend import GPU_BACKENDS, Choice
 from harness.run.request import Request
-from runtimes.interface import Runtime, Scalar, runs_in_core
-from runtimes.recipes import RECIPES
+from runtimes.interface import Runtime, Scalar
 
 
 def choice_of(runtime: str, asked: str, cache: Path) -> Choice:
     """As asked, or what suits the machine. Raises `BadInput` for a backend that the runtime does not have."""
-    recipe = RECIPES[runtime]
+    recipe = environments.recipe_of(runtime)
     if asked != "auto":
         environments.place(cache, runtime, asked)
         return Choice(asked)
@@ -33,13 +32,9 @@ def choice_of(runtime: str, asked: str, cache: Path) -> Choice:
 
 def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
     """The build for a run. Raises `BadInput` where the request asks for a GPU that is not here, or contradicts itself."""
-    if request.python is not None or runs_in_core(adapter):
+    if request.python is not None or adapter.capabilities.in_core:
         return _without_build(request, given)
-    recipe = RECIPES.get(request.runtime)
-    if recipe is None:
-        raise RuntimeUnavailable(
-            f"{request.runtime} has no recipe for an environment", where="--runtime", fix="give --python PATH"
-        )
+    recipe = environments.recipe_of(request.runtime)
     if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
         return Choice("cpu", "-o device=cpu asks for it")
     found = choice_of(request.runtime, request.backend, cache)

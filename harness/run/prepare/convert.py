@@ -11,7 +11,7 @@ from harness.capture.memory import read_memory, usable_bytes
 from harness.capture.source import this_machine
 from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
-from harness.errors import Interrupted, NotEnoughSpace
+from harness.errors import BadInput, Interrupted, NotEnoughSpace
 from harness.files import let_all_read, locked, need_room, sync, write_text
 from harness.progress import Progress
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
@@ -26,6 +26,13 @@ FOUR = 4  # bytes of a parameter while it is converted, beside the two that are 
 def place(cache: Path, identity: Identity) -> Path:
     """Where the conversion of this file lies, or will."""
     return cache / "prepared" / identity.sha256[:16] / f"{identity.name}-{DTYPE}"
+
+
+def refuse_shards(identity: Identity) -> None:
+    """Raises `BadInput` for a GGUF in several files: the library that converts reads one."""
+    if identity.format == "gguf" and len(identity.files) > 1:
+        fix = "join them with llama-gguf-split --merge, or take the runtime llama.cpp"
+        raise BadInput(f"is in {len(identity.files)} shards, and one file is converted", where=identity.file, fix=fix)
 
 
 def there(cache: Path, identity: Identity) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.catalog.identity import Identity
+from harness.device_kinds import SERVERS
 from harness.errors import BadInput, RunFailed
 
 SERVED_LIMIT = 0.05  # between a server's counts and the file's header
@@ -14,7 +15,6 @@ OWN_LIMIT = (
     0.25  # in our own process: an engine may leave out a tower, or count a tied table twice; another model it is not
 )
 _SAME = ("engine", "version", "commit", "model", "served")
-_AT_SERVER = frozenset(("server", "local-server"))
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Told:
 def contradiction(identity: Identity, facts: Mapping[str, Any]) -> str:
     """`268,098,176 parameters, the file 1,235,814,432`; "" where nothing that is told contradicts the file."""
     told: Mapping[str, Any] = facts.get("model", {})
-    served = bool(_AT_SERVER & {str(device.get("kind")) for device in facts.get("devices", ())})
+    served = bool(SERVERS & {str(device.get("kind")) for device in facts.get("devices", ())})
     limit = SERVED_LIMIT if served else OWN_LIMIT
     weights = sum(identity.tensor_bytes.values())
     pairs = [("parameters", told.get("parameters"), identity.parameters)]

@@ -19,13 +19,17 @@ from typing import Any
 from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable
 from harness.files import locked, need_room, read_limited, write_text
 from harness.progress import Progress
-from harness.run.prepare import failed_build
-from runtimes.recipes import RECIPES, Recipe
+from harness.run.execute import bundle
+from harness.run.prepare import adapter_files, failed_build
+from runtimes import table
+from runtimes.recipes import Recipe
 
 _MARKER_LIMIT = 1 << 20
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 _BUILDS = re.compile(r"Building wheel|Configuring CMake|CMake Error|Preparing metadata", re.IGNORECASE)
+# What a worker needs of an environment: numpy, and an adapter that imports. The folder is the worker's bundle.
+_BEGINS = "import sys, importlib; sys.path.append(sys.argv[1]); import numpy; importlib.import_module(sys.argv[2])"
 _FLAG = re.compile(r"-D[A-Za-z0-9_]+(?::[A-Z]+)?=[A-Za-z0-9_.;+-]*")
 
 
@@ -44,8 +48,7 @@ class Installed:
     @property
     def built(self) -> str:
         """The distribution that was compiled here; "" where all of it came from an index."""
-        recipe = RECIPES.get(self.runtime)
-        return recipe.built if recipe is not None and self.built_wheel_sha256 else ""
+        return recipe_of(self.runtime).built if self.built_wheel_sha256 else ""
 
     def public(self) -> dict[str, Any]:
         """What a record says of it: no digest, name or time of a build, which no other machine has (docs/decisions/0034)."""
@@ -56,7 +59,7 @@ class Installed:
             "build_flags": self.build_flags,
         }
         if self.built:
-            recipe = RECIPES[self.runtime]
+            recipe = recipe_of(self.runtime)
             block = dict(blocks(recipe.lock_text(self.backend) or "")).get(recipe.built, "")
             found |= {"built": self.built, "source_sha256": _HASH.findall(block)}
         return found
@@ -83,13 +86,30 @@ class Place:
         return _read(self.folder / "install.json") if self.python.exists() else None
 
 
-def place(cache: Path, runtime: str, backend: str) -> Place:
-    """The place of an environment; its name changes with lock, flags, Python and instruction set."""
-    recipe = RECIPES.get(runtime)
+def recipe_of(runtime: str) -> Recipe:
+    """As the adapter brings it. Raises `BadInput` where it brings none."""
+    adapter = table.find(runtime)
+    recipe = adapter.recipe
+    if recipe is None and adapter.capabilities.in_core:
+        raise BadInput(
+            f"{runtime} has no environment to install", where="--runtime", fix="it runs as it is: repro bench"
+        )
     if recipe is None:
         raise BadInput(
-            f"{runtime} has no recipe here", where="--runtime", fix="give its interpreter with --python PATH"
+            f"{runtime} brings no recipe for an environment",
+            where="--runtime",
+            fix="give its interpreter: repro bench --python PATH",
         )
+    fault = recipe.fault()
+    if fault:
+        fix = "mend the adapter's package, or give an interpreter: repro bench --python PATH"
+        raise RuntimeUnavailable(fault, where=runtime, fix=fix)
+    return recipe
+
+
+def place(cache: Path, runtime: str, backend: str) -> Place:
+    """The place of an environment; its name changes with lock, flags, Python and instruction set."""
+    recipe = recipe_of(runtime)
     if backend not in recipe.backends:
         raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
     lock = recipe.lock_text(backend)
@@ -103,6 +123,8 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
     own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
     flags = (*recipe.backends[backend].flags, *own)
     parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
+    if runtime not in table.BUILT_IN:
+        parts += (adapter_files.digest(runtime),)
     key = sha256("\0".join(parts).encode()).hexdigest()[:12]
     return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, lock, flags)
 
@@ -159,6 +181,9 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
             _install(where, log, progress)
             if wheel is not None:
                 _run([*_pip(where), str(wheel)], log, {}, None)
+            if where.runtime not in table.BUILT_IN:
+                progress.advance("bringing the adapter", 0, 0)
+                _bring_adapter(where, log)
         except KeyboardInterrupt:
             raise _stopped(where) from None
         done = Installed(
@@ -174,6 +199,21 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         write_text(where.folder / "install.json", json.dumps(asdict(done), indent=1))
         failed_build.forget(where.folder)
         return done
+
+
+def _bring_adapter(where: Place, log: Path) -> None:
+    """The adapter's own package as it is installed beside this program, and proof that a worker could begin with it."""
+    adapter_files.copy(where.runtime, where.python)
+    worker, _ = bundle.make(where.folder.parents[2])
+    command = [str(where.python), "-I", "-c", _BEGINS, str(worker), table.module_of(where.runtime)]
+    try:
+        _run(command, log, {}, None)
+    except _StepFailed as error:
+        raise RunFailed(
+            f"a worker can't begin in the environment ({error.said})",
+            where=f"{where.runtime}'s recipe",
+            fix="its lock must pin numpy and whatever the adapter's module imports at its top",
+        ) from error
 
 
 def _way_out(where: Place) -> str:
@@ -208,7 +248,7 @@ def _stopped(where: Place) -> Interrupted:
     return Interrupted(
         f"stopped while installing {where.runtime} for {where.backend}; {what}",
         where="install",
-        fix="the same command goes on from there" if kept else "the same command begins the build again",
+        fix="the same command continues from there" if kept else "the same command begins the build again",
     )
 
 
@@ -227,6 +267,8 @@ def _install(where: Place, log: Path, progress: Progress) -> None:
         path = where.folder / name
         path.write_text("".join(part))
         command = [*_pip(where), "--require-hashes", "-r", str(path)]
+        if recipe.wheels:
+            command += ["--no-index", "--find-links", str(recipe.wheels)]
         done = 0
 
         def note(line: str) -> None:
@@ -238,7 +280,7 @@ def _install(where: Place, log: Path, progress: Progress) -> None:
         try:
             _run(command, log, {}, note)
         except RunFailed:
-            if name == "lock.txt":
+            if name == "lock.txt" or not recipe.index or recipe.wheels:
                 raise
             _run([*command, "--extra-index-url", recipe.index], log, {}, note)
     progress.advance("installed", len(found), len(found))
@@ -278,6 +320,8 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         scratch = where.folder / "wheel"
         progress.advance(f"downloading {recipe.built}", 0, 0)
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]
+        if recipe.wheels:
+            arguments += ["--no-index", "--find-links", str(recipe.wheels)]
         flags = {"CMAKE_ARGS": " ".join(where.flags)}
 
         built = False

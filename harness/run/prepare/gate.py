@@ -63,5 +63,5 @@ def _vocabulary(suite: Loaded) -> str:
         ours = [suite.label, suite.suite.headline]
         ours += [text for workload in suite.suite.workloads for text in (workload.id, workload.title)]
     return " ".join(
-        (json.dumps(schema.Record.model_json_schema()), "repro bench", *ours, *models.names(), *table.names())
+        (json.dumps(schema.Record.model_json_schema()), "repro bench", *ours, *models.public_names(), *table.names())
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.capture import snapshot
 from harness.catalog import fetch, model_folder, models, suites
 from harness.catalog.identity import Identity, identify
+from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.suites import Loaded
 from harness.errors import BadInput
 from harness.files import need_room
@@ -25,8 +26,8 @@ from harness.run.prepare.backend import Choice
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for
 from harness.run.request import Request
-from runtimes.interface import Runtime, Scalar, converts, runs_in_core
-from runtimes.table import SYNTHETIC, find
+from runtimes.interface import Runtime, Scalar
+from runtimes.table import find
 
 RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
 
@@ -51,7 +52,7 @@ class _Asked:
 def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     """Check every input before anything long begins; fetch and install what is missing."""
     asked = _understood(request, cache)
-    signers = None if asked.adapter.name in SYNTHETIC else request.signers  # nobody answers for a simulation
+    signers = None if asked.adapter.capabilities.synthetic else request.signers  # nobody answers for a simulation
     _refuse_unwritable(request, asked)
     if signers is not None:
         store.writable(signers.place)  # the machine's count of runs is kept there
@@ -112,8 +113,10 @@ def _refuse_unwritable(request: Request, asked: _Asked) -> None:
     match asked.reference:
         case models.Model():
             title = asked.reference.id
-        case models.HuggingFaceReference():
-            title = Path(asked.reference.file).stem
+        case HuggingFaceReference(repo=repo, file=file):
+            title = Path(file or repo).name.removesuffix(".gguf")
+        case OllamaReference():
+            title = asked.reference.title
         case path:
             title = model_folder.title(path)
     _refuse_long_name(request, asked, title)
@@ -128,7 +131,7 @@ def _fetched(reference: models.Reference, cache: Path, progress: Progress) -> Mo
     """The model on this machine, its digest that of the catalogue where it is one of ours."""
     path = fetch.fetch(reference, cache, progress)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, path, cache, progress)
+        fetch.verify(reference, cache, progress)
     return _as_it_lies(reference, path, cache, progress)
 
 
@@ -144,12 +147,15 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
     _refuse_long_name(request, asked, identity.name)
     if request.against is not None:
         baseline.refuse_other_model(request.against, identity)
-    if identity.format not in adapter.formats and not (identity.format == "gguf" and converts(adapter)):
+    converting = identity.format not in adapter.formats
+    if converting and not (identity.format == "gguf" and adapter.capabilities.converts):
         raise BadInput(
             f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {identity.format}",
             where=identity.file,
             fix="take another runtime or another file",
         )
+    if converting:
+        convert.refuse_shards(identity)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
     _need_memory(adapter, asked.choice, asked.given, identity, model.path)
     least = least_context(suite.suite)
@@ -175,7 +181,7 @@ def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], 
 
 def _trained(adapter: Runtime, identity: Identity) -> int | None:
     """The longest context that the model was trained for; a server, or a simulation, has one of its own."""
-    return None if runs_in_core(adapter) else identity.context_trained
+    return identity.context_trained if adapter.capabilities.holds_model else None
 
 
 def _converted(

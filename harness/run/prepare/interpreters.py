@@ -12,7 +12,6 @@ from harness.run.execute.launcher import Interpreter
 from harness.run.prepare import choosing, environments
 from harness.run.prepare.backend import Choice
 from harness.run.request import Request
-from runtimes.interface import runs_in_core
 from runtimes.table import find
 
 
@@ -34,7 +33,7 @@ def python_for(
     """The executable, and the environment that it is of, where we made one."""
     if request.python is not None:
         return request.python.absolute(), None
-    if runs_in_core(find(request.runtime)):
+    if find(request.runtime).capabilities.in_core:
         return Path(sys.executable), None
     return _installed(request.runtime, choice, cache, progress)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.capture.memory import read_memory, usable_bytes
 from harness.capture.source import this_machine
 from harness.errors import NotEnoughSpace
-from runtimes.interface import Runtime, Scalar, holds_model
+from runtimes.interface import Runtime, Scalar
 
 BESIDE = 1.2  # cache and buffers beside the weights
 # Backends whose devices have memory of their own: weights there pass through the page cache. Metal's is ours.
@@ -21,7 +21,7 @@ def held_bytes(
 
     `layers` is how many blocks the model has, None where its file does not tell.
     """
-    if not holds_model(runtime):
+    if not runtime.capabilities.holds_model:
         return 0
     whole = round(BESIDE * weights_bytes)
     device = str(given.get("device") or "auto")

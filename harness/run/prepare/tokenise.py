@@ -16,8 +16,7 @@ from harness.run.prepare import tokens
 from harness.run.prepare.admission import admit
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.interface import runs_in_core
-from runtimes.table import SYNTHETIC
+from runtimes.table import BUILT_IN
 
 
 def tokenise(prepared: Prepared, cache: Path, progress: Progress) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -37,10 +36,10 @@ def _key(prepared: Prepared, cache: Path) -> str:
     # A folder's configuration decides on BOS and vocabulary, too: its whole digest stands for its tokenizer.
     tokenizer = identity.sha256 if identity.format == "safetensors" else identity.tokenizer_sha256 or identity.sha256
     key = _token_key(tokenizer, suite)
-    if runs_in_core(prepared.adapter) and (
-        prepared.adapter.name in SYNTHETIC or not tokens.there(cache, key, texts_of(suite.suite))
-    ):
-        # What a simulation, or a server that nobody checked, makes of a text is its own affair.
+    can = prepared.adapter.capabilities
+    foreign = not can.tokenises or prepared.adapter.name not in BUILT_IN
+    if can.synthetic or (foreign and not tokens.there(cache, key, texts_of(suite.suite))):
+        # What a simulation, a server or another's adapter, which nobody checked, makes of a text is its own affair.
         key = _token_key(f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}", suite)
     return key
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from harness.catalog import digest
+from harness.catalog import digest, shards
 from harness.errors import ReproError, RunFailed
 
 
 def look(model: Path) -> dict[str, str]:
-    """File → its state, of the file or of all that lie in the folder; empty where nothing does, which others refuse."""
-    files = [model] if model.is_file() else sorted(model.iterdir()) if model.is_dir() else []
+    """File → its state, of the file, all of its shards, or all in the folder; empty where nothing is, which others refuse."""
+    files = shards.files(model) if model.is_file() else sorted(model.iterdir()) if model.is_dir() else []
     return {path.name: digest.state(path) for path in files if path.is_file()}
 
 
@@ -23,7 +23,7 @@ def only(states: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
 def refuse_changed(model: Path, states: Mapping[str, str], digests: Mapping[str, str]) -> None:
     """Raises `RunFailed` where a file does not hold what was hashed any more; one with another state is read again."""
     for name, state in states.items():
-        path = model / name if model.is_dir() else model
+        path = (model if model.is_dir() else model.parent) / name
         try:
             same = digest.state(path) == state or digest.hash_file(path) == digests[name]
         except ReproError:

@@ -8,58 +8,49 @@ and Arrow: made from Python's values they cost ten times as much.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column
-
-from harness.registry.db.reader import Reader, chunks
-from harness.site.data.public import OWN, public, public_few
-from harness.site.data.values import FIELDS, File, Summary, values
+from harness.record.columns import Type
+from harness.registry.queries import Reader, public
+from harness.registry.queries.columns import PUBLIC_RECORDS
+from harness.registry.queries.public import Listing, sqlite_file
+from harness.site.api.columns import ROWS as ROW_TABLE
+from harness.site.api.listed import values
+from harness.site.data.values import File, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORD_COLUMNS = (
-    "id", "row", "idx", "operator", "rig", "model", "model_name", "quantisation", "engine", "workload", "sku", "generation",
-    "os_family", "runtime_series", "measured", "medians", "missing", "failed", "versions", "samples_sha256",
-)  # fmt: skip
+RECORD_COLUMNS = tuple(PUBLIC_RECORDS)  # of the database; the files have the names of the columns
 RIG = RECORD_COLUMNS.index("rig")
 DATABASE, ROWS, RECORDS = "downloads/registry.sqlite", "downloads/rows.parquet", "downloads/records.parquet"
-_TYPES = {str: "string", tuple[str, ...]: "string", int: "int64", int | None: "int64", float: "float64",
-          float | None: "float64", bool: "bool"}  # fmt: skip
+# Columns, and the one that gives the order.
+_TABLES = {"rows": (ROW_TABLE, "row"), "records": (tuple(PUBLIC_RECORDS.values()), "entry")}
 Lines = Sequence[Sequence[Any]]
 
 
 def records(reader: Reader, rows: Collection[str] | None = None) -> Lines:
     """Every public record, in the log's order, its `RECORD_COLUMNS`; of these rows alone, where they are given."""
-    columns: list[Column[Any]] = [OWN.c[name] for name in RECORD_COLUMNS]
-    few = public_few(*columns)
-    parts = [public(*columns)] if rows is None else [few.where(OWN.c.row.in_(some)) for some in chunks(rows)]
-    found: list[tuple[Any, ...]] = []
-    for part in parts:
-        result = reader.connection.execute(part)
-        # Plain tuples where the driver gives them: SQLAlchemy's rows cost as much again as reading them.
-        found += [tuple(line) for line in (result.cursor.fetchall() if result.cursor is not None else ())]
-    return sorted(found, key=lambda line: int(line[2]))
+    return sorted(public.lines(reader, RECORD_COLUMNS, rows), key=lambda line: int(line[2]))
 
 
 def database(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
     """`downloads/registry.sqlite`. `rows` and `listed` (see `records`): all, or where there was a `last` build, in that folder,
     those that this one made again; `again`: them and those that are gone.
     """
-    yield DATABASE, _sqlite(_flat(rows), listed, _at(last, DATABASE), again)
+    tables = [
+        Listing(name, [column.name for column in columns], key, lines)
+        for (name, (columns, key)), lines in zip(_TABLES.items(), (_flat(rows), listed), strict=True)
+    ]
+    yield DATABASE, sqlite_file(tables, _at(last, DATABASE), again)
 
 
 def parquet(rows: Sequence[Summary], listed: Lines, last: Path | None, again: Collection[str]) -> Iterator[File]:
     """The two others below `downloads/`, from the same."""
-    types = get_type_hints(Summary)
-    columns = [(name, _TYPES[types[name]]) for name in FIELDS]
-    yield ROWS, _parquet(_flat(rows), columns, "row", _at(last, ROWS), again)
-    columns = [(name, "int64" if name == "idx" else "string") for name in RECORD_COLUMNS]
-    yield RECORDS, _parquet(listed, columns, "idx", _at(last, RECORDS), again)
+    yield ROWS, _parquet("rows", _flat(rows), _at(last, ROWS), again)
+    yield RECORDS, _parquet("records", listed, _at(last, RECORDS), again)
 
 
 def _flat(rows: Sequence[Summary]) -> Lines:
@@ -70,14 +61,14 @@ def _at(last: Path | None, path: str) -> Path | None:
     return None if last is None else last / path
 
 
-def _parquet(
-    lines: Lines, columns: Sequence[tuple[str, str]], order: str, last: Path | None, again: Collection[str]
-) -> bytes:
+def _parquet(name: str, lines: Lines, last: Path | None, again: Collection[str]) -> bytes:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, getattr(pa, {"bool": "bool_"}.get(kind, kind))()) for name, kind in columns])
+    columns, order = _TABLES[name]
+    kinds = {Type.TEXT: pa.string(), Type.INTEGER: pa.int64(), Type.NUMBER: pa.float64(), Type.FLAG: pa.bool_()}
+    schema = pa.schema([(column.name, kinds[column.type]) for column in columns])
     table = _arrow(lines, schema)
     if last is not None:
         # One thread, as samples are read: see record/samples.py.
@@ -100,28 +91,3 @@ def _arrow(lines: Lines, schema: pa.Schema) -> pa.Table:
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
     reading = arrow_json.ReadOptions(use_threads=False, block_size=1 << 24)
     return arrow_json.read_json(pa.py_buffer(text.encode()), parse_options=options, read_options=reading)
-
-
-def _sqlite(rows: Lines, listed: Lines, last: Path | None, again: Collection[str]) -> bytes:
-    database = sqlite3.connect(":memory:", isolation_level=None, uri=True)
-    try:
-        database.execute("PRAGMA page_size = 16384")  # a third faster to copy than the usual 4096
-        if last is not None:
-            database.execute("ATTACH ? AS old", (f"{last.absolute().as_uri()}?mode=ro&immutable=1",))
-            database.execute("PRAGMA old.mmap_size = 2000000000")
-        database.execute("CREATE TEMP TABLE again (row PRIMARY KEY) WITHOUT ROWID")
-        database.executemany("INSERT INTO again VALUES (?)", [(row,) for row in again])
-        database.execute("BEGIN")
-        for table, names, key, lines in (("rows", FIELDS, "row", rows), ("records", RECORD_COLUMNS, "idx", listed)):
-            # A key in the table's own order: laid down in one sweep. Names are ours.
-            columns = ", ".join(f'"{n}"{" INTEGER PRIMARY KEY" if n == key == "idx" else ""}' for n in names)
-            shape = f"({columns}, PRIMARY KEY (row)) WITHOUT ROWID" if key == "row" else f"({columns})"
-            database.execute(f"CREATE TEMP TABLE new_{table} {shape}")
-            database.executemany(f"INSERT INTO new_{table} VALUES ({', '.join('?' * len(names))})", lines)  # noqa: S608
-            old = "" if last is None else f"SELECT * FROM old.{table} WHERE row NOT IN again UNION ALL "  # noqa: S608
-            database.execute(f"CREATE TABLE main.{table} {shape}")
-            database.execute(f"INSERT INTO main.{table} {old}SELECT * FROM new_{table} ORDER BY {key}")  # noqa: S608
-        database.execute("COMMIT")
-        return database.serialize()
-    finally:
-        database.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from harness.site.api import models, schemas
+from harness.site.api.listed import SEARCHED, listed, plain, searched
 from harness.site.data import lines
-from harness.site.data.values import Benchmark, File, Site, Summary, plain
+from harness.site.data.values import Benchmark, File, Reproduction, Site, Summary
 from harness.site.pages.lists import FACETS
 from harness.site.pages.render import page
 
@@ -25,87 +26,42 @@ print("holds:", recomputed(envelope, samples, record).id == record)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ApiReproduction:
-    """One record against the row's; `record`, `operator` and the hardware are empty before review."""
-
-    record: str
-    operator: str
-    ring: str
-    hardware: tuple[str, ...]  # device, generation, system, runtime series
-    verdict: str
-    ratio: float | None
-    low: float | None
-    high: float | None
-    not_counted: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApiStep:
-    """A rule of the derivation, in order, or a factor (then without a tier)."""
-
-    rule: str
-    tier: str
-    text: str
-    records: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRow:
-    """A row: what the list says of it, its derivation and its reproductions."""
-
-    schema: Literal["urn:repro-harness:api:v1:row"]
-    policy: str
-    policy_sha256: str
-    summary: Summary
-    factors: tuple[ApiStep, ...]
-    derived_from: tuple[ApiStep, ...]
-    reproductions: tuple[ApiReproduction, ...]
-    command: str
-    record: str  # addresses, from the site's root
-    samples: str
-    page: str
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRows:
-    """Every row."""
-
-    schema: Literal["urn:repro-harness:api:v1:rows"]
-    registry: str
-    policy: str
-    policy_sha256: str
-    rows: tuple[Summary, ...]
-
-
 def row_json(site: Site, one: Benchmark, command: str) -> bytes:
     """`api/v1/rows/ID.json`."""
     summary = one.summary
     return encoded(
-        ApiRow(
-            "urn:repro-harness:api:v1:row",
-            site.policy_name,
-            site.policy_sha256,
-            summary,
-            tuple(ApiStep(f.name, "", f.text, f.records) for f in one.score.factors),
-            tuple(ApiStep(s.rule, str(s.tier), s.text, s.records) for s in one.score.derived_from),
-            tuple(
-                ApiReproduction(
-                    r.record, r.operator, str(r.ring), _hardware(r.record, r.measurement.hardware), str(r.mark),
-                    r.ratio, r.low, r.high, r.why_not,
-                )
-                for r in one.reproductions
-            ),
-            command,
-            f"records/{summary.row}.json",
-            f"records/{summary.row}.parquet",
-            f"rows/{summary.short}/index.html",
+        models.Row(
+            schema="urn:repro-harness:api:v1:row",
+            registry=site.origin,
+            policy=site.policy_name,
+            policy_sha256=site.policy_sha256,
+            summary=listed(summary),
+            factors=tuple(models.Factor(f.name, f.text, f.records) for f in one.score.factors),
+            derived_from=tuple(models.Step(s.rule, s.tier, s.text, s.records) for s in one.score.derived_from),
+            reproductions=tuple(map(_reproduction, one.reproductions)),
+            command=command or None,
+            record_path=f"records/{summary.row}.json",
+            samples_path=f"records/{summary.row}.parquet",
+            page_path=f"rows/{summary.short}/index.html",
         )
-    )  # fmt: skip
+    )
 
 
-def _hardware(public: str, hardware: Any) -> tuple[str, ...]:
-    return tuple(getattr(hardware, f.name) for f in fields(hardware)) if public else ()
+def _reproduction(one: Reproduction) -> models.Reproduction:
+    hardware = one.measurement.hardware
+    return models.Reproduction(
+        record=one.record or None,
+        operator=one.operator or None,
+        ring=one.ring,
+        hardware=models.Hardware(hardware.sku, hardware.generation, hardware.os_family, hardware.runtime_series)
+        if one.record
+        else None,
+        verdict=one.mark,
+        ratio=one.ratio,
+        ratio_low=one.low,
+        ratio_high=one.high,
+        not_counted_because=one.why_not or None,
+    )
 
 
 def files(site: Site, rows: Sequence[Summary], records: int) -> Iterator[File]:
@@ -119,7 +75,7 @@ def files(site: Site, rows: Sequence[Summary], records: int) -> Iterator[File]:
 
 def fixed(site: Site) -> Iterator[File]:
     """What only another program would change: the schemas, and a word to robots."""
-    for name, schema in schemas().items():
+    for name, schema in schemas.published().items():
         yield f"api/v1/schema/{name}.json", schema
     yield "robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode()
 
@@ -127,18 +83,18 @@ def fixed(site: Site) -> Iterator[File]:
 def listings(
     site: Site, ids: Iterable[str], made: Sequence[Summary], last: Path | None, before: Sequence[str]
 ) -> Iterator[File]:
-    """`ApiRows`, and what the search looks through: a row a line, in the order of their `ids`.
+    """`models.Rows`, and what the search looks through: a row a line, in the order of their `ids`.
 
     `made`: all of them, or where there was a `last` build, of the rows `before`, in that folder, those that this one made again.
-    The latter is a script and not JSON, so that it loads from a file as well as from a server.
+    The latter is a script and not JSON, so that it loads from a file as well as from a server; it names its columns once.
     """
     own = {"schema": "urn:repro-harness:api:v1:rows", "registry": site.origin, "policy": site.policy_name}
     head = json.dumps({**own, "policy_sha256": site.policy_sha256}, ensure_ascii=False)[:-1] + ', "rows": ['
     rows = list(ids)
     text = lines.joined(head, rows, {one.row: _line(one) for one in made}, _kept(last, ROWS, before), "]}")
     yield ROWS, text.encode()
-    facets = json.dumps([facet.folder for facet in FACETS], separators=(",", ":"))
-    head = f'window.REPRO_ROWS={{"facets":{facets},"rows":['
+    names = {"facets": [facet.folder for facet in FACETS], "columns": SEARCHED}
+    head = f'window.REPRO_ROWS={json.dumps(names, separators=(",", ":"))[:-1]},"rows":['
     text = lines.joined(head, rows, {one.row: _searched(one) for one in made}, _kept(last, SCRIPT, before), "]};")
     yield SCRIPT, text.encode()
 
@@ -156,27 +112,5 @@ def encoded(value: Any) -> bytes:
     return (json.dumps(asdict(value), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-@cache
-def schemas() -> dict[str, bytes]:
-    """JSON Schemas of what stands under `api/v1/`, and of a record."""
-    from pydantic import TypeAdapter
-
-    from harness.record.schema import Record
-    from harness.site.pages import regressions, requests
-
-    made: dict[str, TypeAdapter[Any]] = {
-        "row": TypeAdapter(ApiRow),
-        "rows": TypeAdapter(ApiRows),
-        "record": TypeAdapter(Record),
-    }
-    found = {name: one.json_schema() for name, one in made.items()}
-    found |= {"regressions": regressions.SCHEMA, "requests": requests.SCHEMA}
-    return {name: (json.dumps(one, indent=1, sort_keys=True) + "\n").encode() for name, one in found.items()}
-
-
-def _searched(s: Summary) -> str:
-    fields = [
-        s.short, s.model, s.quantisation, s.device, s.runtime, s.tier, s.contested, s.rate, s.low, s.high, s.inside, s.outside,
-        s.pending, s.suite, s.workload, s.processes, s.log_mean, s.log_variance, s.fixed_number, s.os,
-    ]  # fmt: skip
-    return json.dumps(fields, ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")
+def _searched(one: Summary) -> str:
+    return json.dumps(searched(one), ensure_ascii=True, separators=(",", ":")).replace("</", "<\\/")

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
-from typing import Any
 
 from harness.errors import RecordInvalid
 from harness.measure.logs import logs_of
 from harness.record import envelope, settings
 from harness.record.schema import Record
 from harness.record.statement import taken
-from harness.registry.db.reader import Reader
-from harness.registry.queries import cautions, rows
+from harness.registry.facts import Evidence, EvidenceFact, RecordFact
+from harness.registry.queries import Reader, cautions, rows
 from harness.registry.queries.secondary import beside
 from harness.site.data.public import Ground
 from harness.site.data.values import Benchmark, Body, Passage, Reproduction, Site, Summary
@@ -29,18 +28,15 @@ class Frame:
 
     about: rows.Known
     people: Mapping[str, str]
-    evidence: Mapping[str, tuple[Mapping[str, Any], ...]]
+    evidence: Mapping[str, tuple[Evidence, ...]]  # row → what was imported beside it
 
 
 def frame(reader: Reader, known: Ground) -> Frame:
     """Of the whole registry."""
-    evidence: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for name, fact in reader.all("evidence").items():
-        if not fact["removed"]:
-            evidence[fact["row"]] = (
-                *evidence.get(fact["row"], ()),
-                {"id": name, "why": fact["why"], **fact["evidence"]},
-            )
+    evidence: dict[str, tuple[Evidence, ...]] = {}
+    for fact in reader.all(EvidenceFact).values():
+        if not fact.removed:
+            evidence[fact.row] = (*evidence.get(fact.row, ()), fact.evidence)
     return Frame(replace(rows.known(reader, ()), verified=known.verified), known.persons, evidence)
 
 
@@ -84,15 +80,13 @@ def _without(scored: Score, hidden: set[str]) -> Score:
 
 
 def _body(reader: Reader, identity: str) -> Body:
-    where, fact = f"record {identity}", reader.get("record", identity)
-    if fact is not None and "public_from" not in fact:
-        raise RecordInvalid("was stored by an earlier version", where=where, fix="run: repro registry rebuild")
+    where, fact = f"record {identity}", reader.get(RecordFact, identity)
     if fact is None:
         raise RecordInvalid("is in the table and not in the log", where=where, fix="run: repro audit")
     found = []
-    for kind in ("envelope", "samples"):
-        data = reader.body(fact[f"{kind}_sha256"])
-        if data is None or sha256(data).hexdigest() != fact[f"{kind}_sha256"]:
+    for kind, digest in (("envelope", fact.envelope_sha256), ("samples", fact.samples_sha256)):
+        data = reader.body(digest)
+        if data is None or sha256(data).hexdigest() != digest:
             raise RecordInvalid(f"its {kind} are gone or changed", where=where, fix="run: repro audit")
         found.append(data)
     return Body(identity, fact, *found)
@@ -153,8 +147,8 @@ def _why_not(hub: Measurement, one: Measurement, people: Mapping[str, str]) -> s
     return "a newer record of the same machine counts"
 
 
-def _passage(fact: Mapping[str, Any], one: Measurement) -> Passage:
-    return Passage(one.id, one.operator, fact["index"], fact["submitted"], tuple(fact["approvals"]), fact["why"])
+def _passage(fact: RecordFact, one: Measurement) -> Passage:
+    return Passage(one.id, one.operator, fact.index, fact.submitted, fact.approvals, fact.why)
 
 
 def _summary(
@@ -170,6 +164,7 @@ def _summary(
     return Summary(
         row=one.id,
         model=str(hub.model.get("name") or hub.model.get("family") or ""),
+        weights=one.subject.model,
         quantisation=one.subject.quantisation,
         engine=one.subject.engine,
         runtime=one.hardware.runtime_series,

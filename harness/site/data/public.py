@@ -4,41 +4,12 @@ not even its operator's handle.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, case, func, select
-
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
-from harness.registry.queries import rows
-
-OWN, HUB = tables.records.alias("own"), tables.records.alias("registry")
-
-
-def public(*columns: Any) -> Select[Any]:
-    """These columns of every public record (`OWN`) beside its row's (`HUB`): an editor accepted both."""
-    return _both(*columns).where(OWN.c.status == "accepted", HUB.c.status == "accepted")
-
-
-def public_few(*columns: Any) -> Select[Any]:
-    """As `public`, for a question that names records, rows or rigs: SQLite, which does not know that nearly all are accepted,
-    would begin with those, were their index not put out of its sight.
-    """
-    return _both(*columns).where(OWN.c.status.concat("") == "accepted", HUB.c.status.concat("") == "accepted")
-
-
-def public_of(handles: Collection[str], *columns: Any) -> Select[Any]:
-    """As `public`, of these operators alone, no more than one question may name: by their rigs, as there is no index of
-    operators.
-    """
-    rigs = select(tables.rigs.c.rig).where(tables.rigs.c.operator.in_(handles))
-    return public_few(*columns).where(OWN.c.rig.in_(rigs), OWN.c.operator.in_(handles))
-
-
-def _both(*columns: Any) -> Select[Any]:
-    return select(*columns).select_from(OWN.join(HUB, and_(HUB.c.row == OWN.c.row, HUB.c.id == OWN.c.row)))
+from harness.registry.facts import OperatorFact
+from harness.registry.queries import Reader, public, rows
 
 
 class Tally(NamedTuple):
@@ -55,13 +26,13 @@ class Ground:
     """What the making of rows asks of a registry's state."""
 
     rows: frozenset[str]  # whose own record is accepted
-    facts: Mapping[str, Mapping[str, Any]]  # of every operator, by handle, in order
+    facts: Mapping[str, OperatorFact]  # of every operator, by handle, in order
     persons: Mapping[str, str]  # operator → person
 
     @property
     def verified(self) -> frozenset[str]:
         """Operators of whom an editor found that the hardware is theirs."""
-        return frozenset(handle for handle, fact in self.facts.items() if fact["verified"])
+        return frozenset(handle for handle, fact in self.facts.items() if fact.verified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +40,7 @@ class Public:
     """What the other pages ask."""
 
     rows: frozenset[str]
-    operators: Mapping[str, Mapping[str, Any]]  # the facts of everybody who has a page, by handle, in order
+    operators: Mapping[str, OperatorFact]  # the facts of everybody who has a page, by handle, in order
     tallies: Mapping[str, Tally]  # of who has a public record: the others with a page are verified
     persons: Mapping[str, str]
 
@@ -81,11 +52,8 @@ class Public:
 
 def ground(reader: Reader) -> Ground:
     """Of the whole registry."""
-    table = tables.records.c
-    wanted = select(table.id).where(table.row == table.id, table.status == "accepted")
-    found = frozenset(reader.connection.execute(wanted).scalars())
-    facts = dict(sorted(reader.all("operator").items()))  # as here, not as the database sorts
-    return Ground(found, facts, rows.people(reader))
+    facts = dict(sorted(reader.all(OperatorFact).items()))  # as here, not as the database sorts
+    return Ground(public.rows(reader), facts, rows.people(reader))
 
 
 def standing(known: Ground, tallies: Mapping[str, Tally]) -> Public:
@@ -97,17 +65,7 @@ def standing(known: Ground, tallies: Mapping[str, Tally]) -> Public:
 
 def tallied(reader: Reader, known: Mapping[str, Tally], handles: Iterable[str] | None) -> dict[str, Tally]:
     """Of each operator with a public record; only those of `handles` are counted again. None: all of them."""
-    opened = func.sum(case((OWN.c.id == OWN.c.row, 1), else_=0))
-    others = func.sum(case((OWN.c.operator != HUB.c.operator, 1), else_=0))
-    numbers = (func.count(), opened, others, func.count(func.distinct(OWN.c.rig)))
-    columns = (OWN.c.operator, *numbers)
-    if handles is None:
-        found, parts = {}, [public(*columns)]
-    else:
-        chosen = set(handles)
-        found = {handle: one for handle, one in known.items() if handle not in chosen}
-        parts = [public_of(some, *columns) for some in chunks(chosen)]
-    for part in parts:
-        counted = reader.connection.execute(part.group_by(OWN.c.operator))
-        found |= {handle: Tally(*map(int, values)) for handle, *values in counted}
+    chosen = None if handles is None else set(handles)
+    found = {} if chosen is None else {handle: one for handle, one in known.items() if handle not in chosen}
+    found |= {handle: Tally(*numbers) for handle, *numbers in public.tallies(reader, chosen)}
     return dict(sorted(found.items()))

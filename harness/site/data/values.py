@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
 from typing import Any
 
 from harness.record.schema import Record
+from harness.registry.facts import Evidence, RecordFact
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.secondary import Beside
 from harness.tiers.policy import Policy
@@ -36,10 +36,14 @@ class Site:
 
 @dataclass(slots=True)  # not frozen: each build reads all of them, and a frozen one takes five times as long to make
 class Summary:
-    """A row in a list. Numbers are the headline's decode rate in tokens/s; JSON types only: it is kept between builds."""
+    """A row in a list. Numbers are the headline's decode rate in tokens/s; JSON types only: it is kept between builds.
+
+    What is published of it is `api/models.ListedRow`, whose words are other ones.
+    """
 
     row: str
     model: str
+    weights: str  # digest
     quantisation: str
     engine: str
     runtime: str  # engine and version
@@ -87,11 +91,6 @@ def values(one: Summary) -> tuple[Any, ...]:
     return tuple(_VALUES(one))
 
 
-def plain(one: Summary) -> dict[str, Any]:
-    """As a dictionary."""
-    return dict(zip(FIELDS, _VALUES(one), strict=True))
-
-
 Change = tuple[Summary | None, Summary | None]  # a row in the last build and in this one; None: not there
 
 
@@ -129,7 +128,7 @@ class Body:
     """A public record as it is stored; `fact`: what the log says of it."""
 
     record: str
-    fact: Mapping[str, Any]
+    fact: RecordFact
     envelope: bytes
     samples: bytes
 
@@ -144,6 +143,6 @@ class Benchmark:
     bodies: tuple[Body, ...]  # of its public records, the hub's first
     reproductions: tuple[Reproduction, ...]
     cautions: tuple[str, ...]  # what its operators have in common; they move no tier
-    evidence: tuple[Mapping[str, Any], ...]  # imported from elsewhere: shown, never counted
+    evidence: tuple[Evidence, ...]  # imported from elsewhere: shown, never counted
     passages: tuple[Passage, ...]  # of its public records, the oldest first
     summary: Summary

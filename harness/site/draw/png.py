@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.extras import missing
 
 WIDTH = 1280
 # (regular, bold) and the family. One is enough: with the system's fonts all loaded, a picture would take four times as long.
@@ -22,7 +23,7 @@ def png(svg: str) -> bytes:
     try:
         import resvg_py
     except ImportError as error:
-        raise BadInput("needs resvg-py", where="--png", fix="pip install 'repro-harness[png]'") from error
+        raise missing("png", "resvg_py", "--png") from error
     files, family = _font()
     return bytes(
         resvg_py.svg_to_bytes(

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from harness.registry.db.reader import Reader
+from harness.registry.queries import Reader
 from harness.site.api import downloads, json
 from harness.site.data.public import Ground, Public, standing, tallied
 from harness.site.data.values import Change, File, Site, Summary

@@ -10,17 +10,15 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import func, select
-
 from harness import __version__
 from harness.catalog.digest import hash_file
 from harness.errors import BadInput
 from harness.inside import proper
 from harness.record import envelope
 from harness.record.keys import HANDLE
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
-from harness.registry.queries import rows
+from harness.registry.facts import EvidenceFact, RecordFact
+from harness.registry.queries import Reader, log, rows
+from harness.registry.queries.operators import rows_of
 from harness.site.data import lines
 from harness.site.data.public import Ground, Tally
 from harness.site.data.values import FIELDS, Site, Summary, values
@@ -132,7 +130,7 @@ def now(reader: Reader, site: Site) -> State:
     """The state that a build of this registry begins with."""
     series = rows.counted_series(reader)
     head = reader.head(site.entries) or ""
-    signed = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
+    signed = log.newest_size(reader)
     return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)
 
 
@@ -183,16 +181,16 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         act = events.read(envelope.read(data, f"entry {index}").payload, f"entry {index}")
         operators.add(act.by)
         if act.kind in _OF_RECORD:
-            fact = reader.get("record", act.subject) or {}
-            rows.add(fact.get("row", ""))
-            operators.add(fact.get("operator", ""))
+            fact = reader.need(RecordFact, act.subject)
+            rows.add(fact.row)
+            operators.add(fact.operator)
             if act.kind == "record-submitted":
                 submitters.add(act.by)
         elif act.kind in _OF_OPERATOR:
             operators.add(act.subject)
-            rows |= _rows_of(reader, [act.subject])
+            rows |= rows_of(reader, [act.subject])
         elif act.kind in _OF_EVIDENCE:
-            rows.add((reader.get("evidence", act.subject) or {}).get("row", ""))
+            rows.add(reader.need(EvidenceFact, act.subject).row)
         elif act.kind in _OF_KEYS:
             keys = True
         elif act.kind not in _OF_NOTHING and not act.kind.startswith("request-"):
@@ -202,7 +200,7 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
     named = {persons[handle] for handle in submitters if handle in persons}
     joined = [handle for handle, person in persons.items() if person in named]
     if len(joined) > len(named):
-        rows |= _rows_of(reader, joined)
+        rows |= rows_of(reader, joined)
         operators |= set(joined)
     drifted = {
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
@@ -213,11 +211,3 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
 
 def _goes_on(reader: Reader, old: State) -> bool:
     return old.entries <= reader.size() and reader.head(old.entries) == old.head
-
-
-def _rows_of(reader: Reader, handles: Iterable[str]) -> set[str]:
-    table, found = tables.records.c, set[str]()
-    for some in chunks(handles):
-        part = select(table.row).distinct().where(table.operator.in_(some))
-        found |= set(reader.connection.execute(part).scalars())
-    return found

@@ -13,9 +13,8 @@ from jinja2 import UndefinedError
 
 from harness.errors import RecordInvalid
 from harness.progress import Progress
-from harness.registry.db.reader import Reader
 from harness.registry.opening import open_readable
-from harness.registry.queries import believed
+from harness.registry.queries import Reader, believed
 from harness.registry.queries.scores import usable_cores
 from harness.registry.store import Registry
 from harness.site.data import gather
@@ -77,7 +76,7 @@ def team(
 ) -> Iterator[Team]:
     """For so many rows. `left_out`: records that `reader` does not see, and no other process may."""
     cores = usable_cores()
-    if rows <= ALONE or cores < 2 or registry.engine.url.database in (None, "", ":memory:"):
+    if rows <= ALONE or cores < 2 or registry.in_memory:
         yield Team(reader, site, known, scratch, None)
         return
     with ProcessPoolExecutor(

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from harness import units
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.facts import EvidenceFact, F, Fact, KeyFact, OperatorFact, RecordFact, RequestFact
+from harness.registry.queries import Reader
 from harness.registry.queries.history import acts_of
+from harness.registry.queries.operators import of_rows
+from harness.registry.queries.public import before
 from harness.site import addresses
-from harness.site.data.public import OWN, Public, public_of
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.draw.svg import legal
 from harness.site.pages.render import page
@@ -26,18 +26,18 @@ NEWEST = 50  # decisions on the first page, and in the feed
 
 # kind → what its author did. Names in braces are parts of their own; a kind that is not here is never public.
 KINDS: Mapping[str, str] = {
-    "registry-created": "founded the registry under the policy {policy}, which asks for {approvals} of a record",
-    "policy-adopted": "adopted the policy {policy}, which asks for {approvals} of a record",
+    "registry-created": "founded the registry under the policy {policy}, which needs {approvals} for each record",
+    "policy-adopted": "adopted the policy {policy}, which needs {approvals} for each record",
     "editors-changed": "made version {version} of the list of editors: {editors}; acts of the editors ask for {threshold}",
     "operator-verified": "verified that {operator} owns the hardware",
     "operator-unverified": "took back the verification of {operator}",
-    "operators-tied": "recorded that {operator} and {other} are one person: one voice from here on",
+    "operators-tied": "recorded that {operator} and {other} are one person, who counts once from here on",
     "operators-untied": "took back that {operator} and {other} are one person",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
     "record-approved": "approved {record} by {operator}{place}{also}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
-    "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided anew",
+    "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided again",
     "record-withdrawn": "withdrew {record}",
     "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
@@ -153,18 +153,20 @@ class _Facts:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._known: dict[tuple[type[Any], str], Fact] = {}
 
-    def get(self, kind: str, name: str) -> Mapping[str, Any]:
-        if (kind, name) not in self._known:
-            self._known[kind, name] = self._reader.get(kind, name) or {}
-        return self._known[kind, name]
+    def need(self, kind: type[F], name: str) -> F:
+        """Raises `RecordInvalid` where there is none."""
+        found = self._known.get((kind, name))
+        if not isinstance(found, kind):
+            found = self._known[kind, name] = self._reader.need(kind, name)
+        return found
 
     def record(self, act: Mapping[str, Any]) -> str:
         """The record that decides whether the act is public; "" where none does."""
         if act["kind"] in _RECORD:
             return str(act["subject"])
-        return str(self.get("evidence", act["subject"])["row"]) if act["kind"] in _EVIDENCE else ""
+        return self.need(EvidenceFact, act["subject"]).row if act["kind"] in _EVIDENCE else ""
 
 
 def _reason(act: Mapping[str, Any]) -> str:
@@ -174,13 +176,13 @@ def _reason(act: Mapping[str, Any]) -> str:
 
 def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
     """What editors did, and withdrawals; to a record, evidence or a request from the entry on that first accepted it."""
-    if act["kind"] == "key-revoked" and act["by"] == facts.get("key", act["subject"])["owner"]:
+    if act["kind"] == "key-revoked" and act["by"] == facts.need(KeyFact, act["subject"]).owner:
         return False
     if act["kind"].startswith("request-"):
-        opened = facts.get("request", act["subject"])["public_from"]
+        opened = facts.need(RequestFact, act["subject"]).public_from
         return opened is not None and opened <= act["index"]
     record = facts.record(act)
-    opened = facts.get("record", record).get("public_from") if record else 0
+    opened = facts.need(RecordFact, record).public_from if record else 0
     return opened is not None and opened <= act["index"]
 
 
@@ -197,23 +199,23 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
     """What stands for the names in braces."""
     kind, subject, detail = act["kind"], act["subject"], act["detail"]
     if kind in _RECORD:
-        fact = facts.get("record", subject)
-        own = fact["row"] == subject
-        also = [one for one in fact["public_by"] if one != act["by"]] if fact["public_from"] == act["index"] else []
-        place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact["row"])]
+        fact = facts.need(RecordFact, subject)
+        own = fact.row == subject
+        also = [one for one in fact.public_by if one != act["by"]] if fact.public_from == act["index"] else []
+        place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact.row)]
         return {
-            "record": [Part(f"record {subject[:12]}", row=fact["row"])],
-            "operator": [_operator(fact["operator"])],
+            "record": [Part(f"record {subject[:12]}", row=fact.row)],
+            "operator": [_operator(fact.operator)],
             "place": place,
             "also": [Part(f"; {_listed(also)} had approved it before")] if also else [],
         }
     if kind in _EVIDENCE:
-        fact = facts.get("evidence", subject)
-        return {"row": [_row(fact["row"])], "tool": [_free(fact["evidence"]["tool"])]}
+        imported = facts.need(EvidenceFact, subject)
+        return {"row": [_row(imported.row)], "tool": [_free(imported.evidence.tool)]}
     if kind.startswith("request-"):
         return {"wish": _wish(facts, subject)}
     if kind == "key-revoked":
-        owner, since = facts.get("key", subject)["owner"], str(detail["from_index"])
+        owner, since = facts.need(KeyFact, subject).owner, str(detail["from_index"])
         return {"key": [Part(subject[:12])], "operator": [_operator(owner)], "from_index": [Part(since)]}
     if kind == "editors-changed":
         document = detail["editors"]
@@ -243,10 +245,8 @@ def _free(text: str) -> Part:
 
 
 def _wish(facts: _Facts, request: str) -> list[Part]:
-    fact = facts.get("request", request)
-    if not fact:
-        return []
-    return [_free(fact["model"]), Part(" on "), _free(fact["hardware"]), Part(" with "), _free(fact["runtime"])]
+    fact = facts.need(RequestFact, request)
+    return [_free(fact.model), Part(" on "), _free(fact.hardware), Part(" with "), _free(fact.runtime)]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -274,7 +274,7 @@ def _lines(acts: Sequence[Act], links: Links) -> list[tuple[Act, str, list[tuple
 
 
 def _links(known: Public) -> Links:
-    return Links({handle: fact["joined"] for handle, fact in known.operators.items()}, known.rows)
+    return Links({handle: fact.joined for handle, fact in known.operators.items()}, known.rows)
 
 
 def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], int]:
@@ -288,21 +288,17 @@ def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], 
             records |= set(reader.records_by_key(act["subject"], act["detail"]["from_index"]))
         elif act["kind"] in ("operator-verified", "operator-unverified"):
             said.add(act["subject"])
-    facts = {record: reader.get("record", record) or {} for record in sorted(records)}
-    rows = {record: fact["index"] for record, fact in facts.items() if fact["row"] == record and fact["index"] < since}
-    table, handles = tables.records.c, said | {fact["operator"] for fact in facts.values()}
-    for some in chunks(rows):
-        wanted = select(table.operator).where(table.row.in_(some)).distinct()
-        handles |= set(reader.connection.execute(wanted).scalars())
-    joined = {handle: (reader.get("operator", handle) or {})["joined"] for handle in sorted(handles)}
+    facts = {record: reader.need(RecordFact, record) for record in sorted(records)}
+    rows = {record: fact.index for record, fact in facts.items() if fact.row == record and fact.index < since}
+    handles = said | {fact.operator for fact in facts.values()} | of_rows(reader, rows)
+    joined = {handle: reader.need(OperatorFact, handle).joined for handle in sorted(handles)}
     moved = {h: at for h, at in joined.items() if at < since and not _stood(reader, h, since, records, said)}
     return frozenset(rows), frozenset(moved), min([since, *rows.values(), *moved.values()])
 
 
 def _stood(reader: Reader, handle: str, since: int, changed: set[str], said: set[str]) -> bool:
     """Whether the operator had a page at that entry and has it now: verified, or with a public record, and untouched since."""
-    if handle not in said and (reader.get("operator", handle) or {})["verified"]:
+    if handle not in said and reader.need(OperatorFact, handle).verified:
         return True
-    own = OWN.c
-    found = reader.connection.execute(public_of([handle], own.id, own.row).where(own.idx < since))
+    found = before(reader, handle, since)
     return any(record not in changed and row not in changed for record, row in found)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.errors import one_line, visible
-from harness.registry.db.reader import Reader
+from harness.registry.facts import RegistryFact
+from harness.registry.queries import Reader
 from harness.site.data.values import File, Site
 from harness.site.pages.decisions import Act
 
@@ -18,7 +19,7 @@ LONGEST = 2000  # characters of a title
 
 def files(reader: Reader, site: Site, newest: Sequence[Act]) -> Iterator[File]:
     """`feed.xml`, from the newest decisions in the log's order."""
-    created = str((reader.get("registry", "") or {})["created"])[:10]
+    created = reader.need(RegistryFact).created[:10]
     acts = newest[::-1]
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "en-GB"})
     SubElement(feed, "id").text = _tag(site, created, "decisions")

@@ -5,19 +5,19 @@ shows no event: a line of the log holds digests only.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
 
 from harness.errors import RecordInvalid
-from harness.registry.db import tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.facts import EditorsFact, KeyFact, RegistryFact
+from harness.registry.queries import Reader, log
 from harness.registry.rules.base import id_of, public
+from harness.site.api import models
+from harness.site.api.json import encoded
 from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.pages.render import page
@@ -88,34 +88,24 @@ def consistency_path(old: int, new: int) -> str:
 
 
 def _key(reader: Reader, site: Site) -> tuple[str, Ed25519PublicKey]:
-    registry = reader.get("registry", "") or {}
-    (key,) = public(registry["key"]).values()
+    (key,) = public(reader.need(RegistryFact).key).values()
     return checkpoint.vkey(site.origin, key), key
 
 
 def _notes(reader: Reader) -> list[tuple[int, bytes]]:
-    table = tables.checkpoints.c
-    found = reader.connection.execute(select(table.size, table.note).order_by(table.size))
-    return [(int(size), raw(note)) for size, note in found]
+    return [(int(size), note) for size, note in log.notes(reader)]
 
 
 def _tiles(reader: Reader, size: int, written: int) -> Iterator[File]:
     """As `tiles.tiles`, without the full ones below the first `written` entries. Nothing is read before it is asked for."""
-    node, line = tables.nodes.c, tables.entries.c
     level = 0
     while count := size >> (tiles.HEIGHT * level):
         for index, width in _pieces(count, written >> (tiles.HEIGHT * level)):
-            first = index * tiles.WIDTH
-            wanted = select(node.hash).where(
-                node.level == tiles.HEIGHT * level, node.idx >= first, node.idx < first + width
-            )
-            hashes = [raw(one) for one in reader.connection.execute(wanted.order_by(node.idx)).scalars()]
+            hashes = log.hashes(reader, tiles.HEIGHT * level, index * tiles.WIDTH, width)
             yield _whole(tiles.tile_path(level, index, width), hashes, width, b"".join)
         level += 1
     for index, width in _pieces(size, written):
-        first = index * tiles.WIDTH
-        wanted = select(line.payload).where(line.idx >= first, line.idx < first + width).order_by(line.idx)
-        entries = [raw(one) for one in reader.connection.execute(wanted).scalars()]
+        entries = log.lines(reader, index * tiles.WIDTH, width)
         yield _whole(tiles.bundle_path(index, width), entries, width, tiles.bundle)
 
 
@@ -143,31 +133,33 @@ def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes,
 def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
     vkey, _ = _key(reader, site)
-    registry, editors = reader.get("registry", "") or {}, reader.get("editors", "") or {}
-    own: dict[str, list[dict[str, Any]]] = {}
-    for name, fact in reader.all("key").items():
-        told = {"key_id": name, "since": fact["since"], "revoked_from": fact["revoked_from"]}
-        own.setdefault(fact["owner"], []).append({**told, "revoked": fact["revoked_from"] is not None})
-    value = {
-        "schema": "urn:repro-harness:api:v1:keys",
-        "registry": {"origin": site.origin, "key": registry["key"], "vkey": vkey},
-        "editors": {
-            "version": editors["version"],
-            "threshold": editors["threshold"],
-            "expires": editors["expires"],
-            "keys": [
-                {"handle": handle, "key": entry["key"], "key_id": id_of(entry["key"])}
-                for handle, entry in sorted(editors["editors"].items())
-            ],
-        },
-        "operators": [
-            {
-                "handle": handle,
-                "key": fact["key"],
-                "key_id": id_of(fact["key"]),
-                "keys": sorted(own.get(handle, []), key=lambda one: (one["since"], one["key_id"])),
-            }
+    registry, editors = reader.need(RegistryFact), reader.need(EditorsFact)
+    own: dict[str, list[models.KeyPeriod]] = {}
+    for name, fact in reader.all(KeyFact).items():
+        until = fact.revoked_from
+        period = models.KeyPeriod(name, since_entry=fact.since, revoked=until is not None, revoked_from_entry=until)
+        own.setdefault(fact.owner, []).append(period)
+    value = models.Keys(
+        schema="urn:repro-harness:api:v1:keys",
+        registry=site.origin,
+        registry_key=models.RegistryKey(registry.key, vkey),
+        editors=models.Editors(
+            editors.version,
+            editors.threshold,
+            expires_on=editors.expires,
+            keys=tuple(
+                models.EditorKey(handle, entry.key, id_of(entry.key))
+                for handle, entry in sorted(editors.editors.items())
+            ),
+        ),
+        operators=tuple(
+            models.OperatorKeys(
+                handle,
+                fact.key,
+                id_of(fact.key),
+                keys=tuple(sorted(own.get(handle, []), key=lambda one: (one.since_entry, one.key_id))),
+            )
             for handle, fact in known.operators.items()
-        ],
-    }
-    yield "api/v1/keys.json", (json.dumps(value, indent=1) + "\n").encode()
+        ),
+    )
+    yield "api/v1/keys.json", encoded(value)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 
-from sqlalchemy import select
-
-from harness.registry.db import tables
-from harness.registry.db.columns import COLUMNS, measurement
-from harness.registry.db.reader import CHUNK, Reader, chunks, raw
-from harness.registry.queries import rows
+from harness.registry.queries import Reader, log, public
 from harness.site import addresses
-from harness.site.data.public import HUB, OWN, Public, Tally, public, public_of
+from harness.site.data.public import Public, Tally
 from harness.site.data.values import File, Site, Summary
 from harness.site.pages.render import page
 from harness.tiers.values import Mark, Measurement, ring_of
@@ -115,16 +110,16 @@ def index_paths(count: int) -> list[str]:
 def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[str, Operator]:
     """These of who has a page, by handle, in order."""
     facts = {handle: fact for handle, fact in known.operators.items() if handle in chosen}
-    days = _days(reader, {fact["joined"] for fact in facts.values()})
+    days = _days(reader, {fact.joined for fact in facts.values()})
     of_person: dict[str, list[str]] = {}
     for handle in known.operators:
         of_person.setdefault(known.persons.get(handle, handle), []).append(handle)
     return {
         handle: Operator(
             handle,
-            fact["verified"],
-            fact["why"],
-            days[fact["joined"]],
+            fact.verified,
+            fact.why,
+            days[fact.joined],
             known.tallies.get(handle, Tally(0, 0, 0, 0)),
             together=tuple(one for one in of_person[known.persons.get(handle, handle)] if one != handle),
         )
@@ -134,11 +129,8 @@ def operators(reader: Reader, known: Public, chosen: Collection[str]) -> dict[st
 
 def _days(reader: Reader, indices: Iterable[int]) -> dict[int, str]:
     """When the registry took these entries, as ISO dates."""
-    table, found = tables.entries.c, {}
-    for some in chunks(indices):
-        for index, payload in reader.connection.execute(select(table.idx, table.payload).where(table.idx.in_(some))):
-            found[int(index)] = entry.read(raw(payload), f"entry {index}").at[:10]
-    return found
+    found = log.lines_at(reader, indices)
+    return {index: entry.read(payload, f"entry {index}").at[:10] for index, payload in found}
 
 
 def _lines(
@@ -149,17 +141,9 @@ def _lines(
     persons: Mapping[str, str],
 ) -> Iterator[tuple[str, list[Line]]]:
     """Of each of these operators the public records, the newest first."""
-    columns = [OWN.c.operator, OWN.c.model_name, *(table.c[name] for table in (OWN, HUB) for name in COLUMNS)]
-    few = len(chosen) <= CHUNK
-    wanted = (public_of(sorted(chosen), *columns) if few else public(*columns)).order_by(OWN.c.operator)
-    about = rows.Known(frozenset())  # a verdict asks neither who is verified nor for drift
-    for handle, group in groupby(reader.connection.execute(wanted), key=itemgetter(0)):
-        if handle not in chosen:
-            continue
+    for handle, group in groupby(public.paired(reader, chosen), key=attrgetter("operator")):
         lines = []
-        for _, name, *values in group:
-            parts = values[: len(COLUMNS)], values[len(COLUMNS) :]
-            one, hub = (measurement(tuple(part), about.source, about.behind)[1] for part in parts)
+        for _, name, one, hub in group:
             own = persons.get(one.operator, one.operator) == persons.get(hub.operator, hub.operator)
             judged = None if own or one.subject != hub.subject else judge(hub, one, site.policy)
             lines.append(_line(name, hub, one, judged, summaries.get(hub.id), own=own))

@@ -81,7 +81,7 @@ def pasted(record: Record) -> Pasted:
 def _model(record: Record) -> tuple[str, list[str]]:
     """The catalogue's own name for these very bytes, or a word for the reader's path."""
     held = {record.model.get("sha256"), record.model.get("derived_from")} - {None}
-    for name in models.names():
+    for name in models.public_names():
         if any(file.sha256 in held for file in models.load(name).files):
             return name, []
     return MODEL, [f"Put for {MODEL} the path of the model: the catalogue has none with its digest."]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
-
-from sqlalchemy import func
 
 from harness.measure.comparison import Comparison, Verdict
-from harness.registry.db.columns import COLUMNS, measurement
-from harness.registry.db.reader import Reader, chunks
-from harness.registry.queries import rows
+from harness.registry.queries import Reader, public
 from harness.site import addresses
-from harness.site.data.public import OWN, Public, public, public_few
+from harness.site.api import models
+from harness.site.api.candidates import candidate
+from harness.site.api.json import encoded
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
 from harness.site.pages.render import page
 from harness.tiers.regressions import BAND, CONFIRMING, Change, Label, Versioned, changes
@@ -25,59 +22,6 @@ from harness.tiers.values import Measurement
 PAGE = 200  # candidates a page
 ORDER = (Label.CONFIRMED, Label.POSSIBLE_REGRESSION, Label.POSSIBLE_IMPROVEMENT, Label.INSUFFICIENT)
 MARKS = {Verdict.SAME: "same", Verdict.FASTER: "faster", Verdict.SLOWER: "slower"}
-
-_RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_COUNT = {"type": "integer", "minimum": 0}
-_NUMBER = {"type": ["number", "null"], "exclusiveMinimum": 0}
-_SIGN = {"enum": ["faster", "slower", "same", "inconclusive"]}
-_HANDLES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
-
-
-def object_of(**fields: Any) -> dict[str, Any]:
-    """The schema of an object with these fields, all of them and no other."""
-    return {"type": "object", "properties": fields, "required": sorted(fields), "additionalProperties": False}
-
-
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "$id": "urn:repro-harness:api:v1:regressions",
-    **object_of(
-        schema={"const": "urn:repro-harness:api:v1:regressions"},
-        registry={"type": "string"},
-        entries=_COUNT,
-        policy={"type": "string"},
-        policy_sha256=_RECORD,
-        band={"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-        candidates={
-            "type": "array",
-            "items": object_of(
-                label={"enum": [str(label) for label in ORDER]},
-                sign={"enum": ["faster", "slower", "inconclusive"]},
-                axis={"type": "string"},
-                before={"type": "string"},
-                after={"type": "string"},
-                subject=object_of(
-                    model={"type": "string"},
-                    weights_sha256={"type": "string"},
-                    quantisation={"type": "string"},
-                    engine={"type": "string"},
-                    workload={"type": "string"},
-                ),
-                devices={"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-                seen=object_of(faster=_HANDLES, slower=_HANDLES, faster_persons=_COUNT, slower_persons=_COUNT),
-                pairs={
-                    "type": "array",
-                    "minItems": 1,
-                    "items": object_of(
-                        before=_RECORD, after=_RECORD, before_row=_RECORD, after_row=_RECORD, operator={"type": "string"},
-                        device={"type": "string"}, ratio=_NUMBER, low=_NUMBER, high=_NUMBER,
-                        level={"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, verdict=_SIGN,
-                    ),
-                },
-            ),
-        },
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +78,9 @@ class Repeated:
 
 def repeated(reader: Reader, last: Iterable[str] | None = None, rigs: Iterable[str] = ()) -> Repeated:
     """Of the whole registry. `last`: the records that were so before; then only these and those of the `rigs` are looked at."""
-    columns = (*(OWN.c[name] for name in COLUMNS), OWN.c.model_name, OWN.c.versions, OWN.c.idx)
-    if last is None:
-        machine = [OWN.c[name] for name in ("operator", "rig", "sku", "model", "quantisation", "engine", "workload")]
-        several = public(*machine).group_by(*machine).having(func.count() > 1).subquery()
-        parts = [public(*columns).where(*(column == several.c[column.name] for column in machine))]
-    else:
-        chosen = (OWN.c.id, last), (OWN.c.rig, rigs)
-        parts = [public_few(*columns).where(column.in_(some)) for column, names in chosen for some in chunks(names)]
-    about, found = rows.Known(frozenset()), {}
-    for part in parts:
-        for *values, model, versions, index in reader.connection.execute(part):
-            row, one, _ = measurement(tuple(values), about.source, about.behind)
-            found[one.id] = index, Place(row, model, one), Versioned(one, tuple(sorted(json.loads(versions).items())))
+    found = {}
+    for row, model, one, versions, entry in public.repeated(reader, last, rigs):
+        found[one.id] = entry, Place(row, model, one), Versioned(one, versions)
     count = Counter(_machine(place.one) for _, place, _ in found.values())
     own = sorted((one for one in found.values() if count[_machine(one[1].one)] > 1), key=itemgetter(0))
     return Repeated({place.one.id: place for _, place, _ in own}, [versioned for *_, versioned in own])
@@ -196,52 +130,14 @@ def _candidate(change: Change, places: Mapping[str, Place]) -> Candidate:
 
 
 def _json(site: Site, found: Sequence[Candidate]) -> bytes:
-    value = {
-        "schema": SCHEMA["$id"],
-        "registry": site.origin,
-        "entries": site.entries,
-        "policy": site.policy_name,
-        "policy_sha256": site.policy_sha256,
-        "band": list(BAND),
-        "candidates": [_value(one) for one in found],
-    }
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def _value(one: Candidate) -> dict[str, Any]:
-    change, subject = one.change, one.change.subject
-    seen: dict[str, Any] = {}
-    for sign, handles, number in one.seen:
-        seen |= {sign: list(handles), f"{sign}_persons": number}
-    return {
-        "label": str(change.label),
-        "sign": one.sign,
-        "axis": change.axis,
-        "before": change.before,
-        "after": change.after,
-        "subject": {
-            "model": one.model,
-            "weights_sha256": subject.model,
-            "quantisation": subject.quantisation,
-            "engine": subject.engine,
-            "workload": subject.workload,
-        },
-        "devices": list(one.devices),
-        "seen": seen,
-        "pairs": [
-            {
-                "before": pair.before,
-                "after": pair.after,
-                "before_row": pair.before_row,
-                "after_row": pair.after_row,
-                "operator": pair.operator,
-                "device": pair.device,
-                "ratio": pair.comparison.ratio,
-                "low": pair.comparison.low,
-                "high": pair.comparison.high,
-                "level": pair.comparison.level,
-                "verdict": pair.mark,
-            }
-            for pair in one.pairs
-        ],
-    }
+    return encoded(
+        models.Regressions(
+            schema="urn:repro-harness:api:v1:regressions",
+            registry=site.origin,
+            log_entries=site.entries,
+            policy=site.policy_name,
+            policy_sha256=site.policy_sha256,
+            ratio_band=BAND,
+            candidates=tuple(candidate(one.change, one.model, one.pairs) for one in found),
+        )
+    )

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from harness.registry.db.reader import Reader, chunks
+from harness.registry.facts import RequestFact
+from harness.registry.queries import Reader, public
 from harness.site import addresses
-from harness.site.data.public import OWN, Public, public_few
+from harness.site.api import models
+from harness.site.api.json import encoded
+from harness.site.data.public import Public
 from harness.site.data.values import File, Site
-from harness.site.pages.regressions import object_of
 from harness.site.pages.render import page
 
-SHOWN = ("accepted", "claimed", "measured", "archived")  # in this order: what is open comes first
+SHOWN = tuple(map(str, models.RequestStatus))  # in this order: what is open comes first
 COUNTED = ("pending", "rejected", "duplicate", "archived")
 _SHORT = 12  # digits of an id in a command
-
-_RECORD = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-
-
-SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "$id": "urn:repro-harness:api:v1:requests",
-    **object_of(
-        schema={"const": "urn:repro-harness:api:v1:requests"},
-        registry={"type": "string"},
-        entries={"type": "integer", "minimum": 0},
-        requests={
-            "type": "array",
-            "items": object_of(
-                id=_RECORD,
-                status={"enum": list(SHOWN)},
-                since={"type": "string", "format": "date-time"},
-                model={"type": "string"},
-                hardware={"type": "string"},
-                runtime={"type": "string"},
-                reason={"type": "string"},
-                claimed_by={"type": ["string", "null"]},
-                record={"anyOf": [_RECORD, {"type": "null"}]},
-                row={"anyOf": [_RECORD, {"type": "null"}]},
-            ),
-        },
-        not_listed=object_of(**{name: {"type": "integer", "minimum": 0} for name in COUNTED}),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +49,10 @@ def files(reader: Reader, site: Site, known: Public) -> Iterator[File]:
 
 def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, int]]:
     """Those that are listed, what is open first, the newest first; and how many are not, by status."""
-    facts = reader.all("request")
-    listed = {n: fact for n, fact in facts.items() if fact["status"] in SHOWN and fact["public_from"] is not None}
-    states = Counter(fact["status"] for name, fact in facts.items() if name not in listed)
-    homes = _homes(reader, {fact["record"] for fact in listed.values()} - {""})
+    facts = reader.all(RequestFact)
+    listed = {n: fact for n, fact in facts.items() if fact.status in SHOWN and fact.public_from is not None}
+    states = Counter(fact.status.value for name, fact in facts.items() if name not in listed)
+    homes = _homes(reader, {fact.record for fact in listed.values()} - {""})
     begins = Counter(name[:_SHORT] for name in facts)
     found = [
         _request(name, fact, homes, known.operators, name if begins[name[:_SHORT]] > 1 else name[:_SHORT])
@@ -94,53 +65,49 @@ def requests(reader: Reader, known: Public) -> tuple[list[Request], dict[str, in
 
 def _homes(reader: Reader, records: Iterable[str]) -> dict[str, str]:
     """Record → row, of those that are public."""
-    found: dict[str, str] = {}
-    for some in chunks(records):
-        wanted = public_few(OWN.c.id, OWN.c.row).where(OWN.c.id.in_(some))
-        found.update((record, row) for record, row in reader.connection.execute(wanted))
-    return found
+    return {one.record: one.row for one in public.homes(reader, records)}
 
 
-def _request(
-    name: str, fact: Mapping[str, Any], homes: Mapping[str, str], shown: Collection[str], short: str
-) -> Request:
-    row = homes.get(fact["record"], "")
+def _request(name: str, fact: RequestFact, homes: Mapping[str, str], shown: Collection[str], short: str) -> Request:
+    row = homes.get(fact.record, "")
     return Request(
         id=name,
         short=short,
-        status=fact["status"],
-        since=fact["since"],
-        model=fact["model"],
-        hardware=fact["hardware"],
-        runtime=fact["runtime"],
-        reason=fact["why"],
-        claimed_by=fact["claimed_by"] if fact["claimed_by"] in shown else "",
-        claimer=addresses.operator(fact["claimed_by"]) if fact["claimed_by"] in shown else "",
-        record=fact["record"] if row else "",
+        status=fact.status.value,
+        since=fact.since,
+        model=fact.model,
+        hardware=fact.hardware,
+        runtime=fact.runtime,
+        reason=fact.why,
+        claimed_by=fact.claimed_by if fact.claimed_by in shown else "",
+        claimer=addresses.operator(fact.claimed_by) if fact.claimed_by in shown else "",
+        record=fact.record if row else "",
         row=row,
     )
 
 
 def _json(site: Site, found: Sequence[Request], counts: Mapping[str, int]) -> bytes:
-    value = {
-        "schema": SCHEMA["$id"],
-        "registry": site.origin,
-        "entries": site.entries,
-        "requests": [
-            {
-                "id": one.id,
-                "status": one.status,
-                "since": one.since,
-                "model": one.model,
-                "hardware": one.hardware,
-                "runtime": one.runtime,
-                "reason": one.reason,
-                "claimed_by": one.claimed_by or None,
-                "record": one.record or None,
-                "row": one.row or None,
-            }
-            for one in found
-        ],
-        "not_listed": dict(counts),
-    }
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return encoded(
+        models.Requests(
+            schema="urn:repro-harness:api:v1:requests",
+            registry=site.origin,
+            log_entries=site.entries,
+            requests=tuple(map(_request_json, found)),
+            not_listed=models.NotListed(**counts),
+        )
+    )
+
+
+def _request_json(one: Request) -> models.Request:
+    return models.Request(
+        request=one.id,
+        status=models.RequestStatus(one.status),
+        status_since=one.since,
+        model_name=one.model,
+        hardware=one.hardware,
+        runtime=one.runtime,
+        reason=one.reason,
+        claimed_by=one.claimed_by or None,
+        record=one.record or None,
+        row=one.row or None,
+    )

@@ -15,6 +15,7 @@ from harness.cells import csv_text
 from harness.measure.metrics import TrialMetrics, measure_trials
 from harness.measure.trial import Purpose, Trial
 from harness.record import settings
+from harness.record.frame_columns import RESULTS
 from harness.record.samples import decode
 from harness.record.schema import Record, WorkloadResult
 from harness.site import addresses
@@ -272,7 +273,7 @@ def _csv(record: Record) -> bytes:
     """One line a metric of a workload; integers in the unit named."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
-    out.writerow(("workload", "metric", "unit", "point", "low", "high", "processes", "trials", "p50", "p95", "p99"))
+    out.writerow(column.name for column in RESULTS)
     for result in record.results:
         for m in result.metrics:
             e, spread = m.estimate, m.tokens or m.trials

@@ -8,9 +8,9 @@
     return node;
   };
   const TIERS = ["low", "moderate", "high", "very-high"];
-  const F = { short: 0, model: 1, quantisation: 2, device: 3, runtime: 4, tier: 5, contested: 6, rate: 7, low: 8, high: 9, inside: 10,
-    outside: 11, pending: 12, suite: 13, workload: 14, processes: 15, mean: 16, variance: 17, fixed: 18, os: 19 };
-  const FACETS = { models: F.model, devices: F.device, runtimes: F.runtime, quantisations: F.quantisation, tiers: F.tier };
+  // The columns of assets/rows.js, by their names (harness/site/api/listed.py); known once it is loaded.
+  const F = {};
+  const FACETS = { models: "model_name", devices: "device", runtimes: "runtime_series", quantisations: "quantisation", tiers: "tier" };
 
   // Four significant digits, as on the pages (harness/units.py).
   const digits = (value) => {
@@ -23,10 +23,13 @@
   const rows = (source) => {
     loading ??= new Promise((resolve, reject) => {
       const script = make("script", { src: source });
-      script.onload = () => resolve(window.REPRO_ROWS.rows.map((row) => {
-        row.text = [row[F.model], row[F.quantisation], row[F.device], row[F.runtime], row[F.os]].join(" ").toLowerCase();
-        return row;
-      }));
+      script.onload = () => {
+        window.REPRO_ROWS.columns.forEach((name, place) => { F[name] = place; });
+        resolve(window.REPRO_ROWS.rows.map((row) => {
+          row.text = [row[F.model_name], row[F.quantisation], row[F.device], row[F.runtime_series], row[F.os_family]].join(" ").toLowerCase();
+          return row;
+        }));
+      };
       script.onerror = reject;
       document.head.append(script);
     });
@@ -52,14 +55,14 @@
     return found;
   };
   const rate = (row) => {
-    const found = cell("Decode rate", make("strong", {}, digits(row[F.rate])), " tok/s");
+    const found = cell("Decode rate", make("strong", {}, digits(row[F.decode_tokens_per_s])), " tok/s");
     found.className = "n";
-    if (row[F.low] !== null) found.append(make("br"), make("span", { className: "muted" }, `${digits(row[F.low])} to ${digits(row[F.high])}`));
+    if (row[F.decode_ci95_low_tokens_per_s] !== null) found.append(make("br"), make("span", { className: "muted" }, `${digits(row[F.decode_ci95_low_tokens_per_s])} to ${digits(row[F.decode_ci95_high_tokens_per_s])}`));
     return found;
   };
   const head = (...names) => make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name))));
   const name = (row, root) => {
-    const found = make("th", { scope: "row" }, make("a", { href: `${root}rows/${row[F.short]}/index.html` }, make("bdi", {}, row[F.model] || "unnamed model")),
+    const found = make("th", { scope: "row" }, make("a", { href: `${root}rows/${row[F.row_short]}/index.html` }, make("bdi", {}, row[F.model_name] || "unnamed model")),
       " ", make("span", { className: "muted" }, make("bdi", {}, row[F.quantisation])));
     return found;
   };
@@ -96,12 +99,12 @@
       ways.hidden = !idle;
       if (idle) return;
       const all = await rows(form.dataset.rows);
-      const value = (row, facet) => row[FACETS[facet]] || (facet === "tiers" ? "no tier" : `unnamed ${facet.slice(0, -1)}`);
+      const value = (row, facet) => row[F[FACETS[facet]]] || (facet === "tiers" ? "no tier" : `unnamed ${facet.slice(0, -1)}`);
       const hits = matching(all, query.value).filter((row) => chosen.every((select) => value(row, select.dataset.facet) === select.value));
       const body = make("tbody");
       for (const row of hits.slice(0, 100)) {
-        const others = [`${row[F.inside]} inside`, row[F.outside] && `${row[F.outside]} outside`, row[F.pending] && `${row[F.pending]} pending`];
-        body.append(make("tr", {}, name(row, ""), cell("Device", make("bdi", {}, row[F.device])), cell("Runtime", make("bdi", {}, row[F.runtime])),
+        const others = [`${row[F.persons_inside]} inside`, row[F.persons_outside] && `${row[F.persons_outside]} outside`, row[F.records_pending] && `${row[F.records_pending]} pending`];
+        body.append(make("tr", {}, name(row, ""), cell("Device", make("bdi", {}, row[F.device])), cell("Runtime", make("bdi", {}, row[F.runtime_series])),
           rate(row), cell("Confidence", badge(row)), cell("Reproductions", others.filter(Boolean).join(", "))));
       }
       count.textContent = `${hits.length.toLocaleString("en-GB")} found${hits.length > 100 ? ", the first 100 shown" : ""}`;
@@ -126,35 +129,35 @@
       return table[below] + (table[below + 1] - table[below]) * (place - below);
     };
     const against = (a, b) => {
-      if (a[F.workload] !== b[F.workload]) return { words: "another workload: does not compare" };
-      const n = [a[F.processes], b[F.processes]], v = [a[F.variance] / n[0], b[F.variance] / n[1]], total = v[0] + v[1];
-      const distance = a[F.mean] - b[F.mean];
+      if (a[F.workload_key] !== b[F.workload_key]) return { words: "another workload: does not compare" };
+      const n = [a[F.processes], b[F.processes]], v = [a[F.decode_log_variance] / n[0], b[F.decode_log_variance] / n[1]], total = v[0] + v[1];
+      const distance = a[F.decode_log_mean] - b[F.decode_log_mean];
       if (Math.min(...n) < 2) return { ratio: Math.exp(distance), words: "cannot tell" };
       const inverse = total > 0 ? (v[0] / total) ** 2 / (n[0] - 1) + (v[1] / total) ** 2 / (n[1] - 1) : 1 / (n[0] + n[1] - 2);
-      const margin = quantile(inverse, a[F.fixed] && b[F.fixed]) * Math.sqrt(total);
+      const margin = quantile(inverse, a[F.fixed_number] && b[F.fixed_number]) * Math.sqrt(total);
       const [low, high] = [Math.exp(distance - margin), Math.exp(distance + margin)], [least, most] = window.REPRO_QUANTILES.band;
       const words = Math.min(...n) < 3 ? "cannot tell" : least <= low && high <= most ? "same" : low > most ? "faster" : high < least ? "slower" : "cannot tell";
       return { ratio: Math.exp(distance), low, high, words };
     };
     const MARKS = { "same": "same", "faster": "faster", "slower": "slower" };
     const draw = async () => {
-      const all = await rows(pick.dataset.rows), byId = new Map(all.map((row) => [row[F.short], row]));
+      const all = await rows(pick.dataset.rows), byId = new Map(all.map((row) => [row[F.row_short], row]));
       const list = chosen().filter((id) => byId.has(id));
-      const hits = query.value.trim() ? matching(all, query.value).filter((row) => !list.includes(row[F.short])).slice(0, 12) : [];
+      const hits = query.value.trim() ? matching(all, query.value).filter((row) => !list.includes(row[F.row_short])).slice(0, 12) : [];
       matches.replaceChildren(...hits.map((row) => {
-        const button = make("button", { type: "button" }, `${row[F.model] || "unnamed model"} ${row[F.quantisation]}, ${row[F.device]}, ${row[F.runtime]}`);
-        button.addEventListener("click", () => { query.value = ""; choose([...list, row[F.short]]); query.focus(); });
+        const button = make("button", { type: "button" }, `${row[F.model_name] || "unnamed model"} ${row[F.quantisation]}, ${row[F.device]}, ${row[F.runtime_series]}`);
+        button.addEventListener("click", () => { query.value = ""; choose([...list, row[F.row_short]]); query.focus(); });
         return make("li", {}, button);
       }));
       if (!list.length) { result.replaceChildren(); return; }
       const body = make("tbody");
       list.forEach((id, place) => {
         const row = byId.get(id), found = place ? against(row, byId.get(list[0])) : null;
-        const remove = make("button", { type: "button", ariaLabel: `Remove ${row[F.model]} on ${row[F.device]}` }, "Remove");
+        const remove = make("button", { type: "button", ariaLabel: `Remove ${row[F.model_name] || "unnamed model"} on ${row[F.device]}` }, "Remove");
         remove.addEventListener("click", () => { choose(list.filter((other) => other !== id)); query.focus(); });
         const ratio = cell("To the first", found && found.ratio ? found.ratio.toFixed(3) : "–");
         if (found && found.low) ratio.append(make("br"), make("span", { className: "muted" }, `${found.low.toFixed(3)} to ${found.high.toFixed(3)}`));
-        body.append(make("tr", {}, name(row, pick.dataset.root), cell("Device", make("bdi", {}, row[F.device])), cell("Runtime", make("bdi", {}, row[F.runtime])), rate(row), ratio,
+        body.append(make("tr", {}, name(row, pick.dataset.root), cell("Device", make("bdi", {}, row[F.device])), cell("Runtime", make("bdi", {}, row[F.runtime_series])), rate(row), ratio,
           cell("Verdict", found ? make("span", { className: `mark mark-${MARKS[found.words] || "unknown"}` }, found.words) : make("span", { className: "muted" }, "the first")),
           cell("Confidence", badge(row)), cell("", remove)));
       });

@@ -165,12 +165,12 @@ def test_what_the_engine_uses_decides_what_is_metered():
 
     gpu = [{"kind": "gpu"}, {"kind": "cpu"}]
     for facts in (
-        {"devices": gpu, "settings": {"gpu_layers": 0}},  # the build lists a GPU, the run uses none
-        {"devices": gpu, "settings": {"gpu_layers": -1}},
-        {"devices": gpu, "settings": {}, "device_ids": ["GPU-1"]},
+        {"devices": gpu[1:], "settings": {}},
+        {"devices": gpu, "computed_on": ["cpu", "gpu"], "settings": {}},
+        {"devices": gpu, "computed_on": ["gpu"], "settings": {}, "device_ids": ["GPU-1"]},
     ):
         Telemetry(8, opened).begin(facts)
-    assert asked == [({"cpu"}, []), ({"cpu", "gpu"}, []), ({"cpu", "gpu"}, ["GPU-1"])]
+    assert asked == [({"cpu"}, []), ({"cpu", "gpu"}, []), ({"gpu"}, ["GPU-1"])]
     assert open_meters(frozenset({"server"}), frozenset(), []) == []
 
 

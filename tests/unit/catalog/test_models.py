@@ -26,7 +26,10 @@ def test_a_registry_reference_is_taken_apart():
     ("text", "words"),
     [
         ("gemma-3-270m-q4", "did you mean gemma-3-270m-q4_k_m"),
-        ("hf:owner/name", "write hf:owner/name@revision/file"),
+        ("hf:owner", "write hf:owner/name"),
+        ("hf:owner/name@", "write hf:owner/name"),
+        ("ollama:a/b/c/d", "write ollama:name"),
+        ("file://elsewhere/model.gguf", "not a file of this machine"),
         ("hf:owner/name@main/../../etc/passwd", "is not a Hugging Face reference"),
         ("/nowhere/model.gguf", "there is no such file"),
         ("./missing.gguf", "there is no such file"),
@@ -63,7 +66,8 @@ def test_a_full_disk_is_noticed_before_the_download(tmp_path, monkeypatch):
 
 def test_a_changed_file_is_refused_with_the_way_out(tmp_path):
     model = models.load("gemma-3-270m-q4_k_m")
-    path = tmp_path / model.files[0].name
+    (path,) = fetch.files_in(model, tmp_path / "cache")
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"changed")
     with pytest.raises(BadInput, match="repro model fetch gemma-3-270m-q4_k_m"):
-        fetch.verify(model, path, tmp_path / "cache", SILENT)
+        fetch.verify(model, tmp_path / "cache", SILENT)

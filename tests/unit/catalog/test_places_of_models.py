@@ -114,9 +114,9 @@ def bad_places(place):
         "folder-pipe": "this is a pipe",
         "s.gguf": "this is a socket",
         "one.safetensors": f"name its folder: {place}",
-        "m-00001-of-00003.gguf": "is one of several shards",
-        "M-00002-OF-00003.GGUF": "is one of several shards",
-        "a\0b.gguf": "is no usable path",
+        "m-00001-of-00003.gguf": "shard 2 of 3 is missing",
+        "M-00002-OF-00003.GGUF": "name the first: M-00001-OF-00003.GGUF",
+        "a\0b.gguf": "must be a path",
         "bad-\udcff.gguf": "no such file",
     }
 
@@ -140,11 +140,6 @@ def test_a_name_that_is_no_text_is_refused_before_anything_is_measured(tmp_path)
     path.write_bytes(tiny_gguf.build())
     with pytest.raises(BadInput, match="its name is not UTF-8"):
         models.resolve(str(path))
-
-
-def test_shards_of_a_registry_are_refused_before_the_download():
-    with pytest.raises(BadInput, match="one of several shards"):
-        models.resolve("hf:owner/name@main/big-00001-of-00003.gguf")
 
 
 def in_time(work):

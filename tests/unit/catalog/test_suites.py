@@ -76,7 +76,7 @@ def broken(tmp_path, **changes):
     [
         ("output_tokens = 32", "output_tokens = 0", "output_tokens is 0"),
         ("output_tokens = 32", "output_tokens = -3", "output_tokens"),
-        ('headline = "decode-128"', 'headline = "decode"', "headline 'decode' is no workload"),
+        ('headline = "decode-128"', 'headline = "decode"', "headline 'decode' must be a workload"),
         ('mode = "greedy"', 'mode = "sampled"', "mode"),
         ("version = 1", "version = 1\ncolour = 2", "colour"),
         ("version = 1", "version = ", "is not valid TOML"),

@@ -197,5 +197,5 @@ def test_records_become_a_frame(stored):
     assert {"decode_rate", "prefill_rate", "itl", "load_time", "peak_rss"} <= set(frame["metric"])
     row = frame[(frame.workload == "decode-128") & (frame.metric == "decode_rate")].iloc[0]
     assert row.unit == "tokens/s"
-    assert row.low <= row.point <= row.high
+    assert row.ci95_low <= row.point <= row.ci95_high
     assert record_of(stored.payload, "x")[1] == row.record

@@ -135,7 +135,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path):
 
 @pytest.mark.parametrize("handle", ["", "A", "x", "Jane Doe", "../x", "a" * 33, "jané"])
 def test_a_bad_handle_is_refused_before_anything_is_made(tmp_path, handle):
-    with pytest.raises(BadInput, match="is no handle"):
+    with pytest.raises(BadInput, match="must be a handle"):
         keys.create(tmp_path / "keys", handle, None)
     assert not (tmp_path / "keys").exists()
 

@@ -142,22 +142,22 @@ def test_every_flipped_bit_is_found():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (BODY.replace(b"\n2", b"\n02"), "is no size"),
-        (BODY.replace(b"20852163", b"00"), "is no size"),
-        (BODY.replace(b"20852163", b"+2"), "is no size"),
-        (BODY.replace(b"20852163", b"-2"), "is no size"),
-        (BODY.replace(b"20852163", b" 2"), "is no size"),
-        (BODY.replace(b"20852163", b"2e3"), "is no size"),
-        (BODY.replace(b"20852163", "٢".encode()), "is no size"),
-        (BODY.replace(b"20852163", b"9007199254740993"), "is no size"),
-        (BODY.replace(b"20852163", b"9" * 5000), "is no size"),
+        (BODY.replace(b"\n2", b"\n02"), "must be a size"),
+        (BODY.replace(b"20852163", b"00"), "must be a size"),
+        (BODY.replace(b"20852163", b"+2"), "must be a size"),
+        (BODY.replace(b"20852163", b"-2"), "must be a size"),
+        (BODY.replace(b"20852163", b" 2"), "must be a size"),
+        (BODY.replace(b"20852163", b"2e3"), "must be a size"),
+        (BODY.replace(b"20852163", "٢".encode()), "must be a size"),
+        (BODY.replace(b"20852163", b"9007199254740993"), "must be a size"),
+        (BODY.replace(b"20852163", b"9" * 5000), "must be a size"),
         (BODY.replace(b"20852163", b"0"), "not that of an empty log"),
         (BODY.replace(b"q2I=", b""), "its root is not 32 bytes"),
         (BODY.replace(b"q2I=", b"q2IA"), "its root is not 32 bytes"),
         (BODY.replace(b"q2I=", b"q2J="), "its root is not 32 bytes"),
         (BODY.replace(b"CsUY", b"Cs UY"), "its root is not 32 bytes"),
         (BODY.replace(b"CsUY", b"Cs-Y"), "its root is not 32 bytes"),
-        (BODY.replace(NAME.encode(), b""), "is no origin"),
+        (BODY.replace(NAME.encode(), b""), "must be an origin"),
         (BODY + b"an extension\n", "has 4 lines"),
         (BODY + b"\n", "has 4 lines"),
         (BODY[: BODY.rindex(b"\n", 0, -1) + 1], "has 2 lines"),
@@ -270,5 +270,5 @@ def test_verifier_keys_are_read_and_their_manglings_refused():
         mark = sha256(b"PeterNeumann\n" + data).hexdigest()[:8]
         manglings.add(f"PeterNeumann+{mark}+{base64.b64encode(data).decode()}")
     for text in manglings:
-        with pytest.raises(BadInput, match="no Ed25519 verifier key"):
+        with pytest.raises(BadInput, match="must be an Ed25519 verifier key"):
             checkpoint.parse_vkey(text, "x")

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import BadInput
 from harness.progress import SILENT
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import RequestFact
 from harness.registry.queries.review import dossier
 from harness.registry.rules.requests import MOST_CLAIMS, claims
 from tests.support.registry_world import World, world
@@ -62,7 +63,7 @@ def test_who_holds_a_claim_answers_it_and_nobody_else(small):
     small.submit(found, request=name)
     small.approve(found.id)
     with small.registry.reading() as reader:
-        assert reader.get("request", name)["status"] == "measured"
+        assert reader.need(RequestFact, name).status == "measured"
     assert held(small, "bob") == []
     sound(small)
 
@@ -73,7 +74,7 @@ def test_an_editor_reads_what_was_asked_before_a_record_closes_it(small):
     small.submit(found, request=name)
     with small.registry.reading() as reader:
         told = {remark.kind: remark.text for remark in dossier(reader, found.id).remarks}["answers a request"]
-        assert reader.get("request", name)["status"] == "accepted"
+        assert reader.need(RequestFact, name).status == "accepted"
     assert "Qwen3 4B, Q4_K_M, RTX 4090, llama.cpp" in told
 
 
@@ -90,4 +91,4 @@ def test_an_audit_says_where_the_log_asks_for_fewer_approvals_than_its_policy(tm
 
     monkeypatch.setattr(module, "in_force", two)
     (fault,) = audit(small.registry, None, SILENT).faults
-    assert fault.what == "the log asks for 1, the policy that it names for 2 approvals of a record"
+    assert fault.what == "the log needs 1, the policy that it names for 2 approvals of a record"

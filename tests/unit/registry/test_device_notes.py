@@ -14,6 +14,7 @@ from harness.record import private
 from harness.registry.db import device_digests
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.intake import device_notes
 from harness.registry.opening import open_registry
 from harness.registry.queries.review import dossier
 from tests.support.device_notes import noted
@@ -59,12 +60,12 @@ def test_a_signed_note_shows_one_device_under_two_names_and_the_audit_holds(smal
 
 def test_two_notes_of_one_device_have_nothing_in_common_in_public(small):
     (first, note), (second, other) = noted(small, "ann", [GPU]), noted(small, "bob", [GPU])
-    assert device_digests.named(first.envelope, "") != device_digests.named(second.envelope, "")
+    assert device_notes.named(first.envelope, "") != device_notes.named(second.envelope, "")
     for public in (first.envelope, second.envelope):
         assert GPU.encode() not in public
         assert DIGEST.encode() not in public
     assert GPU.encode() not in note + other  # the registry, too, gets digests alone
-    assert device_digests.ids(first, note) == device_digests.ids(second, other) == (DIGEST,)
+    assert device_notes.ids(first, note) == device_notes.ids(second, other) == (DIGEST,)
 
 
 def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
@@ -74,7 +75,7 @@ def test_a_note_that_was_changed_exchanged_or_deleted_is_refused(small):
     for bad, words in (
         (framed, "is not the device note"),
         (others, "is not the device note"),
-        (None, "there is none"),
+        (None, "must be there"),
         (b"", "is not"),
     ):
         with pytest.raises(BadInput, match=words):

@@ -136,6 +136,26 @@ def test_every_processor_has_a_name_or_is_unknown(record, facts, name):
     assert run(record, CPU, environment=machine(record, **facts)).sku.startswith(f"{name}, ")
 
 
+@pytest.mark.parametrize(
+    ("description", "memory", "sku", "generation"),
+    [
+        ("NVIDIA GeForce RTX 3060", 12 << 30, "GeForce RTX 3060 12 GB ×1", "Ampere"),
+        ("NVIDIA GeForce RTX 3060", 8 << 30, "GeForce RTX 3060 8 GB ×1", "Ampere"),
+        ("NVIDIA GeForce RTX 3060", None, "unlisted NVIDIA GeForce RTX 3060 ×1", "unknown"),
+        ("NVIDIA GeForce RTX 4060 Ti", None, "unlisted NVIDIA GeForce RTX 4060 Ti ×1", "unknown"),
+        ("Orin", 7 << 30, "unlisted Orin ×1", "unknown"),
+        ("NVIDIA GeForce RTX 4090", None, "GeForce RTX 4090 ×1", "Ada Lovelace"),
+    ],
+)
+def test_a_name_that_several_parts_share_needs_the_memory_to_be_one_of_them(
+    record, description, memory, sku, generation
+):
+    gpu = Device(name="CUDA0", kind="gpu", description=description, memory_bytes=memory)
+    real = record.model_copy(update={"run": record.run.model_copy(update={"synthetic": False})})
+    found = run(real, gpu, CPU, gpu_layers=29, gpu_layers_offloaded="29/29")
+    assert (found.sku, found.generation) == (sku, generation)
+
+
 def test_no_part_of_the_device_table_is_taken_for_a_library():
     from harness.catalog.devices import table
 
@@ -153,9 +173,9 @@ def test_the_bound_of_a_split_counts_the_memory_of_both(record):
         for found in record.results
     )
 
-    def said(bandwidth, **settings):
+    def said(bandwidth, gpu=RTX, **settings):
         runtime = record.runtime.model_copy(
-            update={"devices": (RTX, CPU), "engine": "llama.cpp", "settings": record.runtime.settings | settings}
+            update={"devices": (gpu, CPU), "engine": "llama.cpp", "settings": record.runtime.settings | settings}
         )
         derived = {} if bandwidth is None else {"measured_bandwidth": {"read_bytes_per_s": bandwidth}}
         model = record.model | {"bytes_per_token": size, "prefill_operations_per_token": None}
@@ -166,3 +186,30 @@ def test_the_bound_of_a_split_counts_the_memory_of_both(record):
     assert "and the main memory" in said(50 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")[0]
     assert not said(900 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")
     assert not said(None, gpu_layers=10, gpu_layers_offloaded="10/29")
+    # No document has the bandwidth of the one, and the other's memory is whatever the machine has: neither bounds anything.
+    for name in ("Adreno (TM) 830", "AMD Radeon 780M Graphics"):
+        unbounded = Device(name="Vulkan0", kind="gpu", description=name, memory_bytes=8 << 30)
+        assert not said(50 * 10**9, unbounded, gpu_layers=-1, gpu_layers_offloaded="29/29")
+        assert not said(50 * 10**9, unbounded, gpu_layers=10, gpu_layers_offloaded="10/29")
+
+
+@pytest.mark.parametrize("settings", [{"gpu_layers": 0}, {"gpu_layers": 10}, {"gpu_layers_offloaded": None}])
+def test_no_setting_of_another_engine_moves_its_layers(record, settings):
+    """`gpu_layers` is llama.cpp's: what another engine means by it is its own affair."""
+    alone = run(record, RTX, engine="other", computed_on="gpu", **settings)
+    assert (
+        alone.sku == run(record, RTX, CPU, engine="other", computed_on="gpu", **settings).sku == "GeForce RTX 4090 ×1"
+    )
+
+
+def test_an_engine_that_says_that_both_computed_is_a_class_of_both(record):
+    assert "(layers not reported) + " in run(record, RTX, CPU, engine="other", computed_on="cpu, gpu").sku
+    told = {"computed_on": "cpu, gpu", "gpu_layers_offloaded": "29/29"}
+    assert "(shared with the processor) + " in run(record, RTX, CPU, engine="other", **told).sku
+    assert "(10 of 29 layers) + " in run(record, RTX, CPU, computed_on="cpu, gpu", gpu_layers_offloaded="10/29").sku
+
+
+@pytest.mark.parametrize("stated", ["cpu", "server", "gpu, igpu", "frobnicator", "", 7])
+def test_a_statement_that_the_devices_do_not_bear_out_is_none(record, stated):
+    before = run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=None)
+    assert run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=stated) == before

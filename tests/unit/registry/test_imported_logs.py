@@ -47,16 +47,16 @@ def test_log_lines_between_the_lines_of_the_json_are_skipped():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (PREAMBLE + BENCH[:-30], "no log in JSON"),  # cut short
-        (PREAMBLE + LINES[:-30], "no log in JSON"),
-        (PREAMBLE + BENCH.replace('"n_depth"', 'n_depth"'), "no log in JSON"),  # a damaged key is no log line
-        (PREAMBLE, "no log in JSON"),
+        (PREAMBLE + BENCH[:-30], "must be a log in JSON"),  # cut short
+        (PREAMBLE + LINES[:-30], "must be a log in JSON"),
+        (PREAMBLE + BENCH.replace('"n_depth"', 'n_depth"'), "must be a log in JSON"),  # a damaged key is no log line
+        (PREAMBLE, "must be a log in JSON"),
         ("| model | size | test | t/s |\n| --- | --- | --- | --- |\n", "a table in Markdown; .*-o json"),
         (PREAMBLE + "| model | size | test | t/s |\n", "a table in Markdown"),
         ("build_commit,build_number,cpu_info\n4f2c81d9a,7012,x\n", "a table in CSV"),
         ("INSERT INTO test (build_commit) VALUES ('x');\n", "SQL"),
-        ("[2026-11-28] a log line\n[1, 2, 3]\n", "no log in JSON"),
-        (PREAMBLE + '{"a": 1}\n', "no log that can be imported"),
+        ("[2026-11-28] a log line\n[1, 2, 3]\n", "must be a log in JSON"),
+        (PREAMBLE + '{"a": 1}\n', "must be a log of a tool that can be imported"),
     ],
 )
 def test_what_is_no_whole_log_is_refused_with_what_it_is(text, words):
@@ -141,5 +141,5 @@ def test_without_the_detail_chunks_show_in_the_two_means():
     with pytest.raises(BadInput, match="mean_itl_ms is not mean_tpot_ms"):
         read(dump(without(served([0.01] * 32, 64), "itls")), "x")
     assert read(dump(without(served([0.01] * 63, 64), "itls")), "x")[0].samples_micro == (100_000_000,)
-    with pytest.raises(BadInput, match="mean_itl_ms is no number above zero"):
+    with pytest.raises(BadInput, match="mean_itl_ms must be a number above zero"):
         read(dump(without(served([0.01] * 63, 64), "itls", "mean_itl_ms")), "x")

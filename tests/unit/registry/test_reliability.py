@@ -19,6 +19,7 @@ from harness.record import store
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import RecordFact
 from harness.registry.opening import open_registry
 from tests.support import faults
 from tests.support.fault_server import Server
@@ -64,7 +65,7 @@ def sound(folder: Path) -> dict[str, str]:
     found = audit(registry, None, SILENT)
     assert not found.faults, found.faults[:3]
     with registry.reading() as reader:
-        return {name: fact["status"] for name, fact in reader.all("record").items()}
+        return {name: fact.status.value for name, fact in reader.all(RecordFact).items()}
 
 
 @pytest.mark.parametrize("what", ["record", "submit", "approve", "checkpoint", "export", "import"])

@@ -12,6 +12,7 @@ from harness.errors import BadInput
 from harness.progress import SILENT
 from harness.registry.db import device_digests
 from harness.registry.exchange import files
+from harness.registry.facts import RecordFact
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.preview import falls
@@ -127,8 +128,8 @@ def test_one_person_with_twenty_handles_is_one_voice(small):
 
 def small_last(world: World) -> str:
     with world.registry.reading() as reader:
-        facts = reader.all("record")
-    return max(facts, key=lambda name: facts[name]["index"])
+        facts = reader.all(RecordFact)
+    return max(facts, key=lambda name: facts[name].index)
 
 
 def test_four_independent_operators_reach_very_high(small):
@@ -206,8 +207,8 @@ def test_a_takedown_leaves_the_same_samples_of_another_record(small):
     small.act(small.editor(), "record-rejected", copy.id, reason="copied")
     small.act(small.editor(), "body-dropped", copy.id, reason="names somebody")
     with small.registry.reading() as reader:
-        assert reader.body(reader.get("record", first)["samples_sha256"]) is not None
-        assert reader.body(reader.get("record", copy.id)["envelope_sha256"]) is None
+        assert reader.body(reader.need(RecordFact, first).samples_sha256) is not None
+        assert reader.body(reader.need(RecordFact, copy.id).envelope_sha256) is None
     from harness.registry.exchange.audit import audit
 
     assert not audit(small.registry, None, SILENT).faults

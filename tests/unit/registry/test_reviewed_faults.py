@@ -16,6 +16,7 @@ from harness.record.canonical import canonical
 from harness.registry.actions import acts
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import RequestFact
 from harness.registry.intake.ingest import checked
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
@@ -172,7 +173,7 @@ def test_the_word_of_an_editor_who_left_does_not_count(tmp_path):
 
 def test_an_expiry_is_a_day(small):
     for text_ in ("zzzzzzzzzz", "01-02-2027", "2027"):
-        with pytest.raises(BadInput, match="expiry is no day"):
+        with pytest.raises(BadInput, match="expiry must be a day"):
             small.act(
                 small.editor(),
                 "editors-changed",
@@ -191,7 +192,7 @@ def test_a_request_that_was_laid_aside_is_not_measured(small):
     small.act(small.editor(), "request-archived", "c" * 64, reason="stale")
     small.approve(found.id)
     with small.registry.reading() as reader:
-        assert reader.get("request", "c" * 64)["status"] == "archived"
+        assert reader.need(RequestFact, "c" * 64).status == "archived"
 
 
 def test_times_are_checked_beside_a_challenge(small):

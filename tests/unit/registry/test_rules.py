@@ -14,6 +14,8 @@ from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.db.transaction import Item
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import EditorsFact, PolicyFact, RecordFact, RequestFact
+from harness.registry.facts.stored import dump
 from tests.support.registry_world import World, editors, key, text, world
 
 
@@ -31,7 +33,7 @@ def test_an_approval_by_a_non_editor_is_refused(small):
     found = small.record("ann")
     small.submit(found)
     small.join("eve")
-    with pytest.raises(BadInput, match="eve is no editor"):
+    with pytest.raises(BadInput, match="eve is not an editor"):
         small.act(small.actor("eve"), "record-approved", found.id, reason="mine")
 
 
@@ -209,7 +211,7 @@ def test_revocation_names_an_entry_and_no_date_helps(small):
 def test_a_stranger_can_not_revoke(small):
     ann = small.join("ann")
     small.join("eve")
-    with pytest.raises(BadInput, match="eve is no editor"):
+    with pytest.raises(BadInput, match="eve is not an editor"):
         small.act(
             small.actor("eve"), "key-revoked", key_id(ann.operator.public_key()), reason="x", detail={"from_index": 0}
         )
@@ -217,7 +219,7 @@ def test_a_stranger_can_not_revoke(small):
 
 def test_a_key_does_not_revoke_itself(small):
     ann = small.join("ann")
-    with pytest.raises(BadInput, match="ann is no editor"):
+    with pytest.raises(BadInput, match="ann is not an editor"):
         small.act(small.actor("ann"), "key-revoked", key_id(ann.operator.public_key()), detail={"from_index": 0})
 
 
@@ -237,7 +239,7 @@ def test_a_challenge_is_used_once_in_time_and_by_its_operator(small):
     with pytest.raises(BadInput, match="was used before"):
         small.submit(small.record("ann", challenge=nonce, started=soon, rate=90.0))
     with small.registry.reading() as reader:
-        assert reader.get("record", good.id)["challenged"]
+        assert reader.need(RecordFact, good.id).challenged
     sound(small)
 
 
@@ -324,7 +326,7 @@ def test_editors_change_as_tuf_roots_do(tmp_path, name, old, old_threshold, new,
     if holds:
         small.act(actor, "editors-changed", "editors", reason="so agreed", detail={"editors": document})
         with small.registry.reading() as reader:
-            assert reader.get("editors", "") == document
+            assert dump(reader.need(EditorsFact)) == document
         sound(small)
     else:
         with pytest.raises((BadInput, RecordInvalid), match=r"too few|no known key|holds more than"):
@@ -370,11 +372,11 @@ def test_a_policy_is_adopted_with_its_digest_and_in_the_log(small):
 
     detail = {"policy_sha256": policies.load("network-v1").sha256, "approvals": 3}
     small.join("ann")
-    with pytest.raises(BadInput, match="no editor"):
+    with pytest.raises(BadInput, match="not an editor"):
         small.act(small.actor("ann"), "policy-adopted", "network-v1", detail=detail)
     taken = small.act(small.editor(), "policy-adopted", "network-v1", reason="stricter", detail=detail)
     with small.registry.reading() as reader:
-        assert reader.get("policy", "")["since"] == taken.entry.index
+        assert reader.need(PolicyFact).since == taken.entry.index
     sound(small)
 
 
@@ -399,14 +401,14 @@ def test_requests_move_as_they_should(small):
 
     def status() -> str:
         with small.registry.reading() as reader:
-            return reader.get("request", "b" * 64)["status"]
+            return reader.need(RequestFact, "b" * 64).status
 
     with pytest.raises(BadInput, match="request is pending"):
         small.act(small.actor("bob"), "request-claimed", "b" * 64)
     small.act(small.editor(), "request-accepted", "b" * 64, reason="wanted")
     small.act(small.actor("bob"), "request-claimed", "b" * 64)
     assert status() == "claimed"
-    with pytest.raises(BadInput, match="ann is no editor"):
+    with pytest.raises(BadInput, match="ann is not an editor"):
         small.act(small.actor("ann"), "request-released", "b" * 64)
     small.act(small.actor("bob"), "request-released", "b" * 64)
     small.act(small.editor(), "request-archived", "b" * 64, reason="stale")

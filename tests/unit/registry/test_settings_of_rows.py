@@ -14,6 +14,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.acts import Wish
 from harness.registry.db.transaction import Item
 from harness.registry.exchange import audit
+from harness.registry.facts import RecordFact
 from harness.registry.intake.projection import earlier_digest, subject_digest
 from harness.registry.queries import dataframes
 from harness.registry.queries.active_policy import in_force
@@ -92,13 +93,13 @@ def test_a_record_that_computes_otherwise_opens_a_row_of_its_own(small, settings
     other = small.record("bob", settings=settings)
     small.submit(other)
     with small.registry.reading() as reader:
-        assert reader.get("record", other.id)["row"] == other.id
+        assert reader.need(RecordFact, other.id).row == other.id
     with pytest.raises(BadInput, match="differs from the row in settings that change the computation"):
         acts.submit(small.registry, small.actor("cat"), joined(small, "cat", settings), Wish(row=row))
     again = joined(small, "dan", settings)
     small.submit(again)
     with small.registry.reading() as reader:
-        assert reader.get("record", again.id)["row"] == other.id
+        assert reader.need(RecordFact, again.id).row == other.id
 
 
 def joined(one, name, settings):
@@ -145,8 +146,8 @@ def test_a_log_from_before_names_its_rows_as_they_were_named(small):
     plain = small.record("cat")
     small.submit(plain)
     with small.registry.reading() as reader:
-        assert reader.get("record", second.id)["row"] == found.id
-        assert reader.get("record", plain.id)["row"] == plain.id
+        assert reader.need(RecordFact, second.id).row == found.id
+        assert reader.need(RecordFact, plain.id).row == plain.id
     assert audit.audit(small.registry, None, SILENT).faults == []
 
 

@@ -12,6 +12,7 @@ from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import KINDS, RecordFact
 from harness.registry.opening import open_readable, open_registry
 from tests.support.registry_world import World, charter, key, world
 
@@ -28,6 +29,17 @@ def test_a_record_waits_until_an_editor_approves_it(registry):
     registry.approve(found.id)
     assert registry.status(found.id) == "accepted"
     sound(registry)
+
+
+def test_a_registry_says_whether_another_process_can_open_it(registry, tmp_path):
+    own = registry.registry
+    assert not own.in_memory
+    assert own.file == (None if own.target.startswith("postgresql") else tmp_path / "registry" / "registry.sqlite")
+    files.export(own, tmp_path / "out", SILENT)
+    read = files.in_memory(tmp_path / "out")
+    assert read.in_memory
+    assert read.file is None
+    read.close()
 
 
 def test_the_same_record_twice_is_one(registry):
@@ -127,9 +139,9 @@ def test_a_takedown_drops_the_bytes_and_keeps_the_proof(registry):
     registry.act(registry.editor(), "record-rejected", identity, reason="names its owner")
     registry.act(registry.editor(), "body-dropped", identity, reason="names its owner")
     with registry.registry.reading() as reader:
-        fact = reader.get("record", identity)
-        assert reader.body(fact["envelope_sha256"]) is None
-        assert reader.body(fact["samples_sha256"]) is None
+        fact = reader.get(RecordFact, identity)
+        assert reader.body(fact.envelope_sha256) is None
+        assert reader.body(fact.samples_sha256) is None
     sound(registry)
 
 
@@ -146,7 +158,7 @@ def test_export_and_import_lose_nothing(registry, tmp_path):
     with registry.registry.reading() as one, again.reading() as other:
         assert tree_of(one) == tree_of(other)
         assert one.checkpoint() == other.checkpoint()
-        for kind in ("record", "operator", "editors", "policy", "registry", "key", "idempotency"):
+        for kind in KINDS:
             assert one.all(kind) == other.all(kind)
     assert not audit(again, None, SILENT).faults
     files.export(again, tmp_path / "second", SILENT)

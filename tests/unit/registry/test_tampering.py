@@ -63,11 +63,11 @@ CHANGES = {
     "a failed check forgotten in the table": (f"UPDATE records SET failed = 'x' WHERE id = {SUBMITTED}", "the table says otherwise of failed"),
     "a record approved behind the editors' back": (
         "UPDATE records SET status = 'accepted' WHERE status = 'pending'",
-        "stands elsewhere in the table",
+        "has another place in the table",
     ),
     "a record moved to another row": (
         "UPDATE records SET \"row\" = 'f' WHERE id = (SELECT id FROM records WHERE \"row\" <> id LIMIT 1)",
-        "stands elsewhere in the table",
+        "has another place in the table",
     ),
     "a record invented in the table": (
         "INSERT INTO records SELECT \"row\", 'feed', idx, status, operator, rig, model, quantisation, engine, workload, sku, generation, "

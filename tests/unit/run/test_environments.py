@@ -46,8 +46,11 @@ def test_other_flags_are_another_place(tmp_path, monkeypatch):
 def test_unknown_backends_and_runtimes_without_a_recipe_are_refused(tmp_path):
     with pytest.raises(BadInput, match="take one of cpu, cuda"):
         place(tmp_path, "llama.cpp", "tpu")
-    with pytest.raises(BadInput, match="--python"):
+    with pytest.raises(BadInput, match="no runtime is called 'other'"):
         place(tmp_path, "other", "cpu")
+    for name in ("openai-http", "simulated"):
+        with pytest.raises(BadInput, match="has no environment to install"):
+            place(tmp_path, name, "cpu")
 
 
 def test_a_half_made_environment_does_not_count(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from harness.record.keys import PublicKeys, Signers
 from harness.run.bench import prepare
 from harness.run.prepare import inputs
 from harness.run.request import Request
+from runtimes.table import find
 from tests.support import tiny_gguf
 from tests.support.registry_world import key, text
 
@@ -71,7 +73,8 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nothing_is_hashed")
 def test_keys_in_a_place_where_no_run_can_be_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "SYNTHETIC", frozenset())
+    pretending = find("simulated").capabilities
+    monkeypatch.setattr(type(find("simulated")), "capabilities", replace(pretending, synthetic=False))
     place = tmp_path / "keys"
     place.write_text("")
     public = PublicKeys("ann", text(key("ann")), "0" * 64, text(key("rig")))

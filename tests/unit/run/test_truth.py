@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.run.conclude import truth
+from runtimes.pytorch import PyTorch
 from tests.support import model_headers
 from tests.support.model_headers import LLAMA
 
@@ -23,9 +24,7 @@ def evidence(tmp_path, config, settings):
     suite = SimpleNamespace(suite=SimpleNamespace(headline="decode"))
     cpu = SimpleNamespace(l3_bytes=SimpleNamespace(value=32 << 20))
     return SimpleNamespace(
-        prepared=SimpleNamespace(
-            model=SimpleNamespace(path=path), suite=suite, adapter=SimpleNamespace(name="pytorch")
-        ),
+        prepared=SimpleNamespace(model=SimpleNamespace(path=path), suite=suite, adapter=PyTorch()),
         work=SimpleNamespace(plan=SimpleNamespace(workloads=[plan])),
         facts={"settings": {"type_k": "f32", "type_v": "f32", **settings}},
         at_server=False, on_cpu=True,

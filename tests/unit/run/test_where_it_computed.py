@@ -49,18 +49,25 @@ def test_a_gpus_meters_are_opened_for_a_gpu_only(monkeypatch, kinds, asked):
 
 
 @pytest.mark.parametrize(
-    ("kinds", "settings", "seen"),
+    ("kinds", "computed_on", "settings", "seen"),
     [
-        (["accelerator", "cpu"], {}, {"cpu"}),
-        (["gpu", "cpu"], {"gpu_layers": 0}, {"cpu"}),  # an engine that lists its idle GPUs
-        (["gpu", "cpu"], {"gpu_layers": 0, "layers_on": "CPU 29"}, {"gpu", "cpu"}),  # one that took part in prompts
-        (["gpu", "cpu"], {"gpu_layers": -1}, {"gpu", "cpu"}),
+        (["accelerator", "cpu"], [], {}, {"cpu"}),
+        (["accelerator"], [], {}, {"accelerator"}),
+        (["cpu"], [], {"gpu_layers": 29}, {"cpu"}),
+        (
+            ["gpu", "cpu"],
+            ["cpu", "gpu"],
+            {"gpu_layers": 0, "layers_on": "CPU 29"},
+            {"gpu", "cpu"},
+        ),  # it took part in prompts
+        (["gpu", "cpu"], ["gpu"], {"gpu_layers": 0}, {"gpu"}),  # another engine's setting of that name
+        (["igpu", "cpu"], ["igpu"], {}, {"igpu"}),
     ],
 )
-def test_what_took_part_is_metered(kinds, settings, seen):
+def test_what_computed_is_metered_and_no_setting_decides_it(kinds, computed_on, settings, seen):
     asked = []
     telemetry = Telemetry(4, lambda kinds, own, ids: asked.append(kinds) or [])
-    telemetry.begin({"devices": [{"kind": kind} for kind in kinds], "settings": settings})
+    telemetry.begin({"devices": [{"kind": kind} for kind in kinds], "computed_on": computed_on, "settings": settings})
     assert asked == [frozenset(seen)]
 
 

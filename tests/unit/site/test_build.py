@@ -18,6 +18,7 @@ from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
+from harness.registry.facts import OperatorFact
 from harness.site.addresses import listed, operator
 from harness.site.build import Built, Wish, build
 from harness.site.draw.png import FONTS
@@ -84,9 +85,8 @@ def _steps(here: World) -> list[Callable[[], object]]:
 
     def revoke() -> object:
         with here.registry.reading() as reader:
-            fact = reader.get("operator", "dan") or {}
+            assert reader.get(OperatorFact, "dan") is not None
             index = reader.size()
-        assert fact
         who = key_id(here.person("dan").operator.public_key())
         return here.act(here.editor(), "key-revoked", who, reason="stolen", detail={"from_index": index})
 

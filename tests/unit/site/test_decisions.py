@@ -14,6 +14,7 @@ import pytest
 from harness.errors import BadInput
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
+from harness.registry.facts import EvidenceFact, OperatorFact, RecordFact
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.history import acts_of
 from harness.site.data.values import Site
@@ -177,7 +178,7 @@ def test_acts_on_people_and_keys_are_public(small):
     small.act(small.editor(), "key-revoked", own, reason="stolen", detail={"from_index": 3})
     assert sentences(small)[-4:] == [
         "ed verified that ann owns the hardware",
-        "ed recorded that ann and bob are one person: one voice from here on",
+        "ed recorded that ann and bob are one person, who counts once from here on",
         "ed took back the verification of ann",
         f"ed revoked the key {own[:12]} of bob: what it signed at entry 3 or later counts no more",
     ]
@@ -260,10 +261,10 @@ def test_an_editor_who_joined_as_an_operator_later_is_linked_from_then_on(small)
 def step(place: World, chance: random.Random, number: int, approve_by: tuple[str, ...]) -> None:
     """Something that may happen at a registry."""
     with place.registry.reading() as reader:
-        records, operators = reader.all("record"), sorted(reader.all("operator"))
+        records, operators = reader.all(RecordFact), sorted(reader.all(OperatorFact))
 
     def some(*statuses: str) -> str | None:
-        found = sorted(name for name, fact in records.items() if fact["status"] in statuses and not fact["dropped"])
+        found = sorted(name for name, fact in records.items() if fact.status in statuses and not fact.dropped)
         return chance.choice(found) if found else None
 
     kind, reason = chance.choice(["submit", "submit", "submit", *["approve"] * 6, "reject", "back", "withdraw", "drop",
@@ -271,22 +272,22 @@ def step(place: World, chance: random.Random, number: int, approve_by: tuple[str
     if kind == "submit":
         name = f"op-{chance.randrange(8)}"
         row = some("accepted") if chance.random() < 0.6 else None
-        row = records[row]["row"] if row else None
-        if row is not None and records[row]["status"] == "accepted":
+        row = records[row].row if row else None
+        if row is not None and records[row].status == "accepted":
             found = place.record(name, seed=number)
             place.submit(found, row)
         else:
             place.submit(place.record(name, seed=number, sku=f"Synthetic GPU {number}"))
     elif kind == "approve" and (one := some("pending", "sent-back", "rejected")):
         fact = records[one]
-        if not fact["revoked"] and (fact["row"] == one or records[fact["row"]]["status"] == "accepted"):
+        if not fact.revoked and (fact.row == one or records[fact.row].status == "accepted"):
             place.approve(one, chance.choice(approve_by), reason)
     elif kind == "reject" and (one := some("pending", "accepted", "sent-back")):
         place.act(place.editor(), "record-rejected", one, reason=reason)
     elif kind == "back" and (one := some("pending")):
         place.act(place.editor(), "record-sent-back", one, reason=reason)
     elif kind == "withdraw" and chance.random() < 0.4 and (one := some("pending", "accepted", "rejected")):
-        place.act(place.actor(records[one]["operator"]), "record-withdrawn", one, reason=reason)
+        place.act(place.actor(records[one].operator), "record-withdrawn", one, reason=reason)
     elif kind == "drop" and (one := some("rejected", "withdrawn")):
         place.act(place.editor(), "body-dropped", one, reason=reason)
     elif kind == "verify" and operators:
@@ -295,7 +296,7 @@ def step(place: World, chance: random.Random, number: int, approve_by: tuple[str
     elif kind == "request" and operators:
         request(place, chance.choice(operators), number)
     elif kind == "evidence" and (one := some("accepted", "pending")):
-        evidence(place, records[one]["row"], number)
+        evidence(place, records[one].row, number)
     elif kind == "revoke" and operators and chance.random() < 0.15:
         own = key_id(place.person(chance.choice(operators)).operator.public_key())
         since = chance.randrange(size_of(place))
@@ -316,8 +317,8 @@ def test_over_a_long_story(tmp_path, monkeypatch, seed):
             step(place, chance, number, names)
         with place.registry.reading() as reader:
             size = reader.size()
-            for name, fact in reader.all("record").items():
-                if fact["status"] == "accepted":
+            for name, fact in reader.all(RecordFact).items():
+                if fact.status == "accepted":
                     accepted_at.setdefault(name, size - 1)
         kept[size] = built(place)
     whole = built(place)
@@ -329,9 +330,9 @@ def test_over_a_long_story(tmp_path, monkeypatch, seed):
     shown = {act.index for act in told}
     with place.registry.reading() as reader:
         everything_said = acts_of(reader)
-        evidences = reader.all("evidence")
+        evidences = reader.all(EvidenceFact)
     for act in everything_said:
-        about = evidences[act["subject"]]["row"] if act["kind"].startswith("evidence") else act["subject"]
+        about = evidences[act["subject"]].row if act["kind"].startswith("evidence") else act["subject"]
         if act["kind"] in decisions.KINDS and act["kind"].startswith(("record-", "body-", "evidence-")):
             assert (act["index"] in shown) == (accepted_at.get(about, 10**9) <= act["index"]), act
     assert len(accepted_at) > 3

@@ -164,7 +164,7 @@ def test_sqlite_holds_every_name_to_the_letter_and_one_type_a_column(site):
         "rows",
         "records",
     }
-    assert {name for (name,) in database.execute("SELECT model FROM rows")} == set(NAMES)
+    assert {name for (name,) in database.execute("SELECT model_name FROM rows")} == set(NAMES)
     for table in ("rows", "records"):
         for _, column, *_ in database.execute(f"PRAGMA table_info({table})").fetchall():
             kinds = {one for (one,) in database.execute(f'SELECT DISTINCT typeof("{column}") FROM {table}')} - {"null"}
@@ -173,7 +173,7 @@ def test_sqlite_holds_every_name_to_the_letter_and_one_type_a_column(site):
 
 
 def test_parquet_holds_the_same(site):
-    assert set(pyarrow.parquet.read_table(site / "downloads/rows.parquet")["model"].to_pylist()) == set(NAMES)
+    assert set(pyarrow.parquet.read_table(site / "downloads/rows.parquet")["model_name"].to_pylist()) == set(NAMES)
     records = pyarrow.parquet.read_table(site / "downloads/records.parquet")
     assert set(records["model_name"].to_pylist()) == set(NAMES)
 

@@ -212,11 +212,14 @@ def test_keys_are_those_of_the_registry_its_editors_and_public_operators(small):
     row = small.accepted("ann")
     small.submit(small.record("zed"), row)
     keys = json.loads(built(small)["api/v1/keys.json"])
-    assert checkpoint.parse_vkey(keys["registry"]["vkey"], "it")[1].public_bytes_raw().hex() == keys["registry"]["key"]
-    assert [(one["handle"], one["key"]) for one in keys["editors"]["keys"]] == [("ed", text(key("ed")))]
+    assert (
+        checkpoint.parse_vkey(keys["registry_key"]["vkey"], "it")[1].public_bytes_raw().hex()
+        == keys["registry_key"]["public_key"]
+    )
+    assert [(one["handle"], one["public_key"]) for one in keys["editors"]["keys"]] == [("ed", text(key("ed")))]
     (ann,) = keys["operators"]
-    assert (ann["handle"], ann["key"]) == ("ann", text(small.person("ann").operator))
-    assert ann["key_id"] == id_of(ann["key"])
+    assert (ann["handle"], ann["public_key"]) == ("ann", text(small.person("ann").operator))
+    assert ann["key_id"] == id_of(ann["public_key"])
     assert b"zed" not in b"".join(built(small).values())
 
 
@@ -226,7 +229,7 @@ def test_a_revoked_key_is_marked(small):
     small.act(small.editor(), "key-revoked", own, reason="stolen", detail={"from_index": size_of(small)})
     (ann,) = json.loads(built(small)["api/v1/keys.json"])["operators"]
     (told,) = ann["keys"]
-    assert (told["key_id"], told["revoked"], told["revoked_from"]) == (own, True, size_of(small) - 1)
+    assert (told["key_id"], told["revoked"], told["revoked_from_entry"]) == (own, True, size_of(small) - 1)
 
 
 def test_the_same_log_gives_the_same_bytes(small):

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from harness.registry.db import public as public_records
 from harness.registry.db import reader
 from harness.registry.queries import active_policy
 from harness.registry.queries.rows import score_row
@@ -203,7 +204,7 @@ def test_more_wanted_than_one_question_takes_are_the_same_pages(small, monkeypat
     row = small.accepted("ann")
     small.accepted("bob", row)
     everything = files(small.registry)
-    monkeypatch.setattr(operators, "CHUNK", 1)
+    monkeypatch.setattr(public_records, "CHUNK", 1)
     monkeypatch.setattr(reader, "CHUNK", 1)
     assert files(small.registry) == everything
 

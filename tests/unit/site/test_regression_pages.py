@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import asdict
 from datetime import date, datetime
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ import pytest
 
 from harness.registry.queries import active_policy
 from harness.registry.queries.regressions import changes
+from harness.site.api import schemas
 from harness.site.data.values import Site
 from harness.site.pages import regressions
 from tests.support.registry_world import world
@@ -35,8 +35,7 @@ def small(tmp_path):
 def files(registry):
     with registry.reading() as reader:
         made = dict(regressions.files(site_of(reader), gathered(reader), regressions.repeated(reader)))
-    jsonschema.Draft202012Validator.check_schema(regressions.SCHEMA)
-    jsonschema.validate(json.loads(made["api/v1/regressions.json"]), regressions.SCHEMA)
+    jsonschema.validate(json.loads(made["api/v1/regressions.json"]), schemas.documents()["regressions"])
     return {path: data.decode() for path, data in made.items()}
 
 
@@ -54,18 +53,19 @@ def pair(small, name, row="", after=57.0, **setup):
 def test_one_person_makes_a_candidate_two_a_confirmed_change(small):
     older, newer = pair(small, "ann")
     page, (one,) = page_and_data(small.registry)
-    assert (one["label"], one["sign"], one["axis"], one["before"], one["after"]) == (
+    assert (one["label"], one["verdict"], one["axis"], one["value_before"], one["value_after"]) == (
         "possible regression", "slower", "runtime", "0.3.36", "0.3.37",
     )  # fmt: skip
-    assert one["seen"] == {"slower": ["ann"], "slower_persons": 1, "faster": [], "faster_persons": 0}
-    assert [(p["before"], p["after"], p["operator"]) for p in one["pairs"]] == [(older, newer, "ann")]
+    assert (one["operators_slower"], one["persons_slower"]) == (["ann"], 1)
+    assert (one["operators_faster"], one["persons_faster"]) == ([], 0)
+    assert [(p["record_before"], p["record_after"], p["operator"]) for p in one["pairs"]] == [(older, newer, "ann")]
     assert "Seen slower by 1 person (<bdi>ann</bdi>)" in page
     for record in (older, newer):
         assert f'href="../records/{record}.json"' in page
     assert f'href="../rows/{older[:16]}/index.html"' in page
     pair(small, "bob", older)
     page, (one,) = page_and_data(small.registry)
-    assert (one["label"], one["seen"]["slower"]) == ("confirmed change", ["ann", "bob"])
+    assert (one["label"], one["operators_slower"]) == ("confirmed change", ["ann", "bob"])
     assert "<h2" in page
     assert "Confirmed change</h2>" in page
 
@@ -81,12 +81,12 @@ def test_the_numbers_are_those_of_the_rules(small):
     for want, one in zip(found, data, strict=True):
         assert (str(want.label), list(want.pairs[0][:2])) == (
             one["label"],
-            [one["pairs"][0]["before"], one["pairs"][0]["after"]],
+            [one["pairs"][0]["record_before"], one["pairs"][0]["record_after"]],
         )
         for (_, _, comparison), shown in zip(want.pairs, one["pairs"], strict=True):
-            assert {k: shown[k] for k in ("ratio", "low", "high", "level")} == {
-                k: v for k, v in asdict(comparison).items() if k in ("ratio", "low", "high", "level")
-            }
+            assert [shown[name] for name in ("ratio", "ratio_low", "ratio_high", "confidence_level")] == [
+                comparison.ratio, comparison.low, comparison.high, comparison.level,
+            ]  # fmt: skip
             assert f"{comparison.ratio:.3f}<br>" in page
             assert f"{comparison.low:.3f} to {comparison.high:.3f}" in page
     assert data[0]["devices"] == ["GeForce RTX 3090 ×1", "GeForce RTX 4090 ×1"]
@@ -116,7 +116,11 @@ def test_a_withdrawn_row_takes_its_pairs_along_and_leaves_the_others(small):
     assert page_and_data(small.registry)[1][0]["label"] == "confirmed change"
     small.act(small.actor("ann"), "record-withdrawn", row, reason="a wrong driver")
     page, (one,) = page_and_data(small.registry)
-    assert (one["label"], one["seen"]["slower"], one["pairs"][0]["before"]) == ("possible regression", ["cat"], other)
+    assert (one["label"], one["operators_slower"], one["pairs"][0]["record_before"]) == (
+        "possible regression",
+        ["cat"],
+        other,
+    )
     assert "bob" not in page
     assert row[:12] not in page
 
@@ -126,14 +130,14 @@ def test_the_handle_of_a_person_that_has_nothing_public_does_not_show(small):
     small.submit(small.record("aaa-lurker", rig="shared", rate=58.0), older)
     made = files(small.registry)
     assert "aaa-lurker" not in "".join(made.values())
-    assert json.loads(made["api/v1/regressions.json"])["candidates"][0]["seen"]["slower"] == ["zed"]
+    assert json.loads(made["api/v1/regressions.json"])["candidates"][0]["operators_slower"] == ["zed"]
 
 
 def test_two_handles_of_one_person_confirm_nothing(small):
     older, _ = pair(small, "ann", rig="shared")
     pair(small, "bob", older, rig="shared")
     page, (one,) = page_and_data(small.registry)
-    assert (one["label"], one["seen"]["slower"], one["seen"]["slower_persons"]) == (
+    assert (one["label"], one["operators_slower"], one["persons_slower"]) == (
         "possible regression",
         ["ann", "bob"],
         1,
@@ -159,7 +163,7 @@ def test_hostile_names_are_escaped_and_intact(small):
     name = "<script>alert(1)</script> 漢字 & co"
     pair(small, "ann", model=name)
     page, (one,) = page_and_data(small.registry)
-    assert one["subject"]["model"] == name
+    assert one["subject"]["model_name"] == name
     assert "<script>alert" not in page
     assert "<bdi>&lt;script&gt;alert(1)&lt;/script&gt; 漢字 &amp; co</bdi>" in page
 

@@ -13,7 +13,10 @@ from sqlalchemy import text
 
 from harness.commands.request import request
 from harness.commands.submit import submit
+from harness.registry.facts import RequestFact
+from harness.registry.facts.stored import dump
 from harness.registry.queries import active_policy
+from harness.site.api import schemas
 from harness.site.data.values import Site
 from harness.site.pages import requests
 from tests.support.registry_world import world
@@ -39,8 +42,7 @@ def small(tmp_path):
 def files(registry):
     with registry.reading() as reader:
         made = dict(requests.files(reader, site_of(reader), gathered(reader)))
-    jsonschema.Draft202012Validator.check_schema(requests.SCHEMA)
-    jsonschema.validate(json.loads(made["api/v1/requests.json"]), requests.SCHEMA)
+    jsonschema.validate(json.loads(made["api/v1/requests.json"]), schemas.documents()["requests"])
     return {path: data.decode() for path, data in made.items()}
 
 
@@ -76,10 +78,10 @@ def test_what_is_open_comes_first(small):
     held = ask(small, "c", "accepted", "claimed")
     free = ask(small, "d", "accepted")
     page, data = page_and_data(small.registry)
-    assert [(one["id"], one["status"]) for one in data["requests"]] == [
+    assert [(one["request"], one["status"]) for one in data["requests"]] == [
         (free, "accepted"), (held, "claimed"), (done, "measured"), (laid, "archived"),
     ]  # fmt: skip
-    found = {one["id"]: one for one in data["requests"]}
+    found = {one["request"]: one for one in data["requests"]}
     assert (found[held]["claimed_by"], found[free]["claimed_by"]) == ("bob", None)
     assert (found[done]["record"], found[done]["row"]) == (record, record)
     assert [page.index(f"wish-{digit}") for digit in "dcab"] == sorted(page.index(f"wish-{digit}") for digit in "dcab")
@@ -98,7 +100,7 @@ def test_what_no_editor_accepted_is_a_number(small):
     made = files(small.registry)
     data = json.loads(made["api/v1/requests.json"])
     assert data["not_listed"] == {"pending": 2, "rejected": 1, "duplicate": 1, "archived": 0}
-    assert [one["model"] for one in data["requests"]] == ["kept-c"]
+    assert [one["model_name"] for one in data["requests"]] == ["kept-c"]
     assert (
         "2 asked and not yet accepted by an editor, 1 rejected, 0 archived before that, 1 that ask for the same"
         in made["requests/index.html"]
@@ -122,7 +124,7 @@ def test_an_answer_that_is_no_longer_public_is_not_named(small):
     name, record = measured(small, "a")
     small.act(small.actor("bob"), "record-withdrawn", record, reason="a wrong driver")
     page, data = page_and_data(small.registry)
-    assert [(one["id"], one["record"], one["row"]) for one in data["requests"]] == [(name, None, None)]
+    assert [(one["request"], one["record"], one["row"]) for one in data["requests"]] == [(name, None, None)]
     assert "no longer public" in page
     assert record[:12] not in page
 
@@ -156,15 +158,15 @@ HOSTILE = {
 def test_hostile_text_is_escaped_and_intact(small, hostile):
     name = ask(small, "a", "accepted")
     with small.registry.reading() as reader:
-        fact = reader.get("request", name)
+        fact = reader.get(RequestFact, name)
     with small.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         value = json.dumps(
-            {**fact, "model": hostile, "hardware": hostile, "why": hostile}
+            {**dump(fact), "model": hostile, "hardware": hostile, "why": hostile}
         )  # more than the rules let through
         connection.execute(text("UPDATE facts SET value = :value WHERE kind = 'request'"), {"value": value})
     page, data = page_and_data(small.registry)
     (one,) = data["requests"]
-    assert (one["model"], one["hardware"], one["reason"]) == (hostile, hostile, hostile)
+    assert (one["model_name"], one["hardware"], one["reason"]) == (hostile, hostile, hostile)
     shown = re.findall(r"<bdi>([^<]*)</bdi>", page)
     assert [unescape(cell) for cell in shown].count(hostile) == 3
     assert "<script>alert" not in page

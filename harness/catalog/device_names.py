@@ -1,0 +1,47 @@
+"""What a driver or an engine calls a device, without what says nothing: the key by which the device table knows it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Words that name the vendor or say nothing. "laptop", "ti", "super", "quadro" and the like stay: they name another part.
+_VENDORS = {
+    "nvidia": "NVIDIA", "geforce": "NVIDIA", "tesla": "NVIDIA", "amd": "AMD", "radeon": "AMD", "instinct": "AMD",
+    "intel": "Intel", "qualcomm": "Qualcomm", "arm": "Arm",
+}  # fmt: skip
+_EMPTY = {"corporation", "graphics", "gpu", "mesa"}
+_MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) (?:480|120)gb")  # a GH200 is named for its processor's memory
+# "(RADV NAVI31)", "(NVK AD102)", "(TGL GT2)", "(G13G B1)": the driver, or the chip that the name before it has said already.
+_NOTE = re.compile(
+    r"\((?:radv|nvk|radeonsi|amd|nvidia|intel|opencl|navi|polaris|vega|gfx|dg2|acm|bmg|skl|kbl|cfl|cml|icl|tgl|rkl|adl|rpl|g1\d)"
+    r"[^()]*\)"
+)
+# What llama.cpp prints around the name: "Device 0: …, compute capability 8.6", "ggml_vulkan: 0 = … | uma: 0", "GPU name:   …".
+_BEFORE = re.compile(
+    r"^\s*(?:ggml_\w+:\s*)?(?:(?:device|gpu|cuda|rocm|vulkan|sycl)?\s*\d+\s*[:=]|(?:gpu name|device):)\s*"
+)
+_AFTER = re.compile(r"(?:,\s*compute capability|,\s*gfx\d|,\s*vmm:|\s\|\s*(?:uma|fp16):).*$", re.DOTALL)
+_CORES = re.compile(
+    r"(\d+)(?:[- ]core gpu| gpu cores)(?![a-z])"
+)  # of Apple's chips, whose narrower ones have a narrower memory
+_MEMORY = re.compile(r"(?<![a-z0-9.])(\d{1,4}) ?gi?b(?![a-z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name as the table compares it."""
+
+    key: str
+    vendors: frozenset[str]  # that it names
+    sizes_gib: tuple[float, ...]  # of memory, that stand in it
+
+
+def read_name(name: str) -> Name:
+    """A name without marks, vendors and a driver's notes. Every other word tells parts apart."""
+    text = _AFTER.sub("", _BEFORE.sub("", name.casefold()))
+    text = _CORES.sub(r" \1 core ", _NOTE.sub(" ", _MARK.sub(" ", text)))
+    sizes = tuple(float(size) for size in _MEMORY.findall(text))
+    words = re.findall(r"[a-z0-9+]+", _MEMORY.sub(" ", text))
+    vendors = frozenset(_VENDORS[word] for word in words if word in _VENDORS)
+    return Name("".join(word for word in words if word not in _VENDORS and word not in _EMPTY), vendors, sizes)

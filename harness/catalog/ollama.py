@@ -1,0 +1,64 @@
+"""The local store of Ollama, read only: from a name by its manifest to the file of the weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import digest
+from harness.catalog.references import OllamaReference
+from harness.errors import BadInput
+from harness.files import read_limited
+from harness.paths import below_home
+from harness.progress import SILENT, Progress
+
+_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
+_LIMIT = 1 << 20
+_MODEL, _ADAPTER = "application/vnd.ollama.image.model", "application/vnd.ollama.image.adapter"
+
+
+SERVICE = Path("/usr/share/ollama/.ollama/models")  # where Linux's service keeps them
+
+
+def stores() -> list[Path]:
+    """`$OLLAMA_MODELS`, else the user's own `~/.ollama/models` and the service's."""
+    named = os.environ.get("OLLAMA_MODELS", "")
+    return [Path(named).expanduser()] if named else [below_home("", ".ollama") / "models", SERVICE]
+
+
+def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -> Path:
+    """The GGUF, its digest checked against the manifest's. Raises `BadInput` where the store does not have it whole."""
+    below = Path("manifests", reference.host, reference.model, reference.tag)
+    place = next((one for one in stores() if (one / below).is_file()), None)
+    if place is None:
+        told = " or ".join(map(str, stores()))
+        fix = f"run: ollama pull {reference.short}, or set OLLAMA_MODELS to its store"
+        raise BadInput(f"is not in Ollama's store ({told})", where=str(reference), fix=fix)
+    manifest = place / below
+    layers = _layers(manifest)
+    if any(layer.get("mediaType") == _ADAPTER for layer in layers):
+        raise BadInput(
+            "has an adapter (LoRA) beside its weights", where=str(reference), fix="take the model without it"
+        )
+    weights = [layer for layer in layers if layer.get("mediaType") == _MODEL]
+    match = _DIGEST.fullmatch(str(weights[0].get("digest"))) if len(weights) == 1 else None
+    if match is None:
+        fix = "take a model of one GGUF"
+        raise BadInput(f"must have one file of weights, its manifest has {len(weights)}", where=str(reference), fix=fix)
+    blob = place / "blobs" / f"sha256-{match[1]}"
+    if not blob.is_file():
+        raise BadInput("its weights are missing", where=str(blob), fix=f"run: ollama pull {reference.short}")
+    if digest.cached(blob, cache, progress) != match[1]:
+        raise BadInput("its sha256 is not that of its name", where=str(blob), fix=f"run: ollama pull {reference.short}")
+    return blob
+
+
+def _layers(manifest: Path) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(read_limited(manifest, _LIMIT, "the manifest"))["layers"]
+        return [layer for layer in found if isinstance(layer, dict)]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput("can't be read as a manifest", where=str(manifest), fix="pull the model again") from error

@@ -1,0 +1,52 @@
+"""What an installation for measuring alone leaves out, and the one line that says how to add it.
+
+Standard library only. `pyproject.toml` has the packages of each extra; what measures, shows, verifies and compares needs none.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from harness.errors import BadInput
+
+# Extra → what it is imported as. An extra that builds on another one names that one's modules, too.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "frames": ("pandas",),
+    "registry": ("sqlalchemy", "alembic"),
+    "site": ("jinja2", "sqlalchemy", "alembic"),
+    "postgresql": ("psycopg", "sqlalchemy", "alembic"),
+    "png": ("resvg_py",),
+}
+
+
+class MissingExtra(BadInput):
+    """A package that only some parts of the program need is not installed."""
+
+
+def needs(extra: str, where: str) -> None:
+    """Say early that `where` cannot work without the packages of `extra`. Raises `MissingExtra`; nothing is imported."""
+    for module in EXTRAS[extra]:
+        if not _installed(module):
+            raise missing(extra, module, where)
+
+
+def missing(extra: str, module: str, where: str) -> MissingExtra:
+    """The one line, with the command that mends it."""
+    return MissingExtra(
+        f"needs the package {module}, which is not installed",
+        where=where,
+        fix=f"run: pip install 'repro-harness[{extra}]'",
+    )
+
+
+def of_module(name: str | None) -> tuple[str, str] | None:
+    """The extra that brings the module `name` or one inside it, and that module's package; None where it is of no extra."""
+    package = (name or "").partition(".")[0]
+    return next(((extra, package) for extra, modules in EXTRAS.items() if package in modules), None)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # something on the way forbids it, or a stub without a spec is in its place
+        return False

@@ -1,0 +1,38 @@
+"""Transactions: one state to read, or the one writer's turn. A database that fails is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from harness.registry.db import databases
+from harness.registry.db.reader import Reader
+
+
+@contextmanager
+def reading(engine: Engine, *, closed: bool = True) -> Iterator[Reader]:
+    """A reader of one state. Raises `BadInput` where the database fails. `closed`: nothing at all may be written; a reader
+    that makes itself a temporary view can't be.
+    """
+    try:
+        with engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                only = " READ ONLY" if closed else ""
+                connection.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{only}"))
+            yield Reader(connection)
+    except SQLAlchemyError as error:
+        raise databases.unusable(engine, error) from error
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Reader]:
+    """The only writer until the block ends: durable then, or not there at all. Raises `BadInput` where the database fails."""
+    try:
+        with engine.connect().execution_options(write=True) as connection, connection.begin():
+            databases.hold(connection)
+            yield Reader(connection)
+    except SQLAlchemyError as error:
+        raise databases.unusable(engine, error) from error
