@@ -68,7 +68,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-schema: $(VENV)/.core ## write every JSON Schema to docs/schema/
+schema: $(VENV)/.dev ## write every JSON Schema to docs/schema/
 	$(REPRO) schema --all docs/schema
 
 cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help

@@ -138,7 +138,7 @@ def verify(identifier: str) -> None:
 @click.argument("reference")
 @click.option("--id", "identifier", default="", help="Name of the entry; made from the model's name by default.")
 def add(reference: str, identifier: str) -> None:
-    """Add a model of Hugging Face to your own catalogue, with its digests.
+    """Add a model of Hugging Face to your own catalogue.
 
     REFERENCE is hf:owner/name[@revision][:QUANTISATION or /file]. The model is fetched and checked; the entry pins the
     commit. Afterwards the id will do wherever a model is named.

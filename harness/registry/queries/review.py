@@ -349,9 +349,8 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
         elif (count > number and ended <= record.run.started_utc) or (
             count < number and began >= record.run.finished_utc
         ):
-            text = (
-                f"run {number} of its rig, and {other[:12]} is run {count}, in the other order: its count started again"
-            )
+            order = f"run {number} of its rig, and {other[:12]} is run {count}, in the other order of time"
+            text = f"{order}: its count started again"
             yield Remark("gap in the runs", text, (other,))
 
 

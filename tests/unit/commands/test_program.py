@@ -18,6 +18,7 @@ from harness.record import store
 from tests.support.program import REAL, Program, edited, faster, signed
 
 GROUPS = [
+    ("device",),
     (),
     ("registry",),
     ("keys",),

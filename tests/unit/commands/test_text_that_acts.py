@@ -159,12 +159,12 @@ def test_an_export_keeps_numbers_as_numbers_and_texts_as_texts(tmp_path, capfd):
     place = signed(tmp_path / "one", setup=replace(REAL, model="=HYPERLINK(1)", sku="-1;=2+2\r\n@x", version="+3"))
     done = Program(capfd)("export", place)
     rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert {row["model"] for row in rows} == {"'=HYPERLINK(1)"}
+    assert {row["model_name"] for row in rows} == {"'=HYPERLINK(1)"}
     for row in rows:
         for name, cell in row.items():
             if cell[:1] in tuple("=+-@\t\r"):
                 float(cell)
-                assert name not in ("model", "device", "runtime_version")
+                assert name not in ("model_name", "device", "runtime_version")
         assert float(row["point"]) > 0
 
 

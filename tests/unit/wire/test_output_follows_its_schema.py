@@ -19,6 +19,7 @@ import harness
 from harness.cli import cli
 from harness.progress import SILENT
 from harness.record import envelope
+from harness.registry.facts import RecordFact
 from harness.registry.reading import open_registry
 from harness.site.build import Wish, build
 from harness.terminal.outputs import every_schema
@@ -185,7 +186,7 @@ def test_every_promised_command_is_tried():
 def test_what_a_command_prints_as_json_follows_its_schema(name, made, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with made.registry.reading() as reader:
-        row = next(name for name, fact in sorted(reader.all("record").items()) if fact["row"] == name)
+        row = next(name for name, fact in sorted(reader.all(RecordFact).items()) if fact.row == name)
     given = {"ROW": row, "OUT": str(tmp_path / "out"), "PLACE": made.registry.target, "RECORD": str(folder)}
     done = CliRunner().invoke(cli, [*(given.get(word, word) for word in COMMANDS[name]), "--json"])
     value = json.loads(done.stdout)
