@@ -22,10 +22,10 @@ def admit(frame: Frame, prepared: Prepared) -> None:
         choice = prepared.engine.choice
         asked = wants_gpu(choice.backend, prepared.given)
         refuse_other_devices(choice.backend, asked, of_facts(frame.header["facts"]))
-        _refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
+        refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
 
 
-def _refuse_other_adapter(adapter: Runtime, told: Mapping[str, Any]) -> None:
+def refuse_other_adapter(adapter: Runtime, told: Mapping[str, Any]) -> None:
     """Raises `BadInput` where the worker holds another version of the adapter: a simulation, for one, not a runtime."""
     ours = asdict(adapter.capabilities)
     differs = sorted(name for name in {*ours, *told} if ours.get(name) != told.get(name))
