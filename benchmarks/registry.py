@@ -28,6 +28,7 @@ from sqlalchemy import insert, text
 
 from harness.catalog import policies
 from harness.demo.records import Setup, person, sealed
+from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.create import Charter, found, sign_checkpoint
@@ -280,7 +281,7 @@ def main() -> None:
                     print(f"{done} stored", file=sys.stderr)
                 sign_checkpoint(registry, key("registry"))
                 began = time.perf_counter()
-                seen = audit(registry, pool, lambda _done, _of: None)
+                seen = audit(registry, pool, SILENT)
                 took = time.perf_counter() - began
                 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
                 table += [

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import fetch, models, paths
+from harness import paths
+from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.measure.trial import Purpose, Trial
 from harness.measure.workload import WorkloadPlan
+from harness.progress import SILENT
 from harness.run.execute import bundle
 from harness.run.execute.collect import collect
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
-from harness.run.execute.listener import Silent
 from harness.run.execute.telemetry import Telemetry
 from harness.run.prepare import convert, environments
+from harness.terminal.progress import shown
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -69,12 +70,13 @@ def ready(runtime: str = "llama.cpp") -> Rig:
     """Install, fetch and convert what is missing; on the CPU."""
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
-    environments.install(place, lambda text, done, total: print(text, done, total, file=sys.stderr))
+    with shown() as progress:
+        environments.install(place, progress)
     reference = models.load(MODEL)
-    model = fetch.fetch(reference, cache, lambda *_: None)
+    model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)
     interpreter = Interpreter(place.python, folder, cache / "worker-home")
     if runtime == "llama.cpp":
         return Rig(cache, place, model, interpreter)
-    converted = convert.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, Silent())
+    converted = convert.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, SILENT)
     return Rig(cache, place, converted, interpreter, runtime, "safetensors")

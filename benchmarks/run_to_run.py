@@ -15,10 +15,10 @@ import machine
 import pairs
 from rig import MODEL
 
+from harness.progress import SILENT
 from harness.record.store import read
 from harness.run.bench import bench
-from harness.run.evidence import Request
-from harness.run.execute.listener import Silent
+from harness.run.request import Request
 
 RUNTIMES = ("llama.cpp", "pytorch", "vllm")
 
@@ -26,7 +26,7 @@ RUNTIMES = ("llama.cpp", "pytorch", "vllm")
 def run(runtime: str, processes: int, folder: Path) -> tuple[float, float]:
     """Decode rate of the headline and prefill rate of pp512, tokens/s."""
     request = Request(MODEL, runtime, "quick", results=folder, processes=processes)
-    record = read(bench(request, Silent())).record
+    record = read(bench(request, SILENT)).record
     found = (record.headline, record.result("pp512@d0", "prefill_rate"))
     decode, prefill = (statistics.median(one.estimate.process_medians) for one in found if one and one.estimate)
     return decode / 1e6, prefill / 1e6

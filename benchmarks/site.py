@@ -24,6 +24,7 @@ import numpy as np
 import registry as registries
 
 from harness.demo.records import Setup, person, sealed
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.db.transaction import Item
@@ -125,7 +126,7 @@ def chosen(registry: Registry, out: Path, share: float) -> str:
 def again(target: Path, out: Path) -> float:
     """Seconds of a build in this process, as `repro site serve` makes one."""
     began = time.perf_counter()
-    in_process(Wish(str(target), out, date(2026, 11, 24)), lambda _done, _of: None)
+    in_process(Wish(str(target), out, date(2026, 11, 24)), SILENT)
     return time.perf_counter() - began
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import harness.errors as errors
 from harness.compare.stored import agree, compare
 from harness.errors import BadInput
+from harness.progress import SILENT, Progress
 from harness.record import store
 from harness.record.store import Stored
 from harness.run import bench as running
-from harness.run.evidence import Request
-from harness.run.execute.listener import Listener, Silent
 from harness.run.loading import load_records
-from harness.verify.reading import Checked, believed, check, fully
+from harness.run.request import Request
+from harness.verify.reading import Checked, believed, check, verified
 
 __all__ = [
     "Request",
@@ -31,14 +31,15 @@ __all__ = [
 _CHALLENGE = re.compile(r"[0-9a-f]{64}")
 
 
-def bench(request: Request, listener: Listener | None = None) -> Stored:
+def bench(request: Request, progress: Progress = SILENT) -> Stored:
     """Measure as asked, write the record below `request.results`, and give it back: `.path`, `.id` (sha256, hex), `.record`.
 
-    Takes minutes: `request.budget_s` is in seconds. `listener` hears of each step; without one the run is silent. A record whose
-    checks failed is written and given back, too: `record.checks` says so. Raises `BadInput` before anything is measured,
-    `RuntimeUnavailable`, `RunFailed`, and `Interrupted` on Ctrl-C; what was measured until then is kept for `resume=True`.
+    Takes minutes: `request.budget_s` is in seconds. `progress` is told of each step (`harness.progress.Progress`); by default the
+    run is silent. A record whose checks failed is written and given back, too: `record.checks` says so. Raises `BadInput` before
+    anything is measured, `RuntimeUnavailable`, `RunFailed`, and `Interrupted` on Ctrl-C; what was measured until then is kept for
+    `resume=True`.
     """
-    return store.read(running.bench(_checked(request), Silent() if listener is None else listener))
+    return store.read(running.bench(_checked(request), progress))
 
 
 def _checked(request: Request) -> Request:
@@ -84,4 +85,4 @@ def verify_record(record: str | Path | Stored, public_file: str | Path | None = 
     wrong, a missing signature included; `BadInput` where a file cannot be read.
     """
     stored = record if isinstance(record, Stored) else read_record(record)
-    return fully(stored, None if public_file is None else Path(public_file))
+    return verified(stored, None if public_file is None else Path(public_file))

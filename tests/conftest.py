@@ -17,10 +17,10 @@ os.environ.pop("COLUMNS", None)
 @pytest.fixture(scope="session")
 def simulated_record(tmp_path_factory):
     """A record of the simulated runtime, made by the real program from end to end in a few seconds."""
+    from harness.progress import SILENT
     from harness.record.store import read
     from harness.run.bench import bench
-    from harness.run.evidence import Request
-    from harness.run.execute.listener import Silent
+    from harness.run.request import Request
 
     folder = tmp_path_factory.mktemp("simulated")
     model = folder / "tiny.gguf"
@@ -30,7 +30,7 @@ def simulated_record(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         for _ in range(3):  # a busy machine may spoil a check that rests on times
-            path = bench(request, Silent())
+            path = bench(request, SILENT)
             if all(check.status != "fail" for check in read(path).record.checks):
                 break
         return path

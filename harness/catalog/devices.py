@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
 from harness.catalog.device_names import read_name
-from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.paths import configs
 
 Text = Annotated[str, Field(min_length=2, max_length=300)]
 Dtype = Literal["fp32", "fp16", "bf16", "int8", "fp4"]

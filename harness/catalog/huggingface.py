@@ -20,8 +20,8 @@ from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import locked, need_room, read_if_there, sync, write_text
 from harness.inside import proper
+from harness.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -212,7 +212,7 @@ def _fetch(
     part = _part(target)
 
     def advance(done: int) -> None:
-        progress(f"fetching {reference.file}", before + done, total)
+        progress.advance(f"fetching {reference.file}", before + done, total)
 
     _asked(reference, lambda: stream(reference, part, told.size, huggingface_user.token(), advance))
     wrong = _differs(part, told, expected, progress)
@@ -231,7 +231,7 @@ def _differs(path: Path, told: RemoteFile, expected: str | None, progress: Progr
             return "Hugging Face states no digest for it"
         found = huggingface_user.blob_id(path)
         return "" if found == told.blob_id else f"its Git digest is {found[:16]}…, not {told.blob_id[:16]}…"
-    found = digest.hash_file(path, lambda done, total: progress("checking the digest", done, total))
+    found = digest.hash_file(path, progress)
     wrong = [wanted for wanted in (expected, told.sha256) if wanted is not None and wanted != found]
     return f"its sha256 is {found[:16]}…, not {wrong[0][:16]}…" if wrong else ""
 

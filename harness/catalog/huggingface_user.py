@@ -7,7 +7,7 @@ from hashlib import sha1
 from pathlib import Path
 
 from harness.files import read_if_there
-from harness.home import below_home
+from harness.paths import below_home
 
 _TOKEN_LIMIT = 4096
 _BLOCK = 4 << 20

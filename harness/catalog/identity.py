@@ -12,6 +12,7 @@ from harness.catalog import digest, gguf, huggingface_cache, labels, model_folde
 from harness.catalog.models import Model, PyPIParts, Reference
 from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
+from harness.progress import SILENT, Progress
 
 _KEPT = "".join(chr(code) for code in range(32, 127) if chr(code) != "%")
 
@@ -53,7 +54,7 @@ class Identity:
         return found | {"files": {quote(name, safe=_KEPT): value for name, value in self.files.items()}}
 
 
-def identify(reference: Reference, path: Path, cache: Path, progress: digest.Progress | None = None) -> Identity:
+def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
 
     `path` is a GGUF (of several shards the first), or a folder of safetensors; one that `repro model prepare` made says what it
@@ -72,7 +73,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: digest.Pro
     template = header.text("tokenizer.chat_template")
     entry = reference if isinstance(reference, Model) else None
     known = entry is not None and isinstance(entry.source, PyPIParts)  # an id that everybody has
-    own = reference.short.replace(":", "-") if isinstance(reference, OllamaReference) else model_folder.title(path)
+    own = reference.title if isinstance(reference, OllamaReference) else model_folder.title(path)
     title = header.text("general.name") or own
     quantisation = weights.quantisation(header)
     licence = entry.licence.name if entry else (header.text("general.license") or "not stated")

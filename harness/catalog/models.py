@@ -9,11 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.catalog import huggingface_cache, plain_file, references, shards, toml_file
-from harness.catalog.paths import configs
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
-from harness.home import below_home
+from harness.paths import below_home, configs
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,4}$")]

@@ -12,7 +12,8 @@ from harness.catalog import digest
 from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
 from harness.files import read_limited
-from harness.home import below_home
+from harness.paths import below_home
+from harness.progress import SILENT, Progress
 
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 _LIMIT = 1 << 20
@@ -28,7 +29,7 @@ def stores() -> list[Path]:
     return [Path(named).expanduser()] if named else [below_home("", ".ollama") / "models", SERVICE]
 
 
-def find(reference: OllamaReference, cache: Path, progress: digest.Progress | None = None) -> Path:
+def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -> Path:
     """The GGUF, its digest checked against the manifest's. Raises `BadInput` where the store does not have it whole."""
     below = Path("manifests", reference.host, reference.model, reference.tag)
     place = next((one for one in stores() if (one / below).is_file()), None)

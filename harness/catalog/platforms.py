@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
-from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.paths import configs
 
 Text = Annotated[str, Field(min_length=2, max_length=300)]
 # "(R)", the clock, and what says nothing: "AMD EPYC 7763 64-Core Processor" is an AMD EPYC 7763.

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
-from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.paths import configs
 from harness.tiers.policy import Policy
 from harness.tiers.values import Source, Tier
 

@@ -46,6 +46,11 @@ class OllamaReference:
         host = "" if self.host == OLLAMA_HOST else f"{self.host}/"
         return f"{host}{self.model.removeprefix('library/') if not host else self.model}:{self.tag}"
 
+    @property
+    def title(self) -> str:
+        """A name for the model: `short` without what no name may have."""
+        return self.short.replace(":", "-")
+
     def __str__(self) -> str:
         return OLLAMA + self.short
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
-from harness.catalog.paths import configs
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
+from harness.paths import configs
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,40}$")]
 

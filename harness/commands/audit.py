@@ -21,7 +21,7 @@ def audit(target: str, as_json: bool) -> None:
     from harness.registry.exchange.audit import audit as check
     from harness.registry.queries.scores import usable_cores
     from harness.terminal.console import err, out, print_json
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading
 
     # Exported files are replayed by the very rules: the first thing that does not hold stops that, with its place.
@@ -30,8 +30,8 @@ def audit(target: str, as_json: bool) -> None:
     with registry.reading() as reader:
         many = cores > 1 and reader.size() > 2000
     pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)
-    with pool as workers, counting("checking entries") as tell:
-        found = check(registry, workers, tell)
+    with pool as workers, shown() as progress:
+        found = check(registry, workers, progress)
     if as_json:
         print_json(asdict(found))
     else:

@@ -92,12 +92,12 @@ def bench(
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
-    from harness.run.evidence import Request
+    from harness.run.request import Request
     from harness.terminal import bench_registry
     from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
-    from harness.terminal.progress import Progress
+    from harness.terminal.progress import shown
     from harness.terminal.report import report
     from harness.verify.reading import check, trusted
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
@@ -121,7 +121,7 @@ def bench(
         signers=None if find(runtime).capabilities.synthetic else open_keys(),
     )
     bench_registry.ready(target, request.challenge, request.signers)
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = bench(request, progress)
     stored = read(path)
     unusable = reasons(stored.record)

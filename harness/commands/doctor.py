@@ -15,7 +15,7 @@ def doctor(gpu: bool, as_json: bool) -> int:
     from dataclasses import asdict
 
     from harness.capture.doctor import examine, gather, worst
-    from harness.catalog.paths import cache
+    from harness.paths import cache
     from harness.terminal.console import escape, out, print_json
 
     checks = examine(gather(cache()), gpu=gpu)

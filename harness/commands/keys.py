@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from harness.record.places import keys_folder
+from harness.paths import keys_folder
 from harness.terminal.keys import VARIABLE, secret
 
 

@@ -43,7 +43,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.run.matrix import Entry, run_matrix
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
-    from harness.terminal.progress import Progress
+    from harness.terminal.progress import shown
     from harness.terminal.side_by_side import matrix_markdown, matrix_rows, print_matrix
     from harness.verify.reading import check
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
@@ -55,13 +55,13 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     signers = open_keys()
     entries: list[Entry] = []
     try:
-        with Progress(err()) as progress:
+        with shown() as progress:
             run_matrix(
                 loaded,
                 results,
                 resume=resume,
                 bench=bench,
-                listener=progress,
+                progress=progress,
                 ended=entries.append,
                 signers=signers,
             )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.catalog.models import Reference
-    from harness.terminal.progress import Progress
+    from harness.progress import Progress
 
 
 @click.group()
@@ -46,12 +46,13 @@ def show(reference: str, as_json: bool) -> None:
     REFERENCE is a catalogue id, a path, hf:owner/name[@revision][:QUANTISATION or /file], or ollama:name[:tag]; what is
     not here is downloaded.
     """
-    from harness.catalog import identity, models, paths
+    from harness import paths
+    from harness.catalog import identity, models
     from harness.terminal.console import err, out, print_json
-    from harness.terminal.progress import Progress
+    from harness.terminal.progress import shown
 
     found = models.resolve(reference)
-    with Progress(err()) as progress:
+    with shown() as progress:
         who = identity.identify(found, _fetched(found, progress), paths.cache())
     if as_json:
         print_json(who.to_json())
@@ -70,10 +71,10 @@ def fetch(reference: str) -> None:
     REFERENCE is a catalogue id, or hf:owner/name[@revision][:QUANTISATION or /file]. Continues a download that stopped.
     """
     from harness.catalog import models
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = _fetched(models.resolve(reference), progress)
     out().print(str(path), markup=False)
 
@@ -89,18 +90,19 @@ def prepare(reference: str, runtime: str) -> None:
     REFERENCE is a catalogue id, a path, or a reference as in `repro model show`. The result stays in the cache; `repro bench`
     converts by itself, too, when it needs to.
     """
-    from harness.catalog import identity, models, paths
+    from harness import paths
+    from harness.catalog import identity, models
     from harness.errors import BadInput
     from harness.run.bench import interpreter_for
     from harness.run.prepare import convert
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
     from runtimes.table import find
 
     found = models.resolve(reference)
     if not find(runtime).capabilities.converts:
         raise BadInput(f"{runtime} cannot convert models", where="--runtime", fix="use pytorch or vllm")
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
         if who.format != "gguf":
@@ -120,13 +122,14 @@ def verify(identifier: str) -> None:
 
     IDENTIFIER is a catalogue id. Exit status 2 on a mismatch.
     """
-    from harness.catalog import fetch, models, paths
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness import paths
+    from harness.catalog import fetch, models
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     entry = models.load(identifier)
-    with Progress(err()) as progress:
-        fetch.verify(entry, paths.cache(), progress.advance, again=True)
+    with shown() as progress:
+        fetch.verify(entry, paths.cache(), progress, again=True)
     for file in entry.files:
         out().print(f"{file.name}: sha256 {file.sha256} as in the catalogue", markup=False)
 
@@ -140,15 +143,16 @@ def add(reference: str, identifier: str) -> None:
     REFERENCE is hf:owner/name[@revision][:QUANTISATION or /file]. The model is fetched and checked; the entry pins the
     commit. Afterwards the id will do wherever a model is named.
     """
-    from harness.catalog import entry, identity, models, paths
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness import paths
+    from harness.catalog import entry, identity, models
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     found = models.resolve(reference)
     entry.refuse_other_than_hugging_face(found, reference)
     if identifier:
         entry.refuse_id(identifier)  # before anything is fetched
-    with Progress(err()) as progress:
+    with shown() as progress:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
     made = entry.of(who, path, identifier)
@@ -157,9 +161,10 @@ def add(reference: str, identifier: str) -> None:
 
 
 def _fetched(reference: Reference, progress: Progress) -> Path:
-    from harness.catalog import fetch, models, paths
+    from harness import paths
+    from harness.catalog import fetch, models
 
-    path = fetch.fetch(reference, paths.cache(), progress.advance)
+    path = fetch.fetch(reference, paths.cache(), progress)
     if isinstance(reference, models.Model):
-        fetch.verify(reference, paths.cache(), progress.advance)
+        fetch.verify(reference, paths.cache(), progress)
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.commands.registry_editors import apply_, cosign, editors
-from harness.record.places import keys_folder
+from harness.paths import keys_folder
 from harness.terminal.registry_option import registry_option
 
 
@@ -129,11 +129,11 @@ def export(folder: Path, target: str | None) -> None:
     """
     from harness.registry.exchange import files
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading
 
-    with counting("writing entries") as tell:
-        count = files.export(open_for_reading(target), folder, tell)
+    with shown() as progress:
+        count = files.export(open_for_reading(target), folder, progress)
     out().print(f"{count} entries in {folder}", markup=False)
 
 
@@ -149,14 +149,14 @@ def import_(folder: Path, target: str | None) -> None:
     from harness.registry import opening
     from harness.registry.exchange import files
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import named
 
     if not opening.is_export(str(folder)):
         raise BadInput("holds no exported registry", where=str(folder), fix="name what repro registry export wrote")
     place = named(target)
-    with counting("taking entries") as tell:
-        files.into(folder, place, tell)
+    with shown() as progress:
+        files.into(folder, place, progress)
     out().print(f"{place}: the same log", markup=False)
 
 
@@ -170,11 +170,11 @@ def rebuild(place: str, target: str | None) -> None:
     """
     from harness.registry.exchange.rebuild import rebuild as rebuilt
     from harness.terminal.console import out
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading
 
-    with counting("taking entries") as tell:
-        rebuilt(open_for_reading(target), place, tell)
+    with shown() as progress:
+        rebuilt(open_for_reading(target), place, progress)
     out().print(f"{place}: the same log", markup=False)
 
 
@@ -250,18 +250,20 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
 
     FOLDER must not exist; it appears whole or not at all.
     """
+    from harness.demo import before
     from harness.demo.make import RealRuns, demonstration
     from harness.run.bench import bench
-    from harness.run.evidence import Request
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress, counting
+    from harness.run.request import Request
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     def measure(request: Request) -> Path:
-        with Progress(err()) as progress:
+        with shown() as progress:
             return bench(request, progress)
 
+    before.refuse(folder, model, runtimes, suite)
     runs = RealRuns(model, runtimes, suite, processes)
-    count = demonstration(folder, runs, measure, lambda: counting("writing entries"))
+    count = demonstration(folder, runs, measure, shown)
     out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
 
 

@@ -27,15 +27,14 @@ def regressions(target: str | None, policy: str | None, everything: bool, as_jso
     """
     from dataclasses import asdict
 
-    from harness.registry.queries import believed
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.regressions import candidates
     from harness.site.api.candidates import candidate
     from harness.terminal.console import out, print_json
-    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.registry_option import open_for_reading, reading, say
     from harness.tiers.regressions import CONFIRMING, Label
 
-    with believed.reading(open_for_reading(target)) as (reader, left_out):
+    with reading(open_for_reading(target)) as (reader, left_out):
         found = candidates(reader, in_force(reader, policy).policy)
     say(left_out)
     shown = [one for one in found if everything or one.change.label is not Label.INSUFFICIENT]

@@ -27,10 +27,13 @@ def review(context: click.Context, target: str | None, as_json: bool, examine_al
 def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from harness.registry.queries.queue import listed
     from harness.terminal.console import out, print_json
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_reading, say
     from harness.terminal.review import print_queue
 
-    found = listed(open_for_reading(target), examine_all=examine_all)
+    registry = open_for_reading(target)
+    with shown(lines=False) as progress:
+        found = listed(registry, examine_all=examine_all, progress=progress)
     say(found.left_out)
     if as_json:
         print_json(_told(found))

@@ -26,18 +26,18 @@ def install(name: str, backend: str, again: bool) -> None:
 
     Builds what has no wheel. Does nothing when it is installed already.
     """
-    from harness.catalog.paths import cache
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.run.prepare.choosing import choice_of
-    from harness.terminal.console import err, out
-    from harness.terminal.progress import Progress
+    from harness.terminal.console import out
+    from harness.terminal.progress import shown
 
     choice = choice_of(name, backend, cache())
     where = environments.place(cache(), name, choice.backend)
-    with Progress(err()) as progress:
+    with shown() as progress:
         if choice.line:
             progress.stage(choice.line)
-        done = environments.install(where, progress.advance, again=again)
+        done = environments.install(where, progress, again=again)
     out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
     out().print(str(where.python), markup=False)
 
@@ -48,7 +48,7 @@ def list_(as_json: bool) -> None:
     """List the runtimes and their installed environments."""
     from dataclasses import asdict
 
-    from harness.catalog.paths import cache
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal.console import out, print_json
     from runtimes import table
@@ -97,13 +97,13 @@ def check(name: str, model: str, backend: str, settings: tuple[str, ...], python
 
     Token counts, caches, time stamps, determinism, errors. Exit status 1 when a check fails.
     """
-    from harness.run.evidence import Request
     from harness.run.execute.conformance import conform
-    from harness.terminal.console import err, out, print_json
-    from harness.terminal.progress import Progress
+    from harness.run.request import Request
+    from harness.terminal.console import out, print_json
+    from harness.terminal.progress import shown
 
     request = Request(model=model, runtime=name, suite="quick", settings=settings, backend=backend, python=python)
-    with Progress(err()) as progress:
+    with shown() as progress:
         found = conform(request, progress)
     if as_json:
         print_json([{"code": code, "status": status, "text": text} for code, status, text in found])
@@ -121,8 +121,8 @@ def remove(name: str, backend: str | None) -> None:
     """Delete a runtime's environments and built wheels."""
     import shutil
 
-    from harness.catalog.paths import cache
     from harness.errors import BadInput
+    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal.console import out
     from runtimes.table import find

@@ -82,13 +82,12 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
 
     from rich.table import Table
 
-    from harness.registry.queries import believed
     from harness.registry.queries.scores import ALONE, all_standings
     from harness.terminal.console import escape, out, print_json, whole
-    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.registry_option import open_for_reading, reading, say
 
     registry = open_for_reading(target)
-    with believed.reading(registry) as (reader, left_out):
+    with reading(registry) as (reader, left_out):
         # Other processes help with a large database; they open it anew, which what lies in memory can't be.
         alone = left_out or not reader.has_records(ALONE) or registry.in_memory
         loaded, listed = all_standings(registry, policy, day, reader if alone else None)

@@ -16,7 +16,7 @@ def sign(record: Path) -> None:
     from harness.record.store import read, replace_payload
     from harness.terminal.console import out
     from harness.terminal.keys import operator_keys
-    from harness.verify.recompute import verify
+    from harness.verify.reading import follow
     from harness.verify.signatures import signed_by
 
     stored = read(record)
@@ -32,7 +32,7 @@ def sign(record: Path) -> None:
         )
     signers = operator_keys()
     sealed = later.signed(stored, signers)
-    verify(stored)
+    follow(stored)
     replace_payload(stored, sealed.payload, sealed.to_bytes())
     made = read(record)
     signed_by(made, None)

@@ -49,11 +49,11 @@ def build(
     from harness.site.build import build as make
     from harness.terminal.console import out as console
     from harness.terminal.console import print_json
-    from harness.terminal.progress import counting
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import say
 
-    with counting("making pages") as tell:
-        made = make(_wish(target, out, policy, as_of, base_url, png=png), tell)
+    with shown() as progress:
+        made = make(_wish(target, out, policy, as_of, base_url, png=png), progress)
     say(made.left_out)
     if as_json:
         print_json(asdict(made))
@@ -91,9 +91,13 @@ def serve(
     from harness.site.serve import serve as run
     from harness.terminal.console import err
     from harness.terminal.console import out as console
+    from harness.terminal.progress import shown
     from harness.terminal.registry_option import say
 
+    progress = shown()
+
     def told(made: Built | ReproError) -> None:
+        progress.clear()
         if isinstance(made, Built):
             say(made.left_out)
             console().print(_told(made), markup=False)
@@ -101,7 +105,8 @@ def serve(
             err().print(f"not built: {made}", markup=False)
 
     wish = _wish(target, out, policy, as_of, base_url, png=png)
-    run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False))
+    with progress:
+        run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False), progress)
 
 
 def _told(made: Built) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from harness.record.places import keys_folder
+from harness.paths import keys_folder
 from harness.terminal.registry_option import registry_option
 
 WIDE = 4000  # characters: more than a reason has

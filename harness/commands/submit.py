@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.record.places import keys_folder
+from harness.paths import keys_folder
 from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from harness.demo.registry import REAL, build, key
 from harness.errors import BadInput
+from harness.progress import Progress
 from harness.record import store
 from harness.record.envelope import key_id
 from harness.record.keys import PublicKeys, Signers
 from harness.registry.exchange import files
-from harness.registry.exchange.files import Tell
 from harness.registry.intake.ingest import Submission, checked
-from harness.run.evidence import Request
+from harness.run.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ def demonstration(
     folder: Path,
     runs: RealRuns,
     measure: Callable[[Request], Path],
-    writing: Callable[[], AbstractContextManager[Tell]],
+    writing: Callable[[], AbstractContextManager[Progress]],
 ) -> int:
     """Write it to `folder`, which appears whole or not at all; the number of its entries. Takes minutes.
 
-    `measure` runs the harness and gives the record's folder; what `writing` opens hears of each entry.
+    `measure` runs the harness and gives the record's folder; what `writing` opens is told of each entry.
     Raises `BadInput` where the folder exists; `RunFailed`.
     """
     if folder.exists():
@@ -45,8 +45,8 @@ def demonstration(
     with tempfile.TemporaryDirectory() as scratch:
         real = [_measured(Path(scratch), runs, runtime, measure) for runtime in runs.runtimes]
         made = build(str(Path(scratch) / "registry"), real)
-        with writing() as tell:
-            return files.export(made.registry, folder, tell)
+        with writing() as progress:
+            return files.export(made.registry, folder, progress)
 
 
 def _measured(place: Path, runs: RealRuns, runtime: str, measure: Callable[[Request], Path]) -> Submission:

@@ -22,7 +22,7 @@ from harness.record import envelope, schema
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE
-from harness.registry.intake.measurement import CHECKS
+from harness.verify.checks import CHECKS
 from harness.verify.findings import findings_of_workload
 from harness.verify.summary import results
 from harness.verify.token_ids import digest_of

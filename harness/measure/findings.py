@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.counters import Account, Counter
 from harness.measure.metrics import measure_trials
 from harness.measure.order import median
 from harness.measure.pace import is_stream, pace_of
@@ -102,6 +103,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "label_contradicted": (
         "the model's header, its tensors and its file's name do not name the same quantisation",
         "trust the bits a weight, not the label; take the file from who made it",
+    ),
+    "signed_later": (
+        "the record was signed after it was measured (`repro sign`)",
+        "it has no number among its machine's runs: runs left out can't show",
     ),
     "check_failed": ("a truth check failed", "do not use the number before you know why"),
 }
@@ -228,7 +233,7 @@ def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[F
     if not far.any():
         return []
     tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]
-    usual = float(np.median([trial.counters.get("involuntary_switches", 0) for trial in valid]))
+    usual = float(np.median([trial.counters.get(Counter.INVOLUNTARY_SWITCHES, 0) for trial in valid]))
     causes = sorted({_cause(trial, usual) for trial in tagged})
     text = f"{len(tagged)} of {len(valid)} trials lie far from the rest ({', '.join(causes)})"
     return [Finding("outliers", Severity.NOTE, text, workload, "", {"trials": len(tagged)})]
@@ -236,19 +241,19 @@ def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[F
 
 def _cause(trial: Trial, usual: float) -> str:
     """Of a trial that lies far off; `usual`: involuntary switches of a trial, their median."""
-    if trial.counters.get("major_faults", 0) > 0:
+    if trial.counters.get(Counter.MAJOR_FAULTS, 0) > 0:
         return "page faults"
-    if trial.counters.get("cpu_throttled_ns", 0) > 0:
+    if trial.counters.get(Counter.CPU_THROTTLED_NS, 0) > 0:
         return "CPU quota"
-    if trial.counters.get("involuntary_switches", 0) > 3 * usual + 10:
+    if trial.counters.get(Counter.INVOLUNTARY_SWITCHES, 0) > 3 * usual + 10:
         return "pre-empted by other work"
     return "cause unknown"
 
 
 def _clocks(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     """Host against device, over the trials that a device timed."""
-    both = [trial for trial in valid if "host_e2e_ns" in trial.counters]
-    device, host = sum(int(t.token_ns[-1]) for t in both), sum(t.counters["host_e2e_ns"] for t in both)
+    both = [trial for trial in valid if Counter.HOST_E2E_NS in trial.counters]
+    device, host = sum(int(t.token_ns[-1]) for t in both), sum(t.counters[Counter.HOST_E2E_NS] for t in both)
     if not both or abs(host - device) <= CLOCKS_LIMIT * host:
         return []
     text = f"host clock and device events differ by {(host - device) / host:+.2%} of the trial"
@@ -257,7 +262,7 @@ def _clocks(workload: str, valid: Sequence[Trial]) -> list[Finding]:
 
 
 def _recompiled(workload: str, valid: Sequence[Trial]) -> list[Finding]:
-    graphs = sum(trial.engine.get("compiled_graphs", 0) for trial in valid)
+    graphs = sum(trial.engine.get(Account.COMPILED_GRAPHS, 0) for trial in valid)
     if not graphs:
         return []
     text = f"the engine compiled {graphs} graphs during timed trials"
@@ -268,7 +273,7 @@ def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     """Of streams: tokens that came together, and streams from which no pace can be read."""
     told = [trial for trial in valid if is_stream(trial.engine)]
     paces = [pace_of(trial.token_ns, trial.engine) for trial in told]
-    chunks, tokens = sum(t.engine["chunks"] for t in told), sum(max(t.output_tokens, 1) for t in told)
+    chunks, tokens = sum(t.engine[Account.CHUNKS] for t in told), sum(max(t.output_tokens, 1) for t in told)
     evidence = {"chunks": chunks, "tokens": tokens}
     lost = [pace.reason for pace in paces if pace.reason]
     if lost:
@@ -288,11 +293,11 @@ def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
 
 def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     found = []
-    faults = sum(trial.counters.get("major_faults", 0) for trial in valid)
+    faults = sum(trial.counters.get(Counter.MAJOR_FAULTS, 0) for trial in valid)
     if faults:
         text = f"{faults} pages came from disk during timed trials"
         found.append(Finding("page_faults", Severity.WARNING, text, workload, "", {"major_faults": faults}))
-    stopped = sum(trial.counters.get("cpu_throttled_ns", 0) for trial in valid)
+    stopped = sum(trial.counters.get(Counter.CPU_THROTTLED_NS, 0) for trial in valid)
     if stopped:
         total = sum(int(trial.token_ns[-1]) for trial in valid)
         text = f"the control group's quota stopped the process for {stopped / total:.2%} of the timed trials"

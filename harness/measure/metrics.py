@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
+from harness.measure.counters import Counter
 from harness.measure.order import median
 from harness.measure.pace import Pace, is_stream, pace_of
 from harness.measure.trial import Trial
@@ -237,7 +238,7 @@ def _block(trials: Sequence[Trial], rows: tuple[int, ...]) -> Block:
     if (step_ns < 0).any():
         raise _invalid(trials[int(np.argmax((step_ns < 0).any(axis=1)))], "a step of negative length")
     prompts = np.array([trial.prompt_tokens for trial in trials], dtype=np.int64)
-    batches = tuple((t.counters.get("concurrency", 0), t.counters.get("batch_ns", 0)) for t in trials)
+    batches = tuple((t.counters.get(Counter.CONCURRENCY, 0), t.counters.get(Counter.BATCH_NS, 0)) for t in trials)
     engines = tuple(t.engine for t in trials)
     return Block(rows, token_ns, step_ns, prompts, trials[0].output_tokens > 0, batches, engines)
 

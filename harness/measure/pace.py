@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.counters import Account
+
 __all__ = ["Pace", "is_stream", "pace_of"]
 
 # What follows within 200 µs came together: no server makes 5,000 tokens a second and sends each in an event of its own.
@@ -42,7 +44,7 @@ class Pace:
 
 def is_stream(engine: Mapping[str, int]) -> bool:
     """Whether a trial was stamped at the client of a stream."""
-    return "chunks" in engine
+    return Account.CHUNKS in engine
 
 
 def pace_of(token_ns: NDArray[np.int64], engine: Mapping[str, int]) -> Pace:
@@ -52,8 +54,8 @@ def pace_of(token_ns: NDArray[np.int64], engine: Mapping[str, int]) -> Pace:
     """
     if not is_stream(engine):
         return _stamped(token_ns)
-    chunks, tokens = engine["chunks"], token_ns.size
-    unplaced = max(tokens - engine.get("placed_tokens", chunks), 0)
+    chunks, tokens = engine[Account.CHUNKS], token_ns.size
+    unplaced = max(tokens - engine.get(Account.PLACED_TOKENS, chunks), 0)
     if unplaced > UNPLACED * (tokens - 1):
         return _unreadable(1, f"{tokens} tokens came in {chunks} chunks, and which came in which is not told")
     # Stamped as of the end, they may have come with the first: the rate is then the lower of the two.

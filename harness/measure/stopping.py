@@ -69,12 +69,16 @@ class SequentialLooks:
 
         Between looks nothing is tested: only the budget can end the run there.
         """
+        return _decide(self, process_medians, elapsed_s, budget_s, expected_process_s)
+
+    @property
+    def first(self) -> str:
+        """What is awaited where there is no process yet."""
+        return f"no process yet, first check after {self.looks[0]}"
+
+    def ends(self, process_medians: Sequence[float], precise: bool, width: str) -> Decision | None:
+        """The end by this rule, after one process or more; None where it goes on."""
         n = len(process_medians)
-        if n == 0:
-            return Decision(False, Rule.GO_ON, False, f"no process yet, first check after {self.looks[0]}")
-        known = _estimate(process_medians)
-        precise = _is_precise(known, self.target)
-        width = _width(known, self.target)
         if n in self.looks or n > self.looks[-1]:
             verdict = self._verdict(process_medians)
             if precise and verdict is None:
@@ -83,8 +87,11 @@ class SequentialLooks:
                 return Decision(True, Rule.PRECISE_AND_DECIDED, True, f"{width}; against the baseline: {verdict}")
         if n >= self.looks[-1]:
             return Decision(True, Rule.MAX_PROCESSES, precise, f"{width}; {n} processes are the most")
-        following = next(look for look in self.looks if look > n)
-        return _within_budget(following, n, elapsed_s, budget_s, expected_process_s, precise, width)
+        return None
+
+    def following(self, processes: int) -> int:
+        """After how many processes something is decided next."""
+        return self.goal(processes)
 
     def goal(self, processes: int) -> int:
         """How many processes the next look comes after."""
@@ -115,18 +122,51 @@ class FixedNumber:
         expected_process_s: float,
     ) -> Decision:
         """What to do after the processes so far. A budget, where given, ends the run before a process it cannot hold."""
+        return _decide(self, process_medians, elapsed_s, budget_s, expected_process_s)
+
+    @property
+    def first(self) -> str:
+        """What is awaited where there is no process yet."""
+        return f"no process yet of {self.processes}"
+
+    def ends(self, process_medians: Sequence[float], precise: bool, width: str) -> Decision | None:
+        """The end by this rule; None where it goes on."""
         n = len(process_medians)
-        if n == 0:
-            return Decision(False, Rule.GO_ON, False, f"no process yet of {self.processes}")
-        known = _estimate(process_medians)
-        precise, width = _is_precise(known, self.target), _width(known, self.target)
-        if n >= self.processes:
-            return Decision(True, Rule.FIXED, precise, f"{width}; {n} processes as asked")
-        return _within_budget(n + 1, n, elapsed_s, budget_s, expected_process_s, precise, width)
+        if n < self.processes:
+            return None
+        return Decision(True, Rule.FIXED, precise, f"{width}; {n} processes as asked")
+
+    def following(self, processes: int) -> int:
+        """After how many processes something is decided next: the budget, before each."""
+        return processes + 1
 
     def goal(self, processes: int) -> int:
         """How many processes there will be."""
         return max(self.processes, processes)
+
+
+def _decide(
+    rule: SequentialLooks | FixedNumber,
+    process_medians: Sequence[float],
+    elapsed_s: float,
+    budget_s: float | None,
+    expected_process_s: float,
+) -> Decision:
+    """One decision from what is known so far, for a run that begins and for one that is resumed alike."""
+    n = len(process_medians)
+    if n == 0:
+        return Decision(False, Rule.GO_ON, False, rule.first)
+    known = _estimate(process_medians)
+    precise, width = _is_precise(known, rule.target), _width(known, rule.target)
+    end = rule.ends(process_medians, precise, width)
+    if end is not None:
+        return end
+    following = rule.following(n)
+    needed_s = elapsed_s + (following - n) * expected_process_s
+    if budget_s is not None and needed_s > budget_s:
+        text = f"{width}; {following} processes would end at {needed_s:.0f} s, the budget is {budget_s:.0f} s"
+        return Decision(True, Rule.BUDGET, precise, text)
+    return Decision(False, Rule.GO_ON, precise, f"{width}; next after {following} processes")
 
 
 def _estimate(process_medians: Sequence[float]) -> Estimate | None:
@@ -141,19 +181,3 @@ def _width(known: Estimate | None, target: float) -> str:
     if known is None or known.half_width is None:
         return f"no interval from one process, target ±{target:.1%}"
     return f"95 % half-width ±{known.half_width:.2%} after {known.n_processes} processes, target ±{target:.1%}"
-
-
-def _within_budget(
-    following: int,
-    n: int,
-    elapsed_s: float,
-    budget_s: float | None,
-    expected_process_s: float,
-    precise: bool,
-    width: str,
-) -> Decision:
-    needed_s = elapsed_s + (following - n) * expected_process_s
-    if budget_s is not None and needed_s > budget_s:
-        text = f"{width}; {following} processes would end at {needed_s:.0f} s, the budget is {budget_s:.0f} s"
-        return Decision(True, Rule.BUDGET, precise, text)
-    return Decision(False, Rule.GO_ON, precise, f"{width}; next after {following} processes")

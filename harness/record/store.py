@@ -4,14 +4,16 @@ or not at all.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import NotFound
+from harness.errors import BadInput, NotFound
 from harness.files import let_all_read, read_if_there, read_limited, refusal, sync, write_bytes
 from harness.record import envelope
 from harness.record.canonical import SIZE_LIMIT
@@ -67,6 +69,35 @@ def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: byt
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target / RECORD_FILE
+
+
+def folder_name(started_utc: str, model: str, runtime: str, suite: str, sha256: str) -> str:
+    """What a run's folder is called: when, what, by what, and the first digits of its record's id; ASCII without spaces or
+    slashes, whatever the model is called.
+    """
+    parts = (re.sub(r"[-:]", "", started_utc), model, runtime, suite, sha256[:8])
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
+
+
+def refuse_long_name(folder: Path, name: str, called: str) -> None:
+    """Find out before an hour of measuring whether `folder/name` could hold a record. `called`: whose name makes it long.
+
+    Raises `BadInput` where the file system, or the system for a whole path, takes none that long.
+    """
+    path = folder.absolute() / name / ENVELOPE_FILE
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return  # `writable` asks the rest
+        length = len(os.fsencode(path))
+        raise BadInput(
+            f"a name of {len(name)} bytes for its record's folder, in a path of {length}, is too long for the file system",
+            where=called,
+            fix="give the model's file or folder a shorter name, or name a shorter --results",
+        ) from error
 
 
 def replace_payload(stored: Stored, payload: bytes, envelope: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import BadInput, NotFound
+from harness.progress import SILENT, Progress
 from harness.registry.db import databases
 from harness.registry.db.databases import is_export as is_export
 from harness.registry.db.databases import upgrade_at as upgrade_at
@@ -36,10 +37,10 @@ def open_database(target: str) -> Registry:
     return Registry(engine, target)
 
 
-def open_readable(target: str) -> Registry:
+def open_readable(target: str, progress: Progress = SILENT) -> Registry:
     """As `open_database`; a folder of exported files, too, read into memory."""
     if is_export(target):
         from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
 
-        return in_memory(Path(target))
+        return in_memory(Path(target), progress)
     return open_database(target)

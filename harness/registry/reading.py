@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.progress import SILENT, Progress
 from harness.registry.exchange import last_seen
 from harness.registry.opening import open_readable
 from harness.registry.store import Registry
 
 
-def open_registry(place: str | Path) -> Registry:
+def open_registry(place: str | Path, progress: Progress = SILENT) -> Registry:
     """The registry at `place`, for reading: a folder, a folder of exported files, or a postgresql:// URL.
 
     The log is compared with what this user last saw of it (docs/decisions/0026), and remembered. Raises `BadInput` where there is
     no registry, or it is unusable; `LogInconsistent` where its log was cut or shows another history.
     """
-    registry = open_readable(str(place))
+    registry = open_readable(str(place), progress)
     last_seen.look(registry, last_seen.folder())
     return registry

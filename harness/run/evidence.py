@@ -1,9 +1,9 @@
-"""The values that travel through a run: what was asked, what is in place, and everything that was learned."""
+"""The values that travel through a run: what is in place, what is to be done, and everything that was learned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +15,38 @@ from harness.catalog.identity import Identity
 from harness.catalog.suites import Loaded
 from harness.device_kinds import PROCESSOR, SERVERS, DeviceKind, of_facts
 from harness.measure.trial import Trial
-from harness.record import store
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
-from harness.run.execute.launcher import Deadlines, Interpreter
+from harness.run.execute.launcher import Interpreter
 from harness.run.execute.loop import Outcome
 from harness.run.execute.plan import Ids
 from harness.run.prepare import environments
 from harness.run.prepare.backend import Choice
+from harness.run.request import Request
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar
 
+__all__ = ["Engine", "Evidence", "Machine", "ModelHere", "Prepared", "Request", "Work"]
+
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What the operator asked for."""
+class Engine:
+    """What computes: the adapter, the build that was chosen for it, and the interpreter that runs both."""
 
-    model: str
-    runtime: str
-    suite: str
-    settings: tuple[str, ...] = ()
-    results: Path = Path("results")
-    backend: str = "auto"
-    python: Path | None = None
-    processes: int | None = None
-    budget_s: int | None = None
-    against: store.Stored | None = None
-    seed: int | None = None
-    challenge: str | None = None  # a registry's single-use number: it makes the seed and the forced ids
-    resume: bool = False
-    or_new: bool = False  # where there is nothing to resume, begin
-    signers: Signers | None = None  # the operator's open keys
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    adapter: Runtime
+    choice: Choice
+    interpreter: Interpreter
+    installed: environments.Installed | None  # None: an interpreter that the user named, or our own
+    bundle_sha256: str  # of the worker's code
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHere:
+    """The model as it lies on this machine, and what it is."""
+
+    path: Path
+    identity: Identity
+    files: Mapping[str, str]  # as they were hashed: name → state
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +55,55 @@ class Prepared:
 
     request: Request
     suite: Loaded
-    adapter: Runtime
-    identity: Identity
-    model_path: Path
-    given: Mapping[str, Scalar]
-    options: Mapping[str, Scalar]
-    interpreter: Interpreter
-    installed: environments.Installed | None
-    bundle_sha256: str
+    engine: Engine
+    model: ModelHere
+    given: Mapping[str, Scalar]  # settings as they were asked for
+    options: Mapping[str, Scalar]  # all of them, defaults filled in
     cores: int
-    choice: Choice
     signers: Signers | None = None
-    files: Mapping[str, str] = field(default_factory=dict)  # the model's files as they were hashed: name → state
+
+    @property
+    def adapter(self) -> Runtime:
+        """Of the engine."""
+        return self.engine.adapter
+
+    @property
+    def identity(self) -> Identity:
+        """Of the model."""
+        return self.model.identity
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """All the ingredients."""
+class Work:
+    """What a run does, as it was fixed before its first process."""
 
-    prepared: Prepared
-    outcome: Outcome
     ids: Ids
     plan: Plan
+    seed: int
+    budget_s: int | None
+    started_utc: str
+    rig_run: RigRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine around the run: what it is, what else ran, and what bounds it."""
+
     environment: Environment
     load_before: Load
     load_after: Load
     bandwidth: Bandwidth
     peak: Peak
-    started_utc: str
-    seed: int
-    rig_run: RigRun | None
-    budget_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that a record is made of."""
+
+    prepared: Prepared
+    work: Work
+    outcome: Outcome
+    machine: Machine
 
     @property
     def trials(self) -> list[Trial]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from harness.catalog.matrices import Loaded, Triple
 from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
+from harness.progress import Progress
 from harness.record.keys import Signers
-from harness.run.evidence import Request
-from harness.run.execute.listener import Listener
+from harness.run.request import Request
 
-Bench = Callable[[Request, Listener], Path]
+Bench = Callable[[Request, Progress], Path]
 FOLDER = ".matrix"
 _STATE_LIMIT = 16 << 20
 
@@ -53,7 +53,7 @@ def run_matrix(
     *,
     resume: bool,
     bench: Bench,
-    listener: Listener,
+    progress: Progress,
     ended: Callable[[Entry], None],
     signers: Signers | None = None,
 ) -> list[Entry]:
@@ -70,8 +70,8 @@ def run_matrix(
         if kept is not None and (results / kept).exists():
             entry = Entry(triple, results / kept)
         else:
-            listener.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
-            entry = _one(_request(triple, results, resume, signers), triple, bench, listener)
+            progress.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
+            entry = _one(_request(triple, results, resume, signers), triple, bench, progress)
         if entry.record is not None:
             done[triple.key] = str(entry.record.relative_to(results))
             _write(state, done)
@@ -82,9 +82,9 @@ def run_matrix(
     return entries
 
 
-def _one(request: Request, triple: Triple, bench: Bench, listener: Listener) -> Entry:
+def _one(request: Request, triple: Triple, bench: Bench, progress: Progress) -> Entry:
     try:
-        return Entry(triple, bench(request, listener))
+        return Entry(triple, bench(request, progress))
     except Interrupted:
         raise
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.files import locked, refusal
+from harness.progress import Progress
 from harness.registry.facts import RegistryFact
 from harness.registry.opening import open_readable
 from harness.registry.queries import Reader, believed
@@ -28,7 +29,7 @@ from harness.site.incremental import publish, shared
 from harness.site.incremental import state as states
 from harness.site.incremental.shared import Going
 from harness.site.incremental.state import State, Touched
-from harness.site.incremental.workers import ALONE, Tell, team
+from harness.site.incremental.workers import ALONE, team
 from harness.site.pages import decisions
 
 
@@ -55,7 +56,7 @@ class Wish:
     png: bool = False
 
 
-def build(wish: Wish, tell: Tell) -> Built:
+def build(wish: Wish, progress: Progress) -> Built:
     """Build, or bring up to date, the site in `wish.out`.
 
     Raises `BadInput` for a folder that holds something else; `RecordInvalid`, with its id, for a record that can't be read.
@@ -73,7 +74,7 @@ def build(wish: Wish, tell: Tell) -> Built:
             # A site that goes on reads all its rows, and is done before a search for what nobody holds would pay.
             gc.disable()
             try:
-                return _build(wish, out, scratch, tell)
+                return _build(wish, out, scratch, progress)
             finally:
                 (gc.enable if collecting else gc.disable)()
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -91,8 +92,8 @@ def _ours_or_empty(out: Path) -> None:
         )
 
 
-def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
-    registry = open_readable(wish.target)
+def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
+    registry = open_readable(wish.target, progress)
     with registry.reading(closed=False) as reader, ThreadPoolExecutor(2) as beside, ExitStack() as stack:
         old = states.read(out)
         same = None if old is None else beside.submit(states.untouched, out, old)
@@ -100,7 +101,7 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
         new = states.now(reader, site)
         last = old if same is not None and same.result() else None
         touched = states.touched(reader, last, new, known)
-        doubts = _verified(reader, last if touched.since else None, touched, tell)
+        doubts = _verified(reader, last if touched.since else None, touched, progress)
         if doubts:
             stack.enter_context(believed.without(reader, [one.record for one in doubts]))
             site = replace(site, left_out=tuple(one for one in doubts if one.public))
@@ -123,7 +124,7 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
             len(touched.rows),
             [one.record for one in doubts],
         ) as makers:
-            new.take(last, known.rows, makers.rows(sorted(touched.rows), tell))
+            new.take(last, known.rows, makers.rows(sorted(touched.rows), progress))
             going = Going.of(last, new, touched)
             listed = downloads.records(reader, None if last is None else touched.rows)
             # In threads, since most of this is not Python's work.
@@ -143,14 +144,14 @@ def _build(wish: Wish, out: Path, scratch: Path, tell: Tell) -> Built:
     return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts))
 
 
-def _verified(reader: Reader, last: State | None, touched: Touched, tell: Tell) -> list[Doubt]:
+def _verified(reader: Reader, last: State | None, touched: Touched, progress: Progress) -> list[Doubt]:
     """The records that do not hold. Where the build begins from nothing all are asked; else those of the rows that are made
     again, and of rows that lacked one.
     """
     if last is None:
-        return believed.doubts(reader, None, tell)
+        return believed.doubts(reader, None, progress)
     again = touched.rows | {one[1] for one in last.left_out}
-    return believed.doubts(reader, again, tell)
+    return believed.doubts(reader, again, progress)
 
 
 def _of_doubt(last: State, new: State) -> frozenset[str]:

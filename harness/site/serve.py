@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from harness.errors import BadInput, ReproError
+from harness.progress import SILENT, Progress
 from harness.registry.opening import open_readable
 from harness.site.build import Built, Wish, build
 
@@ -25,14 +26,20 @@ class _Quiet(SimpleHTTPRequestHandler):
         super().end_headers()
 
 
-def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], ready: Callable[[str], None]) -> None:
+def serve(
+    wish: Wish,
+    port: int,
+    told: Callable[[Built | ReproError], None],
+    ready: Callable[[str], None],
+    progress: Progress = SILENT,
+) -> None:
     """Build, serve on the loopback address, and build again on change, until interrupted.
 
-    `told` hears of every build; a later one that fails leaves the site as it was. Raises why the first one fails, and
-    `BadInput` for a port in use.
+    `progress` is told of the first build, `told` of every one when it is done; a later one that fails
+    leaves the site as it was. Raises why the first one fails, and `BadInput` for a port in use.
     """
     seen = _looks(wish.target)
-    told(build(wish, lambda _done, _of: None))
+    told(build(wish, progress))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(wish.out)))
     except OSError as error:
@@ -56,7 +63,7 @@ def serve(wish: Wish, port: int, told: Callable[[Built | ReproError], None], rea
                 now = _looks(wish.target)
                 if now != seen:
                     seen = now
-                    told(build(wish, lambda _done, _of: None))
+                    told(build(wish, SILENT))
             except ReproError as error:
                 told(error)
     finally:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from harness.registry.actions.acts import Actor
+    from harness.registry.queries import Reader
     from harness.registry.queries.believed import Doubt
     from harness.registry.store import Registry
 
@@ -29,8 +31,24 @@ def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def open_for_reading(target: str | None) -> Registry:
     """The registry, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
     from harness.registry.reading import open_registry
+    from harness.terminal.progress import shown
 
-    return open_registry(named(target))
+    with shown(lines=False) as progress:
+        return open_registry(named(target), progress)
+
+
+@contextmanager
+def reading(
+    registry: Registry, rows: Collection[str] | None = None, keep: Collection[str] = ()
+) -> Iterator[tuple[Reader, list[Doubt]]]:
+    """As `believed.reading`, with a bar on a terminal while records are verified: the first time that may be many."""
+    from harness.registry.queries import believed
+    from harness.terminal.progress import shown
+
+    with ExitStack() as stack:
+        with shown(lines=False) as progress:
+            found = stack.enter_context(believed.reading(registry, rows, progress, keep))
+        yield found
 
 
 def open_for_writing(target: str | None) -> Registry:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
+from harness.measure.counters import Account
 from harness.measure.estimate import LEAST_PROCESSES
 from harness.measure.pace import is_stream, pace_of
 from harness.measure.student import t_quantile
@@ -17,6 +19,20 @@ REPEAT_LIMIT = 0.90  # a repeated prompt's TTFT below this share of a distinct o
 COUNTER_LIMIT = 0.01  # our stamps against the engine's own account
 STREAM_LIMIT = 0.05  # the same at the client of a server: between the two lie a network and two ways to count
 STEP_SLACK = 0.98  # TTFT against the fastest step: two clocks' reads and a lucky step
+
+
+class Code(StrEnum):
+    """Every truth check, by its name in records; `harness.verify.checks.CHECKS` says what each asks."""
+
+    COUNTING = "counting"
+    PREFILL_COMPLETE = "prefill_complete"
+    CACHE_HONESTY = "cache_honesty"
+    DETERMINISM = "determinism"
+    PHYSICS_DECODE = "physics_decode"
+    PHYSICS_PREFILL = "physics_prefill"
+    PHYSICS_TTFT = "physics_ttft"
+    ENGINE_COUNTERS = "engine_counters"
+    ARITHMETIC = "arithmetic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +59,27 @@ def counting(trials: Sequence[Trial]) -> CheckResult:
     made = sum(len(t.output_ids) for t in trials)
     if wrong:
         return CheckResult(
-            "counting", "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)}
+            Code.COUNTING, "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)}
         )
-    return CheckResult("counting", "pass", f"{len(trials)} trials made exactly the tokens asked for", {"tokens": made})
+    return CheckResult(
+        Code.COUNTING, "pass", f"{len(trials)} trials made exactly the tokens asked for", {"tokens": made}
+    )
 
 
 def prefill_complete(trials: Sequence[Trial]) -> CheckResult:
     """The engine computed every prompt token in every trial: no cache served any."""
-    known = [t for t in trials if t.prompt_tokens > 0 and "prefill_tokens" in t.engine]
+    known = [t for t in trials if t.prompt_tokens > 0 and Account.PREFILL_TOKENS in t.engine]
     if not known:
         return CheckResult(
-            "prefill_complete", "unknown", "the engine does not count the prompt tokens that it computed"
+            Code.PREFILL_COMPLETE, "unknown", "the engine does not count the prompt tokens that it computed"
         )
-    short = [t for t in known if t.engine["prefill_tokens"] != t.prompt_tokens and t.prompt_tokens > 1]
+    short = [t for t in known if t.engine[Account.PREFILL_TOKENS] != t.prompt_tokens and t.prompt_tokens > 1]
     if short:
         first = short[0]
         text = f"{first.workload}: the engine computed {first.engine['prefill_tokens']} of {first.prompt_tokens} tokens"
-        return CheckResult("prefill_complete", "fail", text, {"trials": len(short)})
+        return CheckResult(Code.PREFILL_COMPLETE, "fail", text, {"trials": len(short)})
     text = f"the engine computed every prompt token in {len(known)} trials"
-    return CheckResult("prefill_complete", "pass", text, {"trials": len(known)})
+    return CheckResult(Code.PREFILL_COMPLETE, "pass", text, {"trials": len(known)})
 
 
 def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
@@ -74,7 +92,7 @@ def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
             if repeats:
                 ratios.append(float(np.median([t.token_ns[0] for t in repeats]) / fresh.token_ns[0]))
     if not ratios:
-        return CheckResult("cache_honesty", "unknown", "no distinct prompt was run beside repeated ones")
+        return CheckResult(Code.CACHE_HONESTY, "unknown", "no distinct prompt was run beside repeated ones")
     logs = np.log(ratios)
     ratio, upper = float(np.exp(logs.mean())), None
     if len(ratios) >= LEAST_PROCESSES:
@@ -85,34 +103,34 @@ def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
     if upper is not None:
         evidence["upper_ppm"] = round(upper * 1e6)
     if ratio >= REPEAT_LIMIT:
-        return CheckResult("cache_honesty", "pass", text, evidence)
+        return CheckResult(Code.CACHE_HONESTY, "pass", text, evidence)
     # A busy moment can slow the one distinct trial of a process: only what noise can't explain is a failure.
     if upper is not None and upper < REPEAT_LIMIT:
-        return CheckResult("cache_honesty", "fail", text, evidence)
-    return CheckResult("cache_honesty", "unknown", f"{text}; too noisy or too few to tell", evidence)
+        return CheckResult(Code.CACHE_HONESTY, "fail", text, evidence)
+    return CheckResult(Code.CACHE_HONESTY, "unknown", f"{text}; too noisy or too few to tell", evidence)
 
 
 def decode_physics(rate: float | None, bytes_per_token: int | None, bandwidth: Ceiling) -> CheckResult:
     """Decode rate ≤ memory bandwidth / bytes read for a token. `rate` in tokens/s."""
     if rate is None or not bytes_per_token or bandwidth.value is None:
         why = bandwidth.source if bandwidth.value is None else "no decode rate or no bytes per token"
-        return CheckResult("physics_decode", "unknown", why)
+        return CheckResult(Code.PHYSICS_DECODE, "unknown", why)
     share = rate * bytes_per_token / bandwidth.value
     # Reading at the measured rate exactly is legal; the measurement itself may be a few per cent low.
     status = "pass" if share <= 1.05 else "fail"
     text = f"reads {share:.0%} of {bandwidth.value / 1e9:.1f} GB/s ({bandwidth.source})"
-    return CheckResult("physics_decode", status, text, {"bandwidth_use_ppm": round(share * 1e6)})
+    return CheckResult(Code.PHYSICS_DECODE, status, text, {"bandwidth_use_ppm": round(share * 1e6)})
 
 
 def prefill_physics(rate: float | None, operations_per_token: int | None, peak: Ceiling) -> CheckResult:
     """Prefill rate ≤ peak arithmetic / operations for a token. `rate` in tokens/s."""
     if rate is None or not operations_per_token or peak.value is None:
         why = peak.source if peak.value is None else "no prefill rate or no operation count"
-        return CheckResult("physics_prefill", "unknown", why)
+        return CheckResult(Code.PHYSICS_PREFILL, "unknown", why)
     share = rate * operations_per_token / peak.value
     text = f"computes {share:.1%} of {peak.value / 1e12:.2f} Top/s ({peak.source})"
     status = "pass" if share <= 1 else "fail"
-    return CheckResult("physics_prefill", status, text, {"arithmetic_use_ppm": round(share * 1e6)})
+    return CheckResult(Code.PHYSICS_PREFILL, status, text, {"arithmetic_use_ppm": round(share * 1e6)})
 
 
 def ttft_physics(trials: Sequence[Trial]) -> CheckResult:
@@ -122,15 +140,15 @@ def ttft_physics(trials: Sequence[Trial]) -> CheckResult:
     """
     greedy = [t for t in trials if t.mode is Mode.GREEDY and t.valid and t.prompt_tokens > 0 and t.output_tokens > 1]
     if not greedy:
-        return CheckResult("physics_ttft", "unknown", "no greedy trial made more than one token")
+        return CheckResult(Code.PHYSICS_TTFT, "unknown", "no greedy trial made more than one token")
     steps = [step for trial in greedy if (step := _fastest_step(trial)) is not None]
     if not steps:
-        return CheckResult("physics_ttft", "unknown", "the tokens came together: no step is seen")
+        return CheckResult(Code.PHYSICS_TTFT, "unknown", "the tokens came together: no step is seen")
     step = min(steps)
     ttft = min(int(t.token_ns[0]) for t in greedy)
     status = "pass" if ttft >= STEP_SLACK * step else "fail"
     text = f"the fastest TTFT is {ttft / 1e6:.2f} ms, the fastest step {step / 1e6:.2f} ms"
-    return CheckResult("physics_ttft", status, text, {"ttft_ns": ttft, "step_ns": step})
+    return CheckResult(Code.PHYSICS_TTFT, status, text, {"ttft_ns": ttft, "step_ns": step})
 
 
 def _fastest_step(trial: Trial) -> int | None:
@@ -148,19 +166,19 @@ def engine_counters(trials: Sequence[Trial]) -> CheckResult:
 
     Step times where the runtime exposes them; else the span from the first output token to the last.
     """
-    known = [t for t in trials if t.valid and t.purpose is Purpose.TIMED and "decode_ns" in t.engine]
+    known = [t for t in trials if t.valid and t.purpose is Purpose.TIMED and Account.DECODE_NS in t.engine]
     if any(is_stream(trial.engine) for trial in known):
         return _server_account(known)
     ours = engine = 0
     for trial in known:
         if trial.step_ns.size:
             ours += int(trial.step_ns.sum())
-            engine += trial.engine["prefill_ns"] + trial.engine["decode_ns"]
+            engine += trial.engine[Account.PREFILL_NS] + trial.engine[Account.DECODE_NS]
         elif trial.output_tokens > 1:
             ours += int(trial.token_ns[-1] - trial.token_ns[0])
-            engine += trial.engine["decode_ns"]
+            engine += trial.engine[Account.DECODE_NS]
     if not ours:
-        return CheckResult("engine_counters", "unknown", "the engine keeps no times of its own")
+        return CheckResult(Code.ENGINE_COUNTERS, "unknown", "the engine keeps no times of its own")
     return _agree(ours, engine, (ours - engine) / engine if engine else 1.0, COUNTER_LIMIT, len(known))
 
 
@@ -171,10 +189,10 @@ def _server_account(known: Sequence[Trial]) -> CheckResult:
         pace = pace_of(trial.token_ns, trial.engine)
         if pace.steps:
             ours += round(pace.span_ns / pace.steps * (trial.output_tokens - 1))
-            engine += trial.engine["decode_ns"]
-            least += trial.engine["decode_ns"] * (trial.output_tokens - 1) // trial.output_tokens
+            engine += trial.engine[Account.DECODE_NS]
+            least += trial.engine[Account.DECODE_NS] * (trial.output_tokens - 1) // trial.output_tokens
     if not ours or not least:
-        return CheckResult("engine_counters", "unknown", "no stream with a pace, or no time of the server's own")
+        return CheckResult(Code.ENGINE_COUNTERS, "unknown", "no stream with a pace, or no time of the server's own")
     gap = ours / engine - 1 if ours > engine else min(ours / least - 1, 0.0)
     return _agree(ours, engine, gap, STREAM_LIMIT, len(known))
 
@@ -183,7 +201,7 @@ def _agree(ours: int, engine: int, gap: float, limit: float, trials: int) -> Che
     status = "pass" if abs(gap) <= limit else "fail"
     text = f"our times add up to {1 + gap:.4f} of the engine's own account over {trials} trials"
     return CheckResult(
-        "engine_counters", status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine}
+        Code.ENGINE_COUNTERS, status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine}
     )
 
 
@@ -195,10 +213,10 @@ def determinism(trials: Sequence[Trial]) -> CheckResult:
         if trial.mode is Mode.GREEDY and known and trial.purpose is not Purpose.DISTINCT:
             outputs.setdefault(trial.workload, set()).add(tuple(trial.output_ids))
     if not outputs:
-        return CheckResult("determinism", "unknown", "no greedy output to compare")
+        return CheckResult(Code.DETERMINISM, "unknown", "no greedy output to compare")
     several = sorted(name for name, ids in outputs.items() if len(ids) > 1)
     if several:
         text = f"greedy output differs between trials of {', '.join(several)}"
-        return CheckResult("determinism", "fail", text, {"workloads": len(several)})
+        return CheckResult(Code.DETERMINISM, "fail", text, {"workloads": len(several)})
     text = f"greedy output is the same in all trials of {len(outputs)} workloads"
-    return CheckResult("determinism", "pass", text, {"workloads": len(outputs)})
+    return CheckResult(Code.DETERMINISM, "pass", text, {"workloads": len(outputs)})

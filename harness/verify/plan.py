@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from harness.catalog import suites
+from harness.measure.counters import Account, Counter, most
 from harness.measure.schedule import timed_order
 from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
@@ -54,7 +55,7 @@ def _trial(trial: Trial, workload: Workload, record: Record) -> Iterator[str]:
     fits = trial.token_ns.size == stamps and made in (0, workload.output_tokens)
     known = all(0 <= token < record.runtime.vocab_size for token in trial.output_ids)
     if not trial.valid and reason in ("token-count", "stamp-count", "not-in-vocabulary"):
-        told = trial.engine.get("completion_tokens", workload.output_tokens)
+        told = trial.engine.get(Account.COMPLETION_TOKENS, workload.output_tokens)
         if fits and known and told in (workload.output_tokens, stamps):
             yield f"{name} is marked {reason}, and its samples count right"
         return
@@ -64,7 +65,7 @@ def _trial(trial: Trial, workload: Workload, record: Record) -> Iterator[str]:
         yield f"{name} has ids that are not in the vocabulary"
     if reason == "throttled" and not _throttled(trial):
         yield f"{name} is marked throttled, and no counter of it says so"
-    if reason == "stranger" and trial.counters.get("strangers_max", 0) <= 0:
+    if reason == "stranger" and trial.counters.get(most(Counter.STRANGERS), 0) <= 0:
         yield f"{name} is marked as disturbed by a stranger, and no counter of it says so"
     if not trial.valid and reason not in ("throttled", "stranger", "process-failed"):
         yield f"{name} is invalid for an unknown reason"
@@ -76,8 +77,8 @@ def _trial(trial: Trial, workload: Workload, record: Record) -> Iterator[str]:
 
 def _throttled(trial: Trial) -> bool:
     counters = trial.counters
-    held = counters.get("throttle_reasons", 0) & THROTTLING or counters.get("thermal_violation_ns", 0) > 0
-    return bool(held) or counters.get("cpu_throttled_ns", 0) > 0
+    held = counters.get(Counter.THROTTLE_REASONS, 0) & THROTTLING or counters.get(Counter.THERMAL_VIOLATION_NS, 0) > 0
+    return bool(held) or counters.get(Counter.CPU_THROTTLED_NS, 0) > 0
 
 
 def _process(record: Record, process: int, trials: Sequence[Trial], whole: bool) -> Iterator[str]:

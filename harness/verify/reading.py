@@ -1,4 +1,4 @@
-"""What a reader of a stored record may believe of it: its signatures, its samples and its summary, checked in one place."""
+"""What a reader of a stored record may believe of it: signatures, samples, summary and the suite's work, checked in one place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.verify.work import refuse_other_work
 class Verified(StrEnum):
     """The answer in a word, as tables and exports show it."""
 
-    YES = "yes"  # signed by the keys that it names, and every number follows from its samples
+    YES = "yes"  # signed by the keys that it names; every number follows from its samples, and these are of the suite's work
     NO = "no"  # something is false
     NOT_CHECKED = "not checked"  # nothing is false, and something could not be checked
 
@@ -44,9 +44,28 @@ class Checked:
         return f"{'INVALID' if self.verified is Verified.NO else 'not checked'}: {self.reason}"
 
 
+def verified(stored: Stored, public_file: Path | None = None) -> Checked:
+    """As `repro verify`: the signatures (of the keys in the public file, where one is given), then `follow`.
+
+    Raises `RecordInvalid` with the first thing that is wrong, a missing signature included; `BadInput` for a file.
+    """
+    signer = signed_by(stored, public_file)
+    follow(stored)
+    return Checked(stored, Verified.YES, signer, "", "")
+
+
+def follow(stored: Stored) -> None:
+    """Raises `RecordInvalid` unless the samples are those that the record names, every number follows from them, and they are of
+    the work that it names: its suite, the plan of its run, the checks that they decide.
+    """
+    where = str(stored.path)
+    with well_formed(where):
+        refuse_other_work(stored.record, recompute.follows(stored, stored.samples()), where)
+
+
 def check(stored: Stored) -> Checked:
-    """Signatures over the stored bytes, the samples' digest, the summary against the samples. Never raises for a bad record."""
-    where, signer, part = str(stored.path), "", "signature"
+    """The same questions as `verified`, answered in a value. Never raises for a bad record."""
+    signer, part = "", "signature"
     try:
         operator, data = stored.record.operator, stored.envelope()
         if operator is not None and data is None:
@@ -57,24 +76,11 @@ def check(stored: Stored) -> Checked:
         if not stored.has_samples():
             why = "its samples are not there, so its numbers can't be derived again"
             return Checked(stored, Verified.NOT_CHECKED, signer, why if signer else f"not signed, and {why}", part)
-        with well_formed(where):
-            recompute.verify(stored)
+        follow(stored)
     except BadInput as error:
         return Checked(stored, Verified.NO, signer, error.what, part)
     if not signer:
         return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
-    return Checked(stored, Verified.YES, signer, "", "")
-
-
-def fully(stored: Stored, public_file: Path | None = None) -> Checked:
-    """Both signatures, the samples' digest, every number again from the samples, and the work of the suite that it names.
-
-    `public_file`: what `repro keys show` prints; without it the keys that the record names are believed. Raises `RecordInvalid`
-    with the first thing that is wrong, a missing signature included; `BadInput` where a file cannot be read.
-    """
-    signer = signed_by(stored, public_file)
-    with well_formed(str(stored.path)):
-        refuse_other_work(stored.record, recompute.follows(stored, stored.samples()), str(stored.path))
     return Checked(stored, Verified.YES, signer, "", "")
 
 

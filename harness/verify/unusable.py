@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from harness.measure.findings import Severity
 from harness.record.schema import Record
+from harness.verify.checks import check_of
 
 CHECKS_FAILED = 4  # exit status: the record is written, and its number is not to be used
-# Greedy output that differs between trials is expected of some GPU kernels: a warning, and no reason to drop the number.
-_TOLERATED = frozenset({"determinism"})
 
 
 def failed_checks(record: Record) -> list[str]:
     """Codes of the failed checks after which no number of the record is to be used, in the record's order."""
-    return [check.code for check in record.checks if check.status == "fail" and check.code not in _TOLERATED]
+    failed = [check.code for check in record.checks if check.status == "fail"]
+    return [code for code in failed if check_of(code).severity is Severity.INVALID]
 
 
 def reasons(record: Record) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ReproError, RuntimeUnavailable
+from harness.measure.counters import Account
 from harness.measure.stopwatch import Stopwatch
 from harness.worker.counters import current_rss_bytes
 from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
@@ -159,7 +160,8 @@ def _exact_count(subject: Subject) -> Outcome:
     for count in (1, SHORT, LONG):
         ids, watch, counters = subject.trial(count)
         stamps = watch.token_ns().size
-        made = len(ids) or counters.get("completion_tokens", 0)  # a server may count its tokens without telling them
+        # A server may count its tokens without telling them.
+        made = len(ids) or counters.get(Account.COMPLETION_TOKENS, 0)
         if made != count or stamps != count:
             return "fail", f"{count} tokens asked for, {made} made, {stamps} stamped"
         if not all(0 <= token < subject.loaded.facts.vocab_size for token in ids):
@@ -202,7 +204,7 @@ def _stamps_monotonic(subject: Subject) -> Outcome:
 def _caches_cleared(subject: Subject) -> Outcome:
     subject.trial(1)
     _, _, counters = subject.trial(1)
-    computed = counters.get("prefill_tokens")
+    computed = counters.get(Account.PREFILL_TOKENS)
     if computed is None:
         return "unknown", "the engine does not count the prompt tokens that it computed"
     if computed != len(subject.prompt):

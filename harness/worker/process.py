@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.errors import RuntimeUnavailable, one_line
 from harness.measure import clocks, stopwatch
+from harness.measure.counters import Account
 from harness.measure.schedule import timed_order
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
@@ -188,7 +189,7 @@ def _counting(ids: list[int], workload: WorkloadPlan, stamps: int, vocabulary: i
 
     A server that does not tell its ids counts them: `completion_tokens`, of which a prefill alone takes one.
     """
-    made = engine.get("completion_tokens", 0) if not ids else len(ids)
+    made = engine.get(Account.COMPLETION_TOKENS, 0) if not ids else len(ids)
     if made != workload.output_tokens and not (made == workload.stamps and not ids):
         return f"token-count: {made} of {workload.output_tokens}"
     if stamps != workload.stamps:

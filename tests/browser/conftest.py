@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from harness.progress import SILENT
 from harness.registry.opening import open_readable
 from harness.registry.queries.active_policy import in_force
 from harness.site.build import Wish, build
@@ -31,7 +32,7 @@ TODAY = date(2026, 11, 24)
 
 
 def built(registry: str, out: Path) -> Path:
-    build(Wish(registry, out, TODAY), lambda _done, _of: None)
+    build(Wish(registry, out, TODAY), SILENT)
     return out
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from harness.progress import SILENT
 from harness.site.build import Wish, build
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def main() -> None:
     out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         site = Path(folder) / "site"
-        build(Wish(str(ROOT / "results" / "demo-registry"), site, date(2026, 11, 24)), lambda _done, _of: None)
+        build(Wish(str(ROOT / "results" / "demo-registry"), site, date(2026, 11, 24)), SILENT)
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, page, width, height, scheme in SHOTS:

@@ -4,8 +4,8 @@ import pytest
 
 from harness.device_kinds import DeviceKind
 from harness.errors import BadInput, RuntimeUnavailable
-from harness.run.bench import _refuse_other_adapter
 from harness.run.prepare import baseline
+from harness.run.prepare.admission import refuse_other_adapter
 from harness.worker import conformance
 from runtimes import table
 from runtimes.interface import Build, Capabilities, Device, ModelFiles, Recipe, with_defaults
@@ -110,10 +110,10 @@ def test_a_name_of_ours_stays_ours_and_the_list_tells(shipped, repro):
 def test_another_version_of_the_adapter_in_the_engines_environment_is_refused(shipped):
     mine = adapter(shipped, "")
     told = {name: getattr(mine.capabilities, name) for name in Capabilities.__slots__}
-    _refuse_other_adapter(mine, told)
+    refuse_other_adapter(mine, told)
     for changed in (told | {"synthetic": True}, told | {"new": 1}, {}):
         with pytest.raises(BadInput, match="install the same version of its package in both"):
-            _refuse_other_adapter(mine, changed)
+            refuse_other_adapter(mine, changed)
 
 
 def test_a_foreign_simulation_stands_against_simulations_alone(shipped, simulated_record, monkeypatch):

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import NotEnoughSpace
+from harness.progress import SILENT
 from harness.record.store import read
 from harness.run.bench import prepare
-from harness.run.evidence import Request
 from harness.run.execute import conformance
-from harness.run.execute.listener import Silent
 from harness.run.prepare import memory_need
+from harness.run.request import Request
 from tests.e2e.conftest import measured, refused
 from tests.support import model_server
 
@@ -290,22 +290,23 @@ def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch)
         request = Request(
             str(tiny), "openai-http", str(SUITE), (f"url={url}",), results=tmp_path / "results", processes=1
         )
-        assert conformance.conform(request, Silent())
+        assert conformance.conform(request, SILENT)
     with pytest.raises(NotEnoughSpace, match="the model needs about"):
-        prepare(Request(str(tiny), "llama.cpp", str(SUITE), results=tmp_path / "results"), tmp_path / "cache", Silent())
+        prepare(Request(str(tiny), "llama.cpp", str(SUITE), results=tmp_path / "results"), tmp_path / "cache", SILENT)
 
 
 @pytest.fixture(scope="module")
 def real_server(tmp_path_factory):
     """llama-cpp-python's own server on the real model, in llama.cpp's environment plus what the server needs."""
-    from harness.catalog import fetch, models, paths
+    from harness import paths
+    from harness.catalog import fetch, models
     from harness.run.bench import backend_of
     from harness.run.prepare import environments
 
     folder = tmp_path_factory.mktemp("server")
-    model = fetch.fetch(models.load("gemma-3-270m-q4_k_m"), paths.cache(), lambda *_: None)
+    model = fetch.fetch(models.load("gemma-3-270m-q4_k_m"), paths.cache(), SILENT)
     place = environments.place(paths.cache(), "llama.cpp", backend_of("llama.cpp", "auto"))
-    environments.install(place, lambda *_: None)
+    environments.install(place, SILENT)
     extra = paths.cache() / "peers" / f"llama-server-{place.folder.name}"
     wanted = ("uvicorn", "fastapi", "pydantic-settings", "sse-starlette", "starlette-context", "PyYAML")
     if not (extra / "uvicorn").exists():

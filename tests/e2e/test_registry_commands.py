@@ -126,7 +126,7 @@ def test_what_is_refused_says_why_in_one_line(people, tmp_path):
         ("x", "no policy is called", ("explain", row[:8], "--policy", "network-v9")),
         ("x", "must be a day", ("explain", row[:8], "--as-of", "yesterday")),
         ("x", "there is no registry", ("audit", tmp_path)),
-        ("x", "is there already", ("registry", "export", tmp_path)),
+        ("x", "exists already", ("registry", "export", tmp_path)),
         ("ed", "there is a registry already", ("registry", "new", "--origin", "test.example/other")),
         ("ed", "must be an origin", ("registry", "new", "--origin", "Not An Origin", "--registry", tmp_path / "n")),
         ("bob", "is not kept here", ("registry", "checkpoint")),

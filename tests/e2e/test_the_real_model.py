@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness.catalog import paths
+from harness import paths
 from harness.record.samples import decode
 from harness.record.store import read
 from harness.run.bench import backend_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog import paths
+from harness import paths
 from harness.compare.agreement import Agreement, agree
 from harness.record.store import read
 from harness.run.bench import backend_of

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.demo.records import person, sealed
+from harness.progress import SILENT
 from harness.record import envelope, store
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
@@ -32,7 +33,7 @@ def work(what: str, folder: Path) -> None:
         told(what, path.parent.name)
         return
     if what == "import":
-        files.into(folder.parent / "files", str(folder / "registry"), lambda _done, _of: None)
+        files.into(folder.parent / "files", str(folder / "registry"), SILENT)
         told(what, "registry")
         return
     world = World(open_database(str(folder / "registry")))
@@ -51,7 +52,7 @@ def work(what: str, folder: Path) -> None:
         sign_checkpoint(world.registry, key("registry"))
         told(what, "note")
     elif what == "export":
-        files.export(world.registry, folder / "out", lambda _done, _of: None)
+        files.export(world.registry, folder / "out", SILENT)
         told(what, "out")
     else:
         with world.registry.reading() as reader:

@@ -7,6 +7,7 @@ import pytest
 from harness import errors
 from harness.cli import main
 from harness.errors import BadInput, LogInconsistent, NotFound, RecordInvalid, ReproError, statuses
+from harness.progress import SILENT
 
 
 def kinds(parent=ReproError):
@@ -95,7 +96,7 @@ def test_an_export_whose_log_was_tampered_with_is_told_from_a_bad_record(tmp_pat
     registry = world(str(tmp_path / "registry"))
     registry.accepted("ann")
     out = tmp_path / "out"
-    files.export(registry.registry, out, lambda _done, _of: None)
+    files.export(registry.registry, out, SILENT)
     mark = out / "registry.json"
     lines, text = spoil((out / files.LOG).read_bytes().splitlines(keepends=True), mark.read_text())
     (out / files.LOG).write_bytes(b"".join(lines))

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import harness
-from harness import errors
+from harness import api, errors
 from harness.errors import BadInput, LogInconsistent, NotFound, RecordInvalid, statuses
+from harness.progress import SILENT
 from harness.record.keys import PublicKeys
 from harness.registry.exchange import files
 from tests.support import tiny_gguf
@@ -49,7 +50,7 @@ def exported(place: Path, folder: Path, *people: str) -> Path:
     registry = world(str(place))
     for name in people:
         registry.accepted(name)
-    files.export(registry.registry, folder, lambda _done, _of: None)
+    files.export(registry.registry, folder, SILENT)
     return folder
 
 
@@ -82,7 +83,7 @@ def test_every_public_name_has_an_example_and_a_docstring_that_says_what_it_rais
     examples = "\n".join(EXAMPLES)
     for name in set(harness.__all__) - {"__version__"}:
         assert f"harness.{name}(" in examples, name
-        where = harness.registry if name == "open_registry" else harness.api
+        where = harness.registry if name == "open_registry" else api
         assert name == "Request" or "Raises" in (inspect.getdoc(getattr(where, name)) or ""), name
     for name in ("rows", "records", "tier_counts"):
         assert f"harness.registry.{name}(" in examples
@@ -213,7 +214,7 @@ def test_tables_open_a_place_as_every_reader_does(tmp_path):
 
 def test_a_registry_that_forgot_history_gives_no_table(tmp_path):
     registry = world(str(tmp_path / "registry"))
-    files.export(registry.registry, tmp_path / "old", lambda _done, _of: None)
+    files.export(registry.registry, tmp_path / "old", SILENT)
     registry.accepted("ann")
     harness.registry.rows(registry.registry.target)
     for ask in (harness.open_registry, harness.registry.rows, harness.registry.records, harness.registry.tier_counts):

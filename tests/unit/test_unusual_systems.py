@@ -8,11 +8,10 @@ import sys
 
 import pytest
 
-from harness import files
-from harness.catalog import digest, paths
+from harness import files, paths
+from harness.catalog import digest
 from harness.errors import BadInput, NotEnoughSpace
 from harness.files import locked, sync, write_bytes
-from harness.record import places
 
 BUSY = "another measurement is running"
 
@@ -209,4 +208,4 @@ def test_what_wants_to_write_without_a_home_says_so_in_one_line(monkeypatch):
     monkeypatch.setattr(paths, "below_home", lambda *_: paths.Path("/proc/nowhere/.cache"))
     with pytest.raises(BadInput, match="can't be written"), locked(paths.cache() / "measuring.lock", BUSY):
         pass
-    assert places.keys_folder().name == "keys"
+    assert paths.keys_folder().name == "keys"

@@ -5,7 +5,7 @@ database derives from them against what they give now. One fault never hides the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from harness.errors import ReproError, one_line
+from harness.progress import Progress
 from harness.registry.db import checkpoints, log, records, rigs, series, side_tables, stored_facts
 from harness.registry.db.reader import Reader
 from harness.registry.facts import PolicyFact, RecordFact, RegistryFact
@@ -32,7 +33,6 @@ CHUNK = 64
 CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
 AHEAD = 8  # chunks
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
-Tell = Callable[[int, int], None]
 Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
 
@@ -74,7 +74,7 @@ class Pending:
     demonstration: bool
 
 
-def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
+def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Found:
     """Every fault of the registry. With a pool, records are checked in its processes."""
     found = Found()
     with registry.reading() as reader:
@@ -82,7 +82,7 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
         for where, what in side_tables.shape(reader):
             found.add(where, what)
         named: dict[str, str] = {}
-        pending = _log(reader, facts, tree, named, found, tell)
+        pending = _log(reader, facts, tree, named, found, progress)
         for identity, row, errors in verdicts(pending, pool):
             found.records += 1
             for error in errors:
@@ -99,9 +99,7 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
                 policy = in_force(reader).policy
                 asked = facts.get(PolicyFact, "")
                 if asked is not None and asked.approvals < policy.approvals:
-                    told = (
-                        f"the log asks for {asked.approvals}, the policy that it names for {policy.approvals} approvals"
-                    )
+                    told = f"the log needs {asked.approvals}, the policy that it names for {policy.approvals} approvals"
                     found.add("policy", f"{told} of a record")
                 found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
             except ReproError as error:
@@ -110,7 +108,7 @@ def audit(registry: Registry, pool: Executor | None, tell: Tell) -> Found:
 
 
 def _log(
-    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, tell: Tell
+    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, progress: Progress
 ) -> Iterator[Pending]:
     """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
     size = reader.size()
@@ -153,7 +151,7 @@ def _log(
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
-        tell(index + 1, size)
+        progress.advance("checking entries", index + 1, size)
 
 
 def _dropped(reader: Reader, record: str) -> bool:

@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
+from harness.progress import SILENT, Progress
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
 from harness.registry.db import checkpoints, databases
@@ -45,20 +46,13 @@ BATCH = 256
 LINE_LIMIT = 4 << 10  # an entry holds digests and a time
 MARK_LIMIT = 64 << 10
 LOG = "log/entries.jsonl"
-Tell = Callable[[int, int], None]  # (done, of)
 
 
-def export(registry: Registry, target: Path, tell: Tell) -> int:
+def export(registry: Registry, target: Path, progress: Progress) -> int:
     """Write the registry below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
-    if target.exists():
-        raise BadInput("is there already", where=str(target), fix="name a new folder")
+    scratch = _scratch_beside(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    except OSError as error:
-        raise refusal(error, target) from error
-    try:
-        count = _write(registry, scratch, tell)
+        count = _write(registry, scratch, progress)
         let_all_read(scratch)
         scratch.rename(target)
         sync(target.parent)
@@ -69,7 +63,22 @@ def export(registry: Registry, target: Path, tell: Tell) -> int:
     return count
 
 
-def _write(registry: Registry, folder: Path, tell: Tell) -> int:
+def refuse_target(target: Path) -> None:
+    """Raises `BadInput` where nothing could be exported to `target`: it exists, or can't be made. Leaves nothing behind."""
+    _scratch_beside(target).rmdir()
+
+
+def _scratch_beside(target: Path) -> Path:
+    try:
+        if os.path.lexists(target):
+            raise BadInput("exists already", where=str(target), fix="remove it, or name a new folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    except OSError as error:
+        raise refusal(error, target) from error
+
+
+def _write(registry: Registry, folder: Path, progress: Progress) -> int:
     for name in ("log", "events", "records", "checkpoints"):
         (folder / name).mkdir()
     with registry.reading() as reader:
@@ -88,7 +97,7 @@ def _write(registry: Registry, folder: Path, tell: Tell) -> int:
                     path = inside(folder, name, name_of(line))
                     path.parent.mkdir(exist_ok=True)
                     write_bytes(path, body)
-            tell(index + 1, size)
+            progress.advance("writing entries", index + 1, size)
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
         for number, note in checkpoints.notes(reader):
@@ -212,7 +221,7 @@ class Exported:
             raise RecordInvalid(error.what, where=str(path), fix="export it again") from error
 
 
-def replay(source: Exported, registry: Registry, tell: Tell) -> int:
+def replay(source: Exported, registry: Registry, progress: Progress) -> int:
     """Put an exported log into an empty database, event by event by the very rules. Raises at the first that does not hold."""
     told = source.mark()
     size = int(told["size"])
@@ -244,7 +253,7 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
                     where=str(source.folder),
                     fix="the log was edited",
                 )
-        tell(part[-1].index + 1, size)
+        progress.advance("importing entries", part[-1].index + 1, size)
     if gone:
         raise RecordInvalid(
             "is missing, and the log does not say why", where=f"records/{min(gone)[:12]}", fix="export it again"
@@ -287,22 +296,22 @@ def replay(source: Exported, registry: Registry, tell: Tell) -> int:
     return size
 
 
-def into(source: Path, target: str, tell: Tell) -> Registry:
+def into(source: Path, target: str, progress: Progress) -> Registry:
     """A database from exported files. Raises `BadInput` or `RecordInvalid`; a file is there whole or not at all.
 
     A server's database keeps what was appended: there the files are tried in memory first.
     """
     if not databases.url_of(target).startswith("sqlite"):
-        in_memory(source)
+        in_memory(source, progress)
     with databases.made(target) as database:
-        replay(Exported(source), Registry(database, target), tell)
+        replay(Exported(source), Registry(database, target), progress)
     return open_database(target)
 
 
-def in_memory(source: Path) -> Registry:
+def in_memory(source: Path, progress: Progress = SILENT) -> Registry:
     """Exported files as a registry that can be read, and forgets what is written to it."""
     database = databases.connect("sqlite://")
     databases.upgrade(database)
     registry = Registry(database, str(source))
-    replay(Exported(source), registry, lambda _done, _of: None)
+    replay(Exported(source), registry, progress)
     return registry

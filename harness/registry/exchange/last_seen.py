@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, Conflict, LogInconsistent
 from harness.files import read_if_there, refusal, write_bytes
-from harness.record.places import keys_folder
+from harness.paths import seen_folder
 from harness.registry.store import Registry
 from harness.tlog import merkle
 
@@ -20,7 +20,7 @@ _NO_PLACE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR
 
 def folder() -> Path:
     """Beside the keys."""
-    return keys_folder().parent / "seen"
+    return seen_folder()
 
 
 def unused(origin: str, place: Path) -> None:

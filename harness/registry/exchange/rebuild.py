@@ -5,14 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from harness.progress import SILENT, Progress
 from harness.registry.exchange import files
-from harness.registry.exchange.files import Tell
 from harness.registry.store import Registry
 
 
-def rebuild(registry: Registry, place: str, tell: Tell) -> Registry:
-    """At `place`, whole or not at all; `tell` hears of each entry. Raises `BadInput`, `RecordInvalid`."""
+def rebuild(registry: Registry, place: str, progress: Progress) -> Registry:
+    """At `place`, whole or not at all; `progress` is told of each entry. Raises `BadInput`, `RecordInvalid`."""
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "registry"
-        files.export(registry, exported, lambda _done, _of: None)
-        return files.into(exported, place, tell)
+        files.export(registry, exported, SILENT)
+        return files.into(exported, place, progress)

@@ -16,22 +16,11 @@ from harness.registry.intake.facts_told import part_of, value_of
 from harness.registry.intake.hardware import computing, hardware_of
 from harness.registry.intake.plausibility import possible
 from harness.tiers.values import Measurement, Source, Status, Subject
+from harness.verify.checks import CHECKS, About, check_of
 
-__all__ = ["CHECKS", "hardware_of", "measurement_of", "versions_of"]
+__all__ = ["hardware_of", "measurement_of", "versions_of"]
 
 LEAST_BITS = 0.05  # read for each parameter of a model: 4 bits of one expert in 80
-# Every run makes these truth checks, whatever they say (docs/metrics.md): a record without one has left it out.
-CHECKS = (
-    "counting",
-    "prefill_complete",
-    "cache_honesty",
-    "determinism",
-    "physics_decode",
-    "physics_prefill",
-    "physics_ttft",
-    "engine_counters",
-    "arithmetic",
-)
 
 
 def measurement_of(
@@ -139,10 +128,11 @@ def _failed(record: Record) -> list[str]:
 def _of_headline(record: Record, check: Check) -> bool:
     """Whether a failed check is about the headline's workload. What can't be told is."""
     headline = record.suite.headline
-    if check.code == "determinism":
+    about = check_of(check.code).about
+    if about is About.OUTPUTS:
         same = {result.workload: result.deterministic for result in record.results}
         return same.get(headline) is False or False not in same.values()
-    if check.code == "physics_prefill" and record.workloads:  # it is judged where the prompt is longest
+    if about is About.LONGEST and record.workloads:
         return max(record.workloads, key=lambda workload: workload.prompt_tokens).id == headline
     return check.evidence.get("headline_fails") != 0
 

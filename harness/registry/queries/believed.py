@@ -6,7 +6,7 @@ remembers it, and leaves out, with its reason, what does not hold (docs/decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from multiprocessing import get_context
 
 from harness import __version__
 from harness.errors import ReproError, one_line
+from harness.progress import SILENT, Progress
 from harness.record import envelope
 from harness.registry.db.left_out import counting
 from harness.registry.db.left_out import without as without
@@ -32,7 +33,7 @@ from harness.tlog import event
 
 RULES = 1  # one more when verifying asks more than before: what was verified by fewer rules is verified again
 MANY = 400  # records to verify from which other processes help
-Tell = Callable[[int, int], None]
+SHOWN_FROM = 50  # records to verify from which progress is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,18 @@ class Doubt:
 
 @contextmanager
 def reading(
-    registry: Registry, rows: Collection[str] | None = None, tell: Tell | None = None, keep: Collection[str] = ()
+    registry: Registry, rows: Collection[str] | None = None, progress: Progress = SILENT, keep: Collection[str] = ()
 ) -> Iterator[tuple[Reader, list[Doubt]]]:
     """A reader of one state that sees no record which does not hold, and those records. `rows`: only the records of these are
     verified, and only they may be counted; `keep`: records that stay in sight whatever they are.
     """
     with registry.reading(closed=False) as reader:
-        found = doubts(reader, rows, tell)
+        found = doubts(reader, rows, progress)
         with without(reader, [one.record for one in found if one.record not in keep]):
             yield reader, found
 
 
-def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | None = None) -> list[Doubt]:
+def doubts(reader: Reader, rows: Collection[str] | None = None, progress: Progress = SILENT) -> list[Doubt]:
     """The records that count, or would, and do not hold; of all rows, or of these."""
     origin = reader.origin()
     known = remembered.read(origin)
@@ -80,7 +81,7 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, tell: Tell | Non
             waiting[line["id"]] = key, line, _fact(line["id"], said)
     found: list[Doubt] = []
     fresh: set[str] = set()
-    for identity, what in _verified(reader, waiting, demonstration, tell):
+    for identity, what in _verified(reader, waiting, demonstration, progress):
         key, line, own = waiting[identity]
         if what:
             open_ = isinstance(own, RecordFact) and own.public_from is not None and own.status is Status.ACCEPTED
@@ -106,7 +107,7 @@ def _verified(
     reader: Reader,
     waiting: Mapping[str, tuple[str, Line, RecordFact | ReproError]],
     demonstration: bool,
-    tell: Tell | None,
+    progress: Progress,
 ) -> Iterator[tuple[str, str]]:
     """Id, and what does not hold of it, or nothing."""
     refused: dict[str, str] = {}
@@ -122,8 +123,8 @@ def _verified(
 
     with _helpers(len(waiting)) as pool:
         for done, (identity, row, faults) in enumerate(verdicts(pending(), pool), 1):
-            if tell is not None and len(waiting) >= MANY:
-                tell(done, len(waiting))
+            if len(waiting) >= SHOWN_FROM:
+                progress.advance("verifying records", done, len(waiting))
             if faults or row is None:
                 yield identity, faults[0].what.removeprefix(f"record {identity[:12]}: ")
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.errors import ReproError, one_line
+from harness.progress import SILENT, Progress
 from harness.registry.queries import believed
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.coming import rows_of
@@ -23,14 +24,14 @@ class Queue:
     unread: int  # that were not examined
 
 
-def listed(registry: Registry, *, examine_all: bool = False) -> Queue:
+def listed(registry: Registry, *, examine_all: bool = False, progress: Progress = SILENT) -> Queue:
     """Of a long queue the first of every operator are examined, unless all are to be."""
     with registry.reading() as reader:
         waiting = queue(reader)
         homes = {row for one in waiting for row in rows_of(reader, one)}
     found: list[Dossier | Waiting] = []
     unreadable: list[tuple[str, str]] = []
-    with believed.reading(registry, homes, keep=waiting) as (reader, left_out):
+    with believed.reading(registry, homes, progress, keep=waiting) as (reader, left_out):
         examined = set(waiting) if examine_all else first_examined(reader, waiting)
         for identity in waiting:
             try:

@@ -8,9 +8,9 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from harness.catalog.paths import cache
 from harness.errors import ReproError
 from harness.files import read_if_there, write_bytes
+from harness.paths import verified_folder
 
 _LIMIT = 256 << 20  # some 4 million records
 _FOREIGN = 0o022  # bits of a mode that let others write
@@ -18,7 +18,7 @@ _FOREIGN = 0o022  # bits of a mode that let others write
 
 def path_of(origin: str) -> Path:
     """One file a registry, in the cache: whoever loses it verifies everything again."""
-    return cache() / "verified" / f"{sha256(origin.encode()).hexdigest()[:16]}.txt"
+    return verified_folder() / f"{sha256(origin.encode()).hexdigest()[:16]}.txt"
 
 
 def read(origin: str) -> set[str]:

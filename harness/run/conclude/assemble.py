@@ -20,7 +20,7 @@ from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
 from harness.record.statement import payload_of
-from harness.record.store import SAMPLES_FILE
+from harness.record.store import SAMPLES_FILE, folder_name
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
@@ -48,7 +48,7 @@ def assemble(evidence: Evidence, note: bytes | None = None) -> tuple[bytes, byte
     """
     trials, prepared = evidence.trials, evidence.prepared
     samples = encode(columns_of(trials))
-    workloads = [workload.id for workload in evidence.plan.workloads]
+    workloads = [workload.id for workload in evidence.work.plan.workloads]
     measured = results(workloads, trials, evidence.facts["clock"])
     checks = truth_checks(evidence, samples, measured)
     record = _record(evidence, measured, checks, sha256(samples).hexdigest())
@@ -61,22 +61,21 @@ def assemble(evidence: Evidence, note: bytes | None = None) -> tuple[bytes, byte
     if note is not None:
         subjects.append((private.FILE, private.digest(note)))
     payload = payload_of(record, subjects)
-    stamp = re.sub(r"[-:]", "", evidence.started_utc)
-    parts = (
-        stamp,
+    name = folder_name(
+        evidence.work.started_utc,
         prepared.identity.name,
         prepared.adapter.name,
         prepared.suite.label,
-        sha256(payload).hexdigest()[:8],
+        sha256(payload).hexdigest(),
     )
-    return payload, samples, re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
+    return payload, samples, name
 
 
 def _record(
     evidence: Evidence, measured: tuple[schema.WorkloadResult, ...], checks: list[CheckResult], samples_sha256: str
 ) -> schema.Record:
     prepared, outcome, facts = evidence.prepared, evidence.outcome, evidence.facts
-    software, suite = evidence.environment.software, prepared.suite.suite
+    software, suite = evidence.machine.environment.software, prepared.suite.suite
     complete = [log for log in outcome.logs if log.complete]
     trials = evidence.trials
     return schema.Record(
@@ -85,7 +84,7 @@ def _record(
             version=harness.__version__,
             commit=software.commit.value,
             dirty=software.dirty.value,
-            worker_sha256=prepared.bundle_sha256,
+            worker_sha256=prepared.engine.bundle_sha256,
         ),
         run=_run(evidence),
         model=prepared.identity.to_json(),
@@ -120,10 +119,10 @@ def _record(
         process_results=_process_results(evidence, complete),
         derived=_derived(evidence, measured),
         probe=_probe(evidence),
-        checks=tuple(schema.Check(**asdict(check)) for check in checks),
+        checks=tuple(schema.Check(**{**asdict(check), "code": str(check.code)}) for check in checks),
         findings=findings_of(
             evidence.outcome,
-            [workload.id for workload in evidence.plan.workloads],
+            [workload.id for workload in evidence.work.plan.workloads],
             suite.headline,
             measured,
             Instrument.of(complete, trials),
@@ -134,13 +133,13 @@ def _record(
         )
         + _unused_gpu(prepared),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
-        operator=_operator(prepared.signers, evidence.rig_run),
+        operator=_operator(prepared.signers, evidence.work.rig_run),
     )
 
 
 def _beside(evidence: Evidence) -> Between:
     """What ran beside the run. A server's own work can't be told from other programs': then their share is not known."""
-    found = between(evidence.load_before, evidence.load_after)
+    found = between(evidence.machine.load_before, evidence.machine.load_after)
     return replace(found, others_ppm=0) if evidence.at_server else found
 
 
@@ -158,7 +157,7 @@ def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | 
 
 
 def _environment(evidence: Evidence) -> dict[str, Any]:
-    found = _coarse(evidence.environment.to_json())
+    found = _coarse(evidence.machine.environment.to_json())
     if not evidence.elsewhere:
         return found
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
@@ -167,19 +166,19 @@ def _environment(evidence: Evidence) -> dict[str, Any]:
 def _run(evidence: Evidence) -> schema.Run:
     prepared, outcome = evidence.prepared, evidence.outcome
     return schema.Run(
-        started_utc=evidence.started_utc,
+        started_utc=evidence.work.started_utc,
         finished_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        seed=evidence.seed,
+        seed=evidence.work.seed,
         synthetic=prepared.adapter.capabilities.synthetic,
         resumed=prepared.request.resume,
-        budget_s=evidence.budget_s,
+        budget_s=evidence.work.budget_s,
         stop_rule=outcome.decision.rule.value,
         stop_detail=outcome.decision.detail,
         precise=outcome.decision.precise,
         failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
         command=_command(evidence),
-        load_before={} if evidence.elsewhere else loads(evidence.load_before, evidence.load_after)[0],
-        load_after={} if evidence.elsewhere else loads(evidence.load_before, evidence.load_after)[1],
+        load_before={} if evidence.elsewhere else loads(evidence.machine.load_before, evidence.machine.load_after)[0],
+        load_after={} if evidence.elsewhere else loads(evidence.machine.load_before, evidence.machine.load_after)[1],
         challenge=prepared.request.challenge,
     )
 
@@ -229,13 +228,13 @@ def _command(evidence: Evidence) -> str:
     ]
     if request.processes is not None:
         parts.append(f"--processes {request.processes}")
-    if prepared.installed is not None and request.backend != "auto":
-        parts.append(f"--backend {prepared.installed.backend}")
+    if prepared.engine.installed is not None and request.backend != "auto":
+        parts.append(f"--backend {prepared.engine.installed.backend}")
     if request.python is not None:
         parts.append("--python PATH")
-    if evidence.budget_s is not None:
-        parts.append(f"--budget {evidence.budget_s}")
-    return " ".join([*parts, f"--seed {evidence.seed}"])
+    if evidence.work.budget_s is not None:
+        parts.append(f"--budget {evidence.work.budget_s}")
+    return " ".join([*parts, f"--seed {evidence.work.seed}"])
 
 
 def _shown(name: str, value: str) -> str:
@@ -279,7 +278,7 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         build=facts["build"],
         settings={**facts["settings"], "computed_on": device_kinds.text_of(evidence.computed_on)},
         options={name: public_value(value) for name, value in prepared.given.items()},
-        variables=engine_variables(prepared.interpreter.secrets),
+        variables=engine_variables(prepared.engine.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
         packages=_packages(prepared, hello["packages"]),
@@ -293,23 +292,23 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
 
 def _build_of(prepared: Prepared) -> dict[str, Any]:
     """Lock, source, backend and flags, and why `auto` took this backend; or that the operator gave a Python."""
-    if prepared.installed is None:
+    if prepared.engine.installed is None:
         return {"given_by_operator": True}
-    chosen = {"chosen": prepared.choice.reason} if prepared.choice.reason else {}
-    return _plain(prepared.installed.public()) | chosen
+    chosen = {"chosen": prepared.engine.choice.reason} if prepared.engine.choice.reason else {}
+    return _plain(prepared.engine.installed.public()) | chosen
 
 
 def _packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
     """As the worker tells them; of what was compiled here, the version alone."""
-    built = "" if prepared.installed is None else prepared.installed.built
+    built = "" if prepared.engine.installed is None else prepared.engine.installed.built
     return {name: text.split(" ")[0] if name == built else text for name, text in told.items()}
 
 
 def _unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
     """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
-    if not prepared.choice.leaves_gpu:
+    if not prepared.engine.choice.leaves_gpu:
         return ()
-    text = f"auto took the build for the CPU: {prepared.choice.reason}"
+    text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
     return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
 
 
@@ -326,7 +325,7 @@ def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
             forced_sha256=None if plan.forced is None else digest_of(plan.forced),
             concurrency=plan.concurrency,
         )
-        for plan in evidence.plan.workloads
+        for plan in evidence.work.plan.workloads
     )
 
 
@@ -344,11 +343,11 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
     if headline in rates and per_token and ceiling.value is not None:
         use = rates[headline] * per_token // ceiling.value
     return {
-        "measured_bandwidth": asdict(evidence.bandwidth),
+        "measured_bandwidth": asdict(evidence.machine.bandwidth),
         "bytes_per_token": per_token,
         "bandwidth_use_ppm": use,
         "bandwidth_source": ceiling.source,
-        "peak_arithmetic": asdict(evidence.peak),
+        "peak_arithmetic": asdict(evidence.machine.peak),
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
@@ -369,5 +368,5 @@ def _probe(evidence: Evidence) -> schema.Probe | None:
     scored = next((log.probe for log in evidence.outcome.logs if log.probe is not None), None)
     if scored is None:
         return None
-    ids = evidence.ids["probe"]
+    ids = evidence.work.ids["probe"]
     return schema.Probe(ids_sha256=digest_of(ids), tokens=len(ids), mean_nll_micronats=scored["mean_nll_micronats"])

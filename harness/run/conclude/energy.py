@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from harness.measure.counters import Counter, Fold, folded, most
 from harness.measure.trial import Purpose, Trial
 
 # NVML's total is refreshed every 20 to 100 ms: a shorter window would be a guess.
 LEAST_WINDOW_NS = 2_000_000_000
 LEAST_TRIAL_NS = 500_000_000  # a trial's reading is up to 100 ms late at either end, in both directions alike
-COUNTERS = {"device_energy_uj": "the devices' energy counter", "cpu_energy_uj": "RAPL, all processor packages"}
+SOURCES = {
+    Counter.DEVICE_ENERGY_UJ: "the devices' energy counter",
+    Counter.CPU_ENERGY_UJ: "RAPL, all processor packages",
+}
 
 
 def energy_per_token(workload: str, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -19,7 +25,7 @@ def energy_per_token(workload: str, trials: Sequence[Trial]) -> dict[str, Any]:
     The counters are read at the boundaries of trials, so the span is the trial's, not that of its decode steps alone.
     """
     own = [t for t in trials if t.workload == workload and t.purpose is Purpose.TIMED and t.valid and t.output_tokens]
-    for name, source in COUNTERS.items():
+    for name, source in SOURCES.items():
         if not own or not all(name in trial.counters for trial in own):
             continue
         window = sum(int(trial.token_ns[-1]) for trial in own)
@@ -40,7 +46,8 @@ def peak_device_memory(on_cpu: bool, trials: Sequence[Trial]) -> dict[str, Any]:
     """The most that was in use on the devices, by anyone, in any trial."""
     if on_cpu:
         return {"value": None, "reason": "the engine ran on the CPU: see peak_rss"}
-    seen = [t.counters["memory_used_bytes_max"] for t in trials if "memory_used_bytes_max" in t.counters]
+    used = most(Counter.MEMORY_USED_BYTES)
+    seen = [t.counters[used] for t in trials if used in t.counters]
     if not seen:
         return {"value": None, "reason": "the device's driver does not tell"}
     return {"value": max(seen), "source": "memory in use on the devices, all processes"}
@@ -48,20 +55,22 @@ def peak_device_memory(on_cpu: bool, trials: Sequence[Trial]) -> dict[str, Any]:
 
 def telemetry(trials: Sequence[Trial]) -> dict[str, int]:
     """Means, extremes and the union of reasons over the timed trials; empty where nothing was metered."""
-    timed = [t.counters for t in trials if t.purpose is Purpose.TIMED and "device_samples" in t.counters]
+    timed = [t.counters for t in trials if t.purpose is Purpose.TIMED and Counter.DEVICE_SAMPLES in t.counters]
     if not timed:
         return {}
-    found = {"samples": sum(c["device_samples"] for c in timed), "beside": min(c["sampled_beside"] for c in timed)}
-    for name in ("sm_clock_hz", "memory_clock_hz", "power_mw"):
-        weighted = [(c[f"{name}_mean"], c["device_samples"]) for c in timed if f"{name}_mean" in c]
+    samples, beside = Counter.DEVICE_SAMPLES, Counter.SAMPLED_BESIDE
+    found = {"samples": sum(c[samples] for c in timed), "beside": min(c[beside] for c in timed)}
+    for name in folded(Fold.MEAN):
+        weighted = [(c[f"{name}_mean"], c[samples]) for c in timed if f"{name}_mean" in c]
         if weighted:
             found[f"{name}_mean"] = sum(v * n for v, n in weighted) // sum(n for _, n in weighted)
             found[f"{name}_min"] = min(c[f"{name}_min"] for c in timed if f"{name}_min" in c)
-    for name in ("temperature_mc_max", "memory_used_bytes_max", "strangers_max"):
-        values = [c[name] for c in timed if name in c]
+    for highest in map(most, folded(Fold.MOST)):
+        values = [c[highest] for c in timed if highest in c]
         if values:
-            found[name] = max(values)
-    for counters in timed:
-        if "throttle_reasons" in counters:
-            found["throttle_reasons"] = found.get("throttle_reasons", 0) | counters["throttle_reasons"]
+            found[highest] = max(values)
+    for name in folded(Fold.UNION):
+        bits = [c[name] for c in timed if name in c]
+        if bits:
+            found[name.value] = reduce(or_, bits)
     return found

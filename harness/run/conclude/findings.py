@@ -17,6 +17,7 @@ from harness.run.conclude.split import split_findings
 from harness.run.execute.collect import ProcessLog
 from harness.run.execute.loop import Outcome
 from harness.verify.check_rules import CheckResult
+from harness.verify.checks import check_of
 from harness.verify.findings import recorded
 
 OTHERS_LIMIT_PPM = 50_000  # of the time of the cores (or of the quota) that the run could use, by something else
@@ -87,9 +88,8 @@ def findings_of(
         found.append(Finding("process_failed", Severity.WARNING, f"process {failure.index}: {failure.error.code}"))
     for check in checks:
         if check.status == "fail":
-            code = "nondeterministic" if check.code == "determinism" else "check_failed"
-            severity = Severity.WARNING if check.code == "determinism" else Severity.INVALID
-            found.append(Finding(code, severity, f"{check.code}: {check.text}", evidence=check.evidence))
+            row = check_of(check.code)
+            found.append(Finding(row.finding, row.severity, f"{check.code}: {check.text}", evidence=check.evidence))
     order = [Severity.INVALID, Severity.WARNING, Severity.NOTE]
     return tuple(recorded(f) for f in sorted(found, key=lambda finding: order.index(finding.severity)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -13,7 +13,8 @@ from harness.record import schema
 from harness.record.samples import decode
 from harness.run.evidence import Evidence
 from harness.verify import check_rules
-from harness.verify.check_rules import Ceiling, CheckResult
+from harness.verify.check_rules import Ceiling, CheckResult, Code
+from harness.verify.checks import CHECKS, About, Rule
 from harness.verify.summary import results
 from harness.verify.trials import trials_of
 
@@ -21,40 +22,38 @@ FLOAT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "half": 2}  # an engin
 
 
 def truth_checks(evidence: Evidence, samples: bytes, measured: Sequence[schema.WorkloadResult]) -> list[CheckResult]:
-    """Every check of `docs/metrics.md`, in its order."""
-    trials = evidence.trials
-    bandwidth, peak = bandwidth_ceiling(evidence), _peak_ceiling(evidence)
+    """Every check of the table, in its order."""
     headline = evidence.prepared.suite.suite.headline
-    prefills = {p.id: len(p.prompt) for p in evidence.plan.workloads}
-    longest = max(prefills, key=lambda name: prefills[name])
-    own = [trial for trial in trials if trial.workload == headline]
-    return [
-        _placed(check_rules.counting, trials, own),
-        _placed(check_rules.prefill_complete, trials, own),
-        check_rules.cache_honesty(trials),
-        check_rules.determinism(trials),
-        check_rules.decode_physics(
-            _rate(measured, headline, Metric.DECODE_RATE), bytes_per_token(evidence, headline), bandwidth
-        ),
-        check_rules.prefill_physics(
-            _rate(measured, longest, Metric.PREFILL_RATE),
-            evidence.prepared.identity.prefill_operations_per_token,
-            peak,
-        ),
-        _placed(check_rules.ttft_physics, trials, own),
-        _placed(check_rules.engine_counters, trials, own),
-        _arithmetic(evidence, samples, measured),
-    ]
+    own = [trial for trial in evidence.trials if trial.workload == headline]
+    made = []
+    for code, check in CHECKS.items():
+        if check.rule is None:
+            made.append(BY_EVIDENCE[code](evidence, samples, measured))
+        else:
+            found = check.rule(evidence.trials)
+            made.append(_placed(found, check.rule, own) if check.about is About.EVIDENCE else found)
+    return made
 
 
-def _placed(
-    judge: Callable[[Sequence[Trial]], CheckResult], trials: Sequence[Trial], headline: Sequence[Trial]
-) -> CheckResult:
+def _placed(found: CheckResult, rule: Rule, headline: Sequence[Trial]) -> CheckResult:
     """A check over all trials; where it fails, its evidence says whether the headline's alone fail, too (1) or pass (0)."""
-    found = judge(trials)
     if found.status != "fail":
         return found
-    return replace(found, evidence=found.evidence | {"headline_fails": int(judge(headline).status != "pass")})
+    return replace(found, evidence=found.evidence | {"headline_fails": int(rule(headline).status != "pass")})
+
+
+def _decode(evidence: Evidence, _samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
+    headline = evidence.prepared.suite.suite.headline
+    rate = _rate(measured, headline, Metric.DECODE_RATE)
+    return check_rules.decode_physics(rate, bytes_per_token(evidence, headline), bandwidth_ceiling(evidence))
+
+
+def _prefill(evidence: Evidence, _samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
+    """Where the prompt is longest."""
+    prefills = {p.id: len(p.prompt) for p in evidence.work.plan.workloads}
+    rate = _rate(measured, max(prefills, key=lambda name: prefills[name]), Metric.PREFILL_RATE)
+    operations = evidence.prepared.identity.prefill_operations_per_token
+    return check_rules.prefill_physics(rate, operations, _peak_ceiling(evidence))
 
 
 def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
@@ -65,13 +64,13 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
         return Ceiling(None, "a server computes, and its device is not known")
     if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its bandwidth is not measured by this version")
-    cached = evidence.environment.cpu.l3_bytes.value or 0
+    cached = evidence.machine.environment.cpu.l3_bytes.value or 0
     size = bytes_per_token(evidence, evidence.prepared.suite.suite.headline)
     if size is None:
         return Ceiling(None, "what a token of this model reads is not known")
     if size < cached:
         return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
-    return Ceiling(evidence.bandwidth.most_bytes_per_s, "the most that was measured here")
+    return Ceiling(evidence.machine.bandwidth.most_bytes_per_s, "the most that was measured here")
 
 
 def _peak_ceiling(evidence: Evidence) -> Ceiling:
@@ -81,15 +80,15 @@ def _peak_ceiling(evidence: Evidence) -> Ceiling:
         return Ceiling(None, "a server computes, and its device is not known")
     if not evidence.on_cpu:
         return Ceiling(None, "the engine has a GPU and its peak is not known by this version")
-    return Ceiling(evidence.peak.operations_per_s, evidence.peak.formula)
+    return Ceiling(evidence.machine.peak.operations_per_s, evidence.machine.peak.formula)
 
 
 def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     """Weights and KV cache read by a decode step at the workload's mean depth; None where one of them is not known."""
     prepared = evidence.prepared
-    plan = next(p for p in evidence.plan.workloads if p.id == workload)
+    plan = next(p for p in evidence.work.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
-    header = model_folder.header(prepared.model_path)
+    header = model_folder.header(prepared.model.path)
     depth = len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
     if header.scheme is None and settings.get("quantization") not in (None, "none"):
@@ -112,4 +111,12 @@ def _arithmetic(evidence: Evidence, samples: bytes, measured: Sequence[schema.Wo
     again = trials_of(decode(samples, sha256(samples).hexdigest(), "samples"), "samples")
     same = results([result.workload for result in measured], again, evidence.facts["clock"]) == tuple(measured)
     text = "the summary follows from the stored samples to the last digit"
-    return CheckResult("arithmetic", "pass" if same else "fail", text if same else f"not so: {text}")
+    return CheckResult(Code.ARITHMETIC, "pass" if same else "fail", text if same else f"not so: {text}")
+
+
+# The checks that ask for more than samples; a test holds that there is one for each such row of the table.
+BY_EVIDENCE: Mapping[Code, Callable[[Evidence, bytes, Sequence[schema.WorkloadResult]], CheckResult]] = {
+    Code.PHYSICS_DECODE: _decode,
+    Code.PHYSICS_PREFILL: _prefill,
+    Code.ARITHMETIC: _arithmetic,
+}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.measure.counters import Counter, most
 from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
 from harness.worker.frames import Frame, trial_from
@@ -70,12 +71,12 @@ def judge(trial: Trial, complete: bool) -> Trial:
         return trial
     if not complete:
         return replace(trial, invalid_reason="process-failed: its worker did not end its plan")
-    throttled, length = trial.counters.get("cpu_throttled_ns", 0), int(trial.token_ns[-1])
+    throttled, length = trial.counters.get(Counter.CPU_THROTTLED_NS, 0), int(trial.token_ns[-1])
     if length and throttled * 1_000_000 // length > THROTTLED_SHARE_PPM:
         return replace(trial, invalid_reason=f"throttled: {throttled} ns of {length} by the control group's quota")
-    reasons = trial.counters.get("throttle_reasons", 0) & THROTTLING
-    if reasons or trial.counters.get("thermal_violation_ns", 0) > 0:
+    reasons = trial.counters.get(Counter.THROTTLE_REASONS, 0) & THROTTLING
+    if reasons or trial.counters.get(Counter.THERMAL_VIOLATION_NS, 0) > 0:
         return replace(trial, invalid_reason=f"throttled: the device held its clocks down (reasons {reasons:#x})")
-    if trial.counters.get("strangers_max", 0) > 0:
+    if trial.counters.get(most(Counter.STRANGERS), 0) > 0:
         return replace(trial, invalid_reason="stranger: another process computed on the device")
     return trial

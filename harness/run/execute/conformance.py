@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from harness.catalog import paths
+from harness import paths
 from harness.errors import RunFailed
 from harness.files import locked
-from harness.run.bench import prepare
-from harness.run.evidence import Request
+from harness.progress import Progress
 from harness.run.execute.launcher import run_worker
-from harness.run.execute.listener import Listener
+from harness.run.prepare.inputs import prepare
+from harness.run.request import Request
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
 Result = tuple[str, str, str]  # code; pass, fail or unknown; what was seen
 
 
-def conform(request: Request, listener: Listener) -> list[Result]:
+def conform(request: Request, progress: Progress) -> list[Result]:
     """Every check's result. Raises the adapter's own error where it can't load the model at all."""
     cache = paths.cache()
     with locked(cache / "measuring.lock", "a measurement is running on this machine"):
-        prepared = prepare(request, cache, listener)
+        prepared = prepare(request, cache, progress)
         found: list[Result] = []
 
-        def hear(frame: Frame) -> None:
+        def on_frame(frame: Frame) -> None:
             if frame.kind == "check":
                 found.append((str(frame.header["code"]), str(frame.header["status"]), str(frame.header["text"])))
-                listener.stage(f"checking {request.runtime}: {found[-1][0]}")
+                progress.stage(f"checking {request.runtime}: {found[-1][0]}")
 
-        listener.stage(f"checking {request.runtime}: loading the model")
+        progress.stage(f"checking {request.runtime}: loading the model")
         plan = Plan(
             prepared.adapter.name,
-            str(prepared.model_path),
+            str(prepared.model.path),
             prepared.identity.format,
             dict(prepared.options),
             conformance=True,
         )
-        ended = run_worker(prepared.interpreter, plan, request.deadlines, hear)
+        ended = run_worker(prepared.engine.interpreter, plan, request.deadlines, on_frame)
     if ended.error is not None:
         raise ended.error
     if not found:

@@ -82,10 +82,10 @@ def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, s
     )
 
 
-def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear: Callable[[Frame], None]) -> Ended:
-    """Run one worker to its end. `hear` gets each frame as it comes.
+def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, on_frame: Callable[[Frame], None]) -> Ended:
+    """Run one worker to its end. `on_frame` gets each frame as it comes.
 
-    Kills and reaps the whole process group on every way out, an exception in `hear` and Ctrl-C included.
+    Kills and reaps the whole process group on every way out, an exception in `on_frame` and Ctrl-C included.
     """
     interpreter.home.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
@@ -109,7 +109,7 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear:
             fix="name another --python",
         ) from error
     os.close(writing)
-    session = _Session(child, reading, deadlines, hear)
+    session = _Session(child, reading, deadlines, on_frame)
     try:
         # A plan can be larger than a pipe holds: it is written beside the listening, under the same watchdog.
         threading.Thread(target=session.tell, args=(plan.to_json().encode() + b"\n",), daemon=True).start()
@@ -120,9 +120,9 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, hear:
 
 class _Session:
     def __init__(
-        self, child: subprocess.Popen[bytes], frames: int, deadlines: Deadlines, hear: Callable[[Frame], None]
+        self, child: subprocess.Popen[bytes], frames: int, deadlines: Deadlines, on_frame: Callable[[Frame], None]
     ) -> None:
-        self._child, self._frames, self._deadlines, self._hear = child, frames, deadlines, hear
+        self._child, self._frames, self._deadlines, self._on_frame = child, frames, deadlines, on_frame
         self._decoder = Decoder()
         self._tail = b""
         self._last = ""
@@ -169,7 +169,7 @@ class _Session:
                 if frame.kind == "error":
                     self._error = _error_from(frame)
                 else:
-                    self._hear(frame)
+                    self._on_frame(frame)
                 if frame.kind == "trial":
                     self._answer()
         except ProtocolError as error:

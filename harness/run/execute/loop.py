@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from harness.errors import Interrupted, ReproError, RunFailed
 from harness.measure.metrics import measure_trial
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
 from harness.run.execute.journal import Journal, damaged
-from harness.run.execute.launcher import Deadlines, Ended, Interpreter, run_worker
-from harness.run.execute.listener import Listener
-from harness.run.execute.next_step import Failure, Finish, GiveUp, Progress, next_step
+from harness.run.execute.launcher import Deadlines, Interpreter
+from harness.run.execute.next_step import Failure, Finish, GiveUp, SoFar, next_step
+from harness.run.execute.one_process import Guards, OneProcess, Place
 from harness.run.execute.telemetry import Telemetry
-from harness.worker.frames import Frame, ProtocolError
+from harness.worker.frames import ProtocolError
 from harness.worker.plan import Plan
 
 
@@ -36,42 +36,36 @@ class Measuring:
     """One run; `plan_for` gives the plan of a process by its index, and whether it scores the probe."""
 
     interpreter: Interpreter
+    deadlines: Deadlines
+    cores: int
     plan_for: Callable[[int, bool], Plan]
     headline: str
     rule: SequentialLooks | FixedNumber
     budget_s: float | None
-    deadlines: Deadlines
     journal: Journal
-    listener: Listener
-    cores: int
-    loaded: Callable[[Mapping[str, Any]], None] = lambda _: None  # hears each process's facts; may refuse them
-    admit: Callable[[Frame], None] = lambda _frame: None  # raises where the run is not to go on with this engine
+    progress: Progress
+    guards: Guards = field(default_factory=Guards)
 
     def run(self) -> Outcome:
         """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
         logs = self._kept()
-        failures = [
-            Failure(index, RunFailed("it did not end its plan", where="worker", code=log.failure or "interrupted"))
-            for index, log in logs.items()
-            if not log.complete
-        ]
+        failures = [_left(log) for log in logs.values() if not log.complete]
         for log in logs.values():
             if log.facts:
-                self.loaded(log.facts)
-        known_failures = len(failures)  # those of an earlier start are history, not a reason to give up
-        spent = sum(_length_s(log) for log in logs.values())
+                self.guards.loaded(log.facts)
+        earlier = len(failures)  # those of an earlier start are history, not a reason to give up
+        spent_s = sum(_length_s(log) for log in logs.values())
         began = time.monotonic()
         while True:
-            complete = [log for log in logs.values() if log.complete]
-            medians, by_length = _medians(complete, self.headline)
-            progress = Progress(
+            medians, by_length = _medians(_complete(logs), self.headline)
+            so_far = SoFar(
                 medians=medians,
-                failures=failures[known_failures:],
+                failures=failures[earlier:],
                 indices_used=max(logs, default=-1) + 1,
-                elapsed_s=spent + time.monotonic() - began,
-                process_s=max((_length_s(log) for log in complete), default=0.0),
+                elapsed_s=spent_s + time.monotonic() - began,
+                process_s=max((_length_s(log) for log in _complete(logs)), default=0.0),
             )
-            step = next_step(progress, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
+            step = next_step(so_far, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
             match step:
                 case Finish():
                     decision = _of_lengths(step.decision) if by_length else step.decision
@@ -79,7 +73,7 @@ class Measuring:
                 case GiveUp():
                     raise self._failed(step.error, logs)
             try:
-                log, failure = self._one(step.index, len(complete), logs)
+                log, failure = self._process(step.index, logs).run(self.interpreter, self.deadlines)
             except Interrupted:
                 raise
             except ReproError as error:  # it was not admitted, or the disk is full
@@ -87,75 +81,27 @@ class Measuring:
             logs[step.index] = log
             if failure is not None:
                 failures.append(failure)
-                self.listener.remark(f"process {step.index} failed: {failure.error}")
+                self.progress.remark(f"process {step.index} failed: {failure.error}")
 
-    def _one(self, index: int, done: int, logs: dict[int, ProcessLog]) -> tuple[ProcessLog, Failure | None]:
-        frames: list[Frame] = []
-        plan = self.plan_for(index, not any(log.probe for log in logs.values()))
-        least = len(plan.workloads) * (plan.warmup_trials + plan.timed_trials)
-        least += sum(bool(w.distinct) for w in plan.workloads)
-        goal = self.rule.goal(done)
-        trials = 0
-        telemetry = Telemetry(self.cores)
-        batch: tuple[int, dict[str, int]] = (-1, {})
-
-        def keep(frame: Frame) -> None:
-            frames.append(frame)
-            self.journal.append(index, frame)
-
-        def hear(frame: Frame) -> None:
-            nonlocal trials, batch
-            self.admit(frame)
-            # The meters first: what this program writes is not the trial's. The requests of one batch come one after the
-            # other and share what was metered over it.
-            if frame.kind == "trial" and frame.header["order"] != batch[0]:
-                batch = (int(frame.header["order"]), telemetry.trial())
-            keep(frame)
-            if frame.kind == "trial" and batch[1]:
-                keep(Frame("telemetry", batch[1]))
-            if frame.kind == "loaded":
-                self.loaded(frame.header["facts"])
-                telemetry.begin(frame.header["facts"])
-            what = "loading the model"
-            if frame.kind == "trial":
-                trials += 1
-                what = f"{frame.header['workload']} ({frame.header['purpose']})"
-            if frame.kind in ("loading", "trial"):
-                # Further warm-up trials than the least are not known beforehand: they stand still on the bar.
-                self.listener.advance(
-                    f"process {done + 1} of {goal}: {what}", done * least + min(trials, least), goal * least
-                )
-            telemetry.rest()
-
-        try:
-            ended = run_worker(self.interpreter, plan, self.deadlines, hear)
-        except KeyboardInterrupt:
-            whole = f" ({done} whole {'process is' if done == 1 else 'processes are'} kept)" if done else ""
-            raise Interrupted(f"Stopped; process {done + 1} starts again with --resume{whole}") from None
-        except ReproError as refusal:  # of what the process said of itself
-            ended = Ended(refusal, "")
-        finally:
-            telemetry.end()
-        if frames:
-            self.journal.settle(index)
-        log = collect(index, frames)
-        error = ended.error
-        if error is None and not log.timed(self.headline):
-            reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
-            text = f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}"
-            error = RunFailed(text, where="run", code=f"no valid trial of {self.headline}")
-        if error is None:
-            return log, None
-        failed = Frame("failed", {"code": error.code})
-        self.journal.append(index, failed)
-        return collect(index, [*frames, failed]), Failure(index, error)
+    def _process(self, index: int, logs: Mapping[int, ProcessLog]) -> OneProcess:
+        done = len(_complete(logs))
+        return OneProcess(
+            index=index,
+            plan=self.plan_for(index, not any(log.probe for log in logs.values())),
+            headline=self.headline,
+            journal=self.journal,
+            telemetry=Telemetry(self.cores),
+            guards=self.guards,
+            progress=self.progress,
+            place=Place(done, self.rule.goal(done)),
+        )
 
     def _kept(self) -> dict[int, ProcessLog]:
         """What an earlier start left. Raises `BadInput` where it can't be used."""
         found = {}
         kept = self.journal.processes()
         for index in self.journal.torn:
-            self.listener.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
+            self.progress.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
         for index, frames in kept.items():
             try:
                 found[index] = collect(index, frames)
@@ -172,6 +118,15 @@ class Measuring:
         way_out = f"{error.fix}; " if error.fix else ""
         fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume continues with them"
         return type(error)(error.what, where=error.where, fix=fix, code=error.code)
+
+
+def _complete(logs: Mapping[int, ProcessLog]) -> list[ProcessLog]:
+    return [log for log in logs.values() if log.complete]
+
+
+def _left(log: ProcessLog) -> Failure:
+    """What an earlier start left of a process that did not end its plan."""
+    return Failure(log.index, RunFailed("it did not end its plan", where="worker", code=log.failure or "interrupted"))
 
 
 def _medians(complete: Sequence[ProcessLog], workload: str) -> tuple[list[float], bool]:

@@ -20,7 +20,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SoFar:
     """A run so far: the headline medians of complete processes, the failures, and the time spent."""
 
     medians: Sequence[float]
@@ -52,14 +52,14 @@ class GiveUp:
 
 
 def next_step(
-    progress: Progress, rule: SequentialLooks | FixedNumber, budget_s: float | None
+    so_far: SoFar, rule: SequentialLooks | FixedNumber, budget_s: float | None
 ) -> RunProcess | Finish | GiveUp:
     """Ask the stopping rule; go on past one failure, not past two. An error in the input is final at once."""
-    if progress.failures:
-        last = progress.failures[-1].error
-        if last.exit_code == 2 or len(progress.failures) >= MAX_FAILURES:
+    if so_far.failures:
+        last = so_far.failures[-1].error
+        if last.exit_code == 2 or len(so_far.failures) >= MAX_FAILURES:
             return GiveUp(last)
-    decision = rule.decide(progress.medians, progress.elapsed_s, budget_s, progress.process_s)
+    decision = rule.decide(so_far.medians, so_far.elapsed_s, budget_s, so_far.process_s)
     if decision.stop:
         return Finish(decision)
-    return RunProcess(progress.indices_used)
+    return RunProcess(so_far.indices_used)

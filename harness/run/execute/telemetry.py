@@ -9,17 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import psutil
 
 from harness.capture.meters import Meter, open_meters
 from harness.device_kinds import PROCESSOR, DeviceKind, of_facts
+from harness.measure.counters import Counter, Fold, folded, most
 
 INTERVAL_S = 0.2
 SPARE_FOR_GPU = 4  # usable cores from which one is free beside an engine that works on a GPU
-_MEANS = ("sm_clock_hz", "memory_clock_hz", "power_mw")
-_PEAKS = ("temperature_mc", "memory_used_bytes", "strangers")
 
 Open = Callable[[frozenset[DeviceKind], frozenset[int], Sequence[str]], list[Meter]]
 
@@ -63,7 +64,7 @@ class Telemetry:
         counted = {name: now[name] - value for name, value in self._totals.items() if name in now}
         self._sample()
         found = counted | in_short(self._take())
-        found["sampled_beside"] = int(self._thread is not None)
+        found[Counter.SAMPLED_BESIDE.value] = int(self._thread is not None)
         return found
 
     def end(self) -> None:
@@ -113,19 +114,17 @@ def in_short(samples: Sequence[Mapping[str, int]]) -> dict[str, int]:
     """Mean, least or most of each instant; the union of the reasons, and how many samples showed one that throttles."""
     if not samples:
         return {}
-    found = {"device_samples": len(samples)}
-    for name in _MEANS:
+    found: dict[str, int] = {Counter.DEVICE_SAMPLES.value: len(samples)}
+    for name in folded(Fold.MEAN):
         values = [sample[name] for sample in samples if name in sample]
         if values:
             found |= {f"{name}_mean": sum(values) // len(values), f"{name}_min": min(values)}
-    for name in _PEAKS:
+    for name in folded(Fold.MOST):
         values = [sample[name] for sample in samples if name in sample]
         if values:
-            found[f"{name}_max"] = max(values)
-    reasons = [sample["throttle_reasons"] for sample in samples if "throttle_reasons" in sample]
-    if reasons:
-        union = 0
-        for value in reasons:
-            union |= value
-        found["throttle_reasons"] = union
+            found[most(name)] = max(values)
+    for name in folded(Fold.UNION):
+        bits = [sample[name] for sample in samples if name in sample]
+        if bits:
+            found[name.value] = reduce(or_, bits)
     return found

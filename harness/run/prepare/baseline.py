@@ -7,7 +7,7 @@ from harness.catalog.suites import Loaded
 from harness.errors import BadInput
 from harness.measure.stopping import FixedNumber, SequentialLooks
 from harness.record.store import Stored
-from harness.run.evidence import Request
+from harness.run.request import Request
 from harness.verify import unusable
 from harness.verify.token_ids import digest_of
 from harness.worker.plan import Plan

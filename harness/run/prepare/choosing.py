@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.run.evidence import Request
 from harness.run.prepare import backend, environments, failed_build
 from harness.run.prepare.backend import GPU_BACKENDS, Choice
+from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 
 

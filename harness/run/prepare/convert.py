@@ -13,8 +13,8 @@ from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
 from harness.errors import BadInput, Interrupted, NotEnoughSpace
 from harness.files import let_all_read, locked, need_room, sync, write_text
+from harness.progress import Progress
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
-from harness.run.execute.listener import Listener
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 from runtimes.support.hf_folder import PREPARED, VERSIONS
@@ -41,7 +41,7 @@ def there(cache: Path, identity: Identity) -> bool:
 
 
 def prepare(
-    runtime: str, identity: Identity, source: Path, interpreter: Interpreter, cache: Path, listener: Listener
+    runtime: str, identity: Identity, source: Path, interpreter: Interpreter, cache: Path, progress: Progress
 ) -> Path:
     """The folder, made if it is not there. Raises `NotEnoughSpace`, `BadInput` or `RunFailed` with the way out."""
     target = place(cache, identity)
@@ -53,13 +53,13 @@ def prepare(
             return target
         need_room(target.parent, 2 * (identity.parameters or 0) + (128 << 20))
         _need_memory(identity)
-        listener.stage(f"converting {identity.name} to {DTYPE} safetensors; once, a minute or more")
+        progress.stage(f"converting {identity.name} to {DTYPE} safetensors; once, a minute or more")
         # A conversion that was cut off leaves nothing that another could take for whole.
         for left in target.parent.glob("scratch-*"):
             shutil.rmtree(left, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=target.parent))
         try:
-            _convert(runtime, source, scratch, interpreter, listener)
+            _convert(runtime, source, scratch, interpreter, progress)
             _sign(scratch, identity, source)
             for path in scratch.iterdir():
                 sync(path)
@@ -88,13 +88,13 @@ def _need_memory(identity: Identity) -> None:
         )
 
 
-def _convert(runtime: str, source: Path, scratch: Path, interpreter: Interpreter, listener: Listener) -> None:
-    def hear(frame: Frame) -> None:
+def _convert(runtime: str, source: Path, scratch: Path, interpreter: Interpreter, progress: Progress) -> None:
+    def on_frame(frame: Frame) -> None:
         if frame.kind == "progress":
-            listener.advance(str(frame.header["text"]), int(frame.header["done"]), int(frame.header["total"]))
+            progress.advance(str(frame.header["text"]), int(frame.header["done"]), int(frame.header["total"]))
 
     plan = Plan(runtime, str(source), "gguf", {}, convert_to=str(scratch))
-    ended = run_worker(interpreter, plan, Deadlines(), hear)
+    ended = run_worker(interpreter, plan, Deadlines(), on_frame)
     if ended.error is not None:
         raise ended.error
 

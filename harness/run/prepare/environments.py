@@ -18,12 +18,12 @@ from typing import Any
 
 from harness.errors import BadInput, Interrupted, RunFailed, RuntimeUnavailable
 from harness.files import locked, need_room, read_limited, write_text
+from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.prepare import adapter_files, failed_build
 from runtimes import table
 from runtimes.recipes import Recipe
 
-Progress = Callable[[str, int, int], None]  # stage, done, total (0: unknown)
 _MARKER_LIMIT = 1 << 20
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
@@ -173,7 +173,7 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         log = where.folder.with_suffix(".log")
         log.unlink(missing_ok=True)
         began = time.monotonic()
-        progress("making the environment", 0, 0)
+        progress.advance("making the environment", 0, 0)
         try:
             _run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
             wheel = _built_wheel(where, log, progress)
@@ -182,7 +182,7 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
             if wheel is not None:
                 _run([*_pip(where), str(wheel)], log, {}, None)
             if where.runtime not in table.BUILT_IN:
-                progress("bringing the adapter", 0, 0)
+                progress.advance("bringing the adapter", 0, 0)
                 _bring_adapter(where, log)
         except KeyboardInterrupt:
             raise _stopped(where) from None
@@ -275,7 +275,7 @@ def _install(where: Place, log: Path, progress: Progress) -> None:
             nonlocal done
             if line.startswith("Collecting "):
                 done += 1
-                progress(f"downloading {line.split()[1].split('=')[0]}", done, len(found))
+                progress.advance(f"downloading {line.split()[1].split('=')[0]}", done, len(found))
 
         try:
             _run(command, log, {}, note)
@@ -283,7 +283,7 @@ def _install(where: Place, log: Path, progress: Progress) -> None:
             if name == "lock.txt" or not recipe.index or recipe.wheels:
                 raise
             _run([*command, "--extra-index-url", recipe.index], log, {}, note)
-    progress("installed", len(found), len(found))
+    progress.advance("installed", len(found), len(found))
 
 
 def _need_tools(recipe: Recipe) -> None:
@@ -318,7 +318,7 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         one = where.folder / "built.txt"
         one.write_text(dict(blocks(where.lock_text))[recipe.built])
         scratch = where.folder / "wheel"
-        progress(f"downloading {recipe.built}", 0, 0)
+        progress.advance(f"downloading {recipe.built}", 0, 0)
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]
         if recipe.wheels:
             arguments += ["--no-index", "--find-links", str(recipe.wheels)]
@@ -331,7 +331,7 @@ def _built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
             built = built or _BUILDS.search(line) is not None
             step = _NINJA.search(line)
             if step:
-                progress(f"building {recipe.built}", int(step[1]), int(step[2]))
+                progress.advance(f"building {recipe.built}", int(step[1]), int(step[2]))
 
         try:
             _run([str(where.python), "-m", "pip", "wheel", *arguments], log, flags, note)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from harness import paths
 from harness.capture.privacy import distinctive, leaks, own_identifiers
-from harness.catalog import models, paths
+from harness.catalog import models
 from harness.catalog.suites import Loaded
 from harness.errors import RecordInvalid
 from harness.record import schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import UndefinedError
 
 from harness.errors import RecordInvalid
+from harness.progress import Progress
 from harness.registry.opening import open_readable
 from harness.registry.queries import Reader, believed
 from harness.registry.queries.scores import usable_cores
@@ -24,7 +25,6 @@ from harness.site.pages import row_page
 
 ALONE = 128  # rows up to which a second process costs more than it saves
 _EACH = 50  # rows that a process is given at a time
-Tell = Callable[[int, int], None]  # (rows done, of)
 Made = tuple[Summary, list[str]]  # a row, and its public records
 
 
@@ -38,20 +38,20 @@ class Team:
     scratch: Path
     pool: ProcessPoolExecutor | None
 
-    def rows(self, rows: Sequence[str], tell: Tell) -> Iterator[Made]:
+    def rows(self, rows: Sequence[str], progress: Progress) -> Iterator[Made]:
         """Write the pages of these rows. Raises `RecordInvalid`, with its id, for a record that can't be shown."""
         done = 0
         if self.pool is None:
             for row in rows:
                 yield _row(self.reader, self.site, self.known, row, self.scratch)
-                tell(done := done + 1, len(rows))
+                progress.advance("making pages", done := done + 1, len(rows))
             return
         parts = [rows[first : first + _EACH] for first in range(0, len(rows), _EACH)]
         for part, found in zip(parts, self.pool.map(_part, parts), strict=True):
             # Somebody wrote to the registry meanwhile: this process still reads the state that it began with.
             here = (_row(self.reader, self.site, self.known, row, self.scratch) for row in part)
             yield from found if found is not None else here
-            tell(done := done + len(part), len(rows))
+            progress.advance("making pages", done := done + len(part), len(rows))
 
     @contextmanager
     def beside(self, jobs: Sequence[Job]) -> Iterator[None]:

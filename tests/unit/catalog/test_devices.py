@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.catalog import devices
-from harness.catalog.paths import configs
 from harness.errors import BadInput
+from harness.paths import configs
 from harness.tiers.physics import Ceiling, decode_ceiling, impossible
 
 GIB, MIB = 1 << 30, 1 << 20

@@ -8,6 +8,7 @@ from harness import files
 from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.errors import BadInput, NotEnoughSpace
+from harness.progress import SILENT
 from tests.support import tiny_gguf
 
 
@@ -59,7 +60,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 def test_a_full_disk_is_noticed_before_the_download(tmp_path, monkeypatch):
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: type("U", (), {"free": 1000})())
     with pytest.raises(NotEnoughSpace, match="XDG_CACHE_HOME"):
-        fetch.fetch(models.load(models.names()[0]), tmp_path, lambda *_: None)
+        fetch.fetch(models.load(models.names()[0]), tmp_path, SILENT)
     assert not list(Path(tmp_path).rglob("*.gguf"))
 
 
@@ -69,4 +70,4 @@ def test_a_changed_file_is_refused_with_the_way_out(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"changed")
     with pytest.raises(BadInput, match="repro model fetch gemma-3-270m-q4_k_m"):
-        fetch.verify(model, tmp_path / "cache", lambda *_: None)
+        fetch.verify(model, tmp_path / "cache", SILENT)

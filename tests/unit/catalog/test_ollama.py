@@ -9,6 +9,7 @@ import pytest
 from harness.catalog import fetch, models
 from harness.catalog.identity import identify
 from harness.errors import BadInput
+from harness.progress import SILENT
 from tests.support import tiny_gguf
 
 MODEL = "application/vnd.ollama.image.model"
@@ -38,7 +39,7 @@ def put(place, name="registry.ollama.ai/library/tiny/1b", layers=((MODEL, DATA),
 
 def who_is(text, tmp_path):
     reference = models.resolve(text)
-    path = fetch.fetch(reference, tmp_path / "cache", lambda *_: None)
+    path = fetch.fetch(reference, tmp_path / "cache", SILENT)
     return identify(reference, path, tmp_path / "cache")
 
 

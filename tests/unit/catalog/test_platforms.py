@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from harness.catalog import platforms
-from harness.catalog.paths import configs
 from harness.errors import BadInput
+from harness.paths import configs
 
 NAMED = [
     ("AMD EPYC 7763 64-Core Processor", "EPYC 7003 (Milan)", 204.8),

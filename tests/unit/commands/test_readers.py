@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.catalog import suites
 from harness.record import store
 from tests.support.program import Program, copied, edited, faster, resigned, signed
 
@@ -68,9 +69,21 @@ def samples_that_are_a_folder(folder):
     (folder / store.SAMPLES_FILE).mkdir()
 
 
+def longer_outputs_than_the_samples_have(folder):
+    def longer(predicate):
+        predicate["workloads"][0]["output_tokens"] += 1
+
+    resigned(edited(folder, longer))
+
+
+def other_work_under_the_suites_digest(folder):
+    resigned(edited(folder, lambda predicate: predicate["suite"].update(sha256=suites.load("quick").sha256)))
+
+
 SIGNATURE = [edited_number, foreign_envelope, signed_by_somebody_else, another_handle, envelope_taken_away,
              envelope_of_garbage, operator_taken_out]  # fmt: skip
-SAMPLES = [edited_number_and_signed_again, edited_samples, truncated_samples, samples_that_are_a_folder]
+SAMPLES = [edited_number_and_signed_again, edited_samples, truncated_samples, samples_that_are_a_folder, longer_outputs_than_the_samples_have,
+           other_work_under_the_suites_digest]  # fmt: skip
 
 
 @pytest.fixture(params=SIGNATURE + SAMPLES, ids=lambda damage: damage.__name__)
@@ -112,6 +125,20 @@ def test_who_computes_with_a_record_refuses_a_false_one_wherever_it_stands(repro
         assert done.out == "", arguments
         if arguments[0] != "verify":
             assert f"does not hold: {part}: " in done.refusal, arguments
+
+
+def test_sign_puts_no_name_under_a_record_that_verify_would_refuse(repro, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("REPRO_PASSPHRASE", "")
+    folder = signed(tmp_path / "unsigned")
+    (folder / store.ENVELOPE_FILE).unlink()
+    edited(folder, lambda predicate: predicate.update(operator=None))
+    edited(folder, lambda predicate: predicate["suite"].update(timed_trials=99))
+    assert repro("keys", "new", "--handle", "ann").code == 0
+    before = (folder / store.RECORD_FILE).read_bytes()
+    assert "its timed trials are not those of its plan" in repro("sign", folder).refusal
+    assert (folder / store.RECORD_FILE).read_bytes() == before
+    assert not (folder / store.ENVELOPE_FILE).exists()
 
 
 def test_recompute_refuses_a_false_one(repro, bad):

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from harness.demo.records import trials_of
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.intake import ingest
 from harness.registry.intake.ingest import Submission
@@ -174,16 +175,16 @@ def test_the_site_counts_what_was_verified_and_names_what_was_not(small, tmp_pat
     row = small.accepted("ann")
     small.accepted("bob", row=row)
     place, out = small.registry.target, tmp_path / "site"
-    build(Wish(place, out, DAY), lambda done, of: None)
+    build(Wish(place, out, DAY), SILENT)
     bad = put_past_the_checks(small, row, "eve", of_garbage)
-    made = build(Wish(place, out, DAY), lambda done, of: None)
+    made = build(Wish(place, out, DAY), SILENT)
     assert [one.record for one in made.left_out] == [bad]
     page = (out / "rows" / row[:16] / "index.html").read_text()
     assert f"Record {bad[:12]} counts nowhere" in page
     assert f"Record {bad[:12]} of row {row[:12]}" in (out / "decisions" / "index.html").read_text()
     assert not (out / "records" / f"{bad}.json").exists()
     assert not (out / "operators" / "eve.html").exists()
-    anew = build(Wish(place, tmp_path / "anew", DAY), lambda done, of: None)
+    anew = build(Wish(place, tmp_path / "anew", DAY), SILENT)
     assert [one.record for one in anew.left_out] == [bad]
 
     def files(folder):
@@ -198,7 +199,7 @@ def test_of_a_waiting_record_that_does_not_hold_the_site_says_nothing(small, tmp
     small.submit(waiting, row)
     with small.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(text("UPDATE records SET medians = '1,2,3' WHERE id = :id"), {"id": waiting.id})
-    made = build(Wish(small.registry.target, tmp_path / "site", DAY), lambda done, of: None)
+    made = build(Wish(small.registry.target, tmp_path / "site", DAY), SILENT)
     assert [one.record for one in made.left_out] == [waiting.id]
     held = b"".join(one.read_bytes() for one in (tmp_path / "site").rglob("*.html"))
     assert waiting.id[:12].encode() not in held

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.registry.exchange.audit import audit
 from harness.registry.facts import RequestFact
 from harness.registry.queries.review import dossier
@@ -37,7 +38,7 @@ def held(small: World, handle: str) -> list[str]:
 
 
 def sound(small: World) -> None:
-    assert [fault.what for fault in audit(small.registry, None, lambda _done, _of: None).faults] == []
+    assert [fault.what for fault in audit(small.registry, None, SILENT).faults] == []
 
 
 def test_an_operator_holds_only_a_few_claims_at_a_time(small):
@@ -89,5 +90,5 @@ def test_an_audit_says_where_the_log_asks_for_fewer_approvals_than_its_policy(tm
         return replace(loaded, policy=replace(loaded.policy, approvals=2))
 
     monkeypatch.setattr(module, "in_force", two)
-    (fault,) = audit(small.registry, None, lambda _done, _of: None).faults
+    (fault,) = audit(small.registry, None, SILENT).faults
     assert fault.what == "the log needs 1, the policy that it names for 2 approvals of a record"

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 import harness.registry
+from harness.progress import SILENT
 from harness.registry.exchange import files
 
 
@@ -25,7 +26,7 @@ def test_rows_records_and_tiers_are_tables(small, tmp_path, monkeypatch):
         ("queued", "", 1),
         ("reproduced", "moderate", 1),
     ]
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    files.export(small.registry, tmp_path / "out", SILENT)
     again = harness.registry.rows(tmp_path / "out", as_of=date(2026, 11, 24)).set_index("row")
     assert again.equals(rows)
 

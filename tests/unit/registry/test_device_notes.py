@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.record import private
 from harness.registry.db import device_digests
 from harness.registry.exchange import files
@@ -41,10 +42,7 @@ def remarks(small: World, identity: str) -> dict[str, str]:
 
 
 def faults(small: World) -> list[str]:
-    return [
-        f"{one.where}: {one.what}"
-        for one in audit(open_database(small.registry.target), None, lambda _done, _of: None).faults
-    ]
+    return [f"{one.where}: {one.what}" for one in audit(open_database(small.registry.target), None, SILENT).faults]
 
 
 def changed(small: World, statement: str, **values) -> None:
@@ -130,7 +128,7 @@ def test_a_note_put_under_a_record_that_names_none_is_found(small):
 
 def test_a_copy_of_a_registry_holds_no_note(small, tmp_path):
     submitted(small, "ann")
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    files.export(small.registry, tmp_path / "out", SILENT)
     data = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"canary" not in data
     assert DIGEST.encode() not in data

@@ -15,6 +15,7 @@ import pytest
 import harness
 from harness import cli
 from harness.errors import RecordInvalid
+from harness.progress import SILENT
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Batch
 from harness.registry.exchange.audit import audit
@@ -178,9 +179,7 @@ def test_the_audit_names_a_damaged_fact_and_goes_on(sound, tmp_path, kind):
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("UPDATE records SET status = 'withdrawn'")
     connection.close()
-    told = [
-        f"{fault.where}: {fault.what}" for fault in audit(open_database(place), None, lambda _done, _of: None).faults
-    ]
+    told = [f"{fault.where}: {fault.what}" for fault in audit(open_database(place), None, SILENT).faults]
     assert any(line.startswith(kind) and "says otherwise than the log" in line for line in told)
     assert any("stands elsewhere in the table" in line for line in told)
 
@@ -191,7 +190,7 @@ def test_the_audit_names_a_fact_that_the_log_does_not_give(sound, tmp_path, valu
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("INSERT INTO facts VALUES ('claims', 'eve', ?, NULL)", (value,))
     connection.close()
-    (fault,) = audit(open_database(place), None, lambda _done, _of: None).faults
+    (fault,) = audit(open_database(place), None, SILENT).faults
     assert (fault.where, fault.what) == ("claims eve", "the database says otherwise than the log")
 
 
@@ -200,7 +199,7 @@ def test_the_audit_tells_a_truth_from_a_number(sound, tmp_path):
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("UPDATE facts SET value = replace(value, '\"dropped\": false', '\"dropped\": 0')")
     connection.close()
-    assert audit(open_database(place), None, lambda _done, _of: None).faults
+    assert audit(open_database(place), None, SILENT).faults
 
 
 BUILD = "site build --registry {place} --out {out}"

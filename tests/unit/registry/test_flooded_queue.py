@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from benchmarks import hostile
 from harness.commands.review import review as review_command
 from harness.errors import RecordInvalid
+from harness.progress import SILENT
 from harness.registry.exchange import audit
 from harness.registry.queries import review, rows
 from tests.support.registry_world import world
@@ -25,13 +26,9 @@ def flooded(tmp_path_factory):
         return hostile.build(place / "registry", 12, 1)
 
 
-def quiet(_done, _of):
-    pass
-
-
 def test_an_audit_names_each_hostile_record_and_no_other(flooded):
     made, waiting, row = flooded
-    found = audit.audit(made.registry, None, quiet)
+    found = audit.audit(made.registry, None, SILENT)
     assert found.records == 14
     bad = {fault.record for fault in found.faults} - {""}
     assert len(bad) >= 9

@@ -8,15 +8,12 @@ import shutil
 import pytest
 
 from harness.errors import LogInconsistent, RecordInvalid
+from harness.progress import SILENT
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files, last_seen
 from harness.registry.opening import open_readable
 from harness.tlog import checkpoint
 from tests.support.registry_world import key, world
-
-
-def quiet(_done, _of):
-    pass
 
 
 @pytest.fixture
@@ -27,7 +24,7 @@ def made(tmp_path):
     sign_checkpoint(registry.registry, key("registry"))
     registry.accepted("bob", sku="Synthetic GPU B")
     sign_checkpoint(registry.registry, key("registry"))
-    files.export(registry.registry, tmp_path / "out", quiet)
+    files.export(registry.registry, tmp_path / "out", SILENT)
     return tmp_path / "out"
 
 
@@ -148,14 +145,14 @@ def test_who_has_seen_the_longer_log_is_warned_by_any_shorter_copy(made, tmp_pat
     last_seen.look(open_readable(str(made)), place)
     with pytest.raises(LogInconsistent, match=f"has {size} entries, and test.example/registry had {size + 2}"):
         last_seen.look(open_readable(str(short)), place)
-    again = files.into(short, str(tmp_path / "database"), quiet)
+    again = files.into(short, str(tmp_path / "database"), SILENT)
     with pytest.raises(LogInconsistent, match="had"):
         last_seen.look(again, place)
 
 
 def test_the_memory_of_a_database_holds_for_its_exports(tmp_path):
     registry = world(str(tmp_path / "registry"))
-    files.export(registry.registry, tmp_path / "old", quiet)
+    files.export(registry.registry, tmp_path / "old", SILENT)
     registry.join("ann")
     last_seen.look(registry.registry, tmp_path / "seen")
     with pytest.raises(LogInconsistent, match="older copy"):
@@ -173,7 +170,7 @@ def test_an_export_writes_nowhere_else_for_a_record_called_by_a_path(tmp_path, m
         files.events, "read", lambda *a: replace(e, subject=name) if (e := honest(*a)).kind == "record-submitted" else e
     )
     with pytest.raises(RecordInvalid, match="names no record"):
-        files.export(registry.registry, tmp_path / "deep" / "out", quiet)
+        files.export(registry.registry, tmp_path / "deep" / "out", SILENT)
     assert [path.name for path in tmp_path.iterdir()] in (["registry", "deep"], ["deep", "registry"])
     assert not list((tmp_path / "deep").iterdir())
 
@@ -186,6 +183,6 @@ def test_a_checkpoint_whose_size_is_a_path_is_not_exported(tmp_path):
     with sqlite3.connect(tmp_path / "registry" / "registry.sqlite") as connection:
         connection.execute("INSERT INTO checkpoints (size, note) VALUES ('../../../outside', 'x')")
     with pytest.raises(RecordInvalid, match="names no size"):
-        files.export(registry.registry, tmp_path / "out", quiet)
+        files.export(registry.registry, tmp_path / "out", SILENT)
     assert not (tmp_path / "outside").exists()
     assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ from harness.commands.review import review as review_command
 from harness.demo import records
 from harness.errors import RecordInvalid
 from harness.measure.trial import Mode, Purpose, Trial
+from harness.progress import SILENT
 from harness.registry.exchange import files
 from harness.registry.exchange.audit import audit
 from harness.registry.intake import ingest
@@ -21,10 +22,6 @@ from harness.tiers import likeness
 from harness.tiers.likeness import compare_with, compared
 from tests.support import parquet_bombs as bombs
 from tests.support.registry_world import REAL
-
-
-def quiet(_done, _of):
-    pass
 
 
 @cache
@@ -92,7 +89,7 @@ def test_an_audit_names_the_hostile_record_and_holds_all_others(registry, monkey
     bad = hostile(registry, monkeypatch, HOSTILE[kind][0]())
     registry.approve(bad)
     registry.accepted("bob", rate=101.0)
-    found = audit(registry.registry, None, quiet)
+    found = audit(registry.registry, None, SILENT)
     assert {fault.record for fault in found.faults} == {bad}
     assert found.records == 3
     assert found.rows == 2, "rows are scored all the same"
@@ -173,7 +170,7 @@ def test_a_suites_own_shape_limits_the_trials_of_a_record(small):
 
 def test_an_export_with_a_hostile_record_is_refused_in_one_line(small, monkeypatch, tmp_path):
     hostile(small, monkeypatch, aborting())
-    files.export(small.registry, tmp_path / "out", quiet)
+    files.export(small.registry, tmp_path / "out", SILENT)
     with pytest.raises(RecordInvalid, match="makes the decoder fail") as caught:
         files.in_memory(tmp_path / "out")
     assert "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.db import prefixes
@@ -25,7 +26,7 @@ def small(tmp_path) -> World:
 
 
 def sound(small: World) -> None:
-    assert not audit(small.registry, None, lambda _done, _of: None).faults
+    assert not audit(small.registry, None, SILENT).faults
 
 
 def gaps(small: World, record: str) -> list[str]:

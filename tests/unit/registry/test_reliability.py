@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.progress import SILENT
 from harness.record import store
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange import files
@@ -36,10 +37,6 @@ def tell(line: str) -> None:
             file.write(line + "\n")
 
 
-def quiet(_done: int, _of: int) -> None:
-    pass
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("server")) as running:
@@ -58,14 +55,14 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.accepted("ann")
     made.submit(made.record("dan", sku="Synthetic GPU D"))
     sign_checkpoint(made.registry, key("registry"))
-    files.export(made.registry, folder / "files", quiet)
+    files.export(made.registry, folder / "files", SILENT)
     return folder
 
 
 def sound(folder: Path) -> dict[str, str]:
     """The registry's records by status, once an audit found nothing."""
     registry = open_database(str(folder / "registry"))
-    found = audit(registry, None, quiet)
+    found = audit(registry, None, SILENT)
     assert not found.faults, found.faults[:3]
     with registry.reading() as reader:
         return {name: fact.status.value for name, fact in reader.all(RecordFact).items()}
@@ -103,11 +100,11 @@ def test_every_place_may_fail(what, start, server, tmp_path):
             assert whole or not said, place
             assert not whole or sound(under) == sound(start), place
             if not whole:
-                assert files.into(tmp_path / "files", str(under / "registry"), quiet), place
+                assert files.into(tmp_path / "files", str(under / "registry"), SILENT), place
         elif what == "export":
             assert (under / "out").exists() or not said, place
             if (under / "out").exists():
-                assert not audit(files.in_memory(under / "out"), None, quiet).faults, place
+                assert not audit(files.in_memory(under / "out"), None, SILENT).faults, place
             sound(under)
         else:
             status = sound(under)

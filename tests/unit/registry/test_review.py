@@ -9,6 +9,7 @@ import pytest
 
 from harness.demo.records import sealed
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.registry.db import device_digests
 from harness.registry.exchange import files
 from harness.registry.facts import RecordFact
@@ -155,7 +156,7 @@ def test_one_device_under_two_rig_keys_is_flagged_and_tied_by_an_editor(small, t
         assert len(set(rows.people(reader, ["bob", "cat"]).values())) == 1
         assert len({rows.people(reader)[name] for name in ("bob", "cat")}) == 1
     assert state(small, row)[0] == "reproduced"
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    files.export(small.registry, tmp_path / "out", SILENT)
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
 
 
@@ -186,7 +187,7 @@ def test_where_a_run_falls_is_said_beforehand(small):
 def test_an_export_with_links_and_foreign_names_is_refused(small, tmp_path):
     small.submit(small.record("ann"))
     out = tmp_path / "out"
-    files.export(small.registry, out, lambda _done, _of: None)
+    files.export(small.registry, out, SILENT)
     with small.registry.reading() as reader:
         first = reader.entry(0)
     event = out / "events" / f"{first.envelope_sha256}.json"
@@ -210,7 +211,7 @@ def test_a_takedown_leaves_the_same_samples_of_another_record(small):
         assert reader.body(reader.need(RecordFact, copy.id).envelope_sha256) is None
     from harness.registry.exchange.audit import audit
 
-    assert not audit(small.registry, None, lambda _done, _of: None).faults
+    assert not audit(small.registry, None, SILENT).faults
 
 
 def test_a_series_is_known_as_long_as_an_accepted_record_has_run_it(small):

@@ -10,6 +10,7 @@ import pytest
 from harness.catalog.suites import challenge_seed
 from harness.demo.records import Setup, person, sealed
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.record import envelope
 from harness.record.canonical import canonical
 from harness.registry.actions import acts
@@ -21,10 +22,6 @@ from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
 from harness.tiers.values import Source
 from tests.support.registry_world import editors, key, text, world
-
-
-def quiet(_done: int, _of: int) -> None:
-    pass
 
 
 def test_an_editors_handle_makes_nobody_editorial(small):
@@ -58,8 +55,8 @@ def test_a_row_that_was_given_up_may_be_opened_again_in_a_copy_too(small, tmp_pa
     small.act(small.actor("ann"), "record-withdrawn", first.id)
     second = small.record("ann", rate=101.0)
     assert small.submit(second).event.detail["row"] == second.id
-    files.export(small.registry, tmp_path / "out", quiet)
-    assert not audit(files.in_memory(tmp_path / "out"), None, quiet).faults
+    files.export(small.registry, tmp_path / "out", SILENT)
+    assert not audit(files.in_memory(tmp_path / "out"), None, SILENT).faults
 
 
 def test_a_rebuild_after_a_takedown_is_the_same_registry(small, tmp_path):
@@ -68,13 +65,13 @@ def test_a_rebuild_after_a_takedown_is_the_same_registry(small, tmp_path):
     small.accepted("cat", rate=100.5)
     small.act(small.editor(), "record-rejected", gone, reason="names somebody")
     small.act(small.editor(), "body-dropped", gone, reason="names somebody")
-    files.export(small.registry, tmp_path / "out", quiet)
+    files.export(small.registry, tmp_path / "out", SILENT)
     again = files.in_memory(tmp_path / "out")
     day = date(2026, 11, 24)
     with small.registry.reading() as one, again.reading() as other:
         policy = in_force(one).policy
         assert rows.score_row(one, row, policy, day) == rows.score_row(other, row, policy, day)
-    assert not audit(again, None, quiet).faults
+    assert not audit(again, None, SILENT).faults
 
 
 def test_a_seed_that_does_not_follow_from_the_challenge_is_refused():

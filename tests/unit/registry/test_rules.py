@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.record import envelope
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
@@ -19,7 +20,7 @@ from tests.support.registry_world import World, editors, key, text, world
 
 
 def sound(world: World) -> None:
-    found = audit(world.registry, None, lambda _done, _of: None)
+    found = audit(world.registry, None, SILENT)
     assert not found.faults, found.faults
 
 

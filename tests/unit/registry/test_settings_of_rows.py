@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from harness.commands.regressions import regressions
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.actions.acts import Wish
 from harness.registry.db.transaction import Item
@@ -147,7 +148,7 @@ def test_a_log_from_before_names_its_rows_as_they_were_named(small):
     with small.registry.reading() as reader:
         assert reader.need(RecordFact, second.id).row == found.id
         assert reader.need(RecordFact, plain.id).row == plain.id
-    assert audit.audit(small.registry, None, lambda done, of: None).faults == []
+    assert audit.audit(small.registry, None, SILENT).faults == []
 
 
 def decoded(item):

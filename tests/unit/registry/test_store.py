@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint, tree_of
 from harness.registry.exchange import files
@@ -16,12 +17,8 @@ from harness.registry.opening import open_database, open_readable
 from tests.support.registry_world import World, charter, key, world
 
 
-def quiet(_done: int, _of: int) -> None:
-    pass
-
-
 def sound(world: World) -> None:
-    found = audit(world.registry, None, quiet)
+    found = audit(world.registry, None, SILENT)
     assert not found.faults, found.faults
 
 
@@ -38,7 +35,7 @@ def test_a_registry_says_whether_another_process_can_open_it(registry, tmp_path)
     own = registry.registry
     assert not own.in_memory
     assert own.file == (None if own.target.startswith("postgresql") else tmp_path / "registry" / "registry.sqlite")
-    files.export(own, tmp_path / "out", quiet)
+    files.export(own, tmp_path / "out", SILENT)
     read = files.in_memory(tmp_path / "out")
     assert read.in_memory
     assert read.file is None
@@ -156,15 +153,15 @@ def test_export_and_import_lose_nothing(registry, tmp_path):
     registry.act(registry.editor(), "record-rejected", dropped, reason="names its owner")
     registry.act(registry.editor(), "body-dropped", dropped, reason="names its owner")
     sign_checkpoint(registry.registry, key("registry"))
-    files.export(registry.registry, tmp_path / "out", quiet)
-    again = files.into(tmp_path / "out", str(tmp_path / "again"), quiet)
+    files.export(registry.registry, tmp_path / "out", SILENT)
+    again = files.into(tmp_path / "out", str(tmp_path / "again"), SILENT)
     with registry.registry.reading() as one, again.reading() as other:
         assert tree_of(one) == tree_of(other)
         assert one.checkpoint() == other.checkpoint()
         for kind in KINDS:
             assert one.all(kind) == other.all(kind)
-    assert not audit(again, None, quiet).faults
-    files.export(again, tmp_path / "second", quiet)
+    assert not audit(again, None, SILENT).faults
+    files.export(again, tmp_path / "second", SILENT)
 
     def listing(folder):
         return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -215,7 +212,7 @@ def test_both_policies_score_a_registry_and_its_copy_alike(small, tmp_path, poli
         ("eve", {"rate": 60.0}),
     ):
         small.accepted(name, row=row, **changes)
-    files.export(small.registry, tmp_path / "out", quiet)
+    files.export(small.registry, tmp_path / "out", SILENT)
     rules = policies.load(policy).policy
     with small.registry.reading() as one, files.in_memory(tmp_path / "out").reading() as other:
         first, second = (list(standings(reader, rules, date(2026, 11, 24))) for reader in (one, other))

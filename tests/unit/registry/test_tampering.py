@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from harness.progress import SILENT
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.exchange.audit import audit
 from harness.registry.opening import open_database
@@ -104,7 +105,7 @@ CHANGES = {
 
 
 def test_an_untouched_registry_is_sound(made):
-    assert audit(open_database(str(made)), None, lambda _done, _of: None).faults == []
+    assert audit(open_database(str(made)), None, SILENT).faults == []
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -115,7 +116,7 @@ def test_a_planted_change_is_found(made, name):
     assert connection.execute(statement).rowcount >= 1
     connection.commit()
     connection.close()
-    found = audit(open_database(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, SILENT)
     assert found.faults
     told = [f"{fault.where}: {fault.what}" for fault in found.faults]
     assert any(words in line for line in told), told[:5]
@@ -144,14 +145,14 @@ def test_a_changed_shape_of_the_database_is_found(made, name):
     connection = sqlite3.connect(made / "registry.sqlite")
     connection.executescript(statement)
     connection.close()
-    found = audit(open_database(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, SILENT)
     told = [f"{fault.where}: {fault.what}" for fault in found.faults]
     for word in words:
         assert any(word in line for line in told), told
 
 
 def test_an_audit_says_up_to_where_the_log_goes(made):
-    found = audit(open_database(str(made)), None, lambda _done, _of: None)
+    found = audit(open_database(str(made)), None, SILENT)
     assert found.signed == found.entries
     assert found.until.endswith("Z")
 
@@ -178,9 +179,9 @@ def test_a_guard_of_postgresql_that_guards_nothing_is_found(server, name):
     if server is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     registry = world(postgres.fresh(server)).registry
-    assert audit(registry, None, lambda _done, _of: None).faults == []
+    assert audit(registry, None, SILENT).faults == []
     with registry.engine.connect() as connection, connection.begin():
         for statement in GUARDS[name]:
             connection.execute(text(statement))
-    told = [f"{fault.where}: {fault.what}" for fault in audit(registry, None, lambda _done, _of: None).faults]
+    told = [f"{fault.where}: {fault.what}" for fault in audit(registry, None, SILENT).faults]
     assert any(line.startswith("trigger bodies_immutable") for line in told), told

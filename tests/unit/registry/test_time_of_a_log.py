@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.db.transaction import Item
 from harness.registry.exchange import audit, files
@@ -149,16 +150,16 @@ def test_every_reader_of_a_log_refuses_the_jump(small, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(times, "MOST_AHEAD", timedelta(days=40_000))
         ask(small, "ann", 70 * 365)
-    found = audit.audit(small.registry, None, lambda _done, _of: None)
+    found = audit.audit(small.registry, None, SILENT)
     assert any("after the last act of an editor" in fault.what for fault in found.faults)
     assert any("this machine's clock says" in fault.what for fault in found.faults)
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    files.export(small.registry, tmp_path / "out", SILENT)
     with pytest.raises(BadInput, match="after the last act"):
         files.in_memory(tmp_path / "out")
 
 
 def test_a_log_with_its_clock_audits_clean(small, tmp_path):
     small.accepted("ann")
-    assert not audit.audit(small.registry, None, lambda _done, _of: None).faults
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    assert not audit.audit(small.registry, None, SILENT).faults
+    files.export(small.registry, tmp_path / "out", SILENT)
     assert isinstance(files.in_memory(tmp_path / "out"), Registry)

@@ -110,7 +110,7 @@ def test_a_build_that_failed_is_not_chosen_again_and_the_way_to_force_it_is_said
         (box(*VULKAN_TOOLS), "vulkan", "needs a GPU"),
         (box(*VULKAN_TOOLS, gpus=["intel"], vulkan_gpu=False), "vulkan", "a Vulkan driver that lists it"),
         (box(), "metal", "needs an Apple GPU"),
-        (box(**NVIDIA), "cuda", "missing is nvcc"),
+        (box(**NVIDIA), "cuda", "this is missing: nvcc"),
         (box("nvcc", hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "cuda", "CUDA_VISIBLE_DEVICES"),
     ],
 )

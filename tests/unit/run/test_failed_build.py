@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunFailed
+from harness.progress import SILENT
 from harness.run.prepare import environments, failed_build
 from harness.run.prepare.failed_build import first_error
 
@@ -62,7 +63,7 @@ def failing(monkeypatch, folder, script):
 
 
 def install(where, **more):
-    return environments.install(where, lambda *_: None, **more)
+    return environments.install(where, SILENT, **more)
 
 
 @pytest.fixture

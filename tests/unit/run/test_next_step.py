@@ -2,13 +2,13 @@
 
 from harness.errors import BadInput, RunFailed
 from harness.measure.stopping import FixedNumber, Rule, SequentialLooks
-from harness.run.execute.next_step import Failure, Finish, GiveUp, Progress, RunProcess, next_step
+from harness.run.execute.next_step import Failure, Finish, GiveUp, RunProcess, SoFar, next_step
 
 LOOKS = SequentialLooks()
 
 
 def progress(medians=(), failures=(), used=None, elapsed=10.0):
-    return Progress(medians, failures, len(medians) + len(failures) if used is None else used, elapsed, 10.0)
+    return SoFar(medians, failures, len(medians) + len(failures) if used is None else used, elapsed, 10.0)
 
 
 def test_three_quiet_processes_are_enough():

@@ -24,10 +24,13 @@ def evidence(tmp_path, config, settings):
     suite = SimpleNamespace(suite=SimpleNamespace(headline="decode"))
     cpu = SimpleNamespace(l3_bytes=SimpleNamespace(value=32 << 20))
     return SimpleNamespace(
-        prepared=SimpleNamespace(model_path=path, suite=suite, adapter=PyTorch()),
-        plan=SimpleNamespace(workloads=[plan]),
+        prepared=SimpleNamespace(model=SimpleNamespace(path=path), suite=suite, adapter=PyTorch()),
+        work=SimpleNamespace(plan=SimpleNamespace(workloads=[plan])),
         facts={"settings": {"type_k": "f32", "type_v": "f32", **settings}},
-        at_server=False, on_cpu=True, environment=SimpleNamespace(cpu=cpu), bandwidth=SimpleNamespace(most_bytes_per_s=10**10),
+        at_server=False, on_cpu=True,
+        machine=SimpleNamespace(
+            environment=SimpleNamespace(cpu=cpu), bandwidth=SimpleNamespace(most_bytes_per_s=10**10)
+        ),
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from harness.catalog import suites
 from harness.errors import BadInput
 from harness.record import schema
 from harness.record.store import read
-from harness.run.evidence import Request
 from harness.run.prepare import baseline
+from harness.run.request import Request
 from harness.verify import unusable
 from tests.support.sound import sound
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from harness.errors import BadInput
+from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.create import sign_checkpoint
@@ -23,6 +24,7 @@ from harness.site.build import Built, Wish, build
 from harness.site.draw.png import FONTS
 from harness.site.incremental import publish, workers
 from harness.site.pages import compare, decisions, lists, operators, regressions
+from tests.support.heard import Calling
 from tests.support.registry_world import World, key, world
 from tests.support.registry_world import text as spelled
 
@@ -32,7 +34,7 @@ TURNED = HOSTILE + "\u202egnp.exe\u202c"  # no record's field may turn the text 
 
 
 def made(registry: World, out: Path, day: date = DAY) -> Built:
-    return build(Wish(registry.registry.target, out, day), lambda done, of: None)
+    return build(Wish(registry.registry.target, out, day), SILENT)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -260,7 +262,7 @@ def test_several_processes_make_the_site_that_one_makes(
 
     monkeypatch.setattr(workers, "ALONE", 0)
     monkeypatch.setattr(workers, "_EACH", 1)
-    build(Wish(here.registry.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), Calling(tell))
     assert tree(out) == tree(tmp_path / "alone")
 
 
@@ -340,7 +342,7 @@ def test_one_build_at_a_time(here: World, out: Path) -> None:
         seen.append(done)
 
     here.accepted("ann", sku="A")
-    build(Wish(here.registry.target, out, DAY), tell)
+    build(Wish(here.registry.target, out, DAY), Calling(tell))
     assert seen == [1]
     assert (out / "index.html").is_file()
 
@@ -366,7 +368,7 @@ def test_addresses_are_never_the_same_for_two(here: World) -> None:
 )
 def test_diagrams_are_pictures_where_that_is_asked_for(here: World, out: Path) -> None:
     row = here.accepted("ann", sku="A")
-    build(Wish(here.registry.target, out, DAY, png=True), lambda done, of: None)
+    build(Wish(here.registry.target, out, DAY, png=True), SILENT)
     for path in (out / "methodology" / "network.png", out / "rows" / row[:16] / "network.png"):
         data = path.read_bytes()
         assert data.startswith(b"\x89PNG")

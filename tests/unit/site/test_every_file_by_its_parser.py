@@ -17,6 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.errors import visible
+from harness.progress import SILENT
 from harness.site.build import Wish, build
 from harness.site.draw.svg import legal
 from tests.support.site_world import ACTS, NAMES, hostile
@@ -30,7 +31,7 @@ SCRIPTS = re.compile(r"(\.\./)*assets/(site\.[0-9a-f]{10}|rows|quantiles)\.js")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     made = hostile(str(folder / "registry.sqlite"))
-    build(Wish(made.registry.target, folder / "site", DAY), lambda done, of: None)
+    build(Wish(made.registry.target, folder / "site", DAY), SILENT)
     return folder / "site"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.registry.opening import open_database
 from harness.site.addresses import operator
 from harness.site.build import Wish, build
@@ -33,7 +34,7 @@ NAMES = [
 
 
 def made(registry: World, out: Path) -> None:
-    build(Wish(registry.registry.target, out, DAY), lambda done, of: None)
+    build(Wish(registry.registry.target, out, DAY), SILENT)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import harness
 from harness.cli import cli
+from harness.progress import SILENT
 from harness.record import envelope
 from harness.registry.facts import RecordFact
 from harness.registry.reading import open_registry
@@ -63,7 +64,7 @@ def made(tmp_path_factory) -> World:
 @pytest.fixture(scope="module")
 def site(made, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("wire-site") / "site"
-    build(Wish(made.registry.target, out, date(2026, 11, 24)), lambda done, of: None)
+    build(Wish(made.registry.target, out, date(2026, 11, 24)), SILENT)
     return out
 
 

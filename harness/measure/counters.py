@@ -1,0 +1,129 @@
+"""What is counted beside the stamps of a trial: the kernel's, the worker's and the meters' counters, and the engine's account.
+
+One row adds one: `docs/metrics.md` prints the tables, and who folds samples of the meters reads them. Names hold their unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Fold(StrEnum):
+    """How the readings of one trial become numbers of it."""
+
+    ADDED = "added"  # a total, read at both ends: what the trial added
+    TOLD = "told"  # as it is, once
+    MEAN = "mean, least"  # of samples at 5 Hz: NAME_mean and NAME_min
+    MOST = "most"  # of samples: NAME_max
+    UNION = "union"  # of samples: all bits that any of them showed
+
+
+class Counter(StrEnum):
+    """Of a trial's `counters`; those of samples without the ending of their fold."""
+
+    MINOR_FAULTS = "minor_faults"
+    MAJOR_FAULTS = "major_faults"
+    VOLUNTARY_SWITCHES = "voluntary_switches"
+    INVOLUNTARY_SWITCHES = "involuntary_switches"
+    CPU_NS = "cpu_ns"
+    CPU_THROTTLED_NS = "cpu_throttled_ns"
+    CONCURRENCY = "concurrency"
+    BATCH_NS = "batch_ns"
+    HOST_E2E_NS = "host_e2e_ns"
+    DEVICE_ENERGY_UJ = "device_energy_uj"
+    CPU_ENERGY_UJ = "cpu_energy_uj"
+    THERMAL_VIOLATION_NS = "thermal_violation_ns"
+    POWER_VIOLATION_NS = "power_violation_ns"
+    DEVICE_SAMPLES = "device_samples"
+    SAMPLED_BESIDE = "sampled_beside"
+    SM_CLOCK_HZ = "sm_clock_hz"
+    MEMORY_CLOCK_HZ = "memory_clock_hz"
+    POWER_MW = "power_mw"
+    TEMPERATURE_MC = "temperature_mc"
+    MEMORY_USED_BYTES = "memory_used_bytes"
+    STRANGERS = "strangers"
+    THROTTLE_REASONS = "throttle_reasons"
+
+
+class Account(StrEnum):
+    """Of a trial's `engine`: what the engine says of its own work; any of them may be missing."""
+
+    PREFILL_TOKENS = "prefill_tokens"
+    PREFILL_NS = "prefill_ns"
+    DECODE_NS = "decode_ns"
+    DECODE_STEPS = "decode_steps"
+    COMPILED_GRAPHS = "compiled_graphs"
+    COMPLETION_TOKENS = "completion_tokens"
+    CHUNKS = "chunks"
+    PLACED_TOKENS = "placed_tokens"
+    DRAFT_TOKENS = "draft_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a counter means, in what unit, and how a trial's readings are folded."""
+
+    means: str
+    unit: str
+    fold: Fold = Fold.ADDED
+
+
+COUNTERS: Mapping[Counter, Kind] = MappingProxyType(
+    {
+        Counter.MINOR_FAULTS: Kind("pages mapped without a disk", "faults"),
+        Counter.MAJOR_FAULTS: Kind("pages read from disk", "faults"),
+        Counter.VOLUNTARY_SWITCHES: Kind("the process waited", "switches"),
+        Counter.INVOLUNTARY_SWITCHES: Kind("the process was pre-empted", "switches"),
+        Counter.CPU_NS: Kind("processor time of the worker", "ns"),
+        Counter.CPU_THROTTLED_NS: Kind("the control group's quota stopped the process", "ns"),
+        Counter.CONCURRENCY: Kind("requests at once", "requests", Fold.TOLD),
+        Counter.BATCH_NS: Kind("from the first request's start to the last one's end", "ns", Fold.TOLD),
+        Counter.HOST_E2E_NS: Kind("the trial by the host's clock, where the device stamps", "ns", Fold.TOLD),
+        Counter.DEVICE_ENERGY_UJ: Kind("energy of the devices", "µJ"),
+        Counter.CPU_ENERGY_UJ: Kind("energy of all processor packages (RAPL)", "µJ"),
+        Counter.THERMAL_VIOLATION_NS: Kind("the driver held the clocks down for heat", "ns"),
+        Counter.POWER_VIOLATION_NS: Kind("the driver held the clocks down for power", "ns"),
+        Counter.DEVICE_SAMPLES: Kind("samples of the meters", "samples", Fold.TOLD),
+        Counter.SAMPLED_BESIDE: Kind("1: samples were taken during the trial, too", "0 or 1", Fold.TOLD),
+        Counter.SM_CLOCK_HZ: Kind("clock of the cores", "Hz", Fold.MEAN),
+        Counter.MEMORY_CLOCK_HZ: Kind("clock of the memory", "Hz", Fold.MEAN),
+        Counter.POWER_MW: Kind("power drawn", "mW", Fold.MEAN),
+        Counter.TEMPERATURE_MC: Kind("temperature", "m°C", Fold.MOST),
+        Counter.MEMORY_USED_BYTES: Kind("memory in use on the devices, by anyone", "bytes", Fold.MOST),
+        Counter.STRANGERS: Kind("other processes on the devices", "processes", Fold.MOST),
+        Counter.THROTTLE_REASONS: Kind("why the clocks were lower (NVML's bits)", "bits", Fold.UNION),
+    }
+)
+
+ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
+    {
+        Account.PREFILL_TOKENS: Kind("prompt tokens that were computed, not taken from a cache", "tokens"),
+        Account.PREFILL_NS: Kind("time of the prefill", "ns"),
+        Account.DECODE_NS: Kind("time of the decode steps", "ns"),
+        Account.DECODE_STEPS: Kind("decode steps", "steps"),
+        Account.COMPILED_GRAPHS: Kind("graphs that the engine compiled", "graphs"),
+        Account.COMPLETION_TOKENS: Kind("tokens that a server says it made", "tokens"),
+        Account.CHUNKS: Kind("chunks of a stream", "chunks"),
+        Account.PLACED_TOKENS: Kind("tokens of which it is known in which chunk they came", "tokens"),
+        Account.DRAFT_TOKENS: Kind("tokens that a smaller model proposed", "tokens"),
+    }
+)
+
+
+def folded(fold: Fold) -> tuple[Counter, ...]:
+    """The counters that are folded so, in the table's order."""
+    return tuple(counter for counter, kind in COUNTERS.items() if kind.fold is fold)
+
+
+def names(counter: Counter) -> tuple[str, ...]:
+    """As which a counter is in a trial: its name, or one for each number of its fold."""
+    endings = {Fold.MEAN: ("_mean", "_min"), Fold.MOST: ("_max",)}.get(COUNTERS[counter].fold, ("",))
+    return tuple(f"{counter}{ending}" for ending in endings)
+
+
+def most(counter: Counter) -> str:
+    """The name of the most of its samples."""
+    return f"{counter}_max"

@@ -1,0 +1,38 @@
+"""Whether a run may go on with the engine that its worker describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.device_kinds import of_facts
+from harness.errors import BadInput
+from harness.run.evidence import Prepared
+from harness.run.prepare import gate
+from harness.run.prepare.backend import refuse_other_devices, wants_gpu
+from harness.worker.frames import Frame
+from runtimes.interface import Runtime
+
+
+def admit(frame: Frame, prepared: Prepared) -> None:
+    """What the worker says of itself before its first trial: nothing that names anybody, and the device that was asked for."""
+    gate.admit(frame, prepared.suite)
+    if frame.kind == "loaded":
+        choice = prepared.engine.choice
+        asked = wants_gpu(choice.backend, prepared.given)
+        refuse_other_devices(choice.backend, asked, of_facts(frame.header["facts"]))
+        refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
+
+
+def refuse_other_adapter(adapter: Runtime, told: Mapping[str, Any]) -> None:
+    """Raises `BadInput` where the worker holds another version of the adapter: a simulation, for one, not a runtime."""
+    ours = asdict(adapter.capabilities)
+    differs = sorted(name for name in {*ours, *told} if ours.get(name) != told.get(name))
+    if differs:
+        raise BadInput(
+            f"the adapter in the engine's environment declares another {differs[0]} than the one beside repro",
+            where=f"--runtime {adapter.name}",
+            fix="install the same version of its package in both",
+            code="another adapter",
+        )

@@ -1,0 +1,199 @@
+"""Everything that a run needs, checked before anything long begins, then fetched and installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.capture import snapshot
+from harness.catalog import fetch, model_folder, models, suites
+from harness.catalog.identity import Identity, identify
+from harness.catalog.references import HuggingFaceReference, OllamaReference
+from harness.catalog.suites import Loaded
+from harness.errors import BadInput
+from harness.files import need_room
+from harness.progress import Progress
+from harness.record import store
+from harness.run.conclude.assemble import engine_variables, public_value
+from harness.run.evidence import Engine, ModelHere, Prepared
+from harness.run.execute import bundle
+from harness.run.execute.launcher import Interpreter
+from harness.run.execute.plan import least_context
+from harness.run.prepare import baseline, choosing, convert, memory_need, options, unchanged
+from harness.run.prepare.backend import Choice
+from harness.run.prepare.gate import parts_of, refuse_identifiers
+from harness.run.prepare.interpreters import python_for
+from harness.run.request import Request
+from runtimes.interface import Runtime, Scalar
+from runtimes.table import find
+
+RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The request, understood: what it names exists, and may be published."""
+
+    suite: Loaded
+    adapter: Runtime
+    reference: models.Reference
+    given: Mapping[str, Scalar]
+    secrets: Mapping[str, str]
+    choice: Choice
+
+    @property
+    def published(self) -> dict[str, Scalar]:
+        """The settings as a record says them."""
+        return {name: public_value(value) for name, value in self.given.items()}
+
+
+def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
+    """Check every input before anything long begins; fetch and install what is missing."""
+    asked = _understood(request, cache)
+    signers = None if asked.adapter.capabilities.synthetic else request.signers  # nobody answers for a simulation
+    _refuse_unwritable(request, asked)
+    if signers is not None:
+        store.writable(signers.place)  # the machine's count of runs is kept there
+    baseline.rule(request, asked.suite)  # refused now rather than after the download
+    model = _fetched(asked.reference, cache, progress)
+    _refuse_unfit(request, asked, model)
+    cores = snapshot.cores()
+    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
+    folder, bundle_sha256 = bundle.make(cache)
+    python, installed = python_for(request, asked.choice, cache, progress)
+    interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
+    if model.identity.format not in asked.adapter.formats:
+        model = _converted(request, asked, model, interpreter, cache, progress)
+    return Prepared(
+        request=request,
+        suite=asked.suite,
+        engine=Engine(asked.adapter, asked.choice, interpreter, installed, bundle_sha256),
+        model=model,
+        given=asked.given,
+        options=filled,
+        cores=cores,
+        signers=signers,
+    )
+
+
+def filled_in(
+    given: Mapping[str, Scalar], adapter: Runtime, choice: Choice, cores: int, required_context: int
+) -> dict[str, Scalar]:
+    """The settings to run with; a build for the CPU never takes a GPU by itself."""
+    filled = options.fill(given, adapter.options, cores=cores, required_context=required_context)
+    if choice.backend == "cpu" and filled.get("device") == "auto":
+        filled["device"] = "cpu"
+    return filled
+
+
+def _understood(request: Request, cache: Path) -> _Asked:
+    suite = suites.load(request.suite)
+    adapter = find(request.runtime)
+    parsed = options.parse(request.settings, adapter.options, adapter.name)
+    given, secrets = options.secrets(parsed, adapter.options, os.environ)
+    reference = models.resolve(request.model)
+    if request.python is not None and not request.python.exists():
+        raise BadInput(
+            "there is no such interpreter", where=f"--python {request.python}", fix="name a python executable"
+        )
+    options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=None)
+    choice = choosing.choose(request, adapter, given, cache)
+    asked = _Asked(suite, adapter, reference, given, secrets, choice)
+    refuse_identifiers({"runtime": {"options": asked.published}}, suite)
+    refuse_identifiers(parts_of(suite, snapshot.capture().to_json(), engine_variables(secrets)), suite)
+    return asked
+
+
+def _refuse_unwritable(request: Request, asked: _Asked) -> None:
+    """Raises `BadInput` or `NotEnoughSpace` where the record could not be written in the end."""
+    store.writable(request.results)
+    need_room(request.results, RESULT_ROOM_BYTES, "name another --results")
+    match asked.reference:
+        case models.Model():
+            title = asked.reference.id
+        case HuggingFaceReference(repo=repo, file=file):
+            title = Path(file or repo).name.removesuffix(".gguf")
+        case OllamaReference():
+            title = asked.reference.title
+        case path:
+            title = model_folder.title(path)
+    _refuse_long_name(request, asked, title)
+
+
+def _refuse_long_name(request: Request, asked: _Asked, model: str) -> None:
+    name = store.folder_name("0000-00-00T00:00:00Z", model, asked.adapter.name, asked.suite.label, "0" * 64)
+    store.refuse_long_name(request.results, name, f"{model[:40]}…" if len(model) > 40 else model)
+
+
+def _fetched(reference: models.Reference, cache: Path, progress: Progress) -> ModelHere:
+    """The model on this machine, its digest that of the catalogue where it is one of ours."""
+    path = fetch.fetch(reference, cache, progress)
+    if isinstance(reference, models.Model):
+        fetch.verify(reference, cache, progress)
+    return _as_it_lies(reference, path, cache, progress)
+
+
+def _as_it_lies(reference: models.Reference, path: Path, cache: Path, progress: Progress) -> ModelHere:
+    states = unchanged.look(path)  # before its digest: what changes meanwhile shows
+    identity = identify(reference, path, cache, progress)
+    return ModelHere(path, identity, unchanged.only(states, identity.files))
+
+
+def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
+    """Raises where this model can't be measured so: by this runtime, against that baseline, in this memory, by this suite."""
+    identity, adapter, suite = model.identity, asked.adapter, asked.suite
+    _refuse_long_name(request, asked, identity.name)
+    if request.against is not None:
+        baseline.refuse_other_model(request.against, identity)
+    converting = identity.format not in adapter.formats
+    if converting and not (identity.format == "gguf" and adapter.capabilities.converts):
+        raise BadInput(
+            f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {identity.format}",
+            where=identity.file,
+            fix="take another runtime or another file",
+        )
+    if converting:
+        convert.refuse_shards(identity)
+    refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
+    _need_memory(adapter, asked.choice, asked.given, identity, model.path)
+    least = least_context(suite.suite)
+    if identity.context_trained is not None and least > identity.context_trained:
+        raise BadInput(
+            f"it was trained for {identity.context_trained} tokens, and {suite.label} needs {least} or more",
+            where=identity.file,
+            fix="take a shorter suite",
+        )
+    options.refuse_absurd(
+        asked.given, adapter.options, logical=os.cpu_count() or 1, trained=_trained(adapter, identity)
+    )
+
+
+def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], identity: Identity, path: Path) -> None:
+    """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
+    weights = (
+        identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
+    )
+    layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
+    memory_need.refuse_if_short(memory_need.held_bytes(adapter, choice.backend, given, weights, layers), identity.file)
+
+
+def _trained(adapter: Runtime, identity: Identity) -> int | None:
+    """The longest context that the model was trained for; a server, or a simulation, has one of its own."""
+    return identity.context_trained if adapter.capabilities.holds_model else None
+
+
+def _converted(
+    request: Request, asked: _Asked, model: ModelHere, interpreter: Interpreter, cache: Path, progress: Progress
+) -> ModelHere:
+    """The model in a format that the runtime reads."""
+    identity = model.identity
+    if request.python is not None and not convert.there(cache, identity):
+        raise BadInput(
+            f"{identity.name} is not converted yet, and that is done by pinned libraries only",
+            where="--python",
+            fix=f"run first: repro model prepare {request.model}",
+        )
+    path = convert.prepare(asked.adapter.name, identity, model.path, interpreter, cache, progress)
+    return _as_it_lies(asked.reference, path, cache, progress)

@@ -1,0 +1,32 @@
+"""What the operator asked for, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.record import store
+from harness.record.keys import Signers
+from harness.run.execute.launcher import Deadlines
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One run: what to measure, by what, how long, and where the record goes."""
+
+    model: str
+    runtime: str
+    suite: str
+    settings: tuple[str, ...] = ()
+    results: Path = Path("results")
+    backend: str = "auto"
+    python: Path | None = None
+    processes: int | None = None
+    budget_s: int | None = None
+    against: store.Stored | None = None
+    seed: int | None = None
+    challenge: str | None = None  # a registry's single-use number: it makes the seed and the forced ids
+    resume: bool = False
+    or_new: bool = False  # where there is nothing to resume, begin
+    signers: Signers | None = None  # the operator's open keys
+    deadlines: Deadlines = field(default_factory=Deadlines)
