@@ -300,7 +300,7 @@ def _derived(reader: Reader, facts: Facts, found: Found) -> None:
         if fact is None:
             found.add(f"record {identity[:12]}", "is in the table and not in the log")
         elif (row, index, status) != (fact.row, fact.index, fact.status):
-            found.add(f"record {identity[:12]}", "stands elsewhere in the table than in the log")
+            found.add(f"record {identity[:12]}", "has another place in the table than in the log")
 
 
 def _differing(reader: Reader, facts: Facts) -> set[tuple[str, str]]:

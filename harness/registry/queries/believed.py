@@ -140,7 +140,7 @@ def _pending(reader: Reader, identity: str, line: Line, fact: RecordFact | Repro
     if isinstance(fact, ReproError):
         raise fact
     if (line["row"], line["idx"], line["status"]) != (fact.row, fact.index, fact.status):
-        raise ReproError("stands elsewhere in the table than in the log")
+        raise ReproError("has another place in the table than in the log")
     index = fact.index
     _, entry, data = next(reader.signed(index, index + 1), (0, None, None))
     if entry is None or data is None or sha256(data).hexdigest() != entry.envelope_sha256:
@@ -156,7 +156,7 @@ def _pending(reader: Reader, identity: str, line: Line, fact: RecordFact | Repro
     envelope.verify(sealed, public(act.detail["operator_key"]), f"entry {index}", event.PAYLOAD_TYPE)
     names = ("envelope_sha256", "samples_sha256")
     if (fact.envelope_sha256, fact.samples_sha256) != tuple(act.detail[name] for name in names):
-        raise ReproError("the database says otherwise of its bytes than the log")
+        raise ReproError("the database and the log differ on whether its bytes are stored")
     bodies = [reader.body(act.detail[name]) for name in names]
     if None in bodies:
         raise ReproError("its bytes are gone")

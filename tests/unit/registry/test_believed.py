@@ -104,7 +104,7 @@ def test_a_record_that_does_not_hold_counts_in_no_score_and_is_named(small, run,
     assert set(json.loads(explained.out)["judged"]) == {good}
     assert [one["record"] for one in json.loads(explained.out)["left_out"]] == [bad]
     with pytest.warns(UserWarning, match=bad[:12]):
-        assert list(dataframes.records(place)["id"]) == sorted([row, good], key=[row, good].index)
+        assert list(dataframes.records(place)["record"]) == sorted([row, good], key=[row, good].index)
 
 
 CHANGES = {

@@ -181,7 +181,7 @@ def test_the_audit_names_a_damaged_fact_and_goes_on(sound, tmp_path, kind):
     connection.close()
     told = [f"{fault.where}: {fault.what}" for fault in audit(open_database(place), None, SILENT).faults]
     assert any(line.startswith(kind) and "says otherwise than the log" in line for line in told)
-    assert any("stands elsewhere in the table" in line for line in told)
+    assert any("has another place in the table" in line for line in told)
 
 
 @pytest.mark.parametrize("value", ['{"open": "x"}', "[]", "{"])

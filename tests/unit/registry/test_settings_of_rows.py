@@ -178,6 +178,6 @@ def test_candidates_name_model_device_rows_and_records(small, tmp_path, monkeypa
 def test_dataframes_hold_the_settings(small):
     small.accepted("ann", settings=QUANTISED | {"threads": 2})
     records, rows = dataframes.records(small.registry), dataframes.rows(small.registry)
-    assert "type_k=q8_0" in records["workload"][0]
+    assert "type_k=q8_0" in records["workload_key"][0]
     assert '"setting threads": "2"' in records["versions"][0]
-    assert "type_k=q8_0" in rows["workload"][0]
+    assert "type_k=q8_0" in rows["workload_key"][0]
