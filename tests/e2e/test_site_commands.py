@@ -75,10 +75,13 @@ def test_bad_input_gets_one_line(variables, tmp_path, small):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     refused(
-        repro(variables, "site", "build", *registry, "--out", str(tmp_path / "mine")), "no site of ours", "new or empty"
+        repro(variables, "site", "build", *registry, "--out", str(tmp_path / "mine")),
+        "repro site build did not write",
+        "new or empty",
     )
     refused(
-        repro(variables, "site", "serve", *registry, "--out", str(tmp_path / "mine"), "--port", "0"), "no site of ours"
+        repro(variables, "site", "serve", *registry, "--out", str(tmp_path / "mine"), "--port", "0"),
+        "repro site build did not write",
     )
     assert not Path(out).exists()
 

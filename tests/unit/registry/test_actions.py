@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BadInput, Conflict, RecordInvalid
+from harness.progress import SILENT
 from harness.record.editor_keys import EditorSigners, PublicEditor
 from harness.record.envelope import key_id
 from harness.registry.actions import acts, editors, operators, requests, submissions
@@ -278,6 +279,6 @@ def test_a_challenge_is_refused_before_a_run(small, handle, now, words):
 
 def test_a_registry_is_rebuilt_elsewhere(small, tmp_path):
     small.accepted("ann")
-    copy = rebuild(small.registry, str(tmp_path / "copy"), lambda _done, _of: None)
+    copy = rebuild(small.registry, str(tmp_path / "copy"), SILENT)
     with copy.reading() as ours, small.registry.reading() as theirs:
         assert ours.root() == theirs.root()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
+from harness.progress import SILENT
 from harness.registry.actions import acts
 from harness.registry.db.transaction import Item
 from harness.registry.exchange import files
@@ -64,9 +65,9 @@ def remarks(made: World, record: str) -> dict[str, str]:
 
 def same_everywhere(made: World, tmp_path: Path) -> None:
     """Append, audit, import and rebuilding see the same facts."""
-    assert audit(made.registry, None, lambda _done, _of: None).faults == []
-    copy = rebuild(made.registry, str(tmp_path / "copy"), lambda _done, _of: None)
-    assert audit(copy, None, lambda _done, _of: None).faults == []
+    assert audit(made.registry, None, SILENT).faults == []
+    copy = rebuild(made.registry, str(tmp_path / "copy"), SILENT)
+    assert audit(copy, None, SILENT).faults == []
     with copy.reading() as ours, made.registry.reading() as theirs:
         for kind in (RecordFact, TripleFact):
             assert ours.all(kind) == theirs.all(kind)
@@ -289,5 +290,5 @@ def test_an_export_with_records_that_came_along_is_read_as_it_is(small, tmp_path
     red = small.accepted("bob", row, rate=60.0)
     close(small, row)
     again = small.accepted("eve", rate=101.0)
-    files.export(small.registry, tmp_path / "out", lambda _done, _of: None)
+    files.export(small.registry, tmp_path / "out", SILENT)
     assert fact(files.in_memory(tmp_path / "out"), red).row == again

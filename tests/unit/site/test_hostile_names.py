@@ -131,7 +131,7 @@ def test_a_linked_mark_of_an_earlier_site_is_no_site_of_ours(registry: World, tm
     (site / state.FILE).rename(other)
     (site / state.FILE).symlink_to(other)
     before = other.read_bytes()
-    with pytest.raises(BadInput, match="no site of ours"):
+    with pytest.raises(BadInput, match="repro site build did not write"):
         made(registry, site)
     assert other.read_bytes() == before
 
