@@ -95,7 +95,7 @@ def test_export_in_every_format(repro, record, tmp_path, form):
     target = tmp_path / f"table.{form}"
     assert repro("export", record.parent, "--format", form, "--out", target).returncode == 0
     if form == "markdown":
-        assert target.read_text().startswith("| model |")
+        assert target.read_text().startswith("| model_name |")
         return
     read = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}[form]
     frame = read(target)
