@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import digest, huggingface_files, huggingface_user, safetensors
+from harness.catalog.huggingface_cache import COMMIT, folder_name
 from harness.catalog.huggingface_stream import TooLong, stream
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
@@ -22,7 +23,6 @@ from harness.files import locked, need_room, read_if_there, sync, write_text
 from harness.inside import proper
 from harness.progress import Progress
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LISTING_LIMIT = 64 << 20
@@ -71,7 +71,7 @@ def snapshot(reference: HuggingFaceReference, cache: Path) -> Path:
 
 
 def _place(reference: HuggingFaceReference, cache: Path) -> Path:
-    return cache / "huggingface" / f"models--{reference.repo.replace('/', '--')}"
+    return cache / "huggingface" / folder_name(reference.repo)
 
 
 def _folder(
@@ -82,12 +82,12 @@ def _folder(
     described = huggingface_files.descriptions_of(listing.keys())
     if "config.json" not in described:
         raise BadInput("has no config.json", where=str(reference), fix="take a repository of one model")
-    mapped = huggingface_files.INDEX in described
+    mapped = safetensors.INDEX in described
     weights = [] if mapped else huggingface_files.weights_of(reference, listing.keys(), None)
     _bring(reference, folder, {name: listing[name] for name in described}, expected, progress)
     safetensors.refuse_code(folder)
     if mapped:
-        named = safetensors.indexed(folder / huggingface_files.INDEX)
+        named = safetensors.indexed(folder / safetensors.INDEX)
         weights = huggingface_files.weights_of(reference, listing.keys(), named)
     _bring(reference, folder, {name: listing[name] for name in weights}, expected, progress)
     return folder
@@ -95,7 +95,7 @@ def _folder(
 
 def _known(place: Path, reference: HuggingFaceReference) -> tuple[str, Listing] | None:
     """What was listed before: a commit never changes. None for a branch, and for a commit that was never asked for."""
-    if not _COMMIT.fullmatch(reference.revision):
+    if not COMMIT.fullmatch(reference.revision):
         return None
     data = read_if_there(place / f"{reference.revision}.json", _LISTING_LIMIT, "the list of files")
     try:
@@ -139,14 +139,14 @@ def _asked(reference: HuggingFaceReference, ask: Callable[[], Any]) -> Any:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         commit = huggingface_user.commit_of(reference.repo, reference.revision)
         fix = "check the network and run the same command: it continues where it stopped"
-        if commit is not None and _COMMIT.fullmatch(commit):
+        if commit is not None and COMMIT.fullmatch(commit):
             fix += f"; your Hugging Face cache knows {reference.revision} as @{commit}"
         raise _refused(reference, f"can't be fetched ({reason})", fix) from error
 
 
 def _facts(reference: HuggingFaceReference, info: Any) -> tuple[str, Listing]:
     commit = str(info.sha or "")
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise _refused(reference, "Hugging Face gives no commit for that revision", "name a commit")
     found = {}
     for entry in info.siblings or ():

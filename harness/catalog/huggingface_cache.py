@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDER = re.compile(r"models--([A-Za-z0-9._-]+?)--([A-Za-z0-9._-]+)")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def folder_name(repo: str) -> str:
+    """The name of a repository's folder in the cache."""
+    return f"models--{repo.replace('/', '--')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ def place(path: Path) -> Place | None:
     parts = path.parts
     for index in range(len(parts) - 3, -1, -1):
         folder = _FOLDER.fullmatch(parts[index])
-        if folder and parts[index + 1] == "snapshots" and _COMMIT.fullmatch(parts[index + 2]):
+        if folder and parts[index + 1] == "snapshots" and COMMIT.fullmatch(parts[index + 2]):
             return Place(f"{folder[1]}/{folder[2]}", parts[index + 2], "/".join(parts[index + 3 :]))
     return None
 
@@ -37,7 +42,7 @@ def newest_snapshot(path: Path) -> Path | None:
     if not _FOLDER.fullmatch(path.name):
         return None
     try:
-        found = [one for one in (path / "snapshots").iterdir() if _COMMIT.fullmatch(one.name) and one.is_dir()]
+        found = [one for one in (path / "snapshots").iterdir() if COMMIT.fullmatch(one.name) and one.is_dir()]
         return max(found, key=lambda one: one.stat().st_mtime_ns, default=None)
     except OSError:
         return None

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from harness.catalog import shards
 from harness.catalog.references import HuggingFaceReference
+from harness.catalog.safetensors import INDEX
 from harness.errors import BadInput
 
 # Data that an engine reads beside the weights; nothing in this list can be executed.
@@ -15,9 +16,8 @@ DESCRIPTIONS = (
     *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json"),
     *("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json"),
-    "model.safetensors.index.json",
+    INDEX,
 )
-INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
 _NO_MODELS = ("mmproj", "imatrix")  # a projector, statistics
 _SOME = 8

@@ -6,6 +6,7 @@ import os
 from hashlib import sha1
 from pathlib import Path
 
+from harness.catalog.huggingface_cache import folder_name
 from harness.files import read_if_there
 from harness.paths import below_home
 
@@ -37,12 +38,12 @@ def token() -> str | None:
 
 def snapshot(repo: str, commit: str) -> Path:
     """Where its cache has a repository at a commit, if it does."""
-    return cache() / f"models--{repo.replace('/', '--')}" / "snapshots" / commit
+    return cache() / folder_name(repo) / "snapshots" / commit
 
 
 def commit_of(repo: str, revision: str) -> str | None:
     """The commit that its cache last knew for a branch or tag."""
-    path = cache() / f"models--{repo.replace('/', '--')}" / "refs" / revision
+    path = cache() / folder_name(repo) / "refs" / revision
     data = read_if_there(path, 100, "the cache's reference") if path.is_file() else None
     return (data or b"").decode("ascii", "ignore").strip() or None
 

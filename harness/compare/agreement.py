@@ -53,7 +53,7 @@ class PairAgreement:
     skipped: tuple[str, ...]  # workloads whose prompts are not the same ids
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """As JSON prints it."""
         return asdict(self)
 
 

@@ -43,7 +43,7 @@ class RecordComparison:
     rows: tuple[Row, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """As JSON prints it."""
         return asdict(self)
 
 
