@@ -12,7 +12,7 @@ TESTS ?=
 # These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
 TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
 TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
-TOGETHER += tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py tests/browser
+TOGETHER += tests/e2e/test_forked_program.py tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 

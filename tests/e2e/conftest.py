@@ -3,13 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from tests.support import tiny_gguf
-
-PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
+from tests.support import forked, tiny_gguf
 
 
 class Repro:
@@ -23,14 +20,19 @@ class Repro:
             self.environment["XDG_CACHE_HOME"] = str(cache)
 
     def __call__(self, *arguments, timeout=1800, **environment):
+        """Its end: exit status, output, errors. Variables by keyword."""
+        return forked.run(arguments, self.environment | environment, self.folder, timeout)
+
+    def fresh(self, *arguments, **environment):
+        """The same in an interpreter that has imported nothing: where imports and their order are the subject."""
         return subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
-            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=timeout,
+            [*forked.PROGRAM, *map(str, arguments)],
+            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def start(self, *arguments):
         return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
+            [*forked.PROGRAM, *map(str, arguments)],
             env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             # A shell that starts the tests in the background ignores Ctrl-C, and its children inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
