@@ -93,7 +93,7 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
         loaded, listed = all_standings(registry, policy, day, reader if alone else None)
     say(left_out)
     found = [one for one in listed if everything or one.tier is not None]
-    name = f"{loaded.policy.name}-v{loaded.policy.version}"
+    name = loaded.label
     if as_json:
         from harness.terminal import outputs
 
