@@ -8,7 +8,7 @@ import pytest
 
 from harness.demo.records import Person, Setup, person, sealed
 from harness.record import envelope, keys
-from tests.e2e.conftest import Repro, refused
+from tests.e2e.conftest import Repro, measured, refused
 
 REAL = Setup(synthetic=False)
 
@@ -255,9 +255,9 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     seen = []
     for nonce in ("a" * 64, "b" * 64):
-        done = people.good("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
-                           "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_REGISTRY="")  # fmt: skip
-        record = json.loads(done)
+        done = people("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
+                      "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_REGISTRY="")  # fmt: skip
+        record = json.loads(measured(done).stdout)
         assert record["run"]["challenge"] == nonce
         forced = {w["id"]: w["forced_sha256"] for w in record["workloads"] if w["forced_sha256"] and w["output_tokens"]}
         seen.append((record["run"]["seed"], forced))
