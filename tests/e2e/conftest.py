@@ -1,6 +1,7 @@
 """The program as a user runs it: `repro` in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -52,6 +53,28 @@ def tiny(tmp_path):
     path = tmp_path / "tiny.gguf"
     path.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     return path
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory):
+    """The folder of an editor, two operators and an empty registry, made once by the commands that make them."""
+    from tests.support.people import People
+
+    made = People(tmp_path_factory.mktemp("founded"))
+    made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
+    made.good("ed", "registry", "new", "--origin", "test.example/registry")
+    for who in ("ann", "bob"):
+        made.operator(who)
+    return made.folder
+
+
+@pytest.fixture
+def people(founded, tmp_path):
+    """Their copy for one test."""
+    from tests.support.people import People
+
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
+    return People(tmp_path)
 
 
 def refused(done, code=2):
