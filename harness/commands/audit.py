@@ -12,7 +12,7 @@ def audit(target: str, as_json: bool) -> None:
     """PLACE is a folder, a postgresql:// URL or exported files. Every fault is listed; exit status 2 when there is one."""
     from dataclasses import asdict
 
-    from harness.registry.actions.audits import audited, refuse_faults
+    from harness.registry.exchange.audits import audited, refuse_faults
     from harness.terminal.audit import print_audit
     from harness.terminal.console import out, print_json
     from harness.terminal.progress import shown
