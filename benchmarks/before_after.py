@@ -52,7 +52,7 @@ class Work:
         self.old = (root / "benchmarks/hub.py").exists()
         self.store = _loaded(root / "benchmarks", "hub" if self.old else "registry")
         self.sites = _loaded(root / "benchmarks", "site", "sites")
-        self.folder, self.sizes, self.done = folder, sizes, 0
+        self.folder, self.sizes, self.done, self.changed = folder, sizes, 0, 0
         self.store.OPERATORS = OPERATORS
         self.tell: Any = self._silence()
         self.filled = self._new("filled")
