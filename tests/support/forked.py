@@ -77,7 +77,8 @@ class _Server:
     def run(
         self, words: list[str], environment: Mapping[str, str], folder: Path, timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        asked = json.dumps([words, dict(environment), str(folder)]).encode()
+        variables = {name: os.fspath(value) for name, value in environment.items()}
+        asked = json.dumps([words, variables, str(folder)]).encode()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
             socket.send_fds(self._socket, [len(asked).to_bytes(8)], [nothing.fileno(), out.fileno(), err.fileno()])
             self._socket.sendall(asked)
