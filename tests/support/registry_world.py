@@ -152,7 +152,8 @@ def world(
 ) -> World:
     """A new registry at the place. In a folder it is a copy of one that this process founded before: the same, and sooner there."""
     asked = (names or ("ed",), threshold, approvals, demonstration, policy)
-    if "://" in target or Path(target).suffix or Path(target).exists():  # a server, a file, a place with something in it
+    # At a server, in a file, where something is already.
+    if "://" in target or Path(target).suffix or Path(target).exists():
         return World(_founded(target, *asked))
     shutil.copytree(_model(*asked), target)
     return World(open_database(target))
