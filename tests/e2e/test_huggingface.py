@@ -53,7 +53,7 @@ def test_a_file_is_fetched_at_a_pinned_commit_and_checked(repro, served, tmp_pat
     assert not outside
 
 
-def test_a_broken_download_goes_on_where_it_stopped(repro, served):
+def test_a_broken_download_continues_where_it_stopped(repro, served):
     served.cut_at = 15_000_000
     broken = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
     assert broken.returncode == 2

@@ -1,4 +1,4 @@
-"""A run that is stopped, by hand or by force, keeps what it has and goes on from there."""
+"""A run that is stopped, by hand or by force, keeps what it has and is resumed from there."""
 
 import json
 import signal
@@ -45,7 +45,7 @@ def wait_until_no_worker_of(repro):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
-def test_a_stopped_run_goes_on_with_what_it_has(repro, tiny, how):
+def test_a_stopped_run_is_resumed_with_what_it_has(repro, tiny, how):
     running = repro.start(*RUN, "--model", tiny)
     wait_for_process(repro, 1, 5)
     assert workers_of(repro)  # else the look for one that is left would find none in any case
