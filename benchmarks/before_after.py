@@ -138,8 +138,15 @@ class Work:
         shutil.rmtree(self.folder / "site", ignore_errors=True)
 
     def _change(self) -> None:
-        self.done += 1
-        self.sites.change(self.shown, self.sites.chosen(self.shown, self.folder / "site", (self.done * 37 % 101) / 101))
+        for _ in range(self.sizes["rows"]):  # the next row that has a record to withdraw
+            share = (self.changed + 0.5) / self.sizes["rows"]
+            self.changed = (self.changed + 1) % self.sizes["rows"]
+            try:
+                self.sites.change(self.shown, self.sites.chosen(self.shown, self.folder / "site", share))
+            except StopIteration:
+                continue
+            return
+        raise SystemExit("no record is left to withdraw: give more --rows")
 
     def ingest(self) -> None:
         """A round's submissions, verified and appended in one transaction."""
@@ -250,6 +257,7 @@ def rounds(now: Side, before: Side, names: list[str], count: int) -> Iterator[tu
         for name in names:
             order = (now, before) if number % 2 else (before, now)
             spent = {side: side.does(name) for side in order}
+            print(f"  {name}: {spent[now]:.2f} s, {spent[before]:.2f} s", file=sys.stderr)
             if number:
                 yield name, spent[now], spent[before]
         print(f"round {number} of {count}", file=sys.stderr)
