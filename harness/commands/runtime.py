@@ -27,7 +27,7 @@ def install(name: str, backend: str, again: bool) -> None:
     Builds what has no wheel. Does nothing when it is installed already.
     """
     from harness.paths import cache
-    from harness.run.prepare import environments
+    from harness.run.prepare import environments, installing
     from harness.run.prepare.choosing import choice_of
     from harness.terminal.console import out
     from harness.terminal.progress import shown
@@ -37,7 +37,7 @@ def install(name: str, backend: str, again: bool) -> None:
     with shown() as progress:
         if choice.line:
             progress.stage(choice.line)
-        done = environments.install(where, progress, again=again)
+        done = installing.install(where, progress, again=again)
     out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
     out().print(str(where.python), markup=False)
 

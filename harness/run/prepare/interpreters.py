@@ -9,7 +9,7 @@ from harness import paths
 from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
-from harness.run.prepare import choosing, environments
+from harness.run.prepare import choosing, environments, installing
 from harness.run.prepare.backend import Choice
 from harness.run.request import Request
 from runtimes.table import find
@@ -45,5 +45,5 @@ def _installed(runtime: str, choice: Choice, cache: Path, progress: Progress) ->
     installed = where.installed()
     if installed is None:
         progress.stage(f"installing {runtime} ({where.backend}); once, some minutes")
-        installed = environments.install(where, progress)
+        installed = installing.install(where, progress)
     return where.python, installed

@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import RunFailed
 from harness.progress import SILENT
-from harness.run.prepare import environments, failed_build
+from harness.run.prepare import compiling, environments, failed_build, installing, steps
 from harness.run.prepare.failed_build import first_error
 
 PIP_TAIL = ["  error: subprocess-exited-with-error", "ERROR: Failed to build 'llama-cpp-python'"]
@@ -44,7 +44,7 @@ def test_the_first_error_of_a_log_is_named(lines, said):
 
 def failing(monkeypatch, folder, script):
     """A `python -m pip` of the environment that does what `script` says; the rest of the installation is real."""
-    real = environments._run
+    real = steps.run
     counter = folder / "builds"
 
     def run(command, log, extra, note):
@@ -58,12 +58,12 @@ def failing(monkeypatch, folder, script):
             command = [str(tool)]
         return real(command, log, extra, note)
 
-    monkeypatch.setattr(environments, "_run", run)
+    monkeypatch.setattr(steps, "run", run)
     return lambda: len(counter.read_text().split()) if counter.exists() else 0
 
 
 def install(where, **more):
-    return environments.install(where, SILENT, **more)
+    return installing.install(where, SILENT, **more)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_stop_during_a_build_says_how_to_go_on(monkeypatch, tmp_path, vulkan):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(environments, "_built_wheel", stopped)
+    monkeypatch.setattr(compiling, "built_wheel", stopped)
     with pytest.raises(Interrupted, match="the same command begins the build again") as caught:
         install(vulkan)
     assert caught.value.exit_code == 130
