@@ -13,6 +13,8 @@ from typing import Any
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.files import read_limited
 from harness.run.prepare import adapter_files, lock_file
+from harness.run.prepare.toolchains import cuda_root, here
+from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes import table
 from runtimes.recipes import Recipe
 
@@ -61,6 +63,7 @@ class Place:
     backend: str
     lock_text: str
     flags: tuple[str, ...]
+    cuda: CudaBuild | None = None  # what a build for CUDA is made with; None where it needs none or can't be made
 
     @property
     def python(self) -> Path:
@@ -112,12 +115,16 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
             fix="take another backend or runtime, make .venv with that Python, or give an interpreter with --python PATH",
         )
     own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
-    flags = (*recipe.backends[backend].flags, *own)
+    made_with = here.cuda_build(recipe.backends[backend])
+    cuda = made_with if isinstance(made_with, CudaBuild) else None
+    lock += cuda_root.lock_text(cuda) if cuda else ""
+    flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
     parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
+    parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()
     if runtime not in table.BUILT_IN:
         parts += (adapter_files.digest(runtime),)
     key = sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, lock, flags)
+    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, lock, flags, cuda)
 
 
 def _instruction_set() -> str:

@@ -17,6 +17,7 @@ from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.prepare import adapter_files, compiling, failed_build, lock_file, steps
 from harness.run.prepare.environments import Installed, Place
+from harness.run.prepare.toolchains import cuda_root
 from runtimes import table
 
 # What a worker needs of an environment: numpy, and an adapter that imports. The folder is the worker's bundle.
@@ -33,8 +34,9 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         there = where.installed()
         if there is not None:
             return there
-        compiling.refuse_known_failure(where, again)
         compiling.need_tools(where.recipe)
+        compiling.need_toolchain(where)
+        compiling.refuse_known_failure(where, again)
         need_room(where.folder.parent, where.recipe.backends[where.backend].room_gib << 30)
         shutil.rmtree(where.folder, ignore_errors=True)
         log = where.folder.with_suffix(".log")
@@ -43,9 +45,12 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         progress.advance("making the environment", 0, 0)
         try:
             steps.run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
+            if where.cuda is not None:
+                _bring_cuda(where, log, progress)
             wheel = compiling.built_wheel(where, log, progress)
             seconds = int(time.monotonic() - began)
-            _install(where, log, progress)
+            if where.cuda is None:
+                _install(where, log, progress)
             if wheel is not None:
                 steps.run([*_pip(where), str(wheel)], log, {}, None)
             if where.runtime not in table.BUILT_IN:
@@ -66,6 +71,17 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         write_text(where.folder / "install.json", json.dumps(asdict(done), indent=1))
         failed_build.forget(where.folder)
         return done
+
+
+def _bring_cuda(where: Place, log: Path, progress: Progress) -> None:
+    """The compiler and the libraries, before what they build; and one kernel by them, which is seconds and not minutes."""
+    assert where.cuda is not None  # noqa: S101 - asked for
+    _install(where, log, progress)
+    root = compiling.toolkit_of(where)
+    if where.cuda.from_index:
+        cuda_root.complete(root)
+    progress.advance("trying the CUDA compiler", 0, 0)
+    cuda_root.try_out(where.cuda, root, where.folder)
 
 
 def _bring_adapter(where: Place, log: Path) -> None:
