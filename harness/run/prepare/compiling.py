@@ -32,12 +32,14 @@ def need_tools(recipe: Recipe) -> None:
 
 def need_toolchain(where: Place) -> None:
     """Raises `RuntimeUnavailable` where this build can't be made here, in one line, before anything is fetched for it."""
-    if not where.recipe.built or any(where.shelf.glob("*.whl")):
-        return
-    lack = here.missing(where.recipe.backends[where.backend])
+    if not where.recipe.built:
+        lack = here.too_old_for(where.lock_text) if where.backend == "cuda" else None
+    else:
+        built = any(where.shelf.glob("*.whl"))
+        lack = None if built else here.missing(where.recipe.backends[where.backend])
     if lack is not None:
         raise RuntimeUnavailable(
-            f"no build can be made: {lack.what}",
+            f"can't be installed for this machine: {lack.what}",
             where=f"--backend {where.backend}",
             fix=f"{lack.fix}{_or_else(where)}",
         )

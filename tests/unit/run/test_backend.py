@@ -110,7 +110,7 @@ def test_auto_says_what_it_took_why_and_why_not_something_better():
     [
         (
             replace(ADA, version="570.86", cuda=(12, 8)),
-            "driver 570.86 supports CUDA 12.8, and the packages are for CUDA 13",
+            "driver 570.86 supports CUDA 12.8, and the packages need driver 580 or newer",
         ),
         (PASCAL, r"CUDA 13 has no code for Tesla P100 \(compute capability 6\.0\)"),
     ],

@@ -82,7 +82,7 @@ def _fault(
     if not toolkit.root and (system != "Linux" or machine not in INDEX_MACHINES):
         return f"is for Linux on {' or '.join(INDEX_MACHINES)}"
     if driver is not None and driver.cuda and toolkit.version[0] > driver.cuda[0]:
-        return f"needs driver {_DRIVER_OF.get(toolkit.version[0], 'of its series')} or newer"
+        return f"needs {_driver_for(toolkit.version[0])}"
     if driver is not None and not named and not _of_reach(toolkit, driver):
         gpu = driver.gpus[0]
         return f"has no code for {gpu.name} (compute capability {dotted(gpu.capability)})"
@@ -90,6 +90,10 @@ def _fault(
         found = f"g++ {toolkit.gcc} or older, and this machine has g++ {compilers.gcc}"
         return f"needs {found if compilers.gcc is not None else 'g++, which is not installed'}"
     return ""
+
+
+def _driver_for(series: int) -> str:
+    return f"driver {_DRIVER_OF[series]} or newer" if series in _DRIVER_OF else f"a driver for CUDA {series}"
 
 
 def _of_reach(toolkit: Toolkit, driver: Driver) -> list[Gpu]:
@@ -141,9 +145,7 @@ def series_of(lock: str) -> int:
 def too_old(driver: Driver, series: int) -> str:
     """What keeps packages that bring CUDA `series` from this driver and its GPUs; empty where nothing does."""
     if driver.cuda is not None and series > driver.cuda[0]:
-        return (
-            f"{driver.said}, and the packages are for CUDA {series} (driver {_DRIVER_OF.get(series, 'newer')} or newer)"
-        )
+        return f"{driver.said}, and the packages need {_driver_for(series)} (CUDA {series})"
     if series >= FROM_INDEX.version[0] and driver.gpus and all(gpu.capability < _OLDEST_OF_13 for gpu in driver.gpus):
         gpu = driver.gpus[0]
         return f"CUDA {series} has no code for {gpu.name} (compute capability {dotted(gpu.capability)})"

@@ -57,6 +57,13 @@ def missing(build: Build, driver: Driver | None = None) -> Missing | None:
     return found if isinstance(found, Missing) else None
 
 
+def too_old_for(lock: str) -> Missing | None:
+    """What keeps packages of a lock from the driver and GPUs that are here; None where nothing does, or none answers."""
+    driver = read_driver()
+    what = cuda.too_old(driver, cuda.series_of(lock)) if driver else ""
+    return Missing(what, "update the driver, or measure on a newer GPU") if what else None
+
+
 def _metal(system: str) -> Missing | None:
     if system == "Darwin":
         return None

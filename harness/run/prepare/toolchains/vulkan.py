@@ -26,7 +26,7 @@ def missing(search: SearchPath, floor: Headers | None) -> Missing | None:
     named = search.flag("Vulkan_INCLUDE_DIR")
     header = search.file([Path(named)] if named else prefixes, *_headers(bool(named)))
     if header is None:
-        absent.append("Vulkan's headers (vulkan/vulkan_core.h)")
+        absent.append(f"Vulkan's headers{f', {_dotted(floor)} or newer' if floor else ''} (vulkan/vulkan_core.h)")
     if not search.flag("Vulkan_LIBRARY") and search.file(prefixes, *_LOADER) is None:
         absent.append("Vulkan's loader (libvulkan.so)")
     if not search.flag("SPIRV-Headers_DIR") and search.file(prefixes, _SPIRV) is None:
