@@ -116,7 +116,7 @@ RECIPES: Mapping[str, Recipe] = {
         index=TORCH_CPU,
         release="torch",
         needs=_CONVERTING,
-        oldest="2.9.0",
+        oldest="2.5.0",  # what the pinned transformers names
     ),
     "vllm": Recipe(
         backends={
