@@ -14,14 +14,6 @@ settings.load_profile("default")
 os.environ.pop("COLUMNS", None)
 
 
-def pytest_collection_modifyitems(config, items):
-    """A slow test runs only where it is asked for."""
-    if "slow" not in config.getoption("markexpr"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="takes many minutes: pytest -m slow"))
-
-
 @pytest.fixture(scope="session")
 def simulated_record(tmp_path_factory):
     """A record of the simulated runtime, made by the real program from end to end in a few seconds."""

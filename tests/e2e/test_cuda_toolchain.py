@@ -1,6 +1,7 @@
 """A CUDA build with the driver only: what is said before it, one kernel by the very toolchain, and the whole on request."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -79,15 +80,14 @@ import json
 from harness import paths
 from harness.run.prepare.choosing import choice_of
 from harness.run.prepare.environments import place
-choice = choice_of("llama.cpp", "auto", paths.cache())
+from runtimes.releases import Named
+choice = choice_of(Named("llama.cpp"), "auto", paths.cache())
 where = place(paths.cache(), "llama.cpp", choice.backend)
 print(json.dumps([choice.line, where.flags, "nvidia-cuda-nvcc==" in where.lock_text]))
 """
 
 
 def chosen(environment):
-    import json
-
     done = subprocess.run([sys.executable, "-c", CHOICE], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -164,7 +164,7 @@ def test_a_kernel_that_does_not_compile_is_one_line(compiler, tmp_path):
 
 @pytest.mark.slow
 def test_the_whole_engine_is_built_for_a_gpu_by_a_driver_that_answers(machine):
-    """20 minutes on two idle cores, 1.3 GB of wheels. `--run-slow` or `-m slow` asks for it."""
+    """20 minutes on two idle cores, 1.3 GB of wheels. `pytest -m slow` asks for it."""
     environment = machine("580.95.05", 13000, ADA, XDG_CACHE_HOME=str(paths.cache().parent))
     done = run(environment, "runtime", "install", "llama.cpp", "--backend", "cuda")
     assert done.returncode == 0, done.stderr

@@ -7,9 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-from harness.errors import RunFailed, RuntimeUnavailable
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from harness.progress import Progress
-from harness.run.prepare import failed_build, lock_file, steps
+from harness.run.prepare import failed_build, kept_locks, lock_file, steps
 from harness.run.prepare.environments import Place
 from harness.run.prepare.toolchains import cuda_root, here
 from runtimes.recipes import Recipe
@@ -57,16 +57,28 @@ def way_out(where: Place) -> str:
 
 def refuse_known_failure(where: Place, again: bool) -> None:
     """Raises `RunFailed` where this build failed before, unless it is asked for `again`."""
-    known = failed_build.remembered(where.folder)
+    known = failed_build.remembered(where.home)
     if known is None or again:
         return
     said, when = known
     raise RunFailed(
         f"the build for {where.backend} failed on {when} ({said}) and is not tried again",
-        where=where.runtime,
-        fix=f"{way_out(where)}mend that and run: repro runtime install {where.runtime} --backend {where.backend} --again",
+        where=str(where.asked),
+        fix=f"{way_out(where)}mend that and run: repro runtime install {where.asked} --backend {where.backend} --again",
         code="build failed",
     )
+
+
+def refuse_other_bytes(where: Place, log: Path, error: steps.StepFailed) -> None:
+    """Raises `BadInput` where the hashes of a kept lock are not those of the index's files; of a lock of ours pip's words do."""
+    if not where.release or "DO NOT MATCH THE HASHES" not in log.read_text(errors="replace"):
+        return
+    path = kept_locks.path_of(where.cache, where.runtime, where.backend, where.release)
+    raise BadInput(
+        "the index has other files than this lock names (a sha256 differs)",
+        where=str(path),
+        fix="take the lock from where it was made, or remove that file: the release is resolved again",
+    ) from error
 
 
 def built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
@@ -97,9 +109,10 @@ def built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         try:
             steps.run([str(where.python), "-m", "pip", "wheel", *arguments], log, flags, note)
         except steps.StepFailed as error:
+            refuse_other_bytes(where, log, error)
             # Without the source nothing was built: the network may be back at the next try.
             if built:
-                failed_build.remember(where.folder, error.said)
+                failed_build.remember(where.home, error.said)
             raise RunFailed(
                 f"building {recipe.built} for {where.backend} failed: {error.said}",
                 where="install",

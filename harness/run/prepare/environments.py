@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.files import read_limited
-from harness.run.prepare import adapter_files, lock_file
+from harness.run.prepare import adapter_files, kept_locks, lock_file
 from harness.run.prepare.toolchains import cuda_root, here
 from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes import table
 from runtimes.recipes import Recipe
+from runtimes.releases import Named
 
 _MARKER_LIMIT = 1 << 20
 
@@ -32,6 +33,9 @@ class Installed:
     build_flags: tuple[str, ...]
     built_wheel_sha256: str
     build_seconds: int
+    release: str = ""  # of the engine, where it was asked for and is not the pinned one
+    version: str = ""  # of the engine's distribution, as the environment itself says; "": made before this was asked
+    source_sha256: tuple[str, ...] = ()  # of what was compiled
 
     @property
     def built(self) -> str:
@@ -47,33 +51,47 @@ class Installed:
             "build_flags": self.build_flags,
         }
         if self.built:
-            recipe = recipe_of(self.runtime)
-            block = dict(lock_file.blocks(recipe.lock_text(self.backend) or "")).get(recipe.built, "")
-            found |= {"built": self.built, "source_sha256": lock_file.hashes(block)}
+            found |= {"built": self.built, "source_sha256": list(self.source_sha256) or self._pinned_source()}
+        if self.release:
+            found |= {"release": self.release}
         return found
+
+    def _pinned_source(self) -> list[str]:
+        """Of an environment that was made before its marker said it."""
+        recipe = recipe_of(self.runtime)
+        return lock_file.hashes(dict(lock_file.blocks(recipe.lock_text(self.backend) or "")).get(recipe.built, ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the environment for one runtime and backend lies on this machine."""
+    """Where the environment for one runtime, release and backend lies on this machine."""
 
+    cache: Path
+    home: Path  # where it lies when it is whole; what is remembered of it lies beside
     folder: Path
     recipe: Recipe
     runtime: str
     backend: str
     lock_text: str
     flags: tuple[str, ...]
+    shelf: Path  # the folder for the wheel that is compiled for it
+    release: str = ""  # "": the one that the recipe pins
     cuda: CudaBuild | None = None  # what a build for CUDA is made with; None where it needs none or can't be made
+
+    @property
+    def asked(self) -> Named:
+        """As a user names it."""
+        return Named(self.runtime, self.release)
+
+    @property
+    def aside(self) -> Place:
+        """The same environment while it is made: nothing finds it there."""
+        return replace(self, folder=self.home.parent / "making" / self.home.name)
 
     @property
     def python(self) -> Path:
         """Its interpreter."""
         return self.folder / "bin" / "python"
-
-    @property
-    def shelf(self) -> Path:
-        """The folder for the wheel that was compiled for this place."""
-        return self.folder.parents[1] / "wheels" / self.folder.name
 
     def installed(self) -> Installed | None:
         """What is there, if it is complete."""
@@ -101,9 +119,51 @@ def recipe_of(runtime: str) -> Recipe:
     return recipe
 
 
-def place(cache: Path, runtime: str, backend: str) -> Place:
-    """The place of an environment; its name changes with lock, flags, Python and instruction set."""
+def pins(recipe: Recipe, backend: str, release: str) -> bool:
+    """Whether the release is the one that the recipe pins: then its own lock is taken."""
+    pinned = lock_file.version_of(recipe.lock_text(backend) or "", recipe.distribution(backend))
+    return not release or release == pinned.partition("+")[0]
+
+
+def has_lock(cache: Path, runtime: str, backend: str, release: str = "") -> bool:
+    """Whether the place is known without asking an index."""
     recipe = recipe_of(runtime)
+    if pins(recipe, backend, release):
+        return recipe.lock_text(backend) is not None
+    return kept_locks.path_of(cache, runtime, backend, release).is_file()
+
+
+def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
+    """The place of an environment; its name changes with lock, flags, Python and instruction set.
+
+    A release that the recipe does not pin must have been resolved (`resolving.ensure`).
+    """
+    recipe = recipe_of(runtime)
+    lock = _pinned(recipe, runtime, backend)
+    release = "" if pins(recipe, backend, release) else release
+    if release:
+        path = kept_locks.path_of(cache, runtime, backend, release)
+        kept = kept_locks.read(path, recipe, backend, release)
+        if kept is None:
+            fix = f"run: repro runtime install {runtime}@{release} --backend {backend}"
+            raise RuntimeUnavailable("no lock of this release is kept", where=f"{runtime}@{release}", fix=fix)
+        lock = kept
+    own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
+    made_with = here.cuda_build(recipe.backends[backend])
+    cuda = made_with if isinstance(made_with, CudaBuild) else None
+    lock += cuda_root.lock_text(cuda) if cuda else ""
+    flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
+    parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
+    parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()
+    if runtime not in table.BUILT_IN:
+        parts += (adapter_files.digest(runtime),)
+    key = f"{backend}-{sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
+    folder, shelf = cache / "runtimes" / runtime / key, cache / "runtimes" / "wheels" / key
+    return Place(cache, folder, folder, recipe, runtime, backend, lock, flags, shelf, release, cuda)
+
+
+def _pinned(recipe: Recipe, runtime: str, backend: str) -> str:
+    """The recipe's own lock. Raises `BadInput` for a backend that it lacks, `RuntimeUnavailable` for one that is not had here."""
     if backend not in recipe.backends:
         raise BadInput(f"no backend {backend!r}", where="--backend", fix=f"take one of {', '.join(recipe.backends)}")
     lock = recipe.lock_text(backend)
@@ -114,17 +174,7 @@ def place(cache: Path, runtime: str, backend: str) -> Place:
             where="--backend",
             fix="take another backend or runtime, make .venv with that Python, or give an interpreter with --python PATH",
         )
-    own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
-    made_with = here.cuda_build(recipe.backends[backend])
-    cuda = made_with if isinstance(made_with, CudaBuild) else None
-    lock += cuda_root.lock_text(cuda) if cuda else ""
-    flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
-    parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
-    parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()
-    if runtime not in table.BUILT_IN:
-        parts += (adapter_files.digest(runtime),)
-    key = sha256("\0".join(parts).encode()).hexdigest()[:12]
-    return Place(cache / "runtimes" / runtime / f"{backend}-{key}", recipe, runtime, backend, lock, flags, cuda)
+    return lock
 
 
 def _instruction_set() -> str:
@@ -150,6 +200,7 @@ def _read(marker: Path) -> Installed | None:
     """What an `install.json` says; None where it is missing or damaged: then the environment is made anew."""
     try:
         data = json.loads(read_limited(marker, _MARKER_LIMIT, "the marker of an environment"))
-        return Installed(**{**data, "build_flags": tuple(data["build_flags"])})
+        lists = {name: tuple(data[name]) for name in ("build_flags", "source_sha256") if name in data}
+        return Installed(**{**data, **lists})
     except (BadInput, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -52,6 +52,8 @@ def failing(monkeypatch, folder, script):
         if "venv" in command:  # takes half a minute, and is not what is tried here
             Path(command[-1]).mkdir(parents=True)
             return None
+        if "install" in command:  # what is downloaded comes before the build
+            return None
         if "wheel" in command:
             tool = folder / "pip.sh"
             tool.write_text(f"#!/bin/sh\necho x >> {counter}\n{script}")
@@ -81,6 +83,8 @@ def test_a_failed_build_is_status_3_names_the_error_and_what_works_and_is_not_tr
         install(vulkan)
     assert caught.value.exit_code == 3
     assert str(vulkan.folder.with_suffix(".log")) in caught.value.fix
+    assert not vulkan.folder.exists()
+    assert not vulkan.aside.folder.exists()
     with pytest.raises(RunFailed, match=r"not tried again.*--backend vulkan --again") as again:
         install(vulkan)
     assert "no vulkan.h" in str(again.value)
@@ -139,4 +143,6 @@ def test_a_stop_during_a_build_says_how_to_go_on(monkeypatch, tmp_path, vulkan):
     with pytest.raises(Interrupted, match="the same command begins the build again") as caught:
         install(vulkan)
     assert caught.value.exit_code == 130
+    assert not vulkan.folder.exists()
+    assert not vulkan.aside.folder.exists()
     assert failed_build.remembered(vulkan.folder) is None
