@@ -81,7 +81,7 @@ from harness import paths
 from harness.run.prepare.choosing import choice_of
 from harness.run.prepare.environments import place
 from runtimes.releases import Named
-choice = choice_of(Named("llama.cpp"), "auto", paths.cache())
+choice = choice_of(Named("llama.cpp", ""), "auto", paths.cache())
 where = place(paths.cache(), "llama.cpp", choice.backend)
 print(json.dumps([choice.line, where.flags, "nvidia-cuda-nvcc==" in where.lock_text]))
 """
