@@ -110,8 +110,7 @@ def look(builds: Mapping[str, Build] = MappingProxyType({})) -> Toolbox:
     """Look at this machine, and at what it lacks for these builds; none where nothing is compiled."""
     source = this_machine()
     driver = read_driver()
-    made = {name: here.cuda_build(build, driver) for name, build in builds.items() if build.toolchain == "cuda"}
-    cuda = next((one.said for one in made.values() if isinstance(one, CudaBuild)), "")
+    answers = here.answers(builds, driver)
     found = gpus.read_gpus(source, gpus.count_nvidia(), os.environ)
     programs = ("vulkaninfo", "nvidia-smi")
     return Toolbox(
@@ -124,8 +123,8 @@ def look(builds: Mapping[str, Build] = MappingProxyType({})) -> Toolbox:
         kfd=found.kfd,
         hidden=found.hidden,
         nvidia=driver,
-        lacks=here.lacks({name: build for name, build in builds.items() if build.toolchain}, driver),
-        cuda=cuda,
+        lacks={name: one for name, one in answers.items() if isinstance(one, Missing)},
+        cuda=next((one.said for one in answers.values() if isinstance(one, CudaBuild)), ""),
     )
 
 

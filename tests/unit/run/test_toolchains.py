@@ -93,6 +93,15 @@ def test_all_gpus_get_their_code_and_one_that_cannot_is_named():
     assert "no code for Tesla P100-PCIE-16GB (6.0): hide that with CUDA_VISIBLE_DEVICES" in found.said
 
 
+def test_a_toolkit_that_reaches_all_gpus_comes_before_one_that_leaves_some_out():
+    found = made(replace(NEW, gpus=(ADA, BLACKWELL)), [CUDA_12])
+    assert isinstance(found, CudaBuild)
+    assert (found.from_index, found.architectures) == (True, ("89-real", "120-real"))
+    found = made(replace(NEW, gpus=(ADA, PASCAL)), [CUDA_12])
+    assert isinstance(found, CudaBuild)
+    assert (found.from_index, found.architectures) == (False, ("60-real", "89-real"))
+
+
 def test_the_operator_may_name_the_architecture_for_a_machine_without_its_gpu():
     found = made(None, named=("86-real",))
     assert isinstance(found, CudaBuild)

@@ -64,17 +64,26 @@ def decide(
     if driver is not None and driver.cuda is None:
         return Missing(f"{driver.said} does not say which CUDA it supports", "update the driver to 525 or newer")
     refused: list[tuple[Toolkit, str]] = []
-    for toolkit in (*installed, FROM_INDEX):
-        fault = _fault(toolkit, driver, compilers, system, machine, named=bool(architectures))
-        if not fault:
-            return _build(toolkit, driver, compilers, refused, architectures)
-        refused.append((toolkit, fault))
+    for whole in (True, False):  # one that reaches all GPUs before one that leaves some out
+        refused.clear()
+        for toolkit in (*installed, FROM_INDEX):
+            fault = _fault(toolkit, driver, compilers, system, machine, named=bool(architectures), whole=whole)
+            if not fault:
+                return _build(toolkit, driver, compilers, refused, architectures)
+            refused.append((toolkit, fault))
     what = "; ".join(f"{toolkit.said} {fault}" for toolkit, fault in refused)
     return Missing(f"{driver.said}; {what}" if driver else what, _fix(driver, compilers))
 
 
 def _fault(
-    toolkit: Toolkit, driver: Driver | None, compilers: HostCompilers, system: str, machine: str, *, named: bool
+    toolkit: Toolkit,
+    driver: Driver | None,
+    compilers: HostCompilers,
+    system: str,
+    machine: str,
+    *,
+    named: bool,
+    whole: bool,
 ) -> str:
     """What keeps a toolkit from being used, as words that follow its name; empty where nothing does."""
     if toolkit.lacks:
@@ -83,8 +92,9 @@ def _fault(
         return f"is for Linux on {' or '.join(INDEX_MACHINES)}"
     if driver is not None and driver.cuda and toolkit.version[0] > driver.cuda[0]:
         return f"needs {_driver_for(toolkit.version[0])}"
-    if driver is not None and not named and not _of_reach(toolkit, driver):
-        gpu = driver.gpus[0]
+    out_of_reach = [] if driver is None or named else [gpu for gpu in driver.gpus if gpu.code not in toolkit.codes]
+    if driver is not None and out_of_reach and (whole or len(out_of_reach) == len(driver.gpus)):
+        gpu = out_of_reach[0]
         return f"has no code for {gpu.name} (compute capability {dotted(gpu.capability)})"
     if compilers.suits(toolkit.gcc) is None:
         found = f"g++ {toolkit.gcc} or older, and this machine has g++ {compilers.gcc}"

@@ -38,14 +38,19 @@ def cuda_build(build: Build, driver: Driver | None = None) -> CudaBuild | Missin
     )
 
 
-def lacks(builds: Mapping[str, Build], driver: Driver | None = None) -> dict[str, Missing]:
-    """Backend → what its build lacks here, for those that lack something and whose compiler is known."""
-    found = {name: missing(build, driver) for name, build in builds.items()}
+def answers(builds: Mapping[str, Build], driver: Driver | None = None) -> dict[str, CudaBuild | Missing]:
+    """Backend → what its build lacks here, or the CUDA that it is made with; nothing for those that need and lack nothing."""
+    found = {name: _answer(build, driver) for name, build in builds.items() if build.toolchain}
     return {name: one for name, one in found.items() if one is not None}
 
 
-def missing(build: Build, driver: Driver | None = None) -> Missing | None:
+def missing(build: Build) -> Missing | None:
     """What a build lacks here; None where it lacks nothing that is known beforehand."""
+    found = _answer(build, None) if build.toolchain else None
+    return found if isinstance(found, Missing) else None
+
+
+def _answer(build: Build, driver: Driver | None) -> CudaBuild | Missing | None:
     search = SearchPath(os.environ, own_flags())
     if build.toolchain == "vulkan":
         return vulkan.missing(search, build.vulkan_headers)
@@ -53,8 +58,7 @@ def missing(build: Build, driver: Driver | None = None) -> Missing | None:
         return rocm.missing(search)
     if build.toolchain == "metal":
         return _metal(platform.system())
-    found = cuda_build(build, driver)
-    return found if isinstance(found, Missing) else None
+    return cuda_build(build, driver)
 
 
 def too_old_for(lock: str) -> Missing | None:
