@@ -14,10 +14,11 @@ def recompute(record: Path, as_json: bool) -> None:
     """Exit status 2 when a result or a finding does not follow from the samples, to the last digit."""
     from harness.record.store import read
     from harness.terminal.console import out, print_json
-    from harness.verify.reading import believed, check, well_formed
+    from harness.verify.reading import believed, check, refuse_failed, well_formed
     from harness.verify.recompute import verify
 
     stored = read(record)
+    refuse_failed(stored)
     with well_formed(str(stored.path)):
         numbers = verify(stored)
     found = believed(check(stored))
