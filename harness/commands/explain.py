@@ -20,7 +20,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.errors import RecordInvalid
     from harness.registry.facts import EvidenceFact
     from harness.registry.facts.stored import dump
-    from harness.registry.queries import believed, cautions, rows
+    from harness.registry.queries import believed, cautions, failures, rows
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.secondary import record_in
     from harness.terminal.console import escape, out, print_json
@@ -28,6 +28,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.terminal.evidence import print_evidence
     from harness.terminal.registry_option import open_for_reading, say
     from harness.terminal.scores import print_score
+    from harness.units import count
 
     day = day_of(as_of)
     registry = open_for_reading(target)
@@ -44,12 +45,15 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         people = rows.people(reader, [one.operator for one in rows.members(found)])
         records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
         said = cautions.of_row(reader, found, score, people, records)
+        failed = failures.at_rows(reader, failures.public(reader)).get(whole, ())
+        heads = failures.heads(failed, rows.people(reader, [one.operator for one in failed])) if failed else 0
         evidence = [one.evidence for one in reader.all(EvidenceFact).values() if one.row == whole and not one.removed]
     name = f"{loaded.policy.name}-v{loaded.policy.version}"
     if as_json:
         print_json(
             {"row": whole, "policy": name, "policy_sha256": loaded.sha256, "as_of": day.isoformat(), **asdict(score)}
             | {"evidence": [dump(imported) for imported in evidence], "cautions": [asdict(one) for one in said]}
+            | {"does_not_run": [failures.plain(one) for one in failed]}
             | {"left_out": [asdict(one) for one in left_out]}
         )
         return
@@ -59,6 +63,10 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
         console.print("[bold]Cautions[/] (they do not change the tier)")
         for one in said:
             console.print(f"  {escape(one.text)}")
+    if failed:
+        console.print(f"[bold]Does not run here[/] (what {count(heads, 'operator')} told; counts for no tier)")
+        for told in failed:
+            console.print(f"  {escape(failures.line(told))}", soft_wrap=True)
     if evidence:
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
         for imported in evidence:

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from harness.record.schema import Outcome, Record
 
-# Reason → what a reader is told.
-WORDS: Final = {
-    "out_of_memory": "out of memory",
-    "unsupported_architecture": "the engine does not know the model's architecture",
-    "unsupported_quantisation": "the engine does not know a type of the weights",
-    "driver_or_library": "a driver or library of the device failed",
-    "timed_out": "timed out",
-    "engine_crashed": "the engine crashed",
-    "killed": "its process was killed, by whom is unknown",
-    "engine_failed": "the engine failed, why is unknown",
+
+class Reason(StrEnum):
+    """Why an engine failed, as far as that is shown."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
+    UNSUPPORTED_QUANTISATION = "unsupported_quantisation"
+    DRIVER_OR_LIBRARY = "driver_or_library"
+    TIMED_OUT = "timed_out"
+    ENGINE_CRASHED = "engine_crashed"
+    KILLED = "killed"
+    ENGINE_FAILED = "engine_failed"
+
+
+class Stage(StrEnum):
+    """How far the run came."""
+
+    LOAD = "load"
+    WARM_UP = "warm-up"
+    MEASURED = "measured"
+
+
+# What a reader is told.
+WORDS: Final[Mapping[str, str]] = {
+    Reason.OUT_OF_MEMORY: "out of memory",
+    Reason.UNSUPPORTED_ARCHITECTURE: "the engine does not know the model's architecture",
+    Reason.UNSUPPORTED_QUANTISATION: "the engine does not know a type of the weights",
+    Reason.DRIVER_OR_LIBRARY: "a driver or library of the device failed",
+    Reason.TIMED_OUT: "timed out",
+    Reason.ENGINE_CRASHED: "the engine crashed",
+    Reason.KILLED: "its process was killed, by whom is unknown",
+    Reason.ENGINE_FAILED: "the engine failed, why is unknown",
 }
-STAGES: Final = {"load": "while loading", "warm-up": "during warm-up", "measured": "while measuring"}
+STAGES: Final[Mapping[str, str]] = {
+    Stage.LOAD: "while loading",
+    Stage.WARM_UP: "during warm-up",
+    Stage.MEASURED: "while measuring",
+}
 
 
 def fault(record: Record) -> str:
