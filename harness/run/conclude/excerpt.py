@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from harness.errors import one_line
-
 LIMIT = 500  # characters, as the record's schema has it
 _HIDDEN = (
     re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE),  # addresses
     re.compile(r"(?P<mark>['\"`])(?=[^'\"`]*[/\\])[^'\"`]*(?P=mark)"),  # paths in marks, blanks and all
-    re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"`,;()\[\]]*"),  # from a slash to the next blank
+    re.compile(r"(?<![A-Za-z0-9\])])(?:~|\.{1,2}|[A-Za-z]:)?[/\\][^\s'\"`,;()\[\]]*"),  # from a slash to the next blank
     re.compile(r"[^\s'\"`,;()\[\]=:]+/[^\s'\"`,;()\[\]]*/[^\s'\"`,;()\[\]]*"),  # a/b/c; tokens/s and n/m stay
     re.compile(r"\S+@\S+\.\S+"),
     re.compile(r"\b(?:GPU|MIG)-[0-9a-f-]{8,}\b", re.IGNORECASE),
@@ -26,10 +24,20 @@ _MARK = "[...]"
 
 def excerpt(text: str, names: Iterable[str]) -> str:
     """At most 500 printable ASCII characters. `names`: what else must not be told, such as the model's path and the user."""
-    line = one_line(text, 4 * LIMIT)
-    for name in sorted({one for one in names if one}, key=len, reverse=True):
-        line = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", _MARK, line, flags=re.IGNORECASE)
+    line = " ".join(text[: 8 * LIMIT].split())
+    known = sorted({one for one in names if one}, key=len, reverse=True)
+    line = _without(line, [name for name in known if "/" in name])
+    plain = "".join(one if " " <= one <= "~" else "?" for one in line)
     for pattern in _HIDDEN:
-        line = pattern.sub(_MARK, line)
-    plain = line.encode("ascii", "replace").decode()
+        plain = pattern.sub(_MARK, plain)
+    plain = _without(plain, known)
     return plain if len(plain) <= LIMIT else plain[: LIMIT - 3] + "..."
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    for name in names:
+        spelled = "".join(one if " " <= one <= "~" else "?" for one in name)
+        for one in {name, spelled}:
+            pattern = rf"(?<![A-Za-z0-9]){re.escape(one)}(?![A-Za-z0-9])"
+            text = re.sub(pattern, _MARK, text, flags=re.IGNORECASE)
+    return text
