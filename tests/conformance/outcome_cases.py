@@ -1,4 +1,4 @@
-"""Cases of the outcome (schema 1.3, section 8 of the format). The signatures of all are true."""
+"""Cases of the outcome (schema 1.3, section 6 of the format). The signatures of all are true."""
 
 from __future__ import annotations
 

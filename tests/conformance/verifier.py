@@ -230,7 +230,7 @@ def _bound(statement: Any, samples: Any) -> None:
 
 
 def _ended(predicate: Any) -> None:
-    """Section 8: what a run that failed must not hold, and one that completed must, where it says how it ended."""
+    """Section 6: what a run that failed must not hold, and one that completed must, where it says how it ended."""
     outcome = predicate.get("outcome")
     if outcome is None:
         return
