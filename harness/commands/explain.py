@@ -33,6 +33,7 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     day = day_of(as_of)
     registry = open_for_reading(target)
     with registry.reading() as reader:
+        failures.refuse(reader, row)
         whole = rows.row_of(reader, row)
     with believed.reading(registry, [whole]) as (reader, left_out):
         say([doubt for doubt in left_out if doubt.record != whole])

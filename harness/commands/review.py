@@ -42,7 +42,8 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     if as_json:
         print_json([*_told(found), *map(failures.plain, failed)])
         return
-    print_queue(out(), found)
+    if found.waiting or not failed:
+        print_queue(out(), found)
     for one in failed:
         out().print(failures.line(one), markup=False, soft_wrap=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from harness.errors import NotFound, RecordInvalid, ReproError
+from harness.errors import BadInput, NotFound, RecordInvalid, ReproError
 from harness.record.outcome import STAGES, WORDS
 from harness.registry.db import prefixes
 from harness.registry.db import rows as rows_table
@@ -65,6 +65,19 @@ def found(reader: Reader, prefix: str) -> Told | None:
         return of(reader, id_of(reader, prefix))
     except NotFound:
         return None
+
+
+def refuse(reader: Reader, prefix: str) -> None:
+    """Raises `BadInput` where the id's beginning is that of a failure: it is in no row."""
+    try:
+        identity = id_of(reader, prefix)
+    except NotFound:
+        return
+    raise BadInput(
+        "is of a run that failed: it is in no row, and counts for no tier",
+        where=identity[:12],
+        fix="repro review show prints it; name a row",
+    )
 
 
 def waiting(reader: Reader) -> list[str]:
