@@ -38,14 +38,19 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
         found = listed(registry, examine_all=examine_all, progress=progress)
     say(found.left_out)
     with registry.reading() as reader:
-        failed = [failures.of(reader, identity) for identity in failures.waiting(reader)]
+        failed, unreadable, more = failures.listed(reader)
     if as_json:
-        print_json([*_told(found), *map(failures.plain, failed)])
+        bad = [{"id": identity, "cannot_be_examined": why} for identity, why in unreadable]
+        print_json([*_told(found), *map(failures.plain, failed), *bad])
         return
     if found.waiting or not failed:
         print_queue(out(), found)
     for one in failed:
         out().print(failures.line(one), markup=False, soft_wrap=True)
+    for identity, why in unreadable:
+        out().print(f"{identity[:12]}  cannot be examined: {why}", markup=False, soft_wrap=True)
+    if more:
+        out().print(f"{more} more records of runs that failed wait", markup=False)
 
 
 def _told(found: Queue) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from harness.errors import BadInput, NotFound, RecordInvalid, ReproError
@@ -11,8 +11,10 @@ from harness.registry.db import prefixes
 from harness.registry.db import rows as rows_table
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, KeyFact
-from harness.registry.intake.failures import FailedRun, Failure, checked
+from harness.registry.intake.failures import FailedRun, Failure, checked, read
 from harness.tiers.values import Status
+
+MOST_LISTED = 100  # of the queue, where it is listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ def id_of(reader: Reader, prefix: str) -> str:
     return prefixes.only(sorted(own), prefix, "record", "see: repro review, repro submissions")
 
 
-def held(reader: Reader, identity: str) -> FailedRun:
+def held(reader: Reader, identity: str, how: Callable[[bytes, bytes, str], FailedRun] = checked) -> FailedRun:
     """The record, checked from its bytes. Raises `RecordInvalid` where it does not hold, or is gone."""
     fact = reader.need(FailureFact, identity)
     data, samples = reader.body(fact.envelope_sha256), reader.body(fact.samples_sha256)
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    found = checked(data, samples, identity[:12])
+    found = how(data, samples, identity[:12])
     if found.id != identity or (found.claims.handle, found.failure.reason) != (fact.operator, fact.reason):
         raise RecordInvalid("is another record than its submission names", where=identity[:12], fix="run: repro audit")
     return found
@@ -81,9 +83,27 @@ def refuse(reader: Reader, prefix: str) -> None:
 
 
 def waiting(reader: Reader) -> list[str]:
-    """Ids of those that no editor has decided on, oldest first."""
-    facts = reader.all(FailureFact)
-    return sorted((n for n, fact in facts.items() if fact.status is Status.PENDING), key=lambda n: facts[n].index)
+    """Ids of those that no editor has decided on: the oldest of every operator, then the second of each, …, so that a flood by
+    one handle displaces nobody else's.
+    """
+    facts = {name: fact for name, fact in reader.all(FailureFact).items() if fact.status is Status.PENDING}
+    turns: dict[str, int] = {}
+    placed = []
+    for name, fact in sorted(facts.items(), key=lambda one: one[1].index):
+        turns[fact.operator] = turns.get(fact.operator, 0) + 1
+        placed.append((turns[fact.operator], fact.index, name))
+    return [name for _, _, name in sorted(placed)]
+
+
+def listed(reader: Reader, most: int = MOST_LISTED) -> tuple[list[Told], list[tuple[str, str]], int]:
+    """Of the queue as many as a list examines, those that cannot be with the reason, and how many more wait."""
+    queue, told, unreadable = waiting(reader), list[Told](), list[tuple[str, str]]()
+    for name in queue[:most]:
+        try:
+            told.append(of(reader, name))
+        except ReproError as error:
+            unreadable.append((name, error.what))
+    return told, unreadable, max(len(queue) - most, 0)
 
 
 def of_operator(reader: Reader, handle: str) -> list[tuple[str, FailureFact]]:
@@ -124,7 +144,7 @@ def _superseded(reader: Reader, told: Told) -> bool:
 
 
 def _told(reader: Reader, identity: str, fact: FailureFact) -> Told:
-    found = held(reader, identity).failure
+    found = held(reader, identity, read).failure
     return Told(identity, fact.operator, fact.index, fact.status.value, fact.why, len(fact.approvals), found)
 
 

@@ -65,8 +65,8 @@ def _write(attempt: Attempt, failed: WorkerFailed, reason: Reason) -> Path:
 def _record(attempt: Attempt, failed: WorkerFailed, reason: Reason, samples_sha256: str) -> schema.Record:
     prepared, suite, plan = attempt.prepared, attempt.prepared.suite.suite, attempt.plan
     software = attempt.environment.software
-    facts = failed.log.facts
-    told = facts or _described(attempt)
+    loaded = failed.log.facts
+    told = loaded or _described(attempt)
     return schema.Record(
         schema_version=schema.SCHEMA_VERSION,
         harness=schema.Harness(
@@ -81,8 +81,8 @@ def _record(attempt: Attempt, failed: WorkerFailed, reason: Reason, samples_sha2
         environment=assemble.coarse(attempt.environment.to_json()),
         suite=assemble.suite_of(prepared),
         tokenization=schema.Tokenization(
-            bos_id=facts.get("bos_id"),
-            add_bos=bool(facts.get("add_bos")),
+            bos_id=loaded.get("bos_id"),
+            add_bos=bool(loaded.get("add_bos")),
             template="none",
             tokenizer_sha256=prepared.identity.tokenizer_sha256,
         ),
@@ -155,10 +155,10 @@ def _run(attempt: Attempt, failed: WorkerFailed) -> schema.Run:
 
 def _runtime(attempt: Attempt, failed: WorkerFailed, told: Mapping[str, Any]) -> schema.Runtime:
     """What was loaded where it was, else what the engine says of itself; what nobody told is empty or 0."""
-    prepared, facts, hello = attempt.prepared, failed.log.facts, failed.log.hello
-    settings = dict(facts.get("settings") or {})
-    if facts:
-        settings["computed_on"] = device_kinds.text_of(device_kinds.of_facts(facts))
+    prepared, loaded, hello = attempt.prepared, failed.log.facts, failed.log.hello
+    settings = dict(loaded.get("settings") or {})
+    if loaded:
+        settings["computed_on"] = device_kinds.text_of(device_kinds.of_facts(loaded))
     return schema.Runtime(
         name=prepared.adapter.name,
         engine=told.get("engine") or prepared.adapter.name,
@@ -169,14 +169,14 @@ def _runtime(attempt: Attempt, failed: WorkerFailed, told: Mapping[str, Any]) ->
         settings=settings,
         options={name: assemble.public_value(value) for name, value in prepared.given.items()},
         variables=assemble.engine_variables(prepared.engine.interpreter.secrets),
-        devices=_devices(facts) if facts else (),
+        devices=_devices(loaded) if loaded else (),
         python=hello.get("python", ""),
         packages=assemble.packages(prepared, hello.get("packages") or {}),
         environment=assemble.build_of(prepared),
-        clock=facts.get("clock", ""),
-        vocab_size=facts.get("vocab_size", 0),
-        context_tokens=facts.get("context_tokens", 0),
-        model=facts.get("model") or {},
+        clock=loaded.get("clock", ""),
+        vocab_size=loaded.get("vocab_size", 0),
+        context_tokens=loaded.get("context_tokens", 0),
+        model=loaded.get("model") or {},
     )
 
 

@@ -127,6 +127,16 @@ def test_a_flood_by_one_operator_is_one_word(small: World) -> None:
         assert asked.heads(found, rows.people(reader)) == 2
 
 
+def test_a_flood_in_the_queue_displaces_nobody_elses(small: World) -> None:
+    for number in range(4):
+        submitted(small, "eve", {"evidence": {"attempts": number}})
+    own = submitted(small, "ann")
+    with small.registry.reading() as reader:
+        told, unreadable, more = asked.listed(reader, most=2)
+    assert own in [one.record for one in told]
+    assert (len(told), unreadable, more) == (2, [], 3)
+
+
 def test_two_handles_of_one_machine_are_one_head(small: World) -> None:
     small.people["eve"] = small.person("eve", "shared")
     small.people["eva"] = small.person("eva", "shared")

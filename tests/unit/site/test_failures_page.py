@@ -38,7 +38,13 @@ def test_a_failure_is_told_at_its_row_and_on_its_page_and_nothing_else_changes(s
     fresh = built(small, tmp_path / "again")
     assert {name for name in files if not name.startswith(".site")} == {n for n in fresh if not n.startswith(".site")}
     page = f"rows/{row[:16]}/index.html"
-    for name in (page, "failures/index.html", "api/v1/failures.json", f"api/v1/rows/{row}.json", "decisions/index.html"):
+    for name in (
+        page,
+        "failures/index.html",
+        "api/v1/failures.json",
+        f"api/v1/rows/{row}.json",
+        "decisions/index.html",
+    ):
         assert files[name] == fresh[name], name
     for name in (page, "failures/index.html"):
         text = files[name].decode()
@@ -56,7 +62,12 @@ def test_a_failure_is_told_at_its_row_and_on_its_page_and_nothing_else_changes(s
     listed = json.loads(files[f"api/v1/rows/{row}.json"])
     assert [each["record"] for each in listed["does_not_run"]] == [identity]
     assert checked(files[f"failures/{identity}.json"], EMPTY, "x").id == identity
-    for name in ("downloads/records.parquet", "downloads/rows.parquet", "api/v1/rows.json", f"rows/{row[:16]}/badge.svg"):
+    for name in (
+        "downloads/records.parquet",
+        "downloads/rows.parquet",
+        "api/v1/rows.json",
+        f"rows/{row[:16]}/badge.svg",
+    ):
         assert files[name] == before[name], name
 
 
