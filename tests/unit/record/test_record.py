@@ -55,6 +55,32 @@ def test_the_published_schema_is_that_of_the_code_and_the_record_obeys_it(stored
     jsonschema.validate(json.loads(stored.payload)["predicate"], published)
 
 
+def test_a_run_that_completed_says_so_and_can_not_be_turned_into_a_failure(stored, tmp_path):
+    outcome = stored.record.outcome
+    assert (outcome.status, outcome.reason, outcome.stage, outcome.error, outcome.loaded) == (
+        "completed",
+        None,
+        None,
+        "",
+        True,
+    )
+    assert stored.record.failure is None
+    folder = rewrite(
+        stored,
+        tmp_path,
+        lambda value: value["predicate"]["outcome"].update(status="failed", reason="timed_out", stage="measured"),
+    )
+    with pytest.raises(RecordInvalid, match="it failed, and holds what only a completed run has: processes, results"):
+        store.read(folder)
+
+
+@pytest.mark.parametrize("name", ["processes", "results"])
+def test_a_completed_record_without_its_numbers_is_refused(stored, tmp_path, name):
+    folder = rewrite(stored, tmp_path, lambda value: value["predicate"].update({name: []}))
+    with pytest.raises(RecordInvalid, match=f"it completed, and lacks {name}"):
+        store.read(folder)
+
+
 def test_no_byte_can_be_changed_unseen(stored, tmp_path):
     (tmp_path / store.SAMPLES_FILE).write_bytes(stored.samples())
     step = max(1, len(stored.payload) // 400)
