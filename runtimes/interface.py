@@ -19,7 +19,8 @@ from runtimes.recipes import Build, Recipe
 
 __all__ = [
     "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
-    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Recipe", "Runtime",
+    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing",
+    "Recipe", "Runtime",
     "RuntimeFacts", "Scalar", "Watch", "with_defaults",
 ]  # fmt: skip
 
@@ -121,6 +122,7 @@ class Capabilities:
     converts: bool = False  # is `Converting`
     outlives: bool = False  # what it loads is `Outliving`
     describes: bool = False  # is `Describing`
+    probes: bool = False  # is `Probing`
 
 
 class Watch(Protocol):
@@ -214,6 +216,16 @@ class Describing(Protocol):
 
     def describe(self) -> EngineFacts:
         """The engine without a model. Runs in a worker of its own, after a run in which the engine failed."""
+
+
+class Probing(Protocol):
+    """What a runtime that declares `probes` has beside: asked once, when an environment was made for another release."""
+
+    def probe(self) -> str:
+        """What keeps the engine that is installed beside it from being driven as the adapter does; "" where nothing does.
+
+        Runs in the engine's environment and loads no model. A setting that the engine would ignore is a fault, too.
+        """
 
 
 class Batching(Protocol):
