@@ -18,10 +18,10 @@ _TEXTS = {"workload", "purpose", "mode", "invalid_reason"}
 _LISTS = {"token_ns", "step_ns", "output_ids"}
 _PAIRS = {"counters", "engine"}
 _KINDS = (
-    {name: ("int32", "int64", "values") for name in _NUMBERS}
-    | {name: ("values",) for name in _TEXTS}
-    | {name: ("lists", "values") for name in _LISTS}
-    | {name: ("pairs", "values") for name in _PAIRS}
+    dict.fromkeys(_NUMBERS, ("int32", "int64", "values"))
+    | dict.fromkeys(_TEXTS, ("values",))
+    | dict.fromkeys(_LISTS, ("lists", "values"))
+    | dict.fromkeys(_PAIRS, ("pairs", "values"))
 )
 
 

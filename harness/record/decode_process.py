@@ -21,12 +21,12 @@ from typing import Any
 from harness.errors import RecordInvalid, one_line
 from harness.record import decode_answer
 from harness.record.decode_answer import Refusal
+from harness.record.decode_child import FOOTER_LIMIT, NAME_BYTES
 
 SECONDS_LIMIT = 60.0  # a file at every limit takes a second or two
 START_LIMIT = 60.0  # for a server to load and its first child to begin
 FORK_LIMIT = 10.0  # for a later one
 SERVER = [sys.executable, "-P", "-m", "harness.record.decode_server"]
-_NAME_BYTES = 16  # of a request
 _ANSWER_LIMIT = 128 << 20
 _LARGE = 1 << 20  # a request or answer above leaves so much memory behind that the child is ended after it
 _MOST = 500  # files that a child reads: what it leaves behind must not add up
@@ -50,7 +50,7 @@ class _Server:
         with theirs:
             self.process = subprocess.Popen(
                 SERVER,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=os.environ | quiet | alone,
@@ -104,7 +104,7 @@ class _Child:
     def ask(self, data: bytes) -> memoryview:
         """The answer to this very request. Raises `_Died`, and `TimeoutError` when it is too slow."""
         end = time.monotonic() + SECONDS_LIMIT
-        name = secrets.token_bytes(_NAME_BYTES)
+        name = secrets.token_bytes(NAME_BYTES)
         head = name + struct.pack(">Q", len(data))
         self.read += 1
         try:
@@ -115,9 +115,9 @@ class _Child:
             raise
         except OSError as error:
             raise _Died from error
-        answer = self.receive(_NAME_BYTES + 8, end)
-        size = int.from_bytes(answer[_NAME_BYTES:], "big")
-        if answer[:_NAME_BYTES] != name or size > _ANSWER_LIMIT:
+        answer = self.receive(NAME_BYTES + 8, end)
+        size = int.from_bytes(answer[NAME_BYTES:], "big")
+        if answer[:NAME_BYTES] != name or size > _ANSWER_LIMIT:
             raise _Died
         return memoryview(self.receive(size, end))
 
@@ -148,6 +148,8 @@ _held: list[_Server] = []  # one, or none
 
 def columns(data: bytes, where: str) -> dict[str, list[Any]]:
     """The columns of a samples file, by name: numbers, texts, lists as arrays of int64, maps as lists of pairs."""
+    if len(data) < 12 or int.from_bytes(data[-8:-4], "little") > FOOTER_LIMIT:  # costs no process
+        raise RecordInvalid("can't be read as Parquet (it has no footer, or one over the limit)", where=where)
     with _LOCK:
         try:
             found = _asked(data, where)

@@ -6,6 +6,7 @@ medians, a few of each operator; half are taken from every operator in turn, the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,9 @@ def of_subject(reader: Reader, identity: str) -> tuple[Known, list[Known]]:
 
 
 def _known(identity: str, operator: str, index: int, medians: str) -> Known:
+    """As the table says; of a line without medians, which no record gives, no levels: it stands far from all others."""
+    if not re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", medians):
+        return Known(identity, operator, index, ())
     logs = np.sort(np.log([max(int(one), 1) for one in medians.split(",")]))
     return Known(identity, operator, index, tuple((logs - logs.mean()).tolist()))
 
