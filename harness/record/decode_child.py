@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 NAME_BYTES = 16
+SMALL = 32 << 10  # bytes that cost less to copy than to write in parts
 ROWS_LIMIT = 20_000
 VALUES_LIMIT = (
     3_000_000  # entries of all columns' pages: one that repeats takes no room in the file, and eight bytes here
@@ -28,10 +29,12 @@ ROOM_BYTES = 256 << 20  # of address space, beyond what the started process has
 
 def loaded() -> Callable[[socket.socket], None]:
     """The work of a child, with all that it needs loaded."""
-    from harness.record.samples import encode, schema
+    import pyarrow.parquet  # noqa: F401
+
+    from harness.record import parquet_pages  # noqa: F401
+    from harness.record.samples import schema
 
     expected = schema()
-    columns(encode({name: [] for name in expected.names}), expected)
     return partial(work, decode=partial(columns, expected=expected))
 
 
@@ -147,7 +150,12 @@ def _numbers(values: Any) -> Any:
 def _answer(own: socket.socket, name: bytes | bytearray, told: dict[str, Any], parts: list[Any]) -> None:
     head = json.dumps(told).encode()
     size = 8 + len(head) + sum(map(len, parts))
-    own.sendall(b"".join((name, struct.pack(">QQ", size, len(head)), head, *parts)))
+    start = b"".join((name, struct.pack(">QQ", size, len(head)), head))
+    if size < SMALL:  # one write is cheaper than many
+        own.sendall(start + b"".join(parts))
+        return
+    for part in (start, *parts):  # a copy of all of them would take as much memory again
+        own.sendall(part)
 
 
 def _read(own: socket.socket, count: int) -> bytearray:

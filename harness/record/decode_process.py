@@ -21,7 +21,7 @@ from typing import Any
 from harness.errors import RecordInvalid, one_line
 from harness.record import decode_answer
 from harness.record.decode_answer import Refusal
-from harness.record.decode_child import FOOTER_LIMIT, NAME_BYTES
+from harness.record.decode_child import FOOTER_LIMIT, NAME_BYTES, SMALL
 
 SECONDS_LIMIT = 60.0  # a file at every limit takes a second or two
 START_LIMIT = 60.0  # for a server to load and its first child to begin
@@ -30,7 +30,6 @@ SERVER = [sys.executable, "-P", "-m", "harness.record.decode_server"]
 _ANSWER_LIMIT = 128 << 20
 _LARGE = 1 << 20  # a request or answer above leaves so much memory behind that the child is ended after it
 _MOST = 500  # files that a child reads: what it leaves behind must not add up
-_SMALL = 32 << 10  # below, one write is cheaper than two
 _LOCK = threading.Lock()
 
 
@@ -108,8 +107,8 @@ class _Child:
         head = name + struct.pack(">Q", len(data))
         self.read += 1
         try:
-            self._send(head + data if len(data) < _SMALL else head, end)
-            if len(data) >= _SMALL:
+            self._send(head + data if len(data) < SMALL else head, end)
+            if len(data) >= SMALL:
                 self._send(data, end)
         except TimeoutError:
             raise

@@ -31,8 +31,8 @@ from harness.tlog.entry import Entry
 from harness.tlog.event import Event
 
 CHUNK = 64
-CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
-AHEAD = 8  # chunks
+CHUNK_BYTES = 2 << 20  # of bodies: a record may have 88 MiB
+AHEAD = 4  # chunks
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
 Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 

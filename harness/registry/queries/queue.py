@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.errors import RecordInvalid, ReproError, one_line
 from harness.progress import SILENT, Progress
 from harness.registry.queries import believed
+from harness.registry.queries.alike import Seen
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.coming import rows_of
 from harness.registry.queries.review import Dossier, Waiting, dossier, first_examined, glance, queue
@@ -34,11 +35,12 @@ def listed(registry: Registry, *, examine_all: bool = False, progress: Progress 
     found: list[Dossier | Waiting] = []
     unreadable: list[tuple[str, str]] = []
     with believed.reading(registry, homes, progress, keep=queued) as (reader, left_out):
+        seen = Seen()
         broken = {one.record: one for one in left_out if not one.readable}
         for identity in waiting:
             try:
                 _whole(broken.get(identity))
-                found.append(dossier(reader, identity) if identity in examined else glance(reader, identity))
+                found.append(dossier(reader, identity, seen) if identity in examined else glance(reader, identity))
             except ReproError as error:
                 what = error.what if error.what.startswith("cannot") else f"cannot be examined: {error.what}"
                 unreadable.append((identity, one_line(what)))

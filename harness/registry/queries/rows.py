@@ -139,7 +139,8 @@ def naming(values: tuple[Any, ...]) -> Iterator[None]:
 def readable(line: Mapping[str, Any]) -> bool:
     """Whether a line of the table, by its columns' names, holds a measurement; unless it does, its row can't be read with it."""
     try:
-        measurement(tuple(line[name] for name in COLUMNS), Known(frozenset()).source, lambda engine, series: 0)
+        nothing = Known(frozenset())
+        measurement(tuple(line[name] for name in COLUMNS), nothing.source, nothing.behind)
     except UNREADABLE:
         return False
     return True

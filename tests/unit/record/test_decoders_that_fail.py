@@ -25,14 +25,20 @@ def misbehaving(monkeypatch):
     decode_process.stop()
 
 
-def answered(data):
-    """Whose answer came."""
+def file(word):
+    """A file that a bad decoder takes for an order."""
+    return word + b" " + bytes(16)
+
+
+def answered(word):
+    """Whether its own answer came."""
+    data = file(word)
     return decode_process.columns(data, "here")["workload"] == [sha256(data).hexdigest()]
 
 
-def refused(data, words):
+def refused(word, words):
     with pytest.raises(RecordInvalid, match=words) as caught:
-        decode_process.columns(data, "here")
+        decode_process.columns(file(word), "here")
     assert "\n" not in str(caught.value)
 
 
