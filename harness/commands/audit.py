@@ -28,7 +28,7 @@ def audit(target: str, as_json: bool) -> None:
     registry = open_for_reading(target)
     cores = usable_cores()
     with registry.reading() as reader:
-        many = cores > 1 and reader.size() > 2000
+        many = cores > 1 and reader.has_records(1000)
     pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)
     with pool as workers, shown() as progress:
         found = check(registry, workers, progress)
