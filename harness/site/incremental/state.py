@@ -17,7 +17,7 @@ from harness.inside import proper
 from harness.record import envelope
 from harness.record.keys import HANDLE
 from harness.registry.facts import EvidenceFact, RecordFact
-from harness.registry.queries import Reader, log, rows
+from harness.registry.queries import Reader, log, public, rows
 from harness.registry.queries.operators import rows_of
 from harness.site.data import lines
 from harness.site.data.public import Ground, Tally
@@ -51,6 +51,7 @@ class State:
     left_out: list[tuple[str, str, str, bool]] = field(
         default_factory=list
     )  # records that did not hold: id, row, why, whether public
+    told: dict[str, str] = field(default_factory=dict)  # row → digest of what the database says of its accepted records
     rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
     records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -61,7 +62,7 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing happened at the registry between the two."""
-        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out")
+        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out", "told")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
@@ -131,7 +132,8 @@ def now(reader: Reader, site: Site) -> State:
     series = rows.counted_series(reader)
     head = reader.head(site.entries) or ""
     signed = log.newest_size(reader)
-    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)
+    told = public.digests(reader)
+    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed, told=told)
 
 
 def _made_by(site: Site) -> str:
@@ -208,6 +210,8 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }
     rows |= {row for row, one in old.rows.items() if one.engine in drifted or one.until <= new.as_of}
+    # No entry tells of these: somebody wrote to the database. They are verified again, as every row that is made again.
+    rows |= {row for row in known.rows if old.told.get(row) != new.told.get(row)}
     return Touched(frozenset(rows & known.rows), frozenset(operators), keys, old.entries)
 
 
