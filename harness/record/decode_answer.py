@@ -59,7 +59,7 @@ class _Numbers:
 
     def take(self, count: Any, kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
         if type(count) is not int or not 0 <= count <= len(self.data):
-            raise ValueError("a count is no count")
+            raise ValueError("a count must be a whole number, and of what is there")
         if count == 0:  # numpy takes no empty part of an empty rest
             return np.zeros(0, kind)
         found = np.frombuffer(self.data, kind, count, self.at)
@@ -79,12 +79,12 @@ def _column(name: str, kind: str, rest: list[Any], source: _Numbers) -> list[Any
     edges = source.take(count + 1, np.int32)
     inner = source.take(rest[1] if kind == "lists" else len(rest[1]), np.int64)
     if edges[0] < 0 or edges[-1] > len(inner) or (np.diff(edges) < 0).any():
-        raise ValueError(f"{name} has parts that are none")
+        raise ValueError(f"{name} has parts that do not follow each other")
     ends = edges.tolist()
     if kind == "lists":
         return [inner[start:end] for start, end in pairwise(ends)]
     if not all(isinstance(key, str) for key in rest[1]):
-        raise ValueError(f"{name} has a key that is no text")
+        raise ValueError(f"{name} has a key that is not a text")
     pairs = list(zip(rest[1], inner.tolist(), strict=True))
     return [pairs[start:end] for start, end in pairwise(ends)]
 

@@ -30,7 +30,7 @@ def wrong(reader: Reader) -> Iterator[tuple[str, str]]:
             if count:
                 yield (
                     f"table {table.name}",
-                    f"its column {column.name} must hold {_kind(column)[1]}: {count} values are none",
+                    f"its column {column.name} must hold {_kind(column)[1]}; {count} of its values are others",
                 )
 
 

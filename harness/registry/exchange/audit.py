@@ -21,6 +21,7 @@ from harness.registry.facts import PolicyFact, RecordFact, RegistryFact
 from harness.registry.facts.stored import same
 from harness.registry.intake import ingest
 from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.rows import readable
 from harness.registry.queries.scores import standings
 from harness.registry.rules.apply import Facts, applied
 from harness.registry.rules.base import Place, public
@@ -78,7 +79,7 @@ class Pending:
 def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Found:
     """Every fault of the registry. With a pool, records are checked in its processes."""
     found = Found()
-    with registry.reading() as reader:
+    with registry.reading(closed=False) as reader:  # scores leave records out by a view of its own
         facts, tree = Facts(), merkle.Tree()
         for where, what in (*side_tables.shape(reader), *column_types.wrong(reader)):
             found.add(where, what)
@@ -102,11 +103,17 @@ def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Foun
                 if asked is not None and asked.approvals < policy.approvals:
                     told = f"the log needs {asked.approvals}, the policy that it names for {policy.approvals} approvals"
                     found.add("policy", f"{told} of a record")
-                with without(reader, {fault.record for fault in found.faults}):
+                with without(reader, _unreadable(reader, {fault.record for fault in found.faults})):
                     found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
             except ReproError as error:
                 found.add("policy", error)
     return found
+
+
+def _unreadable(reader: Reader, bad: set[str]) -> list[str]:
+    """Those of the records that do not hold whose line nobody can read: no row could be scored with it."""
+    lines = ((one, records.line(reader, one)) for one in bad)
+    return [one for one, line in lines if line is not None and not readable(line)]
 
 
 def _log(
