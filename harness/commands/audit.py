@@ -18,6 +18,7 @@ def audit(target: str, as_json: bool) -> None:
     from multiprocessing import get_context
 
     from harness.errors import RecordInvalid
+    from harness.registry.exchange.audit import HELPERS
     from harness.registry.exchange.audit import audit as check
     from harness.registry.queries.scores import usable_cores
     from harness.terminal.console import err, out, print_json
@@ -29,7 +30,7 @@ def audit(target: str, as_json: bool) -> None:
     cores = usable_cores()
     with registry.reading() as reader:
         many = cores > 1 and reader.has_records(1000)
-    pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn")) if many else nullcontext(None)
+    pool = ProcessPoolExecutor(min(cores, HELPERS), mp_context=get_context("spawn")) if many else nullcontext(None)
     with pool as workers, shown() as progress:
         found = check(registry, workers, progress)
     if as_json:

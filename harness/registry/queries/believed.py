@@ -21,7 +21,7 @@ from harness.registry.db.left_out import counting
 from harness.registry.db.left_out import without as without
 from harness.registry.db.reader import Reader
 from harness.registry.db.records import NAMES, Line
-from harness.registry.exchange.audit import Pending, verdicts
+from harness.registry.exchange.audit import HELPERS, Pending, verdicts
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.facts.stored import parse
 from harness.registry.queries import remembered
@@ -172,5 +172,5 @@ def _helpers(records: int) -> Iterator[Executor | None]:
     if records < MANY or cores < 2:
         yield None
         return
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(cores, HELPERS), mp_context=get_context("spawn")) as pool:
         yield pool
