@@ -34,7 +34,6 @@ from harness.tlog.event import Event
 CHUNK = 64
 CHUNK_BYTES = 1 << 20  # of bodies: a record may have 88 MiB
 AHEAD = 2  # chunks
-HELPERS = 2  # processes at most: each may need 150 MiB with its decoder, on a machine of however many cores
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
 Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
