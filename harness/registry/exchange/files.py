@@ -103,7 +103,7 @@ def _write(registry: Registry, folder: Path, progress: Progress) -> int:
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
         for number, note in checkpoints.notes(reader):
-            if not isinstance(number, int) or number < 0:  # SQLite keeps a text in a column of numbers
+            if number < 0:
                 raise RecordInvalid("names no size", where="checkpoints", fix="run: repro audit")
             write_bytes(folder / "checkpoints" / str(number), note)
             newest = number

@@ -35,7 +35,7 @@ KINDS: Mapping[str, str] = {
     "operators-tied": "recorded that {operator} and {other} are one person, who counts once from here on",
     "operators-untied": "took back that {operator} and {other} are one person",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
-    "record-approved": "approved {record} by {operator}{place}{also}",
+    "record-approved": "approved {record} by {operator}{place}{also}{took}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
     "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided again",
@@ -212,11 +212,15 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
         own = fact.row == subject
         also = [one for one in fact.public_by if one != act["by"]] if fact.public_from == act["index"] else []
         place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact.row)]
+        took = fact.took if fact.public_from == act["index"] else 0
         return {
             "record": [Part(f"record {subject[:12]}", row=fact.row)],
             "operator": [_operator(fact.operator)],
-            "place": place,
+            "place": [*place, *_came(fact, facts)],
             "also": [Part(f"; {_listed(also)} had approved it before")] if also else [],
+            "took": [Part(f"; records of closed rows of its subject and device that came along: {took}")]
+            if took
+            else [],
         }
     if kind in _FAILURE:
         failed = facts.need(FailureFact, subject)
@@ -243,6 +247,17 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
         "policy": [_free(detail.get("policy", subject))],
         "approvals": [Part(units.count(detail.get("approvals", 0), "approval"))],
     }
+
+
+def _came(fact: RecordFact, facts: _Facts) -> Iterator[Part]:
+    """From which rows the log brought the record to its row (docs/decisions/0038); one that was never public has no name."""
+    if fact.came_from:
+        yield Part("; it came along from ")
+        for place, row in enumerate(fact.came_from):
+            yield Part(", then " if place else "")
+            never = facts.need(RecordFact, row).public_from is None
+            yield Part("a row that was never public") if never else _row(row)
+        yield Part(", which closed")
 
 
 def _row(row: str) -> Part:
