@@ -193,12 +193,12 @@ def remove(name: str, backend: str | None) -> None:
         if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
     ]
     locks = kept_locks.every(cache(), named, backend) if named.release else []
-    if not found and not locks:
+    if not (found or locks):
         raise BadInput("is not installed", where=name, fix="see: repro runtime list")
     for folder in found:
         shutil.rmtree(folder)
         shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)
-        out().print(f"removed {folder}", markup=False)
     for path in locks:
         path.unlink(missing_ok=True)
+    for path in (*found, *locks):
         out().print(f"removed {path}", markup=False)
