@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.paths import cache
+
 
 @click.group()
 def runtime() -> None:
@@ -33,7 +35,6 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
     Builds what has no wheel. Does nothing when it is installed already. NAME@VERSION is another release of the engine than the
     pinned one: pip resolves it once, and the resolution is kept as a lock with hashes.
     """
-    from harness.paths import cache
     from harness.run.prepare import environments, installing
     from harness.run.prepare.choosing import choice_of
     from harness.run.prepare.interpreters import resolved
@@ -64,7 +65,6 @@ def lock(name: str, backend: str) -> None:
 
     A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
     """
-    from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
     from harness.run.prepare.choosing import choice_of
     from harness.run.prepare.interpreters import resolved
@@ -95,7 +95,6 @@ def list_(name: str | None, available: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal import releases
     from harness.terminal.console import out, print_json
@@ -179,7 +178,6 @@ def remove(name: str, backend: str | None) -> None:
     import shutil
 
     from harness.errors import BadInput
-    from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
     from harness.terminal.console import out
     from runtimes.releases import split
@@ -193,12 +191,12 @@ def remove(name: str, backend: str | None) -> None:
         if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
     ]
     locks = kept_locks.every(cache(), named, backend) if named.release else []
-    if not found and not locks:
+    if not (found or locks):
         raise BadInput("is not installed", where=name, fix="see: repro runtime list")
     for folder in found:
         shutil.rmtree(folder)
         shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)
-        out().print(f"removed {folder}", markup=False)
     for path in locks:
         path.unlink(missing_ok=True)
+    for path in (*found, *locks):
         out().print(f"removed {path}", markup=False)
