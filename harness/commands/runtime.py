@@ -62,7 +62,8 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
 def lock(name: str, backend: str) -> None:
     """Print the lock that an environment is made from.
 
-    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
+    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the lock lies goes to
+    standard error.
     """
     from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
@@ -190,7 +191,7 @@ def remove(name: str, backend: str | None) -> None:
     found = [
         folder
         for folder, item in environments.every(cache())
-        if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
+        if item.runtime == named.name and backend in (None, item.backend) and environments.is_of(item, named.release)
     ]
     locks = kept_locks.every(cache(), named, backend) if named.release else []
     if not found and not locks:
