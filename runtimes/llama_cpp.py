@@ -16,6 +16,7 @@ from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from runtimes.interface import Capabilities, Device, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
 from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
+from runtimes.support.llama_cpp_import import explained
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
 
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
@@ -66,11 +67,8 @@ class LlamaCpp:
         try:
             from llama_cpp import llama_cpp as engine
         except (ImportError, OSError, RuntimeError) as error:
-            raise RuntimeUnavailable(
-                f"llama-cpp-python can't be imported ({error})",
-                where="llama.cpp",
-                fix="run: repro runtime install llama.cpp",
-            ) from error
+            what, fix = explained(str(error))
+            raise RuntimeUnavailable(what, where="llama.cpp", fix=fix) from error
         return LoadedLlama(engine, model, with_defaults(self.options, options))
 
     def probe(self) -> str:

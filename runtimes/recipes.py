@@ -29,6 +29,8 @@ class Build:
     only: tuple[str, str, str] | None = None  # system, machine, Python
     elsewhere: str | Path = ""
     room_gib: int = 2  # of disk, to make it
+    toolchain: str = ""  # "cuda", "metal", "rocm" or "vulkan": what compiles it besides the C++ compiler
+    vulkan_headers: tuple[int, int, int] | None = None  # the oldest that the engine can be compiled with
     release: str = ""  # the distribution that NAME@VERSION is of, where it is another than the recipe's
     without: tuple[str, ...] = ()  # distributions that are left out of a resolution, as they are of the lock
 
@@ -99,10 +101,13 @@ RECIPES: Mapping[str, Recipe] = {
         built="llama-cpp-python",
         backends={
             "cpu": Build("llama.cpp.txt", _LLAMA_CPU),
-            "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON")),
-            "vulkan": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON")),
-            "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON")),
-            "rocm": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_HIP=ON")),
+            "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON"), room_gib=5, toolchain="cuda"),
+            # ggml-vulkan.cpp uses VK_EXT_layer_settings without asking for it: in Vulkan-Headers since 1.3.272.
+            "vulkan": Build(
+                "llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON"), toolchain="vulkan", vulkan_headers=(1, 3, 272)
+            ),
+            "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON"), toolchain="metal"),
+            "rocm": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_HIP=ON"), toolchain="rocm"),
         },
         tools=("cc", "c++"),
         oldest="0.3.30",

@@ -8,8 +8,10 @@ from pathlib import Path
 from harness.errors import BadInput
 from harness.run.prepare import backend, environments, failed_build
 from harness.run.prepare.backend import GPU_BACKENDS, Choice
+from harness.run.prepare.toolchains.cuda import series_of
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
+from runtimes.recipes import Recipe
 from runtimes.releases import Named
 
 
@@ -30,7 +32,14 @@ def choice_of(runtime: Named, asked: str, cache: Path) -> Choice:
         for name, where in places.items()
         if name in GPU_BACKENDS and name not in ready and (known := failed_build.remembered(where.home)) is not None
     }
-    return backend.decide(backend.look(), recipe.backends, builds=bool(recipe.built), ready=ready, failed=failed)
+    box = backend.look(recipe.backends if recipe.built else {})
+    series = _series(recipe)
+    return backend.decide(box, recipe.backends, builds=bool(recipe.built), ready=ready, failed=failed, series=series)
+
+
+def _series(recipe: Recipe) -> int:
+    """The CUDA that the runtime's packages bring; 0 where what is compiled here decides it, or there is no build for CUDA."""
+    return 0 if recipe.built or "cuda" not in recipe.backends else series_of(recipe.lock_text("cuda") or "")
 
 
 def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
@@ -44,7 +53,8 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
     found = choice_of(runtime, request.backend, cache)
     if request.backend in GPU_BACKENDS:
         builds = bool(recipe.built) and not _is_built(runtime, found.backend, cache)
-        backend.refuse_without_device(backend.look(), found.backend, builds=builds)
+        box = backend.look(recipe.backends if builds else {})
+        backend.refuse_without_device(box, found.backend, builds=builds, series=_series(recipe))
     asked = backend.wants_gpu("", given)
     if request.backend == "auto" and found.backend == "cpu" and asked:
         kind = "CUDA device" if asked.startswith("-o device") else "GPU that it could use"

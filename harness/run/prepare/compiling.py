@@ -11,6 +11,7 @@ from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from harness.progress import Progress
 from harness.run.prepare import failed_build, kept_locks, lock_file, steps
 from harness.run.prepare.environments import Place
+from harness.run.prepare.toolchains import cuda_root, here
 from runtimes.recipes import Recipe
 
 _NINJA = re.compile(r"\[(\d+)/(\d+)\]")
@@ -27,6 +28,25 @@ def need_tools(recipe: Recipe) -> None:
             where="compiler",
             fix="install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)",
         )
+
+
+def need_toolchain(where: Place) -> None:
+    """Raises `RuntimeUnavailable` where this build can't be made here, in one line, before anything is fetched for it."""
+    if not where.recipe.built:
+        lack = here.too_old_for(where.lock_text) if where.backend == "cuda" else None
+    else:
+        built = any(where.shelf.glob("*.whl"))
+        lack = None if built else here.missing(where.recipe.backends[where.backend])
+    if lack is not None:
+        raise RuntimeUnavailable(
+            f"can't be installed for this machine: {lack.what}",
+            where=f"--backend {where.backend}",
+            fix=f"{lack.fix}{_or_else(where)}",
+        )
+
+
+def _or_else(where: Place) -> str:
+    return ", or measure on the CPU with --backend cpu" if way_out(where) else ""
 
 
 def way_out(where: Place) -> str:
@@ -75,7 +95,7 @@ def built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         arguments = ["-v", "--no-deps", "--no-cache-dir", "--require-hashes", "-r", str(one), "-w", str(scratch)]
         if recipe.wheels:
             arguments += ["--no-index", "--find-links", str(recipe.wheels)]
-        flags = {"CMAKE_ARGS": " ".join(where.flags)}
+        flags = {"CMAKE_ARGS": " ".join((*where.flags, *_flags_of_place(where)))}
 
         built = False
 
@@ -102,3 +122,13 @@ def built_wheel(where: Place, log: Path, progress: Progress) -> Path | None:
         shelf.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch, shelf)
     return next(shelf.glob("*.whl"))
+
+
+def _flags_of_place(where: Place) -> tuple[str, ...]:
+    return () if where.cuda is None else cuda_root.place_flags(where.cuda, toolkit_of(where))
+
+
+def toolkit_of(where: Place) -> Path:
+    """The root of the CUDA toolkit that this place is built with."""
+    root = where.cuda.toolkit.root if where.cuda else ""
+    return Path(root) if root else cuda_root.root_of(where.folder)

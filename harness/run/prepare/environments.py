@@ -13,6 +13,8 @@ from typing import Any
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.files import read_limited
 from harness.run.prepare import adapter_files, kept_locks, lock_file
+from harness.run.prepare.toolchains import cuda_root, here
+from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes import table
 from runtimes.recipes import Recipe
 from runtimes.releases import Named
@@ -74,6 +76,7 @@ class Place:
     flags: tuple[str, ...]
     shelf: Path  # the folder for the wheel that is compiled for it
     release: str = ""  # "": the one that the recipe pins
+    cuda: CudaBuild | None = None  # what a build for CUDA is made with; None where it needs none or can't be made
 
     @property
     def asked(self) -> Named:
@@ -152,13 +155,17 @@ def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
             raise RuntimeUnavailable("no lock of this release is kept", where=f"{runtime}@{release}", fix=fix)
         lock = kept
     own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
-    flags = (*recipe.backends[backend].flags, *own)
+    made_with = here.cuda_build(recipe.backends[backend])
+    cuda = made_with if isinstance(made_with, CudaBuild) else None
+    lock += cuda_root.lock_text(cuda) if cuda else ""
+    flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
     parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
+    parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()
     if runtime not in table.BUILT_IN:
         parts += (adapter_files.digest(runtime),)
     key = f"{backend}-{sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
     folder, shelf = cache / "runtimes" / runtime / key, cache / "runtimes" / "wheels" / key
-    return Place(cache, folder, folder, recipe, runtime, backend, lock, flags, shelf, release)
+    return Place(cache, folder, folder, recipe, runtime, backend, lock, flags, shelf, release, cuda)
 
 
 def _pinned(recipe: Recipe, runtime: str, backend: str) -> str:

@@ -17,6 +17,7 @@ from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.prepare import adapter_files, compiling, failed_build, lock_file, moving, probing, steps
 from harness.run.prepare.environments import Installed, Place
+from harness.run.prepare.toolchains import cuda_root
 from runtimes import table
 
 # What a worker needs of an environment: numpy, and an adapter that imports. The folder is the worker's bundle.
@@ -36,8 +37,9 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         there = where.installed()
         if there is not None:
             return there
-        compiling.refuse_known_failure(where, again)
         compiling.need_tools(where.recipe)
+        compiling.need_toolchain(where)
+        compiling.refuse_known_failure(where, again)
         need_room(where.folder.parent, where.recipe.backends[where.backend].room_gib << 30)
         aside = where.aside
         shutil.rmtree(aside.folder, ignore_errors=True)
@@ -60,6 +62,8 @@ def _made(where: Place, log: Path, progress: Progress) -> Installed:
     progress.advance("making the environment", 0, 0)
     steps.run([sys.executable, "-m", "venv", str(where.folder)], log, {}, None)
     _install(where, log, progress)
+    if where.cuda is not None:
+        _try_cuda(where, progress)
     began = time.monotonic()
     wheel = compiling.built_wheel(where, log, progress)
     seconds = int(time.monotonic() - began)
@@ -82,6 +86,16 @@ def _made(where: Place, log: Path, progress: Progress) -> Installed:
         version=probing.probed(where) if where.release else "",
         source_sha256=tuple(lock_file.hashes(built)),
     )
+
+
+def _try_cuda(where: Place, progress: Progress) -> None:
+    """One kernel by the very compiler and libraries of the build: seconds, and not minutes, until it is known to fail."""
+    assert where.cuda is not None  # noqa: S101 - asked for
+    root = compiling.toolkit_of(where)
+    if where.cuda.from_index:
+        cuda_root.complete(root)
+    progress.advance("trying the CUDA compiler", 0, 0)
+    cuda_root.try_out(where.cuda, root, where.folder)
 
 
 def _bring_adapter(where: Place, log: Path) -> None:

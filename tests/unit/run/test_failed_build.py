@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import RunFailed
+from harness.errors import RunFailed, RuntimeUnavailable
 from harness.progress import SILENT
 from harness.run.prepare import compiling, environments, failed_build, installing, steps
 from harness.run.prepare.failed_build import first_error
+from tests.support.vulkan_sdk import sdk
 
 PIP_TAIL = ["  error: subprocess-exited-with-error", "ERROR: Failed to build 'llama-cpp-python'"]
 
@@ -69,7 +70,8 @@ def install(where, **more):
 
 
 @pytest.fixture
-def vulkan(tmp_path):
+def vulkan(tmp_path, monkeypatch):
+    monkeypatch.setenv("VULKAN_SDK", str(sdk(tmp_path / "sdk")))
     return environments.place(tmp_path / "cache", "llama.cpp", "vulkan")
 
 
@@ -90,6 +92,21 @@ def test_a_failed_build_is_status_3_names_the_error_and_what_works_and_is_not_tr
     with pytest.raises(RunFailed, match=r"no vulkan\.h"):
         install(vulkan, again=True)
     assert builds() == 2
+
+
+@pytest.mark.parametrize(("backend", "words"), [("vulkan", r"headers are 1\.3\.239"), ("metal", "Metal is for Macs")])
+def test_a_build_that_cannot_be_made_is_refused_before_anything_is_fetched(monkeypatch, tmp_path, backend, words):
+    builds = failing(monkeypatch, tmp_path, "exit 1")
+    monkeypatch.setenv("VULKAN_SDK", str(sdk(tmp_path / "sdk", patch=239)))
+    monkeypatch.setattr("harness.run.prepare.toolchains.here.platform.system", lambda: "Linux")
+    where = environments.place(tmp_path / "cache", "llama.cpp", backend)
+    with pytest.raises(RuntimeUnavailable, match=words) as caught:
+        install(where)
+    assert caught.value.exit_code == 2
+    assert "--backend cpu" in caught.value.fix
+    assert builds() == 0
+    assert not where.folder.exists()
+    assert failed_build.remembered(where.folder) is None  # with newer headers it is tried
 
 
 def test_a_build_that_never_began_is_tried_again(monkeypatch, tmp_path, vulkan):
