@@ -125,6 +125,12 @@ def pins(recipe: Recipe, backend: str, release: str) -> bool:
     return not release or release == pinned.partition("+")[0]
 
 
+def is_of(installed: Installed, release: str) -> bool:
+    """Whether an environment holds that release; any does for ""."""
+    pinned = not installed.release and pins(recipe_of(installed.runtime), installed.backend, release)
+    return release in ("", installed.release) or pinned
+
+
 def has_lock(cache: Path, runtime: str, backend: str, release: str = "") -> bool:
     """Whether the place is known without asking an index."""
     recipe = recipe_of(runtime)
