@@ -60,9 +60,9 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
 @click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
 def lock(name: str, backend: str) -> None:
-    """Print the lock that an environment is made from: every package with its version and hashes.
+    """Print the lock that an environment is made from.
 
-    A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
+    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
     """
     from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
