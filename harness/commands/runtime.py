@@ -63,8 +63,8 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
 def lock(name: str, backend: str) -> None:
     """Print the lock that an environment is made from.
 
-    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the lock lies goes to
-    standard error.
+    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the
+    lock lies goes to standard error.
     """
     from harness.run.prepare import environments, kept_locks
     from harness.run.prepare.choosing import choice_of
