@@ -1,34 +1,53 @@
-"""The peer of parity_pytorch.py: a transformers decode loop over a static cache, as one would write it by hand.
+"""The peer of parity_pytorch.py: a transformers decode loop over a static cache, as one would write it by hand, on the same
+model and cache as ours and in turns with it.
 
-Run by the runtime's interpreter, without a line of the harness: FOLDER THREADS PROMPT OUTPUT WARMUPS TRIALS CONTEXT.
-Prints the seconds of prefill and decode of each trial as JSON.
+Run by the runtime's interpreter: DESCRIPTOR FOLDER THREADS PROMPT OUTPUT CONTEXT
 """
 
-import json
 import sys
 import time
 
 import torch
-from transformers import AutoModelForCausalLM, StaticCache
+from alternating import Ours, alternate, serve
 
-folder = sys.argv[1]
-threads, n_prompt, n_out, warmups, trials, context = map(int, sys.argv[2:])
-torch.set_num_threads(threads)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", attn_implementation="sdpa").eval()
-cache = StaticCache(config=model.config, max_cache_len=context)
-ids = torch.tensor([[2, *((7919 * i) % 200_000 + 10 for i in range(1, n_prompt))]])
-made = []
-with torch.inference_mode():
-    for _ in range(warmups + trials):
+from harness.measure.workload import WorkloadPlan
+
+descriptor, folder = sys.argv[1:3]
+threads, n_prompt, n_out, context = map(int, sys.argv[3:])
+ids = (2, *((7919 * i) % 200_000 + 10 for i in range(1, n_prompt)))
+ours = Ours(
+    "pytorch",
+    folder,
+    "safetensors",
+    {"threads": threads, "context": context, "device": "cpu"},
+    [WorkloadPlan("prefill", "greedy", ids, 1), WorkloadPlan("decode", "greedy", ids[:16], n_out)],
+)
+model, cache = ours.loaded._model, ours.loaded._cache
+
+
+def by_hand(prompt, count):
+    """Seconds of the prefill and of the steps after it."""
+    given = torch.tensor([prompt])
+    with torch.inference_mode():
         cache.reset()
         start = time.perf_counter()
-        positions = torch.arange(n_prompt)[None]
-        out = model(input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        positions = torch.arange(len(prompt))[None]
+        out = model(input_ids=given, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
         token = out.logits[:, -1].argmax(-1, keepdim=True)
         first = time.perf_counter()
-        for index in range(n_out - 1):
-            position = torch.tensor([[n_prompt + index]])
+        for index in range(count - 1):
+            position = torch.tensor([[len(prompt) + index]])
             out = model(input_ids=token, position_ids=position, past_key_values=cache, use_cache=True, logits_to_keep=1)
             token = out.logits[:, -1].argmax(-1, keepdim=True)
-        made.append({"prefill": first - start, "decode": time.perf_counter() - first})
-print(json.dumps(made[warmups:]))
+        return first - start, time.perf_counter() - first
+
+
+BOTH = {
+    "prefill": (lambda: ours.measured("prefill").prefill_rate, lambda: n_prompt / by_hand(ids, 1)[0]),
+    "decode": (lambda: ours.measured("decode").decode_rate, lambda: (n_out - 1) / by_hand(ids[:16], n_out)[1]),
+}
+for _ in range(3):
+    for pair in BOTH.values():
+        for measure in pair:
+            measure()
+serve(int(descriptor), lambda test, order: alternate(order, *BOTH[test]))
