@@ -21,6 +21,7 @@ from harness.measure.student import t_quantile
 BAND = (0.98, 1.02)
 LEVEL = 0.95
 LEAST_PAIRS = 100  # that a parity is decided by
+LEAST_RUNS = 30  # that a ratio of two deviations is decided by: a bootstrap of fewer is too narrow
 RESAMPLES = 10_000
 
 
@@ -88,6 +89,15 @@ def met(found: Ratio, said: Verdict, floor: float | None = None) -> str:
 def level_of(looks: int, level: float = LEVEL) -> float:
     """The level of each of `looks` intervals, so that all of them hold together at `level`."""
     return 1 - (1 - level) / looks
+
+
+def below(found: Ratio, bar: float, least: int = LEAST_RUNS) -> str:
+    """Whether the whole interval lies below the bar. Fewer than `least` runs decide nothing."""
+    if found.pairs < least:
+        return "not decided"
+    if found.high < bar:
+        return "yes"
+    return "NO" if found.low >= bar else "not decided"
 
 
 @dataclass(frozen=True)

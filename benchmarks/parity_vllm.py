@@ -25,6 +25,9 @@ def main() -> None:
         "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
     )
     parser.add_argument("--limit-s", type=float, default=1800, help="no look is begun after so many seconds")
+    parser.add_argument(
+        "--eager", action="store_true", help="both without torch.compile: a start in a tenth of the time"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
@@ -32,14 +35,16 @@ def main() -> None:
     rig, before = ready("vllm"), machine.load()
     cores = ",".join(map(str, cpus_for(chosen.threads, allowed_cpus())))
     own = {"OMP_NUM_THREADS": str(chosen.threads), "VLLM_CPU_OMP_THREADS_BIND": cores}
-    numbers = [str(number) for number in (chosen.threads, CONTEXT, KV_MIB)]
+    numbers = [str(number) for number in (chosen.threads, CONTEXT, KV_MIB, int(chosen.eager))]
     with alternate.peer(rig, "vllm_alternate.py", [str(rig.model), *numbers], own) as source:
         made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
     what = (
-        f"Model {MODEL} as bf16 safetensors, CPU, {chosen.threads} threads, compiled as vLLM does by default, engine cores in",
+        f"Model {MODEL} as bf16 safetensors, CPU, {chosen.threads} threads,"
+        f" {'eager' if chosen.eager else 'compiled as vLLM does by default'}, engine cores in",
         "the process, both greedy, batch 1. Requests/s.",
     )
     command = f"python benchmarks/parity_vllm.py --looks {' '.join(map(str, chosen.looks))}"
+    command += " --eager" if chosen.eager else ""
     name = "vllm bench latency"
     text = alternate.page("Parity with vllm bench latency", command, what, name, quantities, made, chosen.looks, before)
     alternate.write(chosen.out, text, made)

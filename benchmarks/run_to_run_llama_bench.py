@@ -74,13 +74,6 @@ def runs_of(values: list[float], size: int) -> list[float]:
     return [statistics.geometric_mean(values[i : i + size]) for i in range(0, len(values) - size + 1, size)]
 
 
-def said(found: pairs.Ratio) -> str:
-    """Whether the whole interval lies below the bar."""
-    if found.high < BAR:
-        return "yes"
-    return "NO" if found.low >= BAR else "not decided"
-
-
 def page(mine: list[float], its: list[float], chosen: argparse.Namespace, before: str) -> str:
     made = runs_of(mine, chosen.processes)
     whole = pairs.cv_ratio(made, its, groups=len(made))
@@ -106,7 +99,14 @@ def page(mine: list[float], its: list[float], chosen: argparse.Namespace, before
         ("one process: its median", mine, single),
     )
     for name, values, found in rows:
-        cells = (name, str(len(values)), f"{pairs.cv(values):.2%}", f"{pairs.cv(its):.2%}", str(found), said(found))
+        cells = (
+            name,
+            str(len(values)),
+            f"{pairs.cv(values):.2%}",
+            f"{pairs.cv(its):.2%}",
+            str(found),
+            pairs.below(found, BAR),
+        )
         lines.append("| " + " | ".join(cells) + " |")
     lines.append("")
     lines.append(

@@ -1,7 +1,7 @@
 """The peer of parity_vllm.py: the very code of `vllm bench latency` on an engine of its own, in this process, in turns with
 ours. Its sampling is set to greedy as ours is; its loop over iterations is the place where ours comes in between.
 
-Run by the runtime's interpreter: DESCRIPTOR FOLDER THREADS CONTEXT KV_MIB
+Run by the runtime's interpreter: DESCRIPTOR FOLDER THREADS CONTEXT KV_MIB EAGER(0 or 1)
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from alternating import Ours, serve
 
 from harness.measure.workload import WorkloadPlan
 
-descriptor, folder, threads, context, kv_mib = sys.argv[1:]
+descriptor, folder, threads, context, kv_mib, eager = sys.argv[1:]
 SHAPES = {"short": (128, 12), "prefill": (256, 1)}
 WARMUPS = 2
 
@@ -27,7 +27,7 @@ ours = Ours(
     "vllm",
     folder,
     "safetensors",
-    {"threads": int(threads), "context": int(context), "kv_space_mib": int(kv_mib)},
+    {"threads": int(threads), "context": int(context), "kv_space_mib": int(kv_mib), "eager": eager == "1"},
     [WorkloadPlan(name, "greedy", prompt(length), out) for name, (length, out) in SHAPES.items()],
 )
 
@@ -65,7 +65,7 @@ def parsed(shape, iterations, result):
         ["--model", folder, "--input-len", str(shape[0]), "--output-len", str(shape[1]), "--batch-size", "1",
          "--disable-detokenize", "--num-iters-warmup", str(WARMUPS), "--num-iters", str(iterations),
          "--max-model-len", context, "--output-json", result, "--kv-cache-memory-bytes", str(int(kv_mib) << 20),
-         "--no-async-scheduling", "--generation-config", "vllm"]
+         "--no-async-scheduling", "--generation-config", "vllm", *(["--enforce-eager"] if eager == "1" else [])]
     )  # fmt: skip
 
 

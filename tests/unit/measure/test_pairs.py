@@ -137,6 +137,21 @@ def test_cv_ratio_needs_whole_groups(a, b, groups):
         cv_ratio(a, b, groups)
 
 
+@pytest.mark.parametrize(
+    ("interval", "runs", "said"),
+    [
+        ((0.6, 1.0999), 30, "yes"),
+        ((0.6, 1.1), 30, "not decided"),
+        ((0.9472, 1.3024), 40, "not decided"),
+        ((1.1, 1.4), 30, "NO"),
+        ((0.0, 1.02), 2, "not decided"),
+        ((1.2, 1.4), 29, "not decided"),
+    ],
+)
+def test_a_spread_is_below_the_bar_where_its_whole_interval_is_and_the_runs_are_enough(interval, runs, said):
+    assert pairs.below(ratio(*interval, n=runs), 1.1) == said
+
+
 def fill(value: float, spread: float = 0.0):
     """A source of pairs with that median and spread, which remembers how many it was asked for."""
     asked: list[int] = []
