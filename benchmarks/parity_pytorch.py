@@ -34,7 +34,9 @@ def main() -> None:
         made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
     what = (
         f"Model {MODEL} as bf16 safetensors, CPU, {chosen.threads} threads, eager, sdpa, static cache of {context} slots.",
-        "Rates in tokens/s; the loop by hand runs on the same model and cache, and chooses as ours does.",
+        "Rates in tokens/s; the loop by hand runs on the same model and cache, and chooses as ours does. In a process of its own",
+        "it was slower in the prefill, by the page faults of a program that loads no tokenizer:"
+        " [runtimes](../runtimes.md#pytorch).",
     )
     looks = " ".join(map(str, chosen.looks))
     command = f"python benchmarks/parity_pytorch.py --looks {looks} --prompt {chosen.prompt} --output {chosen.output}"
