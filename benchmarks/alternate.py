@@ -99,7 +99,7 @@ def page(
         found = series.ratio(level)
         said = pairs.verdict(found, least=looks[0])
         cells = (
-            quantity.title, str(found.pairs), f"{_median(series.ours):.2f}", f"{_median(series.its):.2f}", str(found),
+            quantity.title, str(found.pairs), f"{_median(series.ours):.4g}", f"{_median(series.its):.4g}", str(found),
             said.value, "" if quantity.floor is None else f"{quantity.floor}", pairs.met(found, said, quantity.floor),
             str(pairs.mean_ratio(series.ours, series.its)),
         )  # fmt: skip
@@ -117,7 +117,7 @@ def write(out: Path | None, text: str, made: Mapping[str, Series]) -> None:
         table.writerow(("quantity", "pair", "first", "ours", "its"))
         for name, one in made.items():
             for index, row in enumerate(zip(one.first, one.ours, one.its, strict=True)):
-                table.writerow((name, index + 1, row[0], f"{row[1]:.4f}", f"{row[2]:.4f}"))
+                table.writerow((name, index + 1, row[0], f"{row[1]:.6g}", f"{row[2]:.6g}"))
     out.write_text(text + f"\nEach pair, rates: [{out.stem}.csv]({out.stem}.csv).\n")
 
 
