@@ -1,16 +1,17 @@
 """The peer of parity_llama_cpp.py: a loop in C on the same llama_context, in turns with ours.
 
-Run by the runtime's interpreter: DESCRIPTOR MODEL THREADS PROMPT OUTPUT LOOP.so
+Run by the runtime's interpreter: DESCRIPTOR MODEL THREADS PROMPT OUTPUT LOOP.so CLOCK (time, processor)
 """
 
 import ctypes
 import sys
+import time
 
 from alternating import Ours, alternate, serve
 
 from harness.measure.workload import WorkloadPlan
 
-descriptor, model, threads, n_prompt, n_out, library = sys.argv[1:]
+descriptor, model, threads, n_prompt, n_out, library, clock = sys.argv[1:]
 n_prompt, n_out = int(n_prompt), int(n_out)
 ids = [2, *((7919 * i) % 200_000 + 10 for i in range(1, max(n_prompt, n_out + 2)))]
 prompt, fed, short = tuple(ids[:n_prompt]), tuple(ids[:n_out]), tuple(ids[:2])
@@ -32,6 +33,9 @@ loop.loop_run.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int32, ctypes.c_void_
 if loop.loop_engine() != ctypes.cast(engine._lib.llama_decode, ctypes.c_void_p).value:
     sys.exit("the loop in C calls another libllama than the harness")
 times = (ctypes.c_int64 * 3)()
+if clock == "processor":
+    loop.loop_use_processor_time()
+    ours.use_clock(time.process_time_ns)
 
 
 def run(before, after):
