@@ -97,7 +97,7 @@ def page(
             lines.append(f"| {quantity.title} | 0 | | | | undecided | {quantity.floor or ''} | not decided | |")
             continue
         found = series.ratio(level)
-        said = pairs.verdict(found, least=looks[0])
+        said = pairs.verdict(found)
         cells = (
             quantity.title, str(found.pairs), f"{_median(series.ours):.4g}", f"{_median(series.its):.4g}", str(found),
             said.value, "" if quantity.floor is None else f"{quantity.floor}", pairs.met(found, said, quantity.floor),

@@ -135,7 +135,7 @@ def until_decided(
     level, until = level_of(len(looks)), clock() + limit_s
     for look in looks:
         for name, series in made.items():
-            decided = bool(series.ours) and verdict(series.ratio(level), least=looks[0]) is not Verdict.UNDECIDED
+            decided = bool(series.ours) and verdict(series.ratio(level)) is not Verdict.UNDECIDED
             if not decided and clock() < until:
                 add(name, look - len(series.ours), series)
     return made

@@ -201,3 +201,9 @@ def test_more_looks_make_each_interval_wider():
     assert one.low > three.low
     assert one.high < three.high
     assert level_of(1) == pairs.LEVEL
+
+
+def test_an_early_look_at_few_pairs_decides_nothing():
+    add, asked = fill(1.0, 0.001)
+    until_decided(["x"], add, (20, 100), 1e9)
+    assert asked == [20, 80]
