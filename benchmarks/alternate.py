@@ -19,6 +19,7 @@ from rig import Rig
 from harness.run.execute.launcher import environment
 
 PEERS = Path(__file__).parent / "peers"
+BUSY = "The machine was busy: counted is the process's own processor time, with one thread, in which waiting for a core is not."
 
 
 class Peer:

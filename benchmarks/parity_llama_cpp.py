@@ -60,11 +60,12 @@ def main() -> None:
         numbers = [str(number) for number in (chosen.threads, chosen.prompt, chosen.output)]
         with alternate.peer(rig, "llama_cpp_alternate.py", [str(rig.model), *numbers, str(library), clock]) as source:
             made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
+    unit = "tokens a second of processor time" if chosen.processor_time else "tokens/s"
     what = (
-        f"Model {MODEL}, {chosen.threads} threads, batch 2048, ubatch 512, flash attention on, KV f16. Rates in tokens"
-        f"{' a second of processor time' if chosen.processor_time else '/s'}.",
+        f"Model {MODEL}, threads: {chosen.threads}, batch 2048, ubatch 512, flash attention on, KV f16. Rates in {unit}.",
         "The loop in C calls the same library on the same llama_context; it stamps start and end, chooses nothing.",
     )
+    what += (alternate.BUSY,) if chosen.processor_time else ()
     looks = " ".join(map(str, chosen.looks))
     command = f"python benchmarks/parity_llama_cpp.py --looks {looks} --prompt {chosen.prompt} --output {chosen.output}"
     command += " --threads 1 --processor-time" if chosen.processor_time else ""

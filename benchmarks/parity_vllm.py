@@ -39,7 +39,7 @@ def main() -> None:
     with alternate.peer(rig, "vllm_alternate.py", [str(rig.model), *numbers], own) as source:
         made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
     what = (
-        f"Model {MODEL} as bf16 safetensors, CPU, {chosen.threads} threads,"
+        f"Model {MODEL} as bf16 safetensors, CPU, threads: {chosen.threads},"
         f" {'eager' if chosen.eager else 'compiled as vLLM does by default'}, engine cores in",
         "the process, both greedy, batch 1. Requests/s.",
     )

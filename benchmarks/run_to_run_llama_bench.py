@@ -87,7 +87,7 @@ def page(mine: list[float], its: list[float], chosen: argparse.Namespace, before
         "",
         f"Made by `{command}`.",
         f"{machine.line()}; {before}.",
-        f"Model {MODEL}, {chosen.threads} threads, tg{chosen.output}@d0, {chosen.repetitions} repetitions a process, the same",
+        f"Model {MODEL}, threads: {chosen.threads}, tg{chosen.output}@d0, {chosen.repetitions} repetitions a process, the same",
         "libraries for both, processes in turns, the first of each two by chance. CV: standard deviation of the logarithms. The",
         f"interval of the ratio is a bootstrap over neighbours; the bar is that the whole of it lies below {BAR}.",
         "",

@@ -1,7 +1,7 @@
 """The peer of parity_pytorch.py: a transformers decode loop over a static cache, as one would write it by hand, on the same
 model and cache as ours and in turns with it.
 
-Run by the runtime's interpreter: DESCRIPTOR FOLDER THREADS PROMPT OUTPUT CONTEXT
+Run by the runtime's interpreter: DESCRIPTOR FOLDER CLOCK (time, processor) THREADS PROMPT OUTPUT CONTEXT
 """
 
 import sys
@@ -12,8 +12,8 @@ from alternating import Ours, alternate, serve
 
 from harness.measure.workload import WorkloadPlan
 
-descriptor, folder = sys.argv[1:3]
-threads, n_prompt, n_out, context = map(int, sys.argv[3:])
+descriptor, folder, clock = sys.argv[1:4]
+threads, n_prompt, n_out, context = map(int, sys.argv[4:])
 ids = (2, *((7919 * i) % 200_000 + 10 for i in range(1, n_prompt)))
 ours = Ours(
     "pytorch",
@@ -22,6 +22,10 @@ ours = Ours(
     {"threads": threads, "context": context, "device": "cpu"},
     [WorkloadPlan("prefill", "greedy", ids, 1), WorkloadPlan("decode", "greedy", ids[:16], n_out)],
 )
+now = time.perf_counter
+if clock == "processor":
+    now = time.process_time
+    ours.use_clock(time.process_time_ns)
 model, cache = ours.loaded._model, ours.loaded._cache
 
 
@@ -30,16 +34,16 @@ def by_hand(prompt, count):
     given = torch.tensor([prompt])
     with torch.inference_mode():
         cache.reset()
-        start = time.perf_counter()
+        start = now()
         positions = torch.arange(len(prompt))[None]
         out = model(input_ids=given, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
         token = out.logits[:, -1].argmax(-1, keepdim=True)
-        first = time.perf_counter()
+        first = now()
         for index in range(count - 1):
             position = torch.tensor([[len(prompt) + index]])
             out = model(input_ids=token, position_ids=position, past_key_values=cache, use_cache=True, logits_to_keep=1)
             token = out.logits[:, -1].argmax(-1, keepdim=True)
-        return first - start, time.perf_counter() - first
+        return first - start, now() - first
 
 
 BOTH = {
