@@ -19,6 +19,7 @@ import machine
 from pairs import Quantity, until_decided
 from rig import MODEL, Rig, ready
 
+FLOORS = {"tg": 0.995, "pp": 0.99, "greedy": 0.985}  # of the median
 LOOP = alternate.PEERS / "llama_cpp_loop.c"
 
 
@@ -44,15 +45,17 @@ def main() -> None:
     parser.add_argument(
         "--processor-time", action="store_true", help="with one thread: rates by processor time, for a busy machine"
     )
+    parser.add_argument("--only", nargs="+", choices=FLOORS, default=list(FLOORS), help="these quantities alone")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     if chosen.processor_time and chosen.threads != 1:
         parser.error("--processor-time needs --threads 1: of several, all that wait for each other would count")
-    quantities = {
-        "tg": Quantity(f"decode, forced (tg{chosen.output}@d0)", 0.995),
-        "pp": Quantity(f"prefill, forced (pp{chosen.prompt}@d0)", 0.99),
-        "greedy": Quantity("greedy decode, our choice included, against the loop without one", 0.985),
+    titles = {
+        "tg": f"decode, forced (tg{chosen.output}@d0)",
+        "pp": f"prefill, forced (pp{chosen.prompt}@d0)",
+        "greedy": "greedy decode, our choice included, against the loop without one",
     }
+    quantities = {name: Quantity(titles[name], FLOORS[name]) for name in chosen.only}
     clock = "processor" if chosen.processor_time else "time"
     rig, before = ready(), machine.load()
     with tempfile.TemporaryDirectory() as folder:
@@ -61,13 +64,14 @@ def main() -> None:
         with alternate.peer(rig, "llama_cpp_alternate.py", [str(rig.model), *numbers, str(library), clock]) as source:
             made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
     unit = "tokens a second of processor time" if chosen.processor_time else "tokens/s"
-    what = (
+    what: tuple[str, ...] = (
         f"Model {MODEL}, threads: {chosen.threads}, batch 2048, ubatch 512, flash attention on, KV f16. Rates in {unit}.",
         "The loop in C calls the same library on the same llama_context; it stamps start and end, chooses nothing.",
     )
     what += (alternate.BUSY,) if chosen.processor_time else ()
     looks = " ".join(map(str, chosen.looks))
     command = f"python benchmarks/parity_llama_cpp.py --looks {looks} --prompt {chosen.prompt} --output {chosen.output}"
+    command += f" --only {' '.join(chosen.only)}" if len(chosen.only) < len(FLOORS) else ""
     command += " --threads 1 --processor-time" if chosen.processor_time else ""
     text = alternate.page(
         "Parity with a loop in C over llama.h", command, what, "loop", quantities, made, chosen.looks, before

@@ -38,7 +38,7 @@ def main() -> None:
     numbers = [str(number) for number in (chosen.threads, chosen.prompt, chosen.output, context)]
     with alternate.peer(rig, "pytorch_alternate.py", [str(rig.model), clock, *numbers]) as source:
         made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
-    what = (
+    what: tuple[str, ...] = (
         f"Model {MODEL} as bf16 safetensors, CPU, threads: {chosen.threads}, eager, sdpa, static cache of {context} slots.",
         f"Rates in {unit}; the loop by hand runs on the same model and cache, and chooses as ours does. In a process of its own",
         "it was slower in the prefill, by the page faults of a program that loads no tokenizer:"
