@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rig import Rig
 
-from harness.run.prepare import environments
+from harness.run.prepare import lock_file
 
 
 def build(rig: Rig) -> Path:
@@ -28,7 +28,7 @@ def build(rig: Rig) -> Path:
     compiler = shutil.which("c++") or sys.exit("no C++ compiler")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    block = dict(environments.blocks(rig.place.lock_text))["llama-cpp-python"]
+    block = dict(lock_file.blocks(rig.place.lock_text))["llama-cpp-python"]
     (folder / "wish.txt").write_text(block)
     print("fetching the sdist", file=sys.stderr)
     pip = [str(rig.place.python), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
