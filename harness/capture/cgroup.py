@@ -113,6 +113,19 @@ def memory_limit_bytes(tree: Tree) -> Fact[int]:
     return _tightest([n if n is not None and 0 < n < _UNLIMITED_V1 else None for n in raw], "the memory limit")
 
 
+def oom_kills(tree: Tree) -> int | None:
+    """How many processes of this one's own group the kernel has killed for want of memory since the group was made; None where
+    no file tells. https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), v1: memory.oom_control.
+    """
+    for folder in _folders(tree, "memory"):
+        for name in ("memory.events.local", "memory.events", "memory.oom_control"):
+            for line in (tree.text(f"{folder}/{name}").value or "").splitlines():
+                word, _, value = line.partition(" ")
+                if word == "oom_kill" and _integer(value) is not None:
+                    return _integer(value)
+    return None
+
+
 def _tightest(found: list[int | None], what: str) -> Fact[int]:
     limits = [limit for limit in found if limit is not None]
     if limits:

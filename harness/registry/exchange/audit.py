@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from harness.errors import ReproError, one_line
+from harness.errors import RecordInvalid, ReproError, one_line
 from harness.progress import Progress
 from harness.registry.db import checkpoints, log, records, rigs, series, side_tables, stored_facts
 from harness.registry.db.reader import Reader
-from harness.registry.facts import PolicyFact, RecordFact, RegistryFact
+from harness.registry.facts import FailureFact, PolicyFact, RecordFact, RegistryFact
 from harness.registry.facts.stored import same
-from harness.registry.intake import ingest
+from harness.registry.intake import failures, ingest
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.scores import standings
 from harness.registry.rules.apply import Facts, applied
@@ -140,6 +140,8 @@ def _log(
         found.until = line.at
         named[line.envelope_sha256] = "event"
         event = _event(reader, line, facts, heads, found)
+        if event is not None and event.kind == "failure-submitted":
+            found.records += _failure(reader, event, facts, named, where, found)
         if event is not None and event.kind == "record-submitted":
             named[event.detail["envelope_sha256"]] = "record"
             named[event.detail["samples_sha256"]] = "samples"
@@ -152,6 +154,30 @@ def _log(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
         progress.advance("checking entries", index + 1, size)
+
+
+def _failure(reader: Reader, event: Event, facts: Facts, named: dict[str, str], where: str, found: Found) -> int:
+    """Check the record of a run that failed; how many were checked."""
+    named[event.detail["envelope_sha256"]] = "record"
+    named[event.detail["samples_sha256"]] = "samples"
+    data, samples = (reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256"))
+    if data is None or samples is None:
+        fact = reader.get(FailureFact, event.subject)
+        if fact is None or not fact.dropped or samples is None:
+            found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
+        return 0
+    registry = facts.get(RegistryFact, "")
+    try:
+        for name, body in (("envelope", data), ("samples", samples)):
+            if sha256(body).hexdigest() != event.detail[f"{name}_sha256"]:
+                raise RecordInvalid(f"its {name} were changed")
+        one = failures.checked(data, samples, event.subject[:12])
+        failures.agrees(event, one)
+        failures.taken_by(one, demonstration=registry is not None and registry.demonstration)
+    except ReproError as error:
+        said = one_line(f"record {event.subject[:12]}: {error.what}", TOLD)
+        found.faults.append(Fault(where, said, event.subject))
+    return 1
 
 
 def _dropped(reader: Reader, record: str) -> bool:
@@ -290,7 +316,12 @@ def _derived(reader: Reader, facts: Facts, found: Found) -> None:
             found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
     for kind, name in sorted(_differing(reader, facts), key=lambda place: tuple(map(str, place))):
         found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
+    failed = facts.all(FailureFact)
+    for name, one in failed.items():
+        if one.dropped and reader.body(one.envelope_sha256) is not None:
+            found.add(f"failure {name[:12]}", "was taken down, and its bytes are still there")
     machines = {(own.operator, own.rig_key) for own in submitted.values()}
+    machines |= {(own.operator, own.rig_key) for own in failed.values()}
     if machines != set(rigs.signed(reader)):
         found.add("rigs", "are not those that the log's submissions name")
     if series.of_accepted(reader) != set(series.listed(reader)):

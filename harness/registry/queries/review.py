@@ -15,7 +15,7 @@ from harness.registry.db import device_digests, records
 from harness.registry.db import rows as rows_table
 from harness.registry.db.databases import Failure
 from harness.registry.db.reader import Reader
-from harness.registry.facts import OperatorFact, RecordFact, RequestFact
+from harness.registry.facts import FailureFact, OperatorFact, RecordFact, RequestFact
 from harness.registry.intake.ingest import recomputed
 from harness.registry.intake.plausibility import possible
 from harness.registry.queries import cautions, durations, preview, rows
@@ -333,7 +333,7 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
             yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
         return
     number, previous = operator.run_number, operator.previous
-    if previous is not None and reader.get(RecordFact, previous) is None:
+    if previous is not None and not any(reader.get(kind, previous) for kind in (RecordFact, FailureFact)):
         text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
         yield Remark("gap in the runs", text, (previous,))
     elif previous is None and number > 1:
