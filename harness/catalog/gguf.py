@@ -19,6 +19,7 @@ from harness.errors import BadInput
 
 MAX_KEYS, MAX_TENSORS, MAX_STRING, MAX_ARRAY, MAX_DIMS = 65_536, 262_144, 16 << 20, 1 << 24, 4
 MAX_NAME = 1024
+SHORT = "ends inside its header"
 
 # type number → (name, elements in a block, bytes of a block); gguf.GGML_QUANT_SIZES, gguf 0.19.0
 TYPES: Mapping[int, tuple[str, int, int]] = {
@@ -142,7 +143,7 @@ class _Reader:
     def take(self, count: int) -> bytes:
         end = self.position + count
         if end > self._size:
-            raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+            raise _bad(self.path, SHORT, "it is truncated: fetch it again")
         data = self._view[self.position : end]
         self.position = end
         return data
@@ -165,10 +166,10 @@ class _Reader:
         unpack = struct.Struct("<Q").unpack_from
         for _ in range(count):
             if position + 8 > size:
-                raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+                raise _bad(self.path, SHORT, "it is truncated: fetch it again")
             position += 8 + unpack(view, position)[0]
         if position > size:
-            raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+            raise _bad(self.path, SHORT, "it is truncated: fetch it again")
         self.position = position
 
 
