@@ -61,6 +61,7 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     _refuse_unfit(request, asked, model)
     cores = snapshot.cores()
     filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
+    memory_need.refuse_if_short(_load(asked, filled, model), progress)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
@@ -157,7 +158,6 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
     if converting:
         convert.refuse_shards(identity)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
-    _need_memory(adapter, asked.choice, asked.given, identity, model.path)
     least = least_context(suite.suite)
     if identity.context_trained is not None and least > identity.context_trained:
         raise BadInput(
@@ -170,13 +170,17 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
     )
 
 
-def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], identity: Identity, path: Path) -> None:
-    """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
-    weights = (
-        identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
+def _load(asked: _Asked, filled: Mapping[str, Scalar], model: ModelHere) -> memory_need.Load:
+    """What is asked about its memory, before anything is installed."""
+    return memory_need.Load(
+        adapter=asked.adapter,
+        backend=asked.choice.backend,
+        options=filled,
+        header=model_folder.header(model.path),
+        file=model.identity.file,
+        converted=model.identity.format not in asked.adapter.formats,
+        least_context=least_context(asked.suite.suite),
     )
-    layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
-    memory_need.refuse_if_short(memory_need.held_bytes(adapter, choice.backend, given, weights, layers), identity.file)
 
 
 def _trained(adapter: Runtime, identity: Identity) -> int | None:
