@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
@@ -56,13 +55,12 @@ def _gpus(source: Source, backend: str, environment: Mapping[str, str]) -> tuple
     return None, "which of several GPUs are shown to the engine is not known"
 
 
-def _nvidia(load: Callable[[], Any] | None = None) -> tuple[GpuRoom, ...] | None:
+def _nvidia() -> tuple[GpuRoom, ...] | None:
     """None where there is a driver that can't be asked."""
     try:
-        import pynvml
+        import pynvml as nvml
     except ImportError:
         return ()
-    nvml: Any = load() if load else pynvml
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:

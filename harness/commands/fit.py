@@ -52,7 +52,6 @@ def fit(
     from harness.run.prepare.fit import Question, ask
     from harness.terminal.console import out, print_json
     from harness.terminal.fit import print_fit, to_json
-    from harness.terminal.progress import shown
     from runtimes.table import find
 
     if memory_gib is not None and not device:
@@ -61,8 +60,7 @@ def fit(
         )
     if kv_type is not None:
         settings = (*settings, *_kv_settings(kv_type, find(runtime).options, runtime))
-    with shown() as progress:
-        found = ask(Question(model, runtime, settings, backend, context, device, memory_gib), paths.cache(), progress)
+    found = ask(Question(model, runtime, settings, backend, context, device, memory_gib), paths.cache())
     if as_json:
         print_json(to_json(found))
     else:

@@ -71,7 +71,8 @@ def _weights(shape: Shape, settings: Settings, places: list[Place], output: Plac
     # A GPU that shares the memory keeps the pages that it computes from.
     mapped = settings.mapped and not settings.locked and (settings.own_memory or not settings.device_layers)
     rest = max(here - copied, 0)  # what has a rearranged copy is read once, and no more after that
-    parts = [Part("weights", Place.MEMORY, here if settings.mapped else rest, mapped=mapped, written=None if settings.locked else rest)]
+    written = None if settings.locked else rest
+    parts = [Part("weights", Place.MEMORY, here if settings.mapped else rest, mapped=mapped, written=written)]
     if copied:
         parts.append(Part("rearranged weights", Place.MEMORY, copied))
     if there:

@@ -19,7 +19,7 @@ from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engines import Engine
 from harness.fit.room import Room
-from harness.progress import SILENT, Progress
+from harness.progress import SILENT
 from harness.run.prepare import choosing, memory_need, options
 from harness.run.prepare.memory_need import Load
 from runtimes.interface import Scalar
@@ -55,7 +55,7 @@ class Found:
     others: tuple[Answer, ...]
 
 
-def ask(question: Question, cache: Path, progress: Progress) -> Found:
+def ask(question: Question, cache: Path) -> Found:
     """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
     adapter = find(question.runtime)
     if not adapter.capabilities.holds_model:
@@ -63,7 +63,7 @@ def ask(question: Question, cache: Path, progress: Progress) -> Found:
         raise BadInput("holds no model: what a server takes is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
     part = _part(question)
-    title, header = _header(models.resolve(question.model), cache, progress)
+    title, header = _header(models.resolve(question.model), cache)
     form = "gguf" if header.version else "safetensors"
     converted = form not in adapter.formats
     if converted and not (form == "gguf" and adapter.capabilities.converts):
@@ -109,13 +109,12 @@ def _shares(part: Device) -> bool:
     return part.form == "integrated" or part.machines_memory
 
 
-def _header(reference: models.Reference, cache: Path, progress: Progress) -> tuple[str, Header]:
+def _header(reference: models.Reference, cache: Path) -> tuple[str, Header]:
     """Title and header; of a model that is elsewhere the first bytes of its files are read, never its weights."""
     match reference:
         case Model():
             return reference.id, _of_catalogue(reference, cache)
         case HuggingFaceReference():
-            progress.stage("reading the header")
             return str(reference), remote_header.read(reference, cache)
         case OllamaReference():
             return reference.title, model_folder.header(fetch.fetch(reference, cache, SILENT))
