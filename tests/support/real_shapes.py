@@ -214,7 +214,7 @@ def falcon_h1_1_5b() -> Made:
         tensors[f"blk.{i}.ffn_norm"] = tensors.pop(f"blk.{i}.ffn_norm.weight")
         tensors |= {
             f"blk.{i}.ssm_in.weight": (QUANT, (2048, 2 * 3072 + 2 * 256 + 48)),
-            f"blk.{i}.ssm_conv1d.weight": (F32, (4, 3072 + 2 * 256)), f"blk.{i}.ssm_dt.bias": (F32, (48,)),
+            f"blk.{i}.ssm_conv1d.weight": (F32, (4, 3072 + 2 * 256)), f"blk.{i}.ssm_conv1d.bias": (F32, (3072 + 2 * 256,)), f"blk.{i}.ssm_dt.bias": (F32, (48,)),
             f"blk.{i}.ssm_a": (F32, (1, 48)), f"blk.{i}.ssm_d": (F32, (1, 48)),
             f"blk.{i}.ssm_out.weight": (QUANT, (3072, 2048)),
         }  # fmt: skip
