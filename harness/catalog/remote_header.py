@@ -14,9 +14,8 @@ from harness.errors import BadInput
 FIRST, MOST = 1 << 20, 128 << 20  # a vocabulary of 262,000 words makes a header of some 10 MiB
 
 
-def read(reference: HuggingFaceReference, cache: Path) -> gguf.Header:
-    """Of a GGUF, its shards or a folder of safetensors. Raises `BadInput`."""
-    found = huggingface.look(reference, cache)
+def read(reference: HuggingFaceReference, found: Remote) -> gguf.Header:
+    """Of a GGUF, its shards or a folder of safetensors, as `huggingface.look` found it. Raises `BadInput`."""
     if reference.file or reference.quantisation:
         parts = [Path(name) for name in found.weights]
         return shards.joined(parts[0], parts, [_gguf(found, name) for name in found.weights])

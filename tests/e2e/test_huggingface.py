@@ -385,3 +385,26 @@ def assert_refused(done, words):
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_model_that_the_memory_can_not_hold_is_refused_before_it_is_fetched(served, tmp_path):
+    program = """
+import sys
+from harness.capture.rooms import Rooms
+from harness.run.prepare import memory_need
+memory_need.read_rooms = lambda *_: Rooms(1 << 20, 1 << 20, ())
+from harness.cli import main
+main(["bench", "--model", "hf:owner/model/tiny.gguf", "--suite", sys.argv[1], "--backend", "cpu", "-o", "load_mode=none"])
+"""
+    suite = Path(__file__).parents[1] / "data" / "small-v1.toml"
+    home = {
+        "HF_ENDPOINT": served.address,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HF_HOME": str(tmp_path / "theirs"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(suite)], env=os.environ | home | {"XDG_CONFIG_HOME": str(tmp_path / "config")},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert_refused(done, "the model needs about")
+    assert served.sent <= 1 << 20

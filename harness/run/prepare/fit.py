@@ -10,17 +10,14 @@ from pathlib import Path
 from harness.capture import snapshot
 from harness.capture.rooms import read_rooms
 from harness.capture.source import this_machine
-from harness.catalog import devices, fetch, model_folder, models, remote_header
+from harness.catalog import devices, models
 from harness.catalog.devices import Device
 from harness.catalog.gguf import Header
-from harness.catalog.models import HuggingFaceFile, Model
-from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engines import Engine
 from harness.fit.room import Room
-from harness.progress import SILENT
-from harness.run.prepare import choosing, memory_need, options
+from harness.run.prepare import choosing, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
 from runtimes.interface import Scalar
 from runtimes.table import find
@@ -63,7 +60,7 @@ def ask(question: Question, cache: Path) -> Found:
         raise BadInput("holds no model: what a server takes is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
     part = _part(question)
-    title, header = _header(models.resolve(question.model), cache)
+    title, header = headers.read(models.resolve(question.model), cache)
     form = "gguf" if header.version else "safetensors"
     converted = form not in adapter.formats
     if converted and not (form == "gguf" and adapter.capabilities.converts):
@@ -107,30 +104,6 @@ def _part(question: Question) -> Device | None:
 def _shares(part: Device) -> bool:
     """Whether it computes from the machine's memory."""
     return part.form == "integrated" or part.machines_memory
-
-
-def _header(reference: models.Reference, cache: Path) -> tuple[str, Header]:
-    """Title and header; of a model that is elsewhere the first bytes of its files are read, never its weights."""
-    match reference:
-        case Model():
-            return reference.id, _of_catalogue(reference, cache)
-        case HuggingFaceReference():
-            return str(reference), remote_header.read(reference, cache)
-        case OllamaReference():
-            return reference.title, model_folder.header(fetch.fetch(reference, cache, SILENT))
-        case path:
-            return model_folder.title(path), model_folder.header(path)
-
-
-def _of_catalogue(entry: Model, cache: Path) -> Header:
-    files = fetch.files_in(entry, cache)
-    if all(path.exists() for path in files):
-        return model_folder.header(files[0] if entry.format == "gguf" else files[0].parent)
-    if isinstance(entry.source, HuggingFaceFile):
-        file = entry.files[0].name if entry.format == "gguf" else ""
-        return remote_header.read(HuggingFaceReference(entry.source.repo, entry.source.revision, file), cache)
-    fix = f"run: repro model fetch {entry.id}"
-    raise BadInput("is not here, and can't be read before it is fetched", where=entry.id, fix=fix)
 
 
 def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar], cache: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.capture import snapshot
 from harness.catalog import fetch, model_folder, models, suites
+from harness.catalog.gguf import Header
 from harness.catalog.identity import Identity, identify
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.suites import Loaded
@@ -21,7 +22,7 @@ from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.plan import least_context
-from harness.run.prepare import baseline, choosing, convert, memory_need, options, unchanged
+from harness.run.prepare import baseline, choosing, convert, headers, memory_need, options, unchanged
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for
@@ -57,11 +58,14 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     if signers is not None:
         store.writable(signers.place)  # the machine's count of runs is kept there
     baseline.rule(request, asked.suite)  # refused now rather than after the download
-    model = _fetched(asked.reference, cache, progress)
-    _refuse_unfit(request, asked, model)
     cores = snapshot.cores()
     filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
-    memory_need.refuse_if_short(_load(asked, filled, model), progress)
+    early = _memory_asked(asked, filled, cache, progress)
+    model = _fetched(asked.reference, cache, progress)
+    _refuse_unfit(request, asked, model)
+    if not early:
+        load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
+        memory_need.refuse_if_short(load, progress)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
@@ -170,15 +174,26 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
     )
 
 
-def _load(asked: _Asked, filled: Mapping[str, Scalar], model: ModelHere) -> memory_need.Load:
-    """What is asked about its memory, before anything is installed."""
+def _memory_asked(asked: _Asked, filled: Mapping[str, Scalar], cache: Path, progress: Progress) -> bool:
+    """Refuse what the memory can't hold before its weights are fetched and hashed; false where its header can't be read yet."""
+    if not asked.adapter.capabilities.holds_model:
+        return True
+    try:
+        title, header = headers.read(asked.reference, cache)
+    except BadInput:
+        return False  # said when it is fetched, if it is anything to say
+    memory_need.refuse_if_short(_load(asked, filled, header, title), progress)
+    return True
+
+
+def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str) -> memory_need.Load:
     return memory_need.Load(
         adapter=asked.adapter,
         backend=asked.choice.backend,
         options=filled,
-        header=model_folder.header(model.path),
-        file=model.identity.file,
-        converted=model.identity.format not in asked.adapter.formats,
+        header=header,
+        file=title,
+        converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
         least_context=least_context(asked.suite.suite),
     )
 
