@@ -93,6 +93,7 @@ def test_an_unknown_architecture_is_unknown_and_no_number(repro, tmp_path):
         (("--memory", "8"), "name the device"),
         (("--device", "GeForce RTX 4060", "--backend", "cpu"), "leave --device out"),
         (("--runtime", "openai-http"), "holds no model"),
+        (("--runtime", "simulated"), "holds no model"),
         (("--runtime", "pytorch", "--kv-type", "q8_0"), "has no option for it"),
         (("--kv-type", "q9_0"), "is not offered"),
         (("--context", "131073"), "was trained for 131,072 tokens"),

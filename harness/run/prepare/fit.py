@@ -17,7 +17,7 @@ from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engines import Engine
 from harness.fit.room import Room
-from harness.run.prepare import choosing, headers, memory_need, options
+from harness.run.prepare import backend, choosing, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
 from runtimes.interface import Scalar
 from runtimes.table import find
@@ -56,8 +56,8 @@ def ask(question: Question, cache: Path) -> Found:
     """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
     adapter = find(question.runtime)
     if not adapter.capabilities.holds_model:
-        fix = "take the runtime that the server uses: --runtime llama.cpp"
-        raise BadInput("holds no model: what a server takes is not known", where=f"--runtime {adapter.name}", fix=fix)
+        fix = "name the one that does: --runtime llama.cpp"
+        raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
     part = _part(question)
     title, header = headers.read(models.resolve(question.model), cache)
@@ -66,11 +66,11 @@ def ask(question: Question, cache: Path) -> Found:
     if converted and not (form == "gguf" and adapter.capabilities.converts):
         fix = "take another runtime or another file"
         raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
-    backend = _backend(question, part, given, cache)
+    build = _backend(question, part, given, cache)
     asked = _context(question, header)
     filled = options.fill(given, adapter.options, cores=snapshot.cores(), required_context=1) | {"context": asked}
-    load = Load(adapter, backend, filled, header, title, converted)
-    computes = True if part else memory_need.on_device(backend, filled) or False
+    load = Load(adapter, build, filled, header, title, converted)
+    computes = True if part else memory_need.on_device(build, filled) or False
     own = None if part is None else not _shares(part)
     engine = memory_need.engine_for(load, computes, own, memory_need.features_of(this_machine()))
     if engine is None:
@@ -114,6 +114,8 @@ def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar
         return "metal" if part.vendor == "Apple" else "cuda"
     if given.get("device") == "cpu":
         return "cpu"
+    if question.backend in backend.GPU_BACKENDS:
+        backend.refuse_without_device(backend.look(), question.backend, builds=False)
     return choosing.choice_of(question.runtime, question.backend, cache).backend
 
 

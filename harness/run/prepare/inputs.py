@@ -26,6 +26,7 @@ from harness.run.prepare import baseline, choosing, convert, headers, memory_nee
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for
+from harness.run.prepare.options import CONTEXT_STEP
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 from runtimes.table import find
@@ -182,6 +183,9 @@ def _memory_asked(asked: _Asked, filled: Mapping[str, Scalar], cache: Path, prog
         title, header = headers.read(asked.reference, cache)
     except BadInput:
         return False  # said when it is fetched, if it is anything to say
+    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
+        return False  # too long for the model: that is said of it
     memory_need.refuse_if_short(_load(asked, filled, header, title), progress)
     return True
 

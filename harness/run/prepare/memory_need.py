@@ -20,6 +20,17 @@ from harness.run.prepare import backend as backends
 from harness.units import memory
 from runtimes.interface import Runtime, Scalar
 
+# Settings that need less, each tried before it is advised, with what it does.
+_MAPPED: Mapping[str, Scalar] = {"load_mode": "auto"}
+_PLAIN: Mapping[str, Scalar] = {"repack": False}
+_SMALL: Mapping[str, Scalar] = {"type_k": "q8_0", "type_v": "q8_0"}
+_WAYS: tuple[tuple[Mapping[str, Scalar], str], ...] = (
+    (_MAPPED, ": the weights are mapped from the file then"),
+    (_PLAIN, ": no rearranged copy of the weights is kept then"),
+    ({**_MAPPED, **_PLAIN}, ": the weights are mapped from the file then, without a rearranged copy"),
+    (_SMALL, ": a smaller KV cache"),
+    ({**_MAPPED, **_PLAIN, **_SMALL}, ": weights mapped, no copy of them, a smaller KV cache"),
+)
 _WORDS = {Place.DEVICE: "GPU memory", Place.MEMORY: "memory"}
 
 
@@ -96,14 +107,14 @@ def refuse_if_short(load: Load, progress: Progress) -> None:
     context = load.options.get("context")
     found = answer(engine, context if type(context) is int else load.least_context, room)
     if found.verdict is Verdict.NO:
-        raise refusal(load, engine, found, room)
+        raise refusal(load, engine, found, room, device)
     if found.verdict is Verdict.FROM_FILE:
         progress.remark(
             f"{load.file}: its weights do not fit into the free memory whole; they are read again from disk, which is slow"
         )
 
 
-def refusal(load: Load, engine: Engine, found: Answer, room: Room) -> NotEnoughSpace:
+def refusal(load: Load, engine: Engine, found: Answer, room: Room, device: bool) -> NotEnoughSpace:
     """What lacks where, and the setting that mends it."""
     need = found.need
     wanted = engine.cache(need.context)
@@ -120,14 +131,8 @@ def refusal(load: Load, engine: Engine, found: Answer, room: Room) -> NotEnoughS
         f"the model needs about {memory(need.must_lie(place))} of {_WORDS[place]} ({_parts(need, place)}) "
         f"and {memory(free)}{name} are free",
         where=load.file,
-        fix=_fix(load, found, engine, room),
+        fix=_fix(load, found, engine, room, device),
     )
-
-
-def _runs(load: Load, context: int, room: Room) -> bool:
-    """Whether it can run so, all on the processor."""
-    engine = None if room.device else engine_for(load, device=False, features=features_of(this_machine()))
-    return engine is not None and judge(engine.need(context, None), room, engine) is not Verdict.NO
 
 
 def _short(need: Need, place: Place, room: Room, engine: Engine) -> bool:
@@ -139,15 +144,21 @@ def _parts(need: Need, place: Place) -> str:
     return ", ".join(f"{part.kind} {memory(part.must_lie)}" for part in need.at(place) if part.must_lie)
 
 
-def _fix(load: Load, found: Answer, engine: Engine, room: Room) -> str:
+def _fix(load: Load, found: Answer, engine: Engine, room: Room, device: bool) -> str:
     if found.longest and load.least_context <= found.longest < found.need.context:
         return f"set -o context={found.longest}, the longest context that fits"
     if found.device_layers:
         split = engine.need(found.need.context, found.device_layers)
         if not any(_short(split, place, room, engine) for place in Place):
             return f"set -o gpu_layers={found.device_layers}, the most layers that fit"
-    lean = replace(load, options={**load.options, "repack": False})
-    if load.options.get("repack") is True and _runs(lean, found.need.context, room):
-        return "set -o repack=false: no rearranged copy of the weights is kept then"
-    smaller = "set -o type_k=q8_0 -o type_v=q8_0, " if load.options.get("type_k") == "f16" else ""
-    return f"close other programs, {smaller}take a smaller model or a smaller quantisation"
+    for changes, why in _WAYS:
+        changed = {**load.options, **changes}
+        if all(name in load.options for name in changes) and changed != load.options:
+            other = engine_for(replace(load, options=changed), device, features=features_of(this_machine()))
+            if other and judge(other.need(found.need.context, other.asked_layers), room, other) is not Verdict.NO:
+                return "set " + " ".join(f"-o {name}={_word(value)}" for name, value in changes.items()) + why
+    return "close other programs, or take a smaller model or a smaller quantisation"
+
+
+def _word(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -93,8 +93,17 @@ def test_a_cache_that_does_not_fit_is_refused_with_the_longest_context_that_does
 
 def test_a_context_that_the_suite_needs_is_not_advised_away(check):
     said = refused(check, memory=4, context=65536, least=65536)
-    assert "set -o context" not in said
-    assert "type_k=q8_0" in said
+    assert "set -o" not in said  # nothing helps
+    assert "take a smaller model" in said
+    said = refused(check, memory=5, context=40960, least=40960)
+    assert "set -o type_k=q8_0 -o type_v=q8_0" in said
+    check(memory=5, context=40960, least=40960, type_k="q8_0", type_v="q8_0")
+
+
+def test_weights_that_could_be_mapped_are_advised_to_be(check):
+    said = refused(check, memory=3, load_mode="none", features={"avx2"})
+    assert "set -o load_mode=auto -o repack=false" in said
+    check(memory=3, load_mode="auto", repack=False, features={"avx2"})
 
 
 def test_a_smaller_type_of_cache_that_fits_is_not_refused(check):
