@@ -12,6 +12,8 @@ from harness.capture import cgroup
 from harness.capture.source import Source
 
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+# With these llama.cpp takes the machine's memory where a card's is full.
+_OVERFLOW = ("GGML_CUDA_ENABLE_UNIFIED_MEMORY", "GGML_VK_ALLOW_SYSMEM_FALLBACK", "GGML_VK_PREFER_HOST_MEMORY")
 GpuRoom = tuple[str, int, int]  # name, free and all bytes
 
 
@@ -40,6 +42,9 @@ def read_rooms(source: Source, backend: str, environment: Mapping[str, str]) -> 
 def _gpus(source: Source, backend: str, environment: Mapping[str, str]) -> tuple[tuple[GpuRoom, ...] | None, str]:
     if backend not in ("cuda", "rocm", "vulkan"):
         return (), ""
+    overflow = next((name for name in _OVERFLOW if environment.get(name)), None)
+    if overflow is not None:
+        return None, f"{overflow} lets the engine use the machine's memory beside it"
     nvidia = _nvidia() if backend in ("cuda", "vulkan") else ()
     amd = _amd(source) if backend in ("rocm", "vulkan") else ()
     if nvidia is None:
@@ -79,12 +84,16 @@ def _nvidia() -> tuple[GpuRoom, ...] | None:
 
 
 def _amd(source: Source) -> tuple[GpuRoom, ...]:
-    """Of the amdgpu driver: mem_info_vram_total and mem_info_vram_used of each card."""
+    """Of the amdgpu driver: mem_info_vram_total and mem_info_vram_used of each card.
+
+    A part within a processor uses more than what is set aside for it; it is told by its memory, which has no maker there.
+    """
     found = []
     for path in source.tree.names("sys/class/drm/card?/device/mem_info_vram_total"):
         folder = path.rpartition("/")[0]
         total, used = (_integer(source, f"{folder}/mem_info_vram_{name}") for name in ("total", "used"))
-        if total is not None and used is not None:
+        maker = source.tree.line(f"{folder}/mem_info_vram_vendor").value or "unknown"
+        if total is not None and used is not None and maker != "unknown":
             found.append((source.tree.line(f"{folder}/product_name").value or "AMD GPU", max(total - used, 0), total))
     return tuple(found)
 

@@ -64,6 +64,7 @@ CARDS = {
         ("mem_info_vram_total", 8 * GIB),
         ("mem_info_vram_used", used * GIB),
         ("product_name", f"RX {i}"),
+        ("mem_info_vram_vendor", "samsung"),
     )
 }
 
@@ -88,3 +89,18 @@ def test_only_the_cards_that_are_shown_count(tmp_path, shown, names):
 def test_a_card_that_no_driver_tells_of_is_unknown(tmp_path):
     found = read_rooms(Source("Linux", "x86_64", Tree(tmp_path)), "rocm", {})
     assert (found.gpus, found.why) == (None, "no driver tells the memory of its GPU")
+
+
+@pytest.mark.parametrize("maker", ["unknown\n", None])
+def test_a_part_within_a_processor_is_not_held_to_what_is_set_aside_for_it(tmp_path, maker):
+    files = {name: text for name, text in CARDS.items() if not name.endswith("vendor")}
+    if maker:
+        files |= {name: maker for name in CARDS if name.endswith("vendor")}
+    assert read_rooms(Source("Linux", "x86_64", tree(tmp_path, files)), "vulkan", {}).gpus is None
+
+
+@pytest.mark.parametrize("name", ["GGML_CUDA_ENABLE_UNIFIED_MEMORY", "GGML_VK_ALLOW_SYSMEM_FALLBACK"])
+def test_a_card_that_may_overflow_into_the_machines_memory_has_no_known_bound(tmp_path, name):
+    found = read_rooms(Source("Linux", "x86_64", tree(tmp_path, CARDS)), "rocm", {name: "1"})
+    assert found.gpus is None
+    assert name in found.why
