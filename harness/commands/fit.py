@@ -52,6 +52,7 @@ def fit(
     from harness.run.prepare.fit import Question, ask
     from harness.terminal.console import out, print_json
     from harness.terminal.fit import print_fit, to_json
+    from runtimes.releases import split
     from runtimes.table import find
 
     if memory_gib is not None and not device:
@@ -59,7 +60,7 @@ def fit(
             "is the memory of --device", where=f"--memory {memory_gib:g}", fix="name the device, or leave it out"
         )
     if kv_type is not None:
-        settings = (*settings, *_kv_settings(kv_type, find(runtime).options, runtime))
+        settings = (*settings, *_kv_settings(kv_type, find(split(runtime).name).options, runtime))
     found = ask(Question(model, runtime, settings, backend, context, device, memory_gib), paths.cache())
     if as_json:
         print_json(to_json(found))

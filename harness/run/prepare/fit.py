@@ -20,6 +20,7 @@ from harness.fit.room import Room
 from harness.run.prepare import backend, choosing, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
 from runtimes.interface import Scalar
+from runtimes.releases import split
 from runtimes.table import find
 
 USUAL_CONTEXT = 4096  # where none is asked for
@@ -54,7 +55,8 @@ class Found:
 
 def ask(question: Question, cache: Path) -> Found:
     """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
-    adapter = find(question.runtime)
+    named = split(question.runtime)
+    adapter = find(named.name)
     if not adapter.capabilities.holds_model:
         fix = "name the one that does: --runtime llama.cpp"
         raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
@@ -77,7 +79,9 @@ def ask(question: Question, cache: Path) -> Found:
         raise BadInput("how it lays out a model is not known", where=f"--runtime {adapter.name}", fix="ask its author")
     room = _room(part, question, load, computes)
     others = tuple(answer(engine, context, room) for context in _contexts(engine, asked))
-    return Found(title, load, engine, room, _where(part, room, computes), answer(engine, asked, room), others)
+    return Found(
+        title, load, engine, room, _where(part, room, computes, named.release), answer(engine, asked, room), others
+    )
 
 
 def _part(question: Question) -> Device | None:
@@ -116,7 +120,7 @@ def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar
         return "cpu"
     if question.backend in backend.GPU_BACKENDS:
         backend.refuse_without_device(backend.look(), question.backend, builds=False)
-    return choosing.choice_of(question.runtime, question.backend, cache).backend
+    return choosing.choice_of(split(question.runtime), question.backend, cache).backend
 
 
 def _context(question: Question, header: Header) -> int:
@@ -152,7 +156,9 @@ def _room(part: Device | None, question: Question, load: Load, computes: bool) -
     )  # fmt: skip
 
 
-def _where(part: Device | None, room: Room, computes: bool) -> str:
+def _where(part: Device | None, room: Room, computes: bool, release: str) -> str:
+    if release:
+        return f"{_where(part, room, computes, '')}, by the rules of the pinned release"
     if part is not None:
         return f"{part.sku} by the device table" + ("" if room.shared else ", beside this machine's memory")
     return f"this machine's {room.device or 'processor'}" if computes else "this machine's processor"
