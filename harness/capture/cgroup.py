@@ -126,6 +126,36 @@ def oom_kills(tree: Tree) -> int | None:
     return None
 
 
+def memory_left_bytes(tree: Tree) -> int | None:
+    """What the tightest group above this process still gives: its limit less what is used, page cache not counted as used.
+
+    None where no limit is set.
+    """
+    found = []
+    for folder in _folders(tree, "memory"):
+        for limit_name, used_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit = _integer(tree.text(f"{folder}/{limit_name}").value or "")
+            if limit is None or not 0 < limit < _UNLIMITED_V1:
+                continue
+            used = _integer(tree.text(f"{folder}/{used_name}").value or "") or 0
+            found.append(max(limit - max(used - _reclaimable(tree, folder), 0), 0))
+    return min(found, default=None)
+
+
+def _reclaimable(tree: Tree, folder: str) -> int:
+    """Page cache that the group is charged for: given back as it is needed."""
+    pairs = (line.partition(" ") for line in (tree.text(f"{folder}/memory.stat").value or "").splitlines())
+    names = ("inactive_file", "active_file", "total_inactive_file", "total_active_file")
+    found = {name: _integer(value) or 0 for name, _, value in pairs if name in names}
+    # Version 1 counts the groups below in `total_…` only.
+    return max(
+        sum(found.get(f"{prefix}{name}", 0) for name in ("inactive_file", "active_file")) for prefix in ("", "total_")
+    )
+
+
 def _tightest(found: list[int | None], what: str) -> Fact[int]:
     limits = [limit for limit in found if limit is not None]
     if limits:
