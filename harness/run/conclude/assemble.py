@@ -21,7 +21,7 @@ from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
-from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry
+from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
 from harness.run.evidence import Evidence, Prepared
@@ -351,7 +351,15 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
+        **_telemetry_of_each(evidence),
     }
+
+
+def _telemetry_of_each(evidence: Evidence) -> dict[str, Any]:
+    """Each GPU's own, where several took part."""
+    names = [device["name"] for device in evidence.facts["devices"] if device["kind"] in device_kinds.OFFLOADED]
+    found = telemetry_of_each(evidence.trials, names)
+    return {"device_telemetry": found} if found else {}
 
 
 def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:
