@@ -15,12 +15,14 @@ import harness
 from harness import device_kinds
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
+from harness.measure.findings import Finding, Severity
 from harness.record import private, schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
+from harness.run.conclude import gpus_used
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
@@ -131,7 +133,7 @@ def _record(
             facts,
             prepared.identity.remarks,
         )
-        + _unused_gpu(prepared),
+        + _of_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=_operator(prepared.signers, evidence.work.rig_run),
     )
@@ -159,7 +161,7 @@ def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | 
 def _environment(evidence: Evidence) -> dict[str, Any]:
     found = _coarse(evidence.machine.environment.to_json())
     if not evidence.elsewhere:
-        return found
+        return gpus_used.marked(found, evidence.machine.environment.gpu, evidence.device_ids, evidence.on_cpu)
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
 
 
@@ -304,12 +306,14 @@ def _packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
     return {name: text.split(" ")[0] if name == built else text for name, text in told.items()}
 
 
-def _unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
-    """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
-    if not prepared.engine.choice.leaves_gpu:
-        return ()
-    text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
-    return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
+def _of_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
+    """A GPU that `auto` left alone: the number is not that machine's best, and says so. And what others were doing."""
+    choice = evidence.prepared.engine.choice
+    found = [] if evidence.at_server else gpus_used.busy_others(evidence.machine.environment.gpu, evidence.device_ids)
+    if choice.leaves_gpu:
+        text = f"auto took the build for the CPU: {choice.reason}"
+        found.append(Finding("gpu_unused", Severity.NOTE, text))
+    return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
 
 
 def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
