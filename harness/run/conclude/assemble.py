@@ -15,6 +15,7 @@ import harness
 from harness import device_kinds
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
+from harness.device_ids import names_a_device
 from harness.measure.findings import Finding, Severity
 from harness.record import private, schema
 from harness.record.keys import Signers
@@ -246,8 +247,13 @@ def _shown(name: str, value: str) -> str:
 
 
 def public_value(value: Scalar) -> Scalar:
-    """An option's value; of an address that is not this machine's own, no host."""
-    if not isinstance(value, str) or not (found := _ADDRESS.fullmatch(value)):
+    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place."""
+    if not isinstance(value, str):
+        return value
+    if names_a_device(value):
+        return "named by id"
+    found = _ADDRESS.fullmatch(value)
+    if found is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
     return value if own else "http://another-machine"

@@ -21,7 +21,7 @@ from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.plan import least_context
-from harness.run.prepare import baseline, choosing, convert, memory_need, options, unchanged
+from harness.run.prepare import baseline, choosing, convert, device_choice, memory_need, options, unchanged
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for
@@ -93,6 +93,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
     adapter = find(request.runtime)
     parsed = options.parse(request.settings, adapter.options, adapter.name)
     given, secrets = options.secrets(parsed, adapter.options, os.environ)
+    given = device_choice.with_places(given)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
         raise BadInput(
