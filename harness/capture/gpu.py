@@ -78,7 +78,7 @@ def _nvidia() -> Fact[tuple[Gpu, ...]]:
         pynvml.nvmlShutdown()
 
 
-def _gpu(nvml: Any, handle: Any, seen: Visible) -> Gpu:
+def _gpu(nvml: Any, handle: Any, seen: Visible = Visible(None, "not asked")) -> Gpu:  # noqa: B008 - immutable
     def ask(call: Callable[[], Any]) -> Fact[Any]:
         try:
             value = call()
