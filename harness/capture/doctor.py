@@ -131,6 +131,9 @@ def _steal(quiet: Between, environment: Environment) -> Check:
     kind = environment.host.virtualisation.value or "unknown"
     if kind == "none":
         return Check("virtual machine", "ok", "not a virtual machine, as far as can be seen")
+    if kind in ("wsl1", "wsl2"):
+        fix = "close programs in Windows, too: they are not seen from here, nor is the host's load"
+        return Check("virtual machine", "note", f"Windows runs this Linux ({kind})", fix)
     text = f"a virtual machine ({kind}); the host took {quiet.steal_ppm / 1e4:.1f} % of its time"
     if quiet.steal_ppm > 10_000:
         return Check("virtual machine", "warn", text, "take a dedicated machine, or expect wide intervals")

@@ -19,8 +19,10 @@ _OTHERS_BATTERY = re.compile(
 )
 
 # Makers whose product names say "virtual machine"; a product's own name could single a machine out and stays out.
-_VIRTUAL = {"QEMU": "kvm", "KVM": "kvm", "VMware": "vmware", "VirtualBox": "virtualbox", "Xen": "xen",
-            "Amazon EC2": "kvm", "Parallels": "parallels"}  # fmt: skip
+# Source: systemd's src/basic/virt.c.
+_VIRTUAL = {"QEMU": "kvm", "KVM": "kvm", "OpenStack": "kvm", "VMware": "vmware", "VirtualBox": "virtualbox",
+            "innotek GmbH": "virtualbox", "Xen": "xen", "BHYVE": "bhyve", "Bochs": "bochs", "Parallels": "parallels",
+            "Apple Virtualization": "apple"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,30 @@ def _in_container(source: Source) -> bool:
     return any(word in groups for word in ("docker", "kubepods", "containerd", "lxc", "libpod"))
 
 
+def _wsl(tree: Tree) -> str:
+    """`wsl2` and `wsl1` by what Microsoft's kernels call themselves, else ""."""
+    release = (tree.line("proc/sys/kernel/osrelease").value or "").lower()
+    if "microsoft" not in release or "azure" in release:
+        return ""
+    return "wsl2" if "wsl2" in release or tree.exists("/dev/dxg") else "wsl1"
+
+
 def _virtualisation(source: Source) -> Fact[str]:
     if source.system == "Darwin":
         return source.setting("kern.hv_vmm_present").then(lambda v: "apple" if v == "1" else "none", "not told")
+    if wsl := _wsl(source.tree):
+        return known(wsl)
     maker = source.tree.line("sys/class/dmi/id/sys_vendor", "the maker in DMI").value or ""
     for word, kind in _VIRTUAL.items():
         if word in maker:
             return known(kind)
-    # These two makers sell machines as well: only the product tells, and only these two names of it are looked for.
+    # These makers have machines as well: only the product tells, and only these names of it are looked for.
     product = source.tree.line("sys/class/dmi/id/product_name", "the product in DMI").value or ""
     if "Microsoft Corporation" in maker and product == "Virtual Machine":
         return known("hyper-v")
     if "Google" in maker and product == "Google Compute Engine":
+        return known("kvm")
+    if "Amazon EC2" in maker and not product.endswith(".metal"):
         return known("kvm")
     info = source.tree.text("proc/cpuinfo").value or ""
     if " hypervisor" in info:

@@ -12,6 +12,7 @@ from harness.catalog import digest
 from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
 from harness.files import read_limited
+from harness.inside import proper
 from harness.paths import below_home
 from harness.progress import SILENT, Progress
 
@@ -35,7 +36,10 @@ def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -
     place = next((one for one in stores() if (one / below).is_file()), None)
     if place is None:
         told = " or ".join(map(str, stores()))
-        fix = f"run: ollama pull {reference.short}, or set OLLAMA_MODELS to its store"
+        base = str(reference).rpartition(":")[0]
+        others = " or ".join(f"{base}:{tag}" for tag in _tags(below.parent))
+        have = f"take {others}, or " if others else ""
+        fix = f"{have}run: ollama pull {reference.short}, or set OLLAMA_MODELS to its store"
         raise BadInput(f"is not in Ollama's store ({told})", where=str(reference), fix=fix)
     manifest = place / below
     layers = _layers(manifest)
@@ -54,6 +58,12 @@ def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -
     if digest.cached(blob, cache, progress) != match[1]:
         raise BadInput("its sha256 is not that of its name", where=str(blob), fix=f"run: ollama pull {reference.short}")
     return blob
+
+
+def _tags(model: Path) -> list[str]:
+    """The tags of a model that the stores do have, at most five."""
+    found = {one.name for place in stores() if (place / model).is_dir() for one in (place / model).iterdir()}
+    return sorted(filter(proper, found))[:5]
 
 
 def _layers(manifest: Path) -> list[dict[str, Any]]:

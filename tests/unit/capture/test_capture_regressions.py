@@ -54,11 +54,31 @@ def test_an_apple_chip_is_read_and_offers_its_performance_cores() -> None:
         ("Microsoft Corporation", "Virtual Machine", "hyper-v"),
         ("Google", "Kohaku", "none"),
         ("Google", "Google Compute Engine", "kvm"),
+        ("Amazon EC2", "m5.xlarge", "kvm"),
+        ("Amazon EC2", "m5.metal", "none"),
+        ("innotek GmbH", "VirtualBox", "virtualbox"),
+        ("OpenStack Foundation", "OpenStack Nova", "kvm"),
     ],
 )
 def test_a_maker_of_laptops_is_no_hypervisor(tmp_path: Path, maker: str, product: str, kind: str) -> None:
     dmi = {"sys/class/dmi/id/sys_vendor": maker, "sys/class/dmi/id/product_name": product}
     assert read_host(machine(tmp_path, {**dmi, "proc/cpuinfo": "flags: avx2\n"})).virtualisation.value == kind
+
+
+@pytest.mark.parametrize(
+    ("release", "kind"),
+    [
+        ("5.15.167.4-microsoft-standard-WSL2", "wsl2"),
+        ("6.6.87.2-Microsoft-standard-WSL2+", "wsl2"),
+        ("4.4.0-19041-Microsoft", "wsl1"),
+        ("6.8.0-1021-azure", "a hypervisor that does not say which"),
+        ("6.12.0-generic", "a hypervisor that does not say which"),
+    ],
+)
+def test_the_linux_of_windows_is_named(tmp_path: Path, release: str, kind: str) -> None:
+    files = {"proc/sys/kernel/osrelease": f"{release}\n", "proc/cpuinfo": "flags: avx2 hypervisor\n"}
+    host = read_host(machine(tmp_path, files))
+    assert host.virtualisation.value == kind
 
 
 def test_an_arm_machine_without_dmi_is_not_claimed_to_be_bare_metal(tmp_path: Path) -> None:

@@ -58,3 +58,12 @@ def test_troubles_of_the_machine_are_named(healthy):
         assert checks[name].fix
     assert checks["memory"].level == "bad"
     assert "-o threads=1" in checks["CPU quota"].fix
+
+
+@pytest.mark.parametrize("kind", ["wsl1", "wsl2"])
+def test_in_the_linux_of_windows_the_programs_of_windows_are_not_seen(healthy, kind):
+    seen = healthy.environment
+    windows = replace(seen, host=replace(seen.host, virtualisation=known(kind)))
+    check = level(replace(healthy, environment=windows), "virtual machine")
+    assert check.level == "note"
+    assert "not seen from here" in check.fix

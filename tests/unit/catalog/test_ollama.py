@@ -113,3 +113,10 @@ def test_what_is_not_whole_is_refused(store, tmp_path, how, words):
 def test_a_model_that_was_not_pulled_says_how_to(store, tmp_path):
     with pytest.raises(BadInput, match="run: ollama pull tiny:1b, or set OLLAMA_MODELS"):
         who_is("ollama:tiny:1b", tmp_path)
+
+
+def test_the_tags_that_are_there_are_named(store, tmp_path):
+    put(store)
+    put(store, "registry.ollama.ai/library/tiny/3b")
+    with pytest.raises(BadInput, match="take ollama:tiny:1b or ollama:tiny:3b, or run: ollama pull tiny:latest"):
+        who_is("ollama:tiny", tmp_path)
