@@ -118,7 +118,7 @@ def _shares(text: str, candidates: Sequence[Listed]) -> tuple[float, ...]:
         raise BadInput(
             f"{len(parts)} shares for {len(candidates)} devices",
             where=where,
-            fix=f"give one for each device: {', '.join(one.name for one in candidates) or 'there is none'}",
+            fix=f"give one for each device: {', '.join(one.name for one in candidates) or 'no device is there'}",
         )
     return tuple(map(float, parts))
 
