@@ -9,10 +9,12 @@ REGISTRY ?= results/demo-registry
 OUT ?= site
 # `make test TESTS=…` runs only those.
 TESTS ?=
-# These do not mind each other; what measures, or looks at the machine's processes, runs alone afterwards.
+# These do not mind each other; what holds a rate against a truth, or runs real engines, runs alone afterwards.
 TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
 TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
-TOGETHER += tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py tests/browser
+TOGETHER += tests/e2e/test_forked_program.py tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py
+TOGETHER += tests/e2e/test_declared_adapters.py tests/e2e/test_device_commands.py tests/e2e/test_foreign_environment.py
+TOGETHER += tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
@@ -45,7 +47,7 @@ bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] 
 
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
-	$(VENV)/bin/python -m pytest -n 2 $(TOGETHER)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(TOGETHER)
 	$(VENV)/bin/python -m pytest tests/e2e $(addprefix --ignore=,$(filter tests/e2e/%,$(TOGETHER)))
 else
 	$(VENV)/bin/python -m pytest $(TESTS)

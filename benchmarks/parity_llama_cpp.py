@@ -22,7 +22,7 @@ from rig import MODEL, Rig, ready
 
 from harness.measure.metrics import measure_trial
 from harness.measure.workload import WorkloadPlan
-from harness.run.prepare import environments
+from harness.run.prepare import environments, lock_file
 
 PROMPT, OUTPUT = 512, 128
 # Neighbours in time are compared, in turn before and after each other; both tests of ours stand next to its one tg.
@@ -42,7 +42,7 @@ def build_peer(cache: Path, place: environments.Place) -> Path:
         return program
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    block = dict(environments.blocks(place.lock_text))["llama-cpp-python"]
+    block = dict(lock_file.blocks(place.lock_text))["llama-cpp-python"]
     (folder / "wish.txt").write_text(block)
     print("fetching the sdist", file=sys.stderr)
     pip = [str(place.python), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]

@@ -16,7 +16,7 @@ from harness.run.execute import bundle
 from harness.run.execute.collect import collect
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
 from harness.run.execute.telemetry import Telemetry
-from harness.run.prepare import convert, environments
+from harness.run.prepare import convert, environments, installing
 from harness.terminal.progress import shown
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
@@ -71,7 +71,7 @@ def ready(runtime: str = "llama.cpp") -> Rig:
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
     with shown() as progress:
-        environments.install(place, progress)
+        installing.install(place, progress)
     reference = models.load(MODEL)
     model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)

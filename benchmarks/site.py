@@ -66,19 +66,24 @@ def fill(registry: Registry, rows: int) -> Callable[[int], None]:
 
 def put(registry: Registry, actors, editor, found: list[Submission]) -> None:
     for first in (True, False):  # rows before what reproduces them
-        items = []
+        own = [(place, one) for place, one in enumerate(found) if (place % EACH == 0) is first]
         with registry.reading() as reader:
-            for place, one in enumerate(found):
-                if (place % EACH == 0) is not first:
-                    continue
+            items = []
+            for place, one in own:
                 row = "" if first else found[place - place % EACH].id
                 sent = acts.submission(reader, actors[one.measured.measurement.operator], one, acts.Wish(row=row))
                 items.append(replace(sent, submission=one))
-                act = acts.event(reader, editor, "record-approved", one.id, reason="complete, and its numbers agree")
-                items.append(Item(act.signed(editor.keys).to_bytes()))
-        for taken in registry.append(items, acts.utc()) if items else []:
-            if isinstance(taken, Exception):
-                raise taken
+        append(registry, items)
+        with registry.reading() as reader:  # an editor approves what the log holds already
+            reason = "complete, and its numbers agree"
+            made = [acts.event(reader, editor, "record-approved", one.id, reason=reason) for _, one in own]
+        append(registry, [Item(act.signed(editor.keys).to_bytes()) for act in made])
+
+
+def append(registry: Registry, items: list[Item]) -> None:
+    for taken in registry.append(items, acts.utc()) if items else []:
+        if isinstance(taken, Exception):
+            raise taken
 
 
 def build(target: Path, out: Path) -> tuple[float, float, dict[str, int]]:

@@ -19,7 +19,7 @@ from runtimes.recipes import Build, Recipe
 
 __all__ = [
     "SECRET", "Batching", "Build", "Capabilities", "Converting", "Device", "DeviceKind", "EventPool", "LoadedRuntime",
-    "ModelFiles", "Option", "Outliving", "Recipe", "Runtime", "RuntimeFacts", "Scalar", "Watch", "with_defaults",
+    "ModelFiles", "Option", "Outliving", "Probing", "Recipe", "Runtime", "RuntimeFacts", "Scalar", "Watch", "with_defaults",
 ]  # fmt: skip
 
 Scalar = str | int | bool | None
@@ -98,6 +98,7 @@ class Capabilities:
     batches: bool = False  # what it loads is `Batching`
     converts: bool = False  # is `Converting`
     outlives: bool = False  # what it loads is `Outliving`
+    probes: bool = False  # is `Probing`
 
 
 class Watch(Protocol):
@@ -181,6 +182,16 @@ class Converting(Protocol):
 
     def convert(self, model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
         """Fill the empty `folder` from the GGUF `model`. Runs in the worker. Raises `BadInput` where it can't."""
+
+
+class Probing(Protocol):
+    """What a runtime that declares `probes` has beside: asked once, when an environment was made for another release."""
+
+    def probe(self) -> str:
+        """What keeps the engine that is installed beside it from being driven as the adapter does; "" where nothing does.
+
+        Runs in the engine's environment and loads no model. A setting that the engine would ignore is a fault, too.
+        """
 
 
 class Batching(Protocol):

@@ -17,12 +17,13 @@ from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, S
 from runtimes.support import device_choice
 from runtimes.support.device_choice import SPLIT_MODES, chosen
 from runtimes.support.ggml_devices import Listed
+from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
+from runtimes.support.llama_cpp_import import explained
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
 
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
-LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct-io": 4}
 MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more the engine aborts
 MAX_BATCH, MAX_CONTEXT, MAX_LAYERS = 1 << 20, 1 << 25, 9999  # far above any use; more would overflow or take all memory
 SCORE_CHUNK = 8  # every logit row of a chunk is kept: 8 rows of a 262k vocabulary are 8 MiB, so peak memory stays true
@@ -33,7 +34,7 @@ class LlamaCpp:
 
     name = "llama.cpp"
     formats = ("gguf",)
-    capabilities = Capabilities()
+    capabilities = Capabilities(probes=True)
     options: Mapping[str, Option] = {
         "threads": Option(
             "threads of a decode step; default: the cores that this process may use",
@@ -75,12 +76,15 @@ class LlamaCpp:
         try:
             from llama_cpp import llama_cpp as engine
         except (ImportError, OSError, RuntimeError) as error:
-            raise RuntimeUnavailable(
-                f"llama-cpp-python can't be imported ({error})",
-                where="llama.cpp",
-                fix="run: repro runtime install llama.cpp",
-            ) from error
+            what, fix = explained(str(error))
+            raise RuntimeUnavailable(what, where="llama.cpp", fix=fix) from error
         return LoadedLlama(engine, model, with_defaults(self.options, options))
+
+    def probe(self) -> str:
+        """See `Probing`."""
+        from llama_cpp import llama_cpp as engine
+
+        return missing_of(engine)
 
 
 class LoadedLlama:
@@ -112,7 +116,7 @@ class LoadedLlama:
     def _open(self, model: ModelFiles, options: Mapping[str, Any], layers: int) -> Any:
         params = self._engine.llama_model_default_params()
         params.n_gpu_layers = layers
-        params.load_mode = LOAD_MODES[options["load_mode"]]
+        set_load_mode(params, options["load_mode"])
         params.use_extra_bufts = bool(options["repack"])
         choice = self._choice
         params.split_mode, params.main_gpu = SPLIT_MODES[choice.split_mode], choice.main_gpu

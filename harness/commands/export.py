@@ -25,34 +25,42 @@ if TYPE_CHECKING:
 @click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     """One row for each record, workload and metric. Invalid records are included; the column `verified` says so."""
-    import csv
-    import io
     import sys
 
     import harness
     from harness.errors import BadInput
     from harness.files import write_bytes
-    from harness.terminal.console import err, escape, safe_json
+    from harness.terminal.console import err, escape
+    from harness.terminal.progress import shown
 
     if form == "parquet" and target is None:
         raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
-    frame = harness.load_records(*records)
+    with shown(lines=False) as progress:
+        frame = harness.load_records(*records, progress=progress)
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
-    if form == "parquet":
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
-        data = buffer.getvalue()
-    elif form == "csv":
-        data = _without_formulas(frame).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
-    elif form == "json":
-        data = (safe_json(frame.to_json(orient="records", indent=1) or "") + "\n").encode()
-    else:
-        data = _markdown(frame.to_dict("records")).encode()
+    data = _encoded(frame, form)
     if target is None:
         sys.stdout.write(data.decode())
     else:
         write_bytes(target, data)
+
+
+def _encoded(frame: pandas.DataFrame, form: str) -> bytes:
+    import csv
+    import io
+
+    from harness.terminal.console import safe_json
+
+    if form == "parquet":
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    if form == "csv":
+        return _without_formulas(frame).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
+    if form == "json":
+        return (safe_json(frame.to_json(orient="records", indent=1) or "") + "\n").encode()
+    return _markdown(frame.to_dict("records")).encode()
 
 
 _SHOWN = (

@@ -14,13 +14,17 @@ def recompute(record: Path, as_json: bool) -> None:
     """Exit status 2 when a result or a finding does not follow from the samples, to the last digit."""
     from harness.record.store import read
     from harness.terminal.console import out, print_json
+    from harness.terminal.progress import shown
     from harness.verify.reading import believed, check, well_formed
     from harness.verify.recompute import verify
 
     stored = read(record)
-    with well_formed(str(stored.path)):
-        numbers = verify(stored)
-    found = believed(check(stored))
+    with shown(lines=False) as progress:
+        progress.advance("deriving numbers from samples", 0, 2)
+        with well_formed(str(stored.path)):
+            numbers = verify(stored)
+        progress.advance("checking signatures and work", 1, 2)
+        found = believed(check(stored))
     if as_json:
         print_json({"record": stored.id, "numbers": numbers, "match": True, "verified": found.verified})
         return

@@ -42,7 +42,7 @@ def list_requests(target: str | None, as_json: bool) -> None:
 @request.command()
 @click.option("--model", required=True, help="Model to measure, with its quantisation.")
 @click.option("--hardware", required=True, help="Device to measure on.")
-@click.option("--runtime", required=True, help="Runtime to measure with.")
+@click.option("--runtime", required=True, help="Runtime to measure with; NAME@VERSION for one release of its engine.")
 @click.option("--reason", default="", help="Why it is worth measuring; public.")
 @registry_option
 def new(model: str, hardware: str, runtime: str, reason: str, target: str | None) -> None:
@@ -54,7 +54,9 @@ def new(model: str, hardware: str, runtime: str, reason: str, target: str | None
     from harness.terminal.console import out
     from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
+    from runtimes.releases import split
 
+    runtime = str(split(runtime))
     registry, actor = open_for_writing(target), as_operator()
     made = open_request(
         registry,

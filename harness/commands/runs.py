@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
-
-if TYPE_CHECKING:
-    from harness.verify.reading import Checked
-
-HEADINGS = ("started (UTC)", "model", "runtime", "device", "decode tok/s", "95 % interval", "doubts", "record", "label")
 
 
 @click.command()
@@ -18,84 +12,26 @@ HEADINGS = ("started (UTC)", "model", "runtime", "device", "decode tok/s", "95 %
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def runs(folder: Path, as_json: bool) -> None:
     """FOLDER is `results` by default. A record that cannot be read is named on standard error."""
-    from rich.table import Table
-
     from harness.errors import BadInput
     from harness.record.store import below, read
-    from harness.terminal.console import err, escape, out, print_json, whole
+    from harness.terminal.console import err, escape, print_json
+    from harness.terminal.progress import shown
+    from harness.terminal.runs import line_of, print_runs
     from harness.verify.reading import check, well_formed
 
-    found = []
-    for path in below(folder):
-        try:
-            with well_formed(str(path)):
-                found.append(_line(check(read(path))))
-        except BadInput as error:
-            err().print(str(error), markup=False)
+    found, places = [], below(folder)
+    with shown(lines=False) as progress:
+        for done, path in enumerate(places, 1):
+            try:
+                with well_formed(str(path)):
+                    found.append(line_of(check(read(path))))
+            except BadInput as error:
+                err().print(str(error), markup=False)
+            progress.advance("verifying records", done, len(places))
     found.sort(key=lambda one: (one["started_utc"], one["id"]), reverse=True)
     if as_json:
         print_json(found)
-        return
-    if not found:
+    elif found:
+        print_runs(found)
+    else:
         err().print(escape(f"no record can be read below {folder}"))
-        return
-    console = out()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in HEADINGS:
-        table.add_column(name, justify="right" if name in HEADINGS[4:6] else "left")
-    for one in found:
-        table.add_row(*(escape(cell) for cell in _cells(one, whole(console, one["id"], 12))))
-    console.print(table)
-
-
-def _line(checked: Checked) -> dict[str, Any]:
-    """One run as plain values; rates in tokens/s."""
-    from harness.record.label import label_of
-
-    record = checked.stored.record
-    headline = record.headline
-    estimate = None if headline is None else headline.estimate
-    rates = {
-        name: None if estimate is None or getattr(estimate, name) is None else getattr(estimate, name) / 1e6
-        for name in ("point", "low", "high")
-    }
-    return {
-        "id": checked.stored.id,
-        "folder": str(checked.stored.path.parent),
-        "started_utc": record.run.started_utc,
-        "model": str(record.model.get("name")),
-        "quantisation": str(record.model.get("quantisation")),
-        "runtime": record.runtime.name,
-        "version": record.runtime.package,
-        "device": ", ".join(d.description or d.name for d in record.runtime.devices),
-        "suite": f"{record.suite.name}-v{record.suite.version}",
-        "workload": record.suite.headline,
-        "decode_rate": rates,
-        "synthetic": record.run.synthetic,
-        "failed_checks": sorted(check.code for check in record.checks if check.status == "fail"),
-        "findings": sorted({f.code for f in record.findings if f.severity != "note"}),
-        "verified": str(checked.verified),
-        "verified_reason": checked.reason,
-        "label": label_of(checked.stored.path),
-    }
-
-
-def _cells(one: dict[str, Any], identity: str) -> tuple[str, ...]:
-    from harness.units import significant
-
-    rates = one["decode_rate"]
-    point, low, high = (None if rates[name] is None else significant(rates[name]) for name in ("point", "low", "high"))
-    doubts = [f"INVALID: {one['verified_reason']}"] if one["verified"] == "no" else []
-    doubts += [f"{code} FAILED" for code in one["failed_checks"]] + one["findings"]
-    doubts += ["not signed"] if one["verified_reason"].startswith("not signed") else []
-    return (
-        one["started_utc"].replace("T", " ").removesuffix("Z"),
-        f"{one['model']} {one['quantisation']}",
-        f"{one['runtime']} {one['version']}" + (" SYNTHETIC" if one["synthetic"] else ""),
-        one["device"],
-        point or "–",
-        f"{low} to {high}" if low and high else "–",
-        ", ".join(doubts),
-        f"{identity} {Path(one['folder']).name}",
-        one["label"],
-    )

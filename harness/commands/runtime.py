@@ -13,7 +13,7 @@ def runtime() -> None:
 
 
 @runtime.command()
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
 @click.option(
     "--backend",
     default="auto",
@@ -21,47 +21,101 @@ def runtime() -> None:
     help="Build to install: cpu, cuda, vulkan, metal or rocm; auto detects it.",
 )
 @click.option("--again", is_flag=True, help="Retry a build that failed before.")
-def install(name: str, backend: str, again: bool) -> None:
+@click.option(
+    "--lock",
+    "brought",
+    type=click.Path(path_type=Path),
+    help="Install what this lock pins, as `repro runtime lock` printed it elsewhere, in place of resolving.",
+)
+def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
     """Install a runtime's environment from its lock file.
 
-    Builds what has no wheel. Does nothing when it is installed already.
+    Builds what has no wheel. Does nothing when it is installed already. NAME@VERSION is another release of the engine than the
+    pinned one: pip resolves it once, and the resolution is kept as a lock with hashes.
     """
     from harness.paths import cache
-    from harness.run.prepare import environments
+    from harness.run.prepare import environments, installing
     from harness.run.prepare.choosing import choice_of
+    from harness.run.prepare.interpreters import resolved
+    from harness.run.prepare.resolving import bring
     from harness.terminal.console import out
     from harness.terminal.progress import shown
+    from runtimes.releases import split
 
-    choice = choice_of(name, backend, cache())
-    where = environments.place(cache(), name, choice.backend)
+    named = split(name)
+    choice = choice_of(named, backend, cache())
     with shown() as progress:
         if choice.line:
             progress.stage(choice.line)
-        done = environments.install(where, progress, again=again)
-    out().print(f"{name} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
+        if brought is not None:
+            bring(cache(), named, environments.recipe_of(named.name), choice.backend, brought)
+        resolved(named, choice.backend, cache(), progress)
+        where = environments.place(cache(), named.name, choice.backend, named.release)
+        done = installing.install(where, progress, again=again)
+    out().print(f"{named} {done.backend} {done.key}: {' '.join(done.build_flags)}", markup=False)
     out().print(str(where.python), markup=False)
 
 
+@runtime.command()
+@click.argument("name", metavar="NAME[@VERSION]")
+@click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
+def lock(name: str, backend: str) -> None:
+    """Print the lock that an environment is made from: every package with its version and hashes.
+
+    A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
+    """
+    from harness.paths import cache
+    from harness.run.prepare import environments, kept_locks
+    from harness.run.prepare.choosing import choice_of
+    from harness.run.prepare.interpreters import resolved
+    from harness.terminal.console import err
+    from harness.terminal.progress import shown
+    from runtimes.releases import split
+
+    named = split(name)
+    choice = choice_of(named, backend, cache())
+    with shown() as progress:
+        resolved(named, choice.backend, cache(), progress)
+    where = environments.place(cache(), named.name, choice.backend, named.release)
+    if where.release:
+        path = kept_locks.path_of(cache(), where.runtime, where.backend, where.release)
+        err().print(f"kept in {path}", markup=False, soft_wrap=True)
+    click.echo(where.lock_text, nl=False)
+
+
 @runtime.command("list")
+@click.argument("name", required=False)
+@click.option("--available", is_flag=True, help="List the releases that the package index has, the newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
-    """List the runtimes and their installed environments."""
+def list_(name: str | None, available: bool, as_json: bool) -> None:
+    """List the runtimes and their installed environments.
+
+    With --available: the releases of a runtime's engine in your package index (pip's configuration is heeded), which of them is
+    pinned, which are installed, and which can't be had here and why. NAME@VERSION takes any of them.
+    """
     from dataclasses import asdict
 
     from harness.paths import cache
     from harness.run.prepare import environments
+    from harness.terminal import releases
     from harness.terminal.console import out, print_json
     from runtimes import table
 
-    installed = environments.every(cache())
+    if name is not None:
+        table.find(name)
+    if available:
+        releases.show(name, cache(), as_json=as_json)
+        return
+    installed = [one for one in environments.every(cache()) if name in (None, one[1].runtime)]
     if as_json:
         print_json([{"folder": str(folder), **asdict(item)} for folder, item in installed])
         return
-    for name in table.names():
-        out().print(f"{name:12} {_about(name)}".rstrip(), markup=False)
+    for each in table.names() if name is None else [name]:
+        out().print(f"{each:12} {_about(each)}".rstrip(), markup=False)
         for folder, item in installed:
-            if item.runtime == name:
-                out().print(f"  {item.key:20} built in {item.build_seconds} s  {folder}", markup=False)
+            if item.runtime == each:
+                which = item.release or "pinned"
+                out().print(f"  {item.key:20} {which:10} built in {item.build_seconds} s  {folder}", markup=False)
 
 
 def _about(name: str) -> str:
@@ -82,7 +136,7 @@ def _about(name: str) -> str:
 
 
 @runtime.command()
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--model", default="gemma-3-270m-q4_k_m", show_default=True, help="Model to check with.")
 @click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
 @click.option(
@@ -115,23 +169,36 @@ def check(name: str, model: str, backend: str, settings: tuple[str, ...], python
 
 
 @runtime.command()
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--backend", help="Remove only the environment of this backend.")
 def remove(name: str, backend: str | None) -> None:
-    """Delete a runtime's environments and built wheels."""
+    """Delete a runtime's environments and built wheels.
+
+    With @VERSION only those of that release, and its lock: the next use resolves it again.
+    """
     import shutil
 
     from harness.errors import BadInput
     from harness.paths import cache
-    from harness.run.prepare import environments
+    from harness.run.prepare import environments, kept_locks
     from harness.terminal.console import out
+    from runtimes.releases import split
     from runtimes.table import find
 
-    find(name)
-    found = [f for f, item in environments.every(cache()) if item.runtime == name and backend in (None, item.backend)]
-    if not found:
+    named = split(name)
+    find(named.name)
+    found = [
+        folder
+        for folder, item in environments.every(cache())
+        if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
+    ]
+    locks = kept_locks.every(cache(), named, backend) if named.release else []
+    if not found and not locks:
         raise BadInput("is not installed", where=name, fix="see: repro runtime list")
     for folder in found:
         shutil.rmtree(folder)
         shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)
         out().print(f"removed {folder}", markup=False)
+    for path in locks:
+        path.unlink(missing_ok=True)
+        out().print(f"removed {path}", markup=False)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from harness.record.store import Stored
 
 
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 def sign(record: Path) -> None:
     """The record then says that it was signed later, so its id changes; its samples do not."""
-    from harness.errors import RecordInvalid
     from harness.record import later
     from harness.record.store import read, replace_payload
     from harness.terminal.console import out
@@ -20,16 +23,7 @@ def sign(record: Path) -> None:
     from harness.verify.signatures import signed_by
 
     stored = read(record)
-    data = stored.envelope()
-    if data is not None and stored.record.operator is not None:
-        by = signed_by(stored, None)
-        raise RecordInvalid(
-            f"is signed already, by {by}", where=str(record), fix="run: repro submit RECORD --registry PLACE"
-        )
-    if data is not None and not later.half_done(stored, data):
-        raise RecordInvalid(
-            "is in one folder with the envelope of another record", where=str(record), fix="use its own folder"
-        )
+    _refuse_signed(stored, record)
     signers = operator_keys()
     sealed = later.signed(stored, signers)
     follow(stored)
@@ -42,3 +36,21 @@ def sign(record: Path) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _refuse_signed(stored: Stored, record: Path) -> None:
+    """Raises `RecordInvalid` for a record that is signed, and for one that has another's envelope beside it."""
+    from harness.errors import RecordInvalid
+    from harness.record import later
+    from harness.verify.signatures import signed_by
+
+    data = stored.envelope()
+    if data is not None and stored.record.operator is not None:
+        by = signed_by(stored, None)
+        raise RecordInvalid(
+            f"is signed already, by {by}", where=str(record), fix="run: repro submit RECORD --registry PLACE"
+        )
+    if data is not None and not later.half_done(stored, data):
+        raise RecordInvalid(
+            "is in one folder with the envelope of another record", where=str(record), fix="use its own folder"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,33 +35,24 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.registry.actions.acts import Wish
     from harness.registry.actions.submissions import already, send
     from harness.registry.intake import device_notes
-    from harness.terminal.console import err, out, print_json
+    from harness.terminal.console import err, print_json
     from harness.terminal.keys import introduced
-    from harness.terminal.preview import print_fall
     from harness.terminal.registry_option import as_operator, open_for_writing
+    from harness.terminal.submissions import leaving, print_sent
 
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
-        print_json(_leaving(found) | {"device_ids_for_the_registry_alone": list(device_ids)})
+        print_json(leaving(found, device_ids))
         return
-    actor = as_operator()
-    registry = open_for_writing(target)
+    actor, registry = as_operator(), open_for_writing(target)
     known = already(registry, actor, found, note)
     if known is not None:
         err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
         return
     wish = Wish(row=reproduces, idempotency=idempotency, request=request)
-    sent = send(registry, actor, found, note, wish, introduced(registry, actor))
-    console = out()
-    console.print(
-        f"{sent.record}\nqueued as entry {sent.entry}: nothing is public before an editor approves it", markup=False
-    )
-    if sent.opens:
-        console.print("it opens a row of its own", markup=False)
-    else:
-        print_fall(console, registry, found, sent.row)
+    print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
 
 
 @click.command()
@@ -105,31 +96,3 @@ def how_to_sign(path: Path) -> str:
 
     sign = f"run: repro sign {path}"
     return sign if keys.public(keys_folder()) else f"run: repro keys new --handle NAME, then {sign[5:]}"
-
-
-def _leaving(found: Submission) -> dict[str, Any]:
-    """The record as it is published, what its samples hold, and what the event that submits it says beside."""
-    from harness.record.samples import schema
-    from harness.tlog.event import KINDS, OPTIONAL
-
-    return {
-        "record": found.record.model_dump(mode="json"),
-        "envelope_bytes": len(found.envelope),
-        "samples_bytes": len(found.samples),
-        "samples_columns": list(schema().names),
-        "event": {
-            "by": found.claims.handle,
-            "fields": [
-                "kind",
-                "registry",
-                "by",
-                "at",
-                "subject",
-                "after",
-                "head",
-                *KINDS["record-submitted"],
-                *OPTIONAL["record-submitted"],
-            ],
-            "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
-        },
-    }

@@ -9,6 +9,7 @@ from harness.catalog import model_folder, models, suites
 from harness.errors import BadInput
 from harness.names import flaw
 from harness.registry.exchange import files
+from runtimes.releases import split
 from runtimes.table import find
 
 
@@ -18,7 +19,7 @@ def refuse(folder: Path, model: str, runtimes: Sequence[str], suite: str) -> Non
     """
     files.refuse_target(folder)
     for runtime in runtimes:
-        if find(runtime).capabilities.synthetic:
+        if find(split(runtime).name).capabilities.synthetic:
             raise BadInput(
                 "is synthetic, and a demonstration needs real runs",
                 where=f"--runtime {runtime}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 from harness.extras import needs
+from harness.progress import SILENT, Progress
 from harness.record.frame import COLUMNS, rows
 from harness.record.store import find
 from harness.verify.reading import check as verify
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 Place = str | os.PathLike[str]
 
 
-def load_records(*paths: Place | Iterable[Place], check: bool = True) -> pandas.DataFrame:
+def load_records(*paths: Place | Iterable[Place], check: bool = True, progress: Progress = SILENT) -> pandas.DataFrame:
     """One row for each metric of the records at or below `paths`, in units for people: tokens/s, ms, MiB.
 
     Paths and iterables of paths, as many as you like. The column `verified` is *yes*, *no* or *not checked*, with the reason in
-    `verified_reason`; without `check` nothing is verified, and all are *not checked*. Raises `BadInput`: no path, one that does
-    not exist, a file that is no record.
+    `verified_reason`; without `check` nothing is verified, and all are *not checked*. `progress` is told of each record that was
+    verified. Raises `BadInput`: no path, one that does not exist, a file that is no record.
     """
     needs("frames", "harness.load_records")
     import pandas as pd
@@ -35,7 +36,10 @@ def load_records(*paths: Place | Iterable[Place], check: bool = True) -> pandas.
         raise BadInput("no path was given", where="load_records", fix="name records, or folders that hold some")
     found = find(named)
     if check:
-        answers = {one.stored.path: (str(one.verified), one.reason) for one in map(verify, found)}
+        answers = {}
+        for done, one in enumerate(map(verify, found), 1):
+            answers[one.stored.path] = (str(one.verified), one.reason)
+            progress.advance("verifying records", done, len(found))
     else:
         answers = {stored.path: ("not checked", "not asked for") for stored in found}
     listed: list[dict[str, Any]] = []

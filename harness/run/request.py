@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.record import store
 from harness.record.keys import Signers
 from harness.run.execute.launcher import Deadlines
+from runtimes.releases import Named, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Request:
     """One run: what to measure, by what, how long, and where the record goes."""
 
     model: str
-    runtime: str
+    runtime: str  # its name, or with a release of its engine: llama.cpp@0.3.30
     suite: str
     settings: tuple[str, ...] = ()
     results: Path = Path("results")
@@ -30,3 +31,8 @@ class Request:
     or_new: bool = False  # where there is nothing to resume, begin
     signers: Signers | None = None  # the operator's open keys
     deadlines: Deadlines = field(default_factory=Deadlines)
+
+    @property
+    def named(self) -> Named:
+        """Name and release of the runtime. Raises `BadInput` for a release that is not written as one."""
+        return split(self.runtime)

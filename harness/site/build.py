@@ -176,7 +176,7 @@ def _site(reader: Reader, wish: Wish) -> Site:
         origin=origin,
         base_url=base if base.endswith("/") else f"{base}/",
         policy=loaded.policy,
-        policy_name=f"{loaded.policy.name}-v{loaded.policy.version}",
+        policy_name=loaded.label,
         policy_sha256=loaded.sha256,
         as_of=wish.as_of,
         entries=reader.size(),

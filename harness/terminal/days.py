@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from harness.errors import BadInput
 
@@ -15,8 +15,3 @@ def day_of(text: str | None, where: str = "--as-of") -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"{text!r} must be a day ({error})", where=where, fix="write YYYY-MM-DD") from error
-
-
-def in_a_year() -> str:
-    """The day a year from today (UTC), as YYYY-MM-DD."""
-    return (datetime.now(UTC) + timedelta(days=365)).date().isoformat()

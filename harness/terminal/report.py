@@ -49,6 +49,10 @@ def _head(console: Console, record: Record) -> None:
     console.print(
         f"{escape(runtime.name)}  {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}"
     )
+    if runtime.environment.get("release"):
+        lock = whole(console, str(runtime.environment.get("lock_sha256")), 16)
+        release = escape(str(runtime.environment["release"]))
+        console.print(f"installed as release {release}, resolved by its operator; lock sha256 {escape(lock)}")
     console.print(f"{escape(device)}  {escape(settings_line(record))}")
     headline = record.headline
     if headline is not None and headline.estimate is not None:

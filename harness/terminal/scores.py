@@ -1,13 +1,15 @@
-"""A row's score as a person reads it: state and tier first, then each record, then the rules in order."""
+"""Scores as a person reads them: of a row its state and tier, each record, and the rules in order; of many rows a line each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.registry.queries.records_on_disk import ScoredFiles
+    from harness.registry.queries.scores import Standing
     from harness.tiers.score import Score
     from harness.tiers.values import Measurement
 
@@ -46,6 +48,48 @@ def print_score(console: Console, hub: Measurement, others: Sequence[Measurement
     for step in found.derived_from:
         fed = f"  [dim]{' '.join(identity[:8] for identity in step.records)}[/]" if step.records else ""
         console.print(f"  {step.rule:15} {step.tier:10} {escape(step.text)}{fed}")
+
+
+def print_files(found: ScoredFiles) -> None:
+    """The score of records on disk, and what is to be said of each."""
+    from harness.terminal.console import escape, out
+    from harness.verify.reading import Verified
+
+    console = out()
+    print_score(console, found.row.hub, found.row.others, found.score, f"{found.policy}, {found.as_of.isoformat()}")
+    for one in found.checked:
+        if one.verified is not Verified.YES:
+            console.print(f"{one.stored.id[:12]} {escape(one.note)}")
+    console.print("[dim]as if an editor had accepted every record; this publishes nothing[/]")
+
+
+def files_document(found: ScoredFiles) -> dict[str, Any]:
+    """As `harness.terminal.outputs.ScoredRecords` describes it."""
+    from dataclasses import asdict
+
+    under = {"policy": found.policy, "policy_sha256": found.loaded.sha256, "as_of": found.as_of.isoformat()}
+    return {**under, **asdict(found.score), "verified": {one.stored.id: one.verified for one in found.checked}}
+
+
+def print_rows(found: Sequence[Standing], under: str, left_out: int) -> None:
+    """A line a row; `under`: policy and day; `left_out`: how many records do not hold."""
+    from rich.table import Table
+
+    from harness.terminal.console import escape, out, whole
+
+    console = out()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("row", "model", "engine", "device", "workload", "state", "tier", "records"):
+        table.add_column(title, justify="right" if title == "records" else "left")
+    for one in found:
+        tier = "–" if one.tier is None else f"{one.tier}{', contested' if one.contested else ''}"
+        texts = (f"{one.model_name} {one.quantisation}", one.engine, one.sku, one.workload.partition("/")[2])
+        table.add_row(
+            whole(console, one.row, 12), *(escape(text) for text in texts), str(one.state), tier, str(one.records)
+        )
+    console.print(table)
+    invalid = f"; {left_out} invalid records are left out" if left_out else ""
+    console.print(f"{len(found)} rows under {under}; repro explain ROW gives the reasons{invalid}", markup=False)
 
 
 def _differs(a: Measurement, b: Measurement) -> list[str]:

@@ -47,7 +47,8 @@ def _capabilities_fault(adapter: Any) -> str:
     strange = [name for name in names if type(getattr(declared, name)) is not bool]
     if strange:
         return f"capabilities.{strange[0]} must be true or false, and is {getattr(declared, strange[0])!r}"
-    return _undeclared(adapter, "its class", {"convert": declared.converts}, {"convert": "converts"})
+    methods = {"convert": declared.converts, "probe": declared.probes}
+    return _undeclared(adapter, "its class", methods, {"convert": "converts", "probe": "probes"})
 
 
 def _undeclared(owner: Any, who: str, methods: Mapping[str, bool], words: Mapping[str, str]) -> str:

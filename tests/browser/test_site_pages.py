@@ -144,3 +144,14 @@ def test_every_page_of_an_empty_registry_opens(empty_site: Path, with_script):
             told = with_script.sticking_out() + with_script.troubles
             found += [f"{path.relative_to(empty_site)}, {width} px: {one}" for one in told]
     assert not found, "\n".join(found)
+
+
+def test_on_a_phone_no_tier_touches_the_edge_of_its_card(site: Path, with_script):
+    page = with_script.visit((site / "index.html").as_uri(), "light", 360)
+    air = page.eval_on_selector_all(
+        ".tally > .panel",
+        "cards => cards.flatMap(card => [...card.querySelectorAll('.tier')].map("
+        "tier => card.getBoundingClientRect().right - tier.getBoundingClientRect().right))",
+    )
+    assert len(air) >= 4
+    assert min(air) >= 8, air

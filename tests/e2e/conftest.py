@@ -1,15 +1,13 @@
 """The program as a user runs it: `repro` in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from tests.support import tiny_gguf
-
-PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
+from tests.support import forked, tiny_gguf
 
 
 class Repro:
@@ -23,14 +21,19 @@ class Repro:
             self.environment["XDG_CACHE_HOME"] = str(cache)
 
     def __call__(self, *arguments, timeout=1800, **environment):
+        """Its end: exit status, output, errors. Variables by keyword."""
+        return forked.run(arguments, self.environment | environment, self.folder, timeout)
+
+    def fresh(self, *arguments, **environment):
+        """The same in an interpreter that has imported nothing: where imports and their order are the subject."""
         return subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
-            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=timeout,
+            [*forked.PROGRAM, *map(str, arguments)],
+            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def start(self, *arguments):
         return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
+            [*forked.PROGRAM, *map(str, arguments)],
             env=self.environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             # A shell that starts the tests in the background ignores Ctrl-C, and its children inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -50,6 +53,28 @@ def tiny(tmp_path):
     path = tmp_path / "tiny.gguf"
     path.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     return path
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory):
+    """The folder of an editor, two operators and an empty registry, made once by the commands that make them."""
+    from tests.support.people import People
+
+    made = People(tmp_path_factory.mktemp("founded"))
+    made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
+    made.good("ed", "registry", "new", "--origin", "test.example/registry")
+    for who in ("ann", "bob"):
+        made.operator(who)
+    return made.folder
+
+
+@pytest.fixture
+def people(founded, tmp_path):
+    """Their copy for one test."""
+    from tests.support.people import People
+
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
+    return People(tmp_path)
 
 
 def refused(done, code=2):

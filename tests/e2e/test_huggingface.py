@@ -2,13 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import huggingface, tiny_gguf, tiny_models
+from tests.support import forked, huggingface, tiny_gguf, tiny_models
 
 MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB
 
@@ -35,10 +33,7 @@ def repro(served, tmp_path):
             }
             | more
         )
-        program = "from harness.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, timeout=120
-        )
+        return forked.run(arguments, environment, Path.cwd(), 120)
 
     run.cache = tmp_path / "cache"
     return run
@@ -58,7 +53,7 @@ def test_a_file_is_fetched_at_a_pinned_commit_and_checked(repro, served, tmp_pat
     assert not outside
 
 
-def test_a_broken_download_goes_on_where_it_stopped(repro, served):
+def test_a_broken_download_continues_where_it_stopped(repro, served):
     served.cut_at = 15_000_000
     broken = repro("model", "fetch", "hf:owner/model@main/tiny.gguf")
     assert broken.returncode == 2

@@ -1,4 +1,4 @@
-"""`repro matrix run`: one failing triple doesn't stop the rest; a stopped matrix goes on where it was."""
+"""`repro matrix run`: one failing triple doesn't stop the rest; a stopped matrix is resumed where it was."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def test_one_failing_triple_does_not_stop_the_rest(repro, tiny):
     assert [bool(item["record"]) for item in json.loads(again.stdout)] == [True, False, True]
 
 
-def test_an_interrupted_matrix_goes_on(repro, tiny):
+def test_an_interrupted_matrix_is_resumed(repro, tiny):
     slow = MATRIX.replace("step_us = 200", "step_us = 3000").replace(
         'options = {{ fault = "load-error" }}\n', "budget_s = 99\n"
     )

@@ -301,12 +301,12 @@ def real_server(tmp_path_factory):
     from harness import paths
     from harness.catalog import fetch, models
     from harness.run.bench import backend_of
-    from harness.run.prepare import environments
+    from harness.run.prepare import environments, installing
 
     folder = tmp_path_factory.mktemp("server")
     model = fetch.fetch(models.load("gemma-3-270m-q4_k_m"), paths.cache(), SILENT)
     place = environments.place(paths.cache(), "llama.cpp", backend_of("llama.cpp", "auto"))
-    environments.install(place, SILENT)
+    installing.install(place, SILENT)
     extra = paths.cache() / "peers" / f"llama-server-{place.folder.name}"
     wanted = ("uvicorn", "fastapi", "pydantic-settings", "sse-starlette", "starlette-context", "PyYAML")
     if not (extra / "uvicorn").exists():

@@ -13,17 +13,7 @@ from harness.demo.records import person, sealed
 from harness.record import envelope
 from harness.record.canonical import canonical, parse
 from tests.e2e.conftest import refused
-from tests.e2e.test_registry_commands import REAL, People
-
-
-@pytest.fixture
-def people(tmp_path):
-    made = People(tmp_path)
-    made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    made.good("ed", "registry", "new", "--origin", "test.example/registry")
-    for who in ("ann", "bob"):
-        made.operator(who)
-    return made
+from tests.support.program import REAL
 
 
 def unsigned(folder: Path, **changes) -> Path:

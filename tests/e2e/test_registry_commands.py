@@ -1,60 +1,9 @@
 """A registry from the command line: an operator, a second one, an editor, and anybody who looks."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from harness.demo.records import Person, Setup, person, sealed
-from harness.record import envelope, keys
-from tests.e2e.conftest import Repro, refused
-
-REAL = Setup(synthetic=False)
-
-
-class People:
-    """Each with a configuration folder of its own; records are signed with the keys that `repro keys new` made."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.registry = folder, folder / "registry"
-        self.repro = Repro(folder, folder / "cache")
-
-    def __call__(self, who, *arguments, **environment):
-        return self.repro(
-            *arguments,
-            **({"XDG_CONFIG_HOME": str(self.folder / who), "REPRO_REGISTRY": str(self.registry)} | environment),
-        )
-
-    def good(self, who, *arguments, **environment):
-        done = self(who, *arguments, **environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def operator(self, who):
-        self.good(who, "keys", "new", "--handle", who)
-
-    def record(self, who, name, **setup):
-        """A record's folder, signed by that operator."""
-        signers = keys.unlock(self.folder / who / "repro-harness" / "keys", None)
-        one = Person(who, signers.operator, person(who).following, signers.rig)
-        data, samples = sealed(one, replace(REAL, **setup))
-        folder = self.folder / "results" / name
-        folder.mkdir(parents=True)
-        (folder / "record.json").write_bytes(envelope.read(data, "").payload)
-        (folder / "record.dsse.json").write_bytes(data)
-        (folder / "samples.parquet").write_bytes(samples)
-        return folder
-
-
-@pytest.fixture
-def people(tmp_path):
-    made = People(tmp_path)
-    made.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    made.good("ed", "registry", "new", "--origin", "test.example/registry")
-    for who in ("ann", "bob"):
-        made.operator(who)
-    return made
+from tests.e2e.conftest import measured, refused
 
 
 def test_from_a_record_to_a_tier(people, tmp_path):
@@ -255,9 +204,9 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
     model.write_bytes(tiny_gguf.build(tiny_gguf.LONG))
     seen = []
     for nonce in ("a" * 64, "b" * 64):
-        done = people.good("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
-                           "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_REGISTRY="")  # fmt: skip
-        record = json.loads(done)
+        done = people("x", "bench", "--runtime", "simulated", "--suite", "quick", "--model", model, "--processes", "1",
+                      "-o", "step_us=50", "--challenge", nonce, "--json", REPRO_REGISTRY="")  # fmt: skip
+        record = json.loads(measured(done).stdout)
         assert record["run"]["challenge"] == nonce
         forced = {w["id"]: w["forced_sha256"] for w in record["workloads"] if w["forced_sha256"] and w["output_tokens"]}
         seen.append((record["run"]["seed"], forced))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.registry.actions.create import sign_checkpoint
+from tests.support import forked
 from tests.support.registry_world import World, key, world
 
 DEMO = Path(__file__).parents[2] / "results" / "demo-registry"
@@ -36,7 +37,7 @@ def small(tmp_path: Path) -> World:
 
 
 def repro(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*REPRO, *arguments], capture_output=True, text=True, env=variables, timeout=120, check=False)
+    return forked.run(arguments, variables, Path.cwd(), 120)
 
 
 def test_the_demonstration_becomes_a_site(variables, tmp_path):

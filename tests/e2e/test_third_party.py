@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import measured
-from tests.support import tiny_gguf
+from tests.support import forked, tiny_gguf
 
 PACKAGE = Path(__file__).parents[1] / "third_party" / "counting"
 
@@ -71,8 +71,7 @@ def test_its_record_is_signed_and_every_change_is_found(their, tmp_path, monkeyp
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def repro(*arguments):
-        command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return forked.run(arguments, os.environ, tmp_path, 300)
 
     made = repro("keys", "new", "--handle", "lighthouse")
     assert made.returncode == 0, made.stderr
@@ -110,8 +109,7 @@ def test_its_record_is_signed_and_every_change_is_found(their, tmp_path, monkeyp
 
 def test_records_of_several_operators_are_scored(their, tmp_path, monkeypatch):
     def repro(*arguments):
-        command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return forked.run(arguments, os.environ, tmp_path, 300)
 
     for handle in ("lighthouse", "gull"):
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / handle))

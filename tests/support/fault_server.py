@@ -1,4 +1,4 @@
-"""A warm process that forks for each piece of work and arms the fault in the child: starting Python anew costs ten times the work.
+"""A warm process that forks for each piece of work and arms the fault in the child: starting Python again costs ten times the work.
 
 Reads a JSON object a line: what, folder, at, how, log. Answers two lines: the child's number, and how it ended.
 """

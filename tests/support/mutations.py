@@ -1,4 +1,4 @@
-"""Ways to change a signed record: in its bytes, or in its fields and then signed anew by its own operator."""
+"""Ways to change a signed record: in its bytes, or in its fields and then signed again by its own operator."""
 
 from __future__ import annotations
 

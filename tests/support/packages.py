@@ -36,11 +36,11 @@ def install(
         (packages / path).write_text(text)
 
 
-def wheel(folder: Path, name: str, files: Mapping[str, str], version: str = "1.0") -> str:
+def wheel(folder: Path, name: str, files: Mapping[str, str], version: str = "1.0", requires: str = "") -> str:
     """A wheel in `folder`; the line of a lock that pins it."""
     about = f"{name}-{version}.dist-info"
     told = dict(files) | {
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
         f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     lines = [f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in told.items()]

@@ -69,7 +69,7 @@ def with_footer(data: bytes, found: Struct) -> bytes:
 
 
 def with_pages_repeated(data: bytes, column: int, times: int, told: int | None = None) -> bytes:
-    """Lay the column's chunk anew behind all others, its data page repeated; the footer tells of `told` values."""
+    """Lay the column's chunk again behind all others, its data page repeated; the footer tells of `told` values."""
     found, start = footer(data)
     own = chunk(found, column)
     begin, end = own[11][1], own[11][1] + own[7][1]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,6 +23,7 @@ from harness.registry.actions.create import Charter, found
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.facts import RecordFact
 from harness.registry.intake.ingest import Submission, checked
+from harness.registry.opening import open_database
 from harness.registry.store import Registry
 
 ORIGIN = "test.example/registry"
@@ -144,7 +150,26 @@ def world(
     demonstration: bool = False,
     policy: str = "network-v2",
 ) -> World:
-    """A new registry at the place."""
+    """A new registry at the place. In a folder it is a copy of one that this process founded before: the same, and sooner there."""
+    asked = (names or ("ed",), threshold, approvals, demonstration, policy)
+    # At a server, in a file, where something is already.
+    if "://" in target or Path(target).suffix or Path(target).exists():
+        return World(_founded(target, *asked))
+    shutil.copytree(_model(*asked), target)
+    return World(open_database(target))
+
+
+def _founded(
+    target: str, names: tuple[str, ...], threshold: int, approvals: int, demonstration: bool, policy: str
+) -> Registry:
     made = charter(*names, threshold=threshold, approvals=approvals, demonstration=demonstration, policy=policy)
-    signers = [key(name) for name in (names or ("ed",))]
-    return World(found(target, made.event((names or ("ed",))[0]), signers))
+    return found(target, made.event(names[0]), [key(name) for name in names])
+
+
+@cache
+def _model(*asked: Any) -> Path:
+    """A founded registry that nobody opens again: only its files are copied."""
+    folder = Path(tempfile.mkdtemp(prefix="world-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _founded(str(folder / "registry"), *asked).close()
+    return folder / "registry"

@@ -250,3 +250,24 @@ def test_a_status_is_accepted_or_names_a_decision_that_is_there():
         if status != "accepted":
             assert re.fullmatch(r"(narrowed|amended|replaced) by \d{4}( and \d{4})*", status), number
             assert set(re.findall(r"\d{4}", status)) <= numbers - {number}, number
+
+
+# Options of a run alone are some forty lines; the device table's two commands choose between GPUs and processors.
+LONG_COMMANDS = {"bench.py bench", "matrix.py run", "device.py list_", "device.py show"}
+
+
+def test_a_command_parses_calls_and_prints_in_25_lines():
+    long = set()
+    for file in sorted((HARNESS / "commands").glob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.decorator_list:
+                lines = node.body[1:] if ast.get_docstring(node) else node.body
+                if lines and (lines[-1].end_lineno or 0) - lines[0].lineno >= 25:
+                    long.add(f"{file.name} {node.name}")
+    assert long <= LONG_COMMANDS
+
+
+def test_all_files_of_tests_can_be_collected_in_one_process():
+    """Folders of tests are no packages: pytest knows a file by its name alone."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+TEMPLATES = sorted(file for file in (ROOT / "harness" / "site" / "templates").iterdir() if file.is_file())
 FILES = sorted(file for package in ("harness", "runtimes") for file in (ROOT / package).rglob("*.py"))
 # Phrase → what to say instead. Docstrings and comments are for developers; these are for users.
 BANNED = {
@@ -21,6 +22,9 @@ BANNED = {
     r"\btake (that|it) back\b": "undo",
     r"\bwhose environment\b": "in its own environment",
     r"\bthe house\b": "name the part",
+    r"\bwho stands where\b": "who measured what",
+    r"\bspeaks? with\b": "counts as",
+    r"\bheard once\b": "counts once",
 }
 # Texts that are in signed bytes already.
 KEPT = {
@@ -52,6 +56,32 @@ def test_no_message_uses_the_house_s_private_words(phrase):
         if pattern.search(text) and (place, text) not in KEPT
     ]
     assert not found, "\n".join(found)
+
+
+_TAGS = re.compile(r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>", re.DOTALL)
+
+
+def words_of(template: str) -> list[tuple[int, str]]:
+    """Each line of a template that a reader may see, with its number: comments, tags and expressions are blanks."""
+    bare = _TAGS.sub(lambda found: re.sub(r"[^\n]+", " ", found[0]), template)
+    return [(number, " ".join(line.split())) for number, line in enumerate(bare.splitlines(), 1) if line.strip()]
+
+
+@pytest.mark.parametrize("phrase", BANNED)
+def test_no_page_of_the_site_uses_them(phrase):
+    pattern = re.compile(phrase, re.IGNORECASE)
+    found = [
+        f"{file.name}:{line}: {text!r}; say {BANNED[phrase]}"
+        for file in TEMPLATES
+        for line, text in words_of(file.read_text(encoding="utf-8"))
+        if pattern.search(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_scan_of_templates_sees_text_through_tags_and_passes_comments():
+    assert words_of("<p>It is <b>no</b>\n{# is no #}{% if x %}number.</p>") == [(1, "It is no"), (2, "number.")]
+    assert len(TEMPLATES) >= 15
 
 
 def test_what_is_kept_is_still_there():

@@ -7,11 +7,9 @@ remembers it, and leaves out, with its reason, what does not hold (docs/decision
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context
 
 from harness import __version__
 from harness.errors import ReproError, one_line
@@ -24,8 +22,8 @@ from harness.registry.db.records import NAMES, Line
 from harness.registry.exchange.audit import Pending, verdicts
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.facts.stored import parse
+from harness.registry.helpers import helpers
 from harness.registry.queries import remembered
-from harness.registry.queries.scores import usable_cores
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
 from harness.tiers.values import Status
@@ -121,7 +119,7 @@ def _verified(
             except Exception as error:  # whatever it is, it is this record's
                 refused[identity] = f"cannot be examined ({type(error).__name__}: {error})"
 
-    with _helpers(len(waiting)) as pool:
+    with helpers(len(waiting), MANY) as pool:
         for done, (identity, row, faults) in enumerate(verdicts(pending(), pool), 1):
             if len(waiting) >= SHOWN_FROM:
                 progress.advance("verifying records", done, len(waiting))
@@ -161,13 +159,3 @@ def _pending(reader: Reader, identity: str, line: Line, fact: RecordFact | Repro
     if None in bodies:
         raise ReproError("its bytes are gone")
     return Pending(identity, f"entry {index}", act, bodies[0] or b"", bodies[1] or b"", demonstration)
-
-
-@contextmanager
-def _helpers(records: int) -> Iterator[Executor | None]:
-    cores = usable_cores()
-    if records < MANY or cores < 2:
-        yield None
-        return
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        yield pool

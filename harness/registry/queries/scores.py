@@ -23,6 +23,7 @@ from harness.registry.db import rows as rows_table
 from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
 from harness.registry.db.rows import SWEEPS
+from harness.registry.helpers import usable_cores
 from harness.registry.opening import open_database
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
@@ -61,11 +62,6 @@ class _Read(NamedTuple):
     one: Measurement
     logs: Logs
     model_name: str
-
-
-def usable_cores() -> int:
-    """How many processes can work at a registry at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def all_standings(

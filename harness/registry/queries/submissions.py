@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.errors import BadInput
 from harness.registry.db import rows
 from harness.registry.db.reader import Reader
-from harness.registry.facts import PolicyFact, RecordFact
+from harness.registry.facts import OperatorFact, PolicyFact, RecordFact
 
 _WORDS = {
     "pending": "waits for an editor",
@@ -66,6 +66,11 @@ def listing(reader: Reader, handle: str) -> list[Submitted]:
     """All of an operator's, in the order in which the registry took them."""
     facts = {name: fact for name, fact in reader.all(RecordFact).items() if fact.operator == handle}
     return sorted((_made(reader, name, fact) for name, fact in facts.items()), key=lambda one: one.entry)
+
+
+def is_known(reader: Reader, handle: str) -> bool:
+    """Whether an operator of that name has joined, records or none."""
+    return reader.get(OperatorFact, handle) is not None
 
 
 def still_open(known: Submitted) -> None:

@@ -11,6 +11,7 @@ from harness.errors import BadInput
 from harness.run.evidence import Prepared
 from harness.run.prepare import gate
 from harness.run.prepare.backend import refuse_other_devices, wants_gpu
+from harness.run.prepare.environments import Installed, recipe_of
 from harness.worker.frames import Frame
 from runtimes.interface import Runtime
 
@@ -18,11 +19,28 @@ from runtimes.interface import Runtime
 def admit(frame: Frame, prepared: Prepared) -> None:
     """What the worker says of itself before its first trial: nothing that names anybody, and the device that was asked for."""
     gate.admit(frame, prepared.suite)
+    if frame.kind == "hello" and prepared.engine.installed is not None:
+        refuse_other_release(prepared.engine.installed, frame.header["packages"])
     if frame.kind == "loaded":
         choice = prepared.engine.choice
         asked = wants_gpu(choice.backend, prepared.given)
         refuse_other_devices(choice.backend, asked, of_facts(frame.header["facts"]))
         refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
+
+
+def refuse_other_release(installed: Installed, packages: Mapping[str, str]) -> None:
+    """Raises `BadInput` where an environment that was made for a release holds another by now, as its worker tells."""
+    if not installed.release:
+        return
+    package = recipe_of(installed.runtime).distribution(installed.backend)
+    found = next((text.split(" ")[0] for name, text in packages.items() if name.replace("_", "-") == package), "none")
+    if found.partition("+")[0] != installed.release:
+        raise BadInput(
+            f"the environment was made for {package} {installed.release} and holds {found}",
+            where=f"--runtime {installed.runtime}@{installed.release}",
+            fix=f"run: repro runtime remove {installed.runtime}@{installed.release}",
+            code="another engine",
+        )
 
 
 def refuse_other_adapter(adapter: Runtime, told: Mapping[str, Any]) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.capture.source import this_machine
 from harness.device_kinds import GPUS, DeviceKind
 from harness.errors import BadInput
 from harness.run.prepare import gpus
+from harness.run.prepare.toolchains import here
+from harness.run.prepare.toolchains.cuda import CudaBuild, Missing, too_old
+from harness.run.prepare.toolchains.nvidia import Driver, read_driver
 from runtimes.interface import Scalar
+from runtimes.recipes import Build
 
 GPU_BACKENDS = ("cuda", "metal", "rocm", "vulkan")
-_TOOL = {"cuda": "nvcc", "rocm": "hipcc", "vulkan": "glslc"}  # without which nothing is built for it
-_PACKAGE = {"cuda": "the CUDA toolkit", "rocm": "ROCm's HIP SDK", "vulkan": "glslc and Vulkan's headers"}
 _NEEDS = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "vulkan": "a GPU", "metal": "an Apple GPU"}
 _VENDOR = {"cuda": "nvidia", "rocm": "amd", "metal": "apple"}
 _NAMES = {"nvidia": "NVIDIA", "amd": "AMD"}
@@ -35,6 +37,9 @@ class Toolbox:
     vulkan_gpu: bool | None = None  # None: could not be asked
     kfd: bool = True  # AMD's compute driver
     hidden: str = ""  # the variable that keeps the GPUs from the engines
+    nvidia: Driver | None = None  # what NVIDIA's says of itself and its GPUs
+    lacks: Mapping[str, Missing] = field(default_factory=dict)  # backend → why no build can be made here
+    cuda: str = ""  # what a build for CUDA is made with, and why
 
     @property
     def vendors(self) -> frozenset[str]:
@@ -50,28 +55,37 @@ class Toolbox:
             return "a GPU" if self.vulkan_gpu else ""
         return f"{'an' if named[0][0] in 'AIN' else 'a'} {' and '.join(named)} GPU"
 
-    def obstacle(self, backend: str, *, builds: bool = True) -> str | None:
-        """What keeps a build for `backend` from its device: empty where nothing does, None where there is no device."""
+    def obstacle(self, backend: str, *, builds: bool = True, series: int = 0) -> str | None:
+        """What keeps a build for `backend` from its device: empty where nothing does, None where there is no device.
+
+        `series`: the CUDA that the packages bring, 0 where they bring none.
+        """
+        lack = self.lacks.get(backend) if builds else None
         if backend == "vulkan":
             if not (self.vendors or self.vulkan_gpu):
                 return None
             if self.vulkan_gpu is not True:
                 found = "vulkaninfo (vulkan-tools)" if self.vulkan_gpu is None else "a Vulkan driver that lists it"
-                return " and ".join([found, *self.tool(backend, builds)])
+                return "; ".join([f"missing: {found}", *([lack.what] if lack else [])])
         elif _VENDOR[backend] not in self.vendors:
             return None
         elif self.hidden and backend in ("cuda", "rocm"):
-            return f"its visibility ({self.hidden} hides it)"
+            return f"{self.hidden} hides it"
         elif backend == "cuda" and not self.nvidia_driver:
-            return "NVIDIA's driver"
+            return "missing: NVIDIA's driver"
         elif backend == "rocm" and not self.kfd:
-            return "/dev/kfd (the amdgpu driver)"
-        return " and ".join(self.tool(backend, builds))
+            return "missing: /dev/kfd (the amdgpu driver)"
+        if lack:
+            return lack.what
+        return too_old(self.nvidia, series) if backend == "cuda" and self.nvidia else ""
 
-    def tool(self, backend: str, builds: bool) -> list[str]:
-        """The compiler that a build for `backend` lacks here."""
-        tool = _TOOL.get(backend)
-        return [f"{tool} ({_PACKAGE[backend]})"] if builds and tool and tool not in self.programs else []
+    def reason(self, backend: str, *, builds: bool) -> str:
+        """Why `backend` is taken, in words."""
+        if backend == "cuda" and builds and self.cuda:
+            return self.cuda
+        if backend == "cuda" and self.nvidia and self.nvidia.gpus:
+            return f"{' and '.join(dict.fromkeys(gpu.name for gpu in self.nvidia.gpus))}, {self.nvidia.said}"
+        return f"{self.here} is here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +106,13 @@ class Choice:
         return f"backend {self.backend}: {said}" if said else ""
 
 
-def look() -> Toolbox:
-    """Look at this machine."""
+def look(builds: Mapping[str, Build] = MappingProxyType({})) -> Toolbox:
+    """Look at this machine, and at what it lacks for these builds; none where nothing is compiled."""
     source = this_machine()
+    driver = read_driver()
+    answers = here.answers(builds, driver)
     found = gpus.read_gpus(source, gpus.count_nvidia(), os.environ)
-    programs = ("nvcc", "hipcc", "glslc", "vulkaninfo", "nvidia-smi")
+    programs = ("vulkaninfo", "nvidia-smi")
     return Toolbox(
         system=source.system,
         machine=source.machine,
@@ -106,14 +122,17 @@ def look() -> Toolbox:
         vulkan_gpu=gpus.ask_vulkan(),
         kfd=found.kfd,
         hidden=found.hidden,
+        nvidia=driver,
+        lacks={name: one for name, one in answers.items() if isinstance(one, Missing)},
+        cuda=next((one.said for one in answers.values() if isinstance(one, CudaBuild)), ""),
     )
 
 
 def choose(
-    toolbox: Toolbox, offered: Collection[str], *, builds: bool = True, ready: Collection[str] = ()
+    toolbox: Toolbox, offered: Collection[str], *, builds: bool = True, ready: Collection[str] = (), series: int = 0
 ) -> tuple[str, str]:
     """The backend for `--backend auto` and the reason in words: see `decide`."""
-    found = decide(toolbox, offered, builds=builds, ready=ready)
+    found = decide(toolbox, offered, builds=builds, ready=ready, series=series)
     return found.backend, found.reason
 
 
@@ -124,18 +143,21 @@ def decide(
     builds: bool = True,
     ready: Collection[str] = (),
     failed: Mapping[str, str] = MappingProxyType({}),
+    series: int = 0,
 ) -> Choice:
     """What `--backend auto` becomes. A GPU is taken where a device is here and its build can be made, or is `ready`;
-    a GPU that stays unused is named in the reason, with what is missing. `failed`: builds that failed before, in words.
+    a GPU that stays unused is named in the reason, with what is missing. `failed`: builds that failed before, in words;
+    `series`: the CUDA that the packages bring.
     """
     obstacles: list[str] = []
     details: list[str] = []
     for backend in ("metal", "cuda", "rocm", "vulkan"):
-        obstacle = toolbox.obstacle(backend, builds=builds and backend not in ready) if backend in offered else None
+        made = builds and backend not in ready
+        obstacle = toolbox.obstacle(backend, builds=made, series=series) if backend in offered else None
         if obstacle == "" and backend not in failed:
-            return Choice(backend, f"{toolbox.here} is here")
+            return Choice(backend, "; ".join([toolbox.reason(backend, builds=builds), *obstacles]))
         if obstacle:
-            obstacles.append(f"missing for --backend {backend} is {obstacle}")
+            obstacles.append(f"no build for {backend} ({obstacle})")
         elif obstacle == "":
             obstacles.append(f"the build for {backend} failed before")
             details.append(failed[backend])
@@ -148,18 +170,18 @@ def decide(
         text = f"{toolbox.here} is here and is NOT used: there is no build for it (for GPUs there are: {offers})"
         return Choice("cpu", text, "--backend cpu says that this is meant", leaves_gpu=True)
     if "nvidia-smi" in toolbox.programs and "cuda" in offered:
-        nvcc = ", and nvcc is missing" if builds and "nvcc" not in toolbox.programs else ""
-        return Choice("cpu", f"no GPU is here: nvidia-smi is installed, but no NVIDIA driver answers{nvcc}")
+        return Choice("cpu", "no GPU is here: nvidia-smi is installed, but no NVIDIA driver answers")
     return Choice("cpu", "no GPU is here")
 
 
-def refuse_without_device(toolbox: Toolbox, backend: str, *, builds: bool) -> None:
+def refuse_without_device(toolbox: Toolbox, backend: str, *, builds: bool, series: int = 0) -> None:
     """Raises `BadInput` where a build for a GPU was asked for and none could compute on it, or it can't be built."""
     if backend not in GPU_BACKENDS:
         return
-    obstacle = toolbox.obstacle(backend, builds=builds)
+    obstacle = toolbox.obstacle(backend, builds=builds, series=series)
+    lack = toolbox.lacks.get(backend) if builds else None
     if backend == "vulkan" and obstacle and toolbox.vulkan_gpu is None:
-        obstacle = " and ".join(toolbox.tool(backend, builds))  # vulkaninfo is wanted for the choice only
+        obstacle = lack.what if lack else ""  # vulkaninfo is wanted for the choice only
     if obstacle is None:
         raise BadInput(
             f"needs {_NEEDS[backend]}, and this machine shows none",
@@ -167,10 +189,11 @@ def refuse_without_device(toolbox: Toolbox, backend: str, *, builds: bool) -> No
             fix=f"check the driver (repro doctor), or {_TO_THE_CPU}",
         )
     if obstacle:
+        mend = lack.fix if lack and lack.what in obstacle else "install or mend that"
         raise BadInput(
-            f"{toolbox.here} is here, but this is missing: {obstacle}",
+            f"{toolbox.here} is here, but no build for it can be used: {obstacle}",
             where=f"--backend {backend}",
-            fix=f"install or mend that, or {_TO_THE_CPU}",
+            fix=f"{mend}, or {_TO_THE_CPU}",
         )
 
 

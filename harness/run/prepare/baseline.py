@@ -19,7 +19,7 @@ def rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
     could not be compared.
     """
     if request.against is not None:
-        _refuse(request.against, suite, request.runtime)
+        _refuse(request.against, suite, request.named.name)
     if request.processes is not None:
         return FixedNumber(request.processes)
     headline = None if request.against is None else request.against.record.headline

@@ -8,39 +8,53 @@ from pathlib import Path
 from harness.errors import BadInput
 from harness.run.prepare import backend, environments, failed_build
 from harness.run.prepare.backend import GPU_BACKENDS, Choice
+from harness.run.prepare.toolchains.cuda import series_of
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
+from runtimes.recipes import Recipe
+from runtimes.releases import Named
 
 
-def choice_of(runtime: str, asked: str, cache: Path) -> Choice:
+def choice_of(runtime: Named, asked: str, cache: Path) -> Choice:
     """As asked, or what suits the machine. Raises `BadInput` for a backend that the runtime does not have."""
-    recipe = environments.recipe_of(runtime)
+    recipe = environments.recipe_of(runtime.name)
     if asked != "auto":
-        environments.place(cache, runtime, asked)
+        environments.place(cache, runtime.name, asked)
         return Choice(asked)
     places = {
-        name: environments.place(cache, runtime, name) for name in recipe.backends if recipe.lock_text(name) is not None
+        name: environments.place(cache, runtime.name, name, runtime.release)
+        for name in recipe.backends
+        if recipe.lock_text(name) is not None and environments.has_lock(cache, runtime.name, name, runtime.release)
     }
     ready = {name for name, where in places.items() if where.installed() is not None}
     failed = {
         name: f"it failed on {known[1]} with: {known[0]}; to try again: repro runtime install {runtime} --backend {name} --again"
         for name, where in places.items()
-        if name in GPU_BACKENDS and name not in ready and (known := failed_build.remembered(where.folder)) is not None
+        if name in GPU_BACKENDS and name not in ready and (known := failed_build.remembered(where.home)) is not None
     }
-    return backend.decide(backend.look(), recipe.backends, builds=bool(recipe.built), ready=ready, failed=failed)
+    box = backend.look(recipe.backends if recipe.built else {})
+    series = _series(recipe)
+    return backend.decide(box, recipe.backends, builds=bool(recipe.built), ready=ready, failed=failed, series=series)
+
+
+def _series(recipe: Recipe) -> int:
+    """The CUDA that the runtime's packages bring; 0 where what is compiled here decides it, or there is no build for CUDA."""
+    return 0 if recipe.built or "cuda" not in recipe.backends else series_of(recipe.lock_text("cuda") or "")
 
 
 def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
     """The build for a run. Raises `BadInput` where the request asks for a GPU that is not here, or contradicts itself."""
     if request.python is not None or adapter.capabilities.in_core:
         return _without_build(request, given)
-    recipe = environments.recipe_of(request.runtime)
+    runtime = request.named
+    recipe = environments.recipe_of(runtime.name)
     if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
         return Choice("cpu", "-o device=cpu asks for it")
-    found = choice_of(request.runtime, request.backend, cache)
+    found = choice_of(runtime, request.backend, cache)
     if request.backend in GPU_BACKENDS:
-        builds = bool(recipe.built) and environments.place(cache, request.runtime, found.backend).installed() is None
-        backend.refuse_without_device(backend.look(), found.backend, builds=builds)
+        builds = bool(recipe.built) and not _is_built(runtime, found.backend, cache)
+        box = backend.look(recipe.backends if builds else {})
+        backend.refuse_without_device(box, found.backend, builds=builds, series=_series(recipe))
     asked = backend.wants_gpu("", given)
     if request.backend == "auto" and found.backend == "cpu" and asked:
         kind = "CUDA device" if asked.startswith("-o device") else "GPU that it could use"
@@ -53,8 +67,20 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
     return found
 
 
+def _is_built(runtime: Named, backend: str, cache: Path) -> bool:
+    if not environments.has_lock(cache, runtime.name, backend, runtime.release):
+        return False
+    return environments.place(cache, runtime.name, backend, runtime.release).installed() is not None
+
+
 def _without_build(request: Request, given: Mapping[str, Scalar]) -> Choice:
     """The operator's own interpreter, or this program's: there is nothing to choose."""
+    if request.named.release:
+        name = request.named.name
+        what = "--python brings a release of its own" if request.python is not None else f"{name} has no environment"
+        raise BadInput(
+            f"{what}: none can be chosen", where=f"--runtime {request.runtime}", fix=f"take --runtime {name}"
+        )
     if request.backend != "auto":
         whose = (
             "--python brings a build of its own" if request.python is not None else f"{request.runtime} has no builds"

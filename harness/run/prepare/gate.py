@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from harness import paths
@@ -64,6 +65,10 @@ def _vocabulary(suite: Loaded) -> str:
     if suite.path.parent == paths.configs() / "suites":
         ours = [suite.label, suite.suite.headline]
         ours += [text for workload in suite.suite.workloads for text in (workload.id, workload.title)]
-    return " ".join(
-        (json.dumps(schema.Record.model_json_schema()), "repro bench", *ours, *models.public_names(), *table.names())
-    )
+    return " ".join((_words_of_the_schema(), "repro bench", *ours, *models.public_names(), *table.names()))
+
+
+@cache
+def _words_of_the_schema() -> str:
+    """Made once: a run asks several times a process, and pydantic takes long over it."""
+    return json.dumps(schema.Record.model_json_schema())

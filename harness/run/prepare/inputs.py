@@ -23,8 +23,9 @@ from harness.run.execute.launcher import Interpreter
 from harness.run.execute.plan import least_context
 from harness.run.prepare import baseline, choosing, convert, device_choice, memory_need, options, unchanged
 from harness.run.prepare.backend import Choice
+from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
-from harness.run.prepare.interpreters import python_for
+from harness.run.prepare.interpreters import python_for, resolved
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 from runtimes.table import find
@@ -57,15 +58,17 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     if signers is not None:
         store.writable(signers.place)  # the machine's count of runs is kept there
     baseline.rule(request, asked.suite)  # refused now rather than after the download
+    if asked.choice.backend:
+        resolved(request.named, asked.choice.backend, cache, progress)
     model = _fetched(asked.reference, cache, progress)
-    _refuse_unfit(request, asked, model)
+    _refuse_unfit(request, asked, model, cache)
     cores = snapshot.cores()
     filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
     if model.identity.format not in asked.adapter.formats:
-        model = _converted(request, asked, model, interpreter, cache, progress)
+        model = _converted(asked, model, interpreter, cache, progress)
     return Prepared(
         request=request,
         suite=asked.suite,
@@ -90,7 +93,7 @@ def filled_in(
 
 def _understood(request: Request, cache: Path) -> _Asked:
     suite = suites.load(request.suite)
-    adapter = find(request.runtime)
+    adapter = find(request.named.name)
     parsed = options.parse(request.settings, adapter.options, adapter.name)
     given, secrets = options.secrets(parsed, adapter.options, os.environ)
     given = device_choice.with_places(given)
@@ -142,7 +145,7 @@ def _as_it_lies(reference: models.Reference, path: Path, cache: Path, progress: 
     return ModelHere(path, identity, unchanged.only(states, identity.files))
 
 
-def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
+def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path) -> None:
     """Raises where this model can't be measured so: by this runtime, against that baseline, in this memory, by this suite."""
     identity, adapter, suite = model.identity, asked.adapter, asked.suite
     _refuse_long_name(request, asked, identity.name)
@@ -157,6 +160,7 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere) -> None:
         )
     if converting:
         convert.refuse_shards(identity)
+        _refuse_converting_by_others(request, asked.choice.backend, identity, cache)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
     _need_memory(adapter, asked.choice, asked.given, identity, model.path)
     least = least_context(suite.suite)
@@ -185,16 +189,23 @@ def _trained(adapter: Runtime, identity: Identity) -> int | None:
     return identity.context_trained if adapter.capabilities.holds_model else None
 
 
-def _converted(
-    request: Request, asked: _Asked, model: ModelHere, interpreter: Interpreter, cache: Path, progress: Progress
-) -> ModelHere:
-    """The model in a format that the runtime reads."""
-    identity = model.identity
-    if request.python is not None and not convert.there(cache, identity):
+def _refuse_converting_by_others(request: Request, backend: str, identity: Identity, cache: Path) -> None:
+    """Raises `BadInput` where a model that is not converted yet would be so by other libraries than those that are pinned."""
+    others, (name, release) = "", request.named
+    if request.python is not None:
+        others = "--python"
+    elif backend and not pins(recipe_of(name), backend, release):
+        others = f"--runtime {request.runtime}"
+    if others and not convert.there(cache, identity):
         raise BadInput(
             f"{identity.name} is not converted yet, and that is done by pinned libraries only",
-            where="--python",
+            where=others,
             fix=f"run first: repro model prepare {request.model}",
         )
+
+
+def _converted(asked: _Asked, model: ModelHere, interpreter: Interpreter, cache: Path, progress: Progress) -> ModelHere:
+    """The model in a format that the runtime reads."""
+    identity = model.identity
     path = convert.prepare(asked.adapter.name, identity, model.path, interpreter, cache, progress)
     return _as_it_lies(asked.reference, path, cache, progress)

@@ -9,22 +9,31 @@ from harness import paths
 from harness.progress import Progress
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
-from harness.run.prepare import choosing, environments
+from harness.run.prepare import choosing, environments, installing, resolving
 from harness.run.prepare.backend import Choice
 from harness.run.request import Request
+from runtimes.releases import Named
 from runtimes.table import find
 
 
 def interpreter_for(runtime: str, cache: Path, progress: Progress) -> Interpreter:
     """The interpreter of a runtime's own environment, installed when it is missing."""
     folder, _ = bundle.make(cache)
-    where, _ = _installed(runtime, choosing.choice_of(runtime, "auto", cache), cache, progress)
+    named = Named(runtime, "")
+    where, _ = _installed(named, choosing.choice_of(named, "auto", cache), cache, progress)
     return Interpreter(where, folder, cache / "worker-home")
 
 
 def backend_of(runtime: str, asked: str) -> str:
     """The backend to build for: as asked, or what suits the machine."""
-    return choosing.choice_of(runtime, asked, paths.cache()).backend
+    return choosing.choice_of(Named(runtime, ""), asked, paths.cache()).backend
+
+
+def resolved(runtime: Named, backend: str, cache: Path, progress: Progress) -> None:
+    """See that the release's lock is kept; it is looked for in the package index where it is not. Of a pinned one it is ours."""
+    recipe = environments.recipe_of(runtime.name)
+    if not environments.pins(recipe, backend, runtime.release):
+        resolving.ensure(cache, runtime, recipe, backend, progress)
 
 
 def python_for(
@@ -33,17 +42,17 @@ def python_for(
     """The executable, and the environment that it is of, where we made one."""
     if request.python is not None:
         return request.python.absolute(), None
-    if find(request.runtime).capabilities.in_core:
+    if find(request.named.name).capabilities.in_core:
         return Path(sys.executable), None
-    return _installed(request.runtime, choice, cache, progress)
+    return _installed(request.named, choice, cache, progress)
 
 
-def _installed(runtime: str, choice: Choice, cache: Path, progress: Progress) -> tuple[Path, environments.Installed]:
+def _installed(runtime: Named, choice: Choice, cache: Path, progress: Progress) -> tuple[Path, environments.Installed]:
     if choice.line:
         progress.stage(choice.line)
-    where = environments.place(cache, runtime, choice.backend)
+    where = environments.place(cache, runtime.name, choice.backend, runtime.release)
     installed = where.installed()
     if installed is None:
         progress.stage(f"installing {runtime} ({where.backend}); once, some minutes")
-        installed = environments.install(where, progress)
+        installed = installing.install(where, progress)
     return where.python, installed

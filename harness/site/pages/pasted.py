@@ -6,6 +6,7 @@ its suites and that runtime's harmless settings is left out, and a sentence says
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from harness.catalog import models, suites
 from harness.record.schema import Record
-from runtimes import table
+from runtimes import releases, table
 from runtimes.interface import Option
 from runtimes.recipes import RECIPES
 
@@ -58,7 +59,10 @@ def pasted(record: Record) -> Pasted:
     label = SUITE if suite is None else f"{suite.name}-v{suite.version}"
     if suite is None:
         told.append(f"Put for {SUITE} the file of the suite: this harness has none with its digest.")
-    words = ["repro", "bench", "--model", model, "--runtime", runtime, "--suite", label]
+    named = _release(record)
+    if named is None:
+        told.append("Its release of the engine can't be named; the command takes the one that this harness pins.")
+    words = ["repro", "bench", "--model", model, "--runtime", named or runtime, "--suite", label]
     known, missing = _settings(runtime, record.runtime.options)
     words += known
     if missing:
@@ -85,6 +89,26 @@ def _model(record: Record) -> tuple[str, list[str]]:
         if any(file.sha256 in held for file in models.load(name).files):
             return name, []
     return MODEL, [f"Put for {MODEL} the path of the model: the catalogue has none with its digest."]
+
+
+def _release(record: Record) -> str | None:
+    """`llama.cpp@0.3.30`, by the version of the engine's package that the worker told; the name alone of a runtime without
+    releases, and None where none can be said that this harness would drive.
+    """
+    runtime = record.runtime.name
+    recipe = RECIPES.get(runtime)
+    if recipe is None:
+        return runtime
+    engines = {recipe.distribution(backend) for backend in recipe.backends}
+    found = {
+        text.partition(" ")[0].partition("+")[0]  # of a build for one device, the release that it is of
+        for name, text in record.runtime.packages.items()
+        if re.sub(r"[-_.]+", "-", name).lower() in engines
+    }
+    release = found.pop() if len(found) == 1 else ""
+    if not releases.is_release(release) or releases.order(release) < releases.order(recipe.oldest or release):
+        return None
+    return f"{runtime}@{release}"
 
 
 def _backends(runtime: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Digests are read once for a file, and anew when it changed, however its times were put back."""
+"""Digests are read once for a file, and again when it changed, however its times were put back."""
 
 import os
 from hashlib import sha256

@@ -174,7 +174,7 @@ def damaged(sound: bytes, folder: Path, *changes: tuple[str, str]) -> str:
 
 @pytest.mark.parametrize("kind", ["registry", "editors", "policy", "operator", "key", "skeleton", "record", "idempotency",
                                   "request", "clock"])  # fmt: skip
-def test_the_audit_names_a_damaged_fact_and_goes_on(sound, tmp_path, kind):
+def test_the_audit_names_a_damaged_fact_and_continues(sound, tmp_path, kind):
     place = damaged(sound, tmp_path, (kind, '{"status": 7}'))
     with sqlite3.connect(f"{place}/registry.sqlite") as connection:
         connection.execute("UPDATE records SET status = 'withdrawn'")

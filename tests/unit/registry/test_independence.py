@@ -61,6 +61,25 @@ def test_versions_in_other_digits_make_no_row_high(small):
     assert tier(small, row) is Tier.MODERATE
 
 
+def test_another_release_of_the_engine_is_a_distinct_class_by_what_the_engine_says(small):
+    # As llama-cpp-python 0.3.36, 0.3.30, 0.3.33 and 0.3.25 tell it; the second and the third are of one series.
+    row = small.accepted("ann", version="ggml 0.25.3")
+    small.accepted("bob", row, version="ggml 0.15.1")
+    small.accepted("cat", row, version="ggml 0.15.3")
+    assert tier(small, row) is Tier.MODERATE
+    small.accepted("dan", row, version="ggml 0.13.1")
+    assert tier(small, row) is Tier.HIGH
+
+
+def test_a_release_makes_others_old_once_two_persons_have_run_it(small):
+    row = small.accepted("ann", version="ggml 0.15.1")
+    for handle, behind in (("bob", 0), ("cat", 1)):
+        small.accepted(handle, version="ggml 0.25.3", sku=f"Synthetic GPU {handle.upper()}")
+        with small.registry.reading() as reader:
+            found, _ = score_row(reader, row, in_force(reader).policy, DAY)
+        assert found.hub.series_behind == behind
+
+
 @pytest.mark.parametrize("system", ["linux", "Linux 2", "L", "Plan 9"])
 def test_a_system_of_no_list_is_unknown(small, system):
     assert small.record("ann", os=system).measured.measurement.hardware.os_family == UNKNOWN

@@ -193,7 +193,7 @@ def test_a_body_that_was_taken_down_later_changes_nothing_in_a_replay(small, tmp
     same_everywhere(small, tmp_path)
 
 
-def test_a_word_about_a_record_that_came_along_is_given_anew(small):
+def test_a_decision_on_a_record_that_moved_along_is_made_again(small):
     row = small.accepted("ann")
     red = small.accepted("bob", row, rate=60.0)
     with small.registry.reading() as reader:

@@ -45,7 +45,7 @@ def test_the_chain_of_runs_is_read_by_number_and_not_by_arrival(small):
 
 
 @pytest.mark.parametrize(("number", "days", "says"), [(2, 3, "is"), (1, 3, "in the other order of time")])
-def test_a_rig_that_counts_anew_is_shown(small, number, days, says):
+def test_a_rig_whose_count_starts_again_is_shown(small, number, days, says):
     old = small.record("ann", number=2, started=datetime(2026, 11, 1))
     small.submit(old)
     again = small.record("ann", number=number, started=datetime(2026, 11, 1) + timedelta(days=days), rate=104.0)
@@ -116,7 +116,7 @@ def move(small: World, record: str, row: str, actor: acts.Actor | None = None) -
     small.act(actor or small.editor(), "record-moved", record, reason="its row is gone", detail={"row": row})
 
 
-def test_a_moved_record_is_decided_anew_and_two_rows_of_a_triple_are_refused(small):
+def test_a_moved_record_is_decided_again_and_two_rows_of_a_triple_are_refused(small):
     row, bob, cat = closed(small)
     move(small, bob, bob)
     assert small.status(bob) == "pending"

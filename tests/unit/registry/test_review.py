@@ -118,7 +118,7 @@ def test_a_left_out_run_is_shown(small):
     assert "gap in the runs" in kinds(small, again.id)
 
 
-def test_one_person_with_twenty_handles_is_one_voice(small):
+def test_one_person_with_twenty_handles_counts_once(small):
     row = small.accepted("ann")
     for number in range(20):
         small.accepted(f"sock{number}", rate=100 + number / 10, rig="sock0")
@@ -160,7 +160,7 @@ def test_one_device_under_two_rig_keys_is_flagged_and_tied_by_an_editor(small, t
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file() and b"canary" in p.read_bytes()]
 
 
-def test_a_newcomer_on_a_known_rig_is_foreseen_as_the_same_voice(small):
+def test_a_newcomer_on_a_known_rig_is_foreseen_as_the_same_person(small):
     row = small.accepted("ann")
     sock = small.record("sock", rig="ann", rate=100.4)
     with small.registry.reading() as reader:

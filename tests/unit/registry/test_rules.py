@@ -155,7 +155,7 @@ def test_another_persons_record_can_not_be_submitted(small):
         acts.submit(small.registry, small.actor("eve"), stolen)
 
 
-def test_a_record_wrapped_anew_under_a_second_key_is_refused(small):
+def test_a_record_signed_again_under_a_second_key_is_refused(small):
     """Copied content under the thief's own signature but the victim's handle: the registry knows the handle by another key."""
     small.join("ann")
     theirs = small.record("ann")

@@ -26,7 +26,7 @@ def devices(stored, *kinds, **other):
     return stored.record.runtime.model_copy(update={"devices": found, **other})
 
 
-def test_a_synthetic_record_is_no_voice(stored):
+def test_a_synthetic_record_counts_for_nobody(stored):
     with pytest.raises(BadInput, match="is synthetic"):
         measurement_of(stored)
 

@@ -112,7 +112,7 @@ def test_one_half_of_the_cache_is_enough_and_the_same_cache_twice_gives_no_more_
         assert agree(base, off(cached(record, plain), 0.0051)).verdict is Agreement.DIFFERENT
 
 
-def test_weights_that_the_runtime_rounds_anew_are_a_conversion(record):
+def test_weights_that_the_runtime_rounds_again_are_a_conversion(record):
     base, rounded = cached(record, "f16", engine="vllm"), cached(record, "f16", engine="vllm", quantization="fp8")
     assert agree(base, off(rounded, 0.01)).verdict is Agreement.IDENTICAL
     assert agree(base, off(cached(record, "f16", engine="vllm", threads=1), 0.01)).verdict is Agreement.DIFFERENT

@@ -1,5 +1,8 @@
 """Which build a run gets: by devices, never by tools; and what is refused instead of a silent fall to the CPU."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from harness.capture.source import Source, Tree
@@ -14,35 +17,43 @@ from harness.run.prepare.backend import (
     wants_gpu,
 )
 from harness.run.prepare.gpus import read_gpus, vulkan_lists_a_gpu
+from harness.run.prepare.toolchains.cuda import Missing, series_of
+from harness.run.prepare.toolchains.nvidia import Driver, Gpu
 from runtimes.recipes import RECIPES
 
 LLAMA, TORCH = RECIPES["llama.cpp"].backends, RECIPES["pytorch"].backends
-VULKAN_TOOLS = frozenset({"glslc", "vulkaninfo"})
+ADA = Driver("580.95.05", (13, 0), (Gpu("NVIDIA GeForce RTX 4090", (8, 9)),))
+PASCAL = Driver("580.95.05", (13, 0), (Gpu("Tesla P100", (6, 0)),))
 
 
-def box(*programs, driver=False, gpus=(), **more):
-    return Toolbox("Linux", "x86_64", driver, frozenset(programs), frozenset(gpus), **more)
+def box(*programs, driver=False, gpus=(), lacks=(), **more):
+    found = {name: Missing(what, f"mend {name}") for name, what in dict(lacks).items()}
+    return Toolbox("Linux", "x86_64", driver, frozenset(programs), frozenset(gpus), lacks=found, **more)
 
 
 NVIDIA = {"driver": True, "gpus": ("nvidia",)}
+NO_GLSLC = {"vulkan": "missing: glslc"}
+NO_HIPCC = {"rocm": "missing: hipcc"}
+OLD_DRIVER = {"cuda": "driver 570.86 supports CUDA 12.8; CUDA 13.5 from the package index needs driver 580 or newer"}
 
 
 @pytest.mark.parametrize(
     ("toolbox", "backend"),
     [
         (box(), "cpu"),
-        (box("nvcc", **NVIDIA), "cuda"),
-        (box("nvcc", driver=True), "cuda"),
-        (box("nvcc"), "cpu"),
-        (box("hipcc"), "cpu"),
-        (box("hipcc", gpus=["amd"]), "rocm"),
-        (box("hipcc", gpus=["amd"], kfd=False), "cpu"),
-        (box(*VULKAN_TOOLS), "cpu"),
-        (box(*VULKAN_TOOLS, vulkan_gpu=False), "cpu"),
-        (box(*VULKAN_TOOLS, gpus=["intel"], vulkan_gpu=True), "vulkan"),
-        (box(*VULKAN_TOOLS, gpus=["intel"], vulkan_gpu=False), "cpu"),
-        (box(*VULKAN_TOOLS, vulkan_gpu=True, **NVIDIA), "vulkan"),
-        (box("nvcc", hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "cpu"),
+        (box(**NVIDIA), "cuda"),
+        (box(driver=True), "cuda"),
+        (box(gpus=["amd"]), "rocm"),
+        (box(gpus=["amd"], lacks=NO_HIPCC), "cpu"),
+        (box(gpus=["amd"], kfd=False), "cpu"),
+        (box(vulkan_gpu=False), "cpu"),
+        (box(gpus=["intel"], vulkan_gpu=True), "vulkan"),
+        (box(gpus=["intel"], vulkan_gpu=True, lacks=NO_GLSLC), "cpu"),
+        (box(gpus=["intel"], vulkan_gpu=False), "cpu"),
+        (box(vulkan_gpu=True, **NVIDIA), "cuda"),
+        (box(vulkan_gpu=True, lacks=OLD_DRIVER, **NVIDIA), "vulkan"),
+        (box(lacks=OLD_DRIVER, **NVIDIA), "cpu"),
+        (box(hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "cpu"),
         (Toolbox("Darwin", "arm64", False, frozenset()), "metal"),
         (Toolbox("Darwin", "x86_64", False, frozenset()), "cpu"),
     ],
@@ -54,12 +65,14 @@ def test_auto_takes_what_the_machine_can_build_and_compute_on(toolbox, backend):
 @pytest.mark.parametrize(
     ("toolbox", "words"),
     [
-        (box(**NVIDIA), "nvcc"),
-        (box("nvcc", gpus=["nvidia"]), "NVIDIA's driver"),
-        (box("hipcc", gpus=["amd"], kfd=False), "/dev/kfd"),
+        (box(lacks=OLD_DRIVER, **NVIDIA), "driver 570.86 supports CUDA 12.8"),
+        (box(gpus=["nvidia"]), "NVIDIA's driver"),
+        (box(gpus=["amd"], lacks=NO_HIPCC), "hipcc"),
+        (box(gpus=["amd"], kfd=False), "/dev/kfd"),
         (box(gpus=["intel"]), "vulkaninfo"),
-        (box("vulkaninfo", gpus=["intel"], vulkan_gpu=True), "glslc"),
-        (box("nvcc", hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "CUDA_VISIBLE_DEVICES"),
+        (box(gpus=["intel"], lacks=NO_GLSLC), "vulkaninfo (vulkan-tools); missing: glslc"),
+        (box("vulkaninfo", gpus=["intel"], vulkan_gpu=True, lacks=NO_GLSLC), "glslc"),
+        (box(hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "CUDA_VISIBLE_DEVICES"),
     ],
 )
 def test_a_gpu_that_auto_leaves_unused_is_named_with_what_is_missing(toolbox, words):
@@ -82,6 +95,45 @@ def test_no_gpu_is_said_without_a_warning():
     assert (found.line, found.leaves_gpu) == ("backend cpu: no GPU is here", False)
 
 
+def test_auto_says_what_it_took_why_and_why_not_something_better():
+    found = decide(box(driver=True, cuda="NVIDIA GeForce RTX 4090, driver …; CUDA 13.5 from the package index"), LLAMA)
+    assert found.line == "backend cuda: NVIDIA GeForce RTX 4090, driver …; CUDA 13.5 from the package index"
+    found = decide(box(vulkan_gpu=True, lacks=OLD_DRIVER, **NVIDIA), LLAMA)
+    assert found.reason == f"an NVIDIA GPU is here; no build for cuda ({OLD_DRIVER['cuda']})"
+    assert not found.leaves_gpu
+    found = decide(box(nvidia=ADA, **NVIDIA), TORCH, builds=False, series=13)
+    assert found.line == "backend cuda: NVIDIA GeForce RTX 4090, driver 580.95.05 supports CUDA 13.0"
+
+
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        (
+            replace(ADA, version="570.86", cuda=(12, 8)),
+            "driver 570.86 supports CUDA 12.8, and the packages need driver 580 or newer",
+        ),
+        (PASCAL, r"CUDA 13 has no code for Tesla P100 \(compute capability 6\.0\)"),
+    ],
+)
+def test_packages_for_a_newer_cuda_than_driver_or_gpu_take_are_refused(driver, words):
+    machine = box(nvidia=driver, **NVIDIA)
+    found = decide(machine, TORCH, builds=False, series=13)
+    assert (found.backend, found.leaves_gpu) == ("cpu", True)
+    assert re.search(words, found.reason)
+    with pytest.raises(BadInput, match=words):
+        refuse_without_device(machine, "cuda", builds=False, series=13)
+    assert decide(machine, TORCH, builds=False, series=12).backend == "cuda"
+
+
+def test_the_cuda_of_a_lock_is_that_of_its_libraries():
+    assert {name: series_of(RECIPES[name].lock_text("cuda")) for name in RECIPES} == {
+        "llama.cpp": 0,
+        "pytorch": 13,
+        "vllm": 13,
+    }
+    assert series_of("nvidia-cuda-runtime-cu12==12.9.79 \\\n") == 12
+
+
 def test_what_comes_built_needs_the_driver_alone():
     assert choose(box(**NVIDIA), TORCH, builds=False)[0] == "cuda"
     assert choose(box(), TORCH, builds=False)[0] == "cpu"
@@ -89,11 +141,11 @@ def test_what_comes_built_needs_the_driver_alone():
 
 
 def test_a_build_that_is_installed_needs_no_compiler_any_more():
-    assert choose(box(**NVIDIA), LLAMA, ready={"cuda"})[0] == "cuda"
+    assert choose(box(lacks={"cuda": "missing: g++"}, **NVIDIA), LLAMA, ready={"cuda"})[0] == "cuda"
 
 
 def test_a_build_that_failed_is_not_chosen_again_and_the_way_to_force_it_is_said():
-    machine = box("nvcc", *VULKAN_TOOLS, vulkan_gpu=True, **NVIDIA)
+    machine = box(vulkan_gpu=True, **NVIDIA)
     assert decide(machine, LLAMA, failed={"cuda": "…"}).backend == "vulkan"
     failed = {"cuda": "it failed with: no cublas.h in /home/me; to try again: --again", "vulkan": "it failed, too"}
     found = decide(machine, LLAMA, failed=failed)
@@ -105,13 +157,15 @@ def test_a_build_that_failed_is_not_chosen_again_and_the_way_to_force_it_is_said
 @pytest.mark.parametrize(
     ("toolbox", "backend", "words"),
     [
-        (box("nvcc"), "cuda", "needs an NVIDIA GPU"),
-        (box("hipcc", **NVIDIA), "rocm", "needs an AMD GPU"),
-        (box(*VULKAN_TOOLS), "vulkan", "needs a GPU"),
-        (box(*VULKAN_TOOLS, gpus=["intel"], vulkan_gpu=False), "vulkan", "a Vulkan driver that lists it"),
+        (box(), "cuda", "needs an NVIDIA GPU"),
+        (box(**NVIDIA), "rocm", "needs an AMD GPU"),
+        (box(), "vulkan", "needs a GPU"),
+        (box(gpus=["intel"], vulkan_gpu=False), "vulkan", "a Vulkan driver that lists it"),
+        (box(gpus=["intel"], lacks=NO_GLSLC), "vulkan", "missing: glslc; mend vulkan"),
         (box(), "metal", "needs an Apple GPU"),
-        (box(**NVIDIA), "cuda", "this is missing: nvcc"),
-        (box("nvcc", hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "cuda", "CUDA_VISIBLE_DEVICES"),
+        (box(lacks=OLD_DRIVER, **NVIDIA), "cuda", "driver 570.86 supports CUDA 12.8.*; mend cuda"),
+        (box(gpus=["amd"], lacks=NO_HIPCC), "rocm", "missing: hipcc; mend rocm"),
+        (box(hidden="CUDA_VISIBLE_DEVICES", **NVIDIA), "cuda", "CUDA_VISIBLE_DEVICES"),
     ],
 )
 def test_a_gpu_build_without_a_gpu_or_its_compiler_is_refused(toolbox, backend, words):
@@ -121,9 +175,9 @@ def test_a_gpu_build_without_a_gpu_or_its_compiler_is_refused(toolbox, backend, 
 
 
 def test_a_gpu_build_with_its_gpu_is_taken():
-    refuse_without_device(box("nvcc", **NVIDIA), "cuda", builds=True)
-    refuse_without_device(box(**NVIDIA), "cuda", builds=False)  # it is built, or comes built
-    refuse_without_device(box("glslc", gpus=["intel"]), "vulkan", builds=True)
+    refuse_without_device(box(**NVIDIA), "cuda", builds=True)
+    refuse_without_device(box(lacks=OLD_DRIVER, **NVIDIA), "cuda", builds=False)  # it is built, or comes built
+    refuse_without_device(box(gpus=["intel"]), "vulkan", builds=True)
     refuse_without_device(box(), "cpu", builds=True)
 
 

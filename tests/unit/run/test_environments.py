@@ -4,7 +4,9 @@ import pytest
 
 from harness.errors import BadInput, RuntimeUnavailable
 from harness.run.prepare import environments
-from harness.run.prepare.environments import _need_tools, blocks, place
+from harness.run.prepare.compiling import need_tools
+from harness.run.prepare.environments import place
+from harness.run.prepare.lock_file import blocks
 from runtimes.recipes import LOCKS, RECIPES, Recipe
 
 
@@ -65,4 +67,4 @@ def test_a_half_made_environment_does_not_count(tmp_path):
 
 def test_a_machine_without_a_compiler_is_told_what_to_install():
     with pytest.raises(RuntimeUnavailable, match="build-essential"):
-        _need_tools(Recipe("llama.cpp.txt", "llama-cpp-python", tools=("no-such-compiler",)))
+        need_tools(Recipe("llama.cpp.txt", "llama-cpp-python", tools=("no-such-compiler",)))

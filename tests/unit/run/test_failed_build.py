@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import RunFailed
+from harness.errors import RunFailed, RuntimeUnavailable
 from harness.progress import SILENT
-from harness.run.prepare import environments, failed_build
+from harness.run.prepare import compiling, environments, failed_build, installing, steps
 from harness.run.prepare.failed_build import first_error
+from tests.support.vulkan_sdk import sdk
 
 PIP_TAIL = ["  error: subprocess-exited-with-error", "ERROR: Failed to build 'llama-cpp-python'"]
 
@@ -44,12 +45,14 @@ def test_the_first_error_of_a_log_is_named(lines, said):
 
 def failing(monkeypatch, folder, script):
     """A `python -m pip` of the environment that does what `script` says; the rest of the installation is real."""
-    real = environments._run
+    real = steps.run
     counter = folder / "builds"
 
     def run(command, log, extra, note):
         if "venv" in command:  # takes half a minute, and is not what is tried here
             Path(command[-1]).mkdir(parents=True)
+            return None
+        if "install" in command:  # what is downloaded comes before the build
             return None
         if "wheel" in command:
             tool = folder / "pip.sh"
@@ -58,16 +61,17 @@ def failing(monkeypatch, folder, script):
             command = [str(tool)]
         return real(command, log, extra, note)
 
-    monkeypatch.setattr(environments, "_run", run)
+    monkeypatch.setattr(steps, "run", run)
     return lambda: len(counter.read_text().split()) if counter.exists() else 0
 
 
 def install(where, **more):
-    return environments.install(where, SILENT, **more)
+    return installing.install(where, SILENT, **more)
 
 
 @pytest.fixture
-def vulkan(tmp_path):
+def vulkan(tmp_path, monkeypatch):
+    monkeypatch.setenv("VULKAN_SDK", str(sdk(tmp_path / "sdk")))
     return environments.place(tmp_path / "cache", "llama.cpp", "vulkan")
 
 
@@ -79,6 +83,8 @@ def test_a_failed_build_is_status_3_names_the_error_and_what_works_and_is_not_tr
         install(vulkan)
     assert caught.value.exit_code == 3
     assert str(vulkan.folder.with_suffix(".log")) in caught.value.fix
+    assert not vulkan.folder.exists()
+    assert not vulkan.aside.folder.exists()
     with pytest.raises(RunFailed, match=r"not tried again.*--backend vulkan --again") as again:
         install(vulkan)
     assert "no vulkan.h" in str(again.value)
@@ -86,6 +92,21 @@ def test_a_failed_build_is_status_3_names_the_error_and_what_works_and_is_not_tr
     with pytest.raises(RunFailed, match=r"no vulkan\.h"):
         install(vulkan, again=True)
     assert builds() == 2
+
+
+@pytest.mark.parametrize(("backend", "words"), [("vulkan", r"headers are 1\.3\.239"), ("metal", "Metal is for Macs")])
+def test_a_build_that_cannot_be_made_is_refused_before_anything_is_fetched(monkeypatch, tmp_path, backend, words):
+    builds = failing(monkeypatch, tmp_path, "exit 1")
+    monkeypatch.setenv("VULKAN_SDK", str(sdk(tmp_path / "sdk", patch=239)))
+    monkeypatch.setattr("harness.run.prepare.toolchains.here.platform.system", lambda: "Linux")
+    where = environments.place(tmp_path / "cache", "llama.cpp", backend)
+    with pytest.raises(RuntimeUnavailable, match=words) as caught:
+        install(where)
+    assert caught.value.exit_code == 2
+    assert "--backend cpu" in caught.value.fix
+    assert builds() == 0
+    assert not where.folder.exists()
+    assert failed_build.remembered(where.folder) is None  # with newer headers it is tried
 
 
 def test_a_build_that_never_began_is_tried_again(monkeypatch, tmp_path, vulkan):
@@ -118,8 +139,10 @@ def test_a_stop_during_a_build_says_how_to_go_on(monkeypatch, tmp_path, vulkan):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(environments, "_built_wheel", stopped)
+    monkeypatch.setattr(compiling, "built_wheel", stopped)
     with pytest.raises(Interrupted, match="the same command begins the build again") as caught:
         install(vulkan)
     assert caught.value.exit_code == 130
+    assert not vulkan.folder.exists()
+    assert not vulkan.aside.folder.exists()
     assert failed_build.remembered(vulkan.folder) is None

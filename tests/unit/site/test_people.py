@@ -169,8 +169,8 @@ def test_one_person_s_handles_name_each_other_unless_they_are_not_public(small):
     small.accepted("dan", row, rate=99.0)
     small.act(small.editor(), "operators-tied", "dan", reason="one desk", detail={"other": "cat"})
     made = files(small.registry)
-    assert "one voice" not in made["operators/ann.html"]
-    told = re.search(r"Speaks with one voice.*?</p>", made["operators/bob.html"], re.S)[0]
+    assert "one person" not in made["operators/ann.html"]
+    told = re.search(r"Counts as one person with.*?</p>", made["operators/bob.html"], re.S)[0]
     assert re.findall(r'href="([^"]+)"', told) == ["../operators/cat.html", "../operators/dan.html"]
     assert "lurker" not in "".join(made.values())
 

@@ -56,7 +56,7 @@ def test_a_refused_record_has_no_mark(status):
     assert list(score(row(hub(), refused, pending("p")), POLICY, AS_OF).judged) == ["id-p"]
 
 
-def test_persons_known_from_the_whole_hub_are_one_voice():
+def test_persons_known_from_the_whole_registry_count_once():
     two = row(editorial(), *independent(2))
     tied = persons([two.hub, *two.others, replace(two.others[0], id="elsewhere", rig=two.others[1].rig)])
     assert score(two, POLICY, AS_OF).tier is Tier.HIGH

@@ -72,7 +72,7 @@ def test_two_greens_and_two_reds_are_contested():
     assert len(result.derived_from[-1].records) == 2
 
 
-def test_one_operator_with_five_handles_on_one_rig_is_one_voice():
+def test_one_operator_with_five_handles_on_one_rig_counts_once():
     handles = [measurement(f"h{i}", hardware=CLASSES[i % 4], rig="one-rig") for i in range(5)]
     result = score(row(editorial(), *handles), POLICY, AS_OF)
     one = score(row(editorial(), handles[0]), POLICY, AS_OF)

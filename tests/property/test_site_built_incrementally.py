@@ -1,4 +1,4 @@
-"""A site that goes on, by its pure parts: whatever changed, what is made again is enough, and the tables are the same bytes."""
+"""A site built incrementally, by its pure parts: whatever changed, what is built again is enough, and the tables are the same bytes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_values_are_counted_back(step: tuple[Table, Table]) -> None:
 
 
 @given(steps())
-def test_every_list_that_reads_otherwise_is_made_again(step: tuple[Table, Table]) -> None:
+def test_every_list_that_changed_is_built_again(step: tuple[Table, Table]) -> None:
     before, after = step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "LONG", 2)
@@ -92,7 +92,7 @@ def test_every_list_that_reads_otherwise_is_made_again(step: tuple[Table, Table]
 
 
 @given(steps())
-def test_the_comparison_that_reads_otherwise_is_made_again(step: tuple[Table, Table]) -> None:
+def test_the_comparison_that_changed_is_built_again(step: tuple[Table, Table]) -> None:
     before, after = step
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compare, "LONG", 2)
@@ -130,7 +130,7 @@ def made(
 
 @settings(deadline=None)
 @given(steps())
-def test_tables_that_go_on_are_those_made_from_nothing(step: tuple[Table, Table]) -> None:
+def test_tables_built_incrementally_are_those_built_from_nothing(step: tuple[Table, Table]) -> None:
     before, after = step
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -139,5 +139,5 @@ def test_tables_that_go_on_are_those_made_from_nothing(step: tuple[Table, Table]
             (folder / path).write_bytes(data)
         again = [row for row in before.keys() | after.keys() if before.get(row) != after.get(row)]
         fresh = sorted(set(again) & after.keys())
-        went_on = made(fresh, after, folder, again, list(before))
-        assert went_on == made(list(after), after, None, (), ())
+        built = made(fresh, after, folder, again, list(before))
+        assert built == made(list(after), after, None, (), ())

@@ -1,0 +1,34 @@
+"""Audit a registry, with the processes that this takes, and refuse what does not hold."""
+
+from __future__ import annotations
+
+from harness.errors import RecordInvalid
+from harness.progress import Progress
+from harness.registry.exchange.audit import Found, audit
+from harness.registry.helpers import helpers
+from harness.registry.store import Registry
+
+MANY = 2001  # entries of the log from which other processes help
+
+
+def audited(registry: Registry, progress: Progress) -> Found:
+    """Every fault of the registry."""
+    with registry.reading() as reader:
+        entries = reader.size()
+    with helpers(entries, MANY) as pool:
+        return audit(registry, pool, progress)
+
+
+def refuse_faults(found: Found, where: str) -> None:
+    """Raises `RecordInvalid` where the audit found something: of some records alone, or of the whole."""
+    bad = {fault.record for fault in found.faults}
+    if bad and "" not in bad:
+        raise RecordInvalid(
+            f"{len(bad)} of {found.records} records do not hold; the log and all others do",
+            where=where,
+            fix="trust no tier that rests on them",
+        )
+    if found.faults:
+        raise RecordInvalid(
+            f"{len(found.faults)} things do not hold", where=where, fix="trust none of its tiers before you know why"
+        )

@@ -1,0 +1,25 @@
+"""Processes that help with a registry's many records: where that pays, and only there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+
+def usable_cores() -> int:
+    """How many processes can work at a registry at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def helpers(work: int, least: int) -> Iterator[Executor | None]:
+    """A process a core for `work` pieces of work, from `least` pieces on; None where one process alone is sooner done."""
+    cores = usable_cores()
+    if work < least or cores < 2:
+        yield None
+        return
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        yield pool

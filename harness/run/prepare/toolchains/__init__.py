@@ -1,0 +1,1 @@
+"""What a build for a GPU needs of this machine, known before anything is fetched or compiled."""

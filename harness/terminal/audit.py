@@ -1,0 +1,25 @@
+"""What an audit saw, as a person reads it: counts on standard output, each fault on standard error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.terminal.console import err, out
+
+if TYPE_CHECKING:
+    from harness.registry.exchange.audit import Found
+
+SHOWN = 50  # faults; --json has all
+
+
+def print_audit(found: Found) -> None:
+    """A line of counts, one of the log's end, one a fault."""
+    out().print(
+        f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored again",
+        markup=False,
+    )
+    signed = "no checkpoint signs any of it" if found.signed is None else f"signed up to entry {found.signed - 1}"
+    if found.entries:
+        out().print(f"the last entry of the log is {found.entries - 1}, of {found.until}; {signed}", markup=False)
+    for fault in found.faults[:SHOWN]:
+        err().print(f"{fault.where}: {fault.what}", markup=False)

@@ -1,0 +1,40 @@
+"""A row explained: for a person, and as the document that `--json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness.registry.facts.stored import dump
+from harness.terminal.console import escape, out
+from harness.terminal.evidence import print_evidence
+from harness.terminal.scores import print_score
+
+if TYPE_CHECKING:
+    from harness.registry.queries.explanations import Explanation
+
+
+def print_explanation(found: Explanation) -> None:
+    """Score and rules, then cautions and evidence where there are any."""
+    console = out()
+    under = f"{found.loaded.label} {found.loaded.sha256[:12]}, {found.as_of.isoformat()}"
+    print_score(console, found.row.hub, found.row.others, found.score, under)
+    if found.cautions:
+        console.print("[bold]Cautions[/] (they do not change the tier)")
+        for one in found.cautions:
+            console.print(f"  {escape(one.text)}")
+    if found.evidence:
+        console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
+        for imported in found.evidence:
+            print_evidence(console, imported)
+
+
+def document(found: Explanation) -> dict[str, Any]:
+    """As `harness.terminal.outputs.Explained` describes it."""
+    policy = {"policy": found.loaded.label, "policy_sha256": found.loaded.sha256, "as_of": found.as_of.isoformat()}
+    beside = {
+        "evidence": [dump(imported) for imported in found.evidence],
+        "cautions": [asdict(one) for one in found.cautions],
+        "left_out": [asdict(one) for one in found.left_out],
+    }
+    return {"row": found.id, **policy, **asdict(found.score), **beside}

@@ -1,0 +1,68 @@
+"""An operator's records at a registry as a table, and what a submission says when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from harness.terminal.console import escape, out
+from harness.terminal.preview import print_fall
+
+if TYPE_CHECKING:
+    from harness.registry.actions.submissions import Sent
+    from harness.registry.intake.ingest import Submission
+    from harness.registry.queries.submissions import Submitted
+    from harness.registry.store import Registry
+
+_TITLES = ("record", "row", "entry", "submitted", "status")
+
+
+def print_submissions(whose: str, found: Sequence[Submitted], *, known: bool) -> None:
+    """A line a record; `known`: whether the registry knows the operator at all."""
+    console = out()
+    if not found:
+        known_as = "has no records at this registry" if known else "is not known to this registry"
+        console.print(f"{whose} {known_as}", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in _TITLES:
+        table.add_column(name, justify="right" if name == "entry" else "left", no_wrap=name != "status")
+    for one in found:
+        row = "its own" if one.row == one.id else one.row[:12]
+        says = one.words + (f" → {one.next}" if one.next else "")
+        table.add_row(one.id[:12], row, str(one.entry), one.submitted[:10], escape(says))
+    console.print(table)
+
+
+def print_sent(registry: Registry, found: Submission, sent: Sent) -> None:
+    """Its id and entry, and where it falls."""
+    console = out()
+    console.print(
+        f"{sent.record}\nqueued as entry {sent.entry}: nothing is public before an editor approves it", markup=False
+    )
+    if sent.opens:
+        console.print("it opens a row of its own", markup=False)
+    else:
+        print_fall(console, registry, found, sent.row)
+
+
+def leaving(found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
+    """The record as it is published, what its samples hold, and what the event that submits it says beside."""
+    from harness.record.samples import schema
+    from harness.tlog.event import KINDS, OPTIONAL
+
+    signed = ["kind", "registry", "by", "at", "subject", "after", "head"]
+    return {
+        "record": found.record.model_dump(mode="json"),
+        "envelope_bytes": len(found.envelope),
+        "samples_bytes": len(found.samples),
+        "samples_columns": list(schema().names),
+        "event": {
+            "by": found.claims.handle,
+            "fields": [*signed, *KINDS["record-submitted"], *OPTIONAL["record-submitted"]],
+            "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
+        },
+        "device_ids_for_the_registry_alone": list(device_ids),
+    }

@@ -1,0 +1,43 @@
+"""Most tests run `repro` forked from a process that has its modules: it must end as one that an interpreter has just started."""
+
+import pytest
+
+from tests.support import forked
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("suite", "list"),
+        ("suite", "show", "quick", "--json"),
+        ("show", "nowhere"),
+        ("benhc",),
+        ("keys",),
+        ("keys", "show"),
+        ("bench", "--model", "TINY", "--runtime", "simulated", "-o", "step_us=x"),
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_a_forked_program_says_and_ends_as_a_fresh_one(repro, tiny, arguments):
+    words = [str(tiny) if word == "TINY" else word for word in arguments]
+    one, other = repro(*words), repro.fresh(*words)
+    assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
+
+
+def test_variables_and_folders_of_one_call_are_gone_in_the_next(repro, tmp_path):
+    made = repro("keys", "new", "--handle", "ann", XDG_CONFIG_HOME=str(tmp_path / "ann"))
+    assert made.returncode == 0, made.stderr
+    assert repro("keys", "show", XDG_CONFIG_HOME=str(tmp_path / "ann")).returncode == 0
+    assert repro("keys", "show", XDG_CONFIG_HOME=str(tmp_path / "bob")).returncode == 2
+
+
+def test_what_an_interpreter_reads_at_its_start_gets_one(repro, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit(77)")
+    assert repro("suite", "list", PYTHONPATH=str(tmp_path)).returncode != 0
+    assert repro("suite", "list").returncode == 0
+
+
+def test_a_command_that_takes_too_long_is_ended(repro):
+    with pytest.raises(forked.subprocess.TimeoutExpired):
+        repro("schema", timeout=0.001)
+    assert repro("suite", "list").returncode == 0
