@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,7 @@ class DeviceKind(StrEnum):
     GPU = "gpu"
     IGPU = "igpu"  # a GPU that shares the processor's memory
     ACCELERATOR = "accelerator"  # a library that helps the processor (BLAS, AMX); alone, a device of its own (an NPU)
+    SOFTWARE = "software"  # a driver that shows itself as a GPU and computes on the processor (llvmpipe): never a GPU
     SERVER = "server"  # whatever computes behind an address: its machine is not known
     LOCAL_SERVER = "local-server"  # a server on this machine: processor or GPU, it does not say
 
@@ -21,6 +23,25 @@ class DeviceKind(StrEnum):
 GPUS = frozenset({DeviceKind.GPU, DeviceKind.IGPU})
 SERVERS = frozenset({DeviceKind.SERVER, DeviceKind.LOCAL_SERVER})
 PROCESSOR = frozenset({DeviceKind.CPU})
+OFFLOADED = GPUS | {DeviceKind.SOFTWARE}  # to which an engine gives layers
+
+# name → how drivers, Vulkan, OpenCL and Direct3D call it
+_SOFTWARE: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        "llvmpipe": r"llvmpipe|lavapipe",
+        "softpipe": r"softpipe|swrast",
+        "SwiftShader": r"swiftshader",
+        "WARP": r"microsoft basic render|direct3d ?\d* warp|\bWARP adapter|^WARP$",
+        "PoCL": r"\bpocl\b|portable computing language|^(?:pthread|cpu|cpu-minimal|basic)-(?!gpu)\w+",
+        "software renderer": r"software (?:renderer|rasterizer|device|adapter)",
+    }.items()
+}
+
+
+def software_name(*texts: str) -> str:
+    """The software device that a device's name or description means; "" where it means none."""
+    return next((name for name, pattern in _SOFTWARE.items() if any(map(pattern.search, texts))), "")
 
 
 def kinds_of(listed: Iterable[DeviceKind | str]) -> frozenset[DeviceKind]:

@@ -80,6 +80,8 @@ class RuntimeFacts:
     clock: str  # what the stamps mean: "host, after llama_synchronize"
     model: Mapping[str, Scalar] = field(default_factory=dict)  # what the engine says that it loaded
     device_ids: tuple[str, ...] = ()  # the driver's ids of the devices used, for the meters; never recorded
+    # The PCI places of the GPUs among `devices`, in their order, "" for one that is not told: for the meters; never recorded.
+    device_places: tuple[str, ...] = ()
     served: str = ""  # the name under which a server lists the model: must stay the same; never recorded
     # Where the layers were computed. Empty: where the devices lie; to be stated where a processor is listed beside a GPU.
     computed_on: tuple[DeviceKind, ...] = ()

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.device_kinds import GPUS
+from harness.device_kinds import OFFLOADED
 from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from runtimes.interface import (
     Capabilities,
-    Device,
     EngineFacts,
     ModelFiles,
     Option,
@@ -24,7 +23,9 @@ from runtimes.interface import (
     Watch,
     with_defaults,
 )
-from runtimes.support import failure_signs
+from runtimes.support import device_choice, failure_signs
+from runtimes.support.device_choice import SPLIT_MODES, chosen
+from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, package, system_info
 from runtimes.support.llama_cpp_import import explained
@@ -72,6 +73,12 @@ class LlamaCpp:
         "load_mode": Option("how the file is brought in", str, "auto", tuple(LOAD_MODES)),
         "repack": Option("let the CPU backend repack weights for its instruction set", bool, True),
         "offload_kqv": Option("keep the KV cache and its operations on the GPU", bool, True),
+        "devices": Option(
+            "devices to use: ggml's names, numbers, PCI ids or NVIDIA's UUIDs, with commas; or none", str
+        ),
+        "split_mode": Option("how layers lie on several devices; default: layer", str, choices=tuple(SPLIT_MODES)),
+        "main_gpu": Option("of the devices taken, the one for split_mode none and row", int, minimum=0, maximum=63),
+        "tensor_split": Option("share of each device that is taken, such as 3,1", str),
     }
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedLlama:
@@ -82,7 +89,8 @@ class LlamaCpp:
         """See `Describing.describe`."""
         engine = _engine()
         engine.llama_backend_init()
-        return EngineFacts("llama.cpp", engine_version(), package(), commit(), system_info(engine), devices())
+        found = tuple(one.device for one in devices())
+        return EngineFacts("llama.cpp", engine_version(), package(), commit(), system_info(engine), found)
 
     def probe(self) -> str:
         """See `Probing`."""
@@ -109,9 +117,10 @@ class LoadedLlama:
         self._log = LogTap(engine)
         engine.llama_backend_init()
         found = devices()
+        self._choice = chosen(options, found)
         layers = options["gpu_layers"]
         if layers is None:
-            layers = -1 if any(device.kind in GPUS for device in found) else 0
+            layers = -1 if self._choice.candidates else 0
         self._model = self._open(model, options, layers)
         self._context = self._make_context(options)
         self._memory = engine.llama_get_memory(self._context)
@@ -132,6 +141,16 @@ class LoadedLlama:
         params.n_gpu_layers = layers
         set_load_mode(params, options["load_mode"])
         params.use_extra_bufts = bool(options["repack"])
+        choice = self._choice
+        params.split_mode, params.main_gpu = SPLIT_MODES[choice.split_mode], choice.main_gpu
+        if choice.devices is not None:
+            # Null-terminated; read while the model is made, and never after.
+            handles = (ctypes.c_void_p * (len(choice.devices) + 1))(*(one.handle for one in choice.devices), None)
+            params.devices = ctypes.cast(handles, ctypes.c_void_p)
+        if choice.shares:
+            room = max(int(self._engine.llama_max_devices()), len(choice.shares))
+            self._shares = (ctypes.c_float * room)(*choice.shares)  # the model keeps the address
+            params.tensor_split = self._shares
         handle = self._engine.llama_model_load_from_file(str(model.path).encode(), params)
         if not handle:
             said = self._log.last_error(failure_signs.LLAMA_CPP)
@@ -168,10 +187,13 @@ class LoadedLlama:
             )
         return context
 
-    def _facts(self, options: Mapping[str, Any], layers: int, found: tuple[Device, ...]) -> RuntimeFacts:
+    def _facts(self, options: Mapping[str, Any], layers: int, found: tuple[Listed, ...]) -> RuntimeFacts:
         engine, context, text = self._engine, self._context, self._log.text()
-        placement = placement_of(text, found)
-        computing = used(found, placement, layers)
+        all_of_them = [one.device for one in found]
+        placement = placement_of(text, all_of_them)
+        computing = used(all_of_them, placement, layers)
+        places = {one.name: one.place for one in found}
+        apart = [places[device.name] for device in computing if device.kind in OFFLOADED]
         description = ctypes.create_string_buffer(256)
         engine.llama_model_desc(self._model, description, 256)
         settings: dict[str, Scalar] = {
@@ -192,6 +214,7 @@ class LoadedLlama:
             "memory_clear": "llama_memory_clear",
             "batching": 1,
             **settings_of(computing, placement),
+            **device_choice.settings_of(self._choice, len(apart), str(options["tensor_split"] or "")),
         }
         bos = int(engine.llama_vocab_bos(self._vocab))
         return RuntimeFacts(
@@ -203,6 +226,7 @@ class LoadedLlama:
             settings=settings,
             devices=computing,
             computed_on=computed_on(computing, placement),
+            device_places=tuple(apart),
             vocab_size=self._vocab_size,
             context_tokens=int(engine.llama_n_ctx(context)),
             bos_id=bos if bos >= 0 else None,

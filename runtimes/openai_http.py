@@ -25,7 +25,7 @@ from runtimes.interface import (
     Watch,
     with_defaults,
 )
-from runtimes.support import listening, served
+from runtimes.support import listening, served, server_devices
 from runtimes.support.chunks import Chunks
 from runtimes.support.request_fields import body_of, refused_fields
 from runtimes.support.server_text import ServerText, differs
@@ -33,6 +33,7 @@ from runtimes.support.sse import Answer, Server
 
 _VOCABULARY = 1 << 20  # larger than any
 _SHORT = [1, 2, 3]  # what is sent before anything is timed: the beginning of no prompt
+_UNKNOWN = Device("unknown", DeviceKind.SERVER, "the server's device, which is not known")
 
 
 class OpenAIHTTP:
@@ -87,7 +88,7 @@ class LoadedServer:
         self._left_out = refused_fields(self._server, self._tried)
         self.facts = self._facts(model)
 
-    def _seen(self, model: ModelFiles) -> tuple[str, Device]:
+    def _seen(self, model: ModelFiles) -> tuple[str, tuple[Device, ...]]:
         """How the server's hardware is known, and as what it is recorded."""
         if self._options["vouch"] and not self._server.loopback:
             raise BadInput(
@@ -96,18 +97,31 @@ class LoadedServer:
                 fix="leave it out: the hardware is unknown",
             )
         if self._options["vouch"]:
-            return "vouched for by the operator", Device(
-                "local", DeviceKind.LOCAL_SERVER, "this machine, by the operator's word"
-            )
-        if self._server.loopback:
-            found = listening.processes_at(self._server.address(), self._server.port)
-            if found and all(listening.holds(pid, model.path) for pid in found):
-                seen = Device("local", DeviceKind.LOCAL_SERVER, "this machine, process seen")
-                return "process seen with the model open", seen
-        return "unknown", Device("unknown", DeviceKind.SERVER, "the server's device, which is not known")
+            return self._local("vouched for by the operator", "this machine, by the operator's word")
+        if self._processes and all(listening.holds(pid, model.path) for pid in self._processes):
+            return self._local("process seen with the model open", "this machine, process seen")
+        return "unknown", (_UNKNOWN,)
+
+    def _local(self, known: str, description: str) -> tuple[str, tuple[Device, ...]]:
+        """A server on this machine: with the software device that it has open, which is never taken for the processor's own work;
+        unknown where nobody can tell which of the two computes.
+        """
+        opened = self._opened
+        if opened.software and opened.maybe:
+            return f"unknown: {opened.software} may compute, or the processor", (_UNKNOWN,)
+        server = Device("local", DeviceKind.LOCAL_SERVER, description)
+        if not opened.software:
+            return known, (server,)
+        return known, (
+            server,
+            Device(opened.software, DeviceKind.SOFTWARE, f"{opened.software}, which the server has open"),
+        )
 
     def _facts(self, model: ModelFiles) -> RuntimeFacts:
-        known, device = self._seen(model)
+        self._processes = self._listening()
+        with_children = [one for pid in self._processes for one in (pid, *listening.descendants(pid))]
+        self._opened = server_devices.seen(with_children)
+        known, found = self._seen(model)
         return RuntimeFacts(
             engine=self._served.engine,
             version=self._served.version,
@@ -120,9 +134,10 @@ class LoadedServer:
                 "prompts": "ids" if self._as_ids else "text",
                 "stream": True,
                 "batching": 1,
+                "server_drivers": self._opened.text or None,
                 **self._request_settings(),
             },
-            devices=(device,),
+            devices=found,
             vocab_size=self._vocabulary(),
             context_tokens=self._context() or 0,
             bos_id=None,
@@ -131,6 +146,10 @@ class LoadedServer:
             model=self._served.model,
             served=self._served.name,
         )
+
+    def _listening(self) -> list[int]:
+        """The processes behind the address; none where it is not this machine's."""
+        return listening.processes_at(self._server.address(), self._server.port) if self._server.loopback else []
 
     def _request_settings(self) -> dict[str, Scalar]:
         """What was unlike the usual request; the key is sent, and stands nowhere."""

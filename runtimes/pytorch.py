@@ -17,7 +17,7 @@ from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, S
 from runtimes.support import failure_signs
 from runtimes.support.cuda_events import CudaEvents
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
-from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, off_device_mib, processor
+from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, off_device_mib, processor
 
 COMPILE = ("off", "default", "reduce-overhead", "max-autotune")
 SCORE_CHUNK = 16  # rows of logits kept at once
@@ -205,6 +205,7 @@ class LoadedPyTorch:
             add_bos=self._tokenizer.add_bos,
             clock="CUDA events on the working stream" if cuda else "host, after each synchronous forward pass",
             device_ids=device_ids(torch, [self._index()]) if cuda else (),
+            device_places=device_places(torch, [self._index()]) if cuda else (),
             model={
                 "description": type(self._model).__name__,
                 "parameters": sum(p.numel() for p in self._model.parameters()),

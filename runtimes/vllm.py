@@ -18,7 +18,7 @@ from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, S
 from runtimes.support import failure_signs
 from runtimes.support.cpu_choice import allowed_cpus, cpus_for
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
-from runtimes.support.torch_devices import DTYPES, device_ids, gpu, kv_type, processor
+from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, processor
 from runtimes.support.vllm_forcing import forcing
 
 NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
@@ -209,6 +209,7 @@ class LoadedVLLM:
             add_bos=self._tokenizer.add_bos,
             clock="host, after each engine step, its ids on the host",
             device_ids=device_ids(torch, gpus),
+            device_places=device_places(torch, gpus),
             model={
                 "description": ", ".join(config.model_config.hf_config.architectures or ["unknown"]),
                 "layers": int(text.num_hidden_layers),

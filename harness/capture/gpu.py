@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from harness.capture.facts import Fact, known, unknown
+from harness.capture import nvidia, visible_devices
+from harness.capture.facts import UNLISTED, Fact, known, unknown
 from harness.capture.source import Source
+from harness.capture.visible_devices import Visible
+
+NOT_READ: Fact[Any] = unknown("not read")
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One device; clocks in Hz, power in mW, temperature in milli-degrees Celsius. Ids and bus places are never read."""
+    """One device; clocks in Hz, power in mW, temperature in milli-degrees Celsius. Ids and places stay out of JSON.
+
+    Read before the run: `busy_percent`, `memory_used_bytes` and `processes` are others' work. `visible`: whether an engine may
+    see the card, or a slice of it. `slices`: how many MIG slices it is cut into.
+    """
 
     name: Fact[str]
     memory_bytes: Fact[int]
@@ -28,6 +37,12 @@ class Gpu:
     compute_mode: Fact[int]
     pcie_generation: Fact[int]
     pcie_width: Fact[int]
+    memory_used_bytes: Fact[int] = NOT_READ
+    busy_percent: Fact[int] = NOT_READ
+    processes: Fact[int] = NOT_READ
+    slices: Fact[int] = NOT_READ
+    visible: Fact[bool] = NOT_READ
+    ids: frozenset[str] = field(default=frozenset(), metadata=UNLISTED)  # UUIDs of card and slices, and the PCI place
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +69,16 @@ def _nvidia() -> Fact[tuple[Gpu, ...]]:
     except pynvml.NVMLError as error:
         return unknown(f"the NVIDIA management library says: {error}")
     try:
-        return known(
-            tuple(_gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount()))
-        )
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        seen = visible_devices.cuda(os.environ, nvidia.cards(pynvml))
+        return known(tuple(_gpu(pynvml, handle, seen) for handle in handles))
     except pynvml.NVMLError as error:
         return unknown(f"the NVIDIA management library says: {error}")
     finally:
         pynvml.nvmlShutdown()
 
 
-def _gpu(nvml: Any, handle: Any) -> Gpu:
+def _gpu(nvml: Any, handle: Any, seen: Visible = Visible(None, "not asked")) -> Gpu:  # noqa: B008 - immutable
     def ask(call: Callable[[], Any]) -> Fact[Any]:
         try:
             value = call()
@@ -76,6 +91,8 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
     def clock(kind: int) -> Fact[int]:
         return ask(lambda: int(nvml.nvmlDeviceGetClockInfo(handle, kind)) * 1_000_000)
 
+    card = ask(lambda: nvidia.card_of(nvml, handle)).value
+    ids = frozenset() if card is None else frozenset((card.uuid, card.place, *(one.uuid for one in card.slices))) - {""}
     return Gpu(
         name=ask(lambda: nvml.nvmlDeviceGetName(handle)),
         memory_bytes=ask(lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).total)),
@@ -92,6 +109,12 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
         compute_mode=ask(lambda: int(nvml.nvmlDeviceGetComputeMode(handle))),
         pcie_generation=ask(lambda: int(nvml.nvmlDeviceGetCurrPcieLinkGeneration(handle))),
         pcie_width=ask(lambda: int(nvml.nvmlDeviceGetCurrPcieLinkWidth(handle))),
+        memory_used_bytes=ask(lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).used)),
+        busy_percent=ask(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
+        processes=ask(lambda: len(nvml.nvmlDeviceGetComputeRunningProcesses(handle))),
+        slices=unknown("the card did not answer") if card is None else known(len(card.slices)),
+        visible=unknown(seen.reason) if seen.ids is None else known(bool(ids & set(seen.ids))),
+        ids=ids,
     )
 
 

@@ -5,10 +5,13 @@ One row adds one: `docs/metrics.md` prints the tables, and who folds samples of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+_OF_DEVICE = re.compile(r"gpu(\d{1,3})_(\w+)")
 
 
 class Fold(StrEnum):
@@ -122,6 +125,17 @@ def names(counter: Counter) -> tuple[str, ...]:
     """As which a counter is in a trial: its name, or one for each number of its fold."""
     endings = {Fold.MEAN: ("_mean", "_min"), Fold.MOST: ("_max",)}.get(COUNTERS[counter].fold, ("",))
     return tuple(f"{counter}{ending}" for ending in endings)
+
+
+def of_device(position: int, name: str) -> str:
+    """The same counter of one of several devices; `position` is its place among the GPUs that the record lists."""
+    return f"gpu{position}_{name}"
+
+
+def split_device(name: str) -> tuple[int | None, str]:
+    """The reverse: the device's position, None where it is not of one, and the counter's own name."""
+    found = _OF_DEVICE.fullmatch(name)
+    return (int(found[1]), found[2]) if found else (None, name)
 
 
 def most(counter: Counter) -> str:

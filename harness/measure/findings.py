@@ -98,6 +98,14 @@ CODES: Mapping[str, tuple[str, str]] = {
         "take a larger model: this one outruns us",
     ),
     "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
+    "software_device": (
+        "a driver that shows itself as a GPU computed on the processor (llvmpipe)",
+        "never compare it with a GPU; for the processor's own speed take --backend cpu",
+    ),
+    "other_gpus_busy": (
+        "another GPU of the machine was at work when the run began",
+        "end what computes there: GPUs of one machine share power, air and bus",
+    ),
     "gpu_unused": ("auto took the CPU though a GPU is here", "install what the text names, or say --backend cpu"),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
     "label_contradicted": (

@@ -20,6 +20,7 @@ from harness.record.rig_runs import RigRun
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.loop import Outcome
 from harness.run.execute.plan import Ids
+from harness.run.execute.telemetry import ids_of
 from harness.run.prepare import environments
 from harness.run.prepare.backend import Choice
 from harness.run.request import Request
@@ -124,6 +125,11 @@ class Evidence:
     def elsewhere(self) -> bool:
         """Whether what computed may be another machine: a server's speed is never booked on its client."""
         return DeviceKind.SERVER in self.computed_on
+
+    @property
+    def device_ids(self) -> list[str]:
+        """The GPUs used, by UUID or PCI place; never recorded."""
+        return ids_of(self.facts)
 
     @property
     def computed_on(self) -> frozenset[DeviceKind]:

@@ -74,6 +74,7 @@ class Mark(StrEnum):
 UNKNOWN = "unknown"  # a part of a hardware class of which nothing certain can be said
 NOT_COMPARED = "not compared"  # a part that the hub of the row does not know
 UNLISTED = "unlisted"  # before a device that no table knows: its name is what an operator writes
+SOFTWARE = "software device"  # before one that shows itself as a GPU and computes on the processor
 _AXES = ("device", "generation", "os_family", "runtime_series")
 _PROCESSOR = re.compile(r"(?:^|( \+ ))[^+]*, (?:\d+|unknown) cores, (?:\d+|unknown) GiB$")
 
@@ -117,7 +118,8 @@ class HardwareClass:
 def _device(sku: str, generation: str) -> str:
     processor = _PROCESSOR.search(sku)
     if processor is None:
-        return UNKNOWN if UNLISTED in sku or sku == UNKNOWN else sku
+        # A software device is its processor once more, by a slower way: it tells no class apart.
+        return UNKNOWN if UNLISTED in sku or SOFTWARE in sku or sku == UNKNOWN else sku
     if processor[1]:  # a GPU and a processor shared the layers
         return _device(sku[: processor.start()], generation)
     return UNKNOWN if generation == UNKNOWN else f"processor: {generation}"

@@ -128,7 +128,7 @@ def _errors_clear(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any
 
 def _facts_complete(subject: Subject) -> Outcome:
     facts = subject.loaded.facts
-    optional = ("bos_id", "device_ids", "served", "computed_on")
+    optional = ("bos_id", "device_ids", "device_places", "served", "computed_on")
     empty = [
         f.name for f in fields(RuntimeFacts) if getattr(facts, f.name) in ("", None, ()) and f.name not in optional
     ]

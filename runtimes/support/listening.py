@@ -62,7 +62,7 @@ def holds(pid: int, model: Path, proc: Path = Path("/proc")) -> bool:
     """Whether the process, or one that it started, has the file (or a weight file of the folder) open or mapped."""
     files = list(model.glob("*.safetensors")) if model.is_dir() else [model]
     wanted = {str(path.resolve()) for path in files}
-    for one in [pid, *_descendants(pid, proc)]:
+    for one in [pid, *descendants(pid, proc)]:
         with contextlib.suppress(OSError):
             mapped = ((proc / str(one) / "maps").read_text()).splitlines()
             if any(line.split(maxsplit=5)[5:] == [path] for line in mapped for path in wanted):
@@ -73,7 +73,8 @@ def holds(pid: int, model: Path, proc: Path = Path("/proc")) -> bool:
     return False
 
 
-def _descendants(pid: int, proc: Path) -> list[int]:
+def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
+    """The processes that it started, and that these started."""
     parents: dict[int, list[int]] = {}
     for folder in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):

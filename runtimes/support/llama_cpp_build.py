@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.device_kinds import DeviceKind
-from runtimes.interface import Device, FailureSign, Scalar
+from runtimes.interface import FailureSign, Scalar
+from runtimes.support import ggml_devices
+from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_cpp_placement import WANTED
 
 LEVEL_DEBUG, LEVEL_ERROR = 1, 4  # of ggml.h; llama-cpp-python's own table numbers them otherwise
-DEVICE_KINDS = {0: DeviceKind.CPU, 1: DeviceKind.GPU, 2: DeviceKind.IGPU, 3: DeviceKind.ACCELERATOR}
 
 
 class LogTap:
@@ -120,30 +120,6 @@ def system_info(engine: Any) -> dict[str, Scalar]:
     return flags
 
 
-def devices() -> tuple[Device, ...]:
+def devices() -> tuple[Listed, ...]:
     """Every device that this build can use, as ggml lists them."""
-    ggml, base = _library("ggml"), _library("ggml-base")
-    ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
-    ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
-    ggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
-    for name in ("ggml_backend_dev_name", "ggml_backend_dev_description"):
-        getattr(base, name).restype = ctypes.c_char_p
-        getattr(base, name).argtypes = [ctypes.c_void_p]
-    base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_size_t)] * 2]
-    found = []
-    for index in range(ggml.ggml_backend_dev_count()):
-        handle = ggml.ggml_backend_dev_get(index)
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        base.ggml_backend_dev_memory(handle, ctypes.byref(free), ctypes.byref(total))
-        kind = DEVICE_KINDS.get(base.ggml_backend_dev_type(handle), DeviceKind.ACCELERATOR)
-        found.append(
-            Device(
-                name=base.ggml_backend_dev_name(handle).decode(errors="replace"),
-                kind=kind,
-                description=base.ggml_backend_dev_description(handle).decode(errors="replace"),
-                # The exact size of main memory would help to single a machine out; its tier is captured elsewhere.
-                memory_bytes=None if kind is DeviceKind.CPU else total.value or None,
-            )
-        )
-    return tuple(found)
+    return ggml_devices.listed(_library("ggml"), _library("ggml-base"))

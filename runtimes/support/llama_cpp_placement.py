@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.device_kinds import GPUS, DeviceKind, kinds_of
+from harness.device_kinds import OFFLOADED, DeviceKind, kinds_of
 from runtimes.interface import Device, Scalar
 
 # Lines of the debug level that must be kept for this, too.
@@ -46,7 +46,7 @@ class Placement:
 
 def placement_of(log: str, devices: Iterable[Device]) -> Placement:
     """From the log, and the devices that the build lists."""
-    names = [device.name for device in devices if device.kind in GPUS]
+    names = [device.name for device in devices if device.kind in OFFLOADED]
     layers = _layers(log, names)
     buffers = [(_owner(name, names), kind) for name, kind, size in _BUFFER.findall(log) if float(size) > 0]
     moved = {tensor for tensor, place in _OVERRIDDEN.findall(log) if _owner(place, names) == _HOST}
@@ -72,7 +72,7 @@ def used(devices: Iterable[Device], placement: Placement, gpu_layers: int = -1) 
     """
     kept = []
     for device in devices:
-        if device.kind in GPUS and not _took_part(device.name, placement, gpu_layers):
+        if device.kind in OFFLOADED and not _took_part(device.name, placement, gpu_layers):
             continue
         remote = device.name.startswith("RPC")
         kept.append(
@@ -95,7 +95,7 @@ def computed_on(devices: Iterable[Device], placement: Placement) -> tuple[Device
 
 def settings_of(devices: Iterable[Device], placement: Placement) -> dict[str, Scalar]:
     """What a record says of the split; only of runs in which a GPU took part, and only what was reported."""
-    gpus = [device.name for device in devices if device.kind in GPUS]
+    gpus = [device.name for device in devices if device.kind in OFFLOADED]
     if not gpus:
         return {}
     found: dict[str, Scalar] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harness.device_ids import pci_of
 from runtimes.interface import Device, DeviceKind
 
 DTYPES = ("auto", "bfloat16", "float16", "float32")  # of weights, as an option offers them
@@ -36,6 +37,19 @@ def off_device_mib(module: Any, device: Any) -> int:
 
 
 def device_ids(torch: Any, indices: Iterable[int]) -> tuple[str, ...]:
-    """The devices' unique ids as the driver's own library takes them, for the meters; empty where torch tells none."""
-    found = [str(getattr(torch.cuda.get_device_properties(index), "uuid", "")) for index in indices]
-    return tuple(one if one.startswith("GPU-") else f"GPU-{one}" for one in found if one)
+    """The devices' unique ids as the driver's own library takes them, in that order; empty where torch does not tell each."""
+    found = [str(getattr(torch.cuda.get_device_properties(index), "uuid", None) or "") for index in indices]
+    ids = tuple(one if one.startswith(("GPU-", "MIG-")) else f"GPU-{one}" for one in found)
+    return ids if all(found) else ()
+
+
+def device_places(torch: Any, indices: Iterable[int]) -> tuple[str, ...]:
+    """Their PCI places, in that order, "" for one that torch does not tell; CUDA and HIP tell them by the same names."""
+    return tuple(_place(torch.cuda.get_device_properties(index)) for index in indices)
+
+
+def _place(properties: Any) -> str:
+    domain, bus, device = (getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device"))
+    if isinstance(domain, int) and isinstance(bus, int) and isinstance(device, int):
+        return pci_of(domain, bus, device)
+    return ""

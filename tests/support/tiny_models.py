@@ -104,8 +104,8 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def write_gguf(path: Path, tensors_a_file: int = 0) -> Path:
-    """The same model for llama.cpp, in shards where a number of tensors is given (the first one's path is returned); llama.cpp turns neighbouring
+def write_gguf(path: Path, tensors_a_file: int = 0, *, readable: bool = False) -> Path:
+    """The same model for llama.cpp (`readable`: one that writes plain ASCII alone, for servers that check their text), in shards where a number of tensors is given (the first one's path is returned); llama.cpp turns neighbouring
     pairs of a head, not its halves: q and k are permuted.
     """
     import gguf
@@ -140,6 +140,11 @@ def write_gguf(path: Path, tensors_a_file: int = 0) -> Path:
         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     }  # fmt: skip
     for name, tensor in weights().items():
+        if readable and name == "lm_head.weight":
+            tensor = np.where(
+                (np.arange(VOCABULARY) - 32 < 95)[:, None] & (np.arange(VOCABULARY) >= 32)[:, None], tensor, 0
+            )
+            tensor = tensor.astype(np.float32)
         inner = name.removeprefix("model.").removesuffix(".weight")
         if inner.startswith("layers."):
             _, layer, part = inner.split(".", 2)

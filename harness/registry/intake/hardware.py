@@ -14,12 +14,12 @@ from harness.catalog import devices as table
 from harness.catalog.microarchitecture import design_of
 from harness.catalog.processors import arm_name, name_of
 from harness.catalog.versions import series_of
-from harness.device_kinds import SERVERS, DeviceKind, read
+from harness.device_kinds import GPUS, SERVERS, DeviceKind, read, software_name
 from harness.errors import BadInput
 from harness.names import flaw
 from harness.record.schema import Device, Record
 from harness.registry.intake.facts_told import part_of, value_of
-from harness.tiers.values import UNKNOWN, UNLISTED, HardwareClass
+from harness.tiers.values import SOFTWARE, UNKNOWN, UNLISTED, HardwareClass
 
 # Libraries that help the processor. Engines list them among their devices; none is a device.
 LIBRARIES = frozenset(
@@ -47,13 +47,13 @@ def hardware_of(record: Record, where: str, *, listed: bool = True) -> HardwareC
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
+    software = any(is_software(device) for device in gpus)
     if gpus:
-        sku, generation = _of_gpus(
-            gpus, str(record.runtime.settings.get("layers_on") or ""), record.run.synthetic, listed
-        )
-    if split is not None:
+        sku, generation = _of_gpus(record, gpus, listed)
+    if split is not None or software:  # a software device is as fast as its processor
         cpu, cpu_generation = _of_processor(record, listed)
-        sku, generation = f"{sku} ({split}) + {cpu}", f"{generation} + {cpu_generation}"
+        shared = "" if split is None else f" ({split})"
+        sku, generation = f"{sku}{shared} + {cpu}", " + ".join(filter(None, (generation, cpu_generation)))
     elif not gpus:
         sku, generation = _of_processor(record, listed)
     system, series = value_of(part_of(record, "host"), "os_family"), series_of(record.runtime.version)
@@ -138,6 +138,13 @@ def is_library(device: Device) -> bool:
     return bool(words & LIBRARIES)
 
 
+def is_software(device: Device) -> bool:
+    """Whether the processor computes what it is given, whatever kind a record calls it."""
+    return device.kind == DeviceKind.SOFTWARE or (
+        device.kind in GPUS and bool(software_name(device.name, device.description))
+    )
+
+
 def _called(device: Device) -> str:
     return device.description if _NUMBERED.fullmatch(device.name) else device.name
 
@@ -149,11 +156,13 @@ def _is_gpu(device: Device, all_of_them: Sequence[Device]) -> bool:
     return device.kind != DeviceKind.ACCELERATOR or all(other.kind == DeviceKind.ACCELERATOR for other in all_of_them)
 
 
-def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool, listed: bool) -> tuple[str, str]:
+def _of_gpus(record: Record, gpus: Sequence[Device], listed: bool) -> tuple[str, str]:
     """Each part with its own count, and its layers where parts are unlike: two unlike cards are not "×2" of anything."""
+    layers_on, sliced = str(record.runtime.settings.get("layers_on") or ""), _on_slice(record)
     layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
     labels = sorted(
-        ((*_label(device, synthetic, listed), layers.get(device.name)) for device in gpus), key=lambda label: label[:2]
+        ((*_label(device, record.run.synthetic, listed, sliced), layers.get(device.name)) for device in gpus),
+        key=lambda label: label[:2],
     )
     names = [name for name, _, _ in labels]
     parts = []
@@ -161,19 +170,34 @@ def _of_gpus(gpus: Sequence[Device], layers_on: str, synthetic: bool, listed: bo
         held = [own for label, _, own in labels if label == name]
         told = len(set(names)) > 1 and None not in held
         parts.append(f"{name} ×{count}" + (f" ({sum(own or 0 for own in held)} layers)" if told else ""))
-    return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels))
+    return ", ".join(parts), ", ".join(dict.fromkeys(generation for _, generation, _ in labels if generation))
 
 
-def _label(device: Device, synthetic: bool, listed: bool) -> tuple[str, str]:
+def _on_slice(record: Record) -> bool:
+    """Whether what the run used of NVIDIA's was a MIG slice, by what the driver told of the cards: one that CUDA names so says it
+    itself.
+    """
+    cards = part_of(record, "gpu").get("nvidia", {}).get("value") or []
+    used = [card for card in cards if value_of(card, "used") is True]
+    if used:
+        return any(value_of(card, "mig") is True for card in used)
+    return bool(cards) and all(value_of(card, "mig") is True for card in cards)
+
+
+def _label(device: Device, synthetic: bool, listed: bool, sliced: bool) -> tuple[str, str]:
     """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0"). A name
     that several parts share is none of them where the memory does not tell them apart.
 
     A demonstration's devices are in no table, and count there as they are called.
     """
+    if is_software(device):
+        return f"{SOFTWARE} {software_name(device.name, device.description) or 'of unknown name'}", ""
     found = table.identify(device.name, device.description, device.memory_bytes) if listed else None
+    name = _named(_called(device))
+    if sliced and found is not None and found.vendor == "NVIDIA" and "mig" not in name.casefold().split():
+        return f"{UNLISTED} {name} MIG slice", UNKNOWN
     if found is not None:
         return found.sku, found.generation
-    name = _named(_called(device))
     if synthetic:
         return name or f"{UNLISTED} GPU", _named(device.description) or UNKNOWN
     return f"{UNLISTED} {name if name and flaw(name) is None else 'GPU'}", UNKNOWN

@@ -13,7 +13,7 @@ from harness.record import settings
 from harness.record.schema import Check, Device, Record
 from harness.record.store import Stored
 from harness.registry.intake.facts_told import part_of, value_of
-from harness.registry.intake.hardware import computing, hardware_of
+from harness.registry.intake.hardware import computing, hardware_of, is_software
 from harness.registry.intake.plausibility import possible
 from harness.tiers.values import Measurement, Source, Status, Subject
 from harness.verify.checks import CHECKS, About, check_of
@@ -139,7 +139,7 @@ def _of_headline(record: Record, check: Check) -> bool:
 
 def _missing(record: Record) -> list[str]:
     """Mandatory fields that are not there: versions, driver, system, digests, context, raw samples."""
-    gpus = computing(record)[0]  # of whatever kind it is called
+    gpus = [device for device in computing(record)[0] if not is_software(device)]  # of whatever kind it is called
     facts: dict[str, Any] = {
         "runtime version": record.runtime.version,
         "os": value_of(part_of(record, "host"), "os"),

@@ -16,13 +16,15 @@ from harness import device_kinds
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
 from harness.catalog.suites import Suite
+from harness.device_ids import names_a_device
 from harness.record import private, schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
 from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
-from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry
+from harness.run.conclude import gpus_used
+from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
 from harness.run.evidence import Evidence, Prepared
@@ -129,6 +131,7 @@ def _record(
             facts,
             prepared.identity.remarks,
         )
+        + _busy_others(evidence)
         + unused_gpu(prepared),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=operator(prepared.signers, evidence.work.rig_run),
@@ -172,7 +175,7 @@ def operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | N
 def _environment(evidence: Evidence) -> dict[str, Any]:
     found = coarse(evidence.machine.environment.to_json())
     if not evidence.elsewhere:
-        return found
+        return gpus_used.marked(found, evidence.machine.environment.gpu, evidence.device_ids, evidence.on_cpu)
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
 
 
@@ -257,8 +260,13 @@ def _shown(name: str, value: str) -> str:
 
 
 def public_value(value: Scalar) -> Scalar:
-    """An option's value; of an address that is not this machine's own, no host."""
-    if not isinstance(value, str) or not (found := _ADDRESS.fullmatch(value)):
+    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place."""
+    if not isinstance(value, str):
+        return value
+    if names_a_device(value):
+        return "named by id"
+    found = _ADDRESS.fullmatch(value)
+    if found is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
     return value if own else "http://another-machine"
@@ -325,6 +333,14 @@ def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
     return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
 
 
+def _busy_others(evidence: Evidence) -> tuple[schema.Finding, ...]:
+    """What others were doing on the GPUs that took no part."""
+    if evidence.at_server:
+        return ()
+    found = gpus_used.busy_others(evidence.machine.environment.gpu, evidence.device_ids)
+    return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
+
+
 def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
     """As they were to be run."""
     titles = {workload.id: workload.title for workload in suite.workloads}
@@ -365,7 +381,15 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
+        **_telemetry_of_each(evidence),
     }
+
+
+def _telemetry_of_each(evidence: Evidence) -> dict[str, Any]:
+    """Each GPU's own, where several took part."""
+    names = [device["name"] for device in evidence.facts["devices"] if device["kind"] in device_kinds.OFFLOADED]
+    found = telemetry_of_each(evidence.trials, names)
+    return {"device_telemetry": found} if found else {}
 
 
 def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from harness.measure.counters import Counter, Fold, folded, most
+from harness.measure.counters import Counter, Fold, folded, most, split_device
 from harness.measure.trial import Purpose, Trial
 
 # NVML's total is refreshed every 20 to 100 ms: a shorter window would be a guess.
 LEAST_WINDOW_NS = 2_000_000_000
 LEAST_TRIAL_NS = 500_000_000  # a trial's reading is up to 100 ms late at either end, in both directions alike
+_OF_ALL = (Counter.DEVICE_SAMPLES, Counter.SAMPLED_BESIDE)
 SOURCES = {
     Counter.DEVICE_ENERGY_UJ: "the devices' energy counter",
     Counter.CPU_ENERGY_UJ: "RAPL, all processor packages",
@@ -74,3 +76,18 @@ def telemetry(trials: Sequence[Trial]) -> dict[str, int]:
         if bits:
             found[name.value] = reduce(or_, bits)
     return found
+
+
+def telemetry_of_each(trials: Sequence[Trial], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The same of each of several devices, named as the record lists them; empty where one alone was metered, or none."""
+    own: dict[int, list[Trial]] = {}
+    for trial in trials:
+        by_device: dict[int, dict[str, int]] = {}
+        for name, value in trial.counters.items():
+            position, counter = split_device(name)
+            if position is not None and position < len(names):
+                by_device.setdefault(position, {})[counter] = value
+        shared = {name: trial.counters[name] for name in _OF_ALL if name in trial.counters}
+        for position, counters in by_device.items():
+            own.setdefault(position, []).append(replace(trial, counters=shared | counters))
+    return [{"device": names[position], **telemetry(own[position])} for position in sorted(own)]

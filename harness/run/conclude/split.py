@@ -6,19 +6,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from harness.device_kinds import GPUS, DeviceKind, of_facts
+from harness.device_kinds import OFFLOADED, SERVERS, DeviceKind, of_facts
 from harness.measure.findings import Finding, Severity
 
 
 def split_findings(facts: Mapping[str, Any]) -> list[Finding]:
     """How many layers of how many lay on which GPU; a warning where all were asked for, a note where the part was chosen."""
     settings: Mapping[str, Any] = facts["settings"]
-    gpus = [device for device in facts["devices"] if device["kind"] in GPUS]
-    if not gpus:
-        return []
+    software = [str(device["description"] or device["name"]) for device in facts["devices"]
+                if device["kind"] == DeviceKind.SOFTWARE]  # fmt: skip
+    said = [Finding("software_device", Severity.WARNING, f"{name} is a software device: the processor computed")
+            for name in dict.fromkeys(software)]  # fmt: skip
+    gpus = [device for device in facts["devices"] if device["kind"] in OFFLOADED]
+    if not gpus or of_facts(facts) & SERVERS:
+        return said
     shared = DeviceKind.CPU in of_facts(facts)
     names = ", ".join(dict.fromkeys(str(gpu["description"] or gpu["name"]) for gpu in gpus))
-    return [*_layers(settings, names, shared), *_cache(settings, names), *_weights(settings, names)]
+    return [*said, *_layers(settings, names, shared), *_cache(settings, names), *_weights(settings, names)]
 
 
 def _layers(settings: Mapping[str, Any], names: str, shared: bool) -> list[Finding]:

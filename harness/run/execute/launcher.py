@@ -28,7 +28,8 @@ TAIL_BYTES = 16_384
 _READ = 1 << 16
 # Prefixes of the variables that engines heed; everything else of the environment stays with the parent.
 ENGINE_VARIABLES = tuple(
-    "CUDA_ GGML_ GOMP_ HIP_ HSA_ KMP_ MKL_ NVIDIA_ OMP_ OPENBLAS_ PYTORCH_ ROCR_ VLLM_ VK_".split()
+    "CUDA_ GGML_ GOMP_ GPU_DEVICE_ HIP_ HSA_ KMP_ LP_ MESA_ MKL_ NVIDIA_ OMP_ ONEAPI_ OPENBLAS_ PYTORCH_ ROCR_ SYCL_ VLLM_ VK_ "
+    "ZE_".split()
 )
 _PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 

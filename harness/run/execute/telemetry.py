@@ -17,9 +17,10 @@ import psutil
 
 from harness.capture.meters import Meter, open_meters
 from harness.device_kinds import PROCESSOR, DeviceKind, of_facts
-from harness.measure.counters import Counter, Fold, folded, most
+from harness.measure.counters import COUNTERS, Counter, Fold, split_device
 
 INTERVAL_S = 0.2
+_FOLDS = {counter.value: kind.fold for counter, kind in COUNTERS.items()}
 SPARE_FOR_GPU = 4  # usable cores from which one is free beside an engine that works on a GPU
 
 Open = Callable[[frozenset[DeviceKind], frozenset[int], Sequence[str]], list[Meter]]
@@ -40,7 +41,7 @@ class Telemetry:
     def begin(self, facts: Mapping[str, Any]) -> None:
         """The model is loaded: open what can be metered, and sample beside the trials if a core is free."""
         kinds = of_facts(facts)
-        self._meters = self._open(kinds, _own_processes(), list(facts.get("device_ids") or ()))
+        self._meters = self._open(kinds, _own_processes(), ids_of(facts))
         if not self._meters:
             return
         threads = facts["settings"].get("threads") or self._cores
@@ -104,6 +105,11 @@ class Telemetry:
             self._sample(beside=True)
 
 
+def ids_of(facts: Mapping[str, Any]) -> list[str]:
+    """The ids of the GPUs used, in the order in which the engine lists them: UUIDs where it tells them, else PCI places."""
+    return list(facts.get("device_ids") or facts.get("device_places") or ())
+
+
 def _own_processes() -> frozenset[int]:
     """Our process and all that it started: the worker, and what its engine started."""
     me = psutil.Process()
@@ -115,16 +121,17 @@ def in_short(samples: Sequence[Mapping[str, int]]) -> dict[str, int]:
     if not samples:
         return {}
     found: dict[str, int] = {Counter.DEVICE_SAMPLES.value: len(samples)}
-    for name in folded(Fold.MEAN):
-        values = [sample[name] for sample in samples if name in sample]
-        if values:
-            found |= {f"{name}_mean": sum(values) // len(values), f"{name}_min": min(values)}
-    for name in folded(Fold.MOST):
-        values = [sample[name] for sample in samples if name in sample]
-        if values:
-            found[most(name)] = max(values)
-    for name in folded(Fold.UNION):
-        bits = [sample[name] for sample in samples if name in sample]
-        if bits:
-            found[name.value] = reduce(or_, bits)
+    values: dict[str, list[int]] = {}
+    for sample in samples:
+        for name, value in sample.items():
+            values.setdefault(name, []).append(value)
+    for name, own in values.items():
+        _, counter = split_device(name)
+        fold = _FOLDS.get(counter)
+        if fold is Fold.MEAN:
+            found |= {f"{name}_mean": sum(own) // len(own), f"{name}_min": min(own)}
+        elif fold is Fold.MOST:
+            found[f"{name}_max"] = max(own)
+        elif fold is Fold.UNION:
+            found[name] = reduce(or_, own)
     return found

@@ -202,7 +202,8 @@ def wants_gpu(backend: str, given: Mapping[str, Scalar]) -> str:
     device = str(given.get("device") or "")
     if device.startswith(("cuda", "hip", "xpu", "mps")):
         return f"-o device={device}"
-    if given.get("gpu_layers"):
+    # Devices by name are asked for one by one, and the engine refuses those that it does not list: one may be a software device.
+    if given.get("gpu_layers") and not given.get("devices"):
         return f"-o gpu_layers={given['gpu_layers']}"
     return f"--backend {backend}" if backend in GPU_BACKENDS else ""
 

@@ -25,6 +25,8 @@ _WAYS_OUT = {
     "suite": "rename it in the suite's file",
 }
 
+_NEVER_RECORDED = ("device_ids", "device_places", "served")
+
 
 def refuse_identifiers(document: Any, suite: Loaded) -> None:
     """Raises `RecordInvalid` where the document, a record or parts of one, would name this host, its user or its network."""
@@ -43,7 +45,7 @@ def admit(frame: Frame, suite: Loaded) -> None:
     if frame.kind == "hello":
         refuse_identifiers({"runtime": {"packages": frame.header.get("packages", {})}}, suite)
     elif frame.kind == "loaded":
-        facts = {name: value for name, value in frame.header["facts"].items() if name not in ("device_ids", "served")}
+        facts = {name: value for name, value in frame.header["facts"].items() if name not in _NEVER_RECORDED}
         refuse_identifiers({"runtime": facts}, suite)
 
 

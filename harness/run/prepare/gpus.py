@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from harness.capture.source import Source
+from harness.capture.visible_devices import hides_all
+from harness.device_kinds import software_name
 
 # PCI vendors whose display devices compute. Emulated ones (virtio, QEMU, VMware, Cirrus) and those of a server's
 # management board (ASPEED, Matrox) are no GPUs.
@@ -24,7 +26,6 @@ _DRIVERS = {
     "asahi": "apple",
     "tegra": "nvidia",
 }
-_SOFTWARE = re.compile(r"llvmpipe|lavapipe|softpipe|swiftshader|software", re.IGNORECASE)
 _VULKAN_LIMIT_S = 20
 
 
@@ -65,12 +66,17 @@ def read_gpus(source: Source, nvml_devices: int, environment: Mapping[str, str])
     for name in tree.names("sys/class/kfd/kfd/topology/nodes/*/properties"):
         if re.search(r"^simd_count [1-9]", tree.text(name).value or "", re.MULTILINE):
             vendors.add("amd")  # a node without SIMDs is the processor
-    return Gpus(frozenset(vendors), nvidia_driver, tree.exists("dev/kfd"), _hidden(environment))
+    return Gpus(frozenset(vendors), nvidia_driver, tree.exists("dev/kfd"), _hidden(environment, vendors, nvml_devices))
 
 
-def _hidden(environment: Mapping[str, str]) -> str:
-    names = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
-    return next((name for name in names if environment.get(name) in ("", "-1", "NoDevFiles")), "")
+def _hidden(environment: Mapping[str, str], vendors: Collection[str], nvml_devices: int) -> str:
+    """The variable that leaves an engine none of NVIDIA's, or none of AMD's, devices: HIP heeds CUDA's, never the reverse."""
+    nvidia = {"CUDA_VISIBLE_DEVICES": nvml_devices or None}
+    amd = dict.fromkeys(("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"))
+    heeded = (nvidia if "nvidia" in vendors else {}) | (amd if "amd" in vendors and "nvidia" not in vendors else {})
+    return next(
+        (name for name, count in heeded.items() if name in environment and hides_all(environment[name], count)), ""
+    )
 
 
 def vulkan_lists_a_gpu(summary: str) -> bool:
@@ -78,7 +84,7 @@ def vulkan_lists_a_gpu(summary: str) -> bool:
     kinds = re.findall(r"deviceType\s*=\s*(?:PHYSICAL_DEVICE_TYPE_)?(\w+)", summary)
     names = re.findall(r"deviceName\s*=\s*(.*)", summary)
     return any(
-        kind in ("DISCRETE_GPU", "INTEGRATED_GPU", "VIRTUAL_GPU") and not _SOFTWARE.search(name)
+        kind in ("DISCRETE_GPU", "INTEGRATED_GPU", "VIRTUAL_GPU") and not software_name(name)
         for kind, name in zip(kinds, names, strict=False)
     )
 

@@ -22,7 +22,7 @@ from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.plan import least_context
-from harness.run.prepare import baseline, choosing, convert, headers, memory_need, options, unchanged
+from harness.run.prepare import baseline, choosing, convert, device_choice, headers, memory_need, options, unchanged
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
@@ -102,6 +102,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
     adapter = find(request.named.name)
     parsed = options.parse(request.settings, adapter.options, adapter.name)
     given, secrets = options.secrets(parsed, adapter.options, os.environ)
+    given = device_choice.with_places(given)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
         raise BadInput(

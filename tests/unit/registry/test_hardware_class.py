@@ -213,3 +213,93 @@ def test_an_engine_that_says_that_both_computed_is_a_class_of_both(record):
 def test_a_statement_that_the_devices_do_not_bear_out_is_none(record, stated):
     before = run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=None)
     assert run(record, RTX, CPU, gpu_layers=10, gpu_layers_offloaded="10/29", computed_on=stated) == before
+
+
+LLVMPIPE = Device(name="Vulkan0", kind="software", description="llvmpipe (LLVM 15.0.6, 256 bits)", memory_bytes=2 << 30)
+
+
+@pytest.mark.parametrize("kind", ["software", "gpu", "igpu"])
+def test_a_software_device_is_no_gpu_whatever_a_record_calls_it(record, kind):
+    told = LLVMPIPE.model_copy(update={"kind": kind})
+    found = run(record, told, gpu_layers=-1, gpu_layers_offloaded="29/29")
+    processor = run(record, CPU)
+    assert found.sku == f"software device llvmpipe ×1 + {processor.sku}"
+    assert found.generation == processor.generation
+    assert found.device == "unknown"
+    assert found != processor
+    assert found.differs_in(processor) == ()  # the same machine by another way is no second class
+    assert run(record, RTX, gpu_layers=-1, gpu_layers_offloaded="29/29").sku != found.sku
+
+
+@pytest.mark.parametrize(
+    ("description", "name"),
+    [
+        ("SwiftShader Device (LLVM 10.0.0)", "SwiftShader"),
+        ("Microsoft Basic Render Driver", "WARP"),
+        ("pthread-haswell-AMD EPYC", "PoCL"),
+    ],
+)
+def test_every_software_device_is_one(record, description, name):
+    told = Device(name="Vulkan0", kind="gpu", description=description, memory_bytes=None)
+    found = run(record, told, gpu_layers=-1, gpu_layers_offloaded="29/29")
+    assert found.sku.startswith(f"software device {name} ×1 + ")
+
+
+def test_a_software_device_beside_a_gpu_is_named_with_its_processor(record):
+    settings = {"gpu_layers": -1, "gpu_layers_offloaded": "29/29", "layers_on": "CUDA0 20, Vulkan0 9"}
+    found = run(record, RTX, LLVMPIPE, **settings)
+    assert found.sku.startswith("GeForce RTX 4090 ×1 (20 layers), software device llvmpipe ×1 (9 layers) + ")
+    assert found.device == "unknown"
+
+
+def test_a_part_of_the_layers_on_a_software_device_is_a_split(record):
+    found = run(record, LLVMPIPE, CPU, gpu_layers=10, gpu_layers_offloaded="10/29")
+    assert found.sku.startswith("software device llvmpipe ×1 (10 of 29 layers) + ")
+
+
+H100 = Device(name="CUDA0", kind="gpu", description="NVIDIA H100 80GB HBM3", memory_bytes=80 << 30)
+WHOLE = {"gpu_layers": -1, "gpu_layers_offloaded": "29/29"}
+
+
+@pytest.fixture
+def real(record):
+    """A demonstration's devices are in no table: these tests are of measured ones."""
+    return record.model_copy(update={"run": record.run.model_copy(update={"synthetic": False})})
+
+
+def cards(record, *told):
+    listed = [{name: {"value": value} for name, value in one.items()} for one in told]
+    return {**record.environment, "gpu": {**record.environment["gpu"], "nvidia": {"value": listed}}}
+
+
+@pytest.mark.parametrize("profile", ["1g.10gb", "1g.20gb", "3g.40gb", "7g.80gb", "1g.10gb+me"])
+def test_a_slice_is_never_the_whole_cards_class(real, profile):
+    memory = (int(profile.split(".")[1].split("gb")[0])) << 30
+    named = H100.model_copy(update={"description": f"{H100.description} MIG {profile}", "memory_bytes": memory})
+    whole, found = run(real, H100, **WHOLE), run(real, named, **WHOLE)
+    assert found.sku == f"unlisted NVIDIA H100 80GB HBM3 MIG {profile} ×1"
+    assert found.sku != whole.sku
+    assert "MIG" not in whole.sku
+    assert found.device == "unknown"
+
+
+def test_a_slice_that_the_engine_names_like_its_card_is_known_by_the_driver(real):
+    for told in (
+        [{"mig": True}],
+        [{"mig": True}, {"mig": True}],
+        [{"mig": True, "used": True}, {"mig": False, "used": False}],
+    ):
+        found = run(real, H100, environment=cards(real, *told), **WHOLE)
+        assert found.sku == "unlisted NVIDIA H100 80GB HBM3 MIG slice ×1"
+    for told in (
+        [{"mig": False}],
+        [{"mig": True, "used": False}, {"mig": False, "used": True}],
+        [{"mig": True}, {"mig": False}],
+    ):
+        assert "MIG" not in run(real, H100, environment=cards(real, *told), **WHOLE).sku
+
+
+def test_two_slices_of_unlike_profiles_are_not_two_of_one(real):
+    small = H100.model_copy(update={"description": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "memory_bytes": 10 << 30})
+    large = small.model_copy(update={"name": "CUDA1", "description": "NVIDIA H100 80GB HBM3 MIG 3g.40gb"})
+    assert "×2" not in run(real, small, large, **WHOLE).sku
