@@ -61,9 +61,10 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
 @click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
 def lock(name: str, backend: str) -> None:
-    """Print the lock that an environment is made from: every package with its version and hashes.
+    """Print the lock that an environment is made from.
 
-    A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
+    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the
+    lock lies goes to standard error.
     """
     from harness.run.prepare import environments, kept_locks
     from harness.run.prepare.choosing import choice_of
@@ -77,10 +78,12 @@ def lock(name: str, backend: str) -> None:
     with shown() as progress:
         resolved(named, choice.backend, cache(), progress)
     where = environments.place(cache(), named.name, choice.backend, named.release)
-    if where.release:
+    text = where.lock_text
+    if where.release:  # as it is kept: what this machine adds, such as a compiler for its GPU, is no part of it
         path = kept_locks.path_of(cache(), where.runtime, where.backend, where.release)
+        text = kept_locks.read(path, where.recipe, where.backend, where.release) or ""
         err().print(f"kept in {path}", markup=False, soft_wrap=True)
-    click.echo(where.lock_text, nl=False)
+    click.echo(text, nl=False)
 
 
 @runtime.command("list")
@@ -188,7 +191,7 @@ def remove(name: str, backend: str | None) -> None:
     found = [
         folder
         for folder, item in environments.every(cache())
-        if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
+        if item.runtime == named.name and backend in (None, item.backend) and environments.is_of(item, named.release)
     ]
     locks = kept_locks.every(cache(), named, backend) if named.release else []
     if not (found or locks):
