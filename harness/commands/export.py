@@ -30,14 +30,25 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     import harness
     from harness.errors import BadInput
     from harness.files import write_bytes
-    from harness.record import store
-    from harness.terminal.console import err, escape
     from harness.terminal.progress import shown
 
     if form == "parquet" and target is None:
         raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
     with shown(lines=False) as progress:
         frame = harness.load_records(*records, progress=progress)
+    _say_what_lacks(frame, records)
+    data = _encoded(frame, form)
+    if target is None:
+        sys.stdout.write(data.decode())
+    else:
+        write_bytes(target, data)
+
+
+def _say_what_lacks(frame: pandas.DataFrame, records: tuple[Path, ...]) -> None:
+    """On standard error: which records do not hold, and how many have no number."""
+    from harness.record import store
+    from harness.terminal.console import err, escape
+
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
     failed = [one for one in store.find(records) if one.record.failure is not None]
@@ -46,11 +57,6 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
             f"{len(failed)} records are of runs that failed" if len(failed) > 1 else "1 record is of a run that failed"
         )
         err().print(f"{count}, without a number: see repro runs", markup=False)
-    data = _encoded(frame, form)
-    if target is None:
-        sys.stdout.write(data.decode())
-    else:
-        write_bytes(target, data)
 
 
 def _encoded(frame: pandas.DataFrame, form: str) -> bytes:

@@ -42,21 +42,18 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.terminal.submissions import leaving, print_sent
 
     if read(record).record.failure is not None:
-        _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
-        return
+        return _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
-        print_json(leaving(found, device_ids))
-        return
+        return print_json(leaving(found, device_ids))
     actor, registry = as_operator(), open_for_writing(target)
     known = already(registry, actor, found, note)
     if known is not None:
-        err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
-        return
+        return err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
     wish = Wish(row=reproduces, idempotency=idempotency, request=request)
-    print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
+    return print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
 
 
 def _submit_failure(
