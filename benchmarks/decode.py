@@ -24,9 +24,14 @@ ROUNDS = 7
 
 
 def child_seconds() -> float:
-    """Processor time of the decoding child so far; a hundredth of a second is the kernel's step."""
-    words = Path(f"/proc/{decode_process._children[0].process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time of the decoders' server and its children so far; a hundredth of a second is the kernel's step."""
+    server = Path(f"/proc/{decode_process._held[0].process.pid}")
+    children = server.joinpath("task", server.name, "children").read_text().split()
+    ticks = 0
+    for process in (server, *(server.parent / child for child in children)):
+        words = process.joinpath("stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, words[11:15]))  # those that ended are counted in the server's
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def cost(files: list[bytes], decode: Callable[[bytes], object]) -> float:

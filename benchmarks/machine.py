@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from harness import __version__
@@ -18,3 +19,8 @@ def line() -> str:
         f"{time.strftime('%Y-%m-%d', time.gmtime())}, {cpu}, {cores()} usable cores, {seen.memory.tier_gib.value} GiB, "
         f"{system}, virtualisation: {virtual}; repro-harness {__version__}"
     )
+
+
+def load() -> str:
+    """What else the machine does, in the words of its load average: to be asked before the first trial."""
+    return f"load average {os.getloadavg()[0]:.1f} before the first trial"

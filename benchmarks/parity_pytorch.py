@@ -1,98 +1,57 @@
-"""Our PyTorch rates against a plain hand-written loop over a static cache: neighbours in time compared, fresh processes."""
+"""Our PyTorch rates against a plain hand-written loop on the same model and static cache, trial by trial in one process."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
-import sys
 from pathlib import Path
 
+import alternate
 import machine
-import pairs
-from rig import MODEL, Rig, ready
-
-from harness.measure.metrics import measure_trial
-from harness.measure.workload import WorkloadPlan
-from harness.run.execute.launcher import environment
-
-PROMPT, OUTPUT, CONTEXT, WARMUPS = 512, 64, 768, 2
-PEER = Path(__file__).parent / "peers" / "pytorch_loop.py"
-
-
-def ours(rig: Rig, threads: int, trials: int) -> dict[str, float]:
-    """Medians of one fresh process of ours."""
-    ids = (2, *((7919 * i) % 200_000 + 10 for i in range(1, PROMPT)))
-    workload = WorkloadPlan("parity", "greedy", ids, OUTPUT)
-    made = [measure_trial(t) for t in rig.timed(workload, {"threads": threads, "context": CONTEXT}, trials)]
-    return {
-        "prefill": statistics.median(one.prefill_rate or 0.0 for one in made),
-        "decode": statistics.median(one.decode_rate or 0.0 for one in made),
-    }
-
-
-def peer(rig: Rig, threads: int, trials: int) -> dict[str, float]:
-    """Medians of one fresh process of the hand-written loop."""
-    numbers = [threads, PROMPT, OUTPUT, WARMUPS, trials, CONTEXT]
-    done = subprocess.run(
-        [str(rig.interpreter.python), str(PEER), str(rig.model), *map(str, numbers)],
-        env=environment(rig.interpreter, os.environ), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    made = json.loads(done.stdout.splitlines()[-1])
-    return {
-        "prefill": statistics.median(PROMPT / one["prefill"] for one in made),
-        "decode": statistics.median((OUTPUT - 1) / one["decode"] for one in made),
-    }
+from pairs import Quantity, until_decided
+from rig import MODEL, ready
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=12)
-    parser.add_argument("--trials", type=int, default=4, help="repetitions in each process, of both")
+    parser.add_argument(
+        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
+    )
+    parser.add_argument("--prompt", type=int, default=256, help="tokens of a prefill")
+    parser.add_argument("--output", type=int, default=6, help="tokens of a decode")
+    parser.add_argument("--limit-s", type=float, default=1200, help="no look is begun after so many seconds")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--processor-time", action="store_true", help="with one thread: rates by processor time, for a busy machine"
+    )
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    rig = ready("pytorch")
-    a: list[dict[str, float]] = []
-    b: list[dict[str, float]] = []
-    for index in range(chosen.pairs):
-        both = ((ours, a), (peer, b)) if index % 2 == 0 else ((peer, b), (ours, a))
-        for measure, kept in both:
-            kept.append(measure(rig, chosen.threads, chosen.trials))
-        print(f"pair {index + 1}/{chosen.pairs}: ours {a[-1]}, loop {b[-1]}", file=sys.stderr)
-    what = (
-        f"Model {MODEL} as bf16 safetensors, CPU, {chosen.threads} threads, eager, sdpa, static cache of {CONTEXT} slots,"
-        f" {PROMPT} tokens in, {OUTPUT} out."
+    if chosen.processor_time and chosen.threads != 1:
+        parser.error("--processor-time needs --threads 1: of several, all that wait for each other would count")
+    clock, unit = ("processor", "tokens a second of processor time") if chosen.processor_time else ("time", "tokens/s")
+    quantities = {
+        "prefill": Quantity(f"prefill of {chosen.prompt} tokens, first choice included"),
+        "decode": Quantity(f"greedy decode of {chosen.output} tokens after 16"),
+    }
+    rig, before = ready("pytorch"), machine.load()
+    context = max(chosen.prompt, 16) + chosen.output + 256
+    numbers = [str(number) for number in (chosen.threads, chosen.prompt, chosen.output, context)]
+    with alternate.peer(rig, "pytorch_alternate.py", [str(rig.model), clock, *numbers]) as source:
+        made = until_decided(quantities, source.add, chosen.looks, chosen.limit_s)
+    what: tuple[str, ...] = (
+        f"Model {MODEL} as bf16 safetensors, CPU, threads: {chosen.threads}, eager, sdpa, static cache of {context} slots.",
+        f"Rates in {unit}; the loop by hand runs on the same model and cache, and chooses as ours does. In a process of its own",
+        "it was slower in the prefill, by the page faults of a program that loads no tokenizer:"
+        " [runtimes](../runtimes.md#pytorch).",
     )
-    command = f"python benchmarks/parity_pytorch.py --pairs {chosen.pairs} --trials {chosen.trials}"
-    page = report("Parity with a hand-written PyTorch loop", command, what, "loop", a, b)
-    print(page)
-    if chosen.out:
-        chosen.out.write_text(page)
-
-
-def report(title: str, command: str, what: str, name: str, a: list[dict[str, float]], b: list[dict[str, float]]) -> str:
-    """The page: one row a quantity, rates in both, ratio ours / theirs."""
-    lines = [f"# {title}", "", f"Made by `{command}`.", f"{machine.line()}.", what, ""]
-    lines += [
-        f"| what | ours / {name} [95 % interval] | bar | met | our CV | its CV | our CV / its CV [95 % interval] |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for key in a[0]:
-        ours_, its = [one[key] for one in a], [one[key] for one in b]
-        found = pairs.ratio(ours_, its)
-        spread = f"{pairs.cv(ours_):.2%} | {pairs.cv(its):.2%} | {pairs.cv_ratio(ours_, its)}"
-        met = "yes" if found.touches(0.99, 1.02) else "NO"
-        lines.append(f"| {key} | {found} | interval touches [0.99, 1.02] | {met} | {spread} |")
-    keys = list(a[0])
-    lines += ["", "Process medians:", "", f"| pair | {' | '.join(f'our {k} | its {k}' for k in keys)} |"]
-    lines.append("|---" * (1 + 2 * len(keys)) + "|")
-    for index, (x, y) in enumerate(zip(a, b, strict=True)):
-        cells = " | ".join(f"{x[k]:.3f} | {y[k]:.3f}" for k in keys)
-        lines.append(f"| {index + 1} | {cells} |")
-    return "\n".join(lines) + "\n"
+    what += (alternate.BUSY,) if chosen.processor_time else ()
+    looks = " ".join(map(str, chosen.looks))
+    command = f"python benchmarks/parity_pytorch.py --looks {looks} --prompt {chosen.prompt} --output {chosen.output}"
+    command += " --threads 1 --processor-time" if chosen.processor_time else ""
+    text = alternate.page(
+        "Parity with a hand-written PyTorch loop", command, what, "loop", quantities, made, chosen.looks, before
+    )
+    alternate.write(chosen.out, text, made)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ GROUPS = {
         "doctor": ("harness.commands.doctor:doctor", "Check what could disturb a measurement on this machine."),
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
+        "fit": ("harness.commands.fit:fit", "Say whether a model fits into memory, and how long a context."),
         "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
         "device": ("harness.commands.device:device", "List and show GPUs and processors of the device table."),
     },

@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "BadInput",
     "Conflict",
+    "EngineFailed",
     "Interrupted",
     "LogInconsistent",
     "NotAllowed",
@@ -120,6 +121,12 @@ class RunFailed(ReproError):
     """The measurement could not be finished: the worker died, hung or ran out of memory."""
 
 
+class EngineFailed(RunFailed):
+    """The engine failed, and a record says so: `record` is its path. `code` is the outcome's reason."""
+
+    record = ""
+
+
 class Interrupted(RunFailed):
     """The user stopped the run; what was finished is kept."""
 
@@ -143,6 +150,7 @@ _STATUSES: dict[type[ReproError], Statuses] = {
     LogInconsistent: Statuses(2, 500),  # the registry's own fault, never its client's
     RuntimeUnavailable: Statuses(2, 503),
     RunFailed: Statuses(3, 500),
+    EngineFailed: Statuses(3, 500),
     Interrupted: Statuses(130, 503),
 }
 

@@ -18,8 +18,10 @@ from harness.device_kinds import DeviceKind
 from runtimes.recipes import Build, Recipe
 
 __all__ = [
-    "SECRET", "Batching", "Build", "Capabilities", "Converting", "Device", "DeviceKind", "EventPool", "LoadedRuntime",
-    "ModelFiles", "Option", "Outliving", "Probing", "Recipe", "Runtime", "RuntimeFacts", "Scalar", "Watch", "with_defaults",
+    "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
+    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing",
+    "Recipe", "Runtime",
+    "RuntimeFacts", "Scalar", "Watch", "with_defaults",
 ]  # fmt: skip
 
 Scalar = str | int | bool | None
@@ -86,6 +88,29 @@ class RuntimeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine says of itself without a model: for the record of a run in which it failed."""
+
+    engine: str
+    version: str
+    package: str
+    commit: str
+    build: Mapping[str, Scalar]
+    devices: tuple[Device, ...]  # that it could use, whether it would or not
+
+
+FAILURE_REASONS = ("out_of_memory", "unsupported_architecture", "unsupported_quantisation", "driver_or_library")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSign:
+    """Words in an engine's log, or in its error, that show why it failed."""
+
+    reason: str  # one of `FAILURE_REASONS`
+    pattern: str  # a regular expression, of one line, small and capital letters alike
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an adapter is and can do beside the interface. Declared on its class, never concluded from its methods."""
 
@@ -98,6 +123,7 @@ class Capabilities:
     batches: bool = False  # what it loads is `Batching`
     converts: bool = False  # is `Converting`
     outlives: bool = False  # what it loads is `Outliving`
+    describes: bool = False  # is `Describing`
     probes: bool = False  # is `Probing`
 
 
@@ -172,9 +198,12 @@ class Runtime(Protocol):
     options: Mapping[str, Option]
     capabilities: Capabilities  # a class without them has the defaults
     recipe: Recipe | None  # how its environment is made; None, as in a class without one: the user gives --python
+    failure_signs: Sequence[FailureSign]  # the first that is found counts; a class without them has none
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedRuntime:
-        """Open the model. Raises `RuntimeUnavailable` or `BadInput` with the way out."""
+        """Open the model. Raises `RuntimeUnavailable` or `BadInput` with the way out; `RunFailed` where the engine itself can't:
+        that is a result, and is recorded (docs/decisions/0059).
+        """
 
 
 class Converting(Protocol):
@@ -182,6 +211,13 @@ class Converting(Protocol):
 
     def convert(self, model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
         """Fill the empty `folder` from the GGUF `model`. Runs in the worker. Raises `BadInput` where it can't."""
+
+
+class Describing(Protocol):
+    """What a runtime that declares `describes` has beside."""
+
+    def describe(self) -> EngineFacts:
+        """The engine without a model. Runs in a worker of its own, after a run in which the engine failed."""
 
 
 class Probing(Protocol):

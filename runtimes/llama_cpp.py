@@ -13,12 +13,21 @@ from numpy.typing import NDArray
 
 from harness.device_kinds import OFFLOADED
 from harness.errors import BadInput, RunFailed, RuntimeUnavailable
-from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
-from runtimes.support import device_choice
+from runtimes.interface import (
+    Capabilities,
+    EngineFacts,
+    ModelFiles,
+    Option,
+    RuntimeFacts,
+    Scalar,
+    Watch,
+    with_defaults,
+)
+from runtimes.support import device_choice, failure_signs
 from runtimes.support.device_choice import SPLIT_MODES, chosen
 from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
-from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, system_info
+from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, package, system_info
 from runtimes.support.llama_cpp_import import explained
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
 
@@ -34,7 +43,8 @@ class LlamaCpp:
 
     name = "llama.cpp"
     formats = ("gguf",)
-    capabilities = Capabilities(probes=True)
+    capabilities = Capabilities(describes=True, probes=True)
+    failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
         "threads": Option(
             "threads of a decode step; default: the cores that this process may use",
@@ -73,18 +83,30 @@ class LlamaCpp:
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedLlama:
         """Load the file and make the context."""
-        try:
-            from llama_cpp import llama_cpp as engine
-        except (ImportError, OSError, RuntimeError) as error:
-            what, fix = explained(str(error))
-            raise RuntimeUnavailable(what, where="llama.cpp", fix=fix) from error
-        return LoadedLlama(engine, model, with_defaults(self.options, options))
+        return LoadedLlama(_engine(), model, with_defaults(self.options, options))
+
+    def describe(self) -> EngineFacts:
+        """See `Describing.describe`."""
+        engine = _engine()
+        engine.llama_backend_init()
+        found = tuple(one.device for one in devices())
+        return EngineFacts("llama.cpp", engine_version(), package(), commit(), system_info(engine), found)
 
     def probe(self) -> str:
         """See `Probing`."""
         from llama_cpp import llama_cpp as engine
 
         return missing_of(engine)
+
+
+def _engine() -> Any:
+    try:
+        from llama_cpp import llama_cpp as engine
+    except (ImportError, OSError, RuntimeError) as error:
+        what, fix = explained(str(error))
+        code = "" if isinstance(error, ImportError) else "library"
+        raise RuntimeUnavailable(what, where="llama.cpp", fix=fix, code=code) from error
+    return engine
 
 
 class LoadedLlama:
@@ -111,6 +133,7 @@ class LoadedLlama:
             self._batch.seq_id[slot][0] = 0
         self._rows: dict[int, NDArray[np.float32]] = {}
         self.facts = self._facts(options, layers, found)
+        self._log.forget_errors()
         self._log.quiet()
 
     def _open(self, model: ModelFiles, options: Mapping[str, Any], layers: int) -> Any:
@@ -131,11 +154,14 @@ class LoadedLlama:
             params.tensor_split = self._shares
         handle = self._engine.llama_model_load_from_file(str(model.path).encode(), params)
         if not handle:
-            raise BadInput(
-                f"llama.cpp can't load it ({self._log.last_error() or 'no reason given'})",
+            said = self._log.last_error(failure_signs.LLAMA_CPP)
+            damaged = self._log.error_like(failure_signs.LLAMA_CPP_DAMAGED)
+            raise (BadInput if damaged else RunFailed)(
+                f"llama.cpp can't load it ({said or 'no reason given'})",
                 where=model.path.name,
                 fix="check the architecture against the engine's version, or take another file",
             )
+        self._log.forget_errors()
         return handle
 
     def _make_context(self, options: Mapping[str, Any]) -> Any:
@@ -153,16 +179,16 @@ class LoadedLlama:
         params.no_perf = False  # the engine's own counters are our cross-check
         context = engine.llama_init_from_model(self._model, params)
         if not context:
-            raise BadInput(
-                f"llama.cpp can't make a context ({self._log.last_error() or 'no reason given'})",
+            asked = self._log.error_like(failure_signs.LLAMA_CPP_SETTINGS)
+            said = self._log.last_error(failure_signs.LLAMA_CPP)
+            raise (BadInput if asked else RunFailed)(
+                f"llama.cpp can't make a context ({said or 'no reason given'})",
                 where="llama.cpp",
                 fix="try a smaller -o context, -o flash_attn=on with a quantised KV type, or more memory",
             )
         return context
 
     def _facts(self, options: Mapping[str, Any], layers: int, found: tuple[Listed, ...]) -> RuntimeFacts:
-        from importlib.metadata import version
-
         engine, context, text = self._engine, self._context, self._log.text()
         all_of_them = [one.device for one in found]
         placement = placement_of(text, all_of_them)
@@ -195,7 +221,7 @@ class LoadedLlama:
         return RuntimeFacts(
             engine="llama.cpp",
             version=engine_version(),
-            package=f"llama-cpp-python {version('llama-cpp-python')}",
+            package=package(),
             commit=commit(),
             build=system_info(engine),
             settings=settings,

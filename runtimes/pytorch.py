@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
+from runtimes.support import failure_signs
 from runtimes.support.cuda_events import CudaEvents
 from runtimes.support.hf_folder import Tokenizer, convert_gguf
 from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, off_device_mib, processor
@@ -28,6 +29,7 @@ class PyTorch:
     name = "pytorch"
     formats = ("safetensors",)
     capabilities = Capabilities(converts=True, probes=True)
+    failure_signs = failure_signs.PYTORCH
     options: Mapping[str, Option] = {
         "threads": Option("threads of an operation; default: the cores that this process may use", int, minimum=1),
         "context": Option("slots of the static KV cache; default: what the suite needs, rounded up", int, minimum=8),
@@ -130,7 +132,8 @@ class LoadedPyTorch:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             if isinstance(error, self._torch.OutOfMemoryError):
                 raise
-            raise BadInput(
+            # What transformers knows by name and can't do is its failure; what it can't read may be the folder's own.
+            raise (RunFailed if failure_signs.shows(failure_signs.PYTORCH, str(error)) else BadInput)(
                 f"transformers can't load it ({error})",
                 where=model.path.name,
                 fix="check config.json and -o attention against this transformers, or take another model",

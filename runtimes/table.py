@@ -141,7 +141,8 @@ def _made(name: str, point: EntryPoint) -> Runtime:
 
 def _completed(adapter: Runtime, name: str) -> str:
     """Gives it what it may leave out, so that nobody else asks whether it is there. What can't be given is told."""
-    left_out = {"capabilities": Capabilities(), "recipe": RECIPES.get(name) if name in BUILT_IN else None}
+    own = RECIPES.get(name) if name in BUILT_IN else None
+    left_out = {"capabilities": Capabilities(), "recipe": own, "failure_signs": ()}
     try:
         for part, usual in left_out.items():
             if not hasattr(adapter, part):

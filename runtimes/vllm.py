@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
 from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
+from runtimes.support import failure_signs
 from runtimes.support.cpu_choice import allowed_cpus, cpus_for
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
 from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, processor
@@ -36,6 +37,7 @@ class VLLM:
     name = "vllm"
     formats = ("safetensors",)
     capabilities = Capabilities(batches=True, converts=True, probes=True)
+    failure_signs = failure_signs.VLLM
     options: Mapping[str, Option] = {
         "threads": Option("threads on a CPU; default: the cores that this process may use", int, minimum=1),
         "context": Option("tokens of prompt and output; default: what the suite needs, rounded up", int, minimum=8),
@@ -354,7 +356,7 @@ def _told(loading: bool = False) -> Iterator[None]:
             ) from error
         if not loading:
             raise
-        raise BadInput(
+        raise (RunFailed if failure_signs.shows(failure_signs.VLLM, text) else BadInput)(
             f"vLLM refuses it ({text})", where="vllm", fix="check the model's architecture and the options against it"
         ) from error
 

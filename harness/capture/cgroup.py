@@ -113,6 +113,49 @@ def memory_limit_bytes(tree: Tree) -> Fact[int]:
     return _tightest([n if n is not None and 0 < n < _UNLIMITED_V1 else None for n in raw], "the memory limit")
 
 
+def oom_kills(tree: Tree) -> int | None:
+    """How many processes of this one's own group the kernel has killed for want of memory since the group was made; None where
+    no file tells. https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), v1: memory.oom_control.
+    """
+    for folder in _folders(tree, "memory"):
+        for name in ("memory.events.local", "memory.events", "memory.oom_control"):
+            for line in (tree.text(f"{folder}/{name}").value or "").splitlines():
+                word, _, value = line.partition(" ")
+                if word == "oom_kill" and _integer(value) is not None:
+                    return _integer(value)
+    return None
+
+
+def memory_left_bytes(tree: Tree) -> int | None:
+    """What the tightest group above this process still gives: its limit less what is used, page cache not counted as used.
+
+    None where no limit is set.
+    """
+    found = []
+    for folder in _folders(tree, "memory"):
+        for limit_name, used_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit = _integer(tree.text(f"{folder}/{limit_name}").value or "")
+            if limit is None or not 0 < limit < _UNLIMITED_V1:
+                continue
+            used = _integer(tree.text(f"{folder}/{used_name}").value or "") or 0
+            found.append(max(limit - max(used - _reclaimable(tree, folder), 0), 0))
+    return min(found, default=None)
+
+
+def _reclaimable(tree: Tree, folder: str) -> int:
+    """Page cache that the group is charged for: given back as it is needed."""
+    pairs = (line.partition(" ") for line in (tree.text(f"{folder}/memory.stat").value or "").splitlines())
+    names = ("inactive_file", "active_file", "total_inactive_file", "total_active_file")
+    found = {name: _integer(value) or 0 for name, _, value in pairs if name in names}
+    # Version 1 counts the groups below in `total_…` only.
+    return max(
+        sum(found.get(f"{prefix}{name}", 0) for name in ("inactive_file", "active_file")) for prefix in ("", "total_")
+    )
+
+
 def _tightest(found: list[int | None], what: str) -> Fact[int]:
     limits = [limit for limit in found if limit is not None]
     if limits:

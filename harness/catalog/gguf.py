@@ -19,8 +19,10 @@ from harness.errors import BadInput
 
 MAX_KEYS, MAX_TENSORS, MAX_STRING, MAX_ARRAY, MAX_DIMS = 65_536, 262_144, 16 << 20, 1 << 24, 4
 MAX_NAME = 1024
+SHORT = "ends inside its header"
 
-# type number → (name, elements in a block, bytes of a block); gguf.GGML_QUANT_SIZES, gguf 0.19.0
+# type number → (name, elements in a block, bytes of a block); gguf.GGML_QUANT_SIZES, gguf 0.19.0;
+# Q2_0 from ggml-common.h of llama.cpp
 TYPES: Mapping[int, tuple[str, int, int]] = {
     0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
     7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 40), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
@@ -29,7 +31,7 @@ TYPES: Mapping[int, tuple[str, int, int]] = {
     20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
     24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
     29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18),
+    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
 }  # fmt: skip
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -142,7 +144,7 @@ class _Reader:
     def take(self, count: int) -> bytes:
         end = self.position + count
         if end > self._size:
-            raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+            raise _bad(self.path, SHORT, "it is truncated: fetch it again")
         data = self._view[self.position : end]
         self.position = end
         return data
@@ -165,10 +167,10 @@ class _Reader:
         unpack = struct.Struct("<Q").unpack_from
         for _ in range(count):
             if position + 8 > size:
-                raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+                raise _bad(self.path, SHORT, "it is truncated: fetch it again")
             position += 8 + unpack(view, position)[0]
         if position > size:
-            raise _bad(self.path, "ends inside its header", "it is truncated: fetch it again")
+            raise _bad(self.path, SHORT, "it is truncated: fetch it again")
         self.position = position
 
 

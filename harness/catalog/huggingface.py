@@ -16,12 +16,12 @@ from typing import Any
 
 from harness.catalog import digest, huggingface_files, huggingface_user, safetensors
 from harness.catalog.huggingface_cache import COMMIT, folder_name
-from harness.catalog.huggingface_stream import TooLong, stream
+from harness.catalog.huggingface_stream import TooLong, read_piece, stream
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import locked, need_room, read_if_there, sync, write_text
 from harness.inside import proper
-from harness.progress import Progress
+from harness.progress import SILENT, Progress
 
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,6 +38,15 @@ class RemoteFile:
 
 
 Listing = Mapping[str, RemoteFile]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A model that is not fetched: its commit, the folder of its descriptions, its weight files with their sizes in bytes."""
+
+    reference: HuggingFaceReference
+    folder: Path
+    weights: Mapping[str, int]
 
 
 def download(reference: HuggingFaceReference, cache: Path, expected: Mapping[str, str], progress: Progress) -> Path:
@@ -65,6 +74,24 @@ def download(reference: HuggingFaceReference, cache: Path, expected: Mapping[str
     return path
 
 
+def look(reference: HuggingFaceReference, cache: Path) -> Remote:
+    """What a reference means there, with its descriptions in the cache; no weights are fetched. Raises `BadInput`."""
+    commit, listing = _known(_place(reference, cache), reference) or _listed(reference)
+    folder, pinned = _place(reference, cache) / "snapshots" / commit, replace(reference, revision=commit)
+    if reference.file or reference.quantisation:
+        names = huggingface_files.gguf_of(pinned, listing.keys())
+        return Remote(pinned, folder, {name: listing[name].size for name in names})
+    weights = _described(pinned, folder, listing, {}, SILENT)
+    return Remote(pinned, folder, {name: listing[name].size for name in weights})
+
+
+def piece(reference: HuggingFaceReference, name: str, begin: int, count: int) -> bytes:
+    """Bytes of one file, without the rest of it. Raises `BadInput`."""
+    one = replace(reference, file=name, quantisation="")
+    found: bytes = _asked(one, lambda: read_piece(one, begin, count, huggingface_user.token()))
+    return found
+
+
 def snapshot(reference: HuggingFaceReference, cache: Path) -> Path:
     """Where the files of a repository are in the cache; the revision must be a commit."""
     return _place(reference, cache) / "snapshots" / reference.revision
@@ -78,6 +105,15 @@ def _folder(
     reference: HuggingFaceReference, folder: Path, listing: Listing, expected: Mapping[str, str], progress: Progress
 ) -> Path:
     """Descriptions first: what names code, or has no weights, is refused before the weights are fetched."""
+    weights = _described(reference, folder, listing, expected, progress)
+    _bring(reference, folder, {name: listing[name] for name in weights}, expected, progress)
+    return folder
+
+
+def _described(
+    reference: HuggingFaceReference, folder: Path, listing: Listing, expected: Mapping[str, str], progress: Progress
+) -> list[str]:
+    """Bring what describes the model; the names of its weights. Raises `BadInput`."""
     huggingface_files.refuse_without_weights(reference, listing.keys())
     described = huggingface_files.descriptions_of(listing.keys())
     if "config.json" not in described:
@@ -89,8 +125,7 @@ def _folder(
     if mapped:
         named = safetensors.indexed(folder / safetensors.INDEX)
         weights = huggingface_files.weights_of(reference, listing.keys(), named)
-    _bring(reference, folder, {name: listing[name] for name in weights}, expected, progress)
-    return folder
+    return list(weights)
 
 
 def _known(place: Path, reference: HuggingFaceReference) -> tuple[str, Listing] | None:

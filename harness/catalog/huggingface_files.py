@@ -21,7 +21,7 @@ DESCRIPTIONS = (
 WHOLE = "model.safetensors"
 _NO_MODELS = ("mmproj", "imatrix")  # a projector, statistics
 _SOME = 8
-_QUANTISATION = re.compile(r"(?:I|T)?Q\d[A-Z0-9_]*$|BF16$|F16$|F32$|MXFP4\w*$")
+_QUANTISATION = re.compile(r"(?:I|T)?Q\d[A-Z0-9_]*$|BF16$|F16$|F32$|(?:MX|NV)FP4\w*$")
 
 
 def gguf_of(reference: HuggingFaceReference, names: Collection[str]) -> list[str]:

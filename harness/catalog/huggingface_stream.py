@@ -15,6 +15,25 @@ class TooLong(Exception):
     """More bytes came than were stated."""
 
 
+def read_piece(reference: HuggingFaceReference, begin: int, count: int, token: str | None) -> bytes:
+    """So many bytes from `begin` on, without the rest of the file; fewer at its end. Raises what the library raises."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+    url = hf_hub_url(reference.repo, reference.file, revision=reference.revision)
+    headers = {**build_hf_headers(token=token or False), "Accept-Encoding": "identity"}
+    headers["Range"] = f"bytes={begin}-{begin + count - 1}"
+    data = bytearray()
+    with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT_S) as response:
+        hf_raise_for_status(response)
+        skip = 0 if response.status_code == 206 else begin  # a server without ranges sends the file from its start
+        for block in response.iter_bytes(1 << 16):
+            data += block
+            if len(data) >= skip + count:
+                break
+    return bytes(data[skip : skip + count])
+
+
 def stream(
     reference: HuggingFaceReference, part: Path, size: int, token: str | None, advance: Callable[[int], None]
 ) -> None:

@@ -15,6 +15,7 @@ FILE_TYPES = {
     13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
     21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
     29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4", 40: "Q1_0",
+    41: "Q2_0",
 }  # fmt: skip
 # The types that may hold most of the layers' weights under a name, where it isn't the name's own (llama_tensor_get_type gives
 # attn_v, attn_output and ffn_down more bits, and of small models or of those without ffn_gate these are the most).
@@ -25,11 +26,14 @@ _BASES: Mapping[str, tuple[str, ...]] = {
     "IQ3_M": ("IQ3_S", "Q4_K"), "MXFP4": ("MXFP4", "Q8_0"),
 }  # fmt: skip
 # What llama-quantize falls back to where a row is no multiple of 256.
-_SHORT_ROWS: Mapping[str, str] = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0", "TQ1_0": "Q4_0", "TQ2_0": "Q4_0"}
-_SHORT_ROWS_ELSE = "IQ4_NL"
+_SHORT_ROWS: Mapping[str, tuple[str, ...]] = {
+    "Q2_K": ("IQ4_NL", "Q4_0"), "Q3_K": ("IQ4_NL", "Q4_0"), "Q4_K": ("Q5_0",), "Q5_K": ("Q5_1",), "Q6_K": ("Q8_0",),
+    "TQ1_0": ("Q4_0",), "TQ2_0": ("Q4_0",),
+}  # fmt: skip
+_SHORT_ROWS_ELSE = ("IQ4_NL",)
 # In a file's name, as whole words: Q4_K_M, q4_k_m, IQ3_XXS, UD-Q4_K_XL, Q8_0, bf16, fp16.
 _IN_NAME = re.compile(
-    r"(?<![A-Za-z0-9])(IQ[1-4]_(?:XXS|XS|NL|S|M)|Q[2-8]_K(?:_[A-Z]{1,3})?|Q[458]_[01]|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
+    r"(?<![A-Za-z0-9])(IQ[1-4]_(?:XXS|XS|NL|S|M)|Q[2-8]_K(?:_[A-Z]{1,3})?|Q[12458]_[01]|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
@@ -93,7 +97,7 @@ class _Most:
         allowed = _BASES.get(name) or _BASES.get(base) or (base,)
         quantised = "_K" in base or base.startswith(("IQ", "TQ"))
         return self.type in allowed or (
-            self.short and quantised and self.type == _SHORT_ROWS.get(base, _SHORT_ROWS_ELSE)
+            self.short and quantised and self.type in _SHORT_ROWS.get(base, _SHORT_ROWS_ELSE)
         )
 
 

@@ -6,6 +6,7 @@ Names of the configuration are brought to GGUF's; nothing here opens more than h
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ _NUMBERS = {
     "attention.key_length": "head_dim",
     "attention.value_length": "head_dim",
     "attention.kv_lora_rank": "kv_lora_rank",
+    "attention.qk_nope_length": "qk_nope_head_dim",
+    "attention.qk_rope_length": "qk_rope_head_dim",
+    "attention.v_length": "v_head_dim",
 }
 # The first that is there counts; families name the same thing differently.
 _SEVERAL = {
@@ -68,6 +72,14 @@ def header(path: Path) -> gguf.Header:
 
 def _folder_header(folder: Path) -> gguf.Header:
     parts = safetensors.check_folder(folder)  # first of all: nothing is read from a folder that could run code
+    return described(folder, [safetensors.read(path) for path in parts])
+
+
+def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
+    """The header of a model from the configuration in a folder and the headers of its weights, which may be elsewhere.
+
+    Raises `BadInput`.
+    """
     config = read_json(folder / "config.json")
     if not config:
         raise BadInput("has no config.json", where=str(folder), fix="name the folder that holds config and weights")
@@ -80,9 +92,7 @@ def _folder_header(folder: Path) -> gguf.Header:
     if isinstance(template, str) or jinja.exists():
         metadata["tokenizer.chat_template"] = template if isinstance(template, str) else _text(jinja)
     scheme = _scheme(folder, inner)
-    found = [
-        gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for path in parts for t in safetensors.read(path).tensors
-    ]
+    found = [gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for head in heads for t in head.tensors]
     try:
         tensors = packing.counted(found, scheme)
     except packing.Contradiction as error:
@@ -138,6 +148,11 @@ def _numbers(inner: dict[str, Any]) -> dict[str, Any]:
     ):
         if ours in found and type(inner.get(theirs)) is int:  # gemma4: the least of both kinds of layers
             found[ours] = min(found[ours], inner[theirs])
+    listed = inner.get("layer_types")
+    if isinstance(listed, list) and all(isinstance(kind, str) for kind in listed):
+        found["attention.layer_types"] = tuple(listed)
+    if inner.get("use_sliding_window") is False:
+        found.pop("attention.sliding_window", None)
     crossed = inner.get("cross_attention_layers")
     if isinstance(crossed, list) and all(type(index) is int for index in crossed):
         found["attention.cross_attention_layers"] = tuple(crossed)

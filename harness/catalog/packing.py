@@ -169,7 +169,10 @@ def _compressed(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | No
     if part == "weight_packed":
         if scheme.mixed:
             return tensor.n_bytes * 2 if tensor.type == "U8" else None
-        return _rowwise(path, tensor, parts.get("weight_scale"), scheme)
+        scales = parts.get("weight_scale")
+        if scheme.bits and 32 % scheme.bits:  # whole weights in a word, the rest of it empty: the groups tell how many
+            return scales.elements * scheme.group if scales is not None and scheme.group else None
+        return _rowwise(path, tensor, scales, scheme)
     if part == "compressed":  # 2:4: the mask has a bit a weight
         return parts["bitmask"].n_bytes * 8 if "bitmask" in parts else None
     if part == "weight" and tensor.type not in FLOATS and scheme.bits not in (None, 8):
@@ -215,9 +218,14 @@ def _fp8(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
 
 
 def _bytes(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
-    """EETQ, quanto, BitNet, torchao: a byte holds one weight, or 8 / bits where they are packed."""
+    """EETQ, quanto, BitNet, torchao: a byte holds one weight, or 8 / bits where they are packed.
+
+    Signed bytes hold one of 8 bits; of fewer, torchao writes both one and two to a byte, and does not say which.
+    """
     if parts[part].type == "U8":
         return _by_bits(parts[part], scheme.bits)
+    if parts[part].type == "I8" and scheme.bits != 8:
+        return None
     return _elements(path, part, parts, scheme)
 
 

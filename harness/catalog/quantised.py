@@ -183,7 +183,8 @@ def _torchao(found: Config) -> Scheme:
         return Scheme("torchao", "torchao-unknown")
     word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.removesuffix("Config")).lower()
     group = _number(arguments, "group_size") if isinstance(arguments, dict) else None
-    width = re.search(r"(?:u?int|float)(\d)", word)
+    # Of `int8_dynamic_activation_int4_weight` the weights count.
+    width = re.search(r"(?:u?int|float)(\d)_weight", word)
     name = re.sub(r"[^a-z0-9_]", "", word)[:40]
     return Scheme("torchao", f"torchao-{name}{_group(group)}", int(width[1]) if width else None, max(group or 0, 0))
 
@@ -222,7 +223,10 @@ def _modelopt(found: Config) -> Scheme:
     name = re.sub(r"[^A-Za-z0-9_]", "", algorithm)[:30]
     group, cache = _number(one, "group_size"), one.get("kv_cache_quant_algo")
     mixed = name == "MIXED_PRECISION"
-    bits = next((b for mark, b in (("FP4", 4), ("W4", 4), ("FP8", 8), ("INT8", 8), ("W8", 8)) if mark in name), None)
+    bits = next(
+        (b for mark, b in (("FP4", 4), ("W4", 4), ("INT4", 4), ("FP8", 8), ("INT8", 8), ("W8", 8)) if mark in name),
+        None,
+    )
     details: dict[str, Scalar] = {"kv_cache": cache} if isinstance(cache, str) else {}
     return Scheme(
         "modelopt", f"modelopt-{name}{_group(group)}", None if mixed else bits, max(group or 0, 0), mixed, details
@@ -239,7 +243,8 @@ def _compressed(found: Config) -> Scheme:
     if not kinds:
         return Scheme(title, f"{title}{tail}" if tail else f"{title}-unknown")
     if len(kinds) > 1:
-        return Scheme(title, f"{title}-mixed{tail}", mixed=True)
+        names = ", ".join(sorted(name for name, _, _ in kinds))
+        return Scheme(title, f"{title}-mixed{tail}", mixed=True, details={"groups": names[:200]})
     ((name, bits, group),) = kinds
     return Scheme(title, f"{title}-{name}{tail}", bits, group)
 
@@ -264,6 +269,8 @@ def _of_group(one: Any) -> tuple[str, int | None, int]:
     if seen or kind == "float":
         name += "-fp8" if kind == "float" and bits == 8 else f"-{'fp' if kind == 'float' else 'int'}{bits}"
     block = weights.get("block_structure")
+    if isinstance(block, str) and re.fullmatch(r"\d{1,5}x\d{1,5}", block):
+        block = [int(size) for size in block.split("x")]
     if isinstance(block, list) and block and all(type(n) is int for n in block):
         return f"{name}-b" + "x".join(map(str, block)), bits, 0
     return name + _group(group), bits, max(group or 0, 0)

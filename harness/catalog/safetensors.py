@@ -57,10 +57,12 @@ def read(path: Path) -> Header:
             text = file.read(length)
     except OSError as error:
         raise BadInput(f"can't be read ({error.strerror})", where=str(path), fix="check the path") from error
-    return _parse(text, size - 8 - length, path)
+    return parse(text, size - 8 - length, path)
 
 
-def _parse(text: bytes, room: int, path: Path) -> Header:
+def parse(text: bytes, room: int, path: Path) -> Header:
+    """The checked header from its JSON, of a file with `room` bytes of data. Raises `BadInput`."""
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):

@@ -80,7 +80,11 @@ def title(path: Path) -> str:
 def header(path: Path) -> gguf.Header:
     """The header of a file, or of the first shard with the tensors of all. Raises `BadInput` where they don't match."""
     parts = files(path)
-    found = [gguf.read(part) for part in parts]
+    return joined(path, parts, [gguf.read(part) for part in parts])
+
+
+def joined(path: Path, parts: Sequence[Path], found: Sequence[gguf.Header]) -> gguf.Header:
+    """As `header`, from the headers of all parts in order. Raises `BadInput` where they don't match."""
     counts = {one.number("split.count") or 1 for one in found}
     if len(parts) == 1 and counts != {1} and shard_of(path.name) is None:
         fix = "give the shards the names that llama-gguf-split gave them: NAME-00001-of-00003.gguf"

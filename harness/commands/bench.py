@@ -89,9 +89,10 @@ def bench(
     as_json: bool,
 ) -> int:
     """The record has every sample, the machine, the settings and the checks. Exit status 4 when the record's own checks
-    failed: do not use its number.
+    failed: do not use its number; 3 when the run failed: where the engine did, a record without a number says how.
     """
     from harness.compare.records import compare_records
+    from harness.errors import EngineFailed
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
@@ -125,8 +126,12 @@ def bench(
         signers=None if find(split(runtime).name).capabilities.synthetic else open_keys(),
     )
     bench_registry.ready(target, request.challenge, request.signers)
-    with shown() as progress:
-        path = bench(request, progress)
+    try:
+        with shown() as progress:
+            path = bench(request, progress)
+    except EngineFailed as failed:
+        _failed(Path(failed.record), target, keys=request.signers is not None, as_json=as_json)
+        raise
     stored = read(path)
     unusable = reasons(stored.record)
     held = None if request.against is None else compare_records(stored.record, request.against.record, BAND)
@@ -150,10 +155,26 @@ def bench(
     return 0
 
 
-def _to_publish(stored: Stored, target: str | None, *, keys: bool, console: Console) -> None:
+def _failed(path: Path, target: str | None, *, keys: bool, as_json: bool) -> None:
+    """The record of an engine that failed, before the line that ends the command."""
+    from harness.record.store import read
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.report import report
+    from harness.verify.reading import check
+
+    stored = read(path)
+    if as_json:
+        print_json({"id": stored.id, "path": str(path), **stored.record.model_dump(mode="json")})
+    else:
+        report(out(), check(stored))
+    if not stored.record.run.synthetic:
+        _to_publish(stored, target, keys=keys, console=err() if as_json else out(), what="this failure")
+
+
+def _to_publish(stored: Stored, target: str | None, *, keys: bool, console: Console, what: str = "this number") -> None:
     from harness.terminal.publish import commands
 
-    console.print("To publish this number:")
+    console.print(f"To publish {what}:")
     signed = stored.record.operator is not None
     for line in commands(stored.path.parent, keys=keys, signed=signed, target=target):
         console.print(f"  {line}", markup=False, soft_wrap=True)

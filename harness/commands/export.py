@@ -30,6 +30,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     import harness
     from harness.errors import BadInput
     from harness.files import write_bytes
+    from harness.record import store
     from harness.terminal.console import err, escape
     from harness.terminal.progress import shown
 
@@ -39,6 +40,12 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
         frame = harness.load_records(*records, progress=progress)
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
+    failed = [one for one in store.find(records) if one.record.failure is not None]
+    if failed:
+        count = (
+            f"{len(failed)} records are of runs that failed" if len(failed) > 1 else "1 record is of a run that failed"
+        )
+        err().print(f"{count}, without a number: see repro runs", markup=False)
     data = _encoded(frame, form)
     if target is None:
         sys.stdout.write(data.decode())

@@ -15,10 +15,11 @@ def recompute(record: Path, as_json: bool) -> None:
     from harness.record.store import read
     from harness.terminal.console import out, print_json
     from harness.terminal.progress import shown
-    from harness.verify.reading import believed, check, well_formed
+    from harness.verify.reading import believed, check, refuse_failed, well_formed
     from harness.verify.recompute import verify
 
     stored = read(record)
+    refuse_failed(stored)
     with shown(lines=False) as progress:
         progress.advance("deriving numbers from samples", 0, 2)
         with well_formed(str(stored.path)):

@@ -10,6 +10,7 @@ from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
     from harness.registry.queries.queue import Queue
+    from harness.registry.store import Registry
 
 
 @click.group(invoke_without_command=True)
@@ -25,6 +26,7 @@ def review(context: click.Context, target: str | None, as_json: bool, examine_al
 
 
 def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
+    from harness.registry.queries import failures
     from harness.registry.queries.queue import listed
     from harness.terminal.console import out, print_json
     from harness.terminal.progress import shown
@@ -35,10 +37,20 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     with shown(lines=False) as progress:
         found = listed(registry, examine_all=examine_all, progress=progress)
     say(found.left_out)
+    with registry.reading() as reader:
+        failed, unreadable, more = failures.listed(reader)
     if as_json:
-        print_json(_told(found))
-    else:
+        bad = [{"id": identity, "cannot_be_examined": why} for identity, why in unreadable]
+        print_json([*_told(found), *map(failures.plain, failed), *bad])
+        return
+    if found.waiting or not failed:
         print_queue(out(), found)
+    for one in failed:
+        out().print(failures.line(one), markup=False, soft_wrap=True)
+    for identity, why in unreadable:
+        out().print(f"{identity[:12]}  cannot be examined: {why}", markup=False, soft_wrap=True)
+    if more:
+        out().print(f"{more} more records of runs that failed wait", markup=False)
 
 
 def _told(found: Queue) -> list[dict[str, Any]]:
@@ -62,12 +74,22 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     """
     from dataclasses import asdict
 
+    from harness.registry.queries import failures
     from harness.registry.queries.queue import shown
     from harness.terminal.console import out, print_json
     from harness.terminal.registry_option import open_for_reading, say
     from harness.terminal.review import print_dossier
 
-    found, left_out = shown(open_for_reading(target or context.obj), record)
+    registry = open_for_reading(target or context.obj)
+    with registry.reading() as reader:
+        failed = failures.found(reader, record)
+    if failed is not None:
+        if as_json:
+            print_json(failures.plain(failed))
+        else:
+            out().print(f"{failed.status}  {failures.line(failed)}", markup=False, soft_wrap=True)
+        return
+    found, left_out = shown(registry, record)
     say(left_out)
     if as_json:
         print_json(asdict(found))
@@ -76,17 +98,41 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
 
 
 def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
+    from harness.registry.actions import failures
     from harness.registry.actions.review import Decision, decide
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     registry = open_for_writing(target)
+    if failures.is_one(registry, record):
+        _decide_failure(registry, kind, record, reason)
+        return
     made = decide(registry, as_editor(), Decision(kind), record, reason)
     console = out()
     now = "bytes dropped" if made.dropped else made.status
     console.print(f"{made.record}\n{now}, entry {made.entry}", markup=False)
     if kind == "record-approved" and made.status == "pending":
         console.print(f"{made.approvals} of {made.needed} approvals", markup=False)
+
+
+def _decide_failure(registry: Registry, kind: str, record: str, reason: str) -> None:
+    from harness.errors import BadInput
+    from harness.registry.actions import failures
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor
+
+    kinds = {
+        "record-approved": failures.Decision.APPROVE,
+        "record-rejected": failures.Decision.REJECT,
+        "body-dropped": failures.Decision.TAKE_DOWN,
+    }
+    if kind not in kinds:
+        raise BadInput("is of a run that failed: it can't be sent back", where=record[:12], fix="approve or reject it")
+    made = failures.decide(registry, as_editor(), kinds[kind], record, reason)
+    now = "bytes dropped" if made.dropped else made.status
+    out().print(f"{made.record}\n{now}, entry {made.entry}", markup=False)
+    if made.status == "pending":
+        out().print(f"{made.approvals} of {made.needed} approvals", markup=False)
 
 
 def _decision(name: str, kind: str, text: str) -> None:

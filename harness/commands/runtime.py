@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.paths import cache
+
 
 @click.group()
 def runtime() -> None:
@@ -33,7 +35,6 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
     Builds what has no wheel. Does nothing when it is installed already. NAME@VERSION is another release of the engine than the
     pinned one: pip resolves it once, and the resolution is kept as a lock with hashes.
     """
-    from harness.paths import cache
     from harness.run.prepare import environments, installing
     from harness.run.prepare.choosing import choice_of
     from harness.run.prepare.interpreters import resolved
@@ -60,11 +61,11 @@ def install(name: str, backend: str, again: bool, brought: Path | None) -> None:
 @click.argument("name", metavar="NAME[@VERSION]")
 @click.option("--backend", default="auto", show_default=True, help="Build of the runtime.")
 def lock(name: str, backend: str) -> None:
-    """Print the lock that an environment is made from: every package with its version and hashes.
+    """Print the lock that an environment is made from.
 
-    A release that was not used here yet is resolved first. Where the lock lies goes to standard error.
+    Every package with its version and hashes. A release that was not used here yet is resolved first. Where the
+    lock lies goes to standard error.
     """
-    from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
     from harness.run.prepare.choosing import choice_of
     from harness.run.prepare.interpreters import resolved
@@ -77,10 +78,12 @@ def lock(name: str, backend: str) -> None:
     with shown() as progress:
         resolved(named, choice.backend, cache(), progress)
     where = environments.place(cache(), named.name, choice.backend, named.release)
-    if where.release:
+    text = where.lock_text
+    if where.release:  # as it is kept: what this machine adds, such as a compiler for its GPU, is no part of it
         path = kept_locks.path_of(cache(), where.runtime, where.backend, where.release)
+        text = kept_locks.read(path, where.recipe, where.backend, where.release) or ""
         err().print(f"kept in {path}", markup=False, soft_wrap=True)
-    click.echo(where.lock_text, nl=False)
+    click.echo(text, nl=False)
 
 
 @runtime.command("list")
@@ -95,7 +98,6 @@ def list_(name: str | None, available: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from harness.paths import cache
     from harness.run.prepare import environments
     from harness.terminal import releases
     from harness.terminal.console import out, print_json
@@ -179,7 +181,6 @@ def remove(name: str, backend: str | None) -> None:
     import shutil
 
     from harness.errors import BadInput
-    from harness.paths import cache
     from harness.run.prepare import environments, kept_locks
     from harness.terminal.console import out
     from runtimes.releases import split
@@ -190,15 +191,15 @@ def remove(name: str, backend: str | None) -> None:
     found = [
         folder
         for folder, item in environments.every(cache())
-        if item.runtime == named.name and backend in (None, item.backend) and named.release in ("", item.release)
+        if item.runtime == named.name and backend in (None, item.backend) and environments.is_of(item, named.release)
     ]
     locks = kept_locks.every(cache(), named, backend) if named.release else []
-    if not found and not locks:
+    if not (found or locks):
         raise BadInput("is not installed", where=name, fix="see: repro runtime list")
     for folder in found:
         shutil.rmtree(folder)
         shutil.rmtree(folder.parents[1] / "wheels" / folder.name, ignore_errors=True)
-        out().print(f"removed {folder}", markup=False)
     for path in locks:
         path.unlink(missing_ok=True)
+    for path in (*found, *locks):
         out().print(f"removed {path}", markup=False)

@@ -16,6 +16,8 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
     """In order of submission, each with the reason of a decision and what you can do next."""
     from dataclasses import asdict
 
+    from harness.registry.facts.stored import dump
+    from harness.registry.queries import failures
     from harness.registry.queries.submissions import is_known, listing
     from harness.terminal.console import print_json
     from harness.terminal.registry_option import open_for_reading
@@ -24,10 +26,12 @@ def submissions(target: str | None, handle: str | None, as_json: bool) -> None:
     whose = handle or _own_handle()
     with open_for_reading(target).reading() as reader:
         known, found = is_known(reader, whose), listing(reader, whose)
+        failed = failures.of_operator(reader, whose)
     if as_json:
-        print_json([{**asdict(one), "words": one.words, "next": one.next} for one in found])
+        said = [{"id": name, "outcome": "failed", **dump(fact)} for name, fact in failed]
+        print_json([*({**asdict(one), "words": one.words, "next": one.next} for one in found), *said])
     else:
-        print_submissions(whose, found, known=known)
+        print_submissions(whose, found, known=known, failed=failed)
 
 
 def _own_handle() -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
     """The record waits in the queue until editors decide. All that the registry checks is checked here first."""
     from harness.record import private
+    from harness.record.store import read
     from harness.registry.actions.acts import Wish
     from harness.registry.actions.submissions import already, send
     from harness.registry.intake import device_notes
@@ -40,6 +41,9 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.terminal.registry_option import as_operator, open_for_writing
     from harness.terminal.submissions import leaving, print_sent
 
+    if read(record).record.failure is not None:
+        _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
+        return
     found = _submission(record)
     note = private.read(record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
@@ -55,6 +59,41 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
 
 
+def _submit_failure(
+    record: Path, target: str | None, reproduces: str, request: str, idempotency: str, *, dry_run: bool
+) -> None:
+    """The record of a run that failed: it joins no row and answers no request."""
+    from harness.errors import BadInput
+    from harness.record.store import read
+    from harness.registry.actions import failures
+    from harness.registry.intake.failures import checked
+    from harness.terminal.console import err, out, print_json
+    from harness.terminal.keys import introduced
+    from harness.terminal.registry_option import as_operator, open_for_writing
+
+    for name, value in (("--reproduces", reproduces), ("--request", request)):
+        if value:
+            raise BadInput("is of a run that failed: it reproduces and answers nothing", where=name, fix="leave it out")
+    stored = read(record)
+    data = stored.envelope()
+    if data is None:
+        raise BadInput("is not signed", where=str(record), fix=how_to_sign(record))
+    found = checked(data, stored.samples(), str(record))
+    if dry_run:
+        print_json({"record": stored.record.model_dump(mode="json"), "envelope_bytes": len(found.envelope)})
+        return
+    actor = as_operator()
+    registry = open_for_writing(target)
+    entry = failures.send(registry, actor, found, idempotency, introduced(registry, actor))
+    if entry is None:
+        err().print("the registry has it already; nothing was sent", markup=False)
+        return
+    out().print(
+        f"{found.id}\nqueued as entry {entry}: a run that failed; it is shown once editors approve it, and counts for no tier",
+        markup=False,
+    )
+
+
 @click.command()
 @click.argument("record")
 @registry_option
@@ -64,11 +103,15 @@ def withdraw(record: str, target: str | None, reason: str, yes: bool) -> None:
     """RECORD is the beginning of its id. This cannot be undone: the registry never accepts the same record again, and the log
     keeps that it was submitted.
     """
-    from harness.registry.actions import submissions
+    from harness.registry.actions import failures, submissions
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     registry, actor = open_for_writing(target), as_operator()
+    if failures.is_one(registry, record):
+        failed = failures.withdraw(registry, actor, record, reason)
+        out().print(f"{failed.record}\nwithdrawn, entry {failed.entry}", markup=False)
+        return
     known = submissions.own_record(registry, actor, record, reason)
     if not yes and sys.stdin.isatty():
         others = f", with the {known.others} others of its row" if known.others else ""

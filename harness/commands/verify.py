@@ -17,10 +17,17 @@ import click
 )
 def verify(record: Path, keys_file: Path | None) -> None:
     """Exit status 2 with the first fault that is found."""
+    from harness.record.outcome import line
     from harness.record.store import read
     from harness.terminal.console import out
     from harness.verify.reading import verified
 
     found = verified(read(record), keys_file)
     known = "as the public file says" if keys_file is not None else "by the keys that it names itself"
-    out().print(f"{found.stored.id}\nsigned by {found.signer}, {known}; samples, summary and suite agree", markup=False)
+    failed = found.stored.record.failure
+    said = (
+        "samples, summary and suite agree"
+        if failed is None
+        else f"of a run that failed, without a number: {line(failed)}"
+    )
+    out().print(f"{found.stored.id}\nsigned by {found.signer}, {known}; {said}", markup=False)

@@ -1,18 +1,22 @@
-"""The process that decodes foreign Parquet files: `python -m harness.record.decode_child`, one request after the other.
+"""What a child does that decodes foreign Parquet files: one request after the other, until one is refused or large.
 
 Arrow aborts on some malformed files, and a small file can ask for gigabytes: here that ends this process and no other. A request
-is its length (8 bytes, big-endian) and the file; the answer is its length (8), the length of a JSON head (8), the head, and the
-numbers of the columns as the machine holds them, in the order in which the head names them.
+is a random name (16 bytes), its length (8, big-endian) and the file; the answer is the same name, its length (8), the length of a
+JSON head (8), the head, and the numbers of the columns as the machine holds them, in the order in which the head names them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import struct
-import sys
-from typing import IO, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+NAME_BYTES = 16
+SMALL = 32 << 10  # bytes that cost less to copy than to write in parts
 ROWS_LIMIT = 20_000
 VALUES_LIMIT = (
     3_000_000  # entries of all columns' pages: one that repeats takes no room in the file, and eight bytes here
@@ -23,22 +27,31 @@ FOOTER_LIMIT = 1 << 20
 ROOM_BYTES = 256 << 20  # of address space, beyond what the started process has
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
+def loaded() -> Callable[[socket.socket], None]:
+    """The work of a child, with all that it needs loaded."""
+    import pyarrow.parquet  # noqa: F401
+
+    from harness.record import parquet_pages  # noqa: F401
     from harness.record.samples import schema
 
     expected = schema()
+    return partial(work, decode=partial(columns, expected=expected))
+
+
+def work(own: socket.socket, decode: Callable[[bytearray], tuple[dict[str, Any], list[Any]]]) -> None:
+    """Answer requests until the input ends, or one is refused: who met a file that is false reads no other."""
     confine()
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(8)) == 8:
-        data = source.read(struct.unpack(">Q", head)[0])
+    while len(head := _read(own, NAME_BYTES + 8)) == NAME_BYTES + 8:
+        data = _read(own, struct.unpack(">Q", head[NAME_BYTES:])[0])
         try:
-            told, parts = columns(data, expected)
+            told, parts = decode(data)
         except MemoryError:
             told, parts = {"error": "needs more memory than samples may take"}, []
         except Exception as error:  # whatever the decoder meets is the file's
             told, parts = {"error": str(error) or type(error).__name__}, []
-        _answer(sink, told, parts)
+        _answer(own, head[:NAME_BYTES], told, parts)
+        if "error" in told:
+            return
 
 
 def confine() -> None:
@@ -54,13 +67,11 @@ def confine() -> None:
         return  # not on this system: the limits by the pages' headers hold anyway
 
 
-def columns(data: bytes, expected: Any) -> tuple[dict[str, Any], list[Any]]:
+def columns(data: bytes | bytearray, expected: Any) -> tuple[dict[str, Any], list[Any]]:
     """The head and the numbers. Raises what Arrow raises, and `ValueError` for a file over the limits."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if len(data) < 12 or int.from_bytes(data[-8:-4], "little") > FOOTER_LIMIT:
-        raise ValueError("it has no footer, or one over the limit")
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
     if not file.schema_arrow.equals(expected):
         return {"error": "its columns are not those of samples", "whole": True}, []
@@ -74,7 +85,7 @@ def columns(data: bytes, expected: Any) -> tuple[dict[str, Any], list[Any]]:
     return {"columns": head}, parts
 
 
-def _sized(data: bytes, metadata: Any) -> int:
+def _sized(data: bytes | bytearray, metadata: Any) -> int:
     """The rows. Raises `ValueError` where the pages' headers exceed a limit, or are not what the footer says."""
     from harness.record.parquet_pages import measure
 
@@ -136,12 +147,22 @@ def _numbers(values: Any) -> Any:
     return b"" if data is None else memoryview(data)[values.offset * width : (values.offset + len(values)) * width]
 
 
-def _answer(sink: IO[bytes], told: dict[str, Any], parts: list[Any]) -> None:
+def _answer(own: socket.socket, name: bytes | bytearray, told: dict[str, Any], parts: list[Any]) -> None:
     head = json.dumps(told).encode()
     size = 8 + len(head) + sum(map(len, parts))
-    sink.write(b"".join((struct.pack(">QQ", size, len(head)), head, *parts)))
-    sink.flush()
+    start = b"".join((name, struct.pack(">QQ", size, len(head)), head))
+    if size < SMALL:  # one write is cheaper than many
+        own.sendall(start + b"".join(parts))
+        return
+    for part in (start, *parts):  # a copy of all of them would take as much memory again
+        own.sendall(part)
 
 
-if __name__ == "__main__":
-    main()
+def _read(own: socket.socket, count: int) -> bytearray:
+    """So many bytes, or fewer where the input ends."""
+    found, at = bytearray(count), 0
+    with memoryview(found) as view:
+        while at < count and (got := own.recv_into(view[at:])):
+            at += got
+    del found[at:]
+    return found

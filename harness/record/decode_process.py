@@ -1,162 +1,215 @@
-"""One decoding child for this process, started when it is first needed and again after its death, which is its file's fault.
+"""Foreign samples decoded by another process: one server for this process, one child of it at a time.
 
-Raises `RecordInvalid` for what can't be decoded; see `harness.record.decode_child` for what goes over the pipes.
+Raises `RecordInvalid` for what can't be decoded. See `harness.record.decode_child` for what goes over the socket, and
+docs/decisions/0055 for what a child that failed may still say.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import select
+import secrets
+import signal
+import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
-from itertools import pairwise
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from harness.errors import RecordInvalid, one_line
+from harness.record import decode_answer
+from harness.record.decode_answer import Refusal
+from harness.record.decode_child import FOOTER_LIMIT, NAME_BYTES, SMALL
 
 SECONDS_LIMIT = 60.0  # a file at every limit takes a second or two
+START_LIMIT = 60.0  # for a server to load and its first child to begin
+FORK_LIMIT = 10.0  # for a later one
+SERVER = [sys.executable, "-P", "-m", "harness.record.decode_server"]
 _ANSWER_LIMIT = 128 << 20
 _LARGE = 1 << 20  # a request or answer above leaves so much memory behind that the child is ended after it
-_SMALL = 32 << 10  # below, one write is cheaper than two
+_MOST = 500  # files that a child reads: what it leaves behind must not add up
 _LOCK = threading.Lock()
 
 
-class _Child:
-    """A running child and the process that started it: what was forked since must not write into the same pipes."""
+class _Died(Exception):
+    """The child ended, or answered what is no answer."""
+
+
+class _Server:
+    """A running server and the process that started it: what was forked since must not write to the same child."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        # Threads and arenas would take address space that the limit counts.
+        self.control, theirs = socket.socketpair()
+        # Threads and arenas would take address space that the limit counts, and a process of one thread forks safely.
         quiet = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.record.decode_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | quiet | {"MALLOC_ARENA_MAX": "1"},
-            start_new_session=True,  # Ctrl-C is for who asked
-        )
+        alone = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "MALLOC_ARENA_MAX": "1"}
+        with theirs:
+            self.process = subprocess.Popen(
+                SERVER,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | quiet | alone,
+                start_new_session=True,  # Ctrl-C is for who asked
+            )
+        self.child: _Child | None = None
+        self.loaded = False
 
     def alive(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
 
-    def ask(self, data: bytes) -> memoryview:
-        """The answer. Raises `EOFError` at the child's death, `TimeoutError` when it is too slow."""
-        end = time.monotonic() + SECONDS_LIMIT
-        source, sink = self.process.stdout, self.process.stdin
-        if source is None or sink is None:
-            raise EOFError
+    def next_child(self) -> _Child:
+        """A new one, after whose start the one before is gone. Raises `_Died`."""
+        self.drop()
+        ours, theirs = socket.socketpair()
+        self.child = _Child(ours)
         try:
-            sink.write(struct.pack(">Q", len(data)) + data if len(data) < _SMALL else struct.pack(">Q", len(data)))
-            if len(data) >= _SMALL:
-                sink.write(data)
-            sink.flush()
-        except OSError as error:
-            raise EOFError from error
-        size = int.from_bytes(_read(source, 8, end), "big")
-        if size > _ANSWER_LIMIT:
-            raise EOFError
-        return memoryview(_read(source, size, end))
+            with theirs:
+                socket.send_fds(self.control, [b"c"], [theirs.fileno()])
+            self.child.receive(1, time.monotonic() + (FORK_LIMIT if self.loaded else START_LIMIT))
+        except (OSError, _Died, TimeoutError) as error:
+            self.drop()
+            raise _Died("no process could be started") from error
+        self.loaded = True
+        return self.child
+
+    def drop(self) -> None:
+        """End the talk with the child: what it may still write is nobody's answer."""
+        if self.child is not None:
+            self.child.own.close()
+            self.child = None
 
     def end(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        self.drop()
+        self.control.close()  # then the server ends its child and itself
         if self.owner == os.getpid():
-            self.process.kill()
-            self.process.wait()
+            try:
+                self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                with suppress(OSError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
 
 
-_children: list[_Child] = []  # one, or none
+class _Child:
+    """Our end of the socket to a child, and how many files it has read."""
+
+    def __init__(self, own: socket.socket) -> None:
+        self.own, self.read = own, 0
+
+    def ask(self, data: bytes) -> memoryview:
+        """The answer to this very request. Raises `_Died`, and `TimeoutError` when it is too slow."""
+        end = time.monotonic() + SECONDS_LIMIT
+        name = secrets.token_bytes(NAME_BYTES)
+        head = name + struct.pack(">Q", len(data))
+        self.read += 1
+        try:
+            self._send(head + data if len(data) < SMALL else head, end)
+            if len(data) >= SMALL:
+                self._send(data, end)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _Died from error
+        answer = self.receive(NAME_BYTES + 8, end)
+        size = int.from_bytes(answer[NAME_BYTES:], "big")
+        if answer[:NAME_BYTES] != name or size > _ANSWER_LIMIT:
+            raise _Died
+        return memoryview(self.receive(size, end))
+
+    def _send(self, data: bytes, end: float) -> None:
+        self.own.settimeout(max(end - time.monotonic(), 0.001))
+        self.own.sendall(data)
+
+    def receive(self, count: int, end: float) -> bytearray:
+        """Exactly so many bytes, by the time `end` (monotonic seconds)."""
+        found, at = bytearray(count), 0
+        with memoryview(found) as view:
+            while at < count:
+                self.own.settimeout(max(end - time.monotonic(), 0.001))
+                try:
+                    got = self.own.recv_into(view[at:])
+                except TimeoutError:
+                    raise
+                except OSError as error:
+                    raise _Died from error
+                if got == 0:
+                    raise _Died
+                at += got
+        return found
+
+
+_held: list[_Server] = []  # one, or none
 
 
 def columns(data: bytes, where: str) -> dict[str, list[Any]]:
     """The columns of a samples file, by name: numbers, texts, lists as arrays of int64, maps as lists of pairs."""
+    if len(data) < 12 or int.from_bytes(data[-8:-4], "little") > FOOTER_LIMIT:  # costs no process
+        raise RecordInvalid("can't be read as Parquet (it has no footer, or one over the limit)", where=where)
     with _LOCK:
-        child = _running()
         try:
-            answer = child.ask(data)
-            if max(len(data), len(answer)) > _LARGE:
-                _stop()
-        except TimeoutError:
-            _stop()
-            raise RecordInvalid(f"takes longer than {SECONDS_LIMIT:.0f} s to decode", where=where) from None
-        except EOFError:
-            _stop()
-            raise RecordInvalid("can't be read as Parquet (it makes the decoder fail)", where=where) from None
+            found = _asked(data, where)
         except BaseException:
-            _stop()  # half an answer is in the pipe
+            if _held:
+                _held[0].drop()  # half an answer may be on its way
             raise
-    start = 8 + int.from_bytes(answer[:8], "big")
-    head = json.loads(bytes(answer[8:start]))
-    if "error" in head:
-        text = one_line(head["error"])
-        raise RecordInvalid(text if head.get("whole") else f"can't be read as Parquet ({text})", where=where)
-    source = _Numbers(answer, start)
-    return {name: _column(kind, rest, source) for name, kind, *rest in head["columns"]}
-
-
-def _running() -> _Child:
-    if _children and not _children[0].alive():
-        _stop()
-    if not _children:
-        try:
-            _children.append(_Child())
-        except OSError as error:
-            raise RecordInvalid(f"can't be decoded ({error.strerror})", where="samples", fix="free memory") from error
-    return _children[0]
-
-
-def _stop() -> None:
-    _children.pop().end()
-
-
-class _Numbers:
-    """The numbers of an answer, one array after the other."""
-
-    def __init__(self, data: memoryview, at: int) -> None:
-        self.data, self.at = data, at
-
-    def take(self, count: int, kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
-        found = np.frombuffer(self.data, kind, count, self.at)
-        self.at += found.nbytes
-        return found
-
-
-def _column(kind: str, rest: list[Any], source: _Numbers) -> list[Any]:
-    if kind == "values":
-        return [[tuple(p) for p in v] if isinstance(v, list) and v and isinstance(v[0], list) else v for v in rest[0]]
-    count = rest[0]
-    if kind in ("int32", "int64"):
-        return list(source.take(count, np.int32 if kind == "int32" else np.int64).tolist())
-    edges = source.take(count + 1, np.int32).tolist()
-    if kind == "lists":
-        inner = source.take(rest[1], np.int64)
-        return [inner[start:end] for start, end in pairwise(edges)]
-    pairs = list(zip(rest[1], source.take(len(rest[1]), np.int64).tolist(), strict=True))
-    return [pairs[start:end] for start, end in pairwise(edges)]
-
-
-def _read(source: IO[bytes], count: int, end: float) -> bytearray:
-    """Exactly so many bytes of the pipe, by the time `end` (monotonic seconds)."""
-    found = bytearray(count)
-    view, at = memoryview(found), 0
-    poll = select.poll()
-    poll.register(source, select.POLLIN)
-    while at < count:
-        if not poll.poll(max(end - time.monotonic(), 0) * 1e3):
-            raise TimeoutError
-        got = os.readv(source.fileno(), [view[at:]])
-        if got == 0:
-            raise EOFError
-        at += got
+    if isinstance(found, Refusal):
+        text = one_line(found.text)
+        raise RecordInvalid(text if found.whole else f"can't be read as Parquet ({text})", where=where)
     return found
+
+
+def _asked(data: bytes, where: str) -> dict[str, list[Any]] | Refusal:
+    """A child's answer. Against a file counts only what a child says that has read no other."""
+    child = _held[0].child if _held and _held[0].alive() else None
+    if child is not None and child.read < _MOST:
+        try:
+            found = _answer(child, data)
+            if not isinstance(found, Refusal):
+                return found
+        except (_Died, TimeoutError):
+            pass
+    child = _new_child(where)
+    try:
+        return _answer(child, data)
+    except TimeoutError:
+        stop()  # a process that hangs may hang its server, too
+        return Refusal(f"takes longer than {SECONDS_LIMIT:.0f} s to decode", whole=True)
+    except _Died:
+        return Refusal("it makes the decoder fail", whole=False)
+
+
+def _answer(child: _Child, data: bytes) -> dict[str, list[Any]] | Refusal:
+    """Its answer; after a refusal or a large one the child is asked nothing more. Raises `_Died`, `TimeoutError`."""
+    answer = child.ask(data)
+    try:
+        found = decode_answer.read(answer)
+    except ValueError as error:
+        raise _Died from error
+    if isinstance(found, Refusal) or max(len(data), len(answer)) > _LARGE:
+        _held[0].drop()
+    return found
+
+
+def _new_child(where: str) -> _Child:
+    """Raises `RecordInvalid` where no process can be started."""
+    for _ in range(2):  # a server that somebody ended is no file's fault
+        try:
+            if not _held or not _held[0].alive():
+                stop()
+                _held.append(_Server())
+            return _held[0].next_child()
+        except (OSError, _Died) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            with suppress(OSError):
+                stop()
+    raise RecordInvalid(f"can't be decoded ({reason})", where=where, fix="free memory")
+
+
+def stop() -> None:
+    """End the server and its child; the next file starts others."""
+    while _held:
+        _held.pop().end()

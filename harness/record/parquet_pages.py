@@ -27,7 +27,7 @@ class Column:
     text_bytes: int
 
 
-def measure(data: bytes, start: int, length: int) -> Column:
+def measure(data: bytes | bytearray, start: int, length: int) -> Column:
     """Of the chunk in `data[start : start + length]`. Raises `ValueError` unless pages of known kinds fill it exactly."""
     end = start + length
     if not 0 <= start <= end <= len(data):
@@ -57,7 +57,7 @@ def measure(data: bytes, start: int, length: int) -> Column:
     return Column(values, page_bytes, text_bytes)
 
 
-def _struct(data: bytes, at: int, end: int, depth: int) -> tuple[dict[int, object], int]:
+def _struct(data: bytes | bytearray, at: int, end: int, depth: int) -> tuple[dict[int, object], int]:
     """A Thrift struct's fields by number: integers and structs, everything else skipped; and where it ends."""
     if depth > _DEEPEST:
         raise ValueError("a page's header is nested too deeply")
@@ -94,12 +94,12 @@ def _struct(data: bytes, at: int, end: int, depth: int) -> tuple[dict[int, objec
     raise ValueError("a page's header has no end")
 
 
-def _integer(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _integer(data: bytes | bytearray, at: int, end: int) -> tuple[int, int]:
     value, at = _varint(data, at, end)
     return (value >> 1) ^ -(value & 1), at
 
 
-def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+def _varint(data: bytes | bytearray, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while at < end and shift < 64:
         byte = data[at]

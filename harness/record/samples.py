@@ -51,7 +51,7 @@ def encode(columns: Mapping[str, Sequence[Any]]) -> bytes:
 def decode(data: bytes, expected_sha256: str, where: str) -> dict[str, list[Any]]:
     """The columns of a samples file that must have this digest; a list of numbers is an array of int64.
 
-    Foreign bytes: another process decodes them, within limits (`harness.record.decode_child`). Raises `RecordInvalid`.
+    Foreign bytes: another process decodes them, within limits (`harness.record.decode_process`). Raises `RecordInvalid`.
     """
     if sha256(data).hexdigest() != expected_sha256:
         raise RecordInvalid("the samples are not those of the record (sha256 differs)", where=where, fix="take its own")

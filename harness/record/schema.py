@@ -1,6 +1,7 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
+- 1.3: `outcome`: a run in which the engine failed is a record, too, without a number (`harness.record.outcome`).
 - 1.2: `run.challenge`; `operator.run_number`, `operator.previous`.
 - 1.1: `operator`; `workloads[].concurrency`; more counters in the samples (device meters, batches); more in `derived`, `model`.
 - 1.0: the first. Readers accept any 1.x and keep the fields that they do not know; a 2.x is refused.
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:repro-harness:record:v1"
 
@@ -256,6 +257,45 @@ class Operator(Part):
     previous: Sha256 | None = Field(default=None, description="id of the rig's signed record before this one")
 
 
+class Outcome(Part):
+    """How the run ended. Of a failed one nothing was measured: results, processes, checks and samples are empty."""
+
+    status: Literal["completed", "failed"]
+    reason: (
+        Literal[
+            "out_of_memory",
+            "unsupported_architecture",
+            "unsupported_quantisation",
+            "driver_or_library",
+            "timed_out",
+            "engine_crashed",
+            "killed",
+            "engine_failed",
+        ]
+        | None
+    ) = Field(description="why it failed, as far as that is shown; engine_failed: not known; null: it completed")
+    stage: Literal["load", "warm-up", "measured"] | None = Field(
+        description="how far it came; load: until the model is loaded and the prompts are token ids"
+    )
+    error: str = Field(
+        pattern=r"^[ -~]{0,500}$",
+        description="the engine's own words in ASCII, without paths and names; empty: it said none",
+    )
+    loaded: bool = Field(
+        description="whether the model was loaded; else tokenization, and of runtime settings, devices, clock, vocab_size, "
+        "context_tokens and model, are empty, 0 or false, and say nothing"
+    )
+    given: dict[str, str | int | bool | None] = Field(
+        description="settings that the engine was given, defaults filled in; what it made of them may be unknown"
+    )
+    devices: tuple[Device, ...] | None = Field(
+        description="what the engine's build could use, asked in a process without the model; null: not told"
+    )
+    evidence: dict[str, int] = Field(
+        description="what shows the reason: attempts, signal, exit_status, waited_s, oom_kills of the control group"
+    )
+
+
 class Record(Part):
     """One run of one (model, hardware, runtime) triple."""
 
@@ -277,6 +317,7 @@ class Record(Part):
     findings: tuple[Finding, ...]
     samples: Samples
     operator: Operator | None = Field(default=None, description="null: not signed")
+    outcome: Outcome | None = Field(default=None, description="null: it completed")
 
     def result(self, workload: str, metric: str) -> MetricResult | None:
         """The metric of a workload, if it was measured."""
@@ -284,6 +325,11 @@ class Record(Part):
             if entry.workload == workload:
                 return next((m for m in entry.metrics if m.metric == metric), None)
         return None
+
+    @property
+    def failure(self) -> Outcome | None:
+        """How it failed; None for a run that completed."""
+        return self.outcome if self.outcome is not None and self.outcome.status == "failed" else None
 
     @property
     def headline(self) -> MetricResult | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import RecordInvalid
 from harness.record.canonical import canonical, digest, parse
+from harness.record.outcome import fault
 from harness.record.schema import PREDICATE_TYPE, SCHEMA_VERSION, STATEMENT_TYPE, Record
 
 
@@ -55,6 +56,9 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     bound = {item["name"]: item["digest"]["sha256"] for item in _subjects(value, where)}
     if bound.get(record.samples.file) != record.samples.sha256:
         raise RecordInvalid("its statement does not bind the samples that it names", where=where)
+    contradiction = fault(record)
+    if contradiction:
+        raise RecordInvalid(contradiction, where=where, fix="do not trust this record")
     return record, digest(payload)
 
 

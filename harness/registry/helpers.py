@@ -8,6 +8,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
+MOST = 2  # at once: each may need 150 MiB with its decoder, whatever the records and however many the cores
+
 
 def usable_cores() -> int:
     """How many processes can work at a registry at once."""
@@ -16,10 +18,10 @@ def usable_cores() -> int:
 
 @contextmanager
 def helpers(work: int, least: int) -> Iterator[Executor | None]:
-    """A process a core for `work` pieces of work, from `least` pieces on; None where one process alone is sooner done."""
+    """A process a core, `MOST` at most, for `work` pieces of work; None for fewer than `least`: one alone is sooner done."""
     cores = usable_cores()
     if work < least or cores < 2:
         yield None
         return
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(cores, MOST), mp_context=get_context("spawn")) as pool:
         yield pool

@@ -19,6 +19,14 @@ def operator(handle: str) -> str:
     return f"operators/{handle}.html"
 
 
+FAILURES = "failures/index.html"
+
+
+def failure(record: str) -> str:
+    """The signed record of a run that failed."""
+    return f"failures/{record}.json"
+
+
 @lru_cache(maxsize=1 << 16)
 def listed(folder: str, value: str, number: int = 1) -> str:
     """The list of the rows with a value, its page of that number."""

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -106,7 +106,7 @@ def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
             stack.enter_context(believed.without(reader, [one.record for one in doubts]))
             site = replace(site, left_out=tuple(one for one in doubts if one.public))
             known, new = ground(reader), states.now(reader, site)
-            new.left_out = [astuple(one) for one in doubts]
+            new.left_out = [(one.record, one.row, one.what, one.public) for one in doubts]
             touched = states.touched(reader, last, new, known)
         last = last if touched.since else None
         if last is not None:

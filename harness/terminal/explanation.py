@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.registry.facts.stored import dump
+from harness.registry.queries import failures
 from harness.terminal.console import escape, out
 from harness.terminal.evidence import print_evidence
 from harness.terminal.scores import print_score
+from harness.units import count
 
 if TYPE_CHECKING:
     from harness.registry.queries.explanations import Explanation
@@ -23,6 +25,11 @@ def print_explanation(found: Explanation) -> None:
         console.print("[bold]Cautions[/] (they do not change the tier)")
         for one in found.cautions:
             console.print(f"  {escape(one.text)}")
+    if found.failures:
+        told = count(found.failure_heads, "operator")
+        console.print(f"[bold]Does not run here[/] (what {told} told; counts for no tier)")
+        for failed in found.failures:
+            console.print(f"  {escape(failures.line(failed))}", soft_wrap=True)
     if found.evidence:
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
         for imported in found.evidence:
@@ -35,6 +42,7 @@ def document(found: Explanation) -> dict[str, Any]:
     beside = {
         "evidence": [dump(imported) for imported in found.evidence],
         "cautions": [asdict(one) for one in found.cautions],
+        "does_not_run": [failures.plain(one) for one in found.failures],
         "left_out": [asdict(one) for one in found.left_out],
     }
     return {"row": found.id, **policy, **asdict(found.score), **beside}

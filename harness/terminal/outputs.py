@@ -82,6 +82,7 @@ class Explained(Score):
     as_of: Day
     evidence: tuple[dict[str, Any], ...]
     cautions: tuple[Caution, ...]
+    does_not_run: tuple[dict[str, Any], ...]
     left_out: tuple[LeftOut, ...]
 
 

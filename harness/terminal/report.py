@@ -11,6 +11,7 @@ from harness.record.label import label_of
 from harness.record.schema import MetricResult, Record
 from harness.terminal.console import escape, whole
 from harness.terminal.curve import curve
+from harness.terminal.failure import print_failure
 from harness.terminal.histogram import histogram
 from harness.units import bare, half_width, memory, percent, quantity, significant
 from harness.verify.reading import Checked, Verified
@@ -32,9 +33,12 @@ def report(console: Console, checked: Checked) -> None:
     if record.run.synthetic:
         console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
     _head(console, record)
-    console.print(_table(record))
-    _distributions(console, checked)
-    _checks(console, record)
+    if record.failure is not None:
+        print_failure(console, record, record.failure)
+    else:
+        console.print(_table(record))
+        _distributions(console, checked)
+        _checks(console, record)
     label = label_of(stored.path)
     named = f"  “{escape(label)}”" if label else ""
     console.print(

@@ -55,16 +55,20 @@ def line_of(checked: Checked) -> dict[str, Any]:
         "findings": sorted({f.code for f in record.findings if f.severity != "note"}),
         "verified": str(checked.verified),
         "verified_reason": checked.reason,
+        "outcome": "completed" if record.failure is None else str(record.failure.reason),
+        "stage": None if record.failure is None else record.failure.stage,
         "label": label_of(checked.stored.path),
     }
 
 
 def _cells(one: dict[str, Any], identity: str) -> tuple[str, ...]:
+    from harness.record.outcome import STAGES, WORDS
     from harness.units import significant
 
     rates = one["decode_rate"]
     point, low, high = (None if rates[name] is None else significant(rates[name]) for name in ("point", "low", "high"))
     doubts = [f"INVALID: {one['verified_reason']}"] if one["verified"] == "no" else []
+    doubts += [f"FAILED: {WORDS[one['outcome']]} ({STAGES[one['stage']]})"] if one["stage"] else []
     doubts += [f"{code} FAILED" for code in one["failed_checks"]] + one["findings"]
     doubts += ["not signed"] if one["verified_reason"].startswith("not signed") else []
     return (

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from harness.record.outcome import WORDS
 from harness.terminal.console import escape, out
 from harness.terminal.preview import print_fall
 
 if TYPE_CHECKING:
     from harness.registry.actions.submissions import Sent
+    from harness.registry.facts import FailureFact
     from harness.registry.intake.ingest import Submission
     from harness.registry.queries.submissions import Submitted
     from harness.registry.store import Registry
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 _TITLES = ("record", "row", "entry", "submitted", "status")
 
 
-def print_submissions(whose: str, found: Sequence[Submitted], *, known: bool) -> None:
-    """A line a record; `known`: whether the registry knows the operator at all."""
+def print_submissions(
+    whose: str, found: Sequence[Submitted], *, known: bool, failed: Sequence[tuple[str, FailureFact]] = ()
+) -> None:
+    """A line a record, those of runs that failed last; `known`: whether the registry knows the operator at all."""
     console = out()
-    if not found:
+    if not found and not failed:
         known_as = "has no records at this registry" if known else "is not known to this registry"
         console.print(f"{whose} {known_as}", markup=False)
         return
@@ -33,6 +37,9 @@ def print_submissions(whose: str, found: Sequence[Submitted], *, known: bool) ->
         row = "its own" if one.row == one.id else one.row[:12]
         says = one.words + (f" → {one.next}" if one.next else "")
         table.add_row(one.id[:12], row, str(one.entry), one.submitted[:10], escape(says))
+    for name, fact in failed:
+        says = f"does not run here: {WORDS[fact.reason]}; {fact.status}{f': {fact.why}' if fact.why else ''}"
+        table.add_row(name[:12], "none", str(fact.index), fact.submitted[:10], escape(says))
     console.print(table)
 
 

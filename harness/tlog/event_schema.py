@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.record.keys import HANDLE
+from harness.record.outcome import WORDS
 from harness.tlog.event import EVENT_TYPE, KINDS, OPTIONAL, REASON_LIMIT, SUBJECT_LIMIT, TEXT_LIMIT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -73,6 +74,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "samples_sha256": _DIGEST,
     "subject_sha256": _DIGEST,
     "device_sha256": {**_DIGEST, "description": "of the device; logs from before it was asked for lack it"},
+    "outcome_reason": {"enum": sorted(map(str, WORDS)), "description": "why the run failed"},
     "row": {**_DIGEST, "description": "id of the row: the record id of its hub"},
     "started": {**_TIME, "description": "when the run began, UTC"},
     "finished": {**_TIME, "description": "when the run ended, UTC"},
@@ -89,6 +91,8 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "evidence": _EVIDENCE,
 }
 _OF_KIND: dict[tuple[str, str], dict[str, Any]] = {
+    ("failure-submitted", "subject_sha256"): {**_DIGEST, "description": "of model, quantisation and engine"},
+    ("failure-submitted", "device_sha256"): {**_DIGEST, "description": "of the device that was to compute"},
     ("record-submitted", "row"): {**_DIGEST_OR_EMPTY, "description": "id of the row; empty: a row of its own"},
 }
 _SUBJECTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -100,6 +104,7 @@ _SUBJECTS: dict[str, tuple[dict[str, Any], str]] = {
     "key": (_DIGEST, "id of the key"),
     "record": (_DIGEST, "id of the record"),
     "body": (_DIGEST, "id of the record"),
+    "failure": (_DIGEST, "id of the record of a run that failed"),
     "challenge": (_DIGEST, "the number: 256 bits, hexadecimal"),
     "request": (_DIGEST, "id of the request"),
     "evidence": ({}, "id of the evidence"),

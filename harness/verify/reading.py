@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.errors import BadInput, RecordInvalid
 from harness.record import store
+from harness.record.outcome import line
 from harness.record.store import Stored
-from harness.verify import recompute
+from harness.verify import failure, recompute
 from harness.verify.signatures import signed_by
 from harness.verify.work import refuse_other_work
 
@@ -60,6 +61,9 @@ def follow(stored: Stored) -> None:
     """
     where = str(stored.path)
     with well_formed(where):
+        if stored.record.failure is not None:
+            failure.follows(stored.record, stored.samples(), where)
+            return
         refuse_other_work(stored.record, recompute.follows(stored, stored.samples()), where)
 
 
@@ -98,8 +102,20 @@ def trusted(path: Path) -> Checked:
     return believed(check(store.read(path)))
 
 
+def refuse_failed(stored: Stored) -> None:
+    """Raises `BadInput` for the record of a run that failed: there is nothing to compute with."""
+    outcome = stored.record.failure
+    if outcome is not None:
+        raise BadInput(
+            f"holds no number: it {line(outcome)}",
+            where=str(stored.path),
+            fix="name a record of a run that completed; repro show prints this one",
+        )
+
+
 def believed(found: Checked) -> Checked:
-    """Itself. Raises `RecordInvalid` where something about it is false."""
+    """Itself. Raises `RecordInvalid` where something about it is false, `BadInput` where its run failed: it holds no number."""
+    refuse_failed(found.stored)
     if found.verified is Verified.NO:
         raise RecordInvalid(
             f"does not hold: {found.part}: {found.reason}",

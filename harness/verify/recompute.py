@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import RecordInvalid
-from harness.measure.trial import Trial
+from harness.measure.trial import Purpose, Trial
 from harness.record.samples import decode
+from harness.record.schema import Finding, Record, WorkloadResult
 from harness.record.store import Stored
 from harness.verify.findings import WORKLOAD_CODES, findings_of_workload
 from harness.verify.summary import process_result, results
@@ -18,20 +22,69 @@ def verify(stored: Stored, samples: bytes | None = None) -> int:
 
     Raises `RecordInvalid` naming the first that does not.
     """
+    return _compared(stored, _derived(stored, stored.samples() if samples is None else samples))
+
+
+def follows(stored: Stored, samples: bytes) -> list[Trial]:
+    """As `verify`, without counting: equal at a glance, or it says what is not. For a registry, which does it by the thousand.
+
+    Returns the trials.
+    """
+    record, found = stored.record, _derived(stored, samples)
+    if (
+        record.process_results
+        or found.results != record.results
+        or _ordered([f.model_dump() for f in found.findings]) != _recorded(record)
+    ):
+        _compared(stored, found)
+    return found.trials
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """The trials of a record's samples, and what follows from them."""
+
+    trials: list[Trial]
+    results: tuple[WorkloadResult, ...]
+    findings: list[Finding]
+
+
+def _derived(stored: Stored, samples: bytes) -> _Derived:
+    """Raises `RecordInvalid`, where counts differ before anything is derived: that costs more than counting."""
     record, where = stored.record, str(stored.path)
-    columns = decode(stored.samples() if samples is None else samples, record.samples.sha256, str(stored.path.parent))
-    trials = trials_of(columns, where)
-    if len(trials) != record.samples.rows:
-        raise RecordInvalid(f"the samples have {len(trials)} rows, the record says {record.samples.rows}", where=where)
-    names = [workload.id for workload in record.workloads]
-    if {trial.workload for trial in trials} - set(names):
+    columns = decode(samples, record.samples.sha256, where)
+    rows, names = len(columns["process"]), [workload.id for workload in record.workloads]
+    if rows != record.samples.rows:
+        raise RecordInvalid(f"the samples have {rows} rows, the record says {record.samples.rows}", where=where)
+    if set(columns["workload"]) - set(names):
         raise RecordInvalid("the samples hold a workload that the record does not name", where=where)
-    fresh = results(names, trials, record.runtime.clock)
-    findings = [f for name in names for f in findings_of_workload(name, trials)]
-    # Findings about machine, instrument and stopping rest on more than the samples and stay as recorded.
-    recorded = [f.model_dump() for f in record.findings if f.workload and f.code in WORKLOAD_CODES]
-    count = _same(_ordered([f.model_dump() for f in findings]), _ordered(recorded), "findings", where)
-    count += _same([r.model_dump() for r in fresh], [r.model_dump() for r in record.results], "results", where)
+    _counted(record.results, columns, where)
+    trials = trials_of(columns, where)
+    findings = [found for name in names for found in findings_of_workload(name, trials)]
+    return _Derived(trials, results(names, trials, record.runtime.clock), findings)
+
+
+def _counted(told: Sequence[WorkloadResult], columns: Mapping[str, Sequence[Any]], where: str) -> None:
+    """Raises `RecordInvalid` unless each result names as many trials of each purpose as there are."""
+    count = Counter(zip(columns["workload"], columns["purpose"], map(bool, columns["invalid_reason"]), strict=True))
+    for place, one in enumerate(told):
+        invalid = count[one.workload, Purpose.TIMED.value, True]
+        timed = count[one.workload, Purpose.TIMED.value, False] + invalid
+        warmup = sum(count[one.workload, Purpose.WARMUP.value, lost] for lost in (False, True))
+        _same(
+            {"warmup": warmup, "timed": timed, "invalid": invalid},
+            {"warmup": one.warmup, "timed": one.timed, "invalid": one.invalid},
+            f"results[{place}]",
+            where,
+        )
+
+
+def _compared(stored: Stored, found: _Derived) -> int:
+    """How many numbers agree. Raises `RecordInvalid` at the first that does not."""
+    record, where = stored.record, str(stored.path)
+    count = _same(_ordered([f.model_dump() for f in found.findings]), _recorded(record), "findings", where)
+    ours, theirs = ([r.model_dump() for r in some] for some in (found.results, record.results))
+    count += _same(ours, theirs, "results", where)
     values = {
         "load_time": [p.load_ns for p in record.processes],
         "peak_rss": [p.peak_rss_bytes for p in record.processes],
@@ -42,24 +95,9 @@ def verify(stored: Stored, samples: bytes | None = None) -> int:
     return count
 
 
-def follows(stored: Stored, samples: bytes) -> list[Trial]:
-    """As `verify`, without counting: equal at a glance, or it says what is not. For a registry, which does it by the thousand.
-
-    Returns the trials.
-    """
-    record, where = stored.record, str(stored.path)
-    trials = trials_of(decode(samples, record.samples.sha256, where), where)
-    names = [workload.id for workload in record.workloads]
-    if (
-        len(trials) != record.samples.rows
-        or {trial.workload for trial in trials} - set(names)
-        or record.process_results
-        or results(names, trials, record.runtime.clock) != record.results
-        or _ordered([f.model_dump() for name in names for f in findings_of_workload(name, trials)])
-        != _ordered([f.model_dump() for f in record.findings if f.workload and f.code in WORKLOAD_CODES])
-    ):
-        verify(stored, samples)
-    return trials
+def _recorded(record: Record) -> list[dict[str, Any]]:
+    """Findings about machine, instrument and stopping rest on more than the samples and stay as recorded."""
+    return _ordered([f.model_dump() for f in record.findings if f.workload and f.code in WORKLOAD_CODES])
 
 
 def _ordered(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

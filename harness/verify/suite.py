@@ -18,10 +18,11 @@ def departures(record: Record, suite: Suite) -> list[str]:
 
     Left out may be what an engine can't do: decoding given ids, several requests at once. The headline never.
     """
-    return [*_head(record, suite), *_workloads(record, suite)]
+    return [*head(record, suite), *_workloads(record, suite)]
 
 
-def _head(record: Record, suite: Suite) -> Iterator[str]:
+def head(record: Record, suite: Suite) -> Iterator[str]:
+    """In what the record says of the suite itself."""
     told = record.suite
     for name in ("name", "version", "headline", "warmup_trials", "timed_trials"):
         if getattr(told, name) != getattr(suite, name):

@@ -16,11 +16,13 @@ from harness.worker.frames import PROTOCOL, Pipe
 from harness.worker.packages import packages
 from harness.worker.plan import Plan
 from harness.worker.process import run
+from runtimes.table import BUILT_IN, module_of
 
 
 def main() -> int:
     """Exit status 0 when the plan was carried out; else an `error` frame says why."""
     pipe = Pipe(int(sys.argv[-1]))
+    plan: Plan | None = None
 
     def send(kind: str, header: Mapping[str, Any], body: bytes) -> None:
         pipe.send(kind, header, body)
@@ -31,7 +33,8 @@ def main() -> int:
     try:
         hello = {"protocol": PROTOCOL, "version": __version__, "python": platform.python_version()}
         pipe.send("hello", {**hello, "packages": packages()})
-        run(Plan.from_json(sys.stdin.buffer.readline().decode()), send)
+        plan = Plan.from_json(sys.stdin.buffer.readline().decode())
+        run(plan, send)
     except BrokenPipeError:
         return 1  # nobody listens any more
     except ReproError as error:
@@ -45,12 +48,26 @@ def main() -> int:
 
         traceback.print_exc()  # to stderr, which the parent keeps the end of
         kind = type(error).__name__
-        return _report(pipe, "RunFailed", f"{kind}: {error}", "worker", "", f"exception {kind}")
+        raised = "engine" if plan is not None and from_engine(error, plan.runtime) else "ours"
+        return _report(pipe, "RunFailed", f"{kind}: {error}", "worker", "", f"exception {kind}", raised)
     return 0
 
 
-def _report(pipe: Pipe, name: str, what: str, where: str, fix: str, code: str) -> int:
-    pipe.send("error", {"error": name, "what": one_line(what), "where": where, "fix": fix, "code": code})
+def from_engine(error: BaseException, runtime: str) -> bool:
+    """Whether the engine raised it: its type, or the innermost function that it came from, belongs to a package that is neither
+    ours, the adapter's, numpy's nor Python's own.
+    """
+    trace, innermost = error.__traceback__, ""
+    while trace is not None:
+        innermost, trace = str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_next
+    adapter = "" if runtime in BUILT_IN else module_of(runtime).partition(".")[0]
+    known = {"", "harness", "runtimes", "numpy", "__main__", adapter, *sys.stdlib_module_names}
+    return any(name.partition(".")[0] not in known for name in (type(error).__module__, innermost))
+
+
+def _report(pipe: Pipe, name: str, what: str, where: str, fix: str, code: str, raised: str = "") -> int:
+    header = {"error": name, "what": one_line(what), "where": where, "fix": fix, "code": code, "raised": raised}
+    pipe.send("error", header)
     return 1
 
 

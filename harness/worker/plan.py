@@ -13,7 +13,7 @@ from harness.measure.workload import WorkloadPlan
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One worker process: it turns `texts` into ids, or measures `workloads`, fills the folder
-    `convert_to`, or tries what every adapter must hold.
+    `convert_to`, tries what every adapter must hold, or tells what the engine is.
     """
 
     runtime: str
@@ -30,6 +30,7 @@ class Plan:
     texts: Mapping[str, str] = field(default_factory=dict)
     convert_to: str = ""
     conformance: bool = False
+    describe: bool = False
 
     def to_json(self) -> str:
         """For the worker's standard input."""

@@ -21,7 +21,7 @@ from harness.measure.workload import WorkloadPlan
 from harness.worker import conformance, counters
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan
-from runtimes.interface import Batching, Converting, LoadedRuntime, ModelFiles, Outliving
+from runtimes.interface import Batching, Converting, Describing, LoadedRuntime, ModelFiles, Outliving
 from runtimes.support import shape
 from runtimes.table import claims_ours, find
 
@@ -35,6 +35,10 @@ def run(plan: Plan, send: Send) -> None:
         return
     if plan.conformance:
         _conform(plan, send)
+        return
+    if plan.describe:
+        send("described", asdict(cast(Describing, find(plan.runtime)).describe()), b"")
+        send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
         return
     loaded = _load(plan, send)
     try:
@@ -103,6 +107,7 @@ class _Process:
         self._origin_ns = time.perf_counter_ns()
         for workload in self._plan.workloads:
             self._warm_up(workload)
+        self._send("warm", {}, b"")
         for workload, purpose in timed_order(self._plan.workloads, self._plan.timed_trials, self._plan.seed):
             self._trial(workload, purpose)
         gc.enable()

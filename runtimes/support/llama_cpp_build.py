@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import re
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from runtimes.interface import Scalar
+from runtimes.interface import FailureSign, Scalar
 from runtimes.support import ggml_devices
 from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_cpp_placement import WANTED
 
-LEVEL_WARN, LEVEL_ERROR, LEVEL_DEBUG = 2, 3, 4
+LEVEL_DEBUG, LEVEL_ERROR = 1, 4  # of ggml.h; llama-cpp-python's own table numbers them otherwise
 
 
 class LogTap:
@@ -30,6 +34,8 @@ class LogTap:
         line = text.decode(errors="replace")
         if level == LEVEL_ERROR:
             self._errors = [*self._errors[-19:], line.strip()]
+            with contextlib.suppress(OSError):
+                os.write(2, text)  # an engine that aborts takes all that is kept here with it
         elif self._keep and (level != LEVEL_DEBUG or WANTED.search(line)):
             self._lines.append(line)
 
@@ -42,9 +48,18 @@ class LogTap:
         found = re.findall(pattern, text)
         return str(found[-1]) if found else None
 
-    def last_error(self) -> str:
-        """The first of the last errors: the later ones only say that loading failed."""
-        return self._errors[0] if self._errors else ""
+    def last_error(self, signs: Sequence[FailureSign] = ()) -> str:
+        """The error that a sign is in; else the first of the last errors: the later ones only say that loading failed."""
+        telling = [line for sign in signs for line in self._errors if re.search(sign.pattern, line, re.IGNORECASE)]
+        return next(iter([*telling, *self._errors]), "")
+
+    def forget_errors(self) -> None:
+        """What was complained of until here did no harm."""
+        self._errors.clear()
+
+    def error_like(self, patterns: Sequence[str]) -> bool:
+        """Whether one of the last errors holds one of the patterns."""
+        return any(re.search(pattern, line, re.IGNORECASE) for line in self._errors for pattern in patterns)
 
     def quiet(self) -> None:
         """Keep errors only from here on."""
@@ -75,6 +90,11 @@ def _text(library: str, function: str) -> str:
 def engine_version() -> str:
     """ggml's version: llama.cpp's shared library carries no number of its own."""
     return f"ggml {_text('ggml-base', 'ggml_version')}"
+
+
+def package() -> str:
+    """The distribution that carries the engine, with its version."""
+    return f"llama-cpp-python {version('llama-cpp-python')}"
 
 
 def commit() -> str:

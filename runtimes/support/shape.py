@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from harness import device_kinds
 from harness.device_kinds import DeviceKind
-from runtimes.interface import Capabilities, Device, Option, Recipe, RuntimeFacts
+from runtimes.interface import FAILURE_REASONS, Capabilities, Device, FailureSign, Option, Recipe, RuntimeFacts
 
 _METHODS = ("tokenize", "generate", "score", "counters", "reset", "close")
 _INTEGERS, _TEXTS = ("vocab_size", "context_tokens"), ("engine", "version", "package", "commit", "clock")
@@ -32,7 +33,22 @@ def adapter_fault(adapter: Any, name: str) -> str:
         return f"its option {strange[0]!r} must be an Option of runtimes.interface"
     if not callable(adapter.load):
         return "its load must be a method"
-    return _capabilities_fault(adapter) or _recipe_fault(adapter)
+    return _capabilities_fault(adapter) or _recipe_fault(adapter) or _signs_fault(adapter)
+
+
+def _signs_fault(adapter: Any) -> str:
+    """What is wrong with its failure signs."""
+    signs = getattr(adapter, "failure_signs", ())
+    if not isinstance(signs, tuple | list) or not all(isinstance(one, FailureSign) for one in signs):
+        return "its failure_signs must be a tuple of FailureSign of runtimes.interface"
+    for sign in signs:
+        if sign.reason not in FAILURE_REASONS:
+            return f"its failure sign says {sign.reason!r}, and must say one of {', '.join(FAILURE_REASONS)}"
+        try:
+            re.compile(sign.pattern)
+        except (re.error, TypeError) as error:
+            return f"its failure sign {sign.pattern!r} must be a regular expression ({error})"
+    return ""
 
 
 def _capabilities_fault(adapter: Any) -> str:
@@ -47,8 +63,9 @@ def _capabilities_fault(adapter: Any) -> str:
     strange = [name for name in names if type(getattr(declared, name)) is not bool]
     if strange:
         return f"capabilities.{strange[0]} must be true or false, and is {getattr(declared, strange[0])!r}"
-    methods = {"convert": declared.converts, "probe": declared.probes}
-    return _undeclared(adapter, "its class", methods, {"convert": "converts", "probe": "probes"})
+    methods = {"convert": declared.converts, "describe": declared.describes, "probe": declared.probes}
+    words = {"convert": "converts", "describe": "describes", "probe": "probes"}
+    return _undeclared(adapter, "its class", methods, words)
 
 
 def _undeclared(owner: Any, who: str, methods: Mapping[str, bool], words: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ FACETS = {  # folder → field of the API's rows
     "tiers": "tier",
 }
 OTHERS = ("persons_inside", "persons_outside", "records_pending")  # who measured what a row is about, too
-ALONE = ("compare", "operators", "regressions", "requests", "methodology", "log", "decisions", "api")
+ALONE = ("compare", "operators", "regressions", "requests", "failures", "methodology", "log", "decisions", "api")
 KINDS = (
     "front", *FACETS, *(f"a {folder[:-1]}" for folder in FACETS), "a row reproduced often", "a row reproduced never",
     "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,

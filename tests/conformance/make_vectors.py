@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.conformance import envelope_cases, payload_cases
+from tests.conformance import envelope_cases, outcome_cases, payload_cases
 from tests.conformance.building import FOLDER, Case
 
 GROUPS: tuple[Callable[[], Iterator[Case]], ...] = (
@@ -20,6 +20,9 @@ GROUPS: tuple[Callable[[], Iterator[Case]], ...] = (
     payload_cases.texts,
     payload_cases.statements,
     payload_cases.fields,
+    outcome_cases.valid,
+    outcome_cases.broken,
+    outcome_cases.fields,
 )
 
 

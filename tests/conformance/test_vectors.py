@@ -31,6 +31,7 @@ WORDS = {
     "subjects": "no proper subjects",
     "binding": "does not bind the samples",
     "samples": "not those of the record",
+    "outcome": "it failed,|it completed,",
 }
 
 

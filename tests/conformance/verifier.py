@@ -75,6 +75,7 @@ def _record(data: bytes) -> tuple[bytes, Any]:
         raise Refused("operator: the handle is none")
     _signed(payload, signatures, [operator["operator_key"], operator["rig_key"]])
     _bound(statement, predicate["samples"])
+    _ended(predicate)
     return payload, predicate
 
 
@@ -226,6 +227,26 @@ def _bound(statement: Any, samples: Any) -> None:
         names[name] = value
     if names.get(samples["file"]) != samples["sha256"]:
         raise Refused("binding: no subject is the samples")
+
+
+def _ended(predicate: Any) -> None:
+    """Section 6: what a run that failed must not hold, and one that completed must, where it says how it ended."""
+    outcome = predicate.get("outcome")
+    if outcome is None:
+        return
+    numbers = [predicate[name] for name in ("processes", "results", "process_results", "derived", "checks")]
+    told = [outcome["reason"] is not None, outcome["stage"] is not None]
+    if outcome["status"] == "completed":
+        if any(told) or outcome["error"] or not outcome["loaded"]:
+            raise Refused("outcome: completed, with a reason, a stage, an error, or nothing loaded")
+        if not (numbers[0] and numbers[1] and predicate["samples"]["rows"]):
+            raise Refused("outcome: completed, without processes, results or samples")
+        return
+    if not all(told) or (outcome["stage"] != "load" and not outcome["loaded"]):
+        raise Refused("outcome: failed, without a reason or a stage, or after a load that was none")
+    placed = [one for one in predicate["findings"] if one["workload"] or one["metric"]]
+    if any(numbers) or placed or predicate["probe"] is not None or predicate["samples"]["rows"]:
+        raise Refused("outcome: failed, with what only a completed run has")
 
 
 def _obey(value: Any, rule: dict[str, Any], place: str) -> None:

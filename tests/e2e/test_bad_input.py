@@ -84,19 +84,46 @@ def test_one_line_says_what_where_and_how_to_mend_it(repro, tiny, tmp_path, argu
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "words"),
+    ("fault", "words"),
     [
-        ("no-memory", 2, "out of memory"),
-        ("load-error", 2, "out of memory while loading"),
-        ("crash", 3, "killed by SIGABRT"),
-        ("garbage", 3, "pipe carries garbage"),
-        ("short", 3, "no valid trial of decode-128: token-count: 127 of 128"),
+        ("garbage", "pipe carries garbage"),
+        ("short", "no valid trial of decode-128: token-count: 127 of 128"),
     ],
 )
-def test_a_runtime_that_fails_ends_the_run_in_one_line(repro, tiny, fault, code, words):
+def test_a_worker_that_talks_nonsense_ends_the_run_in_one_line_without_a_record(repro, tiny, fault, words):
     done = repro(*SIMULATED, "--model", tiny, "-o", f"fault={fault}", "-o", "fault_at=4")
-    assert words in refused(done, code)
+    assert words in refused(done, 3)
     assert not repro.records()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "reason", "stage"),
+    [
+        ("no-memory", "out of memory", "out_of_memory", "warm-up"),
+        ("load-error", "out of memory while loading", "out_of_memory", "load"),
+        ("crash", "killed by SIGABRT", "engine_crashed", "warm-up"),
+        ("kill", "killed by SIGKILL", "killed", "warm-up"),
+    ],
+)
+def test_a_runtime_that_fails_ends_in_one_line_and_a_record_without_a_number(repro, tiny, fault, words, reason, stage):
+    done = repro(*SIMULATED, "--model", tiny, "-o", f"fault={fault}", "-o", "fault_at=1", "--json")
+    line = refused(done, 3)
+    assert words in line
+    assert "recorded in results/" in line
+    record = json.loads(done.stdout)
+    assert record["schema_version"] == "1.3"
+    assert (record["outcome"]["reason"], record["outcome"]["stage"]) == (reason, stage)
+    assert record["results"] == record["processes"] == record["checks"] == []
+    assert record["samples"]["rows"] == 0
+    assert record["outcome"]["given"]["fault"] == fault
+    (path,) = repro.records()
+    shown = repro("show", path.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "does not run here" in shown.stdout
+    for command in (("recompute", path.parent), ("compare", path.parent, path.parent), ("score", path.parent)):
+        assert "holds no number" in refused(repro(*command))
+    runs = json.loads(repro("runs", "--json").stdout)
+    assert [(one["outcome"], one["stage"]) for one in runs] == [(reason, stage)]
 
 
 def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_path):

@@ -122,3 +122,17 @@ def test_doctor_sees_who_computes_on_the_device(repro, library):
     taken = {item["name"]: item for item in json.loads(done.stdout)}
     assert taken["GPU in use"]["level"] == "bad"
     assert done.returncode == 3
+
+
+def test_the_memory_that_a_card_has_left_is_the_room_for_a_model(library):
+    code = """
+import json, os
+from harness.capture.rooms import read_rooms
+from harness.capture.source import this_machine
+print(json.dumps([read_rooms(this_machine(), backend, os.environ).gpus for backend in ("cuda", "cpu")]))
+"""
+    cuda, cpu = asked(code, library)
+    assert cpu == []
+    assert {(free, total) for _, free, total in cuda} == {(5 << 30, 8 << 30)}
+    cuda, _ = asked(code, library, NVML_DOUBLE_BROKEN="1")
+    assert cuda is None

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -341,3 +343,65 @@ def test_an_entry_that_was_edited_badly_is_named(repro, served, tmp_path):
     done = repro("model", "fetch", path.stem)
     assert done.returncode == 2
     assert str(path.name) in done.stderr.replace("\n", "")
+
+
+# The memory that a model needs, from its first bytes
+
+
+def test_the_fit_of_a_gguf_is_told_from_its_header_alone(repro, served):
+    done = repro("fit", "hf:owner/model/tiny.gguf", "--backend", "cpu", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["model"] == "hf:owner/model@main/tiny.gguf"
+    sizes = {part["kind"]: part["bytes"] for part in told["parts"]}
+    assert sizes["weights"] == 4 * (512 * 12288 + 64 * 4 * 2 + 64 * 64 + 64)
+    assert sizes["KV cache"] == 256 * 2 * 2 * 16 * 2
+    assert served.sent <= 1 << 20
+    assert set(served.revisions) == {huggingface.COMMIT}
+
+
+def test_the_fit_of_a_folder_is_told_from_its_descriptions_and_the_headers(repro, served, folder):
+    done = repro("fit", "hf:owner/model", "--runtime", "pytorch", "--backend", "cpu", "--context", "1024", "--json")
+    assert done.returncode == 0, done.stderr
+    sizes = {part["kind"]: part["bytes"] for part in json.loads(done.stdout)["parts"]}
+    assert sizes["KV cache"] == 1024 * 2 * 2 * 64 * 4  # two layers, K and V, 64 wide, float32
+    assert sizes["working memory"] is None
+    assert not list(repro.cache.rglob("*.safetensors"))
+
+
+def test_a_header_that_is_no_header_is_refused(repro, served):
+    served.files["tiny.gguf"] = b"no model" * 1000
+    assert_refused(repro("fit", "hf:owner/model/tiny.gguf"), "is not a GGUF file")
+    served.files["tiny.gguf"] = MODEL[:500]
+    assert_refused(repro("fit", "hf:owner/model/tiny.gguf"), "ends inside its header")
+    served.gated = True
+    assert_refused(repro("fit", "hf:owner/model/tiny.gguf"), "gated")
+
+
+def assert_refused(done, words):
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_model_that_the_memory_can_not_hold_is_refused_before_it_is_fetched(served, tmp_path):
+    program = """
+import sys
+from harness.capture.rooms import Rooms
+from harness.run.prepare import memory_need
+memory_need.read_rooms = lambda *_: Rooms(1 << 20, 1 << 20, ())
+from harness.cli import main
+main(["bench", "--model", "hf:owner/model/tiny.gguf", "--suite", sys.argv[1], "--backend", "cpu", "-o", "load_mode=none"])
+"""
+    suite = Path(__file__).parents[1] / "data" / "small-v1.toml"
+    home = {
+        "HF_ENDPOINT": served.address,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HF_HOME": str(tmp_path / "theirs"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(suite)], env=os.environ | home | {"XDG_CONFIG_HOME": str(tmp_path / "config")},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert_refused(done, "the model needs about")
+    assert served.sent <= 1 << 20

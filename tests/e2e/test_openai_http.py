@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.capture.rooms import Rooms
 from harness.errors import NotEnoughSpace
 from harness.progress import SILENT
 from harness.record.store import read
@@ -285,7 +286,7 @@ def test_the_key_and_its_name_are_written_nowhere(repro, tiny):
 
 def test_no_memory_is_asked_for_what_a_server_holds(tmp_path, tiny, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(memory_need, "usable_bytes", lambda _: 0)
+    monkeypatch.setattr(memory_need, "read_rooms", lambda *_: Rooms(0, 0, ()))
     with model_server.serving() as (url, _):
         request = Request(
             str(tiny), "openai-http", str(SUITE), (f"url={url}",), results=tmp_path / "results", processes=1

@@ -35,6 +35,7 @@ class Registry:
         self.revisions: list[str] = []
         self.token: str | None = None
         self.downloads: list[str] = []
+        self.sent = 0  # bytes of files
         self.longer: set[str] = set()  # files that send more than was stated
 
     def handler(self):
@@ -105,9 +106,12 @@ class Registry:
                 begin = 0
                 if given := self.headers.get("Range"):
                     registry.ranges.append(given)
-                    begin = int(re.match(r"bytes=(\d+)-", given)[1])
-                    common["Content_Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
+                    begin, last = re.match(r"bytes=(\d+)-(\d*)", given).groups()
+                    begin, last = int(begin), min(int(last or len(data)), len(data) - 1)
+                    common["Content_Range"] = f"bytes {begin}-{last}/{len(data)}"
+                    data = data[: last + 1]
                 body = data[begin:] + (b"x" if name in registry.longer else b"")
+                registry.sent += len(body)
                 if registry.cut_at is not None and self.command == "GET":
                     part, registry.cut_at = body[: registry.cut_at], None
                     self.answer(200, part, Content_Length=str(len(body)), **common)

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, func, select, text
 
 from harness.registry.db import tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db.reader import Reader, raw, unlike, whole
 
 
 class Note(NamedTuple):
-    """A signed note. The size is as stored: SQLite keeps a text in a column of numbers, too."""
+    """A signed note, and the size of the log that the table says it is of."""
 
     size: int
     note: bytes
 
 
 def notes(reader: Reader) -> Iterator[Note]:
-    """All of them, the smallest log first."""
+    """All of them, the smallest log first. Raises `RecordInvalid` where the table holds other things."""
+    for size, note in _stored(reader):
+        yield Note(whole(size, "checkpoints"), raw(note, f"checkpoint {size}"))
+
+
+def told(reader: Reader) -> Iterator[Note]:
+    """The same for an audit, which names elsewhere what has no place: whatever stands there."""
+    for size, note in _stored(reader):
+        if type(size) is int:
+            yield Note(size, unlike(note))
+
+
+def _stored(reader: Reader) -> Iterator[tuple[Any, Any]]:
     wanted = select(tables.checkpoints.c.size, tables.checkpoints.c.note).order_by(tables.checkpoints.c.size)
-    for size, note in reader.connection.execute(wanted):
-        yield Note(size, raw(note))
+    yield from map(tuple, reader.connection.execute(wanted))
 
 
 def newest_size(reader: Reader) -> int:
     """Entries below the newest checkpoint; 0 where none was signed."""
-    return reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one() or 0
+    found = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one()
+    return 0 if found is None else whole(found, "checkpoints")
 
 
 def keep(engine: Engine, size: int, note: bytes) -> None:

@@ -13,7 +13,7 @@ from harness.errors import ReproError
 from harness.record import private
 from harness.record.schema import Record
 from harness.registry.db import tables
-from harness.registry.db.reader import Reader, raw
+from harness.registry.db.reader import Reader, raw, unlike
 from harness.registry.facts import RecordFact
 from harness.registry.intake.device_notes import ids, named
 from harness.registry.intake.ingest import Submission
@@ -46,7 +46,7 @@ def _digest(secret: bytes, one: str) -> str:
 def _secret(connection: Connection) -> bytes:
     connection.execute(_MAKE, {"name": "devices", "value": secrets.token_bytes(32)})
     wanted = select(tables.secrets.c.value).where(tables.secrets.c.name == "devices")
-    return bytes(connection.execute(wanted).scalar_one())
+    return raw(connection.execute(wanted).scalar_one(), "secrets")
 
 
 def sharing(reader: Reader, rig: str) -> list[str]:
@@ -77,7 +77,7 @@ def missing(reader: Reader, identity: str, record: Record, data: bytes) -> str:
 def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
     """Where, what: devices that no kept note gives, notes that are not what their record's keys have signed."""
     rows = reader.connection.execute(select(tables.secrets.c.name, tables.secrets.c.value))
-    kept = {str(name): raw(value) for name, value in rows}
+    kept = {str(name): unlike(value) for name, value in rows}
     secret = kept.get("devices", b"")
     records = {_NOTES + name[:_SHORT]: (name, fact) for name, fact in facts.all(RecordFact).items()}
     given: set[tuple[str, str]] = set()
@@ -85,11 +85,11 @@ def wrong(reader: Reader, facts: Facts) -> Iterator[tuple[str, str]]:
         if not name.startswith(_NOTES):
             continue
         identity, fact = records.get(name, ("", None))
-        data = None if fact is None else reader.body(fact.envelope_sha256)
-        if fact is None or (data is None and not fact.dropped):
-            yield f"device {name}", "is of no record in the log"
-            continue
         try:
+            data = None if fact is None else reader.body(fact.envelope_sha256)
+            if fact is None or (data is None and not fact.dropped):
+                yield f"device {name}", "is of no record in the log"
+                continue
             digest = private.digest(value) if data is None else named(data, identity[:12])
             told = private.ids_of(value, digest, identity[:12])
         except ReproError as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, case, func, select
@@ -10,6 +13,7 @@ from sqlalchemy import Select, and_, case, func, select
 from harness.registry.db import tables
 from harness.registry.db.columns import COLUMNS
 from harness.registry.db.reader import CHUNK, Reader, chunks
+from harness.registry.facts import RecordFact
 
 _OWN, _HUB = tables.records.alias("own"), tables.records.alias("hub")
 _VERSIONED = (*(_OWN.c[name] for name in COLUMNS), _OWN.c.model_name, _OWN.c.versions, _OWN.c.idx)
@@ -91,6 +95,27 @@ def tallies(reader: Reader, operators: Iterable[str] | None) -> Iterator[Tallied
     for part in parts:
         for operator, *numbers in reader.connection.execute(part.group_by(_OWN.c.operator)):
             yield Tallied(operator, *map(int, numbers))
+
+
+def digests(reader: Reader) -> dict[str, str]:
+    """Row → a digest of all that the table and the log's facts say of its accepted records, as stored: a change that no entry of
+    the log tells of shows in it.
+    """
+    facts, table = tables.facts, tables.records
+    joined = table.outerjoin(facts, and_(facts.c.kind == RecordFact.KIND, facts.c.name == table.c.id))
+    wanted = (
+        select(table.c.row, *table.c, facts.c.value).select_from(joined).where(table.c.status.concat("") == "accepted")
+    )
+    result = reader.connection.execute(wanted.order_by(table.c.row, table.c.id))
+    # Plain tuples where the driver gives them: SQLAlchemy's rows cost as much again as reading them.
+    stored = iter(result.cursor.fetchone, None) if result.cursor is not None else iter(())
+    found = {str(row): _digest(own) for row, own in groupby(stored, key=itemgetter(0))}
+    result.close()
+    return found
+
+
+def _digest(lines: Iterable[tuple[Any, ...]]) -> str:
+    return sha256("\n".join(repr(tuple(line)) for line in lines).encode()).hexdigest()[:32]
 
 
 def lines(reader: Reader, names: Sequence[str], of_rows: Collection[str] | None) -> list[tuple[Any, ...]]:

@@ -49,9 +49,31 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
         yield wanted[start : start + CHUNK]
 
 
-def raw(value: Any) -> bytes:
-    """A column's bytes. SQLite keeps text in one, too, if somebody puts it there: then it is other bytes, and found to be."""
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+def raw(value: Any, where: str) -> bytes:
+    """A column's bytes. SQLite keeps text in one, too, if somebody puts it there: then it is other bytes, and found to be. Raises
+    `RecordInvalid` for a number: `bytes` of one is so many zeros.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise RecordInvalid(
+        f"the table holds {type(value).__name__} where bytes belong", where=where, fix="run: repro audit"
+    )
+
+
+def unlike(value: Any) -> bytes:
+    """As `raw`, for an audit that goes on: what is no bytes is its own text, and so not the bytes that the log gives."""
+    return raw(value, "") if isinstance(value, str | bytes | bytearray | memoryview) else str(value).encode()
+
+
+def whole(value: Any, where: str) -> int:
+    """A column's whole number. Raises `RecordInvalid` for a text or bytes, which SQLite keeps in its place."""
+    if type(value) is not int:
+        raise RecordInvalid(
+            f"the table holds {type(value).__name__} where a whole number belongs", where=where, fix="run: repro audit"
+        )
+    return value
 
 
 class Reader:
@@ -109,12 +131,12 @@ class Reader:
     def size(self) -> int:
         """Entries in the log."""
         last = self.connection.execute(select(func.max(tables.entries.c.idx))).scalar_one()
-        return 0 if last is None else int(last) + 1
+        return 0 if last is None else whole(last, "entries") + 1
 
     def entry(self, index: int) -> Entry | None:
         """One line of the log."""
         payload = self.connection.execute(_ENTRY, {"idx": index}).scalar_one_or_none()
-        return None if payload is None else entries.read(raw(payload), f"entry {index}")
+        return None if payload is None else entries.read(raw(payload, f"entry {index}"), f"entry {index}")
 
     def columns(self) -> dict[int, tuple[str, str, str]]:
         """What the table says of each entry beside its bytes: its digest, the event's, the envelope's."""
@@ -126,7 +148,14 @@ class Reader:
         """The lines of the log as stored, in order."""
         wanted = select(tables.entries.c.idx, tables.entries.c.payload)
         for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
-            yield int(index), raw(payload)
+            yield whole(index, "entries"), raw(payload, f"entry {index}")
+
+    def told_payloads(self) -> Iterator[tuple[int, bytes]]:
+        """The same for an audit, which names elsewhere what has no place: whatever stands there."""
+        wanted = select(tables.entries.c.idx, tables.entries.c.payload)
+        for index, payload in self.connection.execute(wanted.order_by(tables.entries.c.idx)):
+            if type(index) is int:
+                yield index, unlike(payload)
 
     def signed(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, Entry, bytes | None]]:
         """The lines from `first` on, and before `end`, if given, each with its envelope; None where that was dropped."""
@@ -138,10 +167,10 @@ class Reader:
         if end is not None:
             wanted = wanted.where(line.idx < end)
         for index, payload, digest, data in self.connection.execute(wanted.order_by(line.idx)):
-            entry = entries.read(raw(payload), f"entry {index}")
+            entry = entries.read(raw(payload, f"entry {index}"), f"entry {index}")
             if digest != entry.envelope_sha256:  # the log counts, not what the table says beside it
                 data = self.body(entry.envelope_sha256)
-            yield int(index), entry, None if data is None else raw(data)
+            yield whole(index, "entries"), entry, None if data is None else raw(data, f"entry {index}")
 
     def head(self, size: int) -> str | None:
         """The digest of the last of `size` entries; "" of none."""
@@ -158,7 +187,7 @@ class Reader:
         found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
         if found is None:
             raise RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
-        return raw(found)
+        return raw(found, f"node {level}/{index}")
 
     def root(self) -> bytes:
         """Of the whole log."""
@@ -167,13 +196,18 @@ class Reader:
     def body(self, digest: str) -> bytes | None:
         """The bytes with that sha256; None where they were dropped."""
         found = self.connection.execute(_BODY, {"sha256": digest}).scalar_one_or_none()
-        return None if found is None else raw(found)
+        return None if found is None else raw(found, f"body {digest[:12]}")
+
+    def has_body(self, digest: str) -> bool:
+        """Whether bytes with that sha256 are there, whatever they are."""
+        wanted = select(tables.bodies.c.sha256).where(tables.bodies.c.sha256 == digest)
+        return self.connection.execute(wanted).first() is not None
 
     def checkpoint(self) -> bytes | None:
         """The newest one that was signed."""
         wanted = select(tables.checkpoints.c.note).order_by(tables.checkpoints.c.size.desc()).limit(1)
         found = self.connection.execute(wanted).scalar_one_or_none()
-        return None if found is None else raw(found)
+        return None if found is None else raw(found, "checkpoint")
 
     def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         """The oldest open row of this subject on this device: what another record of both belongs to."""

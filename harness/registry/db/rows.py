@@ -82,3 +82,19 @@ def similar(reader: Reader, record: str, most: int) -> list[str]:
         _table.row == _table.id, _table.row != own.row, _table.status == "accepted", _table.model_name == own.model_name
     )
     return list(reader.connection.execute(wanted.order_by(_table.idx).limit(most)).scalars())
+
+
+def successes(reader: Reader, operator: str, subject: tuple[str, str, str], sku: str) -> list[tuple[int, str]]:
+    """Entry and day of an operator's accepted records of this model, quantisation and engine on this device."""
+    names = ("model", "quantisation", "engine", "sku", "operator", "status")
+    same = (_table[name] == value for name, value in zip(names, (*subject, sku, operator, "accepted"), strict=True))
+    found = reader.connection.execute(select(_table.idx, _table.measured).where(*same))
+    return [(int(index), str(measured)) for index, measured in found]
+
+
+def of_subject(reader: Reader, subject: tuple[str, str, str]) -> list[str]:
+    """Ids of the accepted rows of this model, quantisation and engine, sorted."""
+    names = ("model", "quantisation", "engine")
+    same = (_table[name] == value for name, value in zip(names, subject, strict=True))
+    wanted = select(_table.id).where(*same, _table.row == _table.id, _table.status == "accepted").order_by(_table.id)
+    return list(reader.connection.execute(wanted).scalars())

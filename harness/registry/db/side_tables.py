@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select, text
 
 from harness.registry.db import device_digests, tables
 from harness.registry.db.reader import Reader
-from harness.registry.facts import RecordFact
+from harness.registry.facts import FailureFact, RecordFact
 from harness.registry.rules.apply import Facts
 
 Wrong = tuple[str, str]  # where, what
@@ -90,11 +90,12 @@ def beside(reader: Reader, facts: Facts, events: Mapping[str, str]) -> Iterator[
     dropped = {
         digest for one in records.values() if one.dropped for digest in (one.envelope_sha256, one.samples_sha256)
     }
+    dropped |= {one.envelope_sha256 for one in facts.all(FailureFact).values() if one.dropped}
     for digest in connection.execute(select(tables.takedowns.c.sha256)).scalars():
         if digest not in dropped:
             yield f"takedown {str(digest)[:12]}", "the log takes no such body down"
     yield from device_digests.wrong(reader, facts)
-    rigs = {one.rig_key for one in records.values()}
+    rigs = {one.rig_key for one in records.values()} | {one.rig_key for one in facts.all(FailureFact).values()}
     for rig in connection.execute(select(tables.devices.c.rig).distinct()).scalars():
         if rig not in rigs:
             yield f"device of rig {str(rig)[:12]}", "no record in the log was made under this key"

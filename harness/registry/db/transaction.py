@@ -14,9 +14,10 @@ from harness.catalog import policies
 from harness.errors import BadInput
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import F, Fact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
+from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
-from harness.registry.intake import ingest
+from harness.registry.intake import failures, ingest
+from harness.registry.intake.failures import FailedRun
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules.apply import applied
@@ -44,6 +45,7 @@ class Item:
 
     envelope: bytes
     submission: Submission | None = None
+    failure: FailedRun | None = None
     at: str = ""  # when the registry first took it, in a replay
     dropped: bool = False  # the body was taken down later: only a replay of the log may say so
 
@@ -124,6 +126,8 @@ class Batch:
 
     def _brings(self, event: Event, item: Item) -> None:
         """A submission's event speaks of the record that comes with it, on the row where it belongs."""
+        if event.kind == "failure-submitted":
+            self._brings_failure(event, item)
         if event.kind == "record-moved":
             self._moves(event)
         if event.kind == "record-approved":
@@ -153,6 +157,18 @@ class Batch:
                     where=event.subject[:12],
                     fix=f"submit it as a reproduction of {home[:12]}, whatever it says there",
                 )
+
+    def _brings_failure(self, event: Event, item: Item) -> None:
+        found = item.failure
+        if item.dropped:
+            return
+        if found is None:
+            raise BadInput("brings no record along", where=event.subject[:12])
+        failures.agrees(event, found)
+        if not item.at:
+            failures.names_device(event, found)
+        registry = self.get(RegistryFact, "")
+        failures.taken_by(found, demonstration=registry is not None and registry.demonstration)
 
     def _may_open(self, record: str) -> None:
         """A row's own record is approved while no other row of its triple is open, and where it is precise enough to judge by."""
@@ -218,8 +234,12 @@ class Batch:
             if isinstance(one, TripleFact) and name:
                 self.triples.setdefault(name[:-64], []).append(name[-64:])
             self.facts[type(one), name] = one
-        if event.kind == "record-submitted":
+        if event.kind in ("record-submitted", "failure-submitted"):
             self.rigs.add((event.by, event.detail["rig_key"]))
+        if item.failure is not None:
+            brought = item.failure
+            self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": brought.envelope})
+            self.bodies.append({"sha256": event.detail["samples_sha256"], "kind": "samples", "data": brought.samples})
         if event.kind == "record-submitted" and item.submission is not None:
             found = item.submission
             self.bodies.append({"sha256": event.detail["envelope_sha256"], "kind": "record", "data": found.envelope})
@@ -307,6 +327,9 @@ class Batch:
         for name, fact in changed.items():
             if fact.dropped:
                 self._drop(connection, name, fact)
+        for other in self.facts.values():
+            if isinstance(other, FailureFact) and other.dropped:
+                self._take_down(connection, other.envelope_sha256)
 
     def _drop(self, connection: Connection, record: str, fact: RecordFact) -> None:
         """The bytes of a record that was taken down, and what the table keeps of it. The log keeps the digests."""
@@ -315,8 +338,11 @@ class Batch:
         held = select(table.c.id).where(table.c.samples_sha256 == fact.samples_sha256).limit(1)
         shared = connection.execute(held).first() is not None  # then they are another record's, too
         for digest in (fact.envelope_sha256, *(() if shared else (fact.samples_sha256,))):
-            connection.execute(_TAKEDOWN, {"d": digest})
-            connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
+            self._take_down(connection, digest)
+
+    def _take_down(self, connection: Connection, digest: str) -> None:
+        connection.execute(_TAKEDOWN, {"d": digest})
+        connection.execute(delete(tables.bodies).where(tables.bodies.c.sha256 == digest))
 
     def _write_series(self, connection: Connection, moved: Sequence[str]) -> None:
         """A series is known as long as an accepted record has run it."""

@@ -12,14 +12,16 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from harness.errors import ReproError, one_line
+from harness.errors import RecordInvalid, ReproError, one_line
 from harness.progress import Progress
-from harness.registry.db import checkpoints, log, records, rigs, series, side_tables, stored_facts
+from harness.registry.db import checkpoints, column_types, log, records, rigs, series, side_tables, stored_facts
+from harness.registry.db.left_out import without
 from harness.registry.db.reader import Reader
-from harness.registry.facts import PolicyFact, RecordFact, RegistryFact
+from harness.registry.facts import FailureFact, PolicyFact, RecordFact, RegistryFact
 from harness.registry.facts.stored import same
-from harness.registry.intake import ingest
+from harness.registry.intake import failures, ingest
 from harness.registry.queries.active_policy import in_force
+from harness.registry.queries.rows import readable
 from harness.registry.queries.scores import standings
 from harness.registry.rules.apply import Facts, applied
 from harness.registry.rules.base import Place, public
@@ -30,8 +32,8 @@ from harness.tlog.entry import Entry
 from harness.tlog.event import Event
 
 CHUNK = 64
-CHUNK_BYTES = 4 << 20  # of bodies: a record may have 88 MiB
-AHEAD = 8  # chunks
+CHUNK_BYTES = 1 << 20  # of bodies: a record may have 88 MiB
+AHEAD = 2  # chunks
 TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
 Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
 
@@ -77,9 +79,9 @@ class Pending:
 def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Found:
     """Every fault of the registry. With a pool, records are checked in its processes."""
     found = Found()
-    with registry.reading() as reader:
+    with registry.reading(closed=False) as reader:  # scores leave records out by a view of its own
         facts, tree = Facts(), merkle.Tree()
-        for where, what in side_tables.shape(reader):
+        for where, what in (*side_tables.shape(reader), *column_types.wrong(reader)):
             found.add(where, what)
         named: dict[str, str] = {}
         pending = _log(reader, facts, tree, named, found, progress)
@@ -101,22 +103,29 @@ def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Foun
                 if asked is not None and asked.approvals < policy.approvals:
                     told = f"the log needs {asked.approvals}, the policy that it names for {policy.approvals} approvals"
                     found.add("policy", f"{told} of a record")
-                found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
+                with without(reader, _unreadable(reader, {fault.record for fault in found.faults})):
+                    found.rows = sum(1 for _ in standings(reader, policy, datetime.now(UTC).date()))
             except ReproError as error:
                 found.add("policy", error)
     return found
+
+
+def _unreadable(reader: Reader, bad: set[str]) -> list[str]:
+    """Those of the records that do not hold whose line nobody can read: no row could be scored with it."""
+    lines = ((one, records.line(reader, one)) for one in bad)
+    return [one for one, line in lines if line is not None and not readable(line)]
 
 
 def _log(
     reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, progress: Progress
 ) -> Iterator[Pending]:
     """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
-    size = reader.size()
+    stored = list(reader.told_payloads())
     lines: list[Entry] = []
     heads: dict[int, str] = {0: ""}
     events: set[str] = set()
     told = reader.columns()
-    for index, payload in list(reader.payloads()):
+    for index, payload in stored:
         where = f"entry {index}"
         tree.append(merkle.leaf_hash(payload))
         found.entries += 1
@@ -140,18 +149,48 @@ def _log(
         found.until = line.at
         named[line.envelope_sha256] = "event"
         event = _event(reader, line, facts, heads, found)
+        if event is not None and event.kind == "failure-submitted":
+            found.records += _failure(reader, event, facts, named, where, found)
         if event is not None and event.kind == "record-submitted":
             named[event.detail["envelope_sha256"]] = "record"
             named[event.detail["samples_sha256"]] = "samples"
             demonstration = (registry := facts.get(RegistryFact, "")) is not None and registry.demonstration
-            bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
+            try:
+                bodies = [reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256")]
+            except ReproError as error:
+                found.add(where, error)
+                continue
             if None not in bodies:
                 yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
             elif not _dropped(reader, event.subject):
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
-        progress.advance("checking entries", index + 1, size)
+        progress.advance("checking entries", index + 1, len(stored))
+
+
+def _failure(reader: Reader, event: Event, facts: Facts, named: dict[str, str], where: str, found: Found) -> int:
+    """Check the record of a run that failed; how many were checked."""
+    named[event.detail["envelope_sha256"]] = "record"
+    named[event.detail["samples_sha256"]] = "samples"
+    data, samples = (reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256"))
+    if data is None or samples is None:
+        fact = reader.get(FailureFact, event.subject)
+        if fact is None or not fact.dropped or samples is None:
+            found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
+        return 0
+    registry = facts.get(RegistryFact, "")
+    try:
+        for name, body in (("envelope", data), ("samples", samples)):
+            if sha256(body).hexdigest() != event.detail[f"{name}_sha256"]:
+                raise RecordInvalid(f"its {name} were changed")
+        one = failures.checked(data, samples, event.subject[:12])
+        failures.agrees(event, one)
+        failures.taken_by(one, demonstration=registry is not None and registry.demonstration)
+    except ReproError as error:
+        said = one_line(f"record {event.subject[:12]}: {error.what}", TOLD)
+        found.faults.append(Fault(where, said, event.subject))
+    return 1
 
 
 def _dropped(reader: Reader, record: str) -> bool:
@@ -174,7 +213,11 @@ def _ahead(found: Found) -> None:
 
 def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], found: Found) -> Event | None:
     where = f"entry {line.index}"
-    data = reader.body(line.envelope_sha256)
+    try:
+        data = reader.body(line.envelope_sha256)
+    except ReproError as error:
+        found.add(where, error)
+        return None
     if data is None or sha256(data).hexdigest() != line.envelope_sha256:
         found.add(where, "its event is gone" if data is None else "its event was changed")
         return None
@@ -268,7 +311,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
     if count != expected:
         found.add("tree", f"has {count} nodes, the log gives {expected}")
     registry = facts.get(RegistryFact, "")
-    for size, note in checkpoints.notes(reader):
+    for size, note in checkpoints.told(reader):
         where = f"checkpoint {size}"
         found.checkpoints += 1
         found.signed = size
@@ -286,11 +329,16 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
 def _derived(reader: Reader, facts: Facts, found: Found) -> None:
     submitted = facts.all(RecordFact)
     for name, own in submitted.items():
-        if own.dropped and reader.body(own.envelope_sha256) is not None:
+        if own.dropped and reader.has_body(own.envelope_sha256):
             found.add(f"record {name[:12]}", "was taken down, and its bytes are still there")
     for kind, name in sorted(_differing(reader, facts), key=lambda place: tuple(map(str, place))):
         found.add(f"{kind} {name[:24]}".strip(), "the database says otherwise than the log")
+    failed = facts.all(FailureFact)
+    for name, one in failed.items():
+        if one.dropped and reader.body(one.envelope_sha256) is not None:
+            found.add(f"failure {name[:12]}", "was taken down, and its bytes are still there")
     machines = {(own.operator, own.rig_key) for own in submitted.values()}
+    machines |= {(own.operator, own.rig_key) for own in failed.values()}
     if machines != set(rigs.signed(reader)):
         found.add("rigs", "are not those that the log's submissions name")
     if series.of_accepted(reader) != set(series.listed(reader)):

@@ -31,7 +31,8 @@ from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
 from harness.registry.db import checkpoints, databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
-from harness.registry.facts import RecordFact, RegistryFact
+from harness.registry.facts import FailureFact, RecordFact, RegistryFact
+from harness.registry.intake import failures
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
 from harness.registry.opening import open_database
 from harness.registry.rules.base import public
@@ -42,6 +43,7 @@ from harness.tlog.entry import Entry
 from harness.tlog.event import Event
 
 FORMAT = 1
+SUBMISSIONS = ("record-submitted", "failure-submitted")
 BATCH = 256
 LINE_LIMIT = 4 << 10  # an entry holds digests and a time
 MARK_LIMIT = 64 << 10
@@ -101,7 +103,7 @@ def _write(registry: Registry, folder: Path, progress: Progress) -> int:
         write_bytes(folder / LOG, b"".join(line + b"\n" for line in lines))
         newest = None
         for number, note in checkpoints.notes(reader):
-            if not isinstance(number, int) or number < 0:  # SQLite keeps a text in a column of numbers
+            if number < 0:
                 raise RecordInvalid("names no size", where="checkpoints", fix="run: repro audit")
             write_bytes(folder / "checkpoints" / str(number), note)
             newest = number
@@ -123,10 +125,13 @@ def name_of(line: Entry) -> str:
 
 def _bodies(reader: Reader, event: Event) -> Iterator[tuple[str, str]]:
     """(path, digest) of what an event brought along."""
-    if event.kind == "record-submitted":
+    if event.kind in SUBMISSIONS:
         if events.HEX.fullmatch(event.subject) is None:  # it becomes a folder's name
             raise RecordInvalid("names no record", where="a submission", fix="run: repro audit")
-        fact = reader.get(RecordFact, event.subject)
+        failed = event.kind == "failure-submitted"
+        fact: RecordFact | FailureFact | None = (
+            reader.get(FailureFact, event.subject) if failed else reader.get(RecordFact, event.subject)
+        )
         if fact is None or fact.dropped:
             return
         yield f"records/{event.subject}/{ENVELOPE_FILE}", event.detail["envelope_sha256"]
@@ -181,7 +186,7 @@ class Exported:
         path = self.folder / "events" / f"{line.envelope_sha256}.json"
         data = self._read(path, envelope.SIZE_LIMIT)
         event = events.read(envelope.read(data, str(path)).payload, str(path))
-        if event.kind == "record-submitted":
+        if event.kind in SUBMISSIONS:
             if events.HEX.fullmatch(event.subject) is None:
                 raise RecordInvalid("names no record", where=str(path))
             place = self.folder / "records" / event.subject
@@ -189,7 +194,10 @@ class Exported:
             if not (place / ENVELOPE_FILE).exists():
                 return event, Item(data, dropped=True)
             body = self._read(place / ENVELOPE_FILE, ENVELOPE_LIMIT)
-            found = checked(body, self._read(place / SAMPLES_FILE, SAMPLES_LIMIT), str(place))
+            samples = self._read(place / SAMPLES_FILE, SAMPLES_LIMIT)
+            if event.kind == "failure-submitted":
+                return event, Item(data, failure=failures.checked(body, samples, str(place)))
+            found = checked(body, samples, str(place))
             return event, Item(data, submission=found)
         return event, Item(data)
 
@@ -240,7 +248,7 @@ def replay(source: Exported, registry: Registry, progress: Progress) -> int:
             event, item = source.item(line)
             if item.dropped:
                 gone.add(event.subject)
-            elif event.kind == "body-dropped":
+            elif event.kind in ("body-dropped", "failure-dropped"):
                 gone.discard(event.subject)
             items.append(replace(item, at=line.at))
             before = line

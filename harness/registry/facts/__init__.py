@@ -148,6 +148,30 @@ class RecordFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureFact:
+    """The record of a run that failed, by its id. It is in no row, and nothing is counted of it."""
+
+    KIND: ClassVar = "failure"
+    status: Status
+    operator: str
+    rig_key: str
+    key: Digest  # id of the operator's key that signed it
+    index: int  # entry of its submission
+    submitted: Utc
+    subject_sha256: Digest  # of model, quantisation and engine
+    device_sha256: Digest
+    envelope_sha256: Digest
+    samples_sha256: Digest
+    reason: str  # of its outcome
+    challenged: bool
+    approvals: tuple[str, ...]  # editors
+    public_from: int | None  # the entry that first accepted it
+    why: str  # reason of the newest decision
+    changed: int | None = None  # entry of the newest decision
+    dropped: bool = False  # its bytes were taken down
+
+
+@dataclass(frozen=True, slots=True)
 class TripleFact:
     """That a record is of a subject and device, by the digests of both and its id, one after the other. Under the name "": since
     when the log names devices.
@@ -255,7 +279,7 @@ class ClockFact:
 
 Fact = (
     RegistryFact | EditorsFact | PolicyFact | OperatorFact | KeyFact | SkeletonFact | TieFact | RecordFact
-    | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact | TripleFact
+    | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact | TripleFact | FailureFact
 )  # fmt: skip
 F = TypeVar("F", bound=Fact)
 Named = tuple[str, Fact]  # a fact with its name

@@ -21,12 +21,13 @@ from harness.measure.warmup import MOST as MOST_WARMUPS
 from harness.names import flaw
 from harness.record import envelope
 from harness.record.samples import decode
-from harness.record.schema import Record
+from harness.record.schema import Operator, Record
 from harness.record.statement import record_of
 from harness.record.store import Stored
 from harness.registry.db.records import longest
 from harness.registry.intake.projection import Measured, device_digest, earlier_digest, measured_of, subject_digest
 from harness.tlog.event import Event, is_time
+from harness.verify.reading import refuse_failed
 from harness.verify.recompute import follows
 from harness.verify.signatures import HOW_TO_SIGN, signers
 from harness.verify.token_ids import digest_of
@@ -74,7 +75,7 @@ def checked(data: bytes, samples: bytes, where: str) -> Submission:
     Raises `RecordInvalid` or `BadInput` with the first that is wrong.
     """
     found, record = _opened(data, samples, where)
-    with _well_formed(where):
+    with well_formed(where):
         headline(record, samples, where)
     return found
 
@@ -85,21 +86,23 @@ def recomputed(data: bytes, samples: bytes, where: str) -> Submission:
     Raises alike, naming the first that does not hold.
     """
     found, record = _opened(data, samples, where)
-    with _well_formed(where):
+    with well_formed(where):
         trials = follows(Stored(Path(where), found.id, record, b""), samples)
         refuse_other_work(record, trials, where)
     return found
 
 
 @contextmanager
-def _well_formed(where: str) -> Iterator[None]:
+def well_formed(where: str) -> Iterator[None]:
+    """What fails inside on the free parts of a foreign record is that record's fault. Raises `RecordInvalid`."""
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
 
 
-def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record]:
+def signed_record(data: bytes, samples: bytes, where: str) -> tuple[Stored, Operator]:
+    """The record in an envelope's bytes, signed by the keys that it names, times and challenge proper. Raises `RecordInvalid`."""
     if len(data) > ENVELOPE_LIMIT or len(samples) > SAMPLES_LIMIT:
         raise RecordInvalid(f"has {len(data)} and {len(samples)} bytes, over the limits", where=where)
     sealed = envelope.read(data, where)
@@ -118,13 +121,14 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
             where=where,
             fix="submit the file as it was measured",
         )
-    stored = Stored(Path(where), identity, record, sealed.payload)
-    with _well_formed(where):
-        _in_shape(record, where)
+    with well_formed(where):
         _challenged(record, where)
-        measured = measured_of(stored)
-        _fits(measured, where)
-    claims = Claims(
+    return Stored(Path(where), identity, record, sealed.payload), operator
+
+
+def claims_of(record: Record, operator: Operator) -> Claims:
+    """What the event of its submission must say, too."""
+    return Claims(
         operator.handle,
         operator.operator_key,
         operator.rig_key,
@@ -134,7 +138,17 @@ def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record
         record.run.synthetic,
         record.samples.sha256,
     )
-    return Submission(identity, claims, measured, data, samples), record
+
+
+def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record]:
+    stored, operator = signed_record(data, samples, where)
+    record = stored.record
+    refuse_failed(stored)
+    with well_formed(where):
+        _in_shape(record, where)
+        measured = measured_of(stored)
+        _fits(measured, where)
+    return Submission(stored.id, claims_of(record, operator), measured, data, samples), record
 
 
 _NAMES = ("operator", "quantisation", "engine", "sku", "generation", "os_family", "runtime_series", "model_name")
@@ -187,9 +201,14 @@ def _challenged(record: Record, where: str) -> None:
 
 def taken_by(found: Submission, *, demonstration: bool) -> None:
     """Raises `BadInput` for a synthetic record, unless the registry is a demonstration."""
-    if found.claims.synthetic and not demonstration:
+    refuse_synthetic(found.id, found.claims, demonstration=demonstration)
+
+
+def refuse_synthetic(identity: str, claims: Claims, *, demonstration: bool) -> None:
+    """As `taken_by`, of whatever has such claims."""
+    if claims.synthetic and not demonstration:
         raise BadInput(
-            "is synthetic: it was never a measurement", where=found.id[:12], fix="submit records of real runtimes"
+            "is synthetic: it was never a measurement", where=identity[:12], fix="submit records of real runtimes"
         )
 
 

@@ -6,9 +6,10 @@ medians, a few of each operator; half are taken from every operator in turn, the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from harness.tiers.likeness import Likeness, compare_with, compared
 
 MOST_COMPARED = 200  # others whose samples are read
 MOST_OF_ONE = 8  # by one operator, among those with the nearest medians
+MOST_BYTES = 32 << 20  # of gaps that are kept for the next record
 _NEAREST = MOST_COMPARED // 2
 
 
@@ -44,13 +46,32 @@ class Sought:
     of: int
 
 
-def sought(reader: Reader, identity: str, gaps: Gaps, cut: Gaps) -> Sought:
+@dataclass(slots=True)
+class Seen:
+    """Gaps of others that one question after the other needs, in bounded memory: a list looks at many records of one model."""
+
+    known: dict[str, tuple[Gaps, int] | None] = field(default_factory=dict)
+    bytes: int = 0
+
+    def of(self, reader: Reader, identity: str) -> tuple[Gaps, int] | None:
+        """As `whole`."""
+        if identity not in self.known:
+            found = whole(reader, identity)
+            if self.bytes > MOST_BYTES:
+                self.known.clear()
+                self.bytes = 0
+            self.known[identity] = found
+            self.bytes += 0 if found is None else found[0].nbytes
+        return self.known[identity]
+
+
+def sought(reader: Reader, identity: str, gaps: Gaps, cut: Gaps, seen: Seen) -> Sought:
     """What the record shares with others of its subject; `gaps` are its own, `cut` the part of them that is compared."""
     own, others = of_subject(reader, identity)
     chosen = choice(own, others)
     group: dict[str, Gaps] = {}
     for name in chosen:
-        theirs = whole(reader, name)
+        theirs = seen.of(reader, name)
         if theirs is not None and theirs[1] == gaps.shape[1]:
             group[name] = theirs[0]
     found = tuple(compare_with(identity, cut, group, len(group))) if group else ()
@@ -64,6 +85,9 @@ def of_subject(reader: Reader, identity: str) -> tuple[Known, list[Known]]:
 
 
 def _known(identity: str, operator: str, index: int, medians: str) -> Known:
+    """As the table says; of a line without medians, which no record gives, no levels: it stands far from all others."""
+    if not re.fullmatch(r"[0-9]{1,18}(,[0-9]{1,18})*", medians):
+        return Known(identity, operator, index, ())
     logs = np.sort(np.log([max(int(one), 1) for one in medians.split(",")]))
     return Known(identity, operator, index, tuple((logs - logs.mean()).tolist()))
 

@@ -24,6 +24,7 @@ from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.facts.stored import parse
 from harness.registry.helpers import helpers
 from harness.registry.queries import remembered
+from harness.registry.queries import rows as rows_table
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
 from harness.tiers.values import Status
@@ -42,6 +43,7 @@ class Doubt:
     row: str
     what: str
     public: bool  # whether an editor accepted it: of others a site says nothing
+    readable: bool = True  # whether the table's line of it holds a measurement at all
 
     @property
     def line(self) -> str:
@@ -54,11 +56,12 @@ def reading(
     registry: Registry, rows: Collection[str] | None = None, progress: Progress = SILENT, keep: Collection[str] = ()
 ) -> Iterator[tuple[Reader, list[Doubt]]]:
     """A reader of one state that sees no record which does not hold, and those records. `rows`: only the records of these are
-    verified, and only they may be counted; `keep`: records that stay in sight whatever they are.
+    verified, and only they may be counted; `keep`: records that stay in sight although they do not hold, unless nobody could read
+    their row with them.
     """
     with registry.reading(closed=False) as reader:
         found = doubts(reader, rows, progress)
-        with without(reader, [one.record for one in found if one.record not in keep]):
+        with without(reader, [one.record for one in found if not (one.readable and one.record in keep)]):
             yield reader, found
 
 
@@ -83,7 +86,7 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, progress: Progre
         key, line, own = waiting[identity]
         if what:
             open_ = isinstance(own, RecordFact) and own.public_from is not None and own.status is Status.ACCEPTED
-            found.append(Doubt(str(identity), str(line["row"]), one_line(what), public=open_))
+            found.append(Doubt(str(identity), str(line["row"]), one_line(what), open_, rows_table.readable(line)))
         else:
             fresh.add(key)
     if fresh:

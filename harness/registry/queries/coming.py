@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from harness.errors import BadInput, RecordInvalid
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RecordFact
@@ -10,17 +13,24 @@ from harness.registry.rules.triples import waiting
 from harness.tiers.values import Measurement
 
 
-def rows_of(reader: Reader, record: str) -> list[str]:
-    """The row of a record, and the closed rows whose records would come along to it: what must be verified to show the record."""
-    row, more = record, dict[str, RecordFact]()
-    try:
+def rows_of(reader: Reader, records: Iterable[str]) -> set[str]:
+    """The rows of records, and the closed rows whose records would come along to these: what must be verified to show them."""
+    found: set[str] = set()
+    for row in {_row(reader, record) for record in records}:
+        found.add(row)
+        with suppress(BadInput, RecordInvalid):
+            hub = reader.get(RecordFact, row)
+            if hub is not None:
+                found |= {one.row for one in waiting(row, hub, reader).values()}
+    return found
+
+
+def _row(reader: Reader, record: str) -> str:
+    """Its own id where the database says nothing of it that can be read: whoever looks at the record is told so."""
+    with suppress(BadInput, RecordInvalid):
         own = reader.get(RecordFact, record)
-        row = record if own is None else own.row
-        hub = reader.get(RecordFact, row)
-        more = {} if hub is None else waiting(row, hub, reader)
-    except (BadInput, RecordInvalid):
-        pass  # the database says nothing of it that can be read: whoever looks at the record is told so
-    return sorted({row, *(one.row for one in more.values())})
+        return record if own is None else own.row
+    return record
 
 
 def coming(reader: Reader, hub: str) -> tuple[Measurement, ...]:

@@ -11,9 +11,10 @@ from harness.catalog.policies import Loaded
 from harness.errors import RecordInvalid
 from harness.registry.db.reader import Reader
 from harness.registry.facts import Evidence, EvidenceFact
-from harness.registry.queries import believed, cautions, rows
+from harness.registry.queries import believed, cautions, failures, rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.believed import Doubt
+from harness.registry.queries.failures import Told
 from harness.registry.queries.secondary import record_in
 from harness.registry.store import Registry
 from harness.tiers.cautions import Caution
@@ -33,12 +34,15 @@ class Explanation:
     cautions: tuple[Caution, ...]
     evidence: tuple[Evidence, ...]
     left_out: tuple[Doubt, ...]  # records that do not hold
+    failures: tuple[Told, ...] = ()  # runs of its model and engine that failed
+    failure_heads: int = 0  # how many persons tell of them
 
 
 @contextmanager
 def row_alone(registry: Registry, record: str) -> Iterator[tuple[Reader, str, list[Doubt]]]:
     """A reader that leaves out what does not hold, the id of the row of a record that begins so, and what is left out of it."""
     with registry.reading() as reader:
+        failures.refuse(reader, record)
         row = rows.row_of(reader, record)
     with believed.reading(registry, [row]) as (reader, left_out):
         yield reader, row, left_out
@@ -56,4 +60,7 @@ def explained(reader: Reader, row: str, left_out: Sequence[Doubt], policy: str |
     records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
     said = cautions.of_row(reader, found, score, people, records)
     evidence = [one.evidence for one in reader.all(EvidenceFact).values() if one.row == row and not one.removed]
-    return Explanation(row, found, score, loaded, as_of, said, tuple(evidence), tuple(left_out))
+    failed = failures.at_rows(reader, failures.public(reader)).get(row, ())
+    heads = failures.heads(failed, rows.people(reader, [one.operator for one in failed])) if failed else 0
+    beside = (said, tuple(evidence), tuple(left_out), failed, heads)
+    return Explanation(row, found, score, loaded, as_of, *beside)

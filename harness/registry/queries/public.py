@@ -11,6 +11,7 @@ from harness.registry.db.columns import measurement
 from harness.registry.db.downloads import Listing as Listing
 from harness.registry.db.downloads import sqlite_file as sqlite_file
 from harness.registry.db.public import before as before
+from harness.registry.db.public import digests as digests
 from harness.registry.db.public import homes as homes
 from harness.registry.db.public import lines as lines
 from harness.registry.db.public import rows as rows

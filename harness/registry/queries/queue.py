@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.errors import ReproError, one_line
+from harness.errors import RecordInvalid, ReproError, one_line
 from harness.progress import SILENT, Progress
 from harness.registry.queries import believed
+from harness.registry.queries.alike import Seen
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.coming import rows_of
 from harness.registry.queries.review import Dossier, Waiting, dossier, first_examined, glance, queue
@@ -28,18 +29,22 @@ def listed(registry: Registry, *, examine_all: bool = False, progress: Progress 
     """Of a long queue the first of every operator are examined, unless all are to be."""
     with registry.reading() as reader:
         waiting = queue(reader)
-        homes = {row for one in waiting for row in rows_of(reader, one)}
+        examined = set(waiting) if examine_all else first_examined(reader, waiting)
+        homes = rows_of(reader, examined)
+        queued = set(waiting)
     found: list[Dossier | Waiting] = []
     unreadable: list[tuple[str, str]] = []
-    with believed.reading(registry, homes, progress, keep=waiting) as (reader, left_out):
-        examined = set(waiting) if examine_all else first_examined(reader, waiting)
+    with believed.reading(registry, homes, progress, keep=queued) as (reader, left_out):
+        seen = Seen()
+        broken = {one.record: one for one in left_out if not one.readable}
         for identity in waiting:
             try:
-                found.append(dossier(reader, identity) if identity in examined else glance(reader, identity))
+                _whole(broken.get(identity))
+                found.append(dossier(reader, identity, seen) if identity in examined else glance(reader, identity))
             except ReproError as error:
                 what = error.what if error.what.startswith("cannot") else f"cannot be examined: {error.what}"
                 unreadable.append((identity, one_line(what)))
-        doubts = tuple(one for one in left_out if one.record not in waiting)
+        doubts = tuple(one for one in left_out if one.record not in queued)
     return Queue(tuple(found), tuple(unreadable), doubts, len(waiting), len(waiting) - len(examined))
 
 
@@ -47,7 +52,15 @@ def shown(registry: Registry, record: str) -> tuple[Dossier, tuple[Doubt, ...]]:
     """All that is known of the record whose id begins so, and the records of its row that do not hold. Raises `BadInput`."""
     with registry.reading() as reader:
         identity = reader.id_of(record)
-        homes = rows_of(reader, identity)
+        homes = rows_of(reader, [identity])
     with believed.reading(registry, homes, keep=[identity]) as (reader, left_out):
         doubts = tuple(one for one in left_out if one.record != identity)
+        _whole(next((one for one in left_out if one.record == identity and not one.readable), None))
         return dossier(reader, identity), doubts
+
+
+def _whole(broken: Doubt | None) -> None:
+    """Raises `RecordInvalid` for a record whose line of the table nobody can read."""
+    if broken is not None:
+        what = f"cannot be examined: the table's line of it holds no measurement; {broken.what}"
+        raise RecordInvalid(what, where=broken.record[:12], fix="run: repro audit")

@@ -15,12 +15,12 @@ from harness.registry.db import device_digests, records
 from harness.registry.db import rows as rows_table
 from harness.registry.db.databases import Failure
 from harness.registry.db.reader import Reader
-from harness.registry.facts import OperatorFact, RecordFact, RequestFact
+from harness.registry.facts import FailureFact, OperatorFact, RecordFact, RequestFact
 from harness.registry.intake.ingest import recomputed
 from harness.registry.intake.plausibility import possible
 from harness.registry.queries import cautions, durations, preview, rows
 from harness.registry.queries.active_policy import in_force
-from harness.registry.queries.alike import sought
+from harness.registry.queries.alike import Seen, sought
 from harness.registry.queries.intervals import gaps_of
 from harness.registry.queries.secondary import beside, record_in
 from harness.registry.rules.records import WANTED
@@ -121,12 +121,12 @@ def glance(reader: Reader, identity: str) -> Waiting:
     return Waiting(identity, title(reader, identity), fact.operator, fact.submitted, place)
 
 
-def dossier(reader: Reader, identity: str) -> Dossier:
-    """All that is known of one record. Raises `BadInput` for one that the registry does not have, `RecordInvalid` where looking
-    at it fails: whatever it is, it is this record's, and the queue goes on.
+def dossier(reader: Reader, identity: str, seen: Seen | None = None) -> Dossier:
+    """All that is known of one record; `seen`: what was read for those before. Raises `BadInput` for one that the registry lacks,
+    `RecordInvalid` where looking at it fails: whatever it is, it is this record's, and the queue goes on.
     """
     try:
-        return _dossier(reader, identity)
+        return _dossier(reader, identity, seen or Seen())
     except (ReproError, Failure):
         raise
     except Exception as error:
@@ -137,7 +137,7 @@ def dossier(reader: Reader, identity: str) -> Dossier:
         ) from error
 
 
-def _dossier(reader: Reader, identity: str) -> Dossier:
+def _dossier(reader: Reader, identity: str, seen: Seen) -> Dossier:
     fact = reader.need(RecordFact, identity)
     hub = reader.get(RecordFact, fact.row)
     if hub is None or hub.dropped:
@@ -170,7 +170,7 @@ def _dossier(reader: Reader, identity: str) -> Dossier:
         remarks += [Remark("finding", _finding(f)) for f in record.findings if f.severity != "note"]
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)
-        remarks += _likeness(reader, identity, fact)
+        remarks += _likeness(reader, identity, fact, seen)
     if hub.status not in OPEN and fact.row != identity:
         text = f"it was {hub.status}: take this record out of it with repro review move {identity[:12]}"
         remarks.append(Remark("closed row", text, (fact.row,)))
@@ -253,7 +253,7 @@ def _headline(medians: tuple[float, ...]) -> str:
     return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
 
 
-def _likeness(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remark]:
+def _likeness(reader: Reader, identity: str, fact: RecordFact, seen: Seen) -> Iterator[Remark]:
     """Samples that another record has, too, or nearly: of its model in any row, and exact ones anywhere."""
     identical = records.with_samples(reader, fact.samples_sha256, identity)
     for other in identical[:MOST_NAMED]:
@@ -273,7 +273,7 @@ def _likeness(reader: Reader, identity: str, fact: RecordFact) -> Iterator[Remar
     except ReproError as error:
         yield Remark("odd samples", error.what)
         return
-    alike = sought(reader, identity, whole, own)
+    alike = sought(reader, identity, whole, own, seen)
     for found in alike.found:
         if found.other not in identical:
             yield Remark(found.kind, found.text, (found.other,))
@@ -333,7 +333,7 @@ def _chain(reader: Reader, identity: str, record: Record | None) -> Iterator[Rem
             yield Remark("signed later", "it has no number among the runs of its rig: what was left out can't show")
         return
     number, previous = operator.run_number, operator.previous
-    if previous is not None and reader.get(RecordFact, previous) is None:
+    if previous is not None and not any(reader.get(kind, previous) for kind in (RecordFact, FailureFact)):
         text = f"run {number} of its rig; the one before, {previous[:12]}, was not submitted"
         yield Remark("gap in the runs", text, (previous,))
     elif previous is None and number > 1:

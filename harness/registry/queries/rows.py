@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ from harness.errors import BadInput, RecordInvalid, one_line
 from harness.registry.db import rigs as rigs_table
 from harness.registry.db import rows as rows_table
 from harness.registry.db import series
-from harness.registry.db.columns import measurement
+from harness.registry.db.columns import COLUMNS, measurement
 from harness.registry.db.reader import Reader
 from harness.registry.facts import OperatorFact, RecordFact, TieFact
 from harness.tiers.policy import Policy
@@ -117,13 +118,32 @@ def members_of(reader: Reader, row: str, about: Known | None = None) -> list[Mea
     return [_measured(one, about) for one in values]
 
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)  # what reading a line raises that no record gives
+
+
 def _measured(values: tuple[Any, ...], about: Known) -> Measurement:
-    """Raises `RecordInvalid`, naming the record, where the table holds what no record gives."""
-    try:
+    with naming(values):
         return measurement(values, about.source, about.behind)[1]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+
+
+@contextmanager
+def naming(values: tuple[Any, ...]) -> Iterator[None]:
+    """Raises `RecordInvalid`, naming the record, where the table's line holds what no record gives."""
+    try:
+        yield
+    except UNREADABLE as error:
         said = one_line(f"the table holds no measurement of record {str(values[1])[:12]} ({error})", 200)
         raise RecordInvalid(said, where=f"row {str(values[0])[:12]}", fix="run: repro audit") from error
+
+
+def readable(line: Mapping[str, Any]) -> bool:
+    """Whether a line of the table, by its columns' names, holds a measurement; unless it does, its row can't be read with it."""
+    try:
+        nothing = Known(frozenset())
+        measurement(tuple(line[name] for name in COLUMNS), nothing.source, nothing.behind)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def score_row(reader: Reader, row: str, policy: Policy, as_of: date) -> tuple[Row, Score]:

@@ -119,11 +119,19 @@ def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int]
     """Of the rows in these sweeps, in order."""
     about, people = rows.known(reader), rows.people(reader)
     for sweep in sweeps:
-        read = [
-            _Read(*measurement(values[:-1], about.source, about.behind, with_medians=False), values[-1])
-            for values in rows_table.sweep(reader, sweep)
-        ]
+        lines = rows_table.sweep(reader, sweep)
+        try:
+            read = [_read(values, about) for values in lines]
+        except rows.UNREADABLE:
+            for values in lines:  # which one: said once, for a guard around each costs as much as reading them
+                with rows.naming(values):
+                    _read(values, about)
+            raise
         yield from _scored(reader, read, policy, as_of, people)
+
+
+def _read(values: rows_table.Line, about: rows.Known) -> _Read:
+    return _Read(*measurement(values[:-1], about.source, about.behind, with_medians=False), values[-1])
 
 
 def _scored(

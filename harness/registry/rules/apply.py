@@ -10,7 +10,7 @@ from typing import Any
 from harness.errors import BadInput, RecordInvalid
 from harness.record import envelope
 from harness.registry.facts import F, Named, RecordFact, RegistryFact, TripleFact
-from harness.registry.rules import people, records, requests, times
+from harness.registry.rules import failures, people, records, requests, times
 from harness.registry.rules.base import Place, Signed, View, public
 from harness.tlog.event import PAYLOAD_TYPE, Event, read
 
@@ -37,6 +37,7 @@ RULES: dict[str, Rule] = {
     "evidence-imported": records.evidence_imported,
     "evidence-removed": records.evidence_removed,
     "body-dropped": records.body_dropped,
+    **failures.RULES,
     **requests.RULES,
 }
 

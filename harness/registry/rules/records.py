@@ -11,6 +11,7 @@ from harness.registry.facts import (
     EditorsFact,
     Evidence,
     EvidenceFact,
+    FailureFact,
     IdempotencyFact,
     KeyFact,
     Named,
@@ -39,7 +40,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} must be a digest", "submission")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
     refuse_unless(
-        view.get(RecordFact, event.subject) is None,
+        view.get(RecordFact, event.subject) is None and view.get(FailureFact, event.subject) is None,
         "the registry has this record already",
         event.subject[:12],
         "submit another one",
@@ -72,8 +73,8 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     refuse_unless(
         entry is not None and entry.revoked_from is None, "its key is revoked", event.subject[:12], "measure again"
     )
-    facts = _times(event, place, view)
-    _before_rotation(event, entry)
+    facts = run_times(event, place, view)
+    before_rotation(event, entry)
     facts += named(event, place, view)
     fact = RecordFact(
         status=Status.PENDING,
@@ -109,7 +110,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     return [*facts, (event.subject, fact), (name, IdempotencyFact(event.subject))]
 
 
-def _times(event: Event, place: Place, view: View) -> list[Named]:
+def run_times(event: Event, place: Place, view: View) -> list[Named]:
     """A run ends before it is submitted; with a challenge it begins after that was issued. The log's order is the clock."""
     detail = event.detail
     refuse_unless(
@@ -143,7 +144,7 @@ def _times(event: Event, place: Place, view: View) -> list[Named]:
     return [(nonce, replace(challenge, used=event.subject))]
 
 
-def _before_rotation(event: Event, key: KeyFact | None) -> None:
+def before_rotation(event: Event, key: KeyFact | None) -> None:
     """A key that was rotated out vouches for what was measured while it held, never for what came later."""
     until = None if key is None else key.until
     if until is None:

@@ -15,8 +15,8 @@ import harness
 from harness import device_kinds
 from harness.capture.facts import to_plain
 from harness.capture.load import Between, Load, between
+from harness.catalog.suites import Suite
 from harness.device_ids import names_a_device
-from harness.measure.findings import Finding, Severity
 from harness.record import private, schema
 from harness.record.keys import Signers
 from harness.record.rig_runs import RigRun
@@ -35,12 +35,16 @@ from harness.verify.check_rules import CheckResult
 from harness.verify.summary import process_result, results
 from harness.verify.token_ids import digest_of
 from harness.verify.trials import columns_of
+from harness.worker.plan import Plan
 from runtimes.interface import Scalar
 
 # A number, a list of them, or one word: a device may be named by its serial number, a library by its path.
 _NAMES_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://(?:[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*).*", re.IGNORECASE)
 _STEP = 256 << 20  # bytes
+COMPLETED = schema.Outcome(
+    status="completed", reason=None, stage=None, error="", loaded=True, given={}, devices=None, evidence={}
+)
 _PLAIN_VALUE = re.compile(r"\d+(,\d+)*|[A-Za-z]{1,16}")
 
 
@@ -51,8 +55,8 @@ def assemble(evidence: Evidence, note: bytes | None = None) -> tuple[bytes, byte
     """
     trials, prepared = evidence.trials, evidence.prepared
     samples = encode(columns_of(trials))
-    workloads = [workload.id for workload in evidence.work.plan.workloads]
-    measured = results(workloads, trials, evidence.facts["clock"])
+    names = [workload.id for workload in evidence.work.plan.workloads]
+    measured = results(names, trials, evidence.facts["clock"])
     checks = truth_checks(evidence, samples, measured)
     record = _record(evidence, measured, checks, sha256(samples).hexdigest())
     refuse_identifiers(record.model_dump(mode="json"), prepared.suite)
@@ -93,21 +97,14 @@ def _record(
         model=prepared.identity.to_json(),
         runtime=_runtime(evidence),
         environment=_environment(evidence),
-        suite=schema.Suite(
-            name=suite.name,
-            version=suite.version,
-            sha256=prepared.suite.sha256,
-            headline=suite.headline,
-            warmup_trials=suite.warmup_trials,
-            timed_trials=suite.timed_trials,
-        ),
+        suite=suite_of(prepared),
         tokenization=schema.Tokenization(
             bos_id=facts["bos_id"],
             add_bos=facts["add_bos"],
             template="none",
             tokenizer_sha256=prepared.identity.tokenizer_sha256,
         ),
-        workloads=_workloads(evidence),
+        workloads=workloads(evidence.work.plan, suite),
         processes=tuple(
             schema.Process(
                 index=log.index,
@@ -134,9 +131,24 @@ def _record(
             facts,
             prepared.identity.remarks,
         )
-        + _of_gpus(evidence),
+        + unused_gpu(prepared)
+        + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
-        operator=_operator(prepared.signers, evidence.work.rig_run),
+        operator=operator(prepared.signers, evidence.work.rig_run),
+        outcome=COMPLETED,
+    )
+
+
+def suite_of(prepared: Prepared) -> schema.Suite:
+    """The suite, named by the digest of its file."""
+    suite = prepared.suite.suite
+    return schema.Suite(
+        name=suite.name,
+        version=suite.version,
+        sha256=prepared.suite.sha256,
+        headline=suite.headline,
+        warmup_trials=suite.warmup_trials,
+        timed_trials=suite.timed_trials,
     )
 
 
@@ -146,7 +158,8 @@ def _beside(evidence: Evidence) -> Between:
     return replace(found, others_ppm=0) if evidence.at_server else found
 
 
-def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | None:
+def operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | None:
+    """Who answers for it, and its place among the machine's runs."""
     if signers is None or run is None:
         return None
     public = signers.public
@@ -160,7 +173,7 @@ def _operator(signers: Signers | None, run: RigRun | None) -> schema.Operator | 
 
 
 def _environment(evidence: Evidence) -> dict[str, Any]:
-    found = _coarse(evidence.machine.environment.to_json())
+    found = coarse(evidence.machine.environment.to_json())
     if not evidence.elsewhere:
         return gpus_used.marked(found, evidence.machine.environment.gpu, evidence.device_ids, evidence.on_cpu)
     return {name: {"value": None, "reason": "the server's machine is not known"} for name in found}
@@ -179,7 +192,7 @@ def _run(evidence: Evidence) -> schema.Run:
         stop_detail=outcome.decision.detail,
         precise=outcome.decision.precise,
         failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in outcome.failures),
-        command=_command(evidence),
+        command=command(prepared, evidence.work.budget_s, evidence.work.seed),
         load_before={} if evidence.elsewhere else loads(evidence.machine.load_before, evidence.machine.load_after)[0],
         load_after={} if evidence.elsewhere else loads(evidence.machine.load_before, evidence.machine.load_after)[1],
         challenge=prepared.request.challenge,
@@ -199,7 +212,7 @@ def loads(before: Load, after: Load) -> tuple[dict[str, Any], dict[str, Any]]:
     return first, second
 
 
-def _coarse(environment: dict[str, Any]) -> dict[str, Any]:
+def coarse(environment: dict[str, Any]) -> dict[str, Any]:
     """Sizes of memory in steps of 256 MiB: to the byte, what is free names the moment, and swap and limits name the machine."""
     memory = dict(environment.get("memory", {}))
     for name in ("available_bytes", "limit_bytes", "swap_total_bytes", "swap_used_bytes"):
@@ -217,8 +230,8 @@ def _plain(value: Any) -> dict[str, Any]:
     return plain
 
 
-def _command(evidence: Evidence) -> str:
-    prepared = evidence.prepared
+def command(prepared: Prepared, budget_s: int | None, seed: int) -> str:
+    """What repeats the run."""
     request = prepared.request
     parts = [
         "repro bench",
@@ -235,9 +248,9 @@ def _command(evidence: Evidence) -> str:
         parts.append(f"--backend {prepared.engine.installed.backend}")
     if request.python is not None:
         parts.append("--python PATH")
-    if evidence.work.budget_s is not None:
-        parts.append(f"--budget {evidence.work.budget_s}")
-    return " ".join([*parts, f"--seed {evidence.work.seed}"])
+    if budget_s is not None:
+        parts.append(f"--budget {budget_s}")
+    return " ".join([*parts, f"--seed {seed}"])
 
 
 def _shown(name: str, value: str) -> str:
@@ -289,8 +302,8 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         variables=engine_variables(prepared.engine.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),
         python=hello["python"],
-        packages=_packages(prepared, hello["packages"]),
-        environment=_build_of(prepared),
+        packages=packages(prepared, hello["packages"]),
+        environment=build_of(prepared),
         clock=facts["clock"],
         vocab_size=facts["vocab_size"],
         context_tokens=facts["context_tokens"],
@@ -298,7 +311,7 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
     )
 
 
-def _build_of(prepared: Prepared) -> dict[str, Any]:
+def build_of(prepared: Prepared) -> dict[str, Any]:
     """Lock, source, backend and flags, and why `auto` took this backend; or that the operator gave a Python."""
     if prepared.engine.installed is None:
         return {"given_by_operator": True}
@@ -306,24 +319,29 @@ def _build_of(prepared: Prepared) -> dict[str, Any]:
     return _plain(prepared.engine.installed.public()) | chosen
 
 
-def _packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
+def packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
     """As the worker tells them; of what was compiled here, the version alone."""
     built = "" if prepared.engine.installed is None else prepared.engine.installed.built
     return {name: text.split(" ")[0] if name == built else text for name, text in told.items()}
 
 
-def _of_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
-    """A GPU that `auto` left alone: the number is not that machine's best, and says so. And what others were doing."""
-    choice = evidence.prepared.engine.choice
+def _busy_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
+    """What GPUs that were not used were doing."""
     found = [] if evidence.at_server else gpus_used.busy_others(evidence.machine.environment.gpu, evidence.device_ids)
-    if choice.leaves_gpu:
-        text = f"auto took the build for the CPU: {choice.reason}"
-        found.append(Finding("gpu_unused", Severity.NOTE, text))
     return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
 
 
-def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
-    titles = {workload.id: workload.title for workload in evidence.prepared.suite.suite.workloads}
+def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
+    """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
+    if not prepared.engine.choice.leaves_gpu:
+        return ()
+    text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
+    return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
+
+
+def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
+    """As they were to be run."""
+    titles = {workload.id: workload.title for workload in suite.workloads}
     return tuple(
         schema.Workload(
             id=plan.id,
@@ -335,7 +353,7 @@ def _workloads(evidence: Evidence) -> tuple[schema.Workload, ...]:
             forced_sha256=None if plan.forced is None else digest_of(plan.forced),
             concurrency=plan.concurrency,
         )
-        for plan in evidence.work.plan.workloads
+        for plan in planned.workloads
     )
 
 

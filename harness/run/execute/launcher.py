@@ -14,10 +14,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import errors
+from harness.capture.cgroup import oom_kills
+from harness.capture.source import Tree
 from harness.worker.frames import PROTOCOL, Decoder, Frame, ProtocolError
 from harness.worker.plan import Plan
 from runtimes.interface import SECRET
@@ -58,10 +60,16 @@ class Interpreter:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a worker ended; `error` is None when it carried out its plan."""
+    """How a worker ended; `error` is None when it carried out its plan. The rest says what of it was the engine's."""
 
     error: errors.ReproError | None
     output_tail: str
+    last: str = ""  # kind of the last whole frame but one that told of an error
+    told: bool = False  # an `error` frame came: it speaks for itself
+    by_engine: bool = False  # what it told was raised in the engine's own code
+    waited_s: int | None = None  # silent for so long, then stopped by us
+    status: int | None = None  # of its exit; negative: the signal that ended it
+    oom_kills: int | None = None  # processes of our control group that the kernel killed for memory meanwhile
 
 
 def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, str]:
@@ -79,6 +87,7 @@ def environment(interpreter: Interpreter, own: Mapping[str, str]) -> dict[str, s
             "HF_HUB_OFFLINE": "1",
             "TRANSFORMERS_OFFLINE": "1",
             "VLLM_NO_USAGE_STATS": "1",
+            "GGML_NO_BACKTRACE": "1",  # an abort says why; a debugger's page after it would push that out
         }
     )
 
@@ -89,6 +98,7 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, on_fr
     Kills and reaps the whole process group on every way out, an exception in `on_frame` and Ctrl-C included.
     """
     interpreter.home.mkdir(parents=True, exist_ok=True)
+    killed = oom_kills(Tree())
     reading, writing = os.pipe()
     try:
         child = subprocess.Popen(
@@ -114,7 +124,10 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, on_fr
     try:
         # A plan can be larger than a pipe holds: it is written beside the listening, under the same watchdog.
         threading.Thread(target=session.tell, args=(plan.to_json().encode() + b"\n",), daemon=True).start()
-        return session.listen()
+        ended = session.listen()
+        if killed is not None and ended.status is not None and ended.status < 0:
+            ended = replace(ended, oom_kills=max((oom_kills(Tree()) or killed) - killed, 0))
+        return ended
     finally:
         session.close()
 
@@ -127,6 +140,7 @@ class _Session:
         self._decoder = Decoder()
         self._tail = b""
         self._last = ""
+        self._told: Frame | None = None
         self._error: errors.ReproError | None = None
 
     def listen(self) -> Ended:
@@ -164,11 +178,11 @@ class _Session:
         try:
             for frame in self._decoder.feed(data):
                 whole = True
-                self._last = frame.kind
+                self._last = frame.kind if frame.kind != "error" else self._last
                 if frame.kind == "hello" and frame.header.get("protocol") != PROTOCOL:
                     raise ProtocolError(f"the worker speaks protocol {frame.header.get('protocol')}, not {PROTOCOL}")
                 if frame.kind == "error":
-                    self._error = _error_from(frame)
+                    self._told, self._error = frame, _error_from(frame)
                 else:
                     self._on_frame(frame)
                 if frame.kind == "trial":
@@ -194,14 +208,19 @@ class _Session:
         self._drain()
         tail = self._tail.decode(errors="replace").replace("\0", "")
         if self._last == "end" and self._error is None:
-            return Ended(None, tail)  # its plan is carried out; that it lingers costs nothing
+            return Ended(None, tail, "end")  # its plan is carried out; that it lingers costs nothing
+        found = Ended(None, tail, self._last)
         if hung:
             self._error = errors.RunFailed(hung, where="worker", code=f"hung after {self._last or 'start'}")
+            found = replace(found, waited_s=round(self._deadlines.after(self._last)))
+        elif self._told is not None:
+            found = replace(found, told=True, by_engine=self._told.header.get("raised") == "engine")
         elif self._error is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(10)
             self._error = _death(self._child.returncode, self._last, tail)
-        return Ended(self._error, tail)
+            found = replace(found, status=self._child.returncode)
+        return replace(found, error=self._error)
 
     def _drain(self) -> None:
         """What the worker said last may still lie in its pipe."""
@@ -238,7 +257,8 @@ def _error_from(frame: Frame) -> errors.ReproError:
 
 # What a worker was doing after the frame that was heard last.
 _WHEN = {"hello": "before it loaded the model", "loading": "while it loaded the model", "loaded": "before its first trial",
-         "clock": "in its first trial", "clocks": "after its last trial", "probe": "after its last trial"}  # fmt: skip
+         "clock": "in its first trial", "warm": "in its first timed trial",
+         "clocks": "after its last trial", "probe": "after its last trial"}  # fmt: skip
 
 
 def _death(code: int | None, last: str, tail: str) -> errors.ReproError:

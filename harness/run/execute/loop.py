@@ -18,6 +18,7 @@ from harness.run.execute.launcher import Deadlines, Interpreter
 from harness.run.execute.next_step import Failure, Finish, GiveUp, SoFar, next_step
 from harness.run.execute.one_process import Guards, OneProcess, Place
 from harness.run.execute.telemetry import Telemetry
+from harness.run.execute.worker_failed import WorkerFailed
 from harness.worker.frames import ProtocolError
 from harness.worker.plan import Plan
 
@@ -47,7 +48,9 @@ class Measuring:
     guards: Guards = field(default_factory=Guards)
 
     def run(self) -> Outcome:
-        """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on."""
+        """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `WorkerFailed` where no
+        process came to its end.
+        """
         logs = self._kept()
         failures = [_left(log) for log in logs.values() if not log.complete]
         for log in logs.values():
@@ -71,7 +74,11 @@ class Measuring:
                     decision = _of_lengths(step.decision) if by_length else step.decision
                     return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), decision)
                 case GiveUp():
-                    raise self._failed(step.error, logs)
+                    error = self._failed(step.error, logs)
+                    own = failures[-1]
+                    if own.ended is None or _complete(logs):  # it ran here once: what failed later says nothing of that
+                        raise error
+                    raise WorkerFailed(error, tuple(failures[earlier:]), logs[own.index])
             try:
                 log, failure = self._process(step.index, logs).run(self.interpreter, self.deadlines)
             except Interrupted:

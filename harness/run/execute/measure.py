@@ -8,60 +8,60 @@ from typing import Any
 
 from harness.capture import snapshot
 from harness.capture.load import read_load
-from harness.catalog import suites
-from harness.catalog.suites import Suite
 from harness.progress import Progress
-from harness.record import rig_runs
 from harness.record.schema import SCHEMA_VERSION
+from harness.run.attempt import Unmeasured, begun
 from harness.run.evidence import Evidence, Machine, Prepared, Work
 from harness.run.execute.journal import Journal
 from harness.run.execute.loop import Measuring
 from harness.run.execute.one_process import Guards
 from harness.run.execute.plan import Ids, Triple, plan_for, required_context
+from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import baseline, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
-from harness.run.request import Request
 
 
 def measure(prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> tuple[Evidence, Journal]:
     """Run the suite until the stopping rule is content; the journal keeps it until the record is written.
 
-    Raises `RunFailed` or `Interrupted`, with what is kept and how to go on.
+    Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `Unmeasured` where no process came to its end.
     """
     request, suite, engine = prepared.request, prepared.suite.suite, prepared.engine
     settings = filled_in(prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids))
     prepared = replace(prepared, options=settings)
-    seed = _seed(request, suite)
-    triple = _triple(prepared, vocabulary, seed)
+    attempt = begun(prepared)
+    triple = _triple(prepared, vocabulary, attempt.seed)
     if request.against is not None:
         baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
-    rig_run = None if prepared.signers is None else rig_runs.following(prepared.signers.place)
-    journal = _journal(prepared, seed)
-    # A number of processes that was asked for is run in full, unless a budget was asked for, too.
-    budget = request.budget_s if request.processes is not None else request.budget_s or suite.budget_s
-    before, environment = read_load(), snapshot.capture()
+    journal = _journal(prepared, attempt.seed)
+    attempt = replace(attempt, started_utc=journal.started_utc, plan=plan_for(triple, ids, 0))
     progress.stage(f"measuring {prepared.suite.label}")
-    outcome = Measuring(
+    measuring = Measuring(
         interpreter=engine.interpreter,
         deadlines=request.deadlines,
         cores=prepared.cores,
         plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
         headline=suite.headline,
         rule=baseline.rule(request, prepared.suite),
-        budget_s=budget,
+        budget_s=attempt.budget_s,
         journal=journal,
         progress=progress,
         guards=_guards(prepared),
-    ).run()
+    )
+    try:
+        outcome = measuring.run()
+    except WorkerFailed as failed:
+        raise Unmeasured(attempt, failed) from None
     _refuse_changed(prepared)
-    after = read_load()
+    after, environment = read_load(), attempt.environment
     progress.stage("measuring the memory's bandwidth")
     bounding = snapshot.cores_for(settings.get("threads"), environment)
-    work = Work(ids, plan_for(triple, ids, 0), seed, budget, journal.started_utc, rig_run)
+    work = Work(ids, plan_for(triple, ids, 0), attempt.seed, attempt.budget_s, journal.started_utc, attempt.rig_run)
     bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
-    return Evidence(prepared, work, outcome, Machine(environment, before, after, bandwidth, peak)), journal
+    machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
+    return Evidence(prepared, work, outcome, machine), journal
 
 
 def _guards(prepared: Prepared) -> Guards:
@@ -92,13 +92,6 @@ def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
         prepared.adapter.capabilities.batches,
         prepared.request.challenge or "",
     )
-
-
-def _seed(request: Request, suite: Suite) -> int:
-    """Of the order of trials: as asked, or by the challenge, or the suite's."""
-    if request.challenge is not None:
-        return suites.challenge_seed(request.challenge)
-    return suite.seed if request.seed is None else request.seed
 
 
 def _journal(prepared: Prepared, seed: int) -> Journal:

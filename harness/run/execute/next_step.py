@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.errors import ReproError
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+from harness.run.execute.launcher import Ended
 
 MAX_FAILURES = 2  # one crash may be chance; a second says that the next would crash, too
 
@@ -17,6 +18,7 @@ class Failure:
 
     index: int
     error: ReproError
+    ended: Ended | None = None  # how; None where it is not known any more, or the worker was not what failed
 
 
 @dataclass(frozen=True, slots=True)

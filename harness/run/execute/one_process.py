@@ -64,6 +64,7 @@ class OneProcess:
     state: State = State.STARTED
     frames: list[Frame] = field(default_factory=list)
     _trials: int = 0
+    _refused: bool = False
     _batch: tuple[int, dict[str, int]] = (-1, {})  # the requests of one batch share what was metered over it
 
     def run(self, interpreter: Interpreter, deadlines: Deadlines) -> tuple[ProcessLog, Failure | None]:
@@ -74,14 +75,14 @@ class OneProcess:
             done = self.place.done
             whole = f" ({done} whole {'process is' if done == 1 else 'processes are'} kept)" if done else ""
             raise Interrupted(f"Stopped; process {done + 1} starts again with --resume{whole}") from None
-        except ReproError as refusal:  # of what the process said of itself
-            ended = Ended(refusal, "")
+        except ReproError as refusal:  # of what the process said of itself: not a failure of the engine
+            self._refused, ended = True, Ended(refusal, "")
         finally:
             self.telemetry.end()
             self.state = State.ENDED
         if self.frames:
             self.journal.settle(self.index)
-        return self._judged(ended.error)
+        return self._judged(ended)
 
     def on_frame(self, frame: Frame) -> None:
         """Take one frame. The worker waits after each trial until this returns."""
@@ -125,18 +126,20 @@ class OneProcess:
         done = self.place.done * least + min(self._trials, least)
         self.progress.advance(f"{self.place.text}: {what}", done, self.place.goal * least)
 
-    def _judged(self, error: ReproError | None) -> tuple[ProcessLog, Failure | None]:
+    def _judged(self, ended: Ended) -> tuple[ProcessLog, Failure | None]:
         """The log; a process without a valid trial of the headline failed, whatever its worker says."""
         log = collect(self.index, self.frames)
+        error = ended.error
         if error is None and not log.timed(self.headline):
             reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
             text = f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}"
             error = RunFailed(text, where="run", code=f"no valid trial of {self.headline}")
         if error is None:
             return log, None
+        how = ended if ended.error is not None and not self._refused else None
         failed = Frame("failed", {"code": error.code})
         self.journal.append(self.index, failed)
-        return collect(self.index, [*self.frames, failed]), Failure(self.index, error)
+        return collect(self.index, [*self.frames, failed]), Failure(self.index, error, how)
 
 
 def least_trials(plan: Plan) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -33,7 +34,8 @@ def refuse_other_release(installed: Installed, packages: Mapping[str, str]) -> N
     if not installed.release:
         return
     package = recipe_of(installed.runtime).distribution(installed.backend)
-    found = next((text.split(" ")[0] for name, text in packages.items() if name.replace("_", "-") == package), "none")
+    told = {re.sub(r"[-_.]+", "-", name).lower(): text.split(" ")[0] for name, text in packages.items()}
+    found = told.get(package, "none")
     if found.partition("+")[0] != installed.release:
         raise BadInput(
             f"the environment was made for {package} {installed.release} and holds {found}",

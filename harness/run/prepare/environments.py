@@ -125,6 +125,12 @@ def pins(recipe: Recipe, backend: str, release: str) -> bool:
     return not release or release == pinned.partition("+")[0]
 
 
+def is_of(installed: Installed, release: str) -> bool:
+    """Whether an environment holds that release; any does for ""."""
+    pinned = not installed.release and pins(recipe_of(installed.runtime), installed.backend, release)
+    return release in ("", installed.release) or pinned
+
+
 def has_lock(cache: Path, runtime: str, backend: str, release: str = "") -> bool:
     """Whether the place is known without asking an index."""
     recipe = recipe_of(runtime)
@@ -151,7 +157,7 @@ def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
     own = os.environ.get("CMAKE_ARGS", "").split() if recipe.built else []
     made_with = here.cuda_build(recipe.backends[backend])
     cuda = made_with if isinstance(made_with, CudaBuild) else None
-    lock += cuda_root.lock_text(cuda) if cuda else ""
+    lock = cuda_root.joined(lock, cuda)
     flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
     parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
     parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.capture import snapshot
 from harness.catalog import fetch, model_folder, models, suites
+from harness.catalog.gguf import Header
 from harness.catalog.identity import Identity, identify
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.suites import Loaded
@@ -21,11 +22,12 @@ from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.plan import least_context
-from harness.run.prepare import baseline, choosing, convert, device_choice, memory_need, options, unchanged
+from harness.run.prepare import baseline, choosing, convert, device_choice, headers, memory_need, options, unchanged
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for, resolved
+from harness.run.prepare.options import CONTEXT_STEP
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 from runtimes.table import find
@@ -60,10 +62,14 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     baseline.rule(request, asked.suite)  # refused now rather than after the download
     if asked.choice.backend:
         resolved(request.named, asked.choice.backend, cache, progress)
-    model = _fetched(asked.reference, cache, progress)
-    _refuse_unfit(request, asked, model, cache)
     cores = snapshot.cores()
     filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
+    early = _memory_asked(asked, filled, cache, progress)
+    model = _fetched(asked.reference, cache, progress)
+    _refuse_unfit(request, asked, model, cache)
+    if not early:
+        load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
+        memory_need.refuse_if_short(load, progress)
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
@@ -162,7 +168,6 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path
         convert.refuse_shards(identity)
         _refuse_converting_by_others(request, asked.choice.backend, identity, cache)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
-    _need_memory(adapter, asked.choice, asked.given, identity, model.path)
     least = least_context(suite.suite)
     if identity.context_trained is not None and least > identity.context_trained:
         raise BadInput(
@@ -175,13 +180,31 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path
     )
 
 
-def _need_memory(adapter: Runtime, choice: Choice, given: Mapping[str, Scalar], identity: Identity, path: Path) -> None:
-    """Raises `NotEnoughSpace` where this process would not hold its share of the model, converted where it must be."""
-    weights = (
-        identity.size if identity.format in adapter.formats else max(identity.size, 2 * (identity.parameters or 0))
+def _memory_asked(asked: _Asked, filled: Mapping[str, Scalar], cache: Path, progress: Progress) -> bool:
+    """Refuse what the memory can't hold before its weights are fetched and hashed; false where its header can't be read yet."""
+    if not asked.adapter.capabilities.holds_model:
+        return True
+    try:
+        title, header = headers.read(asked.reference, cache)
+    except BadInput:
+        return False  # said when it is fetched, if it is anything to say
+    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
+        return False  # too long for the model: that is said of it
+    memory_need.refuse_if_short(_load(asked, filled, header, title), progress)
+    return True
+
+
+def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str) -> memory_need.Load:
+    return memory_need.Load(
+        adapter=asked.adapter,
+        backend=asked.choice.backend,
+        options=filled,
+        header=header,
+        file=title,
+        converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
+        least_context=least_context(asked.suite.suite),
     )
-    layers = model_folder.header(path).number(f"{identity.architecture}.block_count")
-    memory_need.refuse_if_short(memory_need.held_bytes(adapter, choice.backend, given, weights, layers), identity.file)
 
 
 def _trained(adapter: Runtime, identity: Identity) -> int | None:

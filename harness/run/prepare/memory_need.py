@@ -1,46 +1,164 @@
-"""How much of this machine's memory a run will hold: asked for before it, and never more than this process needs."""
+"""The check of memory before a run, and what `repro fit` asks: one estimate (`harness.fit`) in the room that is there now."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from harness.capture.memory import read_memory, usable_bytes
-from harness.capture.source import this_machine
+from harness.capture.cpu import read_cpu
+from harness.capture.rooms import Rooms, read_rooms
+from harness.capture.source import Source, this_machine
+from harness.catalog.gguf import Header
 from harness.errors import NotEnoughSpace
+from harness.fit.answer import Answer, Verdict, answer, judge, limit
+from harness.fit.engines import DEVICE_BACKENDS, OWN_MEMORY, Asked, Engine, engine_of
+from harness.fit.need import Need, Place
+from harness.fit.room import Room
+from harness.progress import Progress
+from harness.run.prepare import backend as backends
+from harness.units import memory
 from runtimes.interface import Runtime, Scalar
 
-BESIDE = 1.2  # cache and buffers beside the weights
-# Backends whose devices have memory of their own: weights there pass through the page cache. Metal's is ours.
-OWN_MEMORY = frozenset(("cuda", "rocm", "vulkan"))
+# Settings that need less, each tried before it is advised, with what it does.
+_MAPPED: Mapping[str, Scalar] = {"load_mode": "auto"}
+_PLAIN: Mapping[str, Scalar] = {"repack": False}
+_SMALL: Mapping[str, Scalar] = {"type_k": "q8_0", "type_v": "q8_0"}
+_WAYS: tuple[tuple[Mapping[str, Scalar], str], ...] = (
+    (_MAPPED, ": the weights are mapped from the file then"),
+    (_PLAIN, ": no rearranged copy of the weights is kept then"),
+    ({**_MAPPED, **_PLAIN}, ": the weights are mapped from the file then, without a rearranged copy"),
+    (_SMALL, ": a smaller KV cache"),
+    ({**_MAPPED, **_PLAIN, **_SMALL}, ": weights mapped, no copy of them, a smaller KV cache"),
+)
+_WORDS = {Place.DEVICE: "GPU memory", Place.MEMORY: "memory"}
 
 
-def held_bytes(
-    runtime: Runtime, backend: str, given: Mapping[str, Scalar], weights_bytes: int, layers: int | None
-) -> int:
-    """Bytes of main memory for a model of that size; none for a server's, a simulation's or a GPU's share of it.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A model with the settings that it is to be loaded with; `converted`: the runtime reads a bf16 copy of it."""
 
-    `layers` is how many blocks the model has, None where its file does not tell.
-    """
-    if not runtime.capabilities.holds_model:
-        return 0
-    whole = round(BESIDE * weights_bytes)
-    device = str(given.get("device") or "auto")
-    if device.startswith("cuda"):
-        return 0
-    if backend not in OWN_MEMORY or device == "cpu":
-        return whole
-    on_gpu = given.get("gpu_layers")
-    if not isinstance(on_gpu, int) or on_gpu < 0 or (layers is not None and on_gpu > layers):
-        return 0  # all layers, by default or by name
-    return whole * max(layers - on_gpu, 0) // layers if layers else whole
+    adapter: Runtime
+    backend: str  # of the build; empty where the operator gave an interpreter
+    options: Mapping[str, Scalar]  # as filled in
+    header: Header
+    file: str
+    converted: bool = False
+    least_context: int = 1  # what the suite needs
 
 
-def refuse_if_short(needed: int, file: str) -> None:
-    """Raises `NotEnoughSpace` where the machine has less than that to give."""
-    free = usable_bytes(read_memory(this_machine())) if needed else 0
-    if free < needed:
-        raise NotEnoughSpace(
-            f"the model needs about {needed >> 20} MiB of memory and {free >> 20} MiB are free",
-            where=file,
-            fix="close other programs, or take a smaller model",
+def on_device(backend: str, options: Mapping[str, Scalar]) -> bool | None:
+    """Whether a GPU computes; None where that can't be told before the engine runs."""
+    device = str(options.get("device") or "auto")
+    if device != "auto":
+        return device.startswith("cuda")
+    if backend:
+        return backend in DEVICE_BACKENDS
+    box = backends.look()  # an interpreter of the operator's own, with whatever build is in it
+    return None if box.vendors or box.vulkan_gpu else False
+
+
+def engine_for(
+    load: Load, device: bool, own_memory: bool | None = None, features: frozenset[str] = frozenset()
+) -> Engine | None:
+    """The estimator of this load; None for adapters that are not ours, and those that hold no model."""
+    if not load.adapter.capabilities.holds_model:
+        return None
+    own = load.backend in OWN_MEMORY or load.backend not in DEVICE_BACKENDS if own_memory is None else own_memory
+    return engine_of(Asked(load.adapter.name, load.header, load.options, device, own, features, load.converted))
+
+
+def features_of(source: Source) -> frozenset[str]:
+    """What the processor can do, as Linux names it; every Apple processor has dot products."""
+    if source.system == "Darwin" and source.machine == "arm64":
+        return frozenset(("asimddp",))
+    return frozenset(read_cpu(source).flags.value or ())
+
+
+def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
+    """The room that this machine has for this load: of several GPUs those that the runtime spreads a model over."""
+    if not device:
+        return Room(rooms.memory_free, rooms.memory_total)
+    if load.backend in DEVICE_BACKENDS - OWN_MEMORY:
+        return Room(rooms.memory_free, rooms.memory_total, "GPU", shared=True)
+    gpus = rooms.gpus
+    number = str(load.options.get("device") or "").partition(":")[2]
+    if gpus and load.adapter.name == "pytorch":
+        gpus = gpus[int(number or 0) : int(number or 0) + 1] if number.isdigit() or not number else ()
+    elif gpus and load.adapter.name == "vllm":
+        gpus = gpus[: int(load.options.get("tensor_parallel") or 1)]
+    if not gpus:
+        return Room(rooms.memory_free, rooms.memory_total, "GPU", source=rooms.why)
+    name = gpus[0][0] if len(gpus) == 1 else f"{len(gpus)} GPUs"
+    free, total = sum(gpu[1] for gpu in gpus), sum(gpu[2] for gpu in gpus)
+    return Room(rooms.memory_free, rooms.memory_total, name, free, total, source="this machine's driver")
+
+
+def refuse_if_short(load: Load, progress: Progress) -> None:
+    """Raises `NotEnoughSpace` where it can't run where it is going to lie; remarks on it where it runs from the file."""
+    source = this_machine()
+    device = on_device(load.backend, load.options) if load.adapter.capabilities.holds_model else None
+    if device is None:
+        return
+    engine = engine_for(load, device, features=features_of(source))
+    if engine is None:
+        return
+    room = room_here(read_rooms(source, load.backend or "cuda" if device else "", os.environ), load, device)
+    context = load.options.get("context")
+    found = answer(engine, context if type(context) is int else load.least_context, room)
+    if found.verdict is Verdict.NO:
+        raise refusal(load, engine, found, room, device)
+    if found.verdict is Verdict.FROM_FILE:
+        progress.remark(
+            f"{load.file}: its weights do not fit into the free memory whole; they are read again from disk, which is slow"
         )
+
+
+def refusal(load: Load, engine: Engine, found: Answer, room: Room, device: bool) -> NotEnoughSpace:
+    """What lacks where, and the setting that mends it."""
+    need = found.need
+    wanted = engine.cache(need.context)
+    if engine.reserved is not None and wanted is not None and wanted > engine.reserved:
+        return NotEnoughSpace(
+            f"{need.context:,} tokens need {memory(wanted)} of KV cache and {memory(engine.reserved)} are set aside",
+            where=load.file,
+            fix=f"set -o kv_space_mib={-(-wanted >> 20)}",
+        )
+    place = next(p for p in Place if _short(need, p, room, engine))
+    free = limit(room, place, engine.share) or 0
+    name = f" of {room.device}" if place is Place.DEVICE and room.device else ""
+    return NotEnoughSpace(
+        f"the model needs about {memory(need.must_lie(place))} of {_WORDS[place]} ({_parts(need, place)}) "
+        f"and {memory(free)}{name} are free",
+        where=load.file,
+        fix=_fix(load, found, engine, room, device),
+    )
+
+
+def _short(need: Need, place: Place, room: Room, engine: Engine) -> bool:
+    free = limit(room, place, engine.share)
+    return free is not None and need.must_lie(place) > free
+
+
+def _parts(need: Need, place: Place) -> str:
+    return ", ".join(f"{part.kind} {memory(part.must_lie)}" for part in need.at(place) if part.must_lie)
+
+
+def _fix(load: Load, found: Answer, engine: Engine, room: Room, device: bool) -> str:
+    if found.longest and load.least_context <= found.longest < found.need.context:
+        return f"set -o context={found.longest}, the longest context that fits"
+    if found.device_layers:
+        split = engine.need(found.need.context, found.device_layers)
+        if not any(_short(split, place, room, engine) for place in Place):
+            return f"set -o gpu_layers={found.device_layers}, the most layers that fit"
+    for changes, why in _WAYS:
+        changed = {**load.options, **changes}
+        if all(name in load.options for name in changes) and changed != load.options:
+            other = engine_for(replace(load, options=changed), device, features=features_of(this_machine()))
+            if other and judge(other.need(found.need.context, other.asked_layers), room, other) is not Verdict.NO:
+                return "set " + " ".join(f"-o {name}={_word(value)}" for name, value in changes.items()) + why
+    return "close other programs, or take a smaller model or a smaller quantisation"
+
+
+def _word(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

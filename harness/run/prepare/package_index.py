@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from harness.errors import NotFound, RuntimeUnavailable, one_line
 from harness.run.prepare import lock_file
@@ -21,6 +21,7 @@ _NO_ANSWER = re.compile(
     r"(?:401|403|407|429|5\d\d) (?:Client|Server) Error"
 )
 _UNREACHED = re.compile(r"Caused by (?P<cause>\w+)|(?P<status>(?:401|403|407|429|5\d\d) (?:Client|Server) Error)")
+_FETCHED = re.compile(r"Could not fetch URL (?P<url>https?://\S+?): (?!404)")
 _FOUND = re.compile(r"^\s*Found link (?P<url>\S+).*?, version: (?P<version>\S+)$")
 _YANKED = re.compile(r"^\s*Skipping link: yanked for reason: (?P<why>.*?): (?P<url>(?:https?|file)://\S+)")
 _PYTHON = re.compile(r"^\s*Skipping link: \S+ Requires-Python (?P<why>.*?): (?P<url>(?:https?|file)://\S+)")
@@ -104,10 +105,12 @@ def not_answered(said: str) -> RuntimeUnavailable | None:
     """The error where pip's words show that an index could not be asked; None where they don't."""
     if _NO_ANSWER.search(said) is None:
         return None
-    why = _UNREACHED.search(said)
-    reason = "" if why is None else f" ({why['cause'] or why['status']})"
+    why, place = _UNREACHED.search(said), _FETCHED.search(said)
+    host = "" if place is None else urlsplit(place["url"]).hostname or ""
+    told = [host, "" if why is None else why["cause"] or why["status"]]
+    reason = ", ".join(part for part in told if part)
     return RuntimeUnavailable(
-        f"the package index can't be asked{reason}",
+        f"the package index can't be asked{f' ({one_line(reason, 120)})' if reason else ''}",
         where="pip",
         fix="check network and proxy, or pip's configuration: pip config list",
         code="no package index",

@@ -10,8 +10,11 @@ from harness.catalog.suites import Loaded
 from harness.errors import RunFailed
 from harness.progress import Progress
 from harness.run.evidence import Prepared
+from harness.run.execute.collect import collect
 from harness.run.execute.launcher import run_worker
+from harness.run.execute.next_step import Failure
 from harness.run.execute.plan import texts_of
+from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import tokens
 from harness.run.prepare.admission import admit
 from harness.worker.frames import Frame
@@ -20,7 +23,7 @@ from runtimes.table import BUILT_IN
 
 
 def tokenise(prepared: Prepared, cache: Path, progress: Progress) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The ids of each text, and the size of the vocabulary; from the cache where they are known. Raises as `run_worker`."""
+    """The ids of each text, and the size of the vocabulary; from the cache where they are known. Raises `WorkerFailed`."""
     texts = texts_of(prepared.suite.suite)
 
     def make(wanted: Mapping[str, str]) -> tokens.Tokenised:
@@ -53,8 +56,7 @@ def _by_worker(prepared: Prepared, texts: Mapping[str, str]) -> tokens.Tokenised
 
     def on_frame(frame: Frame) -> None:
         admit(frame, prepared)
-        if frame.kind in ("loaded", "tokens"):
-            frames[frame.kind] = frame
+        frames[frame.kind] = frame
 
     plan = Plan(
         prepared.adapter.name,
@@ -65,7 +67,7 @@ def _by_worker(prepared: Prepared, texts: Mapping[str, str]) -> tokens.Tokenised
     )
     ended = run_worker(prepared.engine.interpreter, plan, prepared.request.deadlines, on_frame)
     if ended.error is not None:
-        raise ended.error
+        raise WorkerFailed(ended.error, (Failure(0, ended.error, ended),), collect(0, list(frames.values())))
     if not frames.keys() >= {"loaded", "tokens"} or not frames["tokens"].header["ids"]:
         raise RunFailed("the worker gave no token ids", where="tokenising")
     return tokens.Tokenised(frames["tokens"].header["ids"], frames["loaded"].header["facts"]["vocab_size"])

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.record.outcome import Reason, Stage
+from harness.registry.queries.failures import Told
+from harness.site import addresses
 from harness.site.api import models, schemas
 from harness.site.api.listed import SEARCHED, listed, plain, searched
 from harness.site.data import lines
@@ -43,7 +46,31 @@ def row_json(site: Site, one: Benchmark, command: str) -> bytes:
             record_path=f"records/{summary.row}.json",
             samples_path=f"records/{summary.row}.parquet",
             page_path=f"rows/{summary.short}/index.html",
+            does_not_run=tuple(failed_run(told, [summary.row]) for told in one.failures),
         )
+    )
+
+
+def failed_run(told: Told, rows: Sequence[str]) -> models.FailedRun:
+    """As it is published; `rows`: at which it is shown."""
+    one = told.failure
+    return models.FailedRun(
+        record=told.record,
+        operator=told.operator,
+        model_name=one.model_name or None,
+        weights_sha256=one.model,
+        quantisation=one.quantisation,
+        engine=one.engine,
+        engine_version=one.version,
+        device=one.device,
+        memory=one.memory,
+        settings=one.settings,
+        reason=Reason(one.reason),
+        stage=Stage(one.stage),
+        error=one.error,
+        measured_on=one.measured,
+        rows=tuple(rows),
+        record_path=addresses.failure(told.record),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.measure.comparison import Verdict
+from harness.record.outcome import Reason, Stage
 from harness.tiers.regressions import Label
 from harness.tiers.values import Mark, Ring, Source, State, Tier
 
@@ -143,6 +144,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRun:
+    """One operator's word that a model does not run on a device. It counts for no tier."""
+
+    record: Sha256
+    operator: str
+    model_name: str | None
+    weights_sha256: str
+    quantisation: str
+    engine: str
+    engine_version: Annotated[str, Field(description="package and version, as far as they were told")]
+    device: Annotated[str, Field(description="what was to compute; unknown where the engine did not tell")]
+    memory: Annotated[str, Field(description="of the machine, and the limit on it")]
+    settings: Annotated[str, Field(description="that the operator asked for; empty: the usual ones")]
+    reason: Reason
+    stage: Stage
+    error: Annotated[str, Field(description="the engine's own words")]
+    measured_on: Day
+    rows: Annotated[
+        tuple[Sha256, ...], Field(description="of the same model, quantisation and engine, whatever their device")
+    ]
+    record_path: Annotated[str, Field(description="from the site's root")]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """`api/v1/rows/ID.json`: what the list says of a row, its derivation and its reproductions."""
 
@@ -158,6 +183,10 @@ class Row:
     record_path: Annotated[str, Field(description="from the site's root")]
     samples_path: str
     page_path: str
+    does_not_run: Annotated[
+        tuple[FailedRun, ...],
+        Field(description="runs of this model, quantisation and engine in which the engine failed"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +286,16 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
+class Failures:
+    """`api/v1/failures.json`: runs in which an engine failed, of each operator, model, engine and device the newest."""
+
+    schema: Literal["urn:repro-harness:api:v1:failures"]
+    registry: str
+    log_entries: Count
+    failures: tuple[FailedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryKey:
     """Of the registry itself."""
 
@@ -316,4 +355,5 @@ class Keys:
 
 DOCUMENTS: dict[str, type] = {
     "rows": Rows, "row": Row, "regressions": Regressions, "requests": Requests, "keys": Keys,
+    "failures": Failures,
 }  # fmt: skip

@@ -13,7 +13,8 @@ from harness.record import envelope, settings
 from harness.record.schema import Record
 from harness.record.statement import taken
 from harness.registry.facts import Evidence, EvidenceFact, RecordFact
-from harness.registry.queries import Reader, cautions, rows
+from harness.registry.queries import Reader, cautions, failures, rows
+from harness.registry.queries.failures import Told
 from harness.registry.queries.secondary import beside
 from harness.site.data.public import Ground
 from harness.site.data.values import Benchmark, Body, Passage, Reproduction, Site, Summary
@@ -29,6 +30,7 @@ class Frame:
     about: rows.Known
     people: Mapping[str, str]
     evidence: Mapping[str, tuple[Evidence, ...]]  # row → what was imported beside it
+    failures: Mapping[str, tuple[Told, ...]]  # row → runs of its model and engine that failed
 
 
 def frame(reader: Reader, known: Ground) -> Frame:
@@ -37,7 +39,8 @@ def frame(reader: Reader, known: Ground) -> Frame:
     for fact in reader.all(EvidenceFact).values():
         if not fact.removed:
             evidence[fact.row] = (*evidence.get(fact.row, ()), fact.evidence)
-    return Frame(replace(rows.known(reader, ()), verified=known.verified), known.persons, evidence)
+    failed = failures.at_rows(reader, failures.public(reader))
+    return Frame(replace(rows.known(reader, ()), verified=known.verified), known.persons, evidence, failed)
 
 
 def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
@@ -61,6 +64,8 @@ def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
         evidence=known.evidence.get(row, ()),
         passages=tuple(sorted(passages, key=lambda one: one.entry)),
         summary=_summary(found, scored, hub, voices, reproductions, passages[0].entry, site.as_of),
+        failures=known.failures.get(row, ()),
+        failure_heads=failures.heads(known.failures.get(row, ()), known.people),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from harness.record.schema import Record
 from harness.registry.facts import Evidence, RecordFact
 from harness.registry.queries.believed import Doubt
+from harness.registry.queries.failures import Told
 from harness.registry.queries.secondary import Beside
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score
@@ -146,3 +147,5 @@ class Benchmark:
     evidence: tuple[Evidence, ...]  # imported from elsewhere: shown, never counted
     passages: tuple[Passage, ...]  # of its public records, the oldest first
     summary: Summary
+    failures: tuple[Told, ...] = ()  # runs of its model, quantisation and engine that failed: shown, never counted
+    failure_heads: int = 0  # how many persons tell of them

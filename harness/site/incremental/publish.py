@@ -16,7 +16,7 @@ from harness.site.incremental.state import FILE, State, unfinished
 from harness.site.pages import lists, operators
 
 # Made anew by every build, so that one of an earlier build which is not there any more is gone.
-_SERIES = ("regressions/page-*.html", "log/tile/**/*.p/*")
+_SERIES = ("regressions/page-*.html", "log/tile/**/*.p/*", "failures/*.json")
 
 
 def write(folder: Path, file: File) -> None:

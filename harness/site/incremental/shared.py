@@ -16,6 +16,7 @@ from harness.site.incremental.state import State, Touched
 from harness.site.pages import (  # fmt: skip
     compare,
     decisions,
+    failures,
     feed,
     lists,
     log,
@@ -110,6 +111,7 @@ def files(
     new.repeated = sorted(several.places)
     yield from regressions.files(site, shown, several)
     yield from requests.files(reader, site, shown)
+    yield from failures.files(reader, site, shown)
     yield from feed.files(reader, site, newest)
     yield from log.files(reader, site, 0 if last is None else last.signed)
     yield from json.files(site, list(new.rows.values()), shown.records)

@@ -16,8 +16,8 @@ from harness.errors import BadInput
 from harness.inside import proper
 from harness.record import envelope
 from harness.record.keys import HANDLE
-from harness.registry.facts import EvidenceFact, RecordFact
-from harness.registry.queries import Reader, log, rows
+from harness.registry.facts import EvidenceFact, FailureFact, RecordFact
+from harness.registry.queries import Reader, failures, log, public, rows
 from harness.registry.queries.operators import rows_of
 from harness.site.data import lines
 from harness.site.data.public import Ground, Tally
@@ -35,6 +35,7 @@ _OF_OPERATOR = {"operator-verified", "operator-unverified"}
 _OF_EVIDENCE = {"evidence-imported", "evidence-removed"}
 _OF_KEYS = {"operator-joined", "operator-rotated"}
 _OF_NOTHING = {"challenge-issued"}
+_OF_FAILURE = {"failure-submitted", "failure-withdrawn", "failure-approved", "failure-rejected", "failure-dropped"}
 _MEMBERS = FIELDS.index("members")
 
 
@@ -51,6 +52,8 @@ class State:
     left_out: list[tuple[str, str, str, bool]] = field(
         default_factory=list
     )  # records that did not hold: id, row, why, whether public
+    failures: dict[str, str] = field(default_factory=dict)  # row → digest of the failed runs that it shows
+    told: dict[str, str] = field(default_factory=dict)  # row → digest of what the database says of its accepted records
     rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
     records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing happened at the registry between the two."""
-        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out")
+        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out", "failures", "told")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
@@ -131,7 +134,13 @@ def now(reader: Reader, site: Site) -> State:
     series = rows.counted_series(reader)
     head = reader.head(site.entries) or ""
     signed = log.newest_size(reader)
-    return State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed)
+    told = public.digests(reader)
+    found = State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed, told=told)
+    shown = failures.at_rows(reader, failures.public(reader))
+    found.failures = {
+        row: sha256("".join(one.record for one in own).encode()).hexdigest() for row, own in shown.items()
+    }
+    return found
 
 
 def _made_by(site: Site) -> str:
@@ -193,6 +202,10 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
             rows |= rows_of(reader, [act.subject])
         elif act.kind in _OF_EVIDENCE:
             rows.add(reader.need(EvidenceFact, act.subject).row)
+        elif act.kind in _OF_FAILURE:
+            operators.add(reader.need(FailureFact, act.subject).operator)
+            if act.kind == "failure-submitted":
+                submitters.add(act.by)
         elif act.kind in _OF_KEYS:
             keys = True
         elif act.kind not in _OF_NOTHING and not act.kind.startswith("request-"):
@@ -207,7 +220,10 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
     drifted = {
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }
+    rows |= {row for row in old.failures.keys() | new.failures if old.failures.get(row) != new.failures.get(row)}
     rows |= {row for row, one in old.rows.items() if one.engine in drifted or one.until <= new.as_of}
+    # No entry tells of these: somebody wrote to the database. They are verified again, as every row that is made again.
+    rows |= {row for row in known.rows if old.told.get(row) != new.told.get(row)}
     return Touched(frozenset(rows & known.rows), frozenset(operators), keys, old.entries)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import units
-from harness.registry.facts import EvidenceFact, F, Fact, KeyFact, OperatorFact, RecordFact, RequestFact
+from harness.record.outcome import WORDS
+from harness.registry.facts import EvidenceFact, F, Fact, FailureFact, KeyFact, OperatorFact, RecordFact, RequestFact
 from harness.registry.queries import Reader
 from harness.registry.queries.history import acts_of
 from harness.registry.queries.operators import of_rows
@@ -34,18 +35,23 @@ KINDS: Mapping[str, str] = {
     "operators-tied": "recorded that {operator} and {other} are one person, who counts once from here on",
     "operators-untied": "took back that {operator} and {other} are one person",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
-    "record-approved": "approved {record} by {operator}{place}{also}",
+    "record-approved": "approved {record} by {operator}{place}{also}{took}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
     "record-moved": "took {record} by {operator} out of a row that was closed{place}; it is decided again",
     "record-withdrawn": "withdrew {record}",
     "body-dropped": "took down the bytes of {record} by {operator}; the log keeps their digests",
+    "failure-approved": "approved that {failure} is shown, by {operator}; it counts for no tier",
+    "failure-rejected": "rejected {failure} by {operator}, which had been shown",
+    "failure-withdrawn": "withdrew {failure}",
+    "failure-dropped": "took down the bytes of {failure} by {operator}; the log keeps their digests",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
     "evidence-removed": "removed numbers of another tool from beside {row}",
     "request-accepted": "accepted the request for {wish}",
     "request-archived": "archived the request for {wish}",
 }
 _RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "record-moved", "body-dropped"}
+_FAILURE = {"failure-approved", "failure-rejected", "failure-withdrawn", "failure-dropped"}
 _EVIDENCE = {"evidence-imported", "evidence-removed"}
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -171,7 +177,7 @@ class _Facts:
 
 def _reason(act: Mapping[str, Any]) -> str:
     """An editor's; what an operator says of a withdrawal nobody has read before it would stand here."""
-    return "" if act["kind"] == "record-withdrawn" else legal(act["reason"].strip())
+    return "" if act["kind"] in ("record-withdrawn", "failure-withdrawn") else legal(act["reason"].strip())
 
 
 def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
@@ -180,6 +186,9 @@ def _shown(act: Mapping[str, Any], facts: _Facts) -> bool:
         return False
     if act["kind"].startswith("request-"):
         opened = facts.need(RequestFact, act["subject"]).public_from
+        return opened is not None and opened <= act["index"]
+    if act["kind"] in _FAILURE:
+        opened = facts.need(FailureFact, act["subject"]).public_from
         return opened is not None and opened <= act["index"]
     record = facts.record(act)
     opened = facts.need(RecordFact, record).public_from if record else 0
@@ -203,12 +212,20 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
         own = fact.row == subject
         also = [one for one in fact.public_by if one != act["by"]] if fact.public_from == act["index"] else []
         place = [Part(", a row of its own")] if own else [Part(", a reproduction in "), _row(fact.row)]
+        took = fact.took if fact.public_from == act["index"] else 0
         return {
             "record": [Part(f"record {subject[:12]}", row=fact.row)],
             "operator": [_operator(fact.operator)],
-            "place": place,
+            "place": [*place, *_came(fact, facts)],
             "also": [Part(f"; {_listed(also)} had approved it before")] if also else [],
+            "took": [Part(f"; records of closed rows of its subject and device that came along: {took}")]
+            if took
+            else [],
         }
+    if kind in _FAILURE:
+        failed = facts.need(FailureFact, subject)
+        said = Part(f"record {subject[:12]} of a run that failed ({WORDS[failed.reason]})")
+        return {"failure": [said], "operator": [_operator(failed.operator)]}
     if kind in _EVIDENCE:
         imported = facts.need(EvidenceFact, subject)
         return {"row": [_row(imported.row)], "tool": [_free(imported.evidence.tool)]}
@@ -230,6 +247,17 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
         "policy": [_free(detail.get("policy", subject))],
         "approvals": [Part(units.count(detail.get("approvals", 0), "approval"))],
     }
+
+
+def _came(fact: RecordFact, facts: _Facts) -> Iterator[Part]:
+    """From which rows the log brought the record to its row (docs/decisions/0038); one that was never public has no name."""
+    if fact.came_from:
+        yield Part("; it came along from ")
+        for place, row in enumerate(fact.came_from):
+            yield Part(", then " if place else "")
+            never = facts.need(RecordFact, row).public_from is None
+            yield Part("a row that was never public") if never else _row(row)
+        yield Part(", which closed")
 
 
 def _row(row: str) -> Part:

@@ -11,6 +11,7 @@ from harness.site.pages.lists import Counts
 
 _FIXED = (
     "index.html", "compare/index.html", "operators/index.html", "regressions/index.html", "requests/index.html",
+    "failures/index.html",
     "methodology/index.html", "decisions/index.html", "log/index.html", "api/index.html",
 )  # fmt: skip
 

@@ -27,7 +27,9 @@ def test_the_header_is_read_as_the_reference_reads_it(tiny):
 
 
 def test_our_table_of_types_is_the_references():
-    for number, (name, block, size) in gguf.TYPES.items():
+    newer = {42: ("Q2_0", 64, 18)}  # of the pinned engine, ggml-common.h: a half and 64 times two bits
+    assert newer.items() <= gguf.TYPES.items()
+    for number, (name, block, size) in gguf.TYPES.items() - newer.items():
         kind = reference.GGMLQuantizationType(number)
         assert kind.name == name
         assert reference.GGML_QUANT_SIZES[kind] == (block, size)

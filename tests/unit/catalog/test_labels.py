@@ -20,6 +20,13 @@ def model(tmp_path, file_type, types, name="m.gguf", rows=256):
         (15, ("Q5_0", "Q5_0", "Q8_0"), 640),  # gemma-3-270m: 640 is no multiple of 256
         (18, ("Q8_0",), 640),
         (10, ("IQ4_NL",), 640),
+        (10, ("Q4_0",), 640),  # since Q2_K falls back to it
+        (12, ("Q4_0",), 640),
+        (36, ("TQ1_0",), 256),
+        (37, ("TQ2_0",), 256),
+        (39, ("NVFP4",), 256),
+        (40, ("Q1_0",), 256),
+        (41, ("Q2_0",), 256),
         (12, ("Q3_K", "Q4_K", "Q4_K"), 256),
         (7, ("Q8_0",), 256),
         (1, ("F16", "F32", "F16"), 256),
@@ -89,3 +96,15 @@ def test_without_a_file_type_the_label_is_that_of_most_weights(tmp_path):
 def test_header_and_name_that_err_alike_are_one_remark(tmp_path):
     read = gguf.read(model(tmp_path, 15, ("Q8_0",)))
     assert len(labels.remarks(read, "llama-q4_k_m.gguf")) == 1
+
+
+@pytest.mark.parametrize("name", ["m-Q1_0.gguf", "m-q2_0.gguf", "m-TQ2_0.gguf", "m-NVFP4.gguf"])
+def test_the_newest_names_are_held_against_the_tensors_too(tmp_path, name):
+    read = gguf.read(model(tmp_path, 15, ("Q4_K",), name))
+    (remark,) = labels.remarks(read, name)
+    assert "and most weights are Q4_K" in remark
+
+
+def test_every_file_type_of_the_engine_has_a_name_and_a_type_of_tensor():
+    """LLAMA_FTYPE of the pinned llama.cpp: 0 to 41 without the removed 4 to 6 and 33 to 35."""
+    assert set(labels.FILE_TYPES) == set(range(42)) - {4, 5, 6, 33, 34, 35}

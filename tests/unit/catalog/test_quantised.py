@@ -58,6 +58,39 @@ NF4 = {
 # what → (configuration, the module's tensors, label)
 METHODS = {
     "AWQ": ({"quantization_config": AWQ}, words(IN, OUT // 8), "AWQ-int4-g128"),
+    "w3a16, ten in a word": (
+        {"quantization_config": compressed(INT4 | {"num_bits": 3})},
+        {"weight_packed": ("I32", (OUT, -(-IN // 10))), "weight_scale": ("BF16", (OUT, IN // 128))},
+        "compressed-tensors-w3a16-g128",
+    ),
+    "w6a16, five in a word": (
+        {"quantization_config": compressed(INT4 | {"num_bits": 6})},
+        {"weight_packed": ("I32", (OUT, -(-IN // 5))), "weight_scale": ("BF16", (OUT, IN // 128))},
+        "compressed-tensors-w6a16-g128",
+    ),
+    "mxfp4 packed": (
+        {"quantization_config": compressed({"num_bits": 4, "type": "float", "group_size": 32})},
+        {"weight_packed": ("U8", (OUT, IN // 2)), "weight_scale": ("U8", (OUT, IN // 32))},
+        "compressed-tensors-mxfp4a16",
+    ),
+    "fp8 in blocks, as a word": (
+        {"quantization_config": compressed(
+            {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": "128x128"}, {"num_bits": 8, "type": "float"})},
+        {"weight": ("F8_E4M3", (OUT, IN)), "weight_scale": ("BF16", (4, 2))}, "compressed-tensors-w8a8-fp8-b128x128",
+    ),
+    "modelopt nvfp4": (
+        {"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4", "group_size": 16}}, HALF_BYTES,
+        "modelopt-NVFP4-g16",
+    ),
+    "modelopt int4": (
+        {"quantization_config": {"quant_method": "modelopt", "quant_algo": "INT4_AWQ", "group_size": 128}},
+        {"weight": ("U8", (OUT // 2, IN)), "weight_scale": ("F32", (OUT, IN // 128)), "pre_quant_scale": ("F16", (IN,))},
+        "modelopt-INT4_AWQ-g128",
+    ),
+    "torchao int8": (
+        {"quantization_config": {"quant_method": "torchao", "quant_type": {"default": {"_type": "Int8WeightOnlyConfig"}}}},
+        {"weight": ("I8", (OUT, IN)), "weight_scale": ("F32", (OUT,))}, "torchao-int8_weight_only",
+    ),
     "AWQ for vectors": (
         {"quantization_config": AWQ | {"version": "gemv"}},
         {"qweight": ("I32", (OUT, IN // 8)), "scales": ("F16", (OUT, 8)), "qzeros": ("I32", (OUT, 1))},
@@ -328,3 +361,40 @@ def test_a_cache_that_modelopt_quantised_alone_labels_no_weights(tmp_path):
 def test_a_conversion_of_a_gguf_is_what_it_was_converted_to(tmp_path):
     config = {"quantization_config": {"quant_method": "gguf", "dequantize": True}}
     assert weights.quantisation(model_folder.header(of(tmp_path, config, WHOLE))) == "BF16"
+
+
+TORCHAO = {"quant_method": "torchao"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"),
+    [
+        ("Int8DynamicActivationInt4WeightConfig", 4),
+        ("Float8DynamicActivationInt4WeightConfig", 4),
+        ("Int8DynamicActivationInt8WeightConfig", 8),
+        ("Float8DynamicActivationFloat8WeightConfig", 8),
+        ("Int4WeightOnlyConfig", 4),
+        ("IntxWeightOnlyConfig", None),
+    ],
+)
+def test_torchao_s_bits_are_those_of_the_weights(kind, bits):
+    assert (
+        quantised.scheme({"quantization_config": TORCHAO | {"quant_type": {"default": {"_type": kind}}}}).bits == bits
+    )
+
+
+@pytest.mark.parametrize("kind", ["Int8DynamicActivationInt4WeightConfig", "Int4WeightOnlyConfig", "Odd"])
+def test_signed_bytes_of_fewer_bits_are_unknown_because_torchao_packs_them_or_not(tmp_path, kind):
+    config = {"quantization_config": TORCHAO | {"quant_type": {"default": {"_type": kind}}}}
+    found = model_folder.header(of(tmp_path, config, {"weight": ("I8", (OUT, IN // 2))}))
+    assert weights.parameters(found.tensors) is None
+
+
+def test_a_mixture_of_groups_names_what_it_mixes():
+    groups = {
+        "a": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}, "input_activations": {"num_bits": 4}},
+        "b": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8}},
+    }
+    found = quantised.scheme({"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}})
+    assert (found.label, found.mixed, found.bits) == ("compressed-tensors-mixed", True, None)
+    assert found.details == {"groups": "nvfp4, w8a8-fp8"}

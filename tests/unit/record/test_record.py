@@ -55,6 +55,32 @@ def test_the_published_schema_is_that_of_the_code_and_the_record_obeys_it(stored
     jsonschema.validate(json.loads(stored.payload)["predicate"], published)
 
 
+def test_a_run_that_completed_says_so_and_can_not_be_turned_into_a_failure(stored, tmp_path):
+    outcome = stored.record.outcome
+    assert (outcome.status, outcome.reason, outcome.stage, outcome.error, outcome.loaded) == (
+        "completed",
+        None,
+        None,
+        "",
+        True,
+    )
+    assert stored.record.failure is None
+    folder = rewrite(
+        stored,
+        tmp_path,
+        lambda value: value["predicate"]["outcome"].update(status="failed", reason="timed_out", stage="measured"),
+    )
+    with pytest.raises(RecordInvalid, match="it failed, and holds what only a completed run has: processes, results"):
+        store.read(folder)
+
+
+@pytest.mark.parametrize("name", ["processes", "results"])
+def test_a_completed_record_without_its_numbers_is_refused(stored, tmp_path, name):
+    folder = rewrite(stored, tmp_path, lambda value: value["predicate"].update({name: []}))
+    with pytest.raises(RecordInvalid, match=f"it completed, and lacks {name}"):
+        store.read(folder)
+
+
 def test_no_byte_can_be_changed_unseen(stored, tmp_path):
     (tmp_path / store.SAMPLES_FILE).write_bytes(stored.samples())
     step = max(1, len(stored.payload) // 400)
@@ -89,7 +115,7 @@ def test_samples_of_another_run_are_refused(stored, tmp_path):
     ("change", "words"),
     [
         (lambda v: v["predicate"].update(schema_version="2.0"), r"holds record schema 2.0, this harness reads 1.x"),
-        (lambda v: v.update(predicateType="urn:other"), "holds record schema 1.2|urn:other"),
+        (lambda v: v.update(predicateType="urn:other"), "holds record schema 1.3|urn:other"),
         (lambda v: v.update(_type="x"), "is not an in-toto statement"),
         (lambda v: v["predicate"].pop("runtime"), "runtime: Field required"),
         (lambda v: v["predicate"]["run"].update(seed="7"), "run.seed: Input should be a valid integer"),

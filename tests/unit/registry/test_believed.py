@@ -193,6 +193,34 @@ def test_the_site_counts_what_was_verified_and_names_what_was_not(small, tmp_pat
     assert files(out) == files(tmp_path / "anew")
 
 
+PLANTED = {
+    "a rate": "UPDATE records SET log_mean = log_mean + 0.1 WHERE id = :id",
+    "medians": "UPDATE records SET medians = '1,2,3' WHERE id = :id",
+    "a name": "UPDATE records SET model_name = 'another' WHERE id = :id",
+    "a device": "UPDATE records SET sku = 'GeForce RTX 4090' WHERE id = :id",
+    "a fact of it": "UPDATE facts SET value = replace(value, '\"challenged\": false', '\"challenged\": true') WHERE name = :id",
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_site_that_goes_on_sees_a_changed_line_of_a_row_that_no_entry_touched(small, tmp_path, kind):
+    row = small.accepted("ann")
+    planted = small.accepted("bob", row=row, rate=101.0)
+    small.accepted("cat", sku="Synthetic GPU B")
+    place, out = small.registry.target, tmp_path / "site"
+    build(Wish(place, out, DAY), SILENT)
+    with small.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
+        assert connection.execute(text(PLANTED[kind]), {"id": planted}).rowcount >= 1
+    for step in range(2):  # as it is, and beside an act on another row
+        made = build(Wish(place, out, DAY), SILENT)
+        if kind != "a fact of it":
+            assert [one.record for one in made.left_out] == [planted]
+            assert f"Record {planted[:12]} counts nowhere" in (out / "rows" / row[:16] / "index.html").read_text()
+        assert step or made.made >= 1
+        small.accepted(f"dan{step}", sku=f"Synthetic GPU {'DE'[step]}")
+    assert build(Wish(place, out, DAY), SILENT).made == 1, "what was seen is made again once"
+
+
 def test_of_a_waiting_record_that_does_not_hold_the_site_says_nothing(small, tmp_path):
     row = small.accepted("ann")
     waiting = small.record("eve")

@@ -53,6 +53,13 @@ STORED = {
     f'"submitted": "{AT}", "subject_sha256": "{A}", "envelope_sha256": "{B}", "samples_sha256": "{C}", "challenged": true, '
     f'"request": "{C}", "approvals": ["ed", "ned"], "public_from": 6, "public_by": ["ed", "ned"], "why": "plausible", '
     f'"revoked": false, "dropped": false, "editorial": true, "changed": 9, "device_sha256": "{C}", "came_from": ["{B}"], "took": 2}}',
+    "failure": f'{{"status": "pending", "operator": "ann", "rig_key": "{B}", "key": "{C}", "index": 4, "submitted": "{AT}", '
+    f'"subject_sha256": "{A}", "device_sha256": "{B}", "envelope_sha256": "{B}", "samples_sha256": "{C}", '
+    '"reason": "out_of_memory", "challenged": false, "approvals": [], "public_from": null, "why": ""}',
+    "failure taken down": f'{{"status": "rejected", "operator": "ann", "rig_key": "{B}", "key": "{C}", "index": 4, '
+    f'"submitted": "{AT}", "subject_sha256": "{A}", "device_sha256": "{B}", "envelope_sha256": "{B}", "samples_sha256": "{C}", '
+    '"reason": "timed_out", "challenged": true, "approvals": [], "public_from": 6, "why": "a wrong cable", "changed": 8, '
+    '"dropped": true}',
     "triple": "{}",
     "triple since": '{"since": 7}',
     "idempotency": f'{{"record": "{A}"}}',

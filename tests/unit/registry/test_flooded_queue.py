@@ -10,7 +10,7 @@ from harness.commands.review import review as review_command
 from harness.errors import RecordInvalid
 from harness.progress import SILENT
 from harness.registry.exchange import audit
-from harness.registry.queries import review, rows
+from harness.registry.queries import queue, review, rows
 from tests.support.registry_world import world
 
 QUICK = [kind for kind in hostile.KINDS if not kind.startswith("the most") and "stamps" not in kind]
@@ -56,7 +56,7 @@ def test_a_queue_longer_than_a_list_examines_shows_every_record_all_the_same(flo
     told = json.loads(done.output)
     assert len(told) == 13
     assert waiting[0] in {one["id"] for one in told}
-    assert sum("not_examined" in one for one in told) == 11
+    assert sum("not_examined" in one or "cannot_be_examined" in one for one in told) == 11
 
 
 def test_a_flood_by_one_handle_displaces_nobody_elses_record(tmp_path):
@@ -84,6 +84,41 @@ def test_a_line_of_the_table_that_holds_garbage_is_named_where_its_row_is_read(t
     ):
         rows.read(reader, row)
     assert str(caught.value).isprintable()
+
+
+def garbled(made, identity):
+    with made.registry.engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.exec_driver_sql("UPDATE records SET medians = 'x', measured = 'y' WHERE id = ?", (identity,))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_line_that_nobody_can_read_hides_no_other_record_of_its_row_or_model(tmp_path, beside):
+    made = world(str(tmp_path / "registry"))
+    row = made.accepted("ann")
+    bad = made.record("mal", sku="GeForce RTX 4090" if beside else "Synthetic GPU A")
+    good = made.record("bob", rate=101.0)
+    made.submit(bad, row=row if beside else "")
+    made.submit(good, row=row)
+    garbled(made, bad.id)
+    listed = queue.listed(made.registry)
+    assert good.id in {one.id for one in listed.found if isinstance(one, review.Dossier)}
+    found, _ = queue.shown(made.registry, good.id)
+    assert found.place.startswith(f"reproduces {row[:12]}")
+    if beside:  # the row of its own is read for nobody else
+        assert [identity for identity, _ in listed.unreadable] == [bad.id]
+        with pytest.raises(RecordInvalid, match="cannot be examined: the table's line of it holds no measurement"):
+            queue.shown(made.registry, bad.id)
+
+
+def test_an_audit_scores_what_holds_though_the_line_of_a_bad_record_is_garbage(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        hostile, "KINDS", {kind: hostile.KINDS[kind] for kind in ("other work", "a table that holds garbage")}
+    )
+    made, waiting, row = hostile.build(tmp_path / "registry", 2, 1)
+    found = audit.audit(made.registry, None, SILENT)
+    assert len({fault.record for fault in found.faults} - {"", *waiting, row}) == 2
+    assert all(fault.record for fault in found.faults)
+    assert found.rows == 2, "the honest row, and that of the honest record that waits"
 
 
 @pytest.mark.parametrize(

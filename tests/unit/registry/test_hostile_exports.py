@@ -150,6 +150,31 @@ def test_who_has_seen_the_longer_log_is_warned_by_any_shorter_copy(made, tmp_pat
         last_seen.look(again, place)
 
 
+@pytest.mark.parametrize("left", ["the earlier one", "none"])
+def test_who_has_seen_a_checkpoint_is_warned_where_it_was_removed(made, tmp_path, left):
+    place, other = tmp_path / "seen", tmp_path / "other"
+    shutil.copytree(made, other)
+    last_seen.look(open_readable(str(made)), place)
+    last_seen.look(open_readable(str(made)), place)
+    newest(other).unlink()
+    if left == "none":
+        newest(other).unlink()
+    edit(other, checkpoint=None if left == "none" else int(newest(other).name))
+    with pytest.raises(LogInconsistent, match=r"had one of \d+ when it was last seen"):
+        last_seen.look(open_readable(str(other)), place)
+    last_seen.look(open_readable(str(other)), tmp_path / "another-user")  # nobody else can know
+
+
+def test_a_memory_from_before_checkpoints_were_kept_is_read(made, tmp_path):
+    place = tmp_path / "seen"
+    last_seen.look(open_readable(str(made)), place)
+    (path,) = place.iterdir()
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({name: kept[name] for name in ("origin", "size", "root")}))
+    last_seen.look(open_readable(str(made)), place)
+    assert json.loads(path.read_text()) == kept
+
+
 def test_the_memory_of_a_database_holds_for_its_exports(tmp_path):
     registry = world(str(tmp_path / "registry"))
     files.export(registry.registry, tmp_path / "old", SILENT)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from harness.errors import RecordInvalid
 from harness.progress import SILENT
 from harness.registry.actions.create import sign_checkpoint
+from harness.registry.db import checkpoints, log
 from harness.registry.exchange.audit import audit
 from harness.registry.opening import open_database
 from tests.support import postgres
@@ -101,7 +103,49 @@ CHANGES = {
     "medians exchanged": (f"UPDATE records SET medians = '1,2,3' WHERE id = {SUBMITTED}", "says otherwise of medians"),
     "a checkpoint changed": ("UPDATE checkpoints SET note = replace(note, 'A', 'B')", "checkpoint"),
     "a checkpoint of a longer log": ("UPDATE checkpoints SET size = size + 1", "entries are missing"),
+    "a number in the place of an entry": ("UPDATE entries SET payload = 5 WHERE idx = 3", "table entries: its column payload must hold bytes"),
+    "a number in the place of an event": (
+        "UPDATE bodies SET data = 5 WHERE kind = 'event' AND rowid = 2", "the table holds int where bytes belong"
+    ),
+    "a huge number in the place of samples": (
+        "UPDATE bodies SET data = 9000000000000000 WHERE kind = 'samples'", "the table holds int where bytes belong"
+    ),
+    "a fraction in the place of an envelope": ("UPDATE bodies SET data = 1.5 WHERE kind = 'record'", "the table holds float"),
+    "a number in the place of a hash": ("UPDATE nodes SET hash = 32 WHERE level = 1 AND idx = 0", "is not what the log gives"),
+    "a number in the place of a checkpoint": ("UPDATE checkpoints SET note = 7", "table checkpoints: its column note must hold bytes"),
+    "a text in the place of a checkpoint's size": ("UPDATE checkpoints SET size = 'x'", "its column size must hold whole numbers"),
+    "a text in the place of a level": ("UPDATE nodes SET level = 'x' WHERE level = 1", "its column level must hold whole numbers"),
+    "a text in the place of an entry's number": (f"UPDATE entries SET idx = 'x' WHERE idx = {LAST}", "its column idx must hold whole numbers"),
+    "bytes in the place of a status": (f"UPDATE records SET status = x'00' WHERE id = {SUBMITTED}", "its column status must hold texts"),
+    "bytes in the place of a fact": ("UPDATE facts SET value = x'00' WHERE kind = 'editors'", "its column value must hold texts"),
+    "a number in the place of the devices' secret": (
+        "INSERT INTO secrets VALUES ('devices', 32)", "table secrets: its column value must hold bytes"
+    ),
 }  # fmt: skip
+READ = {
+    "body": ("UPDATE bodies SET data = 9000000000000000", lambda reader: reader.body(reader.entry(0).envelope_sha256)),
+    "entry": ("UPDATE entries SET payload = 9000000000000000", lambda reader: reader.entry(0)),
+    "every entry": ("UPDATE entries SET payload = 9000000000000000", lambda reader: list(reader.payloads())),
+    "signed entry": ("UPDATE bodies SET data = 9000000000000000", lambda reader: list(reader.signed())),
+    "hash": ("UPDATE nodes SET hash = 9000000000000000", lambda reader: reader.node(0, 0)),
+    "hashes": ("UPDATE nodes SET hash = 9000000000000000", lambda reader: log.hashes(reader, 0, 0, 2)),
+    "lines": ("UPDATE entries SET payload = 9000000000000000", lambda reader: log.lines(reader, 0, 2)),
+    "newest checkpoint": ("UPDATE checkpoints SET note = 9000000000000000", lambda reader: reader.checkpoint()),
+    "checkpoints": ("UPDATE checkpoints SET note = 9000000000000000", lambda reader: list(checkpoints.notes(reader))),
+    "a checkpoint's size": ("UPDATE checkpoints SET size = 'x'", checkpoints.newest_size),
+    "the log's size": (f"UPDATE entries SET idx = 'x' WHERE idx = {LAST}", lambda reader: reader.size()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_who_reads_a_number_where_bytes_belong_is_refused_in_one_line(made, name):
+    statement, read = READ[name]
+    connection = sqlite3.connect(made / "registry.sqlite")
+    connection.executescript(f"{UNLOCK} {statement}")
+    connection.close()
+    with open_database(str(made)).reading() as reader, pytest.raises(RecordInvalid, match="the table holds") as caught:
+        read(reader)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_untouched_registry_is_sound(made):

@@ -35,7 +35,15 @@ def test_a_plan_is_carried_out_in_full(interpreter):
     ended, frames = run(interpreter)
     assert ended.error is None
     trials = [trial_from(f) for f in frames if f.kind == "trial"]
-    assert [f.kind for f in frames if f.kind != "trial"] == ["hello", "loading", "loaded", "clock", "clocks", "end"]
+    assert [f.kind for f in frames if f.kind != "trial"] == [
+        "hello",
+        "loading",
+        "loaded",
+        "clock",
+        "warm",
+        "clocks",
+        "end",
+    ]
     assert sum(t.purpose == "timed" for t in trials) == 6
     assert sum(t.purpose == "warmup" for t in trials) >= 4
     assert all(t.valid for t in trials)

@@ -91,6 +91,14 @@ def test_an_environment_that_holds_another_release_by_now_is_refused(packages):
         admission.refuse_other_release(installed(release="0.3.31"), packages)
 
 
+def test_an_environment_is_found_by_its_release_and_the_pinned_one_by_its_number():
+    pinned, other = installed(), installed(release="0.3.31")
+    found = {
+        name: [environments.is_of(one, name) for one in (pinned, other)] for name in ("", "0.3.36", "0.3.31", "0.3.32")
+    }
+    assert found == {"": [True, True], "0.3.36": [True, False], "0.3.31": [False, True], "0.3.32": [False, False]}
+
+
 def test_an_environment_that_holds_what_it_was_made_for_is_admitted():
     admission.refuse_other_release(installed(release="0.3.31"), {"llama-cpp-python": "0.3.31+cu124 sha256:" + "0" * 64})
     admission.refuse_other_release(installed(), {"llama-cpp-python": "0.3.99"})

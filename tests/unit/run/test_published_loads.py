@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.capture.facts import Fact
 from harness.capture.load import Load
-from harness.run.conclude.assemble import _coarse, loads
+from harness.run.conclude.assemble import coarse, loads
 from harness.run.prepare.environments import Installed
 from harness.worker.packages import built_here, file_list
 
@@ -31,9 +31,9 @@ def test_counters_since_boot_are_published_as_what_the_run_added():
     assert "301590370" not in f"{first}{second}"
 
 
-def test_free_memory_is_told_in_coarse_steps():
+def test_free_memory_is_told_incoarse_steps():
     seen = {"memory": {"available_bytes": {"value": 24_544_960_512}, "tier_gib": {"value": 24}}, "host": {}}
-    told = _coarse(seen)["memory"]
+    told = coarse(seen)["memory"]
     assert told["available_bytes"]["value"] % (256 << 20) == 0
     assert 0 <= 24_544_960_512 - told["available_bytes"]["value"] < 256 << 20
     assert told["tier_gib"] == {"value": 24}
@@ -41,19 +41,19 @@ def test_free_memory_is_told_in_coarse_steps():
 
 def test_memory_that_is_not_known_stays_so():
     assert (
-        _coarse({"memory": {"available_bytes": {"value": None, "reason": "x"}}})["memory"]["available_bytes"]["reason"]
+        coarse({"memory": {"available_bytes": {"value": None, "reason": "x"}}})["memory"]["available_bytes"]["reason"]
         == "x"
     )
 
 
-def test_swap_and_limits_are_told_in_coarse_steps_and_a_little_swap_is_not_none():
+def test_swap_and_limits_are_told_incoarse_steps_and_a_little_swap_is_not_none():
     step = 256 << 20
     seen = {
         "memory": {name: {"value": 5_000_000_001} for name in ("limit_bytes", "swap_total_bytes", "swap_used_bytes")}
     }
-    assert all(one["value"] % step == 0 for one in _coarse(seen)["memory"].values())
+    assert all(one["value"] % step == 0 for one in coarse(seen)["memory"].values())
     told = {"memory": {"swap_used_bytes": {"value": 1}, "swap_total_bytes": {"value": 0}}}
-    assert _coarse(told)["memory"] == {"swap_used_bytes": {"value": step}, "swap_total_bytes": {"value": 0}}
+    assert coarse(told)["memory"] == {"swap_used_bytes": {"value": step}, "swap_total_bytes": {"value": 0}}
 
 
 def test_nothing_of_a_build_that_was_made_here_is_published_but_its_source_and_flags():

@@ -1,4 +1,4 @@
-"""What an engine says of its model is held against the file, and against what it said before; memory is asked for that will be held."""
+"""What an engine says of its model is held against the file, and against what it said before."""
 
 from types import SimpleNamespace
 
@@ -7,13 +7,6 @@ import pytest
 from harness.errors import BadInput, RunFailed
 from harness.run.conclude import assemble
 from harness.run.prepare.engine_account import Told, contradiction
-from harness.run.prepare.memory_need import held_bytes
-from runtimes.llama_cpp import LlamaCpp
-from runtimes.openai_http import OpenAIHTTP
-from runtimes.pytorch import PyTorch
-from runtimes.simulated import Simulated
-
-GIB = 1 << 30
 
 
 def identity(**changes):
@@ -73,32 +66,6 @@ def test_an_engine_that_changes_between_processes_is_refused(change):
     told.hear(facts(parameters=268_098_176))
     with pytest.raises(RunFailed, match="and is now"):
         told.hear(facts(parameters=268_098_176) | change)
-
-
-@pytest.mark.parametrize(
-    ("runtime", "backend", "given", "gib"),
-    [
-        (OpenAIHTTP, "auto", {}, 0),  # the server holds it, here or elsewhere
-        (Simulated, "auto", {}, 0),
-        (LlamaCpp, "cpu", {}, 12),
-        (LlamaCpp, "metal", {}, 12),  # one memory for both
-        (LlamaCpp, "cuda", {}, 0),
-        (LlamaCpp, "vulkan", {"gpu_layers": -1}, 0),
-        (LlamaCpp, "cuda", {"gpu_layers": 0}, 12),
-        (LlamaCpp, "cuda", {"gpu_layers": 10}, 8),  # 20 of 30 stay here
-        (LlamaCpp, "cuda", {"gpu_layers": 99}, 0),
-        (LlamaCpp, "cpu", {"gpu_layers": 99}, 12),
-        (PyTorch, "cuda", {}, 0),
-        (PyTorch, "cuda", {"device": "cpu"}, 12),
-        (PyTorch, "auto", {"device": "cuda:1"}, 0),
-    ],
-)
-def test_memory_is_asked_for_that_this_machine_will_hold(runtime, backend, given, gib):
-    assert held_bytes(runtime(), backend, given, 10 * GIB, 30) == gib * GIB
-
-
-def test_a_split_of_an_unknown_number_of_layers_asks_for_the_whole():
-    assert held_bytes(LlamaCpp(), "cuda", {"gpu_layers": 10}, 10 * GIB, None) == 12 * GIB
 
 
 @pytest.mark.parametrize(

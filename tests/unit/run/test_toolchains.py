@@ -154,6 +154,18 @@ def test_the_lock_pins_what_the_program_says_of_it():
         assert f"nvidia-cuda-{name}==13." in found
 
 
+def test_the_toolchain_joins_the_lock_once():
+    own = "numpy==2.4.6 \\\n    --hash=sha256:" + "0" * 64 + "\n"
+    build = made(NEW)
+    assert isinstance(build, CudaBuild)
+    once = cuda_root.joined(own, build)
+    assert once.startswith(own)
+    assert once.count("nvidia-cuda-nvcc==") == 1
+    assert cuda_root.joined(once, build) == once  # a lock that was taken along from another machine
+    assert cuda_root.joined(own, None) == own
+    assert cuda_root.joined(own, replace(build, toolkit=CUDA_12)) == own
+
+
 def fake_toolkit(folder, release="12.4", codes=("75", "89"), cublas=True, broken=False):
     """A toolkit's folder with a program that answers as `nvcc` does."""
     root = folder / f"cuda-{release}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from contextlib import suppress
 from datetime import date, datetime
 from hashlib import sha256
@@ -121,6 +122,40 @@ def test_what_was_never_accepted_never_appears(small):
     assert not [word for word, found in hidden.items() if found.id[:8] in text]
     assert [act.kind for act in public(small)] == ["registry-created", "record-approved"]
     assert f"{size_of(small) - 2} entries are not listed" in text
+
+
+def test_the_page_says_that_records_came_along_and_where_from(small):
+    row = small.accepted("ann")
+    red = small.accepted("bob", row, rate=60.0)
+    small.act(small.actor("ann"), "record-withdrawn", row, reason="never mind")
+    again = small.accepted("eve", rate=101.0)
+    came = f"; it came along from row {row[:12]}, which closed"
+    told = sentences(small)
+    assert f"ed approved record {red[:12]} by bob, a reproduction in row {again[:12]}{came}" in told
+    assert told[-1] == (
+        f"ed approved record {again[:12]} by eve, a row of its own; "
+        "records of closed rows of its subject and device that came along: 1"
+    )
+    small.act(small.actor("eve"), "record-withdrawn", again, reason="never mind")
+    third = small.accepted("fay", rate=100.0)
+    came = f"; it came along from row {row[:12]}, then row {again[:12]}, which closed"
+    assert f"ed approved record {red[:12]} by bob, a reproduction in row {third[:12]}{came}" in sentences(small)
+    assert came in unescape(re.sub("<[^>]*>", "", everything(small)))
+
+
+def test_a_row_that_was_never_public_has_no_name_where_its_records_came_from(small):
+    hub = small.record("zoe")
+    small.submit(hub)
+    waits = small.record("bob", rate=100.5)
+    small.submit(waits, hub.id)
+    small.act(small.editor(), "record-rejected", hub.id, reason="secret")
+    again = small.accepted("eve", rate=101.0)
+    small.approve(waits.id)
+    assert sentences(small)[-1] == (
+        f"ed approved record {waits.id[:12]} by bob, a reproduction in row {again[:12]}"
+        "; it came along from a row that was never public, which closed"
+    )
+    assert hub.id[:8] not in everything(small)
 
 
 def test_what_happens_to_a_public_record_is_public(small):

@@ -102,7 +102,7 @@ def test_every_document_of_the_api_follows_its_schema_and_holds_no_other_field(s
     for name, value in documents(site):
         seen.add(name)
         follows(value, name)
-    assert seen == {"rows", "row", "regressions", "requests", "keys"}
+    assert seen == {"rows", "row", "regressions", "requests", "keys", "failures"}
 
 
 def test_the_site_publishes_the_schemas(site):

@@ -12,6 +12,7 @@ import sysconfig
 from pathlib import Path
 
 from harness.errors import RunFailed
+from harness.run.prepare import lock_file
 from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes.recipes import LOCKS
 
@@ -47,9 +48,13 @@ extern "C" int try_out(int n) {
 """
 
 
-def lock_text(build: CudaBuild) -> str:
-    """The lock of what the build brings along; empty where the toolkit is installed."""
-    return (LOCKS / f"cuda{build.toolkit.version[0]}.txt").read_text() if build.from_index else ""
+def joined(lock: str, build: CudaBuild | None) -> str:
+    """A runtime's lock with what its build brings along; as it is where the toolkit is installed, or the lock has it already."""
+    if build is None or not build.from_index:
+        return lock
+    there = {name for name, _ in lock_file.blocks(lock)}
+    brought = lock_file.blocks((LOCKS / f"cuda{build.toolkit.version[0]}.txt").read_text())
+    return lock + "".join(block for name, block in brought if name not in there)
 
 
 def root_of(environment: Path) -> Path:

@@ -1,0 +1,27 @@
+"""The room that a machine or a part of the device table has for a model. Values alone; `harness.capture.rooms` reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.fit.need import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes; None where it is not known. `device_*` of all devices that share a model, None where there is no such device.
+
+    `shared`: the device computes from the machine's memory. `source` says where the device's figure is from.
+    """
+
+    memory_free: int | None
+    memory_total: int | None
+    device: str = ""
+    device_free: int | None = None
+    device_total: int | None = None
+    shared: bool = False
+    source: str = ""
+
+    def free(self, place: Place) -> int | None:
+        """What may still be taken there."""
+        return self.device_free if place is Place.DEVICE else self.memory_free

@@ -1,0 +1,164 @@
+"""`repro fit`: a model's header wherever it lies, the settings as `repro bench` would fill them in, and the room for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.capture import snapshot
+from harness.capture.rooms import read_rooms
+from harness.capture.source import this_machine
+from harness.catalog import devices, models
+from harness.catalog.devices import Device
+from harness.catalog.gguf import Header
+from harness.errors import BadInput
+from harness.fit.answer import Answer, answer
+from harness.fit.engines import Engine
+from harness.fit.room import Room
+from harness.run.prepare import backend, choosing, headers, memory_need, options
+from harness.run.prepare.memory_need import Load
+from runtimes.interface import Scalar
+from runtimes.releases import split
+from runtimes.table import find
+
+USUAL_CONTEXT = 4096  # where none is asked for
+_FEWEST, _MANY = 1024, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """As the command line gives it; `device` names a part of the table, `memory_gib` its memory where the table has several."""
+
+    model: str
+    runtime: str = "llama.cpp"
+    settings: tuple[str, ...] = ()
+    backend: str = "auto"
+    context: int | None = None
+    device: str = ""
+    memory_gib: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer for the context that was asked for, and for others beside it; `where` is what computes, in words."""
+
+    title: str
+    load: Load
+    engine: Engine
+    room: Room
+    where: str
+    answer: Answer
+    others: tuple[Answer, ...]
+
+
+def ask(question: Question, cache: Path) -> Found:
+    """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
+    named = split(question.runtime)
+    adapter = find(named.name)
+    if not adapter.capabilities.holds_model:
+        fix = "name the one that does: --runtime llama.cpp"
+        raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
+    given = options.parse(question.settings, adapter.options, adapter.name)
+    part = _part(question)
+    title, header = headers.read(models.resolve(question.model), cache)
+    form = "gguf" if header.version else "safetensors"
+    converted = form not in adapter.formats
+    if converted and not (form == "gguf" and adapter.capabilities.converts):
+        fix = "take another runtime or another file"
+        raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
+    build = _backend(question, part, given, cache)
+    asked = _context(question, header)
+    filled = options.fill(given, adapter.options, cores=snapshot.cores(), required_context=1) | {"context": asked}
+    load = Load(adapter, build, filled, header, title, converted)
+    computes = True if part else memory_need.on_device(build, filled) or False
+    own = None if part is None else not _shares(part)
+    engine = memory_need.engine_for(load, computes, own, memory_need.features_of(this_machine()))
+    if engine is None:
+        raise BadInput("how it lays out a model is not known", where=f"--runtime {adapter.name}", fix="ask its author")
+    room = _room(part, question, load, computes)
+    others = tuple(answer(engine, context, room) for context in _contexts(engine, asked))
+    return Found(
+        title, load, engine, room, _where(part, room, computes, named.release), answer(engine, asked, room), others
+    )
+
+
+def _part(question: Question) -> Device | None:
+    """The part of the device table. Raises `BadInput` where the name means none, or several of different memory."""
+    if not question.device:
+        return None
+    size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
+    found = devices.candidates(question.device, size)
+    if not found:
+        near = devices.nearest(question.device)
+        fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"
+        raise BadInput("the table has no part of this name", where=f"--device {question.device}", fix=fix)
+    sizes = sorted({part.memory_gib for part in found if part.memory_gib is not None})
+    if len(sizes) > 1 and size is None:
+        told = ", ".join(f"{one}" for one in sizes)
+        fix = f"choose one with --memory: {told}"
+        raise BadInput(f"{len(found)} parts share this name", where=f"--device {question.device}", fix=fix)
+    if size is None and (found[0].memory_gib is None or _shares(found[0])):
+        fix = "say how much the machine has: --memory GIB"
+        raise BadInput("uses the machine's memory, of any size", where=f"--device {question.device}", fix=fix)
+    return found[0]
+
+
+def _shares(part: Device) -> bool:
+    """Whether it computes from the machine's memory."""
+    return part.form == "integrated" or part.machines_memory
+
+
+def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar], cache: Path) -> str:
+    """The build for this machine; for a part of the table any build for a GPU."""
+    if part is not None:
+        if question.backend == "cpu" or given.get("device") == "cpu":
+            raise BadInput("a processor computes from main memory", where="--backend cpu", fix="leave --device out")
+        return "metal" if part.vendor == "Apple" else "cuda"
+    if given.get("device") == "cpu":
+        return "cpu"
+    if question.backend in backend.GPU_BACKENDS:
+        backend.refuse_without_device(backend.look(), question.backend, builds=False)
+    return choosing.choice_of(split(question.runtime), question.backend, cache).backend
+
+
+def _context(question: Question, header: Header) -> int:
+    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    if question.context is None:
+        return min(USUAL_CONTEXT, trained or USUAL_CONTEXT)
+    if trained is not None and question.context > trained:
+        fix = f"take {trained} or fewer"
+        raise BadInput(f"the model was trained for {trained:,} tokens", where=f"--context {question.context}", fix=fix)
+    return question.context
+
+
+def _contexts(engine: Engine, asked: int) -> list[int]:
+    """Powers of two up to what the model was trained for, this itself, and what was asked for."""
+    most = engine.context_trained or max(asked, 1 << 17)
+    found = {asked, most} | {1 << power for power in range(10, 26) if _FEWEST <= 1 << power <= most}
+    kept = sorted(found)
+    while len(kept) > _MANY:
+        kept.remove(next(one for one in kept if one not in (asked, most)))
+    return kept
+
+
+def _room(part: Device | None, question: Question, load: Load, computes: bool) -> Room:
+    rooms = read_rooms(this_machine(), load.backend if computes and part is None else "", os.environ)
+    if part is None:
+        return memory_need.room_here(rooms, load, computes)
+    size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB)
+    if _shares(part):
+        return Room(size, size, part.sku, shared=True, source="the device table")
+    return replace(
+        memory_need.room_here(rooms, load, False),
+        device=part.sku, device_free=size, device_total=size, source="the device table",
+    )  # fmt: skip
+
+
+def _where(part: Device | None, room: Room, computes: bool, release: str) -> str:
+    if release:
+        return f"{_where(part, room, computes, '')}, by the rules of the pinned release"
+    if part is not None:
+        return f"{part.sku} by the device table" + ("" if room.shared else ", beside this machine's memory")
+    return f"this machine's {room.device or 'processor'}" if computes else "this machine's processor"
