@@ -379,15 +379,8 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
-        **_telemetry_of_each(evidence),
+        **telemetry_of_each(evidence.trials, evidence.facts["devices"]),
     }
-
-
-def _telemetry_of_each(evidence: Evidence) -> dict[str, Any]:
-    """Each GPU's own, where several took part."""
-    names = [device["name"] for device in evidence.facts["devices"] if device["kind"] in device_kinds.OFFLOADED]
-    found = telemetry_of_each(evidence.trials, names)
-    return {"device_telemetry": found} if found else {}
 
 
 def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:
