@@ -265,8 +265,7 @@ def public_value(value: Scalar) -> Scalar:
         return value
     if names_a_device(value):
         return "named by id"
-    found = _ADDRESS.fullmatch(value)
-    if found is None:
+    if (found := _ADDRESS.fullmatch(value)) is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
     return value if own else "http://another-machine"
