@@ -142,7 +142,8 @@ class LoadedLlama:
         set_load_mode(params, options["load_mode"])
         params.use_extra_bufts = bool(options["repack"])
         choice = self._choice
-        params.split_mode, params.main_gpu = SPLIT_MODES[choice.split_mode], choice.main_gpu
+        params.split_mode = SPLIT_MODES[choice.split_mode]
+        params.main_gpu = choice.main_gpu
         if choice.devices is not None:
             # Null-terminated; read while the model is made, and never after.
             handles = (ctypes.c_void_p * (len(choice.devices) + 1))(*(one.handle for one in choice.devices), None)

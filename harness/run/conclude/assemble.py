@@ -131,8 +131,8 @@ def _record(
             facts,
             prepared.identity.remarks,
         )
-        + _busy_others(evidence)
-        + unused_gpu(prepared),
+        + unused_gpu(prepared)
+        + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=operator(prepared.signers, evidence.work.rig_run),
         outcome=COMPLETED,
@@ -265,8 +265,7 @@ def public_value(value: Scalar) -> Scalar:
         return value
     if names_a_device(value):
         return "named by id"
-    found = _ADDRESS.fullmatch(value)
-    if found is None:
+    if (found := _ADDRESS.fullmatch(value)) is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
     return value if own else "http://another-machine"
@@ -325,20 +324,18 @@ def packages(prepared: Prepared, told: Mapping[str, str]) -> dict[str, str]:
     return {name: text.split(" ")[0] if name == built else text for name, text in told.items()}
 
 
+def _busy_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
+    """What GPUs that were not used were doing."""
+    found = [] if evidence.at_server else gpus_used.busy_others(evidence.machine.environment.gpu, evidence.device_ids)
+    return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
+
+
 def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
     """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
     if not prepared.engine.choice.leaves_gpu:
         return ()
     text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
     return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
-
-
-def _busy_others(evidence: Evidence) -> tuple[schema.Finding, ...]:
-    """What others were doing on the GPUs that took no part."""
-    if evidence.at_server:
-        return ()
-    found = gpus_used.busy_others(evidence.machine.environment.gpu, evidence.device_ids)
-    return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
 
 
 def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
@@ -381,15 +378,8 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
         "energy_per_token": energy_per_token(headline, evidence.trials),
         "peak_device_memory": peak_device_memory(evidence.on_cpu or evidence.at_server, evidence.trials),
         "telemetry": telemetry(evidence.trials),
-        **_telemetry_of_each(evidence),
+        **telemetry_of_each(evidence.trials, evidence.facts["devices"]),
     }
-
-
-def _telemetry_of_each(evidence: Evidence) -> dict[str, Any]:
-    """Each GPU's own, where several took part."""
-    names = [device["name"] for device in evidence.facts["devices"] if device["kind"] in device_kinds.OFFLOADED]
-    found = telemetry_of_each(evidence.trials, names)
-    return {"device_telemetry": found} if found else {}
 
 
 def _process_results(evidence: Evidence, complete: Sequence[ProcessLog]) -> tuple[schema.MetricResult, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from harness.device_kinds import OFFLOADED
 from harness.measure.counters import Counter, Fold, folded, most, split_device
 from harness.measure.trial import Purpose, Trial
 
@@ -78,8 +79,9 @@ def telemetry(trials: Sequence[Trial]) -> dict[str, int]:
     return found
 
 
-def telemetry_of_each(trials: Sequence[Trial], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The same of each of several devices, named as the record lists them; empty where one alone was metered, or none."""
+def telemetry_of_each(trials: Sequence[Trial], devices: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`device_telemetry`: the same of each of several GPUs, named as the record lists them; empty where one alone was metered."""
+    names = [device["name"] for device in devices if device["kind"] in OFFLOADED]
     own: dict[int, list[Trial]] = {}
     for trial in trials:
         by_device: dict[int, dict[str, int]] = {}
@@ -90,4 +92,5 @@ def telemetry_of_each(trials: Sequence[Trial], names: Sequence[str]) -> list[dic
         shared = {name: trial.counters[name] for name in _OF_ALL if name in trial.counters}
         for position, counters in by_device.items():
             own.setdefault(position, []).append(replace(trial, counters=shared | counters))
-    return [{"device": names[position], **telemetry(own[position])} for position in sorted(own)]
+    found = [{"device": names[position], **telemetry(own[position])} for position in sorted(own)]
+    return {"device_telemetry": found} if found else {}
