@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar
 
 from harness import __version__
 from harness.errors import ReproError, one_line
@@ -43,12 +44,19 @@ class Doubt:
     row: str
     what: str
     public: bool  # whether an editor accepted it: of others a site says nothing
-    readable: bool = True  # whether the table's line of it holds a measurement at all
+    readable: ClassVar[bool] = True  # whether the table's line of it holds a measurement at all
 
     @property
     def line(self) -> str:
         """For a terminal."""
         return f"record {self.record[:12]} is left out: {self.what}"
+
+
+class Garbled(Doubt):
+    """One whose line in the table can't be read as a measurement."""
+
+    __slots__ = ()
+    readable = False
 
 
 @contextmanager
@@ -86,7 +94,8 @@ def doubts(reader: Reader, rows: Collection[str] | None = None, progress: Progre
         key, line, own = waiting[identity]
         if what:
             open_ = isinstance(own, RecordFact) and own.public_from is not None and own.status is Status.ACCEPTED
-            found.append(Doubt(str(identity), str(line["row"]), one_line(what), open_, rows_table.readable(line)))
+            made = Doubt if rows_table.readable(line) else Garbled
+            found.append(made(str(identity), str(line["row"]), one_line(what), open_))
         else:
             fresh.add(key)
     if fresh:
