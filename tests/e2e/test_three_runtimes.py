@@ -144,12 +144,20 @@ def test_bad_input_is_one_line(tiny, tmp_path):
     assert "repro runtime install pytorch --backend cuda" in line
     broken = tmp_path / "broken"
     tiny_models.write_folder(broken)
-    (broken / "config.json").write_text(json.dumps({"model_type": "no-such-architecture"}))
-    line = refused(repro("bench", "--runtime", "pytorch", "--model", broken, "--suite", SUITE))
-    assert "transformers can't load it" in line
     (broken / "extra.py").write_text("raise SystemExit")
     assert "holds Python" in refused(repro("bench", "--runtime", "pytorch", "--model", broken, "--suite", SUITE))
     assert not repro.records()
+
+
+def test_an_architecture_that_transformers_does_not_know_is_a_recorded_failure(tmp_path):
+    repro, new = Repro(tmp_path), tmp_path / "new"
+    tiny_models.write_folder(new)
+    (new / "config.json").write_text(json.dumps({"model_type": "no-such-architecture"}))
+    line = refused(repro("bench", "--runtime", "pytorch", "--model", new, "--suite", SUITE), 3)
+    assert "transformers can't load it" in line
+    (record,) = repro.records()
+    outcome = read(record).record.outcome
+    assert (outcome.reason, outcome.stage) == ("unsupported_architecture", "load")
 
 
 DEVICE_LOOP = """
