@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     from machine import line
-    from pairs import ratio
+    from pairs import mean_ratio
 
     sizes = {name: getattr(options, name) for name in ("records", "ingest", "audit", "rows")}
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in options.only}
@@ -313,7 +313,7 @@ def main() -> None:
     ]
     for name, (one, two) in found.items():
         words = WORDS[name].format(**{key: f"{size:,}" for key, size in sizes.items()})
-        lines.append(f"| {words} | {np.median(one):.2f} s | {np.median(two):.2f} s | {ratio(one, two)} |")
+        lines.append(f"| {words} | {np.median(one):.2f} s | {np.median(two):.2f} s | {mean_ratio(one, two)} |")
     page = "\n".join([*lines, ""])
     if options.out:
         options.out.write_text(page)
