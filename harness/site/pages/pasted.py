@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from harness.catalog import models, suites
@@ -84,11 +85,16 @@ def pasted(record: Record) -> Pasted:
 
 def _model(record: Record) -> tuple[str, list[str]]:
     """The catalogue's own name for these very bytes, or a word for the reader's path."""
-    held = {record.model.get("sha256"), record.model.get("derived_from")} - {None}
-    for name in models.public_names():
-        if any(file.sha256 in held for file in models.load(name).files):
-            return name, []
+    for held in (record.model.get("sha256"), record.model.get("derived_from")):
+        if held in _catalogue():
+            return _catalogue()[held], []
     return MODEL, [f"Put for {MODEL} the path of the model: the catalogue has none with its digest."]
+
+
+@cache
+def _catalogue() -> dict[str, str]:
+    """Digest of a file → the entry of the program's own catalogue that has it: read once, not for each page."""
+    return {file.sha256: name for name in reversed(models.public_names()) for file in models.load(name).files}
 
 
 def _release(record: Record) -> str | None:
