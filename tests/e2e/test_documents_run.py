@@ -118,8 +118,8 @@ def test_the_readme(world):
     matrix.write_text(MATRIX.format(model=world.model, suite=SUITE))
     made = {name: signed(world.folder / "results" / name, who) for name, who in (("A", "ann"), ("B", "bob"))}
     values = {f"results/{name}": str(folder) for name, folder in made.items()} | {"results/RECORD": str(made["A"])}
-    ends = list(world.read("README.md", values))
-    assert len(ends) == 12
+    ends = list(world.read("README.md", values | {"model.gguf": str(world.model)}))
+    assert len(ends) == 14
     assert "decode_rate" in ends[-1].out
 
 
