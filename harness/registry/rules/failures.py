@@ -10,12 +10,12 @@ from harness.registry.facts import (
     EditorsFact,
     FailureFact,
     IdempotencyFact,
-    KeyFact,
     Named,
     PolicyFact,
     RecordFact,
 )
-from harness.registry.rules.base import Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
+from harness.registry.rules.acts import decided, idempotency_of, seen, submitting_key
+from harness.registry.rules.base import Place, Signed, View, known, operator_of, refuse_unless
 from harness.registry.rules.records import before_rotation, run_times
 from harness.tiers.values import Status
 from harness.tlog.event import HEX, Event
@@ -33,21 +33,8 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     refuse_unless(
         detail["outcome_reason"] in WORDS, "gives no reason that is known", "submission", "update repro-harness"
     )
-    name = f"{event.by}/{detail['idempotency']}"
-    proper = 0 < len(detail["idempotency"]) <= 128 and detail["idempotency"].isprintable()
-    refuse_unless(proper, "has no idempotency key", "submission")
-    used = view.get(IdempotencyFact, name) is not None
-    refuse_unless(not used, "the same idempotency key came with another record", "submission", "take a new one")
-    key = id_of(detail["operator_key"])
-    entry = view.get(KeyFact, key)
-    refuse_unless(
-        entry is not None and entry.owner == event.by,
-        "is signed by another key than the registry knows for its handle",
-        event.subject[:12],
-        "it is somebody else's record, or its key was rotated out before the registry knew the handle",
-    )
-    revoked = entry is not None and entry.revoked_from is not None
-    refuse_unless(not revoked, "its key is revoked", event.subject[:12], "measure again")
+    name = idempotency_of(event, view)
+    key, entry = submitting_key(event, view)
     facts = run_times(event, place, view)
     before_rotation(event, entry)
     fact = FailureFact(
@@ -76,13 +63,13 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     failure = known(view, FailureFact, event.subject)
     refuse_unless(failure.operator == event.by, "is somebody else's record", event.subject[:12], "withdraw your own")
     refuse_unless(failure.status is not Status.WITHDRAWN, "is withdrawn already", event.subject[:12])
-    _seen(event, failure)
+    seen(event, failure)
     return [(event.subject, replace(failure, changed=place.index, status=Status.WITHDRAWN, why=event.reason))]
 
 
 def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """It is shown when as many editors have said so as the policy asks for. It opens no row and closes none."""
-    failure = _decided(event, signed, place, view, (Status.PENDING, Status.REJECTED))
+    failure = decided(FailureFact, event, signed, place, view, (Status.PENDING, Status.REJECTED))
     refuse_unless(not failure.dropped, "its body was taken down", event.subject[:12])
     present = known(view, EditorsFact, "").editors
     approvals = tuple(sorted({*(handle for handle in failure.approvals if handle in present), event.by}))
@@ -99,34 +86,14 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
 
 def rejected(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """With a reason; one that is shown can be rejected later."""
-    failure = _decided(event, signed, place, view, (Status.PENDING, Status.ACCEPTED))
+    failure = decided(FailureFact, event, signed, place, view, (Status.PENDING, Status.ACCEPTED))
     return [(event.subject, replace(failure, status=Status.REJECTED, approvals=(), why=event.reason))]
 
 
 def dropped(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """For the sake of privacy the bytes of one that is out go; digests, decisions and proofs stay."""
-    failure = _decided(event, signed, place, view, (Status.REJECTED, Status.WITHDRAWN))
+    failure = decided(FailureFact, event, signed, place, view, (Status.REJECTED, Status.WITHDRAWN))
     return [(event.subject, replace(failure, dropped=True))]
-
-
-def _decided(event: Event, signed: Signed, place: Place, view: View, before: tuple[Status, ...]) -> FailureFact:
-    editor_of(view, event, signed, place)
-    failure = known(view, FailureFact, event.subject)
-    allowed = f"this decision is for records that are {' or '.join(before)}"
-    refuse_unless(failure.status in before, f"is {failure.status}", event.subject[:12], allowed)
-    _seen(event, failure)
-    return replace(failure, changed=place.index)
-
-
-def _seen(event: Event, failure: FailureFact) -> None:
-    """An act speaks of the record as its signer saw it: see `records`."""
-    last = failure.index if failure.changed is None else failure.changed
-    refuse_unless(
-        event.after > last,
-        f"was signed before what entry {last} says of it",
-        event.subject[:12],
-        "read it again, and sign again",
-    )
 
 
 RULES: dict[str, Callable[[Event, Signed, Place, View], list[Named]]] = {

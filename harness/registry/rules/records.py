@@ -21,7 +21,8 @@ from harness.registry.facts import (
     RequestFact,
     RequestStatus,
 )
-from harness.registry.rules.base import Place, Signed, View, editor_of, id_of, known, operator_of, refuse_unless
+from harness.registry.rules.acts import decided, idempotency_of, seen, submitting_key
+from harness.registry.rules.base import Place, Signed, View, editor_of, known, operator_of, refuse_unless
 from harness.registry.rules.requests import let_go
 from harness.registry.rules.times import FIRST_RUN, SKEW
 from harness.registry.rules.triples import OPEN, named, open_row, taken_along
@@ -45,34 +46,12 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         event.subject[:12],
         "submit another one",
     )
-    name = f"{event.by}/{detail['idempotency']}"
-    refuse_unless(
-        0 < len(detail["idempotency"]) <= 128 and detail["idempotency"].isprintable(),
-        "has no idempotency key",
-        "submission",
-    )
-    refuse_unless(
-        view.get(IdempotencyFact, name) is None,
-        "the same idempotency key came with another record",
-        "submission",
-        "take a new one",
-    )
+    name = idempotency_of(event, view)
     row = detail["row"] or event.subject
     if row != event.subject:
         subject = detail["subject_sha256"]
         open_row(view, row, subject, "submit without naming a row", "submit it as a row of its own")
-    # The record may be older than the key that submits it: any key of the handle that is not revoked.
-    key = id_of(detail["operator_key"])
-    entry = view.get(KeyFact, key)
-    refuse_unless(
-        entry is not None and entry.owner == event.by,
-        "is signed by another key than the registry knows for its handle",
-        event.subject[:12],
-        "it is somebody else's record, or its key was rotated out before the registry knew the handle",
-    )
-    refuse_unless(
-        entry is not None and entry.revoked_from is None, "its key is revoked", event.subject[:12], "measure again"
-    )
+    key, entry = submitting_key(event, view)
     facts = run_times(event, place, view)
     before_rotation(event, entry)
     facts += named(event, place, view)
@@ -174,24 +153,13 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     record = known(view, RecordFact, event.subject)
     refuse_unless(record.operator == event.by, "is somebody else's record", event.subject[:12], "withdraw your own")
     refuse_unless(record.status is not Status.WITHDRAWN, "is withdrawn already", event.subject[:12])
-    _seen(event, record)
+    seen(event, record)
     return [(event.subject, replace(record, changed=place.index, status=Status.WITHDRAWN, why=event.reason))]
-
-
-def _seen(event: Event, record: RecordFact) -> None:
-    """An act speaks of the record as its signer saw it: one that was put aside counts no more after another decision."""
-    last = record.index if record.changed is None else record.changed
-    refuse_unless(
-        event.after > last,
-        f"was signed before what entry {last} says of it",
-        event.subject[:12],
-        "read it again, and sign again",
-    )
 
 
 def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """One editor's word; the record is accepted when as many have given it as the policy asks for."""
-    record = _decided(event, signed, place, view, (Status.PENDING, Status.SENT_BACK, Status.REJECTED))
+    record = decided(RecordFact, event, signed, place, view, (Status.PENDING, Status.SENT_BACK, Status.REJECTED))
     present = known(view, EditorsFact, "").editors
     refuse_unless(not record.dropped, "its body was taken down", event.subject[:12])
     refuse_unless(not record.revoked, "its key was revoked", event.subject[:12], "it can't be approved any more")
@@ -224,19 +192,19 @@ def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
 
 def rejected(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """With a reason; an accepted record can be rejected later."""
-    record = _decided(event, signed, place, view, OPEN)
+    record = decided(RecordFact, event, signed, place, view, OPEN)
     return [(event.subject, replace(record, status=Status.REJECTED, approvals=(), why=event.reason))]
 
 
 def sent_back(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """Asks for something that the reason names."""
-    record = _decided(event, signed, place, view, (Status.PENDING,))
+    record = decided(RecordFact, event, signed, place, view, (Status.PENDING,))
     return [(event.subject, replace(record, status=Status.SENT_BACK, approvals=(), why=event.reason))]
 
 
 def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """Out of a row that is closed, into an open one of the same subject or a row of its own; it is decided anew there."""
-    record = _decided(event, signed, place, view, OPEN)
+    record = decided(RecordFact, event, signed, place, view, OPEN)
     refuse_unless(record.row != event.subject, "is a row of its own", event.subject[:12], "nothing to move")
     closed = known(view, RecordFact, record.row)
     refuse_unless(
@@ -253,21 +221,8 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
 
 def body_dropped(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """For the sake of privacy the bytes of a record that is out go; digests, decisions and proofs stay."""
-    record = _decided(event, signed, place, view, (Status.REJECTED, Status.WITHDRAWN))
+    record = decided(RecordFact, event, signed, place, view, (Status.REJECTED, Status.WITHDRAWN))
     return [(event.subject, replace(record, dropped=True))]
-
-
-def _decided(event: Event, signed: Signed, place: Place, view: View, before: tuple[Status, ...]) -> RecordFact:
-    editor_of(view, event, signed, place)
-    record = known(view, RecordFact, event.subject)
-    refuse_unless(
-        record.status in before,
-        f"is {record.status}",
-        event.subject[:12],
-        f"this decision is for records that are {' or '.join(before)}",
-    )
-    _seen(event, record)
-    return replace(record, changed=place.index)
 
 
 def evidence_imported(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
