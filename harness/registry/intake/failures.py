@@ -12,7 +12,14 @@ from harness.record.canonical import canonical
 from harness.record.schema import Outcome, Record
 from harness.registry.intake.facts_told import part_of, value_of
 from harness.registry.intake.hardware import hardware_of
-from harness.registry.intake.ingest import Claims, claims_of, refuse_synthetic, signed_record, well_formed
+from harness.registry.intake.ingest import (
+    Claims,
+    claims_of,
+    refuse_others,
+    refuse_synthetic,
+    signed_record,
+    well_formed,
+)
 from harness.registry.intake.projection import device_digest
 from harness.tiers.values import UNKNOWN
 from harness.tlog.event import Event
@@ -177,18 +184,11 @@ def agrees(event: Event, found: FailedRun) -> None:
         "end": (detail["finished"], claims.finished),
         "challenge": (detail["challenge"], claims.challenge),
     }
-    for name, (said, is_) in pairs.items():
-        if said != is_:
-            raise BadInput(
-                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it again"
-            )
+    refuse_others(pairs, found.id)
 
 
 def names_device(event: Event, found: FailedRun) -> None:
     """Raises `BadInput` unless a submission that is new names its record's device as it is called today: a device that is listed
     later is called otherwise then, and its log holds.
     """
-    if event.detail["device_sha256"] != found.device_sha256:
-        raise BadInput(
-            "the submission names another device than its record", where=found.id[:12], fix="submit it again"
-        )
+    refuse_others({"device": (event.detail["device_sha256"], found.device_sha256)}, found.id)

@@ -6,7 +6,7 @@ enters the queue; all else of its summary when it is submitted, before an editor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -249,10 +249,16 @@ def names_device(event: Event, found: Submission) -> None:
     told = event.detail.get("device_sha256")
     if told is None:
         raise BadInput("does not name its device", where=found.id[:12], fix="update repro-harness, and submit it again")
-    if told != device_digest(found.measured.measurement.hardware.sku):
-        raise BadInput(
-            "the submission names another device than its record", where=found.id[:12], fix="submit it again"
-        )
+    refuse_others({"device": (told, device_digest(found.measured.measurement.hardware.sku))}, found.id)
+
+
+def refuse_others(pairs: Mapping[str, tuple[object, object]], record: str) -> None:
+    """Raises `BadInput` for the first of what an event says, by name, that is not what its record says."""
+    for name, (said, is_) in pairs.items():
+        if said != is_:
+            raise BadInput(
+                f"the submission names another {name} than its record", where=record[:12], fix="submit it again"
+            )
 
 
 def agrees(event: Event, found: Submission) -> None:
@@ -280,8 +286,4 @@ def agrees(event: Event, found: Submission) -> None:
         "end": (detail["finished"], claims.finished),
         "challenge": (detail["challenge"], claims.challenge),
     }
-    for name, (said, is_) in pairs.items():
-        if said != is_:
-            raise BadInput(
-                f"the submission names another {name} than its record", where=found.id[:12], fix="submit it again"
-            )
+    refuse_others(pairs, found.id)
