@@ -63,6 +63,7 @@ class Account(StrEnum):
     CHUNKS = "chunks"
     PLACED_TOKENS = "placed_tokens"
     DRAFT_TOKENS = "draft_tokens"
+    CACHED_TOKENS = "cached_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.CHUNKS: Kind("chunks of a stream", "chunks"),
         Account.PLACED_TOKENS: Kind("tokens of which it is known in which chunk they came", "tokens"),
         Account.DRAFT_TOKENS: Kind("tokens that a smaller model proposed", "tokens"),
+        Account.CACHED_TOKENS: Kind("tokens before the prompt that were in the cache, and were not computed", "tokens"),
     }
 )
 

@@ -17,7 +17,7 @@ from harness.run.execute.loop import Measuring
 from harness.run.execute.one_process import Guards
 from harness.run.execute.plan import Ids, Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import baseline, unchanged
+from harness.run.prepare import baseline, options, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
@@ -29,7 +29,9 @@ def measure(prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -
     Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `Unmeasured` where no process came to its end.
     """
     request, suite, engine = prepared.request, prepared.suite.suite, prepared.engine
-    settings = filled_in(prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids))
+    settings = filled_in(
+        prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
+    )
     prepared = replace(prepared, options=settings)
     attempt = begun(prepared)
     triple = _triple(prepared, vocabulary, attempt.seed)
@@ -90,6 +92,8 @@ def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
+        prepared.adapter.capabilities.deepens,
+        options.keeps_prefix(prepared.options),
         prepared.request.challenge or "",
     )
 
