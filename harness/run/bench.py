@@ -33,7 +33,7 @@ def bench(request: Request, progress: Progress) -> Path:
             prepared = prepare(request, cache, progress)
             attempt = begun(prepared)
             try:
-                ids, vocabulary = tokenise(prepared, cache, progress)
+                prompts = tokenise(prepared, cache, progress)
             except WorkerFailed as failed:
                 raise recorded(attempt, failed) from None
         except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def bench(request: Request, progress: Progress) -> Path:
                 fix="the same command continues from there",
             ) from None
         try:
-            evidence, journal = measure(prepared, ids, vocabulary, progress)
+            evidence, journal = measure(prepared, prompts, progress)
             path = conclude(evidence)
             journal.discard()
             return path
