@@ -119,7 +119,10 @@ def _tokenizes_as_reference(subject: Subject) -> Outcome:
     if not (can.takes_text or can.tokenises):
         return "unknown", "it is given ids, and its own are nobody else's"
     if not subject.reference:
-        return "unknown", "it is a simulation" if can.synthetic else "its own ids are the reference, or nobody knows them"
+        return (
+            "unknown",
+            "it is a simulation" if can.synthetic else "its own ids are the reference, or nobody knows them",
+        )
     for prompt in subject.reference:
         found = tokenizer_gate.difference(prompt, tokenizer_gate.own(subject.loaded, can, prompt))
         if found:

@@ -20,7 +20,9 @@ def loaded(made):
     return SimpleNamespace(facts=facts, tokenize=lambda _, add_bos: made, take=lambda _ids, _text: made)
 
 
-@pytest.mark.parametrize("can", [Capabilities(), Capabilities(takes_text=True), Capabilities(takes_text=True, tokenises=False)])
+@pytest.mark.parametrize(
+    "can", [Capabilities(), Capabilities(takes_text=True), Capabilities(takes_text=True, tokenises=False)]
+)
 @pytest.mark.parametrize("made", [list(FRANCE.ids), FRANCE.ids])
 def test_the_same_ids_pass(can, made):
     tokenizer_gate.hold(loaded(made), can, [FRANCE, FRANCE])
@@ -74,7 +76,8 @@ def test_a_text_that_is_found_always_has_exactly_the_ids(words, data):
     text = " ".join(words)
     count = data.draw(st.integers(1, len(words)))
     found = tokenizer_gate.text_of(text, words_of(text)[:count], words_of)
-    assert found is not None and text.startswith(found)
+    assert found is not None
+    assert text.startswith(found)
     assert words_of(found) == words_of(text)[:count]
 
 
