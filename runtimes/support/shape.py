@@ -119,9 +119,10 @@ def loaded_fault(loaded: Any, declared: Capabilities) -> str:
     methods = {
         "generate_batch": declared.batches,
         "fresh": declared.outlives,
+        "take": declared.takes_text,
         "remember": declared.deepens or declared.converses,
     }
-    words = {"generate_batch": "batches", "fresh": "outlives", "remember": "deepens"}
+    words = {"generate_batch": "batches", "fresh": "outlives", "take": "takes_text", "remember": "deepens"}
     return _place_fault(facts) or _undeclared(loaded, "what it loads", methods, words)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalog import suites
 from harness.catalog.suites import Suite, Workload
 from harness.measure.workload import WorkloadPlan
 from harness.run.prepare.tokens import Texts
-from harness.worker.plan import Plan
+from harness.worker.plan import Plan, Prompt
 from runtimes.interface import Scalar
 
 VARIATIONS = 8  # distinct prompts made beforehand; process k takes number k modulo this
@@ -32,10 +32,9 @@ class Triple:
     forces: bool = True  # else workloads that decode given ids are left out
     batches: bool = False  # else workloads of several requests at once are left out
     deepens: bool = False  # else forced workloads behind a depth are left out
-    keeps: bool = (
-        False  # a prefix cache is on: of a conversation's turn the new tokens are computed; else the whole prompt
-    )
+    keeps: bool = False  # a prefix cache keeps a conversation's turns; else each turn's whole prompt is computed
     challenge: str = ""  # a registry's single-use number
+    reference: Mapping[str, Prompt] = field(default_factory=dict)  # what an engine that splits text is held against
 
 
 def texts_of(suite: Suite) -> Texts:
@@ -111,6 +110,7 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
         timed_trials=suite.timed_trials,
         workloads=tuple(workloads),
         probe=ids[PROBE] if probe else (),
+        reference=_reference(triple, ids, workloads, probe),
     )
 
 
@@ -121,6 +121,13 @@ def _parts(triple: Triple, workload: Workload, ids: Ids) -> tuple[tuple[int, ...
         return suites.depth_ids(triple.suite, workload, triple.vocabulary, triple.challenge), prompt
     kept = (workload.depth or 0) if triple.keeps else 0
     return prompt[:kept], prompt[kept:]
+
+
+def _reference(triple: Triple, ids: Ids, workloads: list[WorkloadPlan], probe: bool) -> tuple[Prompt, ...]:
+    """Of the prompts that this process is given."""
+    given = {one for workload in workloads for one in (workload.history + workload.prompt, workload.distinct)}
+    given |= {ids[PROBE]} if probe else set()
+    return tuple(prompt for prompt in triple.reference.values() if prompt.ids in given)
 
 
 def _key(workload: str, variation: int) -> str:
