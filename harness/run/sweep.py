@@ -61,7 +61,7 @@ class Cell:
         return sha256(repr(sorted(self.settings.items())).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.settings.items())
+        return " ".join(f"{name}={value}" for name, value in self.settings.items()) or "the default"
 
 
 @dataclass(frozen=True, slots=True)
