@@ -2,8 +2,8 @@
 
     python benchmarks/sweeps.py [REPETITIONS]
 
-The program that leads the runs is the real one; clock and engine are simulated (`tests/support/simulated_runs.py`): a process has a
-planted rate, scatters, and finds the machine slower than the one before did. Seeds are 0, 1, 2 …
+The program that leads the runs is the real one; clock and engine are simulated (`tests/support/simulated_runs.py`): a process
+has a planted rate, scatters, and finds the machine slower than the one before did. Seeds are 0, 1, 2 …
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def tuned(seed: int, drift: float, noise: float, rates: Sequence[float] = RATES)
 def main(repetitions: int) -> None:
     """Print the page's table."""
     print(
-        "| drift a process | noise | order of 12 cells right | best found | gain's interval holds it | gain above / search's above |"
+        "| drift a process | noise | order of 12 cells right | best found | interval holds the gain | gain, search's too high |"
     )
     print("|---|---|---|---|---|---|")
     for drift in DRIFTS:

@@ -187,11 +187,11 @@ class _Sweeping:
                 self._fail(place, f"no process came to its end: {why}")
 
 
-def to_continue(kept: Kept) -> None:
-    """Take what an earlier start left. Raises `BadInput` where that is nothing."""
+def to_continue(kept: Kept, what: str) -> None:
+    """Take what an earlier start of `what` left. Raises `BadInput` where that is nothing."""
     if not kept.there:
         raise BadInput(
-            "no unfinished sweep of this model, runtime, suite and options",
+            f"no unfinished {what} of this model, runtime, suite and options",
             where="--resume",
             fix="start it without --resume",
         )

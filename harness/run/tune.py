@@ -130,7 +130,7 @@ class _Search:
         left, index = set(self._runs), 0
         while True:
             for place in order(len(self._tuning.cells), index, self._tuning.seed):
-                if place in left and self._runs[place].used <= index:
+                if place in left and len(self._runs[place].complete) <= index:
                     self._turn(place)
             left -= self._errors.keys()
             if not left:
@@ -186,8 +186,10 @@ class _Search:
         self._together.failed(str(self._tuning.cells[place]), error)
 
     def _scores(self, place: int, rounds: int) -> tuple[float, ...]:
-        rates = self._runs[place].rates()
-        return tuple(self._tuning.objective.score(rates[index]) for index in range(rounds))
+        found = list(self._runs[place].rates().values())[
+            :rounds
+        ]  # a process that was interrupted has an index, and no rates
+        return tuple(self._tuning.objective.score(rates) for rates in found)
 
     def confirmed(self, decided: Standing, rounds: int) -> Tuned:
         """The winner again, against the default; nothing where that is the winner, or failed."""
@@ -201,16 +203,12 @@ class _Search:
             f"measuring {self._tuning.cells[winner]} again, {pairs} processes each beside the default"
         )
         runs = self._pairs((winner, 0), pairs)
-        ours, theirs = (run.rates() for run in runs)
-        both = sorted(ours.keys() & theirs.keys())
-        score = self._tuning.objective.score
+        ours, theirs = (list(run.rates().values()) for run in runs)
         rates = {}
-        for name in ("decode", "prefill"):
-            sides = [[getattr(own[index], name) for index in both] for own in (ours, theirs)]
-            if all(rate for side in sides for rate in side):
-                one = Objective(1.0 if name == "decode" else 0.0)
-                rates[name] = gain([one.score(ours[i]) for i in both], [one.score(theirs[i]) for i in both])
-        claimed = gain([score(ours[i]) for i in both], [score(theirs[i]) for i in both])
+        for name, weight in (("decode", 1.0), ("prefill", 0.0)):
+            if all(getattr(one, name) for one in (*ours, *theirs)):
+                rates[name] = _gain(ours, theirs, Objective(weight))
+        claimed = _gain(ours, theirs, self._tuning.objective)
         records = tuple(run.conclude() for run in runs)
         return replace(made, gain=claimed, rates=rates, records=records, elapsed_s=self._elapsed_s)
 
@@ -224,10 +222,12 @@ class _Search:
             request = replace(cell.request, processes=pairs, seed=seed)
             runs.append(self._begin(request, together.of(index, str(cell))))
         together.measuring = True
-        for index in range(pairs + 1):  # the last turn finds that each has all of its processes
+        left, index = set(range(len(runs))), 0
+        while left:
             for place in order(len(runs), index, self._tuning.seed):
-                if runs[place].used <= index:
-                    runs[place].step()
+                if place in left and len(runs[place].complete) <= index and not runs[place].step():
+                    left.remove(place)
+            index += 1
         return runs
 
     def _candidates(self, rounds: int) -> tuple[Candidate, ...]:
@@ -242,3 +242,8 @@ class _Search:
         """The search itself is no result: too few processes for an interval."""
         for run in self._runs.values():
             run.discard()
+
+
+def _gain(ours: Sequence[Rates], theirs: Sequence[Rates], objective: Objective) -> Gain:
+    """Pair by pair."""
+    return gain([objective.score(one) for one in ours], [objective.score(one) for one in theirs])

@@ -85,7 +85,7 @@ def run(search: Search, results: Path, resume: bool, progress: Progress) -> Tune
     """As `harness.run.tune.tune`, alone on this machine."""
     kept = Kept(results, FOLDER, search.key)
     if resume:
-        to_continue(kept)
+        to_continue(kept, "search")
     for remark in search.remarks:
         progress.remark(remark)
     progress.stage(f"tuning: {count(len(search.tuning.cells), 'candidate')}, budget {search.tuning.budget_s:.0f} s")
