@@ -61,7 +61,7 @@ class Cell:
         return sha256(repr(sorted(self.settings.items())).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.settings.items())
+        return " ".join(f"{name}={value}" for name, value in self.settings.items()) or "the default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +187,11 @@ class _Sweeping:
                 self._fail(place, f"no process came to its end: {why}")
 
 
-def to_continue(kept: Kept) -> None:
-    """Take what an earlier start left. Raises `BadInput` where that is nothing."""
+def to_continue(kept: Kept, what: str) -> None:
+    """Take what an earlier start of `what` left. Raises `BadInput` where that is nothing."""
     if not kept.there:
         raise BadInput(
-            "no unfinished sweep of this model, runtime, suite and options",
+            f"no unfinished {what} of this model, runtime, suite and options",
             where="--resume",
             fix="start it without --resume",
         )

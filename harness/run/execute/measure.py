@@ -22,6 +22,7 @@ from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
 from harness.run.prepare.tokens import Prompts
+from harness.worker.plan import Plan
 
 
 class Measurement:
@@ -62,6 +63,12 @@ class Measurement:
             )
         )
 
+    @property
+    def plan(self) -> Plan:
+        """Of the first process."""
+        assert self._attempt.plan is not None  # noqa: S101 - made with the rest
+        return self._attempt.plan
+
     def step(self) -> bool:
         """One process more; false where there was none to do, and the run is at its end.
 
@@ -87,8 +94,7 @@ class Measurement:
         bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
         bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
         attempt = numbered(self._attempt)
-        assert attempt.plan is not None  # noqa: S101 - it has measured
-        work = Work(self._ids, attempt.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
+        work = Work(self._ids, self.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
         machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
         return Evidence(prepared, work, self._outcome, machine)
 
