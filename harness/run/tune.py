@@ -183,14 +183,16 @@ class _Search:
         self._together.failed(str(self._tuning.cells[place]), error)
 
     def _scores(self, place: int, rounds: int) -> tuple[float, ...]:
-        found = list(self._runs[place].rates().values())[
-            :rounds
-        ]  # a process that was interrupted has an index, and no rates
-        return tuple(self._tuning.objective.score(rates) for rates in found)
+        found = list(
+            self._runs[place].rates().values()
+        )  # by their order: one that was interrupted has an index, and no rates
+        return tuple(self._tuning.objective.score(rates) for rates in found[:rounds])
 
     def confirmed(self, decided: Standing, rounds: int) -> Tuned:
         """The winner again, against the default; nothing where that is the winner, or failed."""
-        winner, tied = decided.leader, tuple(place for place in decided.left if place != decided.leader)
+        same = decided.tied and 0 in decided.left  # surely within 1 %: no option is worth a line
+        winner = 0 if same else decided.leader
+        tied = tuple(place for place in decided.left if place != winner)
         made = Tuned(self._candidates(rounds), winner, tied, rounds, self._elapsed_s)
         if winner == 0 or 0 in self._errors:
             return made

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.e2e.conftest import refused
+from tests.e2e.conftest import measured, refused
 
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 FIXED = ("--suite", SMALL, "--budget", "600")
@@ -23,7 +23,7 @@ def test_the_planted_best_is_found_and_measured_again(repro, tiny):
     assert not (repro.results / ".tune").exists()
     assert not (repro.results / ".partial").exists()
     done = repro("tune", tiny, "simulated", "-o", "step_us=100,2000", *FIXED)
-    assert done.returncode == 0, done.stderr
+    measured(done)
     assert "options: -o step_us=100" in done.stdout
     assert "measured again on" in done.stdout
     records = [json.loads(path.read_text())["predicate"] for path in repro.records()]
