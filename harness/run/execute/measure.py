@@ -17,7 +17,7 @@ from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
 from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import baseline, unchanged
+from harness.run.prepare import baseline, options, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
@@ -34,7 +34,7 @@ class Measurement:
     def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
         request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
         settings = filled_in(
-            prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids)
+            prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
         )
         self._prepared = prepared = replace(prepared, options=settings)
         self._attempt = attempt = begun(prepared)
@@ -125,6 +125,8 @@ def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
+        prepared.adapter.capabilities.deepens,
+        options.keeps_prefix(prepared.options),
         prepared.request.challenge or "",
         prompts.reference,
     )
