@@ -134,6 +134,11 @@ def test_a_default_that_wins_is_not_measured_again(tmp_path):
     assert (found.winner, found.gain, found.records) == (0, None, ())
 
 
+def test_where_everything_is_surely_the_same_the_default_stays(tmp_path):
+    found, _ = tuned(machine(1, noise=0.0005), tmp_path, (100, 100.01, 100.02))
+    assert (found.winner, found.tied, found.gain) == (0, (1, 2), None)
+
+
 def test_a_budget_leaves_the_time_for_the_winner(tmp_path):
     own = machine(1, process_s=10.0)
     budget_s = 10 * (len(RATES) * 2 + 8) + 5
