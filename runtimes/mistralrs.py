@@ -231,9 +231,12 @@ class LoadedMistralRS:
 
     def _first(self, text: str, top: int) -> Sequence[Any]:
         """The likelihoods of the token that follows a text."""
-        chunks = list(self._runner.send_chat_completion_request(_request(self._engine, text, 1, top)))
-        found: Sequence[Any] = chunks[-1].choices[0].logprobs.top_logprobs
-        return found
+        chunks = self._runner.send_chat_completion_request(_request(self._engine, text, 1, top))
+        told = [chunk.choices[0].logprobs for chunk in list(chunks)]
+        found = next((one.top_logprobs for one in told if one is not None), None)
+        if found is None:
+            raise RunFailed("it tells no likelihood of what it chose", where="mistralrs")
+        return list(found)
 
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """By the engine's own tokenizer, which takes special tokens in the text for what they are."""
@@ -269,19 +272,25 @@ class LoadedMistralRS:
         if text is None:
             raise RunFailed("there is no text of which it makes just these ids", where="mistralrs", code="tokenizer")
         request, send = _request(self._engine, text, count, 1), self._runner.send_chat_completion_request
-        chunks: list[Any] = []
-        keep, stamp = chunks.append, watch.token
+        told: list[Any] = []
+        keep, stamp, chunk = told.append, watch.token, None
         watch.start()
         for chunk in send(request):
-            keep(chunk)
-            stamp()
-        return self._made(chunks, len(prompt), count, watch)[:output_tokens]
+            token = chunk.choices[0].logprobs
+            if token is not None:  # else it is text alone, which was held back from an earlier chunk
+                stamp()
+                keep(token)
+        self._account(chunk, len(prompt))
+        for _ in range(len(told), count):
+            watch.again()
+        # Fewer than were asked for where it ended early, or one chunk held several tokens: that makes the trial invalid.
+        return [int(one.top_logprobs[0].token) for one in told][:output_tokens]
 
-    def _made(self, chunks: Sequence[Any], prompt_tokens: int, count: int, watch: Watch) -> list[int]:
-        """The ids of a stream; fewer than were asked for where one chunk held several tokens, which makes the trial invalid."""
-        usage = chunks[-1].usage if chunks else None
-        if usage is None:
-            raise RunFailed("its stream ended without an account of its tokens", where="mistralrs")
+    def _account(self, last: Any, prompt_tokens: int) -> None:
+        """What the last chunk says of the whole. Raises `RunFailed` where that is other work than was asked for."""
+        usage = None if last is None else last.usage
+        if usage is None or not usage.completion_tokens:
+            raise RunFailed("its stream ended without tokens, or without an account of them", where="mistralrs")
         if usage.prompt_tokens != prompt_tokens:
             raise RunFailed(
                 f"mistral.rs computed {usage.prompt_tokens} prompt tokens in place of {prompt_tokens}",
@@ -294,9 +303,6 @@ class LoadedMistralRS:
                 "prefill_ns": round(usage.total_prompt_time_sec * 1e3) * 1_000_000,
                 "decode_ns": round(usage.total_completion_time_sec * 1e3) * 1_000_000,
             }
-        for _ in range(len(chunks), count):
-            watch.again()
-        return [int(chunk.choices[0].logprobs.top_logprobs[0].token) for chunk in chunks]
 
     def score(self, tokens: Sequence[int]) -> float:
         """A request for each beginning of the text, and of its answer the likelihood of the token that really follows.
