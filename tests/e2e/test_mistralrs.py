@@ -1,6 +1,8 @@
 """mistral.rs for real: a tiny model and SmolLM2 beside llama.cpp on the same bytes, and Gemma's GGUF, which it splits wrongly."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -13,35 +15,8 @@ from tests.support import tiny_models
 pytestmark = pytest.mark.e2e
 
 SMOLLM2, GEMMA = "smollm2-135m-instruct-q4_1", "gemma-3-270m-q4_k_m"
+AGREEMENT = Path(__file__).parents[2] / "benchmarks" / "suites" / "agreement-v1.toml"
 ONE = ("-o", "threads=1")  # its pools spin while they wait: two threads on a busy machine are slower than one
-SUITE = """
-name = "mini"
-version = 1
-title = "A few tokens of a real model"
-headline = "story"
-cache_check = "pp24@d0"
-seed = 5
-warmup_trials = 2
-timed_trials = 2
-budget_s = 60
-probe = "The harbour is quiet in the morning, and the boats come home one after the other."
-words = ["the", "of", "and", "to", "in", "is", "it", "you", "that", "he", "was", "for"]
-
-[[workloads]]
-id = "story"
-title = "A few tokens"
-mode = "greedy"
-text = "Write a long and calm story about a lighthouse keeper and the sea."
-output_tokens = 12
-
-[[workloads]]
-id = "pp24@d0"
-title = "Prefill alone"
-mode = "forced"
-prompt_tokens = 24
-seed = 2
-output_tokens = 0
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +30,10 @@ def bench(tmp_path_factory):
     """`repro bench` of a model through a runtime, in the user's cache; each is run once."""
     done = {}
     suite = tmp_path_factory.mktemp("suite") / "mini-v1.toml"
-    suite.write_text(SUITE)
+    text = AGREEMENT.read_text().replace('name = "agreement"', 'name = "mini"').replace("tokens = 128", "tokens = 12")
+    suite.write_text(
+        re.sub(r'probe = """(.{110})[^"]*"""', r'probe = """\1"""', text.replace("tokens = 32", "tokens = 8"))
+    )
 
     def run(runtime, model):
         if (runtime, model) not in done:
