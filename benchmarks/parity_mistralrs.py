@@ -21,12 +21,10 @@ from harness.run.prepare import reference, tokens
 
 MODEL = "smollm2-135m-instruct-q4_1"
 CONTEXT = 256
+# Short: this engine computes some 15 tokens a second with one thread.
 TEXTS = {
-    "decode": ("Write a long and calm story about a lighthouse keeper and the sea.", 17),
-    "prefill": (
-        "The boats come home one after the other, and nobody speaks before the first coffee of the morning. " * 2,
-        1,
-    ),
+    "decode": ("The sea", 9),
+    "prefill": ("The boats come home one after the other, and nobody speaks before the first coffee.", 1),
 }
 
 
