@@ -76,6 +76,7 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "threads context max_model_len eager compilation_mode aot_compile cudagraph_mode block_size kv_space_mib "
         "gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner batching",
     ),
+    "mistralrs": _table("dtype type_k type_v prefix_caching", "threads context prompts stream batching"),
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
