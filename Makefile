@@ -19,7 +19,7 @@ VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check registry-demo site format schema cli-docs clean
+.PHONY: help install bench test check registry-demo serve site format schema cli-docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ $(VENV)/.core: pyproject.toml constraints.txt
 # What a registry, its site and `repro export` need on top.
 $(VENV)/.site: $(VENV)/.core
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,site]' --constraint constraints.txt
+	@touch $@
+
+# What serves a registry over HTTP.
+$(VENV)/.service: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,service]' --constraint constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
@@ -62,6 +67,9 @@ check: $(VENV)/.dev ## lint, format, types, and who may import whom
 registry-demo: $(VENV)/.site ## make the demonstration registry anew, results/demo-registry: a real run, and operators who do not exist
 	rm -rf results/demo-registry
 	$(REPRO) registry demo results/demo-registry --model '$(MODEL)' --runtime '$(RUNTIME)'
+
+serve: $(VENV)/.service ## the demonstration registry with site and API on this machine: make serve [REGISTRY=…] [ARGS=…]
+	$(REPRO) serve --registry '$(REGISTRY)' $(ARGS)
 
 site: $(VENV)/.site ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
 	$(REPRO) site build --registry '$(REGISTRY)' --out '$(OUT)' $(ARGS)

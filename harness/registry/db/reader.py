@@ -182,6 +182,11 @@ class Reader:
         """Whether an event with this payload is in the log."""
         return self.connection.execute(_EVENT, {"digest": digest}).first() is not None
 
+    def place_of(self, digest: str) -> int | None:
+        """The entry whose event has this payload; None where the log has it not."""
+        found = self.connection.execute(_EVENT, {"digest": digest}).scalar_one_or_none()
+        return None if found is None else whole(found, "entries")
+
     def node(self, level: int, index: int) -> bytes:
         """A hash of the Merkle tree. Raises `RecordInvalid` where the database lacks it."""
         found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()

@@ -12,6 +12,7 @@ from harness.registry.db import rows as rows_table
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, KeyFact
 from harness.registry.intake.failures import FailedRun, Failure, checked, read
+from harness.registry.queries.elsewhere import Elsewhere
 from harness.tiers.values import Status
 
 MOST_LISTED = 100  # of the queue, where it is listed
@@ -108,6 +109,8 @@ def listed(reader: Reader, most: int = MOST_LISTED) -> tuple[list[Told], list[tu
 
 def of_operator(reader: Reader, handle: str) -> list[tuple[str, FailureFact]]:
     """Of one operator, in the log's order."""
+    if isinstance(reader, Elsewhere):
+        return reader.failed(handle)
     found = [(name, fact) for name, fact in reader.all(FailureFact).items() if fact.operator == handle]
     return sorted(found, key=lambda one: one[1].index)
 
