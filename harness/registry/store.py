@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class Registry:
     """An open registry. Reads see one state; there is one writer at a time."""
 
+    elsewhere = False  # whether another machine keeps it, and its service is asked
+
     def __init__(self, engine: Engine, target: str) -> None:
         self.engine, self.target = engine, target
 

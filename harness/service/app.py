@@ -11,8 +11,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import __version__
 from harness.errors import BadInput, ReproError
@@ -80,7 +82,7 @@ def app_of(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.of_http_error)
     app.add_exception_handler(RequestValidationError, problems.of_invalid)
     app.add_exception_handler(Exception, problems.of_anything)
-    _counted(app, service)
+    app.add_middleware(_Counted, service=service)
     _events(app, service)
     reads.add(app, service)
     _health(app, service)
@@ -89,16 +91,27 @@ def app_of(service: Service) -> FastAPI:
     return app
 
 
-def _counted(app: FastAPI, service: Service) -> None:
-    @app.middleware("http")
-    async def counted(request: Request, go_on: Any) -> Response:
-        response: Response = await go_on(request)
-        route = getattr(request.scope.get("route"), "path", "other")
-        service.metrics.requests.labels(route, response.status_code).inc()
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if route.startswith("/v1/"):
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
+class _Counted:
+    """Counts answers, and says of each that it is what its type says."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                self._service.metrics.requests.labels(route, message["status"]).inc()
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                if route.startswith("/v1/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        return await self._app(scope, receive, counted)
 
 
 def _events(app: FastAPI, service: Service) -> None:

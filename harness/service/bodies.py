@@ -9,13 +9,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import MultipartParseError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from harness.errors import BadInput, TooLarge, TooSlow, Unavailable, WrongType
 from harness.registry.actions.incoming import Parcel
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 LIMIT = 8 << 20  # bytes of a body
 SECONDS = 30.0  # for which it may arrive

@@ -49,6 +49,7 @@ class AnswerOut(BaseModel):
 
     new: bool
     receipt: ReceiptOut
+    event: str = Field(description="the event's envelope as it is in the log, base64")
     row: str | None = Field(default=None, description="of a submission: the id of its row")
     row_page: str | None = Field(default=None, description="where its page will be once an editor approved it")
     operator_page: str | None = None
@@ -77,7 +78,7 @@ def receipt(found: Receipt) -> ReceiptOut:
 
 def answer(found: Answer, event: Event, place: dict[str, Any] | None) -> AnswerOut:
     """To this event."""
-    made = AnswerOut(new=found.new, receipt=receipt(found.receipt))
+    made = AnswerOut(new=found.new, receipt=receipt(found.receipt), event=base64.b64encode(found.envelope).decode())
     if event.kind == "record-submitted":
         made.row = str(event.detail["row"]) or event.subject
         made.row_page = f"/rows/{made.row[:16]}/"

@@ -43,7 +43,8 @@ class Writer(Generic[Asked, Got]):
         if self._queue.qsize() >= WAITING:
             raise Unavailable("too many wait", where="queue", fix="send the same again")
         loop = asyncio.get_running_loop()
-        one = _Waiting[Asked, Got](asked, loop.create_future(), loop)
+        answer: asyncio.Future[Got | ReproError] = loop.create_future()
+        one = _Waiting(asked, answer, loop)
         self._queue.put(one)
         found = await one.answer
         if isinstance(found, ReproError):

@@ -70,10 +70,11 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Where it is in the log. `new`: since now."""
+    """Where it is in the log, and the event's envelope as it is there. `new`: since now."""
 
     receipt: Receipt
     new: bool
+    envelope: bytes
 
 
 def opened(registry: Registry, parcel: Parcel) -> Opened:
@@ -182,10 +183,10 @@ def take(registry: Registry, key: Ed25519PrivateKey, parcels: Sequence[Brought])
     for one, taken in zip(parcels, found, strict=True):
         if isinstance(taken, Taken):
             _note(registry, one)
-            answers.append(Answer(proven(registry, key, taken.entry.index), new=True))
+            answers.append(Answer(proven(registry, key, taken.entry.index), True, one.item.envelope))
             continue
         there = earlier(registry, one.opened) if isinstance(taken, Conflict) else None
-        answers.append(taken if there is None else Answer(proven(registry, key, there), new=False))
+        answers.append(taken if there is None else _there(registry, key, there))
     return answers
 
 
@@ -196,7 +197,17 @@ def again(registry: Registry, key: Ed25519PrivateKey, found: Opened, *, demonstr
         return None
     if found.event.kind == "record-submitted" and found.parcel.note is not None:
         _note(registry, brought(found, demonstration=demonstration))
-    return Answer(proven(registry, key, index), new=False)
+    return _there(registry, key, index)
+
+
+def _there(registry: Registry, key: Ed25519PrivateKey, index: int) -> Answer:
+    found = proven(registry, key, index)
+    with registry.reading() as reader:
+        line = reader.entry(index)
+        data = None if line is None else reader.body(line.envelope_sha256)
+    if data is None:
+        raise RecordInvalid("its event is gone", where=f"entry {index}", fix="run: repro audit")
+    return Answer(found, False, data)
 
 
 def proven(registry: Registry, key: Ed25519PrivateKey, index: int) -> Receipt:

@@ -48,6 +48,7 @@ class Item:
     failure: FailedRun | None = None
     at: str = ""  # when the registry first took it, in a replay
     dropped: bool = False  # the body was taken down later: only a replay of the log may say so
+    note: bytes | None = None  # the device note of a record that goes to another machine
 
 
 @dataclass(frozen=True, slots=True)
