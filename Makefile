@@ -68,8 +68,8 @@ registry-demo: $(VENV)/.site ## make the demonstration registry anew, results/de
 	rm -rf results/demo-registry
 	$(REPRO) registry demo results/demo-registry --model '$(MODEL)' --runtime '$(RUNTIME)'
 
-serve: $(VENV)/.service ## the demonstration registry with site and API on this machine: make serve [REGISTRY=…] [ARGS=…]
-	$(REPRO) serve --registry '$(REGISTRY)' $(ARGS)
+serve: $(VENV)/.service ## the demonstration registry with site and API on this machine: make serve [REGISTRY=…] [OUT=site] [ARGS=…]
+	$(REPRO) serve --registry '$(REGISTRY)' --site '$(OUT)' $(ARGS)
 
 site: $(VENV)/.site ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
 	$(REPRO) site build --registry '$(REGISTRY)' --out '$(OUT)' $(ARGS)
@@ -80,6 +80,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 schema: $(VENV)/.dev ## write every JSON Schema to docs/schema/
 	$(REPRO) schema --all docs/schema
+	$(VENV)/bin/python -m harness.service > docs/schema/service-v1.json
 
 cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help
 	$(VENV)/bin/python -m tests.support.command_help

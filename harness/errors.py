@@ -180,7 +180,7 @@ _STATUSES: dict[type[ReproError], Statuses] = {
     NotAllowed: Statuses(2, 403),
     Unsigned: Statuses(2, 401),
     Conflict: Statuses(2, 409),
-    NotEnoughSpace: Statuses(2, 503),
+    NotEnoughSpace: Statuses(2, 507),
     TooLarge: Statuses(2, 413),
     TooSlow: Statuses(2, 400),
     WrongType: Statuses(2, 415),

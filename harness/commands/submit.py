@@ -39,14 +39,12 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.terminal.console import err, print_json
     from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
-    from harness.terminal.remote import tell_receipt
     from harness.terminal.submissions import leaving, print_sent
 
     if read(record).record.failure is not None:
         return _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
     found = _submission(record)
-    folder = record if record.is_dir() else record.parent
-    note = private.read(folder)
+    note = private.read(folder := record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         return print_json(leaving(found, device_ids))
@@ -55,8 +53,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if known is not None:
         return err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
     wish = Wish(row=reproduces, idempotency=idempotency, request=request)
-    print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
-    return tell_receipt(registry, found.id, folder)
+    return print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)), folder)
 
 
 def _submit_failure(

@@ -32,7 +32,7 @@ def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519Pr
             told = about(reader)
         if not told["demonstration"] or told["key"] != own.public_key().public_bytes_raw().hex():
             raise BadInput(
-                "contains exported files, which are read-only, of a registry that is no demonstration of ours",
+                "contains exported files, which are read-only; only a demonstration is served as a copy",
                 where=place,
                 fix=f"repro registry import {place} --registry FOLDER, where the registry's key is kept",
             )

@@ -72,7 +72,7 @@ def verify(
         def resolve_public_key(self, key_id: str) -> Any:
             found = key_of(key_id)
             if found is None:
-                raise _unsigned("its key is none that the registry knows")
+                raise _unsigned("must be signed by a key that the registry knows")
             return found
 
     if "signature-input" not in headers:

@@ -72,7 +72,7 @@ class Registry:
             size = reader.size()
             if any(isinstance(one, ReproError) for one in found) and checkpoints.newest_size(reader) == size:
                 return found  # nothing is new
-            checkpoints.put(reader.connection, size, seal(Checkpoint(reader.origin(), size, reader.root())))
+            checkpoints.put(reader, size, seal(Checkpoint(reader.origin(), size, reader.root())))
             return found
 
     def tried(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
@@ -95,6 +95,10 @@ class Registry:
             found = [batch.take(item, now) for item in items]
             batch.write()
             return found
+
+    def counting(self) -> AbstractContextManager[Reader]:
+        """The writer's turn for what lies beside the log: limits, and numbers that were used."""
+        return sessions.writing(self.engine)
 
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint; the first of a size stays."""

@@ -22,6 +22,7 @@ from harness.registry.actions.incoming import Answer, Brought, Opened
 from harness.registry.queries import told
 from harness.service import bodies, problems, reads, wire
 from harness.service.core import Service
+from harness.service.description import described
 
 _PART = {"type": "string", "format": "binary"}
 _TEXT = {"type": "string", "contentEncoding": "base64"}
@@ -44,20 +45,6 @@ _REQUEST = {
         "content": {"multipart/form-data": _body(_PART), "application/json": _body(_TEXT)},
     }
 }
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": wire.Problem, "description": text, "content": {problems.MEDIA_TYPE: {}}}
-    for status, text in (
-        (400, "malformed, or against a rule"),
-        (403, "signed by somebody who may not"),
-        (404, "names something that is not there"),
-        (409, "does not go with what is there"),
-        (413, "larger than 8 MiB"),
-        (415, "of another media type"),
-        (422, "a record or signature that does not hold"),
-        (429, "over a limit; Retry-After says for how long"),
-        (503, "not now; Retry-After says for how long"),
-    )
-}
 
 
 def app_of(service: Service) -> FastAPI:
@@ -76,8 +63,10 @@ def app_of(service: Service) -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=life,
     )
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
     app.add_exception_handler(ReproError, problems.of_repro_error)
     app.add_exception_handler(HTTPException, problems.of_http_error)
     app.add_exception_handler(RequestValidationError, problems.of_invalid)
@@ -122,7 +111,6 @@ def _events(app: FastAPI, service: Service) -> None:
         response_model=wire.AnswerOut,
         responses={
             200: {"model": wire.AnswerOut | wire.Trial, "description": "there already, or a trial"},
-            **_PROBLEMS,
         },
         openapi_extra=_REQUEST,
     )
@@ -180,11 +168,11 @@ def _trial(entry: int | None, place: dict[str, Any] | None) -> Response:
 
 
 def _health(app: FastAPI, service: Service) -> None:
-    @app.get("/healthz", summary="Whether the process answers", include_in_schema=True)
+    @app.get("/healthz", summary="Whether the process answers")
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
-    @app.get("/readyz", summary="Whether it can take events", responses={503: _PROBLEMS[503]})
+    @app.get("/readyz", summary="Whether it can take events")
     async def readyz() -> dict[str, Any]:
         return {**await service.ask(told.ready), "waiting": service.waiting}
 

@@ -43,7 +43,7 @@ class Held:
         self.bytes += count
 
 
-async def read(request: Request, held: Held, limit: int = LIMIT, seconds: float = SECONDS) -> bytes:
+async def read(request: Request, held: Held, limit: int = LIMIT) -> bytes:
     """All of it. Raises `TooLarge` as soon as it is, whatever the request said of its length; `TooSlow`; `Unavailable`.
 
     The caller gives the bytes back: `held.bytes -= len(body)`.
@@ -54,7 +54,7 @@ async def read(request: Request, held: Held, limit: int = LIMIT, seconds: float 
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(SECONDS):
             async for chunk in request.stream():
                 if size + len(chunk) > limit:
                     raise _large(limit)
@@ -63,7 +63,7 @@ async def read(request: Request, held: Held, limit: int = LIMIT, seconds: float 
                 parts.append(chunk)
     except TimeoutError:
         held.bytes -= size
-        raise TooSlow(f"must arrive within {seconds:g} s", where="body", fix="send it again, faster") from None
+        raise TooSlow(f"must arrive within {SECONDS:g} s", where="body", fix="send it again, faster") from None
     except ClientDisconnect:
         held.bytes -= size
         raise BadInput("ended early", where="body", fix="send it again") from None

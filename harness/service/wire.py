@@ -20,7 +20,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    code: str = Field(description="kind of the error, for programs")
+    code: str = Field(description="kind of the error, as a program reads it")
     field: str = Field(description="part of the request that is meant; empty: all of it")
     remedy: str = Field(description="what to do about it")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
     """The registry's database, and its key; of an exported demonstration a copy. Raises `BadInput`."""
+    from harness.errors import BadInput
     from harness.registry.opening import is_export
     from harness.terminal.keys import key_of
     from harness.terminal.progress import shown
@@ -33,6 +34,10 @@ def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
             yield found
         return
     registry = open_for_writing(place)
+    if registry.elsewhere:
+        raise BadInput(
+            "is served already, by another machine", where=place, fix="name the folder or database where it is kept"
+        )
     yield registry, key_of(registry)
 
 

@@ -15,7 +15,7 @@ from harness.errors import BadInput
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item as Item
 from harness.registry.db.transaction import Taken as Taken
-from harness.registry.facts import OperatorFact, RecordFact, RegistryFact
+from harness.registry.facts import OperatorFact, RegistryFact
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import device_digest, differing, earlier_digest, parts_of, subject_digest
 from harness.registry.store import Registry
@@ -145,8 +145,7 @@ def submit(
     Raises why it may not be.
     """
     with registry.reading() as reader:
-        known = reader.get(RecordFact, found.id)
-        if known is not None and known.operator == actor.handle:
+        if reader.submitter(found.id) == actor.handle:
             return None
         item = submission(reader, actor, found, wish or Wish(), note)
     return registry.append_all([*first, item], utc())[-1]

@@ -12,10 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from harness.errors import TooMany
-from harness.registry.db import service_tables, sessions
+from harness.registry.db import service_tables
 from harness.registry.db.reader import Reader
 from harness.registry.store import Registry
 from harness.tlog.event import Event
@@ -64,16 +62,16 @@ def by_key(key: str) -> Spent:
 def spend(registry: Registry, asked: Sequence[Spent], now_ms: int | None = None) -> list[TooMany | None]:
     """Take the tokens, in order, in one transaction; of each None, or why it may not be, with the seconds to wait."""
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    with sessions.writing(registry.engine) as reader:
-        service_tables.forget(reader.connection, REQUESTS.name, now - _HOUR_MS)
-        service_tables.forget(reader.connection, NEWCOMERS.name, now - _DAY_MS)
-        return [_one(reader.connection, one, now) for one in asked]
+    with registry.counting() as reader:
+        service_tables.forget(reader, REQUESTS.name, now - _HOUR_MS)
+        service_tables.forget(reader, NEWCOMERS.name, now - _DAY_MS)
+        return [_one(reader, one, now) for one in asked]
 
 
 def of_address(registry: Registry, address: str, day: str) -> str:
     """What stands for an address in the buckets of this day."""
-    with sessions.writing(registry.engine) as reader:
-        secret = service_tables.secret_of(reader.connection, _OF_DAY, day, secrets.token_bytes(32))
+    with registry.counting() as reader:
+        secret = service_tables.secret_of(reader, _OF_DAY, day, secrets.token_bytes(32))
     return hmac.new(secret, address.encode(), "sha256").hexdigest()[:32]
 
 
@@ -89,18 +87,18 @@ def queue_has_room(reader: Reader, event: Event) -> None:
         raise too_many(f"the queue holds {WHOLE_QUEUE} records", _HOUR_MS / 1000)
 
 
-def _one(connection: Connection, one: Spent, now: int) -> TooMany | None:
+def _one(reader: Reader, one: Spent, now: int) -> TooMany | None:
     levels = []
     for limit in one.limits:
         name = f"{limit.name}:{one.of}"
-        found = service_tables.level(connection, name)
+        found = service_tables.level(reader, name)
         tokens, at = (float(limit.burst), now) if found is None else found
         tokens = min(limit.burst, tokens + max(now - at, 0) * limit.per_ms)
         if tokens < 1:
             return too_many(f"is over the limit: {limit.what}", (1 - tokens) / limit.per_ms / 1000)
         levels.append((name, tokens - 1))
     for name, tokens in levels:
-        service_tables.fill(connection, name, tokens, now)
+        service_tables.fill(reader, name, tokens, now)
     return None
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from harness.errors import Unsigned
 from harness.record.signed_request import LONGEST_S
-from harness.registry.db import service_tables, sessions
+from harness.registry.db import service_tables
 from harness.registry.store import Registry
 
 SKEW_S = 60  # between the clocks of two processes
@@ -19,8 +19,8 @@ _NAME = "nonces"
 
 def secret(registry: Registry) -> bytes:
     """By which the registry knows its own numbers."""
-    with sessions.writing(registry.engine) as reader:
-        return service_tables.secret_of(reader.connection, _NAME, "", secrets.token_bytes(32))
+    with registry.counting() as reader:
+        return service_tables.secret_of(reader, _NAME, "", secrets.token_bytes(32))
 
 
 def issued(key: bytes, now_s: int | None = None) -> str:
@@ -35,11 +35,11 @@ def use(registry: Registry, key: bytes, nonce: str, now_s: int | None = None) ->
     text, _, mark = nonce.rpartition(".")
     when = text.partition(".")[0]
     if not nonce.isascii() or not hmac.compare_digest(mark, _mark(key, text)) or not when.isdecimal():
-        raise _refused("is none of this registry's")
+        raise _refused("must be a number of this registry")
     if not int(when) - SKEW_S <= now <= int(when) + LONGEST_S:
         raise _refused("is too old")
-    with sessions.writing(registry.engine) as reader:
-        fresh = service_tables.use(reader.connection, sha256(nonce.encode()).hexdigest(), int(when) + _KEPT_S, now)
+    with registry.counting() as reader:
+        fresh = service_tables.use(reader, sha256(nonce.encode()).hexdigest(), int(when) + _KEPT_S, now)
     if not fresh:
         raise _refused("was used before")
 

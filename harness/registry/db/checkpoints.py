@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Engine, func, select, text
 
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, raw, unlike, whole
@@ -45,12 +45,12 @@ def newest_size(reader: Reader) -> int:
 def keep(engine: Engine, size: int, note: bytes) -> None:
     """Store a signed checkpoint; the first of a size stays."""
     with engine.connect().execution_options(write=True) as connection, connection.begin():
-        put(connection, size, note)
+        put(Reader(connection), size, note)
 
 
-def put(connection: Connection, size: int, note: bytes) -> None:
+def put(reader: Reader, size: int, note: bytes) -> None:
     """As `keep`, in the transaction that is open."""
-    connection.execute(
+    reader.connection.execute(
         text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
         {"size": size, "note": note},
     )

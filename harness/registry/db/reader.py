@@ -226,6 +226,11 @@ class Reader:
         found = self.connection.execute(wanted).one_or_none()
         return None if found is None else (found[0], found[1], found[2], found[3])
 
+    def submitter(self, record: str) -> str | None:
+        """The operator who brought it; None where it is not here."""
+        fact = self.get(RecordFact, record)
+        return None if fact is None else fact.operator
+
     def names_subject(self, row: str) -> str | None:
         """The digest by which the row's own submission names its subject; None where there is no such row."""
         fact = self.get(RecordFact, row)

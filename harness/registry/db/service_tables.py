@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from harness.registry.db import tables
@@ -14,45 +14,45 @@ _BUCKET = text(
 )
 
 
-def level(connection: Connection, name: str) -> tuple[float, int] | None:
+def level(reader: Reader, name: str) -> tuple[float, int] | None:
     """Tokens, and when it had them (ms); None for a bucket that nobody has touched."""
     table = tables.buckets.c
-    found = connection.execute(select(table.tokens, table.at_ms).where(table.name == name)).one_or_none()
+    found = reader.connection.execute(select(table.tokens, table.at_ms).where(table.name == name)).one_or_none()
     return None if found is None else (float(found[0]), int(found[1]))
 
 
-def fill(connection: Connection, name: str, tokens: float, at_ms: int) -> None:
+def fill(reader: Reader, name: str, tokens: float, at_ms: int) -> None:
     """From now on it has so many."""
-    connection.execute(_BUCKET, {"name": name, "tokens": tokens, "at_ms": at_ms})
+    reader.connection.execute(_BUCKET, {"name": name, "tokens": tokens, "at_ms": at_ms})
 
 
-def forget(connection: Connection, prefix: str, before_ms: int) -> None:
+def forget(reader: Reader, prefix: str, before_ms: int) -> None:
     """Buckets whose names begin so, and that nobody has touched since."""
     table = tables.buckets.c
-    connection.execute(
+    reader.connection.execute(
         delete(tables.buckets).where(table.at_ms < before_ms, table.name >= prefix, table.name < prefix + "~")
     )
 
 
-def use(connection: Connection, sha256: str, until_s: int, now_s: int) -> bool:
+def use(reader: Reader, sha256: str, until_s: int, now_s: int) -> bool:
     """Whether the number was not used before; it is now."""
-    connection.execute(delete(tables.nonces).where(tables.nonces.c.until_s < now_s))
+    reader.connection.execute(delete(tables.nonces).where(tables.nonces.c.until_s < now_s))
     try:
-        with connection.begin_nested():
-            connection.execute(insert(tables.nonces), {"sha256": sha256, "until_s": until_s})
+        with reader.connection.begin_nested():
+            reader.connection.execute(insert(tables.nonces), {"sha256": sha256, "until_s": until_s})
     except IntegrityError:
         return False
     return True
 
 
-def secret_of(connection: Connection, kind: str, day: str, fresh: bytes) -> bytes:
+def secret_of(reader: Reader, kind: str, day: str, fresh: bytes) -> bytes:
     """The secret of that kind and day, `fresh` where there is none; those of other days are thrown away."""
     table, name = tables.secrets, kind + day
-    found = connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
+    found = reader.connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one_or_none()
     if found is not None:
         return bytes(found)
-    connection.execute(delete(table).where(table.c.name >= kind, table.c.name < kind + "~"))
-    connection.execute(insert(table), {"name": name, "value": fresh})
+    reader.connection.execute(delete(table).where(table.c.name >= kind, table.c.name < kind + "~"))
+    reader.connection.execute(insert(table), {"name": name, "value": fresh})
     return fresh
 
 

@@ -9,10 +9,10 @@ from harness.errors import BadInput, NotFound, RecordInvalid, ReproError
 from harness.record.outcome import STAGES, WORDS
 from harness.registry.db import prefixes
 from harness.registry.db import rows as rows_table
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, KeyFact
 from harness.registry.intake.failures import FailedRun, Failure, checked, read
-from harness.registry.queries.elsewhere import Elsewhere
 from harness.tiers.values import Status
 
 MOST_LISTED = 100  # of the queue, where it is listed

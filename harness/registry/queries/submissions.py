@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from harness.errors import BadInput
 from harness.registry.db import rows
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import OperatorFact, PolicyFact, RecordFact
-from harness.registry.queries.elsewhere import Elsewhere
 
 _WORDS = {
     "pending": "waits for an editor",

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import NotAllowed, NotFound, ReproError, TooMany
+from harness.record.keys import HANDLE
 from harness.registry.db import checkpoints, prefixes, service_tables
 from harness.registry.db.reader import Reader
 from harness.registry.facts import (
@@ -31,6 +32,7 @@ from harness.registry.rules.triples import OPEN
 from harness.registry.store import Registry
 from harness.tlog import merkle
 from harness.tlog.checkpoint import vkey
+from harness.tlog.event import HEX
 
 _SHOWN = (RequestStatus.ACCEPTED, RequestStatus.CLAIMED, RequestStatus.MEASURED)
 
@@ -78,7 +80,7 @@ def demonstration(reader: Reader) -> bool:
 
 def operator(reader: Reader, handle: str) -> dict[str, Any]:
     """By the whole handle. Raises `NotFound`."""
-    found = reader.get(OperatorFact, handle)
+    found = reader.get(OperatorFact, handle) if HANDLE.fullmatch(handle) else None
     if found is None:
         raise NotFound("is not known to this registry", where=handle[:40], fix="a first submission makes it known")
     return {"handle": handle, **dump(found)}
@@ -96,7 +98,7 @@ def row(reader: Reader, prefix: str) -> dict[str, str]:
     identity = reader.id_of(prefix)
     fact = reader.need(RecordFact, identity)
     if fact.row != identity or fact.public_from is None or fact.status not in OPEN:
-        raise NotFound("is no public row", where=prefix[:12], fix="see the registry's site")
+        raise NotFound("is not a public row", where=prefix[:12], fix="see the registry's site")
     return {"row": identity, "subject_sha256": fact.subject_sha256}
 
 
@@ -139,7 +141,7 @@ def _status(one: submissions.Submitted) -> dict[str, Any]:
 
 def challenge(reader: Reader, asker: Asker, nonce: str) -> dict[str, Any]:
     """One that was issued to the asker. Raises `NotFound`."""
-    found = reader.get(ChallengeFact, nonce)
+    found = reader.get(ChallengeFact, nonce) if HEX.fullmatch(nonce) else None
     if found is None or found.handle != asker.handle:
         raise NotFound("this registry did not issue it to you", where="challenge")
     return dump(found)
@@ -202,7 +204,7 @@ def ready(reader: Reader) -> dict[str, Any]:
 def joined(reader: Reader, asker: Asker) -> None:
     """Raises `NotAllowed` for an editor who is no operator."""
     if reader.get(OperatorFact, asker.handle) is None:
-        raise NotAllowed("is no operator of this registry", where=asker.handle, fix="sign with an operator's keys")
+        raise NotAllowed("is not an operator of this registry", where=asker.handle, fix="sign with an operator's keys")
 
 
 def may_challenge(reader: Reader, asker: Asker, most: int, now: str) -> None:

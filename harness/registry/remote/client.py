@@ -125,6 +125,4 @@ class Client:
         return made
 
     def _strange(self, what: str) -> RecordInvalid:
-        return RecordInvalid(
-            f"is no registry's service, or its answer was changed: {what}", where=self.base, fix="check the address"
-        )
+        return RecordInvalid(f"must be the service of a registry: {what}", where=self.base, fix="check the address")

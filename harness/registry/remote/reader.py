@@ -9,11 +9,11 @@ from hashlib import sha256
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection
 
 from harness.errors import BadInput, NotAllowed, NotFound, RecordInvalid, Unsigned
 from harness.record.canonical import canonical
 from harness.registry.db import prefixes
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.facts import (
     ChallengeFact,
     EditorsFact,
@@ -21,13 +21,11 @@ from harness.registry.facts import (
     FailureFact,
     OperatorFact,
     PolicyFact,
-    RecordFact,
     RegistryFact,
     RequestFact,
 )
 from harness.registry.facts.stored import made_of
 from harness.registry.intake.projection import device_digest
-from harness.registry.queries.elsewhere import Elsewhere
 from harness.registry.queries.submissions import Submitted
 from harness.registry.remote.client import Client
 
@@ -35,25 +33,11 @@ Signer = Callable[[bool], Ed25519PrivateKey | None]
 """The key that signs a request: the operator's, or (False) the editor's; None where there is none."""
 
 
-class Nowhere:
-    """In the place of a database: every use is the one line that says so."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __getattr__(self, name: str) -> Any:
-        raise BadInput(
-            "does not work over a URL yet",
-            where=self._where,
-            fix="name the registry's folder or database, or an export of it; its site shows what is public",
-        )
-
-
 class RemoteReader(Elsewhere):
     """One state of it, as far as the service tells."""
 
     def __init__(self, client: Client, about: dict[str, Any], signer: Signer) -> None:
-        super().__init__(cast(Connection, Nowhere(client.base)))
+        super().__init__(client.base)
         self._client, self._about, self._signer = client, about, signer
         self._own: dict[str, dict[str, Any]] = {}  # handle → what `/v1/submissions` says
         self._subjects: dict[str, str] = {}  # row → the digest by which it names its subject
@@ -71,10 +55,8 @@ class RemoteReader(Elsewhere):
             found = self._maybe(kind, f"/v1/challenges/{name}", name, self._signer(True))
         elif kind in (RequestFact, FailureFact):
             found = self.all(kind).get(name)
-        elif kind is RecordFact:
-            return None  # what there is of one is asked by `submitted_record`
         else:
-            self._refuse()
+            self.refuse()
         return cast("F | None", found)
 
     def all(self, kind: type[F]) -> dict[str, F]:
@@ -87,7 +69,7 @@ class RemoteReader(Elsewhere):
             return {name: made_of(kind, value, name) for name, value in found.items()}
         if kind is FailureFact:
             return cast("dict[str, F]", dict(self.failed("")))
-        self._refuse()
+        self.refuse()
         return {}
 
     def size(self) -> int:
@@ -97,7 +79,7 @@ class RemoteReader(Elsewhere):
     def head(self, size: int) -> str | None:
         """Of the whole log, or of none of it."""
         if size not in (0, self.size()):
-            self._refuse()
+            self.refuse()
         return str(self._about.get("head")) if size else ""
 
     def root(self) -> bytes:
@@ -120,6 +102,10 @@ class RemoteReader(Elsewhere):
 
     def subject_of(self, identity: str) -> tuple[str, str, str, str] | None:
         """Not told: the registry itself refuses a record of another subject."""
+        return None
+
+    def submitter(self, record: str) -> str | None:
+        """Not asked: the service answers with the receipt of what is there."""
         return None
 
     def names_subject(self, row: str) -> str | None:
@@ -203,9 +189,6 @@ class RemoteReader(Elsewhere):
             where=self._client.base,
             fix="update repro-harness, or check the address",
         )
-
-    def _refuse(self) -> None:
-        _ = self.connection.execute
 
 
 def _word(text: str) -> str:

@@ -11,13 +11,14 @@ from typing import Any, cast
 from harness.errors import RecordInvalid, ReproError
 from harness.record import envelope
 from harness.registry.db.databases import Engine
+from harness.registry.db.elsewhere import Nowhere
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.exchange import last_seen
 from harness.registry.remote import receipts
 from harness.registry.remote.address import address
 from harness.registry.remote.client import Client
-from harness.registry.remote.reader import Nowhere, RemoteReader, Signer
+from harness.registry.remote.reader import RemoteReader, Signer
 from harness.registry.store import Registry
 from harness.tlog import checkpoint, merkle
 from harness.tlog import event as events

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from sqlalchemy import Connection
+
+from harness.errors import BadInput
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact
 
@@ -12,8 +15,29 @@ if TYPE_CHECKING:
     from harness.registry.queries.submissions import Submitted
 
 
+class Nowhere:
+    """In the place of a database: every use is the one line that says so."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __getattr__(self, name: str) -> Any:
+        raise BadInput(
+            "does not work over a URL yet",
+            where=self._where,
+            fix="name the registry's folder or database, or an export of it; its site shows what is public",
+        )
+
+
 class Elsewhere(Reader, ABC):
-    """See the module."""
+    """See the module. Every question that is not answered here ends in one line."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(cast(Connection, Nowhere(where)))
+
+    def refuse(self) -> None:
+        """Raises `BadInput`: it can't be asked over a URL."""
+        _ = self.connection.execute
 
     @abstractmethod
     def submitted(self, handle: str) -> list[Submitted]:
