@@ -1,7 +1,7 @@
 """How many submissions a second a service takes, and how long each waits: `python benchmarks/service.py [--database postgresql://…]`.
 
-Submissions are made and signed before the clock runs. Clients and service share the machine. `--rate` sends at a pace instead of as fast as
-answers come. Prints one line of a table; without `--database` on SQLite in a temporary folder.
+Submissions are made and signed before the clock runs. Clients and service share the machine. `--rate` sends at a pace instead of
+as fast as answers come. Prints one line of a table; without `--database` on SQLite in a temporary folder.
 """
 
 from __future__ import annotations
