@@ -51,7 +51,7 @@ def test_a_refused_one_spends_nothing(place):
     many = Spent((NEWCOMERS, REQUESTS), "digest")
     spend(made, [many] * 100, START)
     with made.counting() as reader:
-        left = dict(reader.connection.execute(text("SELECT name, tokens FROM buckets")).tuples().all())
+        left = {name: tokens for name, tokens in reader.connection.execute(text("SELECT name, tokens FROM buckets"))}
     assert left == {"address-day:digest": 0.0, "address-minute:digest": 25.0}
 
 
@@ -84,9 +84,11 @@ def test_the_sixth_new_handle_of_an_address_waits_and_says_for_how_long(limited)
 
 def test_what_nobody_has_signed_is_paid_by_its_address(limited):
     limited.world.join("ann")
-    for _ in range(30):
-        assert limited.client.post("/v1/events", content=b"x").status_code == 415
-    assert problem(limited.client.post("/v1/events", content=b"x"))["code"] == "too-many"
+    answers = []
+    while not answers or answers[-1].status_code == 415:  # two seconds fill one token again
+        answers.append(limited.client.post("/v1/events", content=b"x"))
+    assert len(answers) > 30
+    assert problem(answers[-1])["code"] == "too-many"
     # It is not read any more, whatever it is: the address waits.
     late = limited.post(
         {"event": limited.event("ann", "request-opened", "0" * 64, model="m", hardware="h", runtime="r")}
