@@ -198,4 +198,11 @@ def _cache_width(asked: Asked, width: int) -> int:
     return FLOAT_BYTES[kinds.pop()] if len(kinds) == 1 else 0
 
 
-_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {"llama.cpp": _llama_cpp, "pytorch": _pytorch, "vllm": _vllm}
+# A server that the worker starts holds what its engine holds in process.
+_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {
+    "llama.cpp": _llama_cpp,
+    "llama-server": _llama_cpp,
+    "pytorch": _pytorch,
+    "vllm": _vllm,
+    "vllm-server": _vllm,
+}

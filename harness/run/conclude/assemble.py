@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import harness
@@ -260,9 +261,13 @@ def _shown(name: str, value: str) -> str:
 
 
 def public_value(value: Scalar) -> Scalar:
-    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place."""
+    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place; of a
+    program's path, its name.
+    """
     if not isinstance(value, str):
         return value
+    if Path(value).is_absolute():
+        return Path(value).name
     if names_a_device(value):
         return "named by id"
     if (found := _ADDRESS.fullmatch(value)) is None:

@@ -93,6 +93,16 @@ class Place:
         """Its interpreter."""
         return self.folder / "bin" / "python"
 
+    @property
+    def program(self) -> Path:
+        """Where the program lies that its recipe has beside the packages; to be asked where it has one."""
+        return self.folder / "bin" / self.recipe.program
+
+    @property
+    def has_program(self) -> bool:
+        """Whether it is there, or the recipe has none."""
+        return not self.recipe.program or self.program.is_file()
+
     def installed(self) -> Installed | None:
         """What is there, if it is complete."""
         return _read(self.folder / "install.json") if self.python.exists() else None
@@ -136,7 +146,7 @@ def has_lock(cache: Path, runtime: str, backend: str, release: str = "") -> bool
     recipe = recipe_of(runtime)
     if pins(recipe, backend, release):
         return recipe.lock_text(backend) is not None
-    return kept_locks.path_of(cache, runtime, backend, release).is_file()
+    return kept_locks.path_of(cache, recipe.environment or runtime, backend, release).is_file()
 
 
 def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
@@ -145,6 +155,7 @@ def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
     A release that the recipe does not pin must have been resolved (`resolving.ensure`).
     """
     recipe = recipe_of(runtime)
+    runtime = recipe.environment or runtime
     lock = _pinned(recipe, runtime, backend)
     release = "" if pins(recipe, backend, release) else release
     if release:
