@@ -76,7 +76,7 @@ def ready(runtime: str = "llama.cpp") -> Rig:
     model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)
     interpreter = Interpreter(place.python, folder, cache / "worker-home")
-    if runtime == "llama.cpp":
+    if runtime in ("llama.cpp", "llama-server"):
         return Rig(cache, place, model, interpreter)
     converted = convert.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, SILENT)
     return Rig(cache, place, converted, interpreter, runtime, "safetensors")

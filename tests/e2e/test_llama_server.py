@@ -61,7 +61,12 @@ def test_it_is_measured_with_the_settings_of_the_run_and_nothing_is_left(repro, 
     (path,) = repro.records()
     text, record = path.read_text(), read(path).record
     runtime = record.runtime
-    assert (runtime.name, runtime.engine, runtime.version, runtime.commit) == ("llama-server", "llama-server", "b1", "571d0d5")
+    assert (runtime.name, runtime.engine, runtime.version, runtime.commit) == (
+        "llama-server",
+        "llama-server",
+        "b1",
+        "571d0d5",
+    )
     wanted = {"threads": 1, "batch": 128, "ubatch": 128, "type_k": "q8_0", "type_v": "f16", "flash_attn": "on", "parallel": 1,
               "prefix_cache": False, "computed_on": "cpu", "prompts": "ids"}  # fmt: skip
     assert {name: runtime.settings[name] for name in wanted} == wanted
