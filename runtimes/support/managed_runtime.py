@@ -41,7 +41,7 @@ class ManagedRuntime:
             return self._client.generate(prompt, output_tokens, watch, forced=forced)
         except ReproError as error:
             if self._server.ended():
-                raise self._server.death("in a trial") from error
+                raise self._server.death("in a trial", "see the machine's log and its free memory") from error
             raise
 
     def score(self, tokens: Sequence[int]) -> float:

@@ -76,7 +76,9 @@ class ManagedServer:
                 if port is None and taken and attempt + 1 < PORTS:
                     self.stop()
                     continue
-                raise _in_use(self.port) if taken and port is not None else self.death("while it loaded the model")
+                if taken and port is not None:
+                    raise _in_use(self.port)
+                raise self.death("while it loaded the model", "check the model and the settings against it")
             except BaseException:
                 self.stop()
                 raise
@@ -145,7 +147,7 @@ class ManagedServer:
         telling = [line for line in lines if _TELLING.search(line) and not _ENDING.search(line)]
         return one_line((telling or lines or [""])[-1], 200)
 
-    def death(self, when: str) -> ReproError:
+    def death(self, when: str, fix: str) -> ReproError:
         """Why it is gone, as what happened `when`."""
         self._show()
         refusal = self._refused(self.log())
@@ -160,7 +162,7 @@ class ManagedServer:
         return RunFailed(
             f"{self._who} {how} {when}" + (f": {said}" if said else ""),
             where=self._who,
-            fix="see its last words; the same command with --resume goes on",
+            fix=fix,
             code="server died",
         )
 

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ from tests.e2e.conftest import Repro, measured, refused
 from tests.e2e.test_resume import wait_for_process
 from tests.support import tiny_gguf, tiny_models, vulkan_server
 
-SUITE = "small-v1.toml"
+SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +27,9 @@ def model(tmp_path_factory):
     return tiny_models.write_gguf(tmp_path_factory.mktemp("model") / "readable.gguf", readable=True)
 
 
-@pytest.fixture(scope="module")
-def suite():
-    from pathlib import Path
-
-    return Path(__file__).parents[1] / "data" / SUITE
-
-
 @pytest.fixture
-def arguments(program, model, suite):
-    return ("bench", "--runtime", "llama-server", "--model", model, "--suite", suite, "-o", f"binary={program}",
+def arguments(program, model):
+    return ("bench", "--runtime", "llama-server", "--model", model, "--suite", SUITE, "-o", f"binary={program}",
             "-o", "threads=1")  # fmt: skip
 
 
@@ -117,7 +111,7 @@ def test_a_server_that_dies_in_mid_run_loses_nothing_and_the_run_goes_on(repro, 
         measured(repro(*arguments, "--processes", "2", "--resume"))
     record = read(repro.records()[0]).record
     assert [(one.index, one.reason) for one in record.run.failed_processes] == [(1, "server died")]
-    assert len(record.processes) == 3
+    assert [one.index for one in record.processes] == [0, 2]
     assert servers_of(model) == []
 
 
@@ -160,12 +154,6 @@ def test_a_port_that_is_in_use_is_refused_in_one_line(repro, arguments):
         line = refused(repro(*arguments, "-o", f"port={port}"))
     assert f"port {port} of 127.0.0.1 is in use" in line
     assert "leave it out" in line
-
-
-def test_settings_that_it_refuses_are_bad_input(repro, arguments):
-    line = refused(repro(*arguments, "-o", "type_v=q4_0", "-o", "flash_attn=off"))
-    assert "V cache" in line
-    assert not repro.records()
 
 
 def test_a_binary_of_ones_own_has_neither_builds_nor_releases(repro, arguments):

@@ -143,7 +143,7 @@ def test_one_that_is_killed_is_told_with_the_signal():
     try:
         os.kill(next(pid for pid in listening.processes_at(HOST, server.port)), signal.SIGKILL)
         assert server.ended(10)
-        error = server.death("in a trial")
+        error = server.death("in a trial", "look")
     finally:
         server.stop()
     assert error.what.startswith("the server was killed by SIGKILL (out of memory?) in a trial")
