@@ -4,12 +4,15 @@ Run by the runtime's interpreter: DESCRIPTOR SERVER ENGINE MODEL FORMAT PROMPT O
 """
 
 import json
+import os
 import sys
 
 from alternating import Ours, alternate, serve
 
 from harness.measure.workload import WorkloadPlan
 
+# A session of its own, as a worker has and as the server gets: Linux shares a busy machine out by sessions.
+os.setsid()
 descriptor, server, engine, model, model_format, n_prompt, n_out, options, server_options = sys.argv[1:]
 n_prompt, n_out, options = int(n_prompt), int(n_out), json.loads(options)
 ids = (2, *((7919 * i) % 9_000 + 10 for i in range(1, n_prompt)))

@@ -128,8 +128,11 @@ def _about(name: str) -> str:
     shipped = table.package(name)
     said = [f"from {shipped}"] if shipped else []
     try:
-        if table.find(name).capabilities.synthetic:
+        adapter = table.find(name)
+        if adapter.capabilities.synthetic:
             said.append("SYNTHETIC: for self-tests only")
+        if adapter.recipe is not None and adapter.recipe.environment:
+            said.append(f"in the environment of {adapter.recipe.environment}")
     except ReproError as error:
         said.append(f"cannot be used: {error.what}")
     if name in table.shadowed():
@@ -187,7 +190,10 @@ def remove(name: str, backend: str | None) -> None:
     from runtimes.table import find
 
     named = split(name)
-    find(named.name)
+    recipe = find(named.name).recipe
+    if recipe is not None and recipe.environment:
+        whose = f"run: repro runtime remove {recipe.environment}"
+        raise BadInput(f"it is a part of the environment of {recipe.environment}", where=name, fix=whose)
     found = [
         folder
         for folder, item in environments.every(cache())

@@ -141,5 +141,7 @@ def _asked(path: Path, environment: Mapping[str, str], question: str) -> str:
 
 def _no_server(path: Path, why: str) -> BadInput:
     return BadInput(
-        f"it is no llama-server ({why})", where=f"-o binary={path.name}", fix="name a llama-server: -o binary=PATH"
+        f"it must be a llama-server, and is not ({why})",
+        where=f"-o binary={path.name}",
+        fix="name a llama-server: -o binary=PATH",
     )

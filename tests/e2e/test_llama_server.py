@@ -129,7 +129,7 @@ def test_a_model_that_the_engine_refuses_is_a_failure_with_its_reason(repro, arg
 @pytest.mark.parametrize(
     ("binary", "words"),
     [
-        ("/bin/true", "it is no llama-server"),
+        ("/bin/true", "must be a llama-server"),
         ("/nowhere/llama-server", "there is no such program"),
         ("no-such-program-anywhere", "no such program here or on PATH"),
         ("/tmp", "it must be a program"),

@@ -72,7 +72,7 @@ def test_the_devices_that_it_lists_are_told_apart():
 
 
 def test_another_program_is_no_server():
-    with pytest.raises(BadInput, match=r"no llama-server \(--version says \S*true"):
+    with pytest.raises(BadInput, match=r"is not \(--version says \S*true"):
         look(Path("/bin/true"))
 
 
