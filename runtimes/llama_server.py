@@ -45,8 +45,8 @@ class LlamaServer:
     capabilities = Capabilities(tokenises=False, forces=False, scores=False, serves=True)
     failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
-        **LlamaCpp.options,
-        "parallel": Option("slots for requests at once; each has the whole context", int, 1, minimum=1, maximum=256),
+        **{name: one for name, one in LlamaCpp.options.items() if name not in ("sequences", "prefix_cache")},
+        "slots": Option("requests that it takes at once; each has the whole context", int, 1, minimum=1, maximum=256),
         "binary": Option(
             "a llama-server of your own, as a path or a name on PATH; default: built beside the runtime llama.cpp",
             program=True,
@@ -90,7 +90,7 @@ def _own() -> Program:
 
 def command(program: Program, model: Path, options: Mapping[str, Any], choice: Chosen, port: int) -> Sequence[str]:
     """The server's arguments. Raises `BadInput` for a setting that this build of it can't take."""
-    slots = options["parallel"]
+    slots = options["slots"]
     flags: list[Any] = [program.path, "--model", model, "--host", HOST, "--port", port]
     flags += ["--ctx-size", options["context"] * slots, "--parallel", slots]
     flags += ["--threads", options["threads"], "--threads-batch", options["threads_batch"] or options["threads"]]
@@ -180,7 +180,7 @@ def _facts(told: RuntimeFacts, log: str, program: Program, options: Mapping[str,
         computing, on, apart = told.devices, (), []
     resolved = llama_server_log.settings_of(log)
     settings: dict[str, Scalar] = {
-        **{name: resolved.get(name) for name in ("threads", "threads_batch", "batch", "ubatch", "parallel")},
+        **{name: resolved.get(name) for name in ("threads", "threads_batch", "batch", "ubatch", "slots")},
         "context": told.context_tokens,
         "gpu_layers": layers,
         "flash_attn": resolved.get("flash_attn", options["flash_attn"]),

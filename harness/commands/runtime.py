@@ -190,10 +190,7 @@ def remove(name: str, backend: str | None) -> None:
     from runtimes.table import find
 
     named = split(name)
-    recipe = find(named.name).recipe
-    if recipe is not None and recipe.environment:
-        whose = f"run: repro runtime remove {recipe.environment}"
-        raise BadInput(f"it is a part of the environment of {recipe.environment}", where=name, fix=whose)
+    environments.refuse_shared(find(named.name))
     found = [
         folder
         for folder, item in environments.every(cache())

@@ -66,7 +66,8 @@ def compare_records(
                 continue
             if right is None or right.estimate is None:
                 continue
-            row = _row(workload, other, left, right, band, _alpha(a, b), challenged)
+            row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
+            row = _not_over_caches(row, a, b)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
@@ -83,6 +84,13 @@ def failings(record: Record, workload: str, metric: str) -> list[str]:
     return found + ([f"invalid: {', '.join(sorted(invalid))}"] if invalid else [])
 
 
+def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
+    """A record with a prefix cache on is never compared with one without, not even where a workload finds it empty."""
+    if settings.keeps_prefix(a) == settings.keeps_prefix(b):
+        return row
+    return replace(row, comparison=not_comparable(["prefix cache"], row.comparison.level))
+
+
 def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
     said = [f"{name}: {why}" for name, record in sides for why in failings(record, row.workload, row.metric)]
     if not said:
@@ -91,7 +99,7 @@ def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
     return replace(row, comparison=none)
 
 
-def _alpha(a: Record, b: Record) -> float:
+def alpha_of(a: Record, b: Record) -> float:
     """The error of each one-sided test: less where a run ended because its scatter looked small (simulated)."""
     fixed = all(record.run.stop_rule == Rule.FIXED.value for record in (a, b))
     return FIXED_ALPHA if fixed else ALPHA
@@ -108,7 +116,7 @@ def _row(
 ) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
-    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency"]
+    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency", "depth"]
     if not challenged:  # a registry's challenge draws other ids on purpose
         must_match.append("forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]

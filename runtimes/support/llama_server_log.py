@@ -13,7 +13,7 @@ _NUMBERS: Mapping[str, str] = {
     "threads_batch": r"\bn_threads_batch = (\d+)",
     "batch": r"\bllama_context:\s+n_batch\s+= (\d+)",
     "ubatch": r"\bllama_context:\s+n_ubatch\s+= (\d+)",
-    "parallel": r"\bllama_context:\s+n_seq_max\s+= (\d+)",
+    "slots": r"\bllama_context:\s+n_seq_max\s+= (\d+)",
 }
 _TYPES: Mapping[str, str] = {"type_k": r"\bK \((\w+)\):", "type_v": r"\bV \((\w+)\):"}
 _FLASH = (

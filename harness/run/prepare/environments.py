@@ -16,6 +16,7 @@ from harness.run.prepare import adapter_files, kept_locks, lock_file
 from harness.run.prepare.toolchains import cuda_root, here
 from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes import table
+from runtimes.interface import Runtime
 from runtimes.recipes import Recipe
 from runtimes.releases import Named
 
@@ -127,6 +128,15 @@ def recipe_of(runtime: str) -> Recipe:
         fix = "mend the adapter's package, or give an interpreter: repro bench --python PATH"
         raise RuntimeUnavailable(fault, where=runtime, fix=fix)
     return recipe
+
+
+def refuse_shared(adapter: Runtime) -> None:
+    """Raises `BadInput` for a runtime that lives in the environment of another: that one's name removes it."""
+    owner = "" if adapter.recipe is None else adapter.recipe.environment
+    if owner:
+        raise BadInput(
+            f"it is a part of the environment of {owner}", where=adapter.name, fix=f"run: repro runtime remove {owner}"
+        )
 
 
 def pins(recipe: Recipe, backend: str, release: str) -> bool:

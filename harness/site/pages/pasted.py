@@ -36,7 +36,7 @@ _OWN: Mapping[str, Mapping[str, int]] = {
     "openai-http": {},
     "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
 }  # fmt: skip
-_HARMLESS = {**_OWN, "llama-server": {**_OWN["llama.cpp"], "parallel": 256}, "vllm-server": _OWN["vllm"]}
+_HARMLESS = {**_OWN, "llama-server": {**_OWN["llama.cpp"], "slots": 256}, "vllm-server": _OWN["vllm"]}
 
 
 @dataclass(frozen=True, slots=True)

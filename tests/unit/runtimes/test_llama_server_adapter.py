@@ -70,7 +70,7 @@ def test_caches_of_prompts_are_off_and_nothing_is_fitted_or_fetched():
 
 
 def test_each_slot_has_the_whole_context():
-    found = pairs(arguments(parallel=4))
+    found = pairs(arguments(slots=4))
     assert (found["--ctx-size"], found["--parallel"]) == ("2048", "4")
 
 
@@ -109,7 +109,7 @@ def test_a_software_device_is_taken_by_name_alone():
 
 def test_the_log_tells_what_was_resolved():
     assert llama_server_log.settings_of(LOG) == {
-        "threads": 1, "threads_batch": 2, "batch": 512, "ubatch": 256, "parallel": 1, "type_k": "q8_0", "type_v": "f16",
+        "threads": 1, "threads_batch": 2, "batch": 512, "ubatch": 256, "slots": 1, "type_k": "q8_0", "type_v": "f16",
         "flash_attn": "on",
     }  # fmt: skip
     assert llama_server_log.build_of(LOG) == {"CPU.SSE3": True, "CPU.AVX512": False, "CPU.OPENMP": True}
