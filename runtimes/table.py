@@ -20,6 +20,7 @@ ENTRY_POINT = "repro.runtimes"
 BUILT_IN = {
     "llama-server": "runtimes.llama_server:LlamaServer",
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
+    "mistralrs": "runtimes.mistralrs:MistralRS",
     "openai-http": "runtimes.openai_http:OpenAIHTTP",
     "pytorch": "runtimes.pytorch:PyTorch",
     "simulated": "runtimes.simulated:Simulated",
