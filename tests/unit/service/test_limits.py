@@ -51,7 +51,9 @@ def test_a_refused_one_spends_nothing(place):
     many = Spent((NEWCOMERS, REQUESTS), "digest")
     spend(made, [many] * 100, START)
     with made.counting() as reader:
-        left = {name: tokens for name, tokens in reader.connection.execute(text("SELECT name, tokens FROM buckets"))}
+        left = {
+            name: float(tokens) for name, tokens in reader.connection.execute(text("SELECT name, tokens FROM buckets"))
+        }
     assert left == {"address-day:digest": 0.0, "address-minute:digest": 25.0}
 
 
