@@ -19,7 +19,9 @@ ENTRY_POINT = "repro.runtimes"
 # Ours stand here as well as in the distribution's entry points: a worker runs from a bundle without metadata.
 BUILT_IN = {
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
+    "mlx": "runtimes.mlx:MLX",
     "openai-http": "runtimes.openai_http:OpenAIHTTP",
+    "openvino": "runtimes.openvino:OpenVINO",
     "pytorch": "runtimes.pytorch:PyTorch",
     "simulated": "runtimes.simulated:Simulated",
     "vllm": "runtimes.vllm:VLLM",

@@ -28,6 +28,10 @@ _HARMLESS: Mapping[str, Mapping[str, int]] = {
         ("batch", "context", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "repack", "swa_full", "threads",
          "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
     ),
+    "mlx": {"context": 1 << 20, "device": 0, "dtype": 0, "prefill_step": 1 << 20},
+    "openvino": {
+        "context": 1 << 20, "dtype": 0, "dynamic_quantization": 1 << 12, "kv_cache_dtype": 0, "kv_space_gib": 64, "threads": 1024,
+    },
     "pytorch": {"attention": 0, "compile": 0, "context": 1 << 20, "dtype": 0, "tf32": 0, "threads": 1024},
     "vllm": {
         "async_scheduling": 0, "batched_tokens": 1 << 20, "context": 1 << 20, "dtype": 0, "eager": 0, "gpu_memory_percent": 100,
