@@ -33,7 +33,7 @@ class Option:
     """One setting of a runtime, declared so that the command line can refuse a bad one before a worker starts."""
 
     help: str
-    kind: type = str  # int, bool or str
+    kind: type = str  # int, bool, str, or Path: a file that is there, as text by its whole path
     default: Scalar = None  # None: chosen by the harness or the engine, and recorded as resolved
     choices: tuple[str, ...] = ()
     minimum: int | None = None
