@@ -172,7 +172,7 @@ class LoadedOpenVINO:
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
     ) -> list[int]:
         """See `LoadedRuntime.generate`. A prefill alone is a request for one token, which is dropped."""
-        if forced is not None:
+        if forced and output_tokens:
             raise BadInput("OpenVINO GenAI chooses its own tokens", where="openvino", fix="take a greedy workload")
         ((made, account),) = self._run([prompt], max(output_tokens, 1), [watch])
         self._counters = account
