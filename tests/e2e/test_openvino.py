@@ -48,8 +48,8 @@ def test_a_record_says_what_computed_and_how(stored):
     assert found["prefix_caching"] is False
     # The file's label alone would say more than is true: its groups' minimums became 4-bit zero points.
     assert stored.record.model["quantisation"] == "Q4_1"
-    assert found["weights"] == "u4+zp4"
-    assert "weights=u4+zp4" in settings.shown(stored.record)
+    assert found["weights"] == "u4+u8+zp4"
+    assert "weights=u4+u8+zp4" in settings.shown(stored.record)
     assert "openvino-telemetry" not in runtime.packages
 
 
