@@ -63,6 +63,7 @@ class Account(StrEnum):
     CHUNKS = "chunks"
     PLACED_TOKENS = "placed_tokens"
     DRAFT_TOKENS = "draft_tokens"
+    CACHED_TOKENS = "cached_tokens"
     TEMPLATE_TOKENS = "template_tokens"
     REASONING_TOKENS = "reasoning_tokens"
     ANSWER_NS = "answer_ns"
@@ -116,6 +117,7 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.CHUNKS: Kind("chunks of a stream", "chunks"),
         Account.PLACED_TOKENS: Kind("tokens of which it is known in which chunk they came", "tokens"),
         Account.DRAFT_TOKENS: Kind("tokens that a smaller model proposed", "tokens"),
+        Account.CACHED_TOKENS: Kind("tokens before the prompt that were in the cache, and were not computed", "tokens"),
         Account.TEMPLATE_TOKENS: Kind(
             "tokens that a chat template added to the prompt; 0: how many is not known", "tokens"
         ),

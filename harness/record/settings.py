@@ -44,7 +44,7 @@ _TUNES = frozenset(
     "threads threads_batch batch ubatch poll prio numa cpu_mask context max_model_len flash_attn attention attention_backend "
     "swa_full load_mode mmap mlock repack eager compile compilation_mode aot_compile cudagraph_mode block_size kv_cache "
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
-    "device batching stream prompts layers_on kv_cache_on left_out main_gpu".split()
+    "device batching stream prompts layers_on kv_cache_on left_out main_gpu sequences".split()
 )
 _NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
 _SIMULATED = frozenset(
@@ -64,8 +64,10 @@ def _table(computes: str = "", tunes: str = "", noted: str = "") -> Mapping[str,
 # By the adapter's name. Another adapter's settings are known by the names that all of them share.
 TABLE: Mapping[str, Mapping[str, Kind]] = {
     "llama.cpp": _table(
-        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split",
-        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu",
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split "
+        "prefix_cache",
+        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu "
+        "sequences",
         "memory_clear",
     ),
     "vllm": _table(
@@ -85,7 +87,7 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
     "openai-http": _table(
         "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
     ),
-    "simulated": _table("", " ".join([*_SIMULATED, "device", "threads", "context"])),
+    "simulated": _table("prefix_cache", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
 _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))
 
@@ -193,6 +195,11 @@ def unknown(a: Record, b: Record) -> tuple[str, ...]:
     return tuple(
         sorted(axis.removeprefix("setting ") for axis, pair in pairs.items() if UNKNOWN in pair and len(pair) > 1)
     )
+
+
+def keeps_prefix(record: Record) -> bool:
+    """Whether it says that a prefix cache was on."""
+    return any(record.runtime.settings.get(name) is True for name in ("prefix_cache", "prefix_caching"))
 
 
 def cache_types(record: Record) -> tuple[str, str]:
