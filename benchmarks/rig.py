@@ -67,13 +67,13 @@ class Rig:
         return [trial for trial in collect(0, frames).trials if trial.purpose is Purpose.TIMED]
 
 
-def ready(runtime: str = "llama.cpp", name: str = MODEL) -> Rig:
+def ready(runtime: str = "llama.cpp", model_id: str = MODEL) -> Rig:
     """Install, fetch and convert what is missing, of a model of the catalogue; on the CPU."""
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
     with shown() as progress:
         installing.install(place, progress)
-    reference = models.load(name)
+    reference = models.load(model_id)
     model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)
     interpreter = Interpreter(place.python, folder, cache / "worker-home")
