@@ -13,6 +13,7 @@ from harness.demo import records
 from harness.demo.records import Setup
 from harness.record.schema import Record
 from harness.site.pages.pasted import pasted
+from runtimes.table import BUILT_IN
 
 MODEL = models.load("gemma-3-270m-q4_k_m")
 QUICK = suites.load("quick")
@@ -152,7 +153,7 @@ def test_a_seed_that_no_option_takes_or_that_a_challenge_made_is_left_out():
 def test_the_program_takes_every_command_that_is_offered():
     from harness.commands.bench import bench
 
-    for runtime in ("llama.cpp", "mlx", "openai-http", "openvino", "pytorch", "simulated", "vllm"):
+    for runtime in sorted(BUILT_IN):
         words = pasted(record(runtime, threads=4)).words
         bench.make_context("bench", [*words[2:], "--registry", "PLACE"])  # parses, and runs nothing
 
