@@ -1,4 +1,4 @@
-"""What a record measured along an axis: throughput by requests at once, rates by the depth of the KV cache. Pure."""
+"""What a record measured along an axis: requests at once, the depth of the KV cache, the length of the prompt. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from harness.record.schema import Estimate, MetricResult, Record, Workload
 
 # `tg64@d4096`: what follows is the number of tokens that stand in the cache before.
 _AT_DEPTH = re.compile(r"(.+)@d([0-9]{1,9})")
+_PROMPTS = "prompt tokens"
+_LEAST_PROMPTS = 3  # two lengths are no curve: most suites have a short and a long prompt
 _ALONG = {"throughput": "throughput", "ttft": "time to first token", "decode_rate": "decode", "prefill_rate": "prefill"}
 
 
@@ -39,7 +41,7 @@ class Curve:
 
 
 def curves(record: Record) -> tuple[Curve, ...]:
-    """By concurrency first, then by depth; empty where no two workloads differ in one of these alone."""
+    """By concurrency first, then by depth and by prompt length; empty where no two workloads differ in one of these alone."""
     groups: dict[tuple[str, str, str], list[tuple[int, str, MetricResult]]] = {}
     for workload in record.workloads:
         for metric, family, label, x in _places(workload):
@@ -50,7 +52,8 @@ def curves(record: Record) -> tuple[Curve, ...]:
     for (label, metric, family), group in groups.items():
         ordered = sorted(group, key=lambda one: one[:2])
         points = tuple(Point(x, name, found.estimate) for x, name, found in ordered if found.estimate is not None)
-        if len({point.x for point in points}) == len(points) > 1:
+        fewest = _LEAST_PROMPTS if label == _PROMPTS else 2
+        if len({point.x for point in points}) == len(points) >= fewest:
             made.append(Curve(metric, family, label, ordered[0][2], points))
     return tuple(sorted(made, key=lambda one: (one.x_label != "requests at once", one.metric != "throughput")))
 
@@ -62,6 +65,8 @@ def _places(workload: Workload) -> Iterator[tuple[str, str, str, int]]:
         yield "throughput", family, "requests at once", workload.concurrency
         yield "ttft", family, "requests at once", workload.concurrency
     found = _AT_DEPTH.fullmatch(workload.id)
+    if found is None and workload.concurrency is None and workload.mode == "greedy" and workload.prompt_tokens:
+        yield "ttft", f"answers of {workload.output_tokens} tokens", _PROMPTS, workload.prompt_tokens
     if found:
         metric = "decode_rate" if workload.output_tokens else "prefill_rate"
         yield metric, found[1], "tokens in the cache before", int(found[2])

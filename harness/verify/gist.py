@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.measure.findings import CODES
-from harness.record.outcome import line
-from harness.record.schema import Check, Finding, MetricResult, Record
-from harness.units import half_width, quantity
+from harness.record.schema import Finding, Record
+from harness.record.words import rates, subject
+from harness.units import half_width
 from harness.verify.reading import Checked, Verified
 from harness.verify.unusable import reasons
 
@@ -34,7 +34,8 @@ class Trust(StrEnum):
 class Gist:
     """Plain text, foreign words in it: whoever prints it escapes it."""
 
-    measured: str
+    subject: str
+    rates: str  # with their intervals; of a failed run why there are none
     trust: Trust
     why: str
     next: str
@@ -42,46 +43,14 @@ class Gist:
     @property
     def lines(self) -> tuple[str, str, str]:
         """As they are printed."""
-        return self.measured, f"{self.trust.capitalize()}: {self.why}", f"Next: {self.next}"
+        return f"{self.subject}: {self.rates}", f"{self.trust.capitalize()}: {self.why}", f"Next: {self.next}"
 
 
-def gist(checked: Checked) -> Gist:
-    """Of one record, as it was found on disk."""
+def gist(checked: Checked, place: str = "RECORD") -> Gist:
+    """Of one record; `place` is what commands call its folder. A path of this machine has no place in what is handed on."""
     record = checked.stored.record
     trust, why = _trust(checked)
-    return Gist(f"{subject(record)}: {_rates(record)}", trust, why, _next(checked, trust))
-
-
-def subject(record: Record) -> str:
-    """Model, engine and device in one line."""
-    model, runtime = record.model, record.runtime
-    quantisation = str(model.get("quantisation") or "")
-    name = f"{model.get('name')} ({quantisation})" if quantisation else str(model.get("name"))
-    devices = runtime.devices or (record.failure.devices if record.failure is not None else None) or ()
-    device = ", ".join(dict.fromkeys(one.description or one.name for one in devices))
-    return f"{name} with {runtime.name} {runtime.version}".rstrip() + (f" on {device}" if device else "")
-
-
-def prefill_of(record: Record) -> tuple[str, MetricResult] | None:
-    """The prefill rate with the longest prompt that has one, and its workload."""
-    for workload in sorted(record.workloads, key=lambda one: -one.prompt_tokens):
-        found = record.result(workload.id, "prefill_rate")
-        if found is not None and found.estimate is not None:
-            return workload.id, found
-    return None
-
-
-def with_interval(found: MetricResult) -> str:
-    """`69.88 tok/s (64.11 to 76.16)`; without an interval the point alone."""
-    estimate = found.estimate
-    if estimate is None:
-        return "–"
-    shown = quantity(estimate.point, found.unit)
-    if estimate.low is None or estimate.high is None:
-        return f"{shown} (no interval)"
-    low, high = quantity(estimate.low, found.unit), quantity(estimate.high, found.unit)
-    number, _, unit = low.rpartition(" ")
-    return f"{shown} ({number if high.endswith(f' {unit}') else low} to {high.rpartition(' ')[0]})"
+    return Gist(subject(record), rates(record), trust, why, _next(checked, trust, shlex.quote(place)))
 
 
 def to_act_on(record: Record) -> tuple[Finding, ...]:
@@ -89,36 +58,6 @@ def to_act_on(record: Record) -> tuple[Finding, ...]:
     return tuple(
         one for one in record.findings if one.severity in ("invalid", "warning") or one.code in _NOTES_TO_ACT_ON
     )
-
-
-def not_passed(record: Record) -> tuple[Check, ...]:
-    """The checks that failed."""
-    return tuple(one for one in record.checks if one.status == "fail")
-
-
-def _rates(record: Record) -> str:
-    if record.failure is not None:
-        return line(record.failure)
-    parts = []
-    if record.headline is not None and record.headline.estimate is not None:
-        parts.append(f"decode {with_interval(record.headline)} in {record.suite.headline}")
-    prefill = prefill_of(record)
-    if prefill is not None:
-        parts.append(f"prefill {with_interval(prefill[1])} in {prefill[0]}")
-    crowds = [
-        (workload.concurrency, found)
-        for workload in record.workloads
-        if workload.concurrency is not None and (found := record.result(workload.id, "throughput")) is not None
-    ]
-    best = max((one for one in crowds if one[1].estimate is not None), key=_point, default=None)
-    if best is not None:
-        parts.append(f"throughput up to {with_interval(best[1])} at {best[0]} requests at once")
-    return ", ".join(parts) or "no rate"
-
-
-def _point(one: tuple[int, MetricResult]) -> int:
-    estimate = one[1].estimate
-    return 0 if estimate is None else estimate.point
 
 
 def _trust(checked: Checked) -> tuple[Trust, str]:
@@ -164,8 +103,8 @@ def _some(codes: Sequence[str]) -> str:
     return ", ".join(own[:_UNTIL]) + more
 
 
-def _next(checked: Checked, trust: Trust) -> str:
-    record, folder = checked.stored.record, shlex.quote(str(checked.stored.path.parent))
+def _next(checked: Checked, trust: Trust, folder: str) -> str:
+    record = checked.stored.record
     if checked.verified is Verified.NO:
         return "take the original; this copy is not what was measured"
     if record.failure is not None:

@@ -18,8 +18,8 @@ from harness.site.draw.charts import Chart
 Values = NDArray[np.float64]
 
 
-def of_samples(record: Record, trials: Sequence[Trial]) -> list[Chart]:
-    """Distributions of the headline's timed trials, and the first tokens of all workloads."""
+def of_samples(record: Record, trials: Sequence[Trial], prefix: str = "") -> list[Chart]:
+    """Distributions of the headline's timed trials, and the first tokens of all workloads; `prefix` begins the ids in a page."""
     headline = record.suite.headline
     timed = [t for t in trials if t.workload == headline and t.purpose is Purpose.TIMED and t.valid]
     warm = [t for t in trials if t.workload == headline and t.purpose is Purpose.WARMUP and t.valid]
@@ -29,27 +29,35 @@ def of_samples(record: Record, trials: Sequence[Trial]) -> list[Chart]:
     if gaps:
         found.append(
             charts.box(
-                gaps, title=f"Time between tokens (ITL) of {headline}, by process", fmt=units.duration, key="itl"
+                gaps,
+                title=f"Time between tokens (ITL) of {headline}, by process",
+                fmt=units.duration,
+                key=f"{prefix}itl",
             )
         )
         pooled = [("all processes", np.concatenate([values for _, values in gaps]))]
         found.append(
             charts.ecdf(
-                pooled, title=f"Share of tokens that came within a time, {headline}", fmt=units.duration, key="ecdf"
+                pooled,
+                title=f"Share of tokens that came within a time, {headline}",
+                fmt=units.duration,
+                key=f"{prefix}ecdf",
             )
         )
     traces, warmups = _matrix(measured), _matrix(warming)
     if traces is not None:
         same = warmups if warmups is not None and warmups.shape[1] == traces.shape[1] else None
         title = f"Time between tokens along the answer, {headline}"
-        found.append(charts.trace(traces, same, title=title, fmt=units.duration, key="trace"))
+        found.append(charts.trace(traces, same, title=title, fmt=units.duration, key=f"{prefix}trace"))
     first = [(name, values) for name, values in _ttfts(record, trials) if values.size]
     if first:
-        found.append(charts.box(first, title="Time to first token (TTFT), by workload", fmt=units.duration, key="ttft"))
+        found.append(
+            charts.box(first, title="Time to first token (TTFT), by workload", fmt=units.duration, key=f"{prefix}ttft")
+        )
     return found
 
 
-def in_order(record: Record, trials: Sequence[Trial]) -> Chart | None:
+def in_order(record: Record, trials: Sequence[Trial], prefix: str = "") -> Chart | None:
     """The headline's decode rate, trial after trial; None where no trial has one."""
     headline = record.headline
     if headline is None or headline.estimate is None:
@@ -64,7 +72,7 @@ def in_order(record: Record, trials: Sequence[Trial]) -> Chart | None:
     _, low, high = scaled(headline.estimate, 1e6)
     interval = None if low is None or high is None else (low, high)
     title = f"Decode rate of {record.suite.headline}, trial after trial"
-    return charts.trials(groups, interval, title=title, fmt=units.rate, key="order")
+    return charts.trials(groups, interval, title=title, fmt=units.rate, key=f"{prefix}order")
 
 
 def _by_process(timed: Sequence[Trial], measured: Sequence[TrialMetrics]) -> list[tuple[str, Values]]:
@@ -87,9 +95,9 @@ def _ttfts(record: Record, trials: Sequence[Trial]) -> Iterator[tuple[str, Value
         yield workload.id, np.array([m.ttft for m in measure_trials(own) if m.ttft is not None], dtype=np.float64)
 
 
-def of_results(record: Record) -> list[Chart]:
+def of_results(record: Record, prefix: str = "") -> list[Chart]:
     """A curve for each that the record holds: by requests at once, by depth."""
-    return [_curve(one, f"curve{number}") for number, one in enumerate(curves(record))]
+    return [_curve(one, f"{prefix}curve{number}") for number, one in enumerate(curves(record))]
 
 
 def _curve(line: Curve, key: str) -> Chart:

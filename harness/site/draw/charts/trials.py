@@ -27,7 +27,10 @@ def trials(
         return nothing(title=title, key=key, head=_HEAD)
     every = np.concatenate([values for _, values in known])
     ends = [float(every.min()), float(every.max()), *(interval or ())]
-    entries: list[Entry] = [(partial(_dot_sample, "ink"), "a trial"), (partial(_line_sample, "accent"), "median of its process")]
+    entries: list[Entry] = [
+        (partial(_dot_sample, "ink"), "a trial"),
+        (partial(_line_sample, "accent"), "median of its process"),
+    ]
     if interval is not None:
         entries.append((_band_sample, "95 % interval"))
     body, top = legend(entries)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from harness import units
 from harness.compare.records import RecordComparison, Row, compare_records
+from harness.compare.sweep import text_of
 from harness.record.schema import Record
-from harness.record.settings import text_of
+from harness.record.words import prefill_of
 from harness.site.draw import charts
 from harness.site.draw.charts import Chart
 from harness.site.draw.record_charts import scaled
 from harness.verify.reading import Checked, Verified
 from harness.verify.unusable import reasons
 
-METRICS = ("decode_rate", "prefill_rate", "throughput")
+MOST_CHARTS = 8
 _WORDS = {"decode_rate": "decode", "prefill_rate": "prefill", "throughput": "throughput", "e2e": "E2E"}
 
 
@@ -70,7 +71,7 @@ def sides(checked: Sequence[Checked]) -> tuple[Side, ...]:
 
 
 def pairings(all_sides: Sequence[Side], band: tuple[float, float]) -> tuple[Pairing, ...]:
-    """Of two: the first against the second, as `repro compare`; of more: each against the first. Only records that hold a number."""
+    """Of two: the first against the second, as `repro compare`; of more: each against the first. Failed runs are left out."""
     able = [side for side in all_sides if side.checked.verified is not Verified.NO and side.record.failure is None]
     if len(able) < 2:
         return ()
@@ -125,9 +126,9 @@ def _mark(row: Row) -> str:
 
 
 def rate_charts(all_sides: Sequence[Side]) -> list[Chart]:
-    """Bars of one metric of one workload over the records that measured the very same work, two of them or more."""
+    """Bars of one metric of one workload over the records that measured work of that shape, two of them or more."""
     found = []
-    for number, (workload, metric) in enumerate(_shared(all_sides)):
+    for number, (workload, metric) in enumerate(_shared([side.record for side in all_sides if side.usable])):
         items = []
         for side in all_sides:
             result = side.record.result(workload, metric)
@@ -139,22 +140,17 @@ def rate_charts(all_sides: Sequence[Side]) -> list[Chart]:
     return found
 
 
-def _shared(all_sides: Sequence[Side]) -> list[tuple[str, str]]:
-    """The headline's decode rate first, then the others; of workloads that are the same work wherever they are."""
-    works: dict[str, set[tuple[object, ...]]] = {}
-    order: dict[str, None] = {}
-    for side in all_sides:
-        if side.usable:
-            order.setdefault(side.record.suite.headline)
-            for w in side.record.workloads:
-                order.setdefault(w.id)
-                shape = (w.mode, w.prompt_tokens, w.output_tokens, w.concurrency)
-                works.setdefault(w.id, set()).add(shape)
-    same = [name for name in order if len(works.get(name, ())) == 1]
-    return [(name, metric) for metric in METRICS for name in same][:MOST_CHARTS]
-
-
-MOST_CHARTS = 40
+def _shared(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Decode of the headlines, prefill of the longest prompts, every throughput; never of two works under one name."""
+    shapes: dict[str, set[tuple[object, ...]]] = {}
+    for record in records:
+        for w in record.workloads:
+            shapes.setdefault(w.id, set()).add((w.mode, w.prompt_tokens, w.output_tokens, w.concurrency))
+    prefills = [found[0] for record in records if (found := prefill_of(record)) is not None]
+    crowds = [w.id for record in records for w in record.workloads if w.concurrency is not None]
+    wanted = [(record.suite.headline, "decode_rate") for record in records]
+    wanted += [(name, "prefill_rate") for name in prefills] + [(name, "throughput") for name in crowds]
+    return [one for one in dict.fromkeys(wanted) if len(shapes.get(one[0], ())) == 1][:MOST_CHARTS]
 
 
 def name_of(side: Side, all_sides: Sequence[Side]) -> str:
