@@ -30,6 +30,8 @@ from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, package, system_info
 from runtimes.support.llama_cpp_import import explained
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
+from runtimes.support.llama_cpp_sequences import MAX_SEQUENCES, Made, Sequences
+from runtimes.support.llama_cpp_states import States
 
 KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
@@ -43,7 +45,7 @@ class LlamaCpp:
 
     name = "llama.cpp"
     formats = ("gguf",)
-    capabilities = Capabilities(describes=True, probes=True)
+    capabilities = Capabilities(batches=True, converses=True, deepens=True, describes=True, probes=True)
     failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
         "threads": Option(
@@ -56,11 +58,18 @@ class LlamaCpp:
         "batch": Option("most tokens handed over in one llama_decode", int, 2048, minimum=1, maximum=MAX_BATCH),
         "ubatch": Option("most tokens computed at once", int, 512, minimum=1, maximum=MAX_BATCH),
         "context": Option(
-            "slots of the KV cache; default: what the suite needs, rounded up to 256",
+            "slots of the KV cache of one request; default: what the suite needs, rounded up to 256",
             int,
             minimum=8,
             maximum=MAX_CONTEXT,
         ),
+        "sequences": Option(
+            "requests that the KV cache has room for at once; default: what the suite needs",
+            int,
+            minimum=1,
+            maximum=MAX_SEQUENCES,
+        ),
+        "prefix_cache": Option("keep a conversation in the KV cache; default: on where the suite is one", bool),
         "gpu_layers": Option(
             "layers on the GPU; -1: all; default: all where the build has a GPU", int, minimum=-1, maximum=MAX_LAYERS
         ),
@@ -110,7 +119,7 @@ def _engine() -> Any:
 
 
 class LoadedLlama:
-    """One model and one context; sequence 0 only."""
+    """One model and one context; one request alone is in sequence 0."""
 
     def __init__(self, engine: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
         self._engine = engine
@@ -131,6 +140,9 @@ class LoadedLlama:
         for slot in range(self._capacity):
             self._batch.n_seq_id[slot] = 1
             self._batch.seq_id[slot][0] = 0
+        self._sequences = Sequences(engine, self._context, self._capacity, options["sequences"] or 1)
+        self._states = States(engine, self._context)
+        self._depth = 0  # tokens in the cache before the next prompt
         self._rows: dict[int, NDArray[np.float32]] = {}
         self.facts = self._facts(options, layers, found)
         self._log.forget_errors()
@@ -166,8 +178,9 @@ class LoadedLlama:
 
     def _make_context(self, options: Mapping[str, Any]) -> Any:
         engine, params = self._engine, self._engine.llama_context_default_params()
-        params.n_ctx = options["context"]
-        params.n_batch = min(options["batch"], options["context"])
+        params.n_seq_max = options["sequences"] or 1
+        params.n_ctx = options["context"] * params.n_seq_max  # of which each sequence has its part
+        params.n_batch = min(options["batch"], params.n_ctx)
         params.n_ubatch = min(options["ubatch"], params.n_batch)
         params.n_threads = options["threads"]
         params.n_threads_batch = options["threads_batch"] or options["threads"]
@@ -202,7 +215,7 @@ class LoadedLlama:
             "threads_batch": int(engine.llama_n_threads_batch(context)),
             "batch": int(engine.llama_n_batch(context)),
             "ubatch": int(engine.llama_n_ubatch(context)),
-            "context": int(engine.llama_n_ctx(context)),
+            "context": int(engine.llama_n_ctx(context)) // self._sequences.count,
             "gpu_layers": layers,
             "gpu_layers_offloaded": None,
             "flash_attn": self._flash_attention(options, text),
@@ -214,6 +227,8 @@ class LoadedLlama:
             "offload_kqv": bool(options["offload_kqv"]),
             "memory_clear": "llama_memory_clear",
             "batching": 1,
+            **({"sequences": self._sequences.count} if self._sequences.count > 1 else {}),
+            **({"prefix_cache": True} if options["prefix_cache"] else {}),
             **settings_of(computing, placement),
             **device_choice.settings_of(self._choice, len(apart), str(options["tensor_split"] or "")),
         }
@@ -229,7 +244,7 @@ class LoadedLlama:
             computed_on=computed_on(computing, placement),
             device_places=tuple(apart),
             vocab_size=self._vocab_size,
-            context_tokens=int(engine.llama_n_ctx(context)),
+            context_tokens=int(engine.llama_n_ctx(context)) // self._sequences.count,
             bos_id=bos if bos >= 0 else None,
             add_bos=bool(engine.llama_vocab_get_add_bos(self._vocab)),
             clock="host, after llama_synchronize",
@@ -268,10 +283,10 @@ class LoadedLlama:
         token, position = batch.token, batch.pos
         step, stamp, choose = watch.step, watch.token, self._choose
         made: list[int] = []
-        depth = len(prompt)
+        filled = self._depth + len(prompt)
         watch.start()
-        if depth:
-            self._feed(prompt)
+        if prompt:
+            self._feed(prompt, begin=self._depth)
             synchronize(context)
             step()
             if output_tokens:
@@ -281,8 +296,8 @@ class LoadedLlama:
         batch.logits[0] = 1
         # After a prefill the newest id is fed next; without one, the list is fed from its start.
         for index in range(len(made), output_tokens):
-            token[0] = made[-1] if depth else forced[index]  # type: ignore[index]
-            position[0] = depth + index - (1 if depth else 0)
+            token[0] = made[-1] if prompt else forced[index]  # type: ignore[index]
+            position[0] = filled + index - (1 if prompt else 0)
             code = decode(context, batch)
             if code:
                 self._refuse(code)
@@ -291,6 +306,22 @@ class LoadedLlama:
             made.append(choose() if forced is None else forced[index])
             stamp()
         return made
+
+    def remember(self, ids: Sequence[int]) -> None:
+        """See `Remembering`."""
+        engine, key = self._engine, tuple(ids)
+        if not self._states.restore(key):
+            self._feed(ids)
+            engine.llama_synchronize(self._context)
+            self._states.save(key)
+        engine.llama_perf_context_reset(self._context)
+        self._depth = len(ids)
+
+    def generate_batch(self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]) -> Made:
+        """See `Batching.generate_batch`."""
+        return self._sequences.generate(
+            prompts, output_tokens, watches, lambda slot: int(self._row(slot).argmax()), self.counters, self._refuse
+        )
 
     def _feed(self, ids: Sequence[int], every_logit: bool = False, begin: int = 0) -> None:
         batch, last = self._batch, len(ids) - 1
@@ -346,14 +377,16 @@ class LoadedLlama:
             "prefill_tokens": int(data.n_p_eval) if data.t_p_eval_ms > 0 else 0,
             "decode_ns": round(data.t_eval_ms * 1e6),
             "decode_steps": int(data.n_eval) if data.t_eval_ms > 0 else 0,
+            **({"cached_tokens": self._depth} if self._depth else {}),
         }
 
     def reset(self) -> None:
         """Clear the KV cache and the engine's counters, and see that the cache is empty."""
         engine = self._engine
         engine.llama_memory_clear(self._memory, False)
+        self._depth = 0
         engine.llama_perf_context_reset(self._context)
-        left = engine.llama_memory_seq_pos_max(self._memory, 0)
+        left = max(engine.llama_memory_seq_pos_max(self._memory, one) for one in range(self._sequences.count))
         if left != -1:
             raise RunFailed(f"the KV cache still holds position {left} after llama_memory_clear", where="llama.cpp")
 
@@ -361,5 +394,6 @@ class LoadedLlama:
         """Free batch, context and model, in this order."""
         self._rows.clear()
         self._engine.llama_batch_free(self._batch)
+        self._sequences.close()
         self._engine.llama_free(self._context)
         self._engine.llama_model_free(self._model)

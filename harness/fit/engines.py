@@ -82,6 +82,7 @@ def _llama_cpp(asked: Asked) -> Engine:
                 else len(shape.layers) + 1
                 if device_layers is None
                 else device_layers,
+                sequences=_number(options, "sequences", 1),
                 batch=_number(options, "batch", 2048),
                 ubatch=_number(options, "ubatch", 512),
                 type_k=str(options.get("type_k") or "f16"),

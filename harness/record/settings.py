@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
+    "api": "completions",
     "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
     "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
     "lora": "", "n_cpu_moe": 0,
@@ -43,11 +44,12 @@ _TUNES = frozenset(
     "threads threads_batch batch ubatch poll prio numa cpu_mask context max_model_len flash_attn attention attention_backend "
     "swa_full load_mode mmap mlock repack eager compile compilation_mode aot_compile cudagraph_mode block_size kv_cache "
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
-    "device batching stream prompts layers_on kv_cache_on left_out main_gpu".split()
+    "device batching stream prompts layers_on kv_cache_on left_out main_gpu sequences".split()
 )
-_NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers".split())
+_NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
 _SIMULATED = frozenset(
-    "step_us prefill_us within_ppm between_ppm drift_ppm bimodal_ppm throttle_after seed fault fault_at fault_flag".split()
+    "step_us prefill_us within_ppm between_ppm drift_ppm ambient_file ambient_ppm bimodal_ppm throttle_after seed "
+    "fault fault_at fault_flag".split()
 )
 
 
@@ -62,8 +64,10 @@ def _table(computes: str = "", tunes: str = "", noted: str = "") -> Mapping[str,
 # By the adapter's name. Another adapter's settings are known by the names that all of them share.
 TABLE: Mapping[str, Mapping[str, Kind]] = {
     "llama.cpp": _table(
-        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split",
-        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu",
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split "
+        "prefix_cache",
+        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu "
+        "sequences",
         "memory_clear",
     ),
     "vllm": _table(
@@ -74,8 +78,10 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
-    "openai-http": _table("", "context prompts stream batching left_out", "hardware api_key server_drivers"),
-    "simulated": _table("", " ".join([*_SIMULATED, "device", "threads", "context"])),
+    "openai-http": _table(
+        "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
+    ),
+    "simulated": _table("prefix_cache", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
 _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))
 
@@ -183,6 +189,11 @@ def unknown(a: Record, b: Record) -> tuple[str, ...]:
     return tuple(
         sorted(axis.removeprefix("setting ") for axis, pair in pairs.items() if UNKNOWN in pair and len(pair) > 1)
     )
+
+
+def keeps_prefix(record: Record) -> bool:
+    """Whether it says that a prefix cache was on."""
+    return any(record.runtime.settings.get(name) is True for name in ("prefix_cache", "prefix_caching"))
 
 
 def cache_types(record: Record) -> tuple[str, str]:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from harness.errors import ReproError, RuntimeUnavailable
 from harness.measure.counters import Account
 from harness.measure.stopwatch import Stopwatch
+from harness.worker import tokenizer_gate
 from harness.worker.counters import current_rss_bytes
-from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
+from harness.worker.plan import Prompt
+from runtimes.interface import Batching, LoadedRuntime, ModelFiles, Remembering, Runtime, RuntimeFacts
 from runtimes.support import shape
 from runtimes.table import claims_ours
 
 TEXT = "The harbour is quiet in the morning, and the boats come home one after the other."
+# What tokenizers differ in: cases, digits, blanks, punctuation, letters beyond ASCII.
+HARD = "Gr\u00f6\u00dfe 1234567, na\u00efve \u6771\u4eac:  two  blanks\n\tif (x<=3.14) { don't; }\n\nTHE END"
 SHORT, LONG = 4, 12  # output tokens of the trials
 SMALL = 64 << 20  # a model below this drowns in what an engine keeps for itself
 Outcome = tuple[str, str]  # pass, fail or unknown, and what was seen
@@ -32,6 +36,7 @@ class Subject:
     loaded: LoadedRuntime
     options: Mapping[str, Any]
     prompt: tuple[int, ...]
+    reference: Sequence[Prompt] = ()  # of TEXT, and of HARD; none: nobody is there to ask
 
     def trial(
         self, count: int, *, prompt: Sequence[int] | None = None, forced: Sequence[int] | None = None
@@ -62,15 +67,21 @@ def _refuse(method: str, fault: str) -> None:
         raise _WrongType(f"{method} {fault}")
 
 
-def run(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report) -> None:
+def run(
+    adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report, reference: Sequence[Prompt] = ()
+) -> None:
     """Try everything; each result goes to `report` at once. Raises `RuntimeUnavailable` where nothing can be tried."""
     report("errors_clear", *_errors_clear(adapter, model, options))
     before = current_rss_bytes()
     loaded = load(adapter, model, options)
     try:
-        subject = Subject(adapter, loaded, options, ())
+        subject = Subject(adapter, loaded, options, (), reference)
+        gate = _tried(_tokenizes_as_reference, subject)
+        report("tokenizes_as_reference", *gate)
+        if gate[0] == "fail":  # whatever it is given is not what is asked for: there is nothing to try
+            return
         try:
-            subject = replace(subject, prompt=tuple(subject.ids(TEXT, add_bos=loaded.facts.add_bos)))
+            subject = replace(subject, prompt=_prompt(subject))
         except Exception as error:  # without a prompt there is nothing to try
             report("tokenizes", "fail", _text(error))
             return
@@ -95,6 +106,28 @@ def load(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> Loa
     if fault:
         raise RuntimeUnavailable(fault, where=adapter.name, fix="see LoadedRuntime in runtimes/interface.py")
     return loaded
+
+
+def _prompt(subject: Subject) -> tuple[int, ...]:
+    if subject.adapter.capabilities.takes_text and subject.reference:
+        return subject.reference[0].ids
+    return tuple(subject.ids(TEXT, add_bos=subject.loaded.facts.add_bos))
+
+
+def _tokenizes_as_reference(subject: Subject) -> Outcome:
+    can = subject.adapter.capabilities
+    if not (can.takes_text or can.tokenises):
+        return "unknown", "it is given ids, and its own are nobody else's"
+    if not subject.reference:
+        return (
+            "unknown",
+            "it is a simulation" if can.synthetic else "its own ids are the reference, or nobody knows them",
+        )
+    for prompt in subject.reference:
+        found = tokenizer_gate.difference(prompt, tokenizer_gate.own(subject.loaded, can, prompt))
+        if found:
+            return "fail", found
+    return "pass", f"{sum(len(prompt.ids) for prompt in subject.reference)} ids of {len(subject.reference)} texts"
 
 
 def _closes(subject: Subject) -> Outcome:
@@ -147,6 +180,9 @@ def _facts_complete(subject: Subject) -> Outcome:
 
 
 def _tokenizes(subject: Subject) -> Outcome:
+    can = subject.adapter.capabilities
+    if can.takes_text and not can.tokenises:
+        return "unknown", "it tells no ids, and says so"
     facts, plain = subject.loaded.facts, subject.ids(TEXT, add_bos=False)
     if not plain or not all(0 <= token < facts.vocab_size for token in plain):
         return "fail", "ids outside of the vocabulary, or none"
@@ -227,6 +263,58 @@ def _forced(subject: Subject) -> Outcome:
     return "pass", "after a prompt, and from an empty cache"
 
 
+def _batched(subject: Subject) -> Outcome:
+    if not subject.adapter.capabilities.batches:
+        return "unknown", "this runtime takes one request at a time, and says so"
+    loaded = cast(Batching, subject.loaded)
+    prompts = [subject.prompt, subject.prompt[: len(subject.prompt) // 2 + 1]]
+    watches = [Stopwatch(SHORT) for _ in prompts]
+    subject.loaded.reset()
+    made = loaded.generate_batch(prompts, SHORT, watches)
+    if len(made) != len(prompts):
+        return "fail", f"{len(prompts)} requests, {len(made)} answers"
+    for (ids, counters), watch, prompt in zip(made, watches, prompts, strict=True):
+        _refuse("generate_batch", shape.ids_fault(ids) or shape.counters_fault(counters))
+        if len(ids) != SHORT or watch.token_ns().size != SHORT or (np.diff(watch.token_ns()) < 0).any():
+            return "fail", f"{SHORT} tokens asked for, {len(ids)} made, {watch.token_ns().size} stamped"
+        if counters.get(Account.PREFILL_TOKENS, len(prompt)) != len(prompt):
+            return "fail", f"{counters[Account.PREFILL_TOKENS]} of {len(prompt)} prompt tokens computed"
+        alone = subject.trial(1, prompt=prompt)[0]
+        if alone != ids[:1]:
+            return "fail", f"a request beside another begins with {ids[0]}, alone with {alone[0]}"
+    return "pass", "two requests of unlike length: exact counts, each stamped, and begun as alone"
+
+
+def _remembered(subject: Subject) -> Outcome:
+    able = subject.adapter.capabilities
+    if not (able.deepens or able.converses):
+        return "unknown", "this runtime begins every prompt from an empty cache, and says so"
+    if not able.deepens:
+        return "unknown", "what its prefix cache keeps is seen where it is on: in a conversation"
+    whole, half = subject.prompt, len(subject.prompt) // 2
+    free = subject.trial(SHORT)[0]
+    watch = Stopwatch(SHORT)
+    for attempt in ("", " the second time"):
+        subject.loaded.reset()
+        cast(Remembering, subject.loaded).remember(whole[:half])
+        ids = subject.loaded.generate(whole[half:], SHORT, watch)
+        counters = subject.loaded.counters()
+        if ids[:1] != free[:1] or len(ids) != SHORT:
+            return (
+                "fail",
+                f"behind {half} tokens in the cache comes {ids[:1]}{attempt}, and {free[:1]} where all are computed",
+            )
+        computed = (counters.get(Account.PREFILL_TOKENS), counters.get(Account.CACHED_TOKENS))
+        if computed != (len(whole) - half, half):
+            return (
+                "fail",
+                f"{computed[0]} tokens computed and {computed[1]} cached{attempt}, of {len(whole) - half} and {half}",
+            )
+    if subject.trial(SHORT)[0] != free:
+        return "fail", "after a reset something is still in the cache"
+    return "pass", f"{half} tokens in the cache, {len(whole) - half} computed"
+
+
 def _scores(subject: Subject) -> Outcome:
     if not subject.adapter.capabilities.scores:
         return "unknown", "the engine gives no likelihoods, and says so"
@@ -270,6 +358,8 @@ CHECKS: Sequence[Callable[[Subject], Outcome]] = (
     _stamps_monotonic,
     _caches_cleared,
     _forced,
+    _batched,
+    _remembered,
     _scores,
     _context_kept,
 )

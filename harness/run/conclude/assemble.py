@@ -24,6 +24,7 @@ from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
 from harness.run.conclude import gpus_used
+from harness.run.conclude.departures import departures, unused_gpu
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
@@ -132,6 +133,7 @@ def _record(
             prepared.identity.remarks,
         )
         + unused_gpu(prepared)
+        + departures(prepared)
         + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=operator(prepared.signers, evidence.work.rig_run),
@@ -260,11 +262,11 @@ def _shown(name: str, value: str) -> str:
 
 
 def public_value(value: Scalar) -> Scalar:
-    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place."""
+    """An option's value; of another machine's address no host, of a file no name, of a card neither its id nor its place."""
     if not isinstance(value, str):
         return value
-    if names_a_device(value):
-        return "named by id"
+    if value.startswith("/") or names_a_device(value):
+        return "a file of this machine" if value.startswith("/") else "named by id"
     if (found := _ADDRESS.fullmatch(value)) is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])
@@ -330,14 +332,6 @@ def _busy_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
     return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
 
 
-def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
-    """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
-    if not prepared.engine.choice.leaves_gpu:
-        return ()
-    text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
-    return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
-
-
 def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
     """As they were to be run."""
     titles = {workload.id: workload.title for workload in suite.workloads}
@@ -348,9 +342,10 @@ def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
             mode="forced" if plan.mode == "forced" else "greedy",
             prompt_tokens=len(plan.prompt),
             output_tokens=plan.output_tokens,
-            prompt_sha256=digest_of(plan.prompt),
+            prompt_sha256=digest_of((*plan.history, *plan.prompt)),
             forced_sha256=None if plan.forced is None else digest_of(plan.forced),
             concurrency=plan.concurrency,
+            depth=len(plan.history) or None,
         )
         for plan in planned.workloads
     )

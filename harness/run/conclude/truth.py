@@ -89,7 +89,7 @@ def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     plan = next(p for p in evidence.work.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
     header = model_folder.header(prepared.model.path)
-    depth = len(plan.prompt) + plan.output_tokens // 2
+    depth = len(plan.history) + len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
     if header.scheme is None and settings.get("quantization") not in (None, "none"):
         return None  # the engine quantised what it loaded

@@ -15,12 +15,14 @@ from harness.run.evidence import Evidence, Machine, Prepared, Work
 from harness.run.execute.journal import Journal
 from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
-from harness.run.execute.plan import Ids, Triple, plan_for, required_context
+from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import baseline, unchanged
+from harness.run.prepare import baseline, options, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
+from harness.run.prepare.tokens import Prompts
+from harness.worker.plan import Plan
 
 
 class Measurement:
@@ -29,14 +31,14 @@ class Measurement:
     Raises `BadInput` where the baseline did other work, or what an earlier start left can't be used.
     """
 
-    def __init__(self, prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> None:
-        request, suite, engine = prepared.request, prepared.suite.suite, prepared.engine
+    def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
+        request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
         settings = filled_in(
-            prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids)
+            prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
         )
         self._prepared = prepared = replace(prepared, options=settings)
         self._attempt = attempt = begun(prepared)
-        triple = _triple(prepared, vocabulary, attempt.seed)
+        triple = _triple(prepared, prompts, attempt.seed)
         if request.against is not None:
             baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
         self.journal = _journal(prepared, attempt.seed)
@@ -60,6 +62,12 @@ class Measurement:
                 guards=_guards(prepared),
             )
         )
+
+    @property
+    def plan(self) -> Plan:
+        """Of the first process."""
+        assert self._attempt.plan is not None  # noqa: S101 - made with the rest
+        return self._attempt.plan
 
     def step(self) -> bool:
         """One process more; false where there was none to do, and the run is at its end.
@@ -86,8 +94,7 @@ class Measurement:
         bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
         bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
         attempt = numbered(self._attempt)
-        assert attempt.plan is not None  # noqa: S101 - it has measured
-        work = Work(self._ids, attempt.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
+        work = Work(self._ids, self.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
         machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
         return Evidence(prepared, work, self._outcome, machine)
 
@@ -107,18 +114,21 @@ def _refuse_changed(prepared: Prepared) -> None:
     unchanged.refuse_changed(model.path, model.files, model.identity.files)
 
 
-def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
+def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
     return Triple(
         prepared.adapter.name,
         prepared.model.path,
         prepared.identity.format,
         prepared.options,
         prepared.suite.suite,
-        vocabulary,
+        prompts.vocabulary,
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
+        prepared.adapter.capabilities.deepens,
+        options.keeps_prefix(prepared.options),
         prepared.request.challenge or "",
+        prompts.reference,
     )
 
 
