@@ -51,7 +51,7 @@ class SafeConsole(Console):
 # What our own texts and drawings are made of, for a terminal or a pipe that can't hold it.
 _PLAIN = {
     **dict.fromkeys("█▉▊▋▌●", "#"), **dict.fromkeys("▍▎▏", " "), "→": "->", "±": "+/-", "–": "-", "−": "-", "…": "...", "×": "x",
-    "µ": "u", "│": "|", "─": "-", "·": ".", "“": '"', "”": '"', "°": " deg ", "≥": ">=", "≤": "<=",
+    "µ": "u", "│": "|", "├": "|", "┤": "|", "─": "-", "·": ".", "“": '"', "”": '"', "°": " deg ", "≥": ">=", "≤": "<=",
 }  # fmt: skip
 _TO_PLAIN = str.maketrans(_PLAIN)
 
