@@ -69,9 +69,9 @@ def _files(folder: Path, device_ids: int) -> Iterator[tuple[str, str]]:
             told = f"the registry alone gets its {device_ids} digests of devices and builds; never published"
             yield path.name, told if device_ids else "a note of digests of devices and builds; the record needs none"
         elif path.name.endswith(".label.txt"):
-            yield path.name, "a name of your own for the record; it is no part of it"
+            yield path.name, "a name of your own for the record, not in it"
         else:
-            yield path.name, "no part of the record"
+            yield path.name, "not in the record"
 
 
 def _unknown(value: Any, place: str) -> Iterator[tuple[str, str]]:
