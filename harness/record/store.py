@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import notebook
@@ -33,8 +33,8 @@ class Stored:
 
     path: Path  # of record.json
     id: str
-    record: Record
-    payload: bytes
+    record: Record = field(repr=False)
+    payload: bytes = field(repr=False)
 
     def envelope(self) -> bytes | None:
         """The bytes of the envelope beside it; None where it is not signed. Raises `BadInput`."""

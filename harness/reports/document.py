@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness import __version__
 from harness.errors import BadInput
@@ -54,8 +54,8 @@ class Chapter:
 class Report:
     """One HTML file, and its leading drawings under their heading as an SVG file."""
 
-    html: bytes
-    picture: str
+    html: bytes = field(repr=False)
+    picture: str = field(repr=False)
 
     def _repr_svg_(self) -> str:
         """For a notebook: the picture, which holds no script and no foreign markup."""
@@ -103,7 +103,7 @@ def _several(chapters: Sequence[Chapter], all_sides: Sequence[Side]) -> Report:
     lines = (
         [f"{one.side.letter}: {one.gist.subject}: {one.gist.rates}" for one in chapters]
         if table is None
-        else [one.said for one in series]
+        else [f"{one.title}: {one.said}" for one in series]
     )
     return Report(html, poster(title, _grouped(chapters), lines, drawn[:_PICTURED]))
 

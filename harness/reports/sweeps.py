@@ -68,7 +68,7 @@ def _said(table: SweepTable, series: Series) -> str:
         return "No cell has a number that may be used."
     best = f"The fastest measured: {_named(table.axes, table.cells[series.best])}."
     ties = [_named(table.axes, table.cells[i]) for i in series.ties]
-    return f"{best} Tied with it, which is to say that nobody can tell them apart: {'; '.join(ties)}." if ties else best
+    return f"{best} Tied with it (they can't be told apart): {'; '.join(ties)}." if ties else best
 
 
 def _named(axes: Sequence[Axis], cell: Cell) -> str:

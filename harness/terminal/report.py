@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from harness.terminal.console import escape, whole
 from harness.terminal.curve import curve
 from harness.terminal.failure import print_failure
 from harness.terminal.plots import print_plots
+from harness.terminal.publish import picture
 from harness.units import bare, count, half_width, memory, percent, quantity, significant
 from harness.verify.gist import gist, to_act_on
 from harness.verify.reading import Checked, Verified
@@ -46,7 +46,7 @@ def report(console: Console, checked: Checked, *, everything: bool = False, plot
     if plot:
         print_plots(console, checked)
     if record.failure is None:
-        console.print(f"Picture: repro report {shlex.quote(str(folder))} --open", markup=False, soft_wrap=True)
+        console.print(picture([folder]), markup=False, soft_wrap=True)
     _details(console, record) if everything else _settings(console, record)
     if record.failure is None:
         _doubts(console, record, everything=everything)
