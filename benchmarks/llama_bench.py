@@ -61,12 +61,11 @@ def _source(rig: Rig, folder: Path) -> Path:
 
 
 def rates(
-    program: Path, rig: Rig, threads: int, repetitions: int, prompt: int = 0, output: int = 0, depth: int = 0
+    program: Path, rig: Rig, threads: int, repetitions: int, prompt: int = 0, output: int = 0
 ) -> tuple[float, list[float]]:
     """One process of one test: its mean, which is what it reports, and its repetitions, all tokens/s."""
     command = [str(program), "-m", str(rig.model), "-p", str(prompt), "-n", str(output), "-t", str(threads)]
     command += ["-b", "2048", "-ub", "512", "-fa", "1", "-ngl", "0", "-r", str(repetitions), "-o", "json"]
-    command += ["-d", str(depth)]
     done = subprocess.run(command, env=os.environ | variables(rig), capture_output=True, text=True, check=True)
     samples = json.loads(done.stdout)[0]["samples_ts"]
     return statistics.fmean(samples), samples

@@ -70,14 +70,15 @@ def tune(
     resume: bool,
     results: Path,
     as_json: bool,
-) -> None:
+) -> int:
     """Measures combinations in turn, drops what surely is slower, and measures the winner again against the default: that
-    ratio is the gain. MODEL and RUNTIME are as for `repro bench`.
+    ratio is the gain. MODEL and RUNTIME are as for `repro bench`. Exit status 4 when the checks of these two runs failed.
     """
     from harness.run.request import Request
     from harness.terminal import tuning
-    from harness.terminal.console import out, print_json
+    from harness.terminal.console import err, out, print_json
     from harness.terminal.progress import shown
+    from harness.verify.unusable import CHECKS_FAILED
 
     objective = tuning.objective_of(purpose, weight)
     request = Request(model, runtime, suite, results=results, backend=backend, seed=seed, resume=resume, or_new=resume)
@@ -88,3 +89,6 @@ def tune(
         print_json(tuning.to_json(found, search))
     else:
         tuning.print_tuned(out(), found, search, purpose)
+    for line in (unusable := tuning.doubts(found)):
+        err().print(line, markup=False)
+    return CHECKS_FAILED if unusable else 0

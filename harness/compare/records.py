@@ -106,7 +106,7 @@ def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
     """A record with a prefix cache on is never compared with one without, not even where a workload finds it empty."""
     if settings.keeps_prefix(a) == settings.keeps_prefix(b):
         return row
-    return replace(row, comparison=not_comparable(["prefix cache"], row.comparison.level))
+    return replace(row, comparison=not_comparable(["prefix cache"], alpha_of(a, b)))
 
 
 def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:

@@ -88,7 +88,7 @@ def _llama_cpp(asked: Asked) -> Engine:
                 type_k=str(options.get("type_k") or "f16"),
                 type_v=str(options.get("type_v") or "f16"),
                 flash=options.get("flash_attn") != "off",
-                swa_full=options.get("swa_full") is True,
+                swa_full=options.get("swa_full") is True or options.get("draft") not in (None, "none"),
                 mapped=mode in ("auto", "mmap", "mlock", "mmap+mlock"),
                 locked="mlock" in mode,
                 rearranged=rearranged,

@@ -123,6 +123,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "a conversation was measured without a prefix cache: each turn's whole prompt was computed",
         "never compare it with a record that has one on",
     ),
+    "drafted": (
+        "speculative decoding was on: how many tokens were proposed and kept stands beside it",
+        "never compare it with a rate without drafts: what is kept depends on the text",
+    ),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
     "label_contradicted": (
         "the model's header, its tensors and its file's name do not name the same quantisation",

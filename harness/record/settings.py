@@ -32,7 +32,8 @@ class Kind(StrEnum):
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
     "api": "completions",
-    "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
+    "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_ngram": 0,
+    "draft_tokens": 0,
     "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
     "lora": "", "n_cpu_moe": 0,
     "offload_kqv": True, "override_tensor": "", "pipeline_parallel": 1, "prefix_cache": False, "prefix_caching": False,
@@ -65,7 +66,7 @@ def _table(computes: str = "", tunes: str = "", noted: str = "") -> Mapping[str,
 TABLE: Mapping[str, Mapping[str, Kind]] = {
     "llama.cpp": _table(
         "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split "
-        "prefix_cache",
+        "prefix_cache speculative draft_max draft_ngram",
         "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu "
         "sequences",
         "memory_clear",
@@ -75,6 +76,7 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "threads context max_model_len eager compilation_mode aot_compile cudagraph_mode block_size kv_space_mib "
         "gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner batching",
     ),
+    "mistralrs": _table("dtype type_k type_v prefix_caching", "threads context prompts stream batching"),
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
@@ -194,6 +196,15 @@ def unknown(a: Record, b: Record) -> tuple[str, ...]:
 def keeps_prefix(record: Record) -> bool:
     """Whether it says that a prefix cache was on."""
     return any(record.runtime.settings.get(name) is True for name in ("prefix_cache", "prefix_caching"))
+
+
+def tokens_a_pass(record: Record) -> int | None:
+    """The most tokens that one pass over the weights can give by what the record declares; None: several, not told how many."""
+    declared = record.runtime.settings.get("speculative") or record.runtime.settings.get("draft_model")
+    most = record.runtime.settings.get("draft_max")
+    if not declared:
+        return 1
+    return most + 1 if type(most) is int and most > 0 else None
 
 
 def cache_types(record: Record) -> tuple[str, str]:

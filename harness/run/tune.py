@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import BadInput, NotEnoughSpace, RunFailed
+from harness.errors import BadInput, RunFailed
 from harness.measure.elimination import LEAST_PAIRS, Gain, Standing, gain, standing
 from harness.measure.rounds import order
 from harness.progress import Progress
 from harness.run.kept import Failed, Kept, attempted
 from harness.run.request import Request
 from harness.run.scores import Objective, Rates
-from harness.run.sweep import Cell, Running
+from harness.run.sweep import Cell, Running, begin_all
 from harness.run.together import Together
 
 FOLDER = ".tune"
@@ -113,16 +113,13 @@ class _Search:
 
     def begin_all(self) -> None:
         """Check every candidate; one that does not fit, or can't be loaded, is left out."""
-        for place, cell in enumerate(self._tuning.cells):
-            request = replace(cell.request, processes=MOST_ROUNDS)
-            try:
-                self._runs[place] = self._begin(request, self._together.of(place, str(cell)))
-            except NotEnoughSpace as error:
-                self._fail(place, str(error))
-            except RunFailed as error:
-                if error.exit_code == 130:
-                    raise
-                self._fail(place, str(error))
+        cells = {
+            place: replace(cell, request=replace(cell.request, processes=MOST_ROUNDS))
+            for place, cell in enumerate(self._tuning.cells)
+        }
+        self._runs = begin_all(
+            cells, self._begin, self._together, lambda place, failed: self._fail(place, failed.error)
+        )
         self._together.measuring = True
 
     def rounds(self) -> tuple[Standing, int]:
@@ -186,14 +183,16 @@ class _Search:
         self._together.failed(str(self._tuning.cells[place]), error)
 
     def _scores(self, place: int, rounds: int) -> tuple[float, ...]:
-        found = list(self._runs[place].rates().values())[
-            :rounds
-        ]  # a process that was interrupted has an index, and no rates
-        return tuple(self._tuning.objective.score(rates) for rates in found)
+        found = list(
+            self._runs[place].rates().values()
+        )  # by their order: one that was interrupted has an index, and no rates
+        return tuple(self._tuning.objective.score(rates) for rates in found[:rounds])
 
     def confirmed(self, decided: Standing, rounds: int) -> Tuned:
         """The winner again, against the default; nothing where that is the winner, or failed."""
-        winner, tied = decided.leader, tuple(place for place in decided.left if place != decided.leader)
+        same = decided.tied and 0 in decided.left  # surely within 1 %: no option is worth a line
+        winner = 0 if same else decided.leader
+        tied = tuple(place for place in decided.left if place != winner)
         made = Tuned(self._candidates(rounds), winner, tied, rounds, self._elapsed_s)
         if winner == 0 or 0 in self._errors:
             return made

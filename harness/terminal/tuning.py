@@ -15,6 +15,7 @@ from harness.capture import snapshot
 from harness.compare.sweep import text_of
 from harness.errors import BadInput
 from harness.record.settings import Kind, kind_of
+from harness.record.store import read
 from harness.run.kept import Kept
 from harness.run.prepare.lists import Listed, Lists, lists_of
 from harness.run.scores import Objective
@@ -25,6 +26,7 @@ from harness.run.tune import FOLDER, Tuned, Tuning, tune
 from harness.terminal.console import escape
 from harness.terminal.keys import open_keys
 from harness.units import count, ratio, share
+from harness.verify.unusable import first_line
 from runtimes.releases import split
 from runtimes.table import find
 
@@ -99,6 +101,12 @@ def options_of(found: Tuned, search: Search) -> str:
     return " ".join(f"-o {shlex.quote(text)}" for text in (*search.fixed, *chosen))
 
 
+def doubts(found: Tuned) -> list[str]:
+    """Of the records of the second measurement: whose own checks failed, so that the gain is not to be used."""
+    lines = ((path.parent.name, first_line(read(path).record)) for path in found.records)
+    return [f"{name}: {line}" for name, line in lines if line]
+
+
 def to_json(found: Tuned, search: Search) -> dict[str, Any]:
     """The whole answer."""
     return {
@@ -161,9 +169,9 @@ def _state(found: Tuned, place: int) -> str:
 def _claim(found: Tuned, search: Search) -> list[str]:
     """What is sure, what is tied, and the line to paste."""
     ties = ", ".join(_name(found, place) for place in found.tied)
-    lines = [f"tied with the winner: {ties}"] if ties else []
+    lines = [f"not told from the winner: {ties}"] if ties else []
     if found.winner == 0:
-        return [*lines, "the default is the fastest of these: no options are needed"]
+        return [*lines, "nothing of this is faster than the default: no options are needed"]
     if found.gain is None:
         return [
             *lines,

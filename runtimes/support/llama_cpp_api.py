@@ -18,7 +18,8 @@ _SWITCHES = {
 _NAMES = ("use_mmap", "use_mlock", "use_direct_io")
 _FUNCTIONS = (
     "backend_init batch_free batch_init context_default_params decode free get_logits_ith get_memory init_from_model "
-    "log_callback log_set max_devices memory_clear memory_seq_pos_max model_default_params model_desc model_free model_get_vocab "
+    "log_callback log_set max_devices memory_clear memory_seq_pos_max memory_seq_rm "
+    "model_default_params model_desc model_free model_get_vocab "
     "model_load_from_file model_n_ctx_train model_n_layer model_n_params model_size n_batch n_ctx n_threads "
     "n_threads_batch n_ubatch perf_context perf_context_reset print_system_info state_seq_get_data state_seq_get_size "
     "state_seq_set_data supports_gpu_offload supports_mlock supports_mmap synchronize token tokenize vocab_bos "

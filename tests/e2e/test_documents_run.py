@@ -30,7 +30,7 @@ from tests.support.program import REAL, Ended, Program, signed, written
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
 SIMULATED = ("--runtime", "simulated", "-o", "step_us=50", "-o", "prefill_us=2", "--processes", "1")
 # What a machine that is busy with tests may end with; every other command must end with 0.
-STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4)}
+STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4), "tune": (0, 4)}
 MATRIX = """
 name = "mine"
 [[triples]]

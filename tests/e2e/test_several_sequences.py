@@ -1,9 +1,10 @@
-"""Requests at once, depths and a conversation, by the real engine in one small run: what it computed, what the record says."""
+"""Requests at once, depths, a conversation and drafts, by the real engine in two small runs: what it computed, what the record says."""
 
 import pytest
 
 from harness.catalog import suites
 from harness.record.samples import decode
+from harness.record.settings import subject_text
 from harness.record.store import read
 from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured, refused
@@ -91,6 +92,50 @@ def trials(run):
 def of(trials, name):
     """What every trial of a workload made; one value where all agree."""
     return {tuple(trial.output_ids) for trial in trials[name]}
+
+
+@pytest.fixture(scope="module")
+def speculative(tmp_path_factory):
+    """A greedy decode that is long enough to repeat itself, with drafts and without."""
+    repro = Repro(tmp_path_factory.mktemp("drafts"))
+    text = small(repro.folder).read_text()
+    alone = text[: text.index("[[workloads]]", text.index("[[workloads]]") + 1)]
+    path = repro.folder / "alone.toml"
+    path.write_text(alone.replace("output_tokens = 8", "output_tokens = 64"))
+    for options in (("-o", "draft=lookup"), ()):
+        measured(repro("bench", "--suite", path, "--processes", "1", *options, timeout=3600))
+    with_drafts, without = (read(path) for path in repro.records())
+    return repro, with_drafts, without
+
+
+def test_drafts_change_the_speed_and_not_the_ids(speculative):
+    _, *runs = speculative
+    ids = [run.record.results[0].output_ids for run in runs]
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 64
+
+
+def test_drafts_are_declared_counted_and_a_subject_of_their_own(speculative):
+    _, drafted, plain = speculative
+    settings = drafted.record.runtime.settings
+    assert (settings["speculative"], settings["draft_max"], settings["swa_full"]) == ("prompt-lookup", 8, True)
+    assert subject_text(drafted.record) == "draft_max=8 draft_ngram=2 speculative=prompt-lookup"
+    assert subject_text(plain.record) == ""
+    (finding,) = [finding for finding in drafted.record.findings if finding.code == "drafted"]
+    assert finding.evidence["accepted_tokens"] > 0
+    found = trials_of(decode(drafted.samples(), drafted.record.samples.sha256, "samples"), "samples")
+    for trial in found:
+        assert trial.engine["decode_steps"] + trial.engine["accepted_tokens"] == trial.output_tokens - 1
+    physics = next(check for check in drafted.record.checks if check.code == "physics_decode")
+    assert physics.status == "pass"
+    assert "tokens a pass" in physics.text
+    assert speculative[0]("recompute", speculative[0].records()[0].parent).returncode == 0
+
+
+def test_drafts_for_several_requests_are_refused_before_anything_runs(run):
+    repro = run[0]
+    said = refused(repro("bench", "--suite", repro.folder / "several.toml", "-o", "draft=lookup"))
+    assert "one request at a time" in said
 
 
 def test_each_of_three_requests_gets_the_ids_of_one_alone(run, trials):

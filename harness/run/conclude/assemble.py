@@ -24,10 +24,10 @@ from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
 from harness.run.conclude import gpus_used
-from harness.run.conclude.departures import departures, unused_gpu
+from harness.run.conclude.departures import departures, drafts_of, unused_gpu
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
-from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
+from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, tokens_a_pass, truth_checks
 from harness.run.evidence import Evidence, Prepared
 from harness.run.execute.collect import ProcessLog
 from harness.run.execute.launcher import ENGINE_VARIABLES
@@ -134,6 +134,7 @@ def _record(
         )
         + unused_gpu(prepared)
         + departures(prepared)
+        + drafts_of(evidence)
         + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=operator(prepared.signers, evidence.work.rig_run),
@@ -363,7 +364,7 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
     }
     ceiling, use = bandwidth_ceiling(evidence), None
     if headline in rates and per_token and ceiling.value is not None:
-        use = rates[headline] * per_token // ceiling.value
+        use = int(rates[headline] * per_token / tokens_a_pass(evidence, headline) // ceiling.value)
     return {
         "measured_bandwidth": asdict(evidence.machine.bandwidth),
         "bytes_per_token": per_token,

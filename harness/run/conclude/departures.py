@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.record import schema
-from harness.run.evidence import Prepared
+from harness.run.evidence import Evidence, Prepared
 from harness.run.prepare.options import keeps_prefix
+from harness.verify import drafts
 
 
 def departures(prepared: Prepared) -> tuple[schema.Finding, ...]:
@@ -20,6 +21,22 @@ def departures(prepared: Prepared) -> tuple[schema.Finding, ...]:
         schema.Finding(code=code, severity="note", workload="", metric="", text=text, evidence={})
         for code, text in said
     )
+
+
+def drafts_of(evidence: Evidence) -> tuple[schema.Finding, ...]:
+    """How much of its drafts each workload kept."""
+    made = []
+    for plan in evidence.work.plan.workloads:
+        found = drafts.of(evidence.trials, plan.id)
+        if found.passes:
+            text = (
+                f"{found.accepted} of {found.drafted} drafted tokens were kept, {found.tokens_a_pass:.2f} tokens a pass"
+            )
+            counts = {"passes": found.passes, "draft_tokens": found.drafted, "accepted_tokens": found.accepted}
+            made.append(
+                schema.Finding(code="drafted", severity="note", workload=plan.id, metric="", text=text, evidence=counts)
+            )
+    return tuple(made)
 
 
 def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:

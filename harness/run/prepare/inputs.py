@@ -76,11 +76,11 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
         resolved(request.named, asked.choice.backend, cache, progress)
     cores = snapshot.cores()
     asked = _without_deep(asked, cores, cache)
-    filled = filled_in(
-        asked.given, asked.adapter, asked.choice, cores, asked.suite.suite, least_context(asked.suite.suite)
-    )
+    filled = _least_filled(asked, cores)
     early = _memory_asked(asked, filled, cache, progress)
     model = _fetched(asked.reference, cache, progress)
+    asked = _within_training(asked, model.identity)
+    filled = _least_filled(asked, cores)
     _refuse_unfit(request, asked, model, cache)
     if not early:
         load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
@@ -133,6 +133,25 @@ def _without_deep(asked: _Asked, cores: int, cache: Path) -> _Asked:
     return replace(asked, suite=replace(asked.suite, suite=kept), left_out=left_out)
 
 
+def _within_training(asked: _Asked, identity: Identity) -> _Asked:
+    """The same once more by the model as it was fetched: its header may not have been readable before."""
+    if identity.context_trained is None or not depths.has_depths(asked.suite.suite):
+        return asked
+    limit = _trained_limit(identity.context_trained)
+    kept, left_out = depths.fitting(asked.suite.suite, [limit])
+    return replace(asked, suite=replace(asked.suite, suite=kept), left_out=asked.left_out + left_out)
+
+
+def _trained_limit(tokens: int) -> depths.Limit:
+    return depths.Limit(tokens, f"the model was trained for {tokens:,} tokens")
+
+
+def _least_filled(asked: _Asked, cores: int) -> dict[str, Scalar]:
+    """The settings, as far as they are known before anything is tokenised."""
+    suite = asked.suite.suite
+    return filled_in(asked.given, asked.adapter, asked.choice, cores, suite, least_context(suite))
+
+
 def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limit]:
     """Limits of a request, as far as they are known before the model is fetched."""
     found = []
@@ -147,7 +166,7 @@ def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limi
         return found  # said when it is fetched, if it is anything to say
     trained = header.number(f"{header.text('general.architecture')}.context_length")
     if trained is not None:
-        found.append(depths.Limit(trained, f"the model was trained for {trained:,} tokens"))
+        found.append(_trained_limit(trained))
     smallest, _ = depths.fitting(asked.suite.suite, [*found, depths.Limit(0, "")])
     filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least_context(smallest))
     longest = memory_need.longest(_load(asked, filled, header, title))

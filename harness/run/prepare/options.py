@@ -122,6 +122,7 @@ def fill(
     if "sequences" in declared:
         filled["sequences"] = required_sequences
         _refuse_few_sequences(filled | dict(given), required_sequences)
+        _refuse_drafts_at_once(filled | dict(given), required_sequences)
     for name in PREFIX_CACHES:
         if name in declared:
             filled[name] = conversation
@@ -132,6 +133,16 @@ def fill(
                     fix="take --suite agent, or leave it out: every cache is empty before a trial",
                 )
     return filled | dict(given)
+
+
+def _refuse_drafts_at_once(filled: Mapping[str, Scalar], required: int) -> None:
+    """Raises `BadInput` where drafts would have to be made for several requests."""
+    if filled.get("draft", "none") != "none" and required > 1:
+        raise BadInput(
+            f"drafts are made for one request at a time, and the suite runs {required} at once",
+            where="-o draft",
+            fix="leave it out or take another suite",
+        )
 
 
 def keeps_prefix(options: Mapping[str, Scalar]) -> bool:

@@ -70,6 +70,12 @@ def test_a_step_of_all_requests_must_fit(given, words):
     assert "\n" not in str(caught.value)
 
 
+def test_drafts_are_made_for_one_request_at_a_time():
+    assert fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64)["draft"] == "lookup"
+    with pytest.raises(BadInput, match="one request at a time, and the suite runs 8"):
+        fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64, required_sequences=8)
+
+
 def test_a_prefix_cache_is_on_for_a_conversation_alone():
     assert fill({}, DECLARED, cores=2, required_context=64)["prefix_cache"] is False
     assert fill({}, DECLARED, cores=2, required_context=64, conversation=True)["prefix_cache"] is True
