@@ -14,8 +14,8 @@ _REGISTRY = ("sqlalchemy", "alembic", "httpx2", "http_message_signatures")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pandas",),
     "registry": _REGISTRY,
-    "site": ("jinja2", *_REGISTRY),
-    "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", "jinja2", *_REGISTRY),
+    "site": _REGISTRY,
+    "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", *_REGISTRY),
     "postgresql": ("psycopg", *_REGISTRY),
     "png": ("resvg_py",),
 }

@@ -12,6 +12,7 @@ from harness.record.outcome import WORDS
 from harness.terminal.console import escape, out
 from harness.terminal.preview import print_fall
 from harness.terminal.remote import tell_receipt
+from harness.terminal.withheld import withheld
 
 if TYPE_CHECKING:
     from harness.registry.actions.submissions import Sent
@@ -58,8 +59,8 @@ def print_sent(registry: Registry, found: Submission, sent: Sent, folder: Path) 
     tell_receipt(registry, found.id, folder)
 
 
-def leaving(found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
-    """The record as it is published, what its samples hold, and what the event that submits it says beside."""
+def leaving(folder: Path, found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
+    """The record as it is published, what its samples hold, what the event that submits it says beside, and what stays here."""
     from harness.record.samples import schema
     from harness.tlog.event import KINDS, OPTIONAL
 
@@ -75,4 +76,5 @@ def leaving(found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
             "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
         },
         "device_ids_for_the_registry_alone": list(device_ids),
+        "withheld": withheld(folder, found.record, len(device_ids)),
     }
