@@ -75,6 +75,11 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
+    "ollama": _table(
+        "gpu_layers weights_on_cpu_mib",
+        "context threads batch prompts stream batching",
+        "hardware api_key server_drivers tls",
+    ),
     "openai-http": _table(
         "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
     ),

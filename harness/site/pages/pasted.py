@@ -33,6 +33,7 @@ _HARMLESS: Mapping[str, Mapping[str, int]] = {
         "async_scheduling": 0, "batched_tokens": 1 << 20, "context": 1 << 20, "dtype": 0, "eager": 0, "gpu_memory_percent": 100,
         "kv_cache_dtype": 0, "kv_space_mib": 1 << 20, "max_seqs": 4096, "tensor_parallel": 64, "threads": 1024,
     },
+    "ollama": {"context": 1 << 20, "num_batch": 1 << 20, "num_gpu": 1024, "num_thread": 1024},
     "openai-http": {},
     "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
 }  # fmt: skip
