@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.compare.records import alpha_of, differences, failings
 from harness.errors import BadInput
-from harness.measure.comparison import Comparison, Verdict, compare
+from harness.measure.comparison import Comparison, Verdict, compare, compare_pairs
 from harness.measure.student import LEAST_PROCESSES
 from harness.record.outcome import line
 from harness.record.schema import MetricResult, Record, Unit, Workload
@@ -244,9 +244,8 @@ def _point(
         if why:
             standing = Standing.UNUSABLE
         else:
-            held = compare(
-                own.estimate.process_medians, top.estimate.process_medians, TIE_BAND, alpha_of(record, first)
-            )
+            by = compare_pairs if took_turns(record, first, own, top) else compare
+            held = by(own.estimate.process_medians, top.estimate.process_medians, TIE_BAND, alpha_of(record, first))
             fewest = min(len(own.estimate.process_medians), len(top.estimate.process_medians))
             standing = standing_of(held, fewest)
     estimate = own.estimate
@@ -263,6 +262,14 @@ def standing_of(against_best: Comparison, fewest: int) -> Standing:
     if against_best.verdict is Verdict.SAME:
         return Standing.TIE
     return Standing.TIE if (against_best.high or 0) >= 1 else Standing.UNDECIDED
+
+
+def took_turns(a: Record, b: Record, left: MetricResult, right: MetricResult) -> bool:
+    """Whether process i of both runs belongs to one round: they ran at one time, and a machine measures one process at a time."""
+    same = [process.index for process in a.processes] == [process.index for process in b.processes]
+    medians = {len(one.estimate.process_medians) for one in (left, right) if one.estimate is not None}
+    at_once = a.run.started_utc < b.run.finished_utc and b.run.started_utc < a.run.finished_utc
+    return same and at_once and medians == {len(a.processes)}
 
 
 _WORK = ("mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency", "forced_sha256")

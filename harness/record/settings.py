@@ -48,7 +48,8 @@ _TUNES = frozenset(
 )
 _NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
 _SIMULATED = frozenset(
-    "step_us prefill_us within_ppm between_ppm drift_ppm bimodal_ppm throttle_after seed fault fault_at fault_flag".split()
+    "step_us prefill_us within_ppm between_ppm drift_ppm ambient_file ambient_ppm bimodal_ppm throttle_after seed "
+    "fault fault_at fault_flag".split()
 )
 
 

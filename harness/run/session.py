@@ -33,7 +33,7 @@ class Session:
             prepared = prepare(request, cache, progress)
             attempt = begun(prepared)
             try:
-                ids, vocabulary = tokenise(prepared, cache, progress)
+                prompts = tokenise(prepared, cache, progress)
             except WorkerFailed as failed:
                 raise recorded(attempt, failed) from None
         except KeyboardInterrupt:
@@ -42,7 +42,7 @@ class Session:
                 fix="the same command continues from there",
             ) from None
         with _kept():
-            self._measurement = Measurement(prepared, ids, vocabulary, progress)
+            self._measurement = Measurement(prepared, prompts, progress)
 
     @property
     def used(self) -> int:

@@ -15,12 +15,13 @@ from harness.run.evidence import Evidence, Machine, Prepared, Work
 from harness.run.execute.journal import Journal
 from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
-from harness.run.execute.plan import Ids, Triple, plan_for, required_context
+from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import baseline, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
+from harness.run.prepare.tokens import Prompts
 
 
 class Measurement:
@@ -29,14 +30,14 @@ class Measurement:
     Raises `BadInput` where the baseline did other work, or what an earlier start left can't be used.
     """
 
-    def __init__(self, prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> None:
-        request, suite, engine = prepared.request, prepared.suite.suite, prepared.engine
+    def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
+        request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
         settings = filled_in(
             prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids)
         )
         self._prepared = prepared = replace(prepared, options=settings)
         self._attempt = attempt = begun(prepared)
-        triple = _triple(prepared, vocabulary, attempt.seed)
+        triple = _triple(prepared, prompts, attempt.seed)
         if request.against is not None:
             baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
         self.journal = _journal(prepared, attempt.seed)
@@ -107,18 +108,19 @@ def _refuse_changed(prepared: Prepared) -> None:
     unchanged.refuse_changed(model.path, model.files, model.identity.files)
 
 
-def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
+def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
     return Triple(
         prepared.adapter.name,
         prepared.model.path,
         prepared.identity.format,
         prepared.options,
         prepared.suite.suite,
-        vocabulary,
+        prompts.vocabulary,
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
         prepared.request.challenge or "",
+        prompts.reference,
     )
 
 

@@ -17,9 +17,10 @@ NOISY = (0.9, 1.0, 1.11)
 def cell(simulated_record):
     """Makes a record with other options, and a rate of the headline that is that many times the real one."""
     stored = read(simulated_record)
+    hours = iter(range(24))
 
-    def made(speed=1.0, spread=QUIET, model=None, machine=None, stop_rule="fixed", **options):
-        record = stored.record
+    def made(speed=1.0, spread=QUIET, model=None, machine=None, hour=None, **options):
+        record, hour = stored.record, next(hours) if hour is None else hour
         runtime = record.runtime.model_copy(
             update={
                 "options": record.runtime.options | options,
@@ -27,7 +28,8 @@ def cell(simulated_record):
             }
         )
         change = {"runtime": runtime, "results": tuple(_scaled(r, speed, spread) for r in record.results), "checks": ()}
-        change["run"] = record.run.model_copy(update={"stop_rule": stop_rule})
+        times = {"started_utc": f"2026-11-29T{hour:02}:00:00Z", "finished_utc": f"2026-11-29T{hour:02}:30:00Z"}
+        change["run"] = record.run.model_copy(update={"stop_rule": "fixed", **times})
         change["findings"] = ()
         if model:
             change["model"] = record.model | {"sha256": model}
@@ -73,6 +75,13 @@ def test_what_cannot_be_told_from_the_best_is_a_tie_and_what_is_surely_slower_is
 def test_noise_makes_a_tie_not_a_loser(cell):
     (decode, _) = of_records([cell(1.0, NOISY, threads=1), cell(0.93, NOISY, threads=2)]).series
     assert decode.points[1].standing is Standing.TIE
+
+
+def test_runs_that_took_turns_are_compared_round_by_round(cell):
+    """What a round has of its own cancels: the same scatter that makes a tie of two runs that were apart."""
+    (decode, _) = of_records([cell(1.0, NOISY, hour=1, threads=1), cell(0.93, NOISY, hour=1, threads=2)]).series
+    assert decode.points[1].standing is Standing.SLOWER
+    assert "round by round" in decode.points[1].against_best.reason
 
 
 def test_two_processes_decide_nothing(cell):
