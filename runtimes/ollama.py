@@ -33,6 +33,7 @@ from runtimes.support.sse import Server
 _CONTEXT = 4096  # where nobody asks for another
 _KEEP_ALIVE = "15m"  # longer than a trial may take; at the end it is taken out of memory
 _WARM = 8  # tokens made of another text after each load: kernels and clocks are warm then, and no prompt is known
+_EDGE = 2  # ids at the end of a text
 _LOADED_AGAIN_NS = 500_000_000
 # Greedy decode and nothing else, whatever the model's own file says.
 _GREEDY: Mapping[str, Any] = {
@@ -48,7 +49,7 @@ class OllamaRuntime:
     name = "ollama"
     formats = ("gguf",)
     capabilities = Capabilities(
-        in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True
+        in_core=True, holds_model=False, tokenises=False, takes_text=True, forces=False, scores=False, outlives=True
     )
     options: Mapping[str, Option] = {
         "url": Option("where it listens; default: as OLLAMA_HOST says, else http://127.0.0.1:11434", str, ""),
@@ -92,7 +93,7 @@ class LoadedOllama:
         self._counters: dict[str, int] = {}
         self._seen: list[tuple[int, ...]] = []  # prompts since it was loaded
         self._stale = self._cold = False
-        self._same: set[tuple[int, ...]] = set()  # prompts of which the server makes the same ids
+        self._texts: dict[tuple[int, ...], str] = {}  # of prompts, as they were given to us
         self._running = self._loaded()
         try:
             self.facts = self._facts(model, version, options)
@@ -163,38 +164,51 @@ class LoadedOllama:
         self._seen, self._stale, self._cold = [], False, True
         return found
 
+    def take(self, ids: Sequence[int], text: str) -> list[int] | int:
+        """See `TakingText.take`: the ids that the server makes of the text, or their number; it is loaded anew afterwards."""
+        self._texts[tuple(ids)] = text
+        made, count, told = self._made_of(text)
+        if made is not None:
+            return self._led(made)
+        # Its last pieces may have grown together with what was made after them: then the others must be ours, and the number.
+        sure = max(len(ids) - _EDGE, 0)
+        return count if self._led(told)[:sure] == list(ids[:sure]) or not told else self._led(told)[: len(ids)]
+
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of `text` by the server: those that it gives back as the context of an answer, where it still does."""
-        found = self._ids(text)
+        found = self._made_of(text)[0] if text else []
         if found is None:
             raise BadInput(
                 "the server turns no text into ids (the field context of /api/generate)",
                 where=WHERE,
                 fix="run the same model once with the runtime llama.cpp: its ids are kept and used here",
             )
-        return [*([self._vocabulary.bos_id] if add_bos and self._vocabulary.bos_id is not None else []), *found]
+        return self._led(found) if add_bos else found
 
-    def _ids(self, text: str) -> list[int] | None:
-        """The pieces of an answer's context that spell the text; None where it gives none."""
-        if not text:
-            return []
+    def _led(self, ids: list[int]) -> list[int]:
+        return ids if self._vocabulary.bos_id is None else [self._vocabulary.bos_id, *ids]
+
+    def _made_of(self, text: str) -> tuple[list[int] | None, int, list[int]]:
+        """The ids of an answer's context that spell the text (None: none do), the server's count, and all ids of the context."""
         body = self._body(text, 1, raw=False) | {"template": "{{ .Prompt }}", "stream": False}
         self._stale = True
         answer = self._server.ask(f"{self._server.base}/api/generate", body)
         if not answer.ok:
             raise self._server.refused(answer.status, answer.body)
-        context = answer.value.get("context") if isinstance(answer.value, dict) else None
+        told = answer.value if isinstance(answer.value, dict) else {}
+        context, count = told.get("context"), told.get("prompt_eval_count")
+        counted = count if type(count) is int else 0
         if not isinstance(context, list) or not all(type(token) is int for token in context):
-            return None
+            return None, counted, []
         ids = list(self._vocabulary.content(context))  # the text, then the one token that was made
         ends = range(len(ids), max(len(ids) - 3, 0), -1)
-        return next((ids[:end] for end in ends if self._vocabulary.text(ids[:end]) == text), None)
+        spelt = next((ids[:end] for end in ends if self._vocabulary.text(ids[:end]) == text), None)
+        whole = spelt is not None and len(self._led(spelt)) == counted
+        return spelt if whole else None, counted, ids
 
     def fresh(self, prompt: Sequence[int]) -> list[int]:
         """A prompt of the same words in an order that this server has never seen."""
-        found = self._vocabulary.shuffled(prompt)
-        self._same.add(tuple(found))  # of pieces whose order nobody fixed: the count alone must be theirs
-        return found
+        return self._vocabulary.shuffled(prompt)
 
     def generate(
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
@@ -210,7 +224,6 @@ class LoadedOllama:
                 fix="make it larger, or take a shorter suite",
             )
         text = self._text(prompt)
-        self._refuse_other_ids(prompt, text)
         self._make_ready(prompt, count)
         lines = Lines(watch, count, self._server.key)
         path = f"{self._server.base}/api/generate"
@@ -236,7 +249,7 @@ class LoadedOllama:
         }
 
     def _text(self, prompt: Sequence[int]) -> str:
-        text = self._vocabulary.text(self._vocabulary.content(prompt))
+        text = self._texts.get(tuple(prompt)) or self._vocabulary.text(self._vocabulary.content(prompt))
         if not text:
             raise BadInput(
                 "the prompt's ids are not those of a text: Ollama takes text alone",
@@ -244,18 +257,6 @@ class LoadedOllama:
                 fix="take another runtime",
             )
         return text
-
-    def _refuse_other_ids(self, prompt: Sequence[int], text: str) -> None:
-        """Raises `RunFailed` where the server makes other ids of the prompt's text, before it is timed."""
-        if tuple(prompt) in self._same:
-            return
-        ours, theirs = list(self._vocabulary.content(prompt)), self._ids(text)
-        if theirs is not None and theirs != ours:
-            place = next((at for at, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
-            raise _other_tokenizer(
-                f"the server makes {len(theirs)} ids of the prompt, not our {len(ours)}, or others from number {place + 1} on"
-            )
-        self._same.add(tuple(prompt))
 
     def _make_ready(self, prompt: Sequence[int], count: int) -> None:
         """Nothing of the prompt in any cache, and kernels that ran: what was seen since the model was loaded decides."""

@@ -31,7 +31,7 @@ def energy_per_token(workload: str, trials: Sequence[Trial]) -> dict[str, Any]:
     if any(Account.LOAD_NS in trial.engine for trial in own):
         return {
             "value_nj": None,
-            "reason": "the server may load its model anew before a trial: the counter holds that, too",
+            "reason": "the server may load its model again before a trial: the counter holds that, too",
         }
     for name, source in SOURCES.items():
         if not own or not all(name in trial.counters for trial in own):

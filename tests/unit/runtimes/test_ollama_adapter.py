@@ -7,6 +7,8 @@ from harness.measure.metrics import measure_trial
 from harness.measure.stopwatch import Stopwatch
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.verify import check_rules
+from harness.worker import tokenizer_gate
+from harness.worker.plan import Prompt
 from runtimes.interface import SECRET, DeviceKind, ModelFiles
 from runtimes.ollama import OllamaRuntime
 from runtimes.support import gguf_vocabulary, server_place
@@ -229,20 +231,20 @@ def test_no_prompt_is_timed_of_which_the_server_has_seen_the_beginning(model, se
         loaded = load(model, url)
         first, again = timed(loaded, 2, prompt), timed(loaded, 2, prompt)
         assert again.token_ns[0] > 0.8 * first.token_ns[0]
-        assert double.loads() == 3  # at first, after its ids were asked for, and before it was repeated
+        assert double.loads() == 2  # at first, and before it was repeated
         other = loaded.fresh(prompt)
         assert len(other) == len(prompt)
         assert other[:4] != prompt[:4]
-        timed(loaded, 2, other)  # its own ids were fixed by nobody: they are not asked for
-        assert sum(not body["raw"] for body in double.generated()) == 1
+        timed(loaded, 2, other)
+        assert all(body["raw"] for body in double.generated())
 
 
 def test_after_each_load_another_text_warms_it(model, serve, prompt):
     with serve() as (url, double):
         timed(load(model, url), 4, prompt)
         sent = double.generated()
-    assert [body["raw"] for body in sent] == [False, True, True]
-    warm = sent[1]["prompt"]
+    assert [body["raw"] for body in sent] == [True, True]
+    warm = sent[0]["prompt"]
     assert len(warm) == len(TEXT)
     assert warm[0] != TEXT[0]
 
@@ -293,17 +295,30 @@ def test_a_server_whose_count_leaves_out_what_it_cached_is_never_asked_twice(mod
         loaded = load(model, url)
         with pytest.raises(RunFailed, match="counts 69 prompt tokens, not 70"):
             timed(loaded, 4, prompt)  # the one before all texts, which the text that warmed it shares
-    assert double.loads() == 2
+    assert double.loads() == 1
 
 
-def test_ids_that_the_server_orders_otherwise_are_refused_before_they_are_timed(model, serve, prompt):
+def test_a_text_is_taken_with_the_ids_that_the_server_makes_of_it(model, serve, prompt):
     with serve() as (url, double):
         loaded = load(model, url)
-        loaded._ids = lambda _: [*prompt[1:-2], prompt[-1], prompt[-2]]
+        assert loaded.take(prompt, TEXT) == prompt
+        timed(loaded, 4, prompt)
+        assert double.loads() == 2  # it has seen the text: it is loaded anew before it is timed
+        tokenizer_gate.hold(loaded, OllamaRuntime.capabilities, [Prompt(TEXT, tuple(prompt))])
+    with serve(context=False) as (url, _):
+        assert load(model, url).take(prompt, TEXT) == len(prompt)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"shuffles_ids": True}, {"more_prompt_tokens": 2}, {"context": False, "more_prompt_tokens": 2}]
+)
+def test_a_server_that_splits_text_otherwise_does_not_pass_the_gate(model, serve, prompt, facts):
+    with serve(**facts) as (url, _):
+        loaded = load(model, url)
         with pytest.raises(RunFailed) as error:
-            timed(loaded, 4, prompt)
-        assert not any(body["raw"] for body in double.generated())
+            tokenizer_gate.hold(loaded, OllamaRuntime.capabilities, [Prompt(TEXT, tuple(prompt))])
     assert error.value.code == "tokenizer"
+    assert "ollama splits text otherwise" in line(error)
 
 
 # How an answer can end
