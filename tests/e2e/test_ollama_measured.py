@@ -10,11 +10,17 @@ from harness.catalog import fetch, models
 from harness.progress import SILENT
 from harness.record.store import read
 from runtimes.support import gguf_vocabulary
-from tests.e2e.conftest import measured, refused
+from tests.e2e.conftest import Repro, measured, refused
 from tests.support import ollama_server, tiny_models, vulkan_server
 
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def repro(tmp_path):
+    """With the user's own cache: the reference ids are llama.cpp's, and its environment takes minutes to make."""
+    return Repro(tmp_path)
 
 
 @pytest.fixture(scope="module")
