@@ -112,6 +112,7 @@ RECIPES: Mapping[str, Recipe] = {
         tools=("cc", "c++"),
         oldest="0.3.30",
     ),
+    "mistralrs": Recipe(backends={"cpu": Build("mistralrs.txt", room_gib=1)}, release="mistralrs", oldest="0.9.5"),
     "pytorch": Recipe(
         backends={
             "cpu": Build("pytorch-cpu.txt", only=_PINNED, elsewhere="pytorch.txt", room_gib=3),

@@ -19,6 +19,7 @@ ENTRY_POINT = "repro.runtimes"
 # Ours stand here as well as in the distribution's entry points: a worker runs from a bundle without metadata.
 BUILT_IN = {
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
+    "mistralrs": "runtimes.mistralrs:MistralRS",
     "ollama": "runtimes.ollama:OllamaRuntime",
     "openai-http": "runtimes.openai_http:OpenAIHTTP",
     "pytorch": "runtimes.pytorch:PyTorch",

@@ -139,7 +139,7 @@ def bench(
     if lists.swept:
         with shown() as progress:
             ended = sweeping.measure(request, lists, progress)
-        return sweeping.report(ended, as_json=as_json)
+        return sweeping.report(ended, results, as_json=as_json)
     bench_registry.ready(target, request.challenge, request.signers)
     try:
         with shown() as progress:

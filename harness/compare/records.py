@@ -67,6 +67,7 @@ def compare_records(
             if right is None or right.estimate is None:
                 continue
             row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
+            row = _not_over_caches(row, a, b)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
@@ -81,6 +82,13 @@ def failings(record: Record, workload: str, metric: str) -> list[str]:
         if f.severity == "invalid" and f.workload in ("", workload) and f.metric in ("", metric)
     }
     return found + ([f"invalid: {', '.join(sorted(invalid))}"] if invalid else [])
+
+
+def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
+    """A record with a prefix cache on is never compared with one without, not even where a workload finds it empty."""
+    if settings.keeps_prefix(a) == settings.keeps_prefix(b):
+        return row
+    return replace(row, comparison=not_comparable(["prefix cache"], alpha_of(a, b)))
 
 
 def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
@@ -108,7 +116,7 @@ def _row(
 ) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
-    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency"]
+    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency", "depth"]
     if not challenged:  # a registry's challenge draws other ids on purpose
         must_match.append("forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]

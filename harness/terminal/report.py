@@ -99,11 +99,16 @@ def _table(record: Record) -> Table:
         decode, prefill = metrics.get("decode_rate"), metrics.get("prefill_rate")
         table.add_row(
             escape(result.workload) + (" [dim]forced[/]" if shape.mode == "forced" else ""),
-            f"{shape.prompt_tokens} → {shape.output_tokens}",
+            f"{_depth(shape.depth)}{shape.prompt_tokens} → {shape.output_tokens}",
             _point(decode), _width(decode), _point(prefill), _width(prefill), _point(metrics.get("ttft")),
             _percentile(metrics.get("itl"), 50), _percentile(metrics.get("itl"), 95), _point(metrics.get("e2e")),
         )  # fmt: skip
     return table
+
+
+def _depth(tokens: int | None) -> str:
+    """What was in the cache before the prompt."""
+    return f"{tokens:,} cached + " if tokens else ""
 
 
 def _point(metric: MetricResult | None) -> str:

@@ -74,6 +74,20 @@ VLLM = (
     ),
     *_signs("driver_or_library", *_LIBRARY),
 )
+MISTRALRS = (
+    *_signs(
+        "unsupported_architecture", r"Unknown (?:\S+ )?GGUF architecture", r"unsupported (?:\S+ ){0,3}architecture"
+    ),
+    *_signs("unsupported_quantisation", r"unknown dtype for tensor", r"unsupported GGML? (?:d?type|quantization)"),
+    *_signs("out_of_memory", *_MEMORY, r"memory allocation of \d+ bytes failed"),
+    *_signs("driver_or_library", *_LIBRARY),
+)
+MISTRALRS_DAMAGED = (
+    r"invalid GGUF magic",
+    r"outside file length",
+    r"failed to fill whole buffer",
+    r"was not found in local model directory",
+)
 # The file is not what a file of its kind is: that is no result of the engine's.
 LLAMA_CPP_DAMAGED = (
     r"tensor '.*' data is not within the file bounds",

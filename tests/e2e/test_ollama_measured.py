@@ -19,8 +19,13 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def repro(tmp_path):
-    """With the user's own cache: the reference ids are llama.cpp's, and its environment takes minutes to make."""
-    return Repro(tmp_path)
+    """With the user's environments: the reference ids are llama.cpp's, and its own takes minutes to make."""
+    environments = paths.cache() / "runtimes"
+    environments.mkdir(parents=True, exist_ok=True)
+    own = tmp_path / "cache" / "repro-harness"
+    own.mkdir(parents=True)
+    (own / "runtimes").symlink_to(environments)
+    return Repro(tmp_path, own.parent)
 
 
 @pytest.fixture(scope="module")
