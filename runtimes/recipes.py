@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class Recipe:
     release: str = ""  # the distribution that NAME@VERSION is of; default: `built`
     needs: tuple[str, ...] = ("numpy",)  # what a worker needs besides it; pinned in each lock
     oldest: str = ""  # the oldest release that is known to work; "": not known, the probe after installing decides
+    environment: str = ""  # the runtime whose environment it is, where it has none of its own
+    program: str = ""  # of llama.cpp's, compiled in it from the source of what was `built`, against the very libraries
 
     def fault(self) -> str:
         """What keeps an adapter's recipe from being used; "" where nothing does. Only looks."""
@@ -96,7 +98,7 @@ _CONVERTING = ("accelerate", "gguf", "numpy", "safetensors", "tokenizers", "tran
 _TORCH_ASIDE = ("torchaudio", "torchcodec", "torchvision")  # builds for CUDA: torch without it can't load them
 _PINNED = ("Linux", "x86_64", "3.11")  # whose wheel of torch without CUDA is pinned by digest
 
-RECIPES: Mapping[str, Recipe] = {
+_OWN: Mapping[str, Recipe] = {
     "llama.cpp": Recipe(
         built="llama-cpp-python",
         backends={
@@ -136,4 +138,10 @@ RECIPES: Mapping[str, Recipe] = {
         indexed=("torch",),
         index=TORCH_CPU,
     ),
+}
+# The servers of engines that have an environment already: the same packages, and the same machine code.
+RECIPES: Mapping[str, Recipe] = {
+    **_OWN,
+    "llama-server": replace(_OWN["llama.cpp"], environment="llama.cpp", program="llama-server"),
+    "vllm-server": replace(_OWN["vllm"], environment="vllm"),
 }

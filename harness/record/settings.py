@@ -85,6 +85,18 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "context threads batch prompts stream batching",
         "hardware api_key server_drivers tls",
     ),
+    "llama-server": _table(
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split prefix_cache",
+        "threads threads_batch batch ubatch slots context flash_attn swa_full load_mode repack batching layers_on kv_cache_on "
+        "main_gpu prompts stream left_out",
+        "asked ignored",
+    ),
+    "vllm-server": _table(
+        "dtype type_k type_v prefix_caching tensor_parallel quantization",
+        "threads context max_model_len eager kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs "
+        "async_scheduling batching prompts stream left_out slots",
+        "asked ignored",
+    ),
     "openai-http": _table(
         "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
     ),

@@ -99,7 +99,7 @@ LLAMA_CPP_DAMAGED = (
 )
 # Settings that can't go together, or not with this model: what was asked for is at fault.
 LLAMA_CPP_SETTINGS = (
-    r"requires flash_attn",
+    r"requires flash[_ ]att",
     r"flash_attn is not compatible",
     r"does not divide n_embd",
     r"cannot both be zero",

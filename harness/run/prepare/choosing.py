@@ -44,8 +44,8 @@ def _series(recipe: Recipe) -> int:
 
 def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
     """The build for a run. Raises `BadInput` where the request asks for a GPU that is not here, or contradicts itself."""
-    if request.python is not None or adapter.capabilities.in_core:
-        return _without_build(request, given)
+    if request.python is not None or adapter.capabilities.in_core or programs(given, adapter):
+        return _without_build(request, adapter, given)
     runtime = request.named
     recipe = environments.recipe_of(runtime.name)
     if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
@@ -73,19 +73,23 @@ def _is_built(runtime: Named, backend: str, cache: Path) -> bool:
     return environments.place(cache, runtime.name, backend, runtime.release).installed() is not None
 
 
-def _without_build(request: Request, given: Mapping[str, Scalar]) -> Choice:
-    """The operator's own interpreter, or this program's: there is nothing to choose."""
+def programs(given: Mapping[str, Scalar], adapter: Runtime) -> list[str]:
+    """The options given that name a program of the operator's: it is the engine then."""
+    return [name for name in given if name in adapter.options and adapter.options[name].program]
+
+
+def _without_build(request: Request, adapter: Runtime, given: Mapping[str, Scalar]) -> Choice:
+    """The operator's own interpreter or program, or this program's interpreter: there is nothing to choose."""
+    brings = ["--python"] if request.python is not None else [f"-o {name}" for name in programs(given, adapter)]
+    name = request.named.name
     if request.named.release:
-        name = request.named.name
-        what = "--python brings a release of its own" if request.python is not None else f"{name} has no environment"
+        what = f"{brings[0]} brings a release of its own" if brings else f"{name} has no environment"
         raise BadInput(
             f"{what}: none can be chosen", where=f"--runtime {request.runtime}", fix=f"take --runtime {name}"
         )
     if request.backend != "auto":
-        whose = (
-            "--python brings a build of its own" if request.python is not None else f"{request.runtime} has no builds"
-        )
-        raise BadInput(f"{whose}", where=f"--backend {request.backend}", fix="leave --backend out")
+        what = f"{brings[0]} brings a build of its own" if brings else f"{name} has no builds"
+        raise BadInput(what, where=f"--backend {request.backend}", fix="leave --backend out")
     asked = backend.wants_gpu("", given)
     if request.python is not None and asked:
         box = backend.look()

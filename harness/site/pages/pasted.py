@@ -23,7 +23,7 @@ MODEL, SUITE = "MODEL", "SUITE"  # stand for paths that the reader puts in, as P
 LARGEST_SEED = 2**32
 # What a stranger may set on the machine of whoever pastes: no address, file or key, nothing that makes faults, nothing that
 # vouches. The number is the most that may stand there, or the adapter's own limit where that is less.
-_HARMLESS: Mapping[str, Mapping[str, int]] = {
+_OWN: Mapping[str, Mapping[str, int]] = {
     "llama.cpp": dict.fromkeys(
         ("batch", "context", "draft", "draft_max", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "prefix_cache",
          "repack", "sequences", "swa_full", "threads", "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
@@ -38,6 +38,7 @@ _HARMLESS: Mapping[str, Mapping[str, int]] = {
     "openai-http": {},
     "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
 }  # fmt: skip
+_HARMLESS = {**_OWN, "llama-server": {**_OWN["llama.cpp"], "slots": 256}, "vllm-server": _OWN["vllm"]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,16 @@ def test_a_seed_that_no_option_takes_or_that_a_challenge_made_is_left_out():
 def test_the_program_takes_every_command_that_is_offered():
     from harness.commands.bench import bench
 
-    for runtime in ("llama.cpp", "ollama", "openai-http", "pytorch", "simulated", "vllm"):
+    for runtime in (
+        "llama.cpp",
+        "llama-server",
+        "ollama",
+        "openai-http",
+        "pytorch",
+        "simulated",
+        "vllm",
+        "vllm-server",
+    ):
         words = pasted(record(runtime, threads=4)).words
         bench.make_context("bench", [*words[2:], "--registry", "PLACE"])  # parses, and runs nothing
 
