@@ -129,4 +129,4 @@ def test_what_can_not_be_measured_is_one_line(repro, words, tmp_path):
         assert "ollama splits text otherwise than the model's own tokenizer: 124 tokens in place of 121" in refused(
             done, code=3
         )
-    assert {read(path).record.outcome.reason for path in repro.records()} == {"engine_failed", "tokenizer"}
+    assert not repro.records()
