@@ -76,6 +76,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for the record.",
 )
+@click.option(
+    "--all", "everything", is_flag=True, help="Also print what asks for nothing: checks, notes, the engine's build."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(
     model: str,
@@ -92,6 +95,7 @@ def bench(
     target: str | None,
     resume: bool,
     results: Path,
+    everything: bool,
     as_json: bool,
 ) -> int:
     """The record has every sample, the machine, the settings and the checks. Exit status 4 when the record's own checks
@@ -157,7 +161,7 @@ def bench(
         print_json(document)
     else:
         checked = check(stored)
-        report(out(), checked)
+        report(out(), checked, everything=everything)
         if base is not None and held is not None:
             print_comparison(out(), checked, base, held, band=100 * (BAND[1] - 1))
     if target:
