@@ -39,6 +39,8 @@ class Option:
     minimum: int | None = None
     secret: bool = False  # names a variable: its content goes to the worker's environment, neither is recorded anywhere
     maximum: int | None = None
+    # Names a program, as a path or one on PATH: given, it is the engine, and no environment is made or looked for.
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Capabilities:
     outlives: bool = False  # what it loads is `Outliving`
     describes: bool = False  # is `Describing`
     probes: bool = False  # is `Probing`
+    serves: bool = False  # its engine is a server of its own, which the worker starts and stops: it holds the model
 
 
 class Watch(Protocol):

@@ -88,12 +88,17 @@ class VLLM:
 
 
 def _environment(options: Mapping[str, Any]) -> None:
-    """vLLM reads these when it is imported. A value that the operator set stays."""
+    """vLLM reads these when it is imported."""
+    in_process = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options["tensor_parallel"] == 1 else "1"}
+    os.environ.update(variables(options, os.environ) | {k: v for k, v in in_process.items() if k not in os.environ})
+
+
+def variables(options: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, str]:
+    """What vLLM's environment must have beside `own`: a value that the operator set stays."""
     allowed = allowed_cpus()
     threads = options["threads"] or len(allowed)
     cores = cpus_for(threads, allowed)
     wanted = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options["tensor_parallel"] == 1 else "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "OMP_NUM_THREADS": str(threads),
@@ -103,8 +108,7 @@ def _environment(options: Mapping[str, Any]) -> None:
         # What 0.32.0 saves of a whole compilation it can't load again ("no attribute 'finalize_loading'"), and compiles anew
         # at every start; the compiler's own cache holds.
         wanted["VLLM_USE_AOT_COMPILE"] = "0"
-    for name, value in wanted.items():
-        os.environ.setdefault(name, value)
+    return {name: value for name, value in wanted.items() if name not in own}
 
 
 class LoadedVLLM:
@@ -194,7 +198,7 @@ class LoadedVLLM:
         return RuntimeFacts(
             engine="vllm",
             version=str(self._vllm.__version__),
-            package=_package(),
+            package=package(),
             commit=str(getattr(self._vllm, "__commit__", "unknown")),
             build={
                 "torch": str(torch.__version__),
@@ -352,7 +356,8 @@ def _account(output: Any, fed: int, prompted: bool, count: int) -> dict[str, int
     return found
 
 
-def _package() -> str:
+def package() -> str:
+    """The distribution that carries the engine, with its version."""
     for name in PACKAGES:
         try:
             return f"{name} {version(name)}"

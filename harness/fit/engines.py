@@ -82,7 +82,7 @@ def _llama_cpp(asked: Asked) -> Engine:
                 else len(shape.layers) + 1
                 if device_layers is None
                 else device_layers,
-                sequences=_number(options, "sequences", 1),
+                sequences=_number(options, "sequences", _number(options, "slots", 1)),
                 batch=_number(options, "batch", 2048),
                 ubatch=_number(options, "ubatch", 512),
                 type_k=str(options.get("type_k") or "f16"),
@@ -199,4 +199,11 @@ def _cache_width(asked: Asked, width: int) -> int:
     return FLOAT_BYTES[kinds.pop()] if len(kinds) == 1 else 0
 
 
-_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {"llama.cpp": _llama_cpp, "pytorch": _pytorch, "vllm": _vllm}
+# A server that the worker starts holds what its engine holds in process.
+_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {
+    "llama.cpp": _llama_cpp,
+    "llama-server": _llama_cpp,
+    "pytorch": _pytorch,
+    "vllm": _vllm,
+    "vllm-server": _vllm,
+}

@@ -16,7 +16,6 @@ import numpy as np
 from harness.measure.student import t_quantile
 
 ALPHA = 0.01  # of a round, over all of its candidates: that the best one drops out by chance
-GROSS = math.log(1.5)  # one process decides where another setting is half as fast again
 NEAR = math.log(1.01)  # candidates that are surely no further apart than this need no more rounds
 LEAST_PAIRS = 4  # two orders and their reverses: a steady drift cancels
 
@@ -25,7 +24,8 @@ LEAST_PAIRS = 4  # two orders and their reverses: a steady drift cancels
 class Standing:
     """After a round: `leader` by its mean, `left` with it, `dropped` in this round, `tied`: all that are left are within 1 %.
 
-    `margin`: how far behind the leader (log) a candidate must be to drop out; infinite after one round.
+    `margin`: how far behind the leader (log) a candidate must be to drop out; infinite after one round,
+    which drops nothing: of one process the scatter is not known, and on a busy machine it may be a factor of two.
     """
 
     leader: int
@@ -44,8 +44,7 @@ def standing(scores: Mapping[int, Sequence[float]]) -> Standing:
     first = int(np.argmax(means))
     behind = means[first] - means
     margin = _margin(values, ALPHA / max(k - 1, 1)) if k > 1 and n > 1 else math.inf
-    limit = GROSS if n == 1 else margin
-    dropped = tuple(name for name, one in zip(names, behind, strict=True) if one > limit)
+    dropped = tuple(name for name, one in zip(names, behind, strict=True) if one > margin)
     left = tuple(name for name in names if name not in dropped)
     rest = max((one for name, one in zip(names, behind, strict=True) if name in left), default=0.0)
     return Standing(names[first], left, dropped, n > 1 and len(left) > 1 and bool(rest + margin < NEAR), margin)

@@ -169,7 +169,7 @@ def _state(found: Tuned, place: int) -> str:
 def _claim(found: Tuned, search: Search) -> list[str]:
     """What is sure, what is tied, and the line to paste."""
     ties = ", ".join(_name(found, place) for place in found.tied)
-    lines = [f"tied with the winner: {ties}"] if ties else []
+    lines = [f"not told from the winner: {ties}"] if ties else []
     if found.winner == 0:
         return [*lines, "nothing of this is faster than the default: no options are needed"]
     if found.gain is None:

@@ -49,7 +49,8 @@ def run(plan: Plan, send: Send) -> None:
             _Process(plan, loaded, send).measure()
     finally:
         loaded.close()
-    send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
+    serves = find(plan.runtime).capabilities.serves
+    send("end", {"peak_rss_bytes": counters.peak_rss_bytes(children=serves)}, b"")
 
 
 def _tokenised(plan: Plan, loaded: LoadedRuntime) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for, resolved
 from harness.run.prepare.options import CONTEXT_STEP
+from harness.run.prepare.programs import with_programs
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 from runtimes.table import find
@@ -180,7 +181,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
     adapter = find(request.named.name)
     parsed = options.parse(request.settings, adapter.options, adapter.name)
     given, secrets = options.secrets(parsed, adapter.options, os.environ)
-    given = device_choice.with_places(given)
+    given = with_programs(device_choice.with_places(given), adapter.options)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
         raise BadInput(

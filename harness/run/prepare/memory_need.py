@@ -85,7 +85,7 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
     number = str(load.options.get("device") or "").partition(":")[2]
     if gpus and load.adapter.name == "pytorch":
         gpus = gpus[int(number or 0) : int(number or 0) + 1] if number.isdigit() or not number else ()
-    elif gpus and load.adapter.name == "vllm":
+    elif gpus and load.adapter.name in ("vllm", "vllm-server"):
         gpus = gpus[: int(load.options.get("tensor_parallel") or 1)]
     if not gpus:
         return Room(rooms.memory_free, rooms.memory_total, "GPU", source=rooms.why)
