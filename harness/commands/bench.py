@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from harness.terminal.registry_option import registry_option
 
@@ -122,7 +123,8 @@ def bench(
     adapter = find(split(runtime).name)
     lists = lists_of(settings, adapter.options, adapter.name)
     if lists.swept:
-        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": target})
+        named = click.get_current_context().get_parameter_source("target") is ParameterSource.COMMANDLINE
+        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": named})
     base = None if against is None else trusted(against)
     request = Request(
         model=model,
