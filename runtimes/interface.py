@@ -21,7 +21,7 @@ __all__ = [
     "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
     "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing",
     "Recipe", "Runtime",
-    "RuntimeFacts", "Scalar", "Watch", "with_defaults",
+    "RuntimeFacts", "Scalar", "TakingText", "Watch", "with_defaults",
 ]  # fmt: skip
 
 Scalar = str | int | bool | None
@@ -33,7 +33,7 @@ class Option:
     """One setting of a runtime, declared so that the command line can refuse a bad one before a worker starts."""
 
     help: str
-    kind: type = str  # int, bool or str
+    kind: type = str  # int, bool, str, or Path: a file that is there, as text by its whole path
     default: Scalar = None  # None: chosen by the harness or the engine, and recorded as resolved
     choices: tuple[str, ...] = ()
     minimum: int | None = None
@@ -117,7 +117,8 @@ class Capabilities:
     synthetic: bool = False  # it only pretends: its records say so, are not signed, and no registry takes them
     in_core: bool = False  # needs no environment of its own: its worker runs in the interpreter of `repro`
     holds_model: bool = True  # its worker holds the weights in memory; false where a server does
-    tokenises: bool = True  # makes ids by the model's own tokenizer; false: what it makes is used for itself alone
+    tokenises: bool = True  # makes ids by a tokenizer of its own; false: what it makes is used for itself alone
+    takes_text: bool = False  # is given prompts as text and splits it itself; what it loads is `TakingText`
     forces: bool = True  # decodes ids that it is given
     scores: bool = True  # tells the likelihood of given ids
     batches: bool = False  # what it loads is `Batching`
@@ -247,6 +248,15 @@ class Outliving(Protocol):
 
     def fresh(self, prompt: Sequence[int]) -> Sequence[int]:
         """A prompt of the same length that the engine was never given: another at each call."""
+
+
+class TakingText(Protocol):
+    """What a loaded runtime has beside, if its adapter declares `takes_text`: prompts reach its engine as text."""
+
+    def take(self, ids: Sequence[int], text: str) -> Sequence[int] | int:
+        """Keep `text` as what is sent for the prompt `ids`. Gives the ids that the engine itself makes of it, a beginning of
+        sequence included, or their number where it tells no ids. Runs before anything is timed; caches must be empty after.
+        """
 
 
 def with_defaults(declared: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Any local server that streams OpenAI completions: llama-server, Ollama, LM Studio, vLLM serve, SGLang and others.
+"""Any local server that streams OpenAI completions, or chats where it has no other: llama-server, LM Studio, vLLM, SGLang.
 
 Timed at the client by the host clock, from before the request is sent to each chunk that carries text. The model named
 by --model is the one that the operator says is served; the hardware is the server's, and is this machine's only where the
@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, RunFailed
 from runtimes.interface import (
     SECRET,
     Capabilities,
-    Device,
-    DeviceKind,
     ModelFiles,
     Option,
     RuntimeFacts,
@@ -25,15 +24,14 @@ from runtimes.interface import (
     Watch,
     with_defaults,
 )
-from runtimes.support import listening, served, server_devices
+from runtimes.support import chat_template, served, server_place
 from runtimes.support.chunks import Chunks
-from runtimes.support.request_fields import body_of, refused_fields
+from runtimes.support.request_fields import MISSING, OPTIONAL, body_of, ignored, refused_fields
 from runtimes.support.server_text import ServerText, differs
 from runtimes.support.sse import Answer, Server
 
 _VOCABULARY = 1 << 20  # larger than any
 _SHORT = [1, 2, 3]  # what is sent before anything is timed: the beginning of no prompt
-_UNKNOWN = Device("unknown", DeviceKind.SERVER, "the server's device, which is not known")
 
 
 class OpenAIHTTP:
@@ -49,6 +47,13 @@ class OpenAIHTTP:
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),
         "served_model": Option("the model's name at the server; default: the only one that it lists", str, ""),
         "answers_as": Option("the name under which its answers come, where that is another", str, ""),
+        "api": Option(
+            "completions, chat, or auto: chat where the server has no completions",
+            str,
+            "auto",
+            choices=("auto", "completions", "chat"),
+        ),
+        "ca_file": Option("certificates (PEM) of the authority that signed an https server's", Path),
         "api_key_env": Option("the environment's variable that holds the server's key", str, secret=True),
         "engine": Option("the engine behind it, where the server does not tell", str, ""),
         "remote": Option("measure a server that is not on this machine", bool, False),
@@ -75,7 +80,7 @@ class LoadedServer:
             )
         self._options = options
         key = os.environ.get(f"{SECRET}api_key_env", "")
-        self._server = Server.at(options["url"], bool(options["remote"]), key)
+        self._server = Server.at(options["url"], bool(options["remote"]), key, str(options["ca_file"] or ""))
         told = {name: str(options[name] or "") for name in ("served_model", "engine", "answers_as")}
         self._served = served.look(
             self._server, told["served_model"], told["engine"], told["answers_as"], model.path.resolve()
@@ -83,45 +88,17 @@ class LoadedServer:
         self._counters: dict[str, int] = {}
         self._fingerprints: set[str] = set()
         self._counted: set[tuple[int, ...]] = set()
-        self._text = ServerText(self._server, self._served.name)
-        self._as_ids = self._takes_ids()
-        self._left_out = refused_fields(self._server, self._tried)
+        self._template: int | None = None  # tokens that it adds; None: not known
+        self._text = ServerText(self._server, self._served.name, model.path)
+        self._as_ids, self._chat = self._takes(str(options["api"]))
+        self._path = f"{self._server.base}/{'chat/' if self._chat else ''}completions"
+        self._left_out, answer = refused_fields(self._server, self._tried)
+        self._asked = frozenset(OPTIONAL) - self._left_out
+        self._ignored = ignored(answer.body, self._asked)
         self.facts = self._facts(model)
 
-    def _seen(self, model: ModelFiles) -> tuple[str, tuple[Device, ...]]:
-        """How the server's hardware is known, and as what it is recorded."""
-        if self._options["vouch"] and not self._server.loopback:
-            raise BadInput(
-                "nobody can vouch that another machine is this one",
-                where="-o vouch",
-                fix="leave it out: the hardware is unknown",
-            )
-        if self._options["vouch"]:
-            return self._local("vouched for by the operator", "this machine, by the operator's word")
-        if self._processes and all(listening.holds(pid, model.path) for pid in self._processes):
-            return self._local("process seen with the model open", "this machine, process seen")
-        return "unknown", (_UNKNOWN,)
-
-    def _local(self, known: str, description: str) -> tuple[str, tuple[Device, ...]]:
-        """A server on this machine: with the software device that it has open, which is never taken for the processor's own work;
-        unknown where nobody can tell which of the two computes.
-        """
-        opened = self._opened
-        if opened.software and opened.maybe:
-            return f"unknown: {opened.software} may compute, or the processor", (_UNKNOWN,)
-        server = Device("local", DeviceKind.LOCAL_SERVER, description)
-        if not opened.software:
-            return known, (server,)
-        return known, (
-            server,
-            Device(opened.software, DeviceKind.SOFTWARE, f"{opened.software}, which the server has open"),
-        )
-
     def _facts(self, model: ModelFiles) -> RuntimeFacts:
-        self._processes = self._listening()
-        with_children = [one for pid in self._processes for one in (pid, *listening.descendants(pid))]
-        self._opened = server_devices.seen(with_children)
-        known, found = self._seen(model)
+        place = server_place.place_of(self._server, model.path, bool(self._options["vouch"]))
         return RuntimeFacts(
             engine=self._served.engine,
             version=self._served.version,
@@ -130,14 +107,15 @@ class LoadedServer:
             build={},
             settings={
                 "context": self._context(),
-                "hardware": known,
+                "hardware": place.known,
                 "prompts": "ids" if self._as_ids else "text",
                 "stream": True,
                 "batching": 1,
-                "server_drivers": self._opened.text or None,
+                "server_drivers": place.drivers or None,
+                "slots": self._served.slots,
                 **self._request_settings(),
             },
-            devices=found,
+            devices=place.devices,
             vocab_size=self._vocabulary(),
             context_tokens=self._context() or 0,
             bos_id=None,
@@ -147,13 +125,13 @@ class LoadedServer:
             served=self._served.name,
         )
 
-    def _listening(self) -> list[int]:
-        """The processes behind the address; none where it is not this machine's."""
-        return listening.processes_at(self._server.address(), self._server.port) if self._server.loopback else []
-
     def _request_settings(self) -> dict[str, Scalar]:
-        """What was unlike the usual request; the key is sent, and stands nowhere."""
-        found: dict[str, Scalar] = {"api_key": "sent"} if self._server.key else {}
+        """What was asked for, and what of it the server refused or ignored; the key is sent, and stands nowhere."""
+        found: dict[str, Scalar] = {"asked": ", ".join(sorted(self._asked))}
+        found |= {"api": "chat"} if self._chat else {}
+        found |= {"api_key": "sent"} if self._server.key else {}
+        found |= {"tls": True} if self._server.tls is not None else {}
+        found |= {"ignored": ", ".join(sorted(self._ignored))} if self._ignored else {}
         return found | ({"left_out": ", ".join(sorted(self._left_out))} if self._left_out else {})
 
     def _vocabulary(self) -> int:
@@ -171,19 +149,25 @@ class LoadedServer:
             )
         return told if told is not None else asked
 
-    def _takes_ids(self) -> bool:
-        """Whether the server takes a list of ids as the prompt and counts them so; else it gets text."""
+    def _takes(self, api: str) -> tuple[bool, bool]:
+        """Whether the server takes a list of ids as the prompt and counts them so (else it gets text), and whether as a chat."""
+        if api == "chat":
+            return False, True
         body = {"model": self._served.name, "prompt": _SHORT, "max_tokens": 1, "temperature": 0}
         answer = self._server.ask(f"{self._server.base}/completions", body)
-        return answer.ok and _prompt_tokens(answer.value) == len(_SHORT)
+        if api == "auto" and answer.status in MISSING:
+            return False, True
+        return answer.ok and _prompt_tokens(answer.value) == len(_SHORT), False
+
+    def _body(self, prompt: Any, count: int, left_out: frozenset[str]) -> dict[str, Any]:
+        return body_of(self._served.name, prompt, count, left_out, chat=self._chat) | self._bias()
 
     def _tried(self, left_out: frozenset[str]) -> Answer:
         """A request like the timed ones, of one token, on other text; how it ends is not judged here."""
-        body = body_of(self._served.name, _SHORT if self._as_ids else "a", 1, left_out) | self._bias()
         try:
-            return self._server.ask(f"{self._server.base}/completions", body)
+            return self._server.ask(self._path, self._body(_SHORT if self._as_ids else "a", 1, left_out))
         except BadInput as error:
-            if error.code.startswith("status"):
+            if error.code:
                 raise
             return Answer(200, b"", None)
 
@@ -214,25 +198,52 @@ class LoadedServer:
             raise BadInput("a server chooses its own tokens", where="openai-http", fix="leave forced decode out")
         count = max(output_tokens, 1)
         sent = list(prompt) if self._as_ids else self._text.prompt(prompt)
-        body = body_of(self._served.name, sent, count, self._left_out) | self._bias()
+        if self._chat and self._template is None:
+            self._template = self._added(prompt)
         chunks = Chunks(watch, count, self._server.key)
-        ended = self._server.stream(f"{self._server.base}/completions", body, chunks.take, watch.start)
+        ended = self._server.stream(self._path, self._body(sent, count, self._left_out), chunks.take, chunks.begin)
         fed = chunks.usage.get("prompt_tokens")
-        self._counters = {
-            "completion_tokens": chunks.made,
-            "chunks": chunks.count,
-            "placed_tokens": chunks.placed,
-            **chunks.account,
-        }
+        self._counters = dict(chunks.counters)
         served.same_model(self._served, chunks.models)
         self._same_server(chunks.fingerprints)
         self._complete(chunks, count, ended)
-        if fed is None and not self._as_ids and not self._text.counts:
-            fed = self._count_afterwards(prompt, sent)
-        if fed is not None and fed != len(prompt):
-            raise differs(fed, len(prompt))
+        if self._chat:
+            self._explain(prompt, fed)
+        else:
+            if fed is None and not self._as_ids and not self._text.counts:
+                fed = self._count_afterwards(prompt, sent)
+            if fed is not None and fed != len(prompt):
+                raise differs(fed, len(prompt))
         chunks.fill()
         return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
+
+    def _added(self, prompt: Sequence[int]) -> int | None:
+        """Tokens that the template adds to any text: asked with pieces of the prompt that do not begin as it does."""
+        content = list(self._text.content(prompt))
+        half = len(content) // 2
+        pieces = []
+        for ids in (content[half:], content[half : half + half // 2]):
+            text = self._text.text(ids)
+            pieces.append((text, len(self._text.ids(text, False) or ids)))
+        return chat_template.added(pieces, self._chat_tokens) if half > 1 else None
+
+    def _chat_tokens(self, text: str) -> int | None:
+        """The server's own number of prompt tokens of a chat."""
+        body = self._body(text, 1, self._left_out | {"stream_options"}) | {"stream": False}
+        return _prompt_tokens(self._server.call(self._path, body))
+
+    def _explain(self, prompt: Sequence[int], fed: int | None) -> None:
+        """Book what the template added. Where the server does not count, or by no rule that shows, it is booked as not known."""
+        ours = len(self._text.content(prompt))
+        if fed is None or self._template is None:
+            self._counters |= {"template_tokens": 0}
+            self._counters.pop("prefill_tokens", None)
+            return
+        chat_template.refuse_unexplained(fed, ours, self._template)
+        more = max(fed - len(prompt), 0)
+        self._counters["template_tokens"] = more
+        if "prefill_tokens" in self._counters:  # the check asks for ours
+            self._counters["prefill_tokens"] = max(self._counters["prefill_tokens"] - more, 0)
 
     def _bias(self) -> dict[str, Any]:
         eos = int(self._options["eos_id"])
@@ -276,7 +287,7 @@ class LoadedServer:
         """Of a server without a tokenizer, whose streams tell no usage: asked when the text has been measured, once."""
         if tuple(prompt) not in self._counted:
             body = {"model": self._served.name, "prompt": text, "max_tokens": 1, "temperature": 0}
-            counted = _prompt_tokens(self._server.call(f"{self._server.base}/completions", body))
+            counted = _prompt_tokens(self._server.call(self._path, body))
             if counted != len(prompt):
                 raise differs(counted or 0, len(prompt))
             self._counted.add(tuple(prompt))

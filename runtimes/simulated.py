@@ -46,6 +46,10 @@ class Simulated:
         ),
         "between_ppm": Option("standard deviation between processes, parts per million", int, 10_000, minimum=0),
         "drift_ppm": Option("growth of a step from one trial to the next, parts per million", int, 0),
+        "ambient_file": Option("a file that counts the processes started with it: the machine's own course", str, ""),
+        "ambient_ppm": Option(
+            "growth of a step from one process in ambient_file to the next, parts per million", int, 0
+        ),
         "bimodal_ppm": Option("every second trial is slower by this much, parts per million", int, 0),
         "throttle_after": Option("trials after which steps take twice as long; 0: never", int, 0, minimum=0),
         "seed": Option("seed of the noise; 0: a fresh one each process", int, 0, minimum=0),
@@ -63,6 +67,15 @@ class Simulated:
         return LoadedSimulation(with_defaults(self.options, options))
 
 
+def _counted(path: str) -> int:
+    """How many processes were started with this file before; 0 without one."""
+    if not path:
+        return 0
+    with open(path, "a+", encoding="ascii") as file:  # noqa: PTH123 - a plain call in a test double
+        file.write(".")
+        return file.tell() - 1
+
+
 class LoadedSimulation:
     """Spins for as long as its truth says."""
 
@@ -70,6 +83,7 @@ class LoadedSimulation:
         self._truth = truth
         self._random = np.random.Generator(np.random.PCG64(truth["seed"] or None))
         self._process = 1 + self._random.normal() * truth["between_ppm"] / 1e6
+        self._process *= 1 + truth["ambient_ppm"] / 1e6 * _counted(truth["ambient_file"])
         self._trial = -1
         self._counters: dict[str, int] = {}
         self._seen: set[tuple[int, ...]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 )
 @click.option("--suite", default="default", show_default=True, help="Suite of workloads: a name, or a TOML file.")
 @click.option(
-    "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."
+    "-o",
+    "--option",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE[,VALUE…]",
+    help="Set an option of the runtime; repeatable. Several values sweep it: every combination is measured.",
 )
 @click.option(
     "--backend", default="auto", show_default=True, help="Build of the runtime: cpu, cuda, vulkan, metal or rocm."
@@ -96,8 +102,9 @@ def bench(
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
+    from harness.run.prepare.lists import lists_of
     from harness.run.request import Request
-    from harness.terminal import bench_registry
+    from harness.terminal import bench_registry, sweeping
     from harness.terminal.comparison import print_comparison
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
@@ -108,12 +115,16 @@ def bench(
     from runtimes.releases import split
     from runtimes.table import find
 
+    adapter = find(split(runtime).name)
+    lists = lists_of(settings, adapter.options, adapter.name)
+    if lists.swept:
+        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": target})
     base = None if against is None else trusted(against)
     request = Request(
         model=model,
         runtime=runtime,
         suite=suite,
-        settings=settings,
+        settings=lists.first,
         results=results,
         backend=backend,
         python=python,
@@ -123,8 +134,12 @@ def bench(
         challenge=_challenge(challenge, seed),
         against=None if base is None else base.stored,
         resume=resume,
-        signers=None if find(split(runtime).name).capabilities.synthetic else open_keys(),
+        signers=None if adapter.capabilities.synthetic else open_keys(),
     )
+    if lists.swept:
+        with shown() as progress:
+            ended = sweeping.measure(request, lists, progress)
+        return sweeping.report(ended, as_json=as_json)
     bench_registry.ready(target, request.challenge, request.signers)
     try:
         with shown() as progress:
@@ -153,6 +168,19 @@ def bench(
     if not stored.record.run.synthetic:
         _to_publish(stored, target, keys=request.signers is not None, console=err() if as_json else out())
     return 0
+
+
+def _refuse_with_a_sweep(given: Mapping[str, object]) -> None:
+    """Raises `BadInput` for what is of one run alone."""
+    from harness.errors import BadInput
+
+    for name, value in given.items():
+        if value:
+            raise BadInput(
+                "is for one run, and the lists of -o make several",
+                where=name,
+                fix="measure the combination that you choose with it afterwards",
+            )
 
 
 def _failed(path: Path, target: str | None, *, keys: bool, as_json: bool) -> None:

@@ -40,20 +40,27 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
-    from harness.run.matrix import Entry, run_matrix
+    from harness.run.matrix import Entry, refuse_bad_sweep, run_matrix, run_swept
+    from harness.run.session import Session, alone
+    from harness.run.sweep import Ended
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
     from harness.terminal.progress import shown
     from harness.terminal.side_by_side import matrix_markdown, matrix_rows, print_matrix
+    from harness.terminal.sweep import print_sweep
+    from harness.terminal.sweeping import table_of
     from harness.verify.reading import check
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
 
     loaded = matrices.read(file)
+    refuse_bad_sweep(loaded)
     store.writable(results)
     if summary is not None:
         _appendable(summary)
     signers = open_keys()
     entries: list[Entry] = []
+    swept: list[Ended] = []
+    count = len(loaded.matrix.triples)
     try:
         with shown() as progress:
             run_matrix(
@@ -65,8 +72,21 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
                 ended=entries.append,
                 signers=signers,
             )
+            if loaded.matrix.sweep is not None:
+                with alone(progress):
+                    made = run_swept(
+                        loaded,
+                        results,
+                        resume=resume,
+                        begin=Session,
+                        progress=progress,
+                        done=entries,
+                        signers=signers,
+                    )
+                entries += [entry for entry, _ in made]
+                swept = [cell for _, cell in made]
     except Interrupted:
-        err().print(f"{len(entries)} of {len(loaded.matrix.triples)} configurations are done; continue with --resume")
+        err().print(f"{len(entries)} of {count} configurations are done; continue with --resume")
         raise
     checked = [None if entry.record is None else check(store.read(entry.record)) for entry in entries]
     rows = matrix_rows(entries, [None if one is None else one.stored.record for one in checked])
@@ -85,7 +105,10 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
             ]
         )
     else:
-        print_matrix(out(), rows)
+        if count:
+            print_matrix(out(), rows[:count])
+        if swept and (found := table_of(swept)) is not None:
+            print_sweep(out(), found)
         _agreements([one for one in checked if one is not None])
     unusable = [one.stored for one in checked if one is not None and reasons(one.stored.record)]
     for one in unusable:

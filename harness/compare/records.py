@@ -66,7 +66,7 @@ def compare_records(
                 continue
             if right is None or right.estimate is None:
                 continue
-            row = _row(workload, other, left, right, band, _alpha(a, b), challenged)
+            row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
@@ -91,7 +91,7 @@ def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
     return replace(row, comparison=none)
 
 
-def _alpha(a: Record, b: Record) -> float:
+def alpha_of(a: Record, b: Record) -> float:
     """The error of each one-sided test: less where a run ended because its scatter looked small (simulated)."""
     fixed = all(record.run.stop_rule == Rule.FIXED.value for record in (a, b))
     return FIXED_ALPHA if fixed else ALPHA

@@ -63,6 +63,10 @@ class Account(StrEnum):
     CHUNKS = "chunks"
     PLACED_TOKENS = "placed_tokens"
     DRAFT_TOKENS = "draft_tokens"
+    TEMPLATE_TOKENS = "template_tokens"
+    REASONING_TOKENS = "reasoning_tokens"
+    ANSWER_NS = "answer_ns"
+    LOAD_NS = "load_ns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,12 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.CHUNKS: Kind("chunks of a stream", "chunks"),
         Account.PLACED_TOKENS: Kind("tokens of which it is known in which chunk they came", "tokens"),
         Account.DRAFT_TOKENS: Kind("tokens that a smaller model proposed", "tokens"),
+        Account.TEMPLATE_TOKENS: Kind(
+            "tokens that a chat template added to the prompt; 0: how many is not known", "tokens"
+        ),
+        Account.REASONING_TOKENS: Kind("tokens of reasoning that came before the answer", "tokens"),
+        Account.ANSWER_NS: Kind("to the first token of the answer, after the reasoning", "ns"),
+        Account.LOAD_NS: Kind("time that a server took to have the model ready for the request", "ns"),
     }
 )
 

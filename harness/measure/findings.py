@@ -92,6 +92,14 @@ CODES: Mapping[str, tuple[str, str]] = {
         "tokens of a stream came together; *invalid* where no pace can be read from it",
         "read TTFT and E2E; measure without a proxy, turn off stream intervals and speculation at the server",
     ),
+    "templated": (
+        "a server's chat template added tokens to the prompt: the TTFT is of all of them, and no prefill rate follows",
+        "measure completions where the server has them: -o api=completions",
+    ),
+    "reasoned": (
+        "the model reasoned before it answered: the first token and the first token of the answer are two things",
+        "read both; turn reasoning off at the server for a rate of answers",
+    ),
     "recompiled": ("the engine compiled again during timed trials", "more warm-up, or -o compile=off"),
     "instrument_overhead": (
         "stamping took more than 0.5 % of the decode time",
@@ -150,6 +158,8 @@ def workload_findings(workload: str, trials: Sequence[Trial]) -> list[Finding]:
         found += _clocks(workload, valid)
         found += _recompiled(workload, valid)
         found += _chunked(workload, valid)
+        found += _templated(workload, valid)
+        found += _reasoned(workload, valid)
     return found
 
 
@@ -297,6 +307,36 @@ def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
         return []
     text = f"{tokens} tokens came in {chunks} chunks: the ITL is of those that came alone"
     return [Finding("chunked", Severity.NOTE, text, workload, "itl", evidence)]
+
+
+def _templated(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    added = [t.engine[Account.TEMPLATE_TOKENS] for t in valid if Account.TEMPLATE_TOKENS in t.engine]
+    if not added:
+        return []
+    many = f"{max(added)} tokens" if max(added) else "tokens, how many is not known,"
+    text = f"a chat template added {many} to the prompt: no prefill rate follows"
+    return [Finding("templated", Severity.NOTE, text, workload, "prefill_rate", {"template_tokens": max(added)})]
+
+
+def _reasoned(workload: str, valid: Sequence[Trial]) -> list[Finding]:
+    """The first token and the first one of the answer, apart."""
+    told = [trial for trial in valid if Account.REASONING_TOKENS in trial.engine]
+    if not told:
+        return []
+    tokens = int(np.median([trial.engine[Account.REASONING_TOKENS] for trial in told]))
+    first = int(np.median([int(trial.token_ns[0]) for trial in told]))
+    evidence = {"reasoning_tokens": tokens, "ttft_ns": first}
+    answers = [trial.engine[Account.ANSWER_NS] for trial in told if Account.ANSWER_NS in trial.engine]
+    text = (
+        f"{tokens} tokens of reasoning, the first after {first / 1e6:.1f} ms, and no answer within the tokens asked for"
+    )
+    if answers:
+        evidence["answer_ns"] = int(np.median(answers))
+        text = (
+            f"{tokens} tokens of reasoning, the first after {first / 1e6:.1f} ms; "
+            f"the first token of the answer after {evidence['answer_ns'] / 1e6:.1f} ms"
+        )
+    return [Finding("reasoned", Severity.NOTE, text, workload, "ttft", evidence)]
 
 
 def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:

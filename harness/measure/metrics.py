@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import RecordInvalid
-from harness.measure.counters import Counter
+from harness.measure.counters import Account, Counter
 from harness.measure.order import median
 from harness.measure.pace import Pace, is_stream, pace_of
 from harness.measure.trial import Trial
@@ -170,10 +170,7 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
     return tuple(
         TrialMetrics(
             ttft=float(block.token_ns[i, 0]) if block.has_prompt else None,
-            # Where several tokens came at the first moment, that moment is not the end of the prefill.
-            prefill_rate=_rate(int(block.prompt_tokens[i]), block.token_ns[i, 0])
-            if block.has_prompt and pace.first == 1
-            else None,
+            prefill_rate=_prefill_rate(block, i) if block.has_prompt and pace.first == 1 else None,
             itl=pace.itl,
             tpot=pace.span_ns / pace.steps or None if pace.steps else None,
             decode_rate=_rate(pace.steps, pace.span_ns) if pace.steps else None,
@@ -184,6 +181,16 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
         )
         for i, pace in enumerate(paces)
     )
+
+
+def _prefill_rate(block: Block, row: int) -> float | None:
+    """None where a chat template put tokens of its own before and after ours: the first token had to wait for them, too.
+
+    Nor is there one where several tokens came at the first moment, which is then not the end of the prefill.
+    """
+    if block.engines and Account.TEMPLATE_TOKENS in block.engines[row]:
+        return None
+    return _rate(int(block.prompt_tokens[row]), block.token_ns[row, 0])
 
 
 def _together(block: Block) -> bool:

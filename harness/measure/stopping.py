@@ -12,7 +12,7 @@ from harness.errors import BadInput
 from harness.measure.comparison import BAND, Verdict, compare
 from harness.measure.estimate import Estimate, estimate
 
-__all__ = ["ALPHA", "LOOKS", "TARGET", "Decision", "FixedNumber", "Rule", "SequentialLooks"]
+__all__ = ["ALPHA", "LOOKS", "TARGET", "Decision", "FixedNumber", "Rule", "SequentialLooks", "out_of_budget"]
 
 # 3 decide a quiet machine; 8 hold a between-process sd of 2.4 % at the target; each costs a model load.
 LOOKS = (3, 5, 8)
@@ -167,6 +167,12 @@ def _decide(
         text = f"{width}; {following} processes would end at {needed_s:.0f} s, the budget is {budget_s:.0f} s"
         return Decision(True, Rule.BUDGET, precise, text)
     return Decision(False, Rule.GO_ON, precise, f"{width}; next after {following} processes")
+
+
+def out_of_budget(process_medians: Sequence[float], target: float, why: str) -> Decision:
+    """The end of a run of one process or more that shares its budget with others."""
+    known = _estimate(process_medians)
+    return Decision(True, Rule.BUDGET, _is_precise(known, target), f"{_width(known, target)}; {why}")
 
 
 def _estimate(process_medians: Sequence[float]) -> Estimate | None:

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
     UNSUPPORTED_QUANTISATION = "unsupported_quantisation"
     DRIVER_OR_LIBRARY = "driver_or_library"
+    TOKENIZER = "tokenizer"
     TIMED_OUT = "timed_out"
     ENGINE_CRASHED = "engine_crashed"
     KILLED = "killed"
@@ -36,6 +37,7 @@ WORDS: Final[Mapping[str, str]] = {
     Reason.UNSUPPORTED_ARCHITECTURE: "the engine does not know the model's architecture",
     Reason.UNSUPPORTED_QUANTISATION: "the engine does not know a type of the weights",
     Reason.DRIVER_OR_LIBRARY: "a driver or library of the device failed",
+    Reason.TOKENIZER: "the engine splits text into other tokens than the model's own tokenizer",
     Reason.TIMED_OUT: "timed out",
     Reason.ENGINE_CRASHED: "the engine crashed",
     Reason.KILLED: "its process was killed, by whom is unknown",

@@ -267,6 +267,7 @@ class Outcome(Part):
             "unsupported_architecture",
             "unsupported_quantisation",
             "driver_or_library",
+            "tokenizer",
             "timed_out",
             "engine_crashed",
             "killed",

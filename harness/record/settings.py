@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
+    "api": "completions",
     "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
     "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
     "lora": "", "n_cpu_moe": 0,
@@ -45,9 +46,10 @@ _TUNES = frozenset(
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
     "device batching stream prompts layers_on kv_cache_on left_out main_gpu".split()
 )
-_NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers".split())
+_NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
 _SIMULATED = frozenset(
-    "step_us prefill_us within_ppm between_ppm drift_ppm bimodal_ppm throttle_after seed fault fault_at fault_flag".split()
+    "step_us prefill_us within_ppm between_ppm drift_ppm ambient_file ambient_ppm bimodal_ppm throttle_after seed "
+    "fault fault_at fault_flag".split()
 )
 
 
@@ -74,7 +76,9 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
-    "openai-http": _table("", "context prompts stream batching left_out", "hardware api_key server_drivers"),
+    "openai-http": _table(
+        "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
+    ),
     "simulated": _table("", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
 _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))

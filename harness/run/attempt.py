@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.capture import snapshot
 from harness.capture.load import Load, read_load
@@ -51,7 +51,16 @@ def begun(prepared: Prepared) -> Attempt:
         seed=seed,
         budget_s=budget,
         started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        rig_run=None if prepared.signers is None else rig_runs.following(prepared.signers.place),
+        rig_run=_rig_run(prepared),
         environment=snapshot.capture(),
         load_before=read_load(),
     )
+
+
+def numbered(attempt: Attempt) -> Attempt:
+    """With its number among the machine's runs as it is now: runs that were measured between its processes may be recorded."""
+    return replace(attempt, rig_run=_rig_run(attempt.prepared))
+
+
+def _rig_run(prepared: Prepared) -> RigRun | None:
+    return None if prepared.signers is None else rig_runs.following(prepared.signers.place)

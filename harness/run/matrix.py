@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.catalog.matrices import Loaded, Triple
-from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
-from harness.files import read_limited, refusal, write_text
 from harness.progress import Progress
 from harness.record.keys import Signers
+from harness.run.kept import Failed, Kept, attempted
+from harness.run.prepare import options
 from harness.run.request import Request
+from harness.run.sweep import PROCESSES, Cell, Ended, Running, Sweep, run_sweep
+from runtimes.releases import split
+from runtimes.table import find
 
 Bench = Callable[[Request, Progress], Path]
+Begin = Callable[[Request, Progress], Running]
 FOLDER = ".matrix"
-_STATE_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,58 +58,72 @@ def run_matrix(
     ended: Callable[[Entry], None],
     signers: Signers | None = None,
 ) -> list[Entry]:
-    """Every triple in order; `ended` hears of each at once. Raises `Interrupted` when the user stops it.
+    """Every triple in order, without the sweep; `ended` hears of each at once. Raises `Interrupted` when the user stops it.
 
     The state lies under `results/.matrix/` until every triple has a record: a resume skips those, goes on with the one
     that was cut off, and tries again what failed.
     """
-    state = results / FOLDER / f"{loaded.matrix.name}-{loaded.sha256[:16]}.json"
-    done = _read(state) if resume else {}
+    kept = _kept(loaded, results, resume)
     entries = []
     for index, triple in enumerate(loaded.matrix.triples, 1):
-        kept = done.get(triple.key)
-        if kept is not None and (results / kept).exists():
-            entry = Entry(triple, results / kept)
-        else:
+        record, error = kept.record(triple.key), ""
+        if record is None:
             progress.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
-            entry = _one(_request(triple, results, resume, signers), triple, bench, progress)
-        if entry.record is not None:
-            done[triple.key] = str(entry.record.relative_to(results))
-            _write(state, done)
-        entries.append(entry)
-        ended(entry)
-    if all(entry.record is not None for entry in entries):
-        state.unlink(missing_ok=True)
+            request = _request(triple, results, resume, signers)
+            found = attempted(partial(bench, request, progress), str(triple))
+            if isinstance(found, Failed):
+                error = found.error
+            else:
+                record = found
+                kept.note(triple.key, record)
+        entries.append(Entry(triple, record, error))
+        ended(entries[-1])
+    if all(entry.record is not None for entry in entries) and loaded.matrix.sweep is None:
+        kept.discard()
     return entries
 
 
-def _one(request: Request, triple: Triple, bench: Bench, progress: Progress) -> Entry:
-    try:
-        return Entry(triple, bench(request, progress))
-    except Interrupted:
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped before anything was measured", where=str(triple), fix="continue with --resume"
-        ) from None
-    except ReproError as error:
-        return Entry(triple, None, str(error))
-    except Exception as error:  # a fault of ours, or of an adapter, is that triple's alone
-        sys.stderr.write(visible(traceback.format_exc()))
-        return Entry(triple, None, one_line(f"{type(error).__name__}: {error}"))
+def refuse_bad_sweep(loaded: Loaded) -> None:
+    """Raises `BadInput` for a value of the sweep's options that the runtime does not take, before anything is measured."""
+    if loaded.matrix.sweep is not None:
+        adapter = find(split(loaded.matrix.sweep.runtime).name)
+        for cell in loaded.matrix.sweep.cells():
+            options.parse(cell.settings, adapter.options, adapter.name)
 
 
-def _read(state: Path) -> dict[str, str]:
-    try:
-        data = json.loads(read_limited(state, _STATE_LIMIT, "the state of the matrix"))
-        return {str(key): str(value) for key, value in data.items()}
-    except (BadInput, ValueError, AttributeError, RecursionError):
-        return {}
+def run_swept(
+    loaded: Loaded,
+    results: Path,
+    *,
+    resume: bool,
+    begin: Begin,
+    progress: Progress,
+    done: Sequence[Entry],
+    signers: Signers | None = None,
+) -> list[tuple[Entry, Ended]]:
+    """The matrix's sweep after its triples, which are `done`: each combination as an entry, too. Raises `Interrupted`."""
+    swept = loaded.matrix.sweep
+    if swept is None:
+        return []
+    kept = _kept(loaded, results, resume=True)
+    triples = swept.cells()
+    cells = []
+    for triple in triples:
+        request = _request(triple, results, resume, signers)
+        named = dict(setting.split("=", 1) for setting in triple.settings)
+        own = replace(request, processes=triple.processes or PROCESSES)
+        cells.append(Cell({name: named[name] for name in swept.swept}, own))
+    progress.stage(f"sweep of {len(cells)} cells")
+    ended = run_sweep(Sweep(cells, kept, swept.seed, swept.budget_s), begin, progress)
+    entries = [Entry(triple, one.record, one.error) for triple, one in zip(triples, ended, strict=True)]
+    if all(entry.record is not None for entry in (*done, *entries)):
+        kept.discard()
+    return list(zip(entries, ended, strict=True))
 
 
-def _write(state: Path, done: dict[str, str]) -> None:
-    try:
-        state.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refusal(error, state) from error
-    write_text(state, json.dumps(done, indent=1))
+def _kept(loaded: Loaded, results: Path, resume: bool) -> Kept:
+    """What an earlier start has, where it is to be continued."""
+    kept = Kept(results, FOLDER, f"{loaded.matrix.name}-{loaded.sha256[:16]}")
+    if resume:
+        kept.read()
+    return kept

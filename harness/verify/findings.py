@@ -12,7 +12,7 @@ from harness.record import schema
 # What `workload_findings` can say.
 WORKLOAD_CODES = frozenset(
     "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled "
-    "clock_disagreement recompiled chunked".split()
+    "clock_disagreement recompiled chunked templated reasoned".split()
 )
 
 

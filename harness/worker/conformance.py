@@ -12,12 +12,16 @@ import numpy as np
 from harness.errors import ReproError, RuntimeUnavailable
 from harness.measure.counters import Account
 from harness.measure.stopwatch import Stopwatch
+from harness.worker import tokenizer_gate
 from harness.worker.counters import current_rss_bytes
+from harness.worker.plan import Prompt
 from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
 from runtimes.support import shape
 from runtimes.table import claims_ours
 
 TEXT = "The harbour is quiet in the morning, and the boats come home one after the other."
+# What tokenizers differ in: cases, digits, blanks, punctuation, letters beyond ASCII.
+HARD = "Gr\u00f6\u00dfe 1234567, na\u00efve \u6771\u4eac:  two  blanks\n\tif (x<=3.14) { don't; }\n\nTHE END"
 SHORT, LONG = 4, 12  # output tokens of the trials
 SMALL = 64 << 20  # a model below this drowns in what an engine keeps for itself
 Outcome = tuple[str, str]  # pass, fail or unknown, and what was seen
@@ -32,6 +36,7 @@ class Subject:
     loaded: LoadedRuntime
     options: Mapping[str, Any]
     prompt: tuple[int, ...]
+    reference: Sequence[Prompt] = ()  # of TEXT, and of HARD; none: nobody is there to ask
 
     def trial(
         self, count: int, *, prompt: Sequence[int] | None = None, forced: Sequence[int] | None = None
@@ -62,15 +67,21 @@ def _refuse(method: str, fault: str) -> None:
         raise _WrongType(f"{method} {fault}")
 
 
-def run(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report) -> None:
+def run(
+    adapter: Runtime, model: ModelFiles, options: Mapping[str, Any], report: Report, reference: Sequence[Prompt] = ()
+) -> None:
     """Try everything; each result goes to `report` at once. Raises `RuntimeUnavailable` where nothing can be tried."""
     report("errors_clear", *_errors_clear(adapter, model, options))
     before = current_rss_bytes()
     loaded = load(adapter, model, options)
     try:
-        subject = Subject(adapter, loaded, options, ())
+        subject = Subject(adapter, loaded, options, (), reference)
+        gate = _tried(_tokenizes_as_reference, subject)
+        report("tokenizes_as_reference", *gate)
+        if gate[0] == "fail":  # whatever it is given is not what is asked for: there is nothing to try
+            return
         try:
-            subject = replace(subject, prompt=tuple(subject.ids(TEXT, add_bos=loaded.facts.add_bos)))
+            subject = replace(subject, prompt=_prompt(subject))
         except Exception as error:  # without a prompt there is nothing to try
             report("tokenizes", "fail", _text(error))
             return
@@ -95,6 +106,28 @@ def load(adapter: Runtime, model: ModelFiles, options: Mapping[str, Any]) -> Loa
     if fault:
         raise RuntimeUnavailable(fault, where=adapter.name, fix="see LoadedRuntime in runtimes/interface.py")
     return loaded
+
+
+def _prompt(subject: Subject) -> tuple[int, ...]:
+    if subject.adapter.capabilities.takes_text and subject.reference:
+        return subject.reference[0].ids
+    return tuple(subject.ids(TEXT, add_bos=subject.loaded.facts.add_bos))
+
+
+def _tokenizes_as_reference(subject: Subject) -> Outcome:
+    can = subject.adapter.capabilities
+    if not (can.takes_text or can.tokenises):
+        return "unknown", "it is given ids, and its own are nobody else's"
+    if not subject.reference:
+        return (
+            "unknown",
+            "it is a simulation" if can.synthetic else "its own ids are the reference, or nobody knows them",
+        )
+    for prompt in subject.reference:
+        found = tokenizer_gate.difference(prompt, tokenizer_gate.own(subject.loaded, can, prompt))
+        if found:
+            return "fail", found
+    return "pass", f"{sum(len(prompt.ids) for prompt in subject.reference)} ids of {len(subject.reference)} texts"
 
 
 def _closes(subject: Subject) -> Outcome:
@@ -147,6 +180,9 @@ def _facts_complete(subject: Subject) -> Outcome:
 
 
 def _tokenizes(subject: Subject) -> Outcome:
+    can = subject.adapter.capabilities
+    if can.takes_text and not can.tokenises:
+        return "unknown", "it tells no ids, and says so"
     facts, plain = subject.loaded.facts, subject.ids(TEXT, add_bos=False)
     if not plain or not all(0 <= token < facts.vocab_size for token in plain):
         return "fail", "ids outside of the vocabulary, or none"

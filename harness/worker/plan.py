@@ -11,6 +11,14 @@ from harness.measure.workload import WorkloadPlan
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text, and the ids that the reference tokenizer makes of exactly this text."""
+
+    text: str
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One worker process: it turns `texts` into ids, or measures `workloads`, fills the folder
     `convert_to`, tries what every adapter must hold, or tells what the engine is.
@@ -28,6 +36,8 @@ class Plan:
     workloads: tuple[WorkloadPlan, ...] = ()
     probe: tuple[int, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, int | None] = field(default_factory=dict)  # how many ids are kept of each; None: all
+    reference: tuple[Prompt, ...] = ()  # what the engine's own ids must equal before anything is timed
     convert_to: str = ""
     conformance: bool = False
     describe: bool = False
@@ -52,4 +62,5 @@ class Plan:
             )
             for item in data.pop("workloads")
         )
-        return cls(**{**data, "probe": tuple(data["probe"])}, workloads=workloads)
+        reference = tuple(Prompt(item["text"], tuple(item["ids"])) for item in data.pop("reference"))
+        return cls(**{**data, "probe": tuple(data["probe"])}, workloads=workloads, reference=reference)

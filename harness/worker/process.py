@@ -18,7 +18,7 @@ from harness.measure.schedule import timed_order
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.measure.warmup import needs_more
 from harness.measure.workload import WorkloadPlan
-from harness.worker import conformance, counters
+from harness.worker import conformance, counters, tokenizer_gate
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan
 from runtimes.interface import Batching, Converting, Describing, LoadedRuntime, ModelFiles, Outliving
@@ -43,14 +43,27 @@ def run(plan: Plan, send: Send) -> None:
     loaded = _load(plan, send)
     try:
         if plan.texts:
-            bos = loaded.facts.add_bos
-            ids = {key: loaded.tokenize(text, add_bos=bos) for key, text in plan.texts.items()}
-            send("tokens", {"ids": ids}, b"")
+            send("tokens", _tokenised(plan, loaded), b"")
+        tokenizer_gate.hold(loaded, find(plan.runtime).capabilities, plan.reference)
         if plan.workloads:
             _Process(plan, loaded, send).measure()
     finally:
         loaded.close()
     send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
+
+
+def _tokenised(plan: Plan, loaded: LoadedRuntime) -> dict[str, Any]:
+    """The ids of each text, and of those that are cut the text that has just these ids."""
+
+    def ids_of(text: str) -> list[int]:
+        return loaded.tokenize(text, add_bos=loaded.facts.add_bos)
+
+    ids = {key: ids_of(text) for key, text in plan.texts.items()}
+    cut = {key: ids[key][:length] for key, length in plan.lengths.items()}
+    return {
+        "ids": ids,
+        "texts": {key: tokenizer_gate.text_of(plan.texts[key], some, ids_of) for key, some in cut.items()},
+    }
 
 
 def _convert(plan: Plan, send: Send) -> None:
@@ -66,7 +79,9 @@ def _conform(plan: Plan, send: Send) -> None:
         send("check", {"code": code, "status": status, "text": one_line(text, 300)}, b"")
 
     send("loading", {}, b"")
-    conformance.run(find(plan.runtime), ModelFiles(Path(plan.model_path), plan.model_format), plan.options, report)
+    conformance.run(
+        find(plan.runtime), ModelFiles(Path(plan.model_path), plan.model_format), plan.options, report, plan.reference
+    )
     send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
 
 

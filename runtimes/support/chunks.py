@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from harness.errors import RunFailed
@@ -11,19 +12,22 @@ from runtimes.support.server_account import account, tokens_so_far
 from runtimes.support.server_words import error_of
 
 ENDLESS = 64  # events for each token that was asked for, and then some: more is a server that does not stop
+_THOUGHT = ("reasoning_content", "reasoning")  # of a delta: llama-server, SGLang, LM Studio; vLLM, gateways
 
 
 class Chunks:
-    """Stamps the answer's first `limit` tokens.
+    """Stamps the answer's first `limit` tokens, those of the reasoning before it as well.
 
     A chunk holds as many as its ids, or the server's running count, say. Where neither is told it is taken for one, which
     `placed` believes only if the total agrees.
     """
 
-    def __init__(self, watch: Watch, limit: int, key: str = "") -> None:
-        self._watch, self._limit, self._key = watch, limit, key
-        self._stamped = self._events = 0
+    def __init__(self, watch: Watch, limit: int, key: str = "", where: str = "openai-http") -> None:
+        self._watch, self._limit, self._key, self._where = watch, limit, key, where
+        self._stamped = self._events = self._began_ns = 0
         self._assumed = False
+        self._thought = 0  # tokens of reasoning that were stamped
+        self._answer_ns: int | None = None  # from the start to the first token that is none
         self.count = 0  # events that brought tokens
         self.ids: list[int] = []
         self.usage: dict[str, int] = {}
@@ -31,6 +35,11 @@ class Chunks:
         self.models: set[str] = set()
         self.fingerprints: set[str] = set()
         self.finish = ""
+
+    def begin(self) -> None:
+        """The request is about to be sent."""
+        self._began_ns = time.perf_counter_ns()
+        self._watch.start()
 
     def take(self, data: bytes) -> bool:
         """One event; false where it is no whole JSON. Reading it takes some 10 µs, which is in the stamp."""
@@ -41,26 +50,27 @@ class Chunks:
         try:
             choice = (event.get("choices") or [{}])[0]
             ids = choice.get("token_ids") or []
-            self._stamp(self._brought(event, choice, ids))
+            thought, said = _texts(choice)
+            brought = self._brought(event, bool(thought or said), ids)
+            self._stamp(brought)
+            self._think(brought, bool(thought), bool(said))
             self._learn(event, choice, ids)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunFailed(
                 f"an event of the stream can't be read ({type(error).__name__})",
-                where="openai-http",
+                where=self._where,
                 code="event can't be read",
             ) from error
         return True
 
-    def _brought(self, event: dict[str, Any], choice: dict[str, Any], ids: list[int]) -> int:
+    def _brought(self, event: dict[str, Any], says: bool, ids: list[int]) -> int:
         if ids:
             return len(ids)
         so_far = tokens_so_far(event) if event.get("choices") and not self._assumed else None
         if so_far is not None:
             return max(so_far - self._stamped, 0)
-        if choice.get("text"):
-            self._assumed = True
-            return 1
-        return 0
+        self._assumed |= says
+        return int(says)
 
     def _stamp(self, tokens: int) -> None:
         if not tokens:
@@ -70,15 +80,20 @@ class Chunks:
             (self._watch.again if number else self._watch.token)()
         self._stamped += tokens
 
+    def _think(self, tokens: int, thought: bool, said: bool) -> None:
+        """What came before the answer; the marks around it are taken out by the server, and belong to neither."""
+        if thought and not said:
+            self._thought += tokens
+        elif said and self._thought and self._answer_ns is None:
+            self._answer_ns = time.perf_counter_ns() - self._began_ns
+
     def _learn(self, event: dict[str, Any], choice: dict[str, Any], ids: list[int]) -> None:
         self._events += 1
         words = error_of(event, self._key)
         if words:
-            raise RunFailed(
-                f"the server reports an error: {words}", where="openai-http", code="error of the server"
-            )  # fmt: skip
+            raise RunFailed(f"the server reports an error: {words}", where=self._where, code="error of the server")
         if self._events > ENDLESS * (self._limit + ENDLESS):
-            raise RunFailed("the server does not stop", where="openai-http", code="endless stream")
+            raise RunFailed("the server does not stop", where=self._where, code="endless stream")
         self.ids += [int(token) for token in ids]
         usage = event.get("usage") or {}
         self.usage.update({n: int(usage[n]) for n in ("prompt_tokens", "completion_tokens") if _count(usage.get(n))})
@@ -87,6 +102,16 @@ class Chunks:
             if isinstance(event.get(name), str) and event[name]:
                 kept.add(event[name])
         self.finish = str(choice.get("finish_reason") or self.finish)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The account of the answer, as `LoadedRuntime.counters` has it."""
+        found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self.placed}
+        if self._thought:
+            found["reasoning_tokens"] = self._thought
+        if self._answer_ns is not None:
+            found["answer_ns"] = self._answer_ns
+        return found | self.account
 
     @property
     def made(self) -> int:
@@ -109,6 +134,13 @@ class Chunks:
         """Stamp the tokens that the server made and that came in some chunk, nobody knows which, as of the last moment."""
         for _ in range(self._limit - self._stamped):
             self._watch.again()
+
+
+def _texts(choice: dict[str, Any]) -> tuple[Any, Any]:
+    """What an event adds to the reasoning, and to the answer: of a completion, or of a chat."""
+    delta = choice.get("delta") or {}
+    thought = next((delta[name] for name in _THOUGHT if delta.get(name)), None)
+    return thought, choice.get("text") or delta.get("content")
 
 
 def _count(value: Any) -> bool:

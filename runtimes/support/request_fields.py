@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from runtimes.support.server_account import tokens_so_far
 from runtimes.support.sse import Answer, Server
 
-REFUSING = (400, 404, 405, 415, 422, 500, 501)  # what servers answer to a field that they do not know
+MISSING = (404, 405, 501)  # what servers answer where they have no such address
+REFUSING = (400, *MISSING, 415, 422, 500)  # what servers answer to a field that they do not know
 # What each asks for, the least needed first: it is the first to go where a refusal names none.
 OPTIONAL: Mapping[str, Any] = {
     "continuous_usage_stats": True,  # within stream_options: how many tokens each chunk holds (vLLM, SGLang)
@@ -21,19 +24,23 @@ OPTIONAL: Mapping[str, Any] = {
 }
 
 
-def body_of(model: str, prompt: Any, count: int, left_out: frozenset[str]) -> dict[str, Any]:
-    """A request for `count` tokens of greedy decode, streamed, without the fields that are left out."""
+def body_of(model: str, prompt: Any, count: int, left_out: frozenset[str], *, chat: bool = False) -> dict[str, Any]:
+    """A request for `count` tokens of greedy decode, streamed, without the fields that are left out.
+
+    Of a chat, the prompt is what the user says.
+    """
     kept = {name: value for name, value in OPTIONAL.items() if name not in left_out}
     running = kept.pop("continuous_usage_stats", None)
     if running and "stream_options" in kept:
         kept["stream_options"] = kept["stream_options"] | {"continuous_usage_stats": True}
     if "min_tokens" in kept:
         kept["min_tokens"] = count
-    return {"model": model, "prompt": prompt, "max_tokens": count, "temperature": 0, "stream": True, **kept}
+    asked = {"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}
+    return {"model": model, **asked, "max_tokens": count, "temperature": 0, "stream": True, **kept}
 
 
-def refused_fields(server: Server, ask: Callable[[frozenset[str]], Answer]) -> frozenset[str]:
-    """Which optional fields the server refuses; `ask` sends one request without those that it is given.
+def refused_fields(server: Server, ask: Callable[[frozenset[str]], Answer]) -> tuple[frozenset[str], Answer]:
+    """Which optional fields the server refuses, and its answer without them; `ask` sends one request without those it is given.
 
     A refusal that names fields loses these first. Otherwise they go one by one until the request is taken, and those that
     were not the cause come back. Raises `BadInput` with the server's words where it takes none at all.
@@ -52,6 +59,32 @@ def refused_fields(server: Server, ask: Callable[[frozenset[str]], Answer]) -> f
         raise server.refused(answer.status, answer.body)
     if len(out) > 1:
         for name in [name for name in OPTIONAL if name in out]:
-            if ask(out - {name}).status == 200:
-                out -= {name}
-    return out
+            if (again := ask(out - {name})).status == 200:
+                out, answer = out - {name}, again
+    return out, answer
+
+
+def ignored(body: bytes, asked: frozenset[str]) -> frozenset[str]:
+    """Of the fields that were asked for, those that had no effect on the stream; of others nothing shows."""
+    events = list(_events(body))
+    if not events:
+        return frozenset()
+    choices = [(event.get("choices") or [{}])[0] for event in events if isinstance(event.get("choices"), list)]
+    brings = [event for event in events if event.get("choices")]
+    effects = {
+        "return_token_ids": any(isinstance(one, dict) and one.get("token_ids") for one in choices),
+        "timings_per_token": any("timings" in event for event in events),
+        "stream_options": any(event.get("usage") for event in events),
+        "continuous_usage_stats": any("usage" in event and tokens_so_far(event) is not None for event in brings),
+    }
+    return frozenset(name for name, seen in effects.items() if name in asked and not seen)
+
+
+def _events(body: bytes) -> Iterator[dict[str, Any]]:
+    for line in body.splitlines():
+        try:
+            event = json.loads(line.removeprefix(b"data:")) if line.startswith(b"data:") else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict):
+            yield event

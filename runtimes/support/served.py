@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from harness.errors import BadInput, RunFailed, one_line
 from runtimes.interface import Scalar
@@ -13,7 +14,13 @@ from runtimes.support.server_words import error_of, told
 from runtimes.support.sse import Server
 
 NAMES_SHOWN = 10
-_OWNERS = {"vllm": "vllm", "llamacpp": "llama.cpp", "sglang": "sglang", "library": "ollama"}
+_OWNERS = {
+    "vllm": "vllm",
+    "llamacpp": "llama.cpp",
+    "sglang": "sglang",
+    "library": "ollama",
+    "organization_owner": "lmstudio",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Served:
     context_tokens: int | None
     vocabulary: int | None
     model: Mapping[str, Scalar]  # for `RuntimeFacts.model`
+    slots: int | None = None  # requests that it computes at once
 
 
 def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path) -> Served:
@@ -37,22 +45,30 @@ def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path)
     props = _object(server.call("/props"))
     _refuse_another_file(server, props.get("model_path"), model)
     _refuse_another_file(server, entry.get("root"), model)
-    shown = _object(server.call("/api/show", {"model": name})) if entry.get("owned_by") == "library" else {}
+    shown = _shown(server, entry)
     own = {name, answers_as, *_texts(entry, "root", "aliases"), *_texts(props, "model_path", "model_alias")}
     found, version = _engine(server, entry, props, engine)
-    context = _number(_object(props.get("default_generation_settings")).get("n_ctx")) or _number(
-        entry.get("max_model_len")
-    )
+    told = (_object(props.get("default_generation_settings")).get("n_ctx"), entry.get("max_model_len"),
+            shown.get("loaded_context_length"))  # fmt: skip
     facts = _model(entry, shown)
     return Served(
         name=name,
         answers=frozenset(alike(text) for text in own if text),
         engine=found,
         version=version,
-        context_tokens=context,
+        context_tokens=next((number for one in told if (number := _number(one)) is not None), None),
         vocabulary=_number(facts.get("vocabulary")),
         model=facts,
+        slots=_number(props.get("total_slots")),
     )
+
+
+def _shown(server: Server, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server says of one model beside its list: Ollama, LM Studio."""
+    owner, name = _OWNERS.get(str(entry.get("owned_by")), ""), str(entry.get("id"))
+    if owner == "ollama":
+        return _object(server.call("/api/show", {"model": name}))
+    return _object(server.call(f"/api/v0/models/{quote(name)}")) if owner == "lmstudio" else {}
 
 
 def alike(name: str) -> str:
@@ -121,6 +137,9 @@ def _engine(server: Server, entry: Mapping[str, Any], props: Mapping[str, Any], 
     """The engine and its version, by what each kind of server offers; `said` is the operator's word."""
     owner = _OWNERS.get(str(entry.get("owned_by")), "")
     version = _object(server.call("/version")).get("version")
+    if version is None and owner == "sglang":
+        version = next((told for path in ("/server_info", "/get_server_info")
+                        if (told := _object(server.call(path)).get("version")) is not None), None)  # fmt: skip
     build = props.get("build_info")
     ollama = _object(server.call("/api/version")).get("version") if not version and not build else None
     if isinstance(build, str):
@@ -157,7 +176,7 @@ def _refuse_another_file(server: Server, path: Any, model: Path) -> None:
 
 
 def _model(entry: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Counts that can be held against the file's header: llama-server's `meta`, Ollama's `/api/show`."""
+    """Counts that can be held against the file's header: `meta`, `/api/show`, `/api/v0/models`."""
     meta, info = _object(entry.get("meta")), _object(shown.get("model_info"))
     architecture = str(info.get("general.architecture", ""))
     facts: dict[str, Scalar] = {"description": "as served"}
@@ -165,11 +184,14 @@ def _model(entry: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Scal
         ("parameters", meta.get("n_params", info.get("general.parameter_count"))),
         ("weights_bytes", meta.get("size")),
         ("vocabulary", meta.get("n_vocab")),
-        ("context_trained", meta.get("n_ctx_train", info.get(f"{architecture}.context_length"))),
+        (
+            "context_trained",
+            meta.get("n_ctx_train", info.get(f"{architecture}.context_length", shown.get("max_context_length"))),
+        ),
     ):
         if (known := _number(number)) is not None:
             facts[name] = known
-    label = _object(shown.get("details")).get("quantization_level")
+    label = _object(shown.get("details")).get("quantization_level", shown.get("quantization"))
     if isinstance(label, str) and label and label != "unknown":
         facts["quantisation"] = one_line(label, 40)
     return facts

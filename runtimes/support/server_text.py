@@ -1,12 +1,16 @@
-"""Text to ids and back at a server, without letting it see the prompt as something to complete."""
+"""Text to ids and back, at a server or by the model's own file: no server sees a prompt as something to complete."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, RunFailed
+from runtimes.support import gguf_vocabulary
+from runtimes.support.gguf_vocabulary import Vocabulary
 from runtimes.support.sse import Server
 
 TRIES = 8  # shuffles of a prompt's words until one has as many tokens
@@ -14,13 +18,17 @@ _DETOKENIZE = (("/detokenize", "content", "prompt"), ("/extras/detokenize", "tex
 
 
 class ServerText:
-    """One server's tokenizer, of one model."""
+    """One server's tokenizer, of one model; its vocabulary by the file where the server turns no ids into text."""
 
-    def __init__(self, server: Server, model: str) -> None:
-        self._server, self._model = server, model
+    def __init__(self, server: Server, model: str, file: Path) -> None:
+        self._server, self._model, self._file = server, model, file
         self._flavour: int | None = None
         self._bos: list[int] | None = None
         self._texts: dict[tuple[int, ...], str] = {}
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary | None:
+        return gguf_vocabulary.read(self._file)
 
     def ids(self, text: str, add_bos: bool) -> list[int] | None:
         """Ids of `text`; None where the server turns no text into ids."""
@@ -46,7 +54,7 @@ class ServerText:
         """
         key = tuple(ids)
         if key not in self._texts:
-            text = self._text(self._without_bos(key))
+            text = self.text(self.content(key))
             found = self.ids(text, True)
             if found is not None and len(found) != len(key):
                 raise differs(len(found), len(key))
@@ -55,7 +63,7 @@ class ServerText:
 
     def shuffled(self, ids: Sequence[int]) -> list[int]:
         """Ids of another text of the same words, as many, which no earlier run can have sent; else the same ids."""
-        words = self._text(self._without_bos(ids)).split(" ")
+        words = self.text(self.content(ids)).split(" ")
         for _ in range(TRIES):
             random.shuffle(words)
             text = " ".join(words)
@@ -63,6 +71,8 @@ class ServerText:
             if found is not None and len(found) == len(ids):
                 self._texts[tuple(found)] = text
                 return found
+            if found is None and self._vocabulary is not None:
+                return self._vocabulary.shuffled(ids)
         return list(ids)
 
     @property
@@ -70,20 +80,27 @@ class ServerText:
         """Whether the server's tokenizer has been heard: then every prompt's text is counted before it is sent."""
         return self._flavour is not None
 
-    def _without_bos(self, ids: Sequence[int]) -> Sequence[int]:
+    def content(self, ids: Sequence[int]) -> Sequence[int]:
+        """The ids without the beginning-of-sequence token, which the server adds by itself."""
         if self._bos is None:
             self._bos = (self.ids("", True) or [])[:1]
+        if not self._bos and self._vocabulary is not None:
+            return self._vocabulary.content(ids)
         return ids[1:] if self._bos and list(ids[:1]) == self._bos else ids
 
-    def _text(self, ids: Sequence[int]) -> str:
+    def text(self, ids: Sequence[int]) -> str:
+        """What the ids stand for, by the server or by the model's file."""
         for path, key, other in _DETOKENIZE:
             answer = self._server.call(path, {"model": self._model, "tokens": list(ids)})
             if isinstance(answer, dict) and isinstance(answer.get(key, answer.get(other)), str):
                 return str(answer.get(key, answer.get(other)))
+        text = None if self._vocabulary is None else self._vocabulary.text(ids)
+        if text is not None:
+            return text
         raise BadInput(
             "the server takes neither ids as a prompt nor turns ids into text",
             where="openai-http",
-            fix="take a server with /detokenize, or one that accepts token ids",
+            fix="take a server with /detokenize or one that accepts token ids, or give the GGUF that it serves as --model",
         )
 
 

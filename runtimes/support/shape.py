@@ -116,9 +116,9 @@ def loaded_fault(loaded: Any, declared: Capabilities) -> str:
             fault = "a token's number, or None"
         if fault:
             return f"facts.{field.name} must be {fault}, and is a {type(value).__name__}"
-    methods = {"generate_batch": declared.batches, "fresh": declared.outlives}
+    methods = {"generate_batch": declared.batches, "fresh": declared.outlives, "take": declared.takes_text}
     return _place_fault(facts) or _undeclared(
-        loaded, "what it loads", methods, {"generate_batch": "batches", "fresh": "outlives"}
+        loaded, "what it loads", methods, {"generate_batch": "batches", "fresh": "outlives", "take": "takes_text"}
     )
 
 

@@ -6,18 +6,24 @@ import http.client
 import ipaddress
 import json
 import socket
+import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import BadInput, RunFailed
-from runtimes.support.server_words import error_of, said, status_line
+from runtimes.support.server_words import error_of, said, status_line, told
 
 TIMEOUT_S = 600.0
 ANSWER_LIMIT = 16 << 20  # bytes of one JSON answer
 LINE_LIMIT = 1 << 20  # bytes of one line of a stream
 OTHER_LIMIT = 1 << 16  # bytes kept of an answer that is no stream, to say what it was
+WAIT_S = 60  # as long as a server may ask us to wait (Retry-After) before anything is timed, in all
+REDIRECTING = (301, 302, 303, 307, 308)
+_BUSY = (429, 503)
 _KEY_FIX = "give the name of the variable that holds its key: -o api_key_env=NAME"
 
 
@@ -43,22 +49,28 @@ class Server:
     port: int
     base: str
     key: str = field(default="", repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def at(cls, url: str, remote: bool, key: str = "") -> Server:
-        """The server of an http:// address. Raises `BadInput` for one that is not this machine's, unless `remote`."""
+    def at(cls, url: str, remote: bool, key: str = "", authority: str = "") -> Server:
+        """The server of an http:// or https:// address; `authority` is a file of certificates that sign the server's.
+
+        Raises `BadInput` for an address that is not this machine's, unless `remote`.
+        """
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port or 80
+            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError as error:
             raise BadInput(
                 f"must be an address ({error})", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
             ) from error
         if parts.username is not None:  # not shown: what stands there is a user and a key
             raise BadInput("the address holds a user or a key", where="-o url", fix=_KEY_FIX)
-        if parts.scheme != "http" or not host or parts.query:
+        if parts.scheme not in ("http", "https") or not host or parts.query:
             raise BadInput(
-                "is not a plain http:// address", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
+                "is not a plain http:// or https:// address",
+                where=f"-o url={url}",
+                fix="write http://127.0.0.1:8080/v1",
             )
         if not remote and not _loopback(host):
             raise BadInput(
@@ -66,7 +78,8 @@ class Server:
                 where="-o url",
                 fix="its speed is not this machine's; to measure it all the same give -o remote=true",
             )
-        return cls(host, port, parts.path.rstrip("/"), key)
+        tls = _trusting(authority) if parts.scheme == "https" else None
+        return cls(host, port, parts.path.rstrip("/"), key, tls)
 
     @property
     def loopback(self) -> bool:
@@ -86,7 +99,20 @@ class Server:
         return peer
 
     def ask(self, path: str, body: Any = None) -> Answer:
-        """One call. Raises `BadInput` where nobody answers, or where the server wants another key."""
+        """One call. Raises `BadInput` where nobody answers, or where the server wants another key.
+
+        A server that is busy and says for how long is asked again, for a minute in all: nothing is timed here.
+        """
+        waited = 0
+        while True:
+            answer, wait = self._asked(path, body)
+            if answer.status not in _BUSY or wait is None or waited + wait > WAIT_S:
+                return answer
+            time.sleep(wait)
+            waited += max(wait, 1)
+
+    def _asked(self, path: str, body: Any) -> tuple[Answer, int | None]:
+        """The answer, and the seconds after which the server wishes to be asked again."""
         connection = self._connect()
         try:
             if body is None:
@@ -101,11 +127,13 @@ class Server:
             connection.close()
         if answer.status in (401, 403):
             raise self.refused(answer.status, text)
+        if answer.status in REDIRECTING:
+            raise self._moved(answer.status, answer.headers)
         try:
             value = json.loads(text) if len(text) <= ANSWER_LIMIT else None
         except (ValueError, RecursionError):
             value = None
-        return Answer(answer.status, text, value)
+        return Answer(answer.status, text, value), _seconds(answer.headers)
 
     def call(self, path: str, body: Any = None) -> Any:
         """The JSON answer of a call that not every server knows; None where this one does not answer it."""
@@ -128,6 +156,18 @@ class Server:
         way_out = fix.get(status, "see the server's log")
         return BadInput(text, where=f"{self.host}:{self.port}", fix=way_out, code=f"status {status}")
 
+    def _moved(self, status: int, headers: HTTPMessage) -> BadInput:
+        """A redirect is not followed: what is timed, and to whom a key goes, is the address that was given."""
+        place = told(str(headers.get("Location") or ""), self.key).partition("?")[0]
+        if "@" in place:
+            place = ""
+        return BadInput(
+            f"the server answers {status_line(status, b'', self.key)}{f', to {place}' if place else ''}",
+            where=f"{self.host}:{self.port}",
+            fix="give the address where it really answers: -o url",
+            code=f"status {status}",
+        )
+
     def stream(self, path: str, body: Any, event: Callable[[bytes], bool], begin: Callable[[], None]) -> str:
         """POST `body`; `begin` is called right before it is sent, `event` with each event's data as it arrives.
 
@@ -146,11 +186,20 @@ class Server:
             with connection.getresponse() as answer:
                 if answer.status in (401, 403):
                     raise self.refused(answer.status, answer.read(OTHER_LIMIT))
+                if answer.status in REDIRECTING:
+                    raise self._moved(answer.status, answer.headers)
                 if answer.status != 200:
                     words = status_line(answer.status, answer.read(OTHER_LIMIT), self.key)
-                    raise RunFailed(f"the server answers {words}", where=path, code=f"status {answer.status}")
+                    wait = _seconds(answer.headers) if answer.status in _BUSY else None
+                    asks = "" if wait is None else f"; it asks to wait for {wait} s"
+                    raise RunFailed(
+                        f"the server answers {words}{asks}",
+                        where=path,
+                        fix="it limits requests: lift its limit, or measure it alone" if answer.status == 429 else "",
+                        code=f"status {answer.status}",
+                    )
                 return self._events(answer, path, event)
-        except ConnectionRefusedError as error:
+        except (ConnectionRefusedError, ssl.SSLCertVerificationError) as error:
             raise self._silent(error) from error
         except (OSError, http.client.HTTPException) as error:
             return f"the stream broke off ({type(error).__name__})"
@@ -204,14 +253,51 @@ class Server:
         return found | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
 
     def _connect(self) -> http.client.HTTPConnection:
+        if self.tls is not None:
+            return http.client.HTTPSConnection(self.host, self.port, timeout=TIMEOUT_S, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
 
     def _silent(self, error: BaseException) -> BadInput:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return BadInput(
+                f"the server's certificate is not trusted: {error.verify_message}",
+                where=f"{self.host}:{self.port}",
+                fix="give the file of the authority that signed it: -o ca_file=FILE; the address must be one that it names",
+                code="certificate",
+            )
+        if isinstance(error, ssl.SSLError):
+            return BadInput(
+                f"the server does not speak TLS as we do ({error.reason or error})",
+                where=f"{self.host}:{self.port}",
+                fix="check the port, or write http:// where it has none",
+                code="tls",
+            )
         return BadInput(
             f"no server answers at {self.host}:{self.port} ({error})",
             where="-o url",
             fix="start it, or check the address",
         )
+
+
+def _trusting(authority: str) -> ssl.SSLContext:
+    """What a server's certificate is checked with: the system's authorities, and the one that is named."""
+    found = ssl.create_default_context()
+    if authority:
+        try:
+            found.load_verify_locations(cafile=authority)
+        except (OSError, ValueError) as error:
+            raise BadInput(
+                f"holds no certificates ({getattr(error, 'strerror', None) or 'not PEM'})",
+                where=f"-o ca_file={authority}",
+                fix="name a file in PEM, as a whole path",
+            ) from error
+    return found
+
+
+def _seconds(headers: HTTPMessage) -> int | None:
+    """Of `Retry-After`, where it is a number; a date is as good as nothing."""
+    told = str(headers.get("Retry-After") or "").strip()
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 6 else None
 
 
 def _loopback(host: str) -> bool:

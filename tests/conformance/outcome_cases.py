@@ -10,7 +10,7 @@ from tests.conformance.payload_cases import CHECK, DEVICE, FINDING, METRIC, PROB
 # fmt: off
 # One case a line.
 
-REASONS = ("out_of_memory", "unsupported_architecture", "unsupported_quantisation", "driver_or_library", "timed_out", "engine_crashed", "killed", "engine_failed")
+REASONS = ("out_of_memory", "unsupported_architecture", "unsupported_quantisation", "driver_or_library", "tokenizer", "timed_out", "engine_crashed", "killed", "engine_failed")
 FAILED: Json = {"status": "failed", "reason": "out_of_memory", "stage": "load", "error": "", "loaded": False, "given": {}, "devices": None, "evidence": {}}
 DONE: Json = {"status": "completed", "reason": None, "stage": None, "error": "", "loaded": True, "given": {}, "devices": None, "evidence": {}}
 WHOLE: tuple[Change, ...] = (put("processes", [PROCESS]), put("results", [RESULT]), put("samples.rows", 1))

@@ -188,7 +188,8 @@ def test_addresses_that_are_refused(repro, tiny):
         if "127." not in socket.gethostbyname(socket.gethostname()):
             assert "nobody can vouch" in refused(bench(repro, tiny, elsewhere, *both))
     assert "-o remote=true" in refused(bench(repro, tiny, "http://example.invalid/v1"))
-    assert "not a plain http" in refused(bench(repro, tiny, "https://127.0.0.1/v1"))
+    assert "not a plain http" in refused(bench(repro, tiny, "ftp://127.0.0.1/v1"))
+    assert "there is no such file" in refused(bench(repro, tiny, "https://127.0.0.1/v1", "-o", "ca_file=absent.pem"))
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

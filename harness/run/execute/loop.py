@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.errors import Interrupted, ReproError, RunFailed
 from harness.measure.metrics import measure_trial
-from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
+from harness.measure.stopping import Decision, FixedNumber, SequentialLooks, out_of_budget
 from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
 from harness.run.execute.journal import Journal, damaged
@@ -51,79 +51,122 @@ class Measuring:
         """Measure to the end. Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `WorkerFailed` where no
         process came to its end.
         """
-        logs = self._kept()
-        failures = [_left(log) for log in logs.values() if not log.complete]
-        for log in logs.values():
-            if log.facts:
-                self.guards.loaded(log.facts)
-        earlier = len(failures)  # those of an earlier start are history, not a reason to give up
-        spent_s = sum(_length_s(log) for log in logs.values())
-        began = time.monotonic()
-        while True:
-            medians, by_length = _medians(_complete(logs), self.headline)
-            so_far = SoFar(
-                medians=medians,
-                failures=failures[earlier:],
-                indices_used=max(logs, default=-1) + 1,
-                elapsed_s=spent_s + time.monotonic() - began,
-                process_s=max((_length_s(log) for log in _complete(logs)), default=0.0),
-            )
-            step = next_step(so_far, _without_baseline(self.rule) if by_length else self.rule, self.budget_s)
-            match step:
-                case Finish():
-                    decision = _of_lengths(step.decision) if by_length else step.decision
-                    return Outcome(tuple(logs[i] for i in sorted(logs)), tuple(failures), decision)
-                case GiveUp():
-                    error = self._failed(step.error, logs)
-                    own = failures[-1]
-                    if own.ended is None or _complete(logs):  # it ran here once: what failed later says nothing of that
-                        raise error
-                    raise WorkerFailed(error, tuple(failures[earlier:]), logs[own.index])
-            try:
-                log, failure = self._process(step.index, logs).run(self.interpreter, self.deadlines)
-            except Interrupted:
-                raise
-            except ReproError as error:  # it was not admitted, or the disk is full
-                raise self._failed(error, logs) from error
-            logs[step.index] = log
-            if failure is not None:
-                failures.append(failure)
-                self.progress.remark(f"process {step.index} failed: {failure.error}")
+        stepping = Stepping(self)
+        while (outcome := stepping.step()) is None:
+            pass
+        return outcome
 
-    def _process(self, index: int, logs: Mapping[int, ProcessLog]) -> OneProcess:
-        done = len(_complete(logs))
+
+@dataclass(slots=True)
+class Stepping:
+    """A run that is led process by process: those of other runs may come between. Its time is that of its own processes.
+
+    Raises `BadInput` where what an earlier start left can't be used.
+    """
+
+    run: Measuring
+    logs: dict[int, ProcessLog] = field(init=False)
+    failures: list[Failure] = field(init=False)
+    _earlier: int = field(init=False)
+    _spent_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.logs = self._kept()
+        self.failures = [_left(log) for log in self.logs.values() if not log.complete]
+        for log in self.logs.values():
+            if log.facts:
+                self.run.guards.loaded(log.facts)
+        self._earlier = len(self.failures)  # those of an earlier start are history, not a reason to give up
+        self._spent_s = sum(_length_s(log) for log in self.logs.values())
+
+    @property
+    def used(self) -> int:
+        """How many processes were begun."""
+        return max(self.logs, default=-1) + 1
+
+    @property
+    def complete(self) -> list[ProcessLog]:
+        """The processes that came to their end."""
+        return _complete(self.logs)
+
+    def step(self) -> Outcome | None:
+        """One process more, or how it ended. Raises as `Measuring.run`."""
+        medians, by_length = _medians(self.complete, self.run.headline)
+        so_far = SoFar(
+            medians=medians,
+            failures=self.failures[self._earlier :],
+            indices_used=self.used,
+            elapsed_s=self._spent_s,
+            process_s=max((_length_s(log) for log in self.complete), default=0.0),
+        )
+        rule = _without_baseline(self.run.rule) if by_length else self.run.rule
+        step = next_step(so_far, rule, self.run.budget_s)
+        match step:
+            case Finish():
+                return self._ended(_of_lengths(step.decision) if by_length else step.decision)
+            case GiveUp():
+                error = self._failed(step.error)
+                own = self.failures[-1]
+                if own.ended is None or self.complete:  # it ran here once: what failed later says nothing of that
+                    raise error
+                raise WorkerFailed(error, tuple(self.failures[self._earlier :]), self.logs[own.index])
+        began = time.monotonic()
+        try:
+            log, failure = self._process(step.index).run(self.run.interpreter, self.run.deadlines)
+        except Interrupted:
+            raise
+        except ReproError as error:  # it was not admitted, or the disk is full
+            raise self._failed(error) from error
+        self._spent_s += time.monotonic() - began
+        self.logs[step.index] = log
+        if failure is not None:
+            self.failures.append(failure)
+            self.run.progress.remark(f"process {step.index} failed: {failure.error}")
+        return None
+
+    def stop(self, why: str) -> Outcome:
+        """The end before its rule would end it, for a budget that it shares with others; at least one process is complete."""
+        medians, by_length = _medians(self.complete, self.run.headline)
+        decision = out_of_budget(medians, self.run.rule.target, why)
+        return self._ended(_of_lengths(decision) if by_length else decision)
+
+    def _ended(self, decision: Decision) -> Outcome:
+        return Outcome(tuple(self.logs[i] for i in sorted(self.logs)), tuple(self.failures), decision)
+
+    def _process(self, index: int) -> OneProcess:
+        run, done = self.run, len(_complete(self.logs))
         return OneProcess(
             index=index,
-            plan=self.plan_for(index, not any(log.probe for log in logs.values())),
-            headline=self.headline,
-            journal=self.journal,
-            telemetry=Telemetry(self.cores),
-            guards=self.guards,
-            progress=self.progress,
-            place=Place(done, self.rule.goal(done)),
+            plan=run.plan_for(index, not any(log.probe for log in self.logs.values())),
+            headline=run.headline,
+            journal=run.journal,
+            telemetry=Telemetry(run.cores),
+            guards=run.guards,
+            progress=run.progress,
+            place=Place(done, run.rule.goal(done)),
         )
 
     def _kept(self) -> dict[int, ProcessLog]:
         """What an earlier start left. Raises `BadInput` where it can't be used."""
         found = {}
-        kept = self.journal.processes()
-        for index in self.journal.torn:
-            self.progress.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
+        kept = self.run.journal.processes()
+        for index in self.run.journal.torn:
+            self.run.progress.remark(f"process {index + 1} of the unfinished run is damaged: it is measured again")
         for index, frames in kept.items():
             try:
                 found[index] = collect(index, frames)
             except (KeyError, ValueError, TypeError, IndexError, AttributeError, ProtocolError) as error:
-                raise damaged(self.journal.folder, f"process {index}") from error
+                raise damaged(self.run.journal.folder, f"process {index}") from error
         return found
 
-    def _failed(self, error: ReproError, logs: dict[int, ProcessLog]) -> ReproError:
+    def _failed(self, error: ReproError) -> ReproError:
         """The error that ended the run, saying what is kept; without any trial there is nothing to keep."""
-        kept = sum(len(log.trials) for log in logs.values())
+        kept = sum(len(log.trials) for log in self.logs.values())
         if not kept:
-            self.journal.discard()
+            self.run.journal.discard()
             return error
         way_out = f"{error.fix}; " if error.fix else ""
-        fix = f"{way_out}{kept} trials are kept in {self.journal.folder}, --resume continues with them"
+        fix = f"{way_out}{kept} trials are kept in {self.run.journal.folder}, --resume continues with them"
         return type(error)(error.what, where=error.where, fix=fix, code=error.code)
 
 

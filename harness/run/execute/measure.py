@@ -10,58 +10,87 @@ from harness.capture import snapshot
 from harness.capture.load import read_load
 from harness.progress import Progress
 from harness.record.schema import SCHEMA_VERSION
-from harness.run.attempt import Unmeasured, begun
+from harness.run.attempt import Unmeasured, begun, numbered
 from harness.run.evidence import Evidence, Machine, Prepared, Work
 from harness.run.execute.journal import Journal
-from harness.run.execute.loop import Measuring
+from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
-from harness.run.execute.plan import Ids, Triple, plan_for, required_context
+from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import baseline, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
+from harness.run.prepare.tokens import Prompts
 
 
-def measure(prepared: Prepared, ids: Ids, vocabulary: int, progress: Progress) -> tuple[Evidence, Journal]:
-    """Run the suite until the stopping rule is content; the journal keeps it until the record is written.
+class Measurement:
+    """A run that measures, process by process; its journal keeps it until the record is written.
 
-    Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `Unmeasured` where no process came to its end.
+    Raises `BadInput` where the baseline did other work, or what an earlier start left can't be used.
     """
-    request, suite, engine = prepared.request, prepared.suite.suite, prepared.engine
-    settings = filled_in(prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids))
-    prepared = replace(prepared, options=settings)
-    attempt = begun(prepared)
-    triple = _triple(prepared, vocabulary, attempt.seed)
-    if request.against is not None:
-        baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
-    journal = _journal(prepared, attempt.seed)
-    attempt = replace(attempt, started_utc=journal.started_utc, plan=plan_for(triple, ids, 0))
-    progress.stage(f"measuring {prepared.suite.label}")
-    measuring = Measuring(
-        interpreter=engine.interpreter,
-        deadlines=request.deadlines,
-        cores=prepared.cores,
-        plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
-        headline=suite.headline,
-        rule=baseline.rule(request, prepared.suite),
-        budget_s=attempt.budget_s,
-        journal=journal,
-        progress=progress,
-        guards=_guards(prepared),
-    )
-    try:
-        outcome = measuring.run()
-    except WorkerFailed as failed:
-        raise Unmeasured(attempt, failed) from None
-    _refuse_changed(prepared)
-    after, environment = read_load(), attempt.environment
-    progress.stage("measuring the memory's bandwidth")
-    bounding = snapshot.cores_for(settings.get("threads"), environment)
-    work = Work(ids, plan_for(triple, ids, 0), attempt.seed, attempt.budget_s, journal.started_utc, attempt.rig_run)
-    bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
-    machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
-    return Evidence(prepared, work, outcome, machine), journal
+
+    def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
+        request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
+        settings = filled_in(
+            prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids)
+        )
+        self._prepared = prepared = replace(prepared, options=settings)
+        self._attempt = attempt = begun(prepared)
+        triple = _triple(prepared, prompts, attempt.seed)
+        if request.against is not None:
+            baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
+        self.journal = _journal(prepared, attempt.seed)
+        plan = plan_for(triple, ids, 0)
+        self._attempt = replace(attempt, started_utc=self.journal.started_utc, plan=plan)
+        self._ids = ids
+        progress.stage(f"measuring {prepared.suite.label}")
+        self._progress = progress
+        self._outcome: Outcome | None = None
+        self.processes = Stepping(
+            Measuring(
+                interpreter=engine.interpreter,
+                deadlines=request.deadlines,
+                cores=prepared.cores,
+                plan_for=lambda process, probe: plan_for(triple, ids, process, probe),
+                headline=suite.headline,
+                rule=baseline.rule(request, prepared.suite),
+                budget_s=attempt.budget_s,
+                journal=self.journal,
+                progress=progress,
+                guards=_guards(prepared),
+            )
+        )
+
+    def step(self) -> bool:
+        """One process more; false where there was none to do, and the run is at its end.
+
+        Raises `RunFailed` or `Interrupted`, with what is kept and how to go on; `Unmeasured` where no process came to its end.
+        """
+        try:
+            self._outcome = self.processes.step()
+        except WorkerFailed as failed:
+            raise Unmeasured(self._attempt, failed) from None
+        return self._outcome is None
+
+    def stop(self, why: str) -> None:
+        """End it now: the budget that it shares with others is used up. At least one process is complete."""
+        self._outcome = self.processes.stop(why)
+
+    def evidence(self) -> Evidence:
+        """Of a run at its end, with the machine after it. Raises `RunFailed` where the model's files are not what they were."""
+        assert self._outcome is not None  # noqa: S101 - asked for at the end alone
+        prepared, environment = self._prepared, self._attempt.environment
+        _refuse_changed(prepared)
+        after = read_load()
+        self._progress.stage("measuring the memory's bandwidth")
+        bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
+        bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
+        attempt = numbered(self._attempt)
+        assert attempt.plan is not None  # noqa: S101 - it has measured
+        work = Work(self._ids, attempt.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
+        machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
+        return Evidence(prepared, work, self._outcome, machine)
 
 
 def _guards(prepared: Prepared) -> Guards:
@@ -79,18 +108,19 @@ def _refuse_changed(prepared: Prepared) -> None:
     unchanged.refuse_changed(model.path, model.files, model.identity.files)
 
 
-def _triple(prepared: Prepared, vocabulary: int, seed: int) -> Triple:
+def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
     return Triple(
         prepared.adapter.name,
         prepared.model.path,
         prepared.identity.format,
         prepared.options,
         prepared.suite.suite,
-        vocabulary,
+        prompts.vocabulary,
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
         prepared.request.challenge or "",
+        prompts.reference,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.errors import ReproError
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks
 from harness.run.execute.launcher import Ended
+from harness.worker import tokenizer_gate
 
 MAX_FAILURES = 2  # one crash may be chance; a second says that the next would crash, too
 
@@ -56,10 +57,12 @@ class GiveUp:
 def next_step(
     so_far: SoFar, rule: SequentialLooks | FixedNumber, budget_s: float | None
 ) -> RunProcess | Finish | GiveUp:
-    """Ask the stopping rule; go on past one failure, not past two. An error in the input is final at once."""
+    """Ask the stopping rule; go on past one failure, not past two. An error in the input, or other ids than the
+    reference's, is final at once.
+    """
     if so_far.failures:
         last = so_far.failures[-1].error
-        if last.exit_code == 2 or len(so_far.failures) >= MAX_FAILURES:
+        if last.exit_code == 2 or last.code == tokenizer_gate.CODE or len(so_far.failures) >= MAX_FAILURES:
             return GiveUp(last)
     decision = rule.decide(so_far.medians, so_far.elapsed_s, budget_s, so_far.process_s)
     if decision.stop:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalog import suites
 from harness.catalog.suites import Suite
 from harness.measure.workload import WorkloadPlan
 from harness.run.prepare.tokens import Texts
-from harness.worker.plan import Plan
+from harness.worker.plan import Plan, Prompt
 from runtimes.interface import Scalar
 
 VARIATIONS = 8  # distinct prompts made beforehand; process k takes number k modulo this
@@ -32,6 +32,7 @@ class Triple:
     forces: bool = True  # else workloads that decode given ids are left out
     batches: bool = False  # else workloads of several requests at once are left out
     challenge: str = ""  # a registry's single-use number
+    reference: Mapping[str, Prompt] = field(default_factory=dict)  # what an engine that splits text is held against
 
 
 def texts_of(suite: Suite) -> Texts:
@@ -91,7 +92,15 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
         timed_trials=suite.timed_trials,
         workloads=tuple(workloads),
         probe=ids[PROBE] if probe else (),
+        reference=_reference(triple, ids, workloads, probe),
     )
+
+
+def _reference(triple: Triple, ids: Ids, workloads: list[WorkloadPlan], probe: bool) -> tuple[Prompt, ...]:
+    """Of the prompts that this process is given."""
+    given = {one for workload in workloads for one in (workload.prompt, workload.distinct)}
+    given |= {ids[PROBE]} if probe else set()
+    return tuple(prompt for prompt in triple.reference.values() if prompt.ids in given)
 
 
 def _key(workload: str, variation: int) -> str:

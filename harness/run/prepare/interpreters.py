@@ -16,11 +16,11 @@ from runtimes.releases import Named
 from runtimes.table import find
 
 
-def interpreter_for(runtime: str, cache: Path, progress: Progress) -> Interpreter:
+def interpreter_for(runtime: str, cache: Path, progress: Progress, backend: str = "auto") -> Interpreter:
     """The interpreter of a runtime's own environment, installed when it is missing."""
     folder, _ = bundle.make(cache)
     named = Named(runtime, "")
-    where, _ = _installed(named, choosing.choice_of(named, "auto", cache), cache, progress)
+    where, _ = _installed(named, choosing.choice_of(named, backend, cache), cache, progress)
     return Interpreter(where, folder, cache / "worker-home")
 
 

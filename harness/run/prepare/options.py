@@ -1,10 +1,14 @@
-"""The operator's `-o NAME=VALUE` settings against what the runtime declares, and the defaults that the harness fills in. Pure."""
+"""The operator's `-o NAME=VALUE` settings against what the runtime declares, and the defaults that the harness fills in.
+
+Pure, but that a file must be there.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from harness.errors import BadInput
 from runtimes.interface import Option, Scalar
@@ -51,6 +55,11 @@ def _typed(name: str, value: str, option: Option) -> Scalar:
                 f"{name} is too {size}: the limit is {most if number > 0 else -LARGEST}", where="-o", fix=option.help
             )
         return number
+    if option.kind is Path:
+        path = Path(value).expanduser()
+        if not path.is_file():
+            raise BadInput("there is no such file", where=f"-o {name}={value}", fix=option.help)
+        return str(path.absolute())
     if option.choices and value not in option.choices:
         raise BadInput(f"{value!r} is not offered", where=f"-o {name}", fix=f"take one of {', '.join(option.choices)}")
     return value

@@ -35,4 +35,6 @@ def test_one_failure_is_survived_and_a_second_ends_the_run():
 
 
 def test_bad_input_is_final_at_once():
+    other_ids = RunFailed("11 tokens in place of 5", where="tokenizer", code="tokenizer")
+    assert isinstance(next_step(progress((), (Failure(0, other_ids),)), LOOKS, 600), GiveUp)
     assert isinstance(next_step(progress((), (Failure(0, BadInput("context")),)), FixedNumber(3), 600), GiveUp)

@@ -144,6 +144,11 @@ def test_what_the_engine_raised_is_its_failure():
     assert code(told(missing)) == "driver_or_library"
 
 
+def test_other_ids_than_the_references_are_a_reason_of_their_own():
+    error = RunFailed("11 tokens in place of 5", where="tokenizer", code="tokenizer")
+    assert code(Ended(error, "llama: out of memory", "loaded", told=True)) == "tokenizer"
+
+
 @pytest.mark.parametrize(
     ("last", "stage"),
     [("loading", "load"), ("loaded", "load"), ("clock", "warm-up"), ("warm", "measured"), ("probe", "measured")],
