@@ -77,6 +77,7 @@ def page(
     made: Mapping[str, Series],
     looks: Sequence[int],
     before: str,
+    band: tuple[float, float] = pairs.BAND,
 ) -> str:
     """The page; `name` is the peer's, `before` what else the machine did before the first trial."""
     level = pairs.level_of(len(looks))
@@ -85,7 +86,7 @@ def page(
         f"Compared trial by trial in one process, in the order ABBA or BAAB by chance: the median of ours / {name} over pairs",
         f"with its order-statistic interval, looked at after {_words(looks)} pairs at most, with {level:.2%} each, so that",
         f"all looks hold together at {pairs.LEVEL:.0%}. *Equivalent*: the whole interval is inside"
-        f" [{pairs.BAND[0]}, {pairs.BAND[1]}]; *not equivalent*:",
+        f" [{band[0]}, {band[1]}]; *not equivalent*:",
         "all of it is outside; else *undecided*. The geometric mean, which a busy moment moves, stands beside it.",
         "",
         f"| what | pairs | ours | {name} | ours / {name}, median [interval] | verdict | least median | met"
@@ -98,7 +99,7 @@ def page(
             lines.append(f"| {quantity.title} | 0 | | | | undecided | {quantity.floor or ''} | not decided | |")
             continue
         found = series.ratio(level)
-        said = pairs.verdict(found)
+        said = pairs.verdict(found, band)
         cells = (
             quantity.title, str(found.pairs), f"{_median(series.ours):.4g}", f"{_median(series.its):.4g}", str(found),
             said.value, "" if quantity.floor is None else f"{quantity.floor}", pairs.met(found, said, quantity.floor),

@@ -1,6 +1,6 @@
-"""llama-bench on the shared libraries of an installed llama.cpp environment, so that both execute the same machine code.
+"""llama-bench and llama-batched-bench on the shared libraries of an installed llama.cpp environment: the same machine code.
 
-Only its own two source files are compiled, from the locked sdist; half a minute, once.
+Only a tool's own two source files are compiled, from the locked sdist; half a minute, once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,34 @@ from rig import Rig
 from harness.run.prepare import lock_file
 
 
-def build(rig: Rig) -> Path:
-    """The program; made in the cache where it is missing."""
+def build(rig: Rig, tool: str = "llama-bench") -> Path:
+    """A program of llama.cpp's `tools`; made in the cache where it is missing."""
     folder = rig.cache / "peers" / f"llama-bench-{rig.place.folder.name}"
-    program = folder / "llama-bench"
+    program = folder / tool
     if program.exists():
         return program
     compiler = shutil.which("c++") or sys.exit("no C++ compiler")
+    source = _source(rig, folder)
+    own, common = source / "tools" / tool.removeprefix("llama-"), source / "common"
+    if not own.exists():
+        own = source / "tools" / tool
+    packages = _packages(rig)
+    print(f"building {tool}", file=sys.stderr)
+    partial = folder / f"{tool}.partial"
+    command = [compiler, "-O2", "-DNDEBUG", "-std=c++17", "-pthread", "-o", str(partial)]
+    command += [f"-I{place}" for place in (own, common, source / "vendor", packages / "include")]
+    command += [*map(str, sorted(own.glob("*.cpp"))), "-L", str(packages / "lib")]
+    command += ["-lllama-common", "-lllama", "-lggml", "-lggml-base"]
+    subprocess.run(command, check=True)
+    os.replace(partial, program)
+    return program
+
+
+def _source(rig: Rig, folder: Path) -> Path:
+    """The locked sdist's llama.cpp, unpacked into the folder once."""
+    found = list(folder.glob("llama_cpp_python-*/vendor/llama.cpp"))
+    if found:
+        return found[0]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     block = dict(lock_file.blocks(rig.place.lock_text))["llama-cpp-python"]
@@ -36,18 +57,7 @@ def build(rig: Rig) -> Path:
     subprocess.run(pip, check=True)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         archive.extractall(folder, filter="data")
-    source = next(folder.glob("llama_cpp_python-*")) / "vendor" / "llama.cpp"
-    own, common = source / "tools" / "llama-bench", source / "common"
-    packages = _packages(rig)
-    print("building llama-bench", file=sys.stderr)
-    partial = folder / "llama-bench.partial"
-    command = [compiler, "-O2", "-DNDEBUG", "-std=c++17", "-pthread", "-o", str(partial)]
-    command += [f"-I{place}" for place in (own, common, source / "vendor", packages / "include")]
-    command += [str(own / "llama-bench.cpp"), str(own / "main.cpp"), "-L", str(packages / "lib")]
-    command += ["-lllama-common", "-lllama", "-lggml", "-lggml-base"]
-    subprocess.run(command, check=True)
-    os.replace(partial, program)
-    return program
+    return next(folder.glob("llama_cpp_python-*")) / "vendor" / "llama.cpp"
 
 
 def rates(
@@ -56,13 +66,15 @@ def rates(
     """One process of one test: its mean, which is what it reports, and its repetitions, all tokens/s."""
     command = [str(program), "-m", str(rig.model), "-p", str(prompt), "-n", str(output), "-t", str(threads)]
     command += ["-b", "2048", "-ub", "512", "-fa", "1", "-ngl", "0", "-r", str(repetitions), "-o", "json"]
-    # The libraries that the worker loads come first; `common`, which it does not need, lies beside a copy of them.
-    packages = _packages(rig)
-    libraries = f"{packages / 'llama_cpp' / 'lib'}:{packages / 'lib'}"
-    own = os.environ | {"LD_LIBRARY_PATH": libraries}
-    done = subprocess.run(command, env=own, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=os.environ | variables(rig), capture_output=True, text=True, check=True)
     samples = json.loads(done.stdout)[0]["samples_ts"]
     return statistics.fmean(samples), samples
+
+
+def variables(rig: Rig) -> dict[str, str]:
+    """The libraries that the worker loads come first; `common`, which it does not need, lies beside a copy of them."""
+    packages = _packages(rig)
+    return {"LD_LIBRARY_PATH": f"{packages / 'llama_cpp' / 'lib'}:{packages / 'lib'}"}
 
 
 def _packages(rig: Rig) -> Path:

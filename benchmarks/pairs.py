@@ -127,6 +127,7 @@ def until_decided(
     looks: Sequence[int],
     limit_s: float,
     clock: Callable[[], float] = time.monotonic,
+    band: tuple[float, float] = BAND,
 ) -> dict[str, Series]:
     """The pairs of each quantity; `add` measures so many more of one. Looked at is only after `looks` pairs in all: what is
     decided then gets no more, and after `limit_s` seconds nothing does.
@@ -135,7 +136,7 @@ def until_decided(
     level, until = level_of(len(looks)), clock() + limit_s
     for look in looks:
         for name, series in made.items():
-            decided = bool(series.ours) and verdict(series.ratio(level)) is not Verdict.UNDECIDED
+            decided = bool(series.ours) and verdict(series.ratio(level), band) is not Verdict.UNDECIDED
             if not decided and clock() < until:
                 add(name, look - len(series.ours), series)
     return made

@@ -20,6 +20,7 @@ from harness.run.prepare import convert, environments, installing
 from harness.terminal.progress import shown
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
+from runtimes.table import find
 
 MODEL = "gemma-3-270m-q4_k_m"
 
@@ -66,17 +67,17 @@ class Rig:
         return [trial for trial in collect(0, frames).trials if trial.purpose is Purpose.TIMED]
 
 
-def ready(runtime: str = "llama.cpp") -> Rig:
-    """Install, fetch and convert what is missing; on the CPU."""
+def ready(runtime: str = "llama.cpp", model_id: str = MODEL) -> Rig:
+    """Install, fetch and convert what is missing, of a model of the catalogue; on the CPU."""
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
     with shown() as progress:
         installing.install(place, progress)
-    reference = models.load(MODEL)
+    reference = models.load(model_id)
     model = fetch.fetch(reference, cache, SILENT)
     folder, _ = bundle.make(cache)
     interpreter = Interpreter(place.python, folder, cache / "worker-home")
-    if runtime == "llama.cpp":
-        return Rig(cache, place, model, interpreter)
+    if "gguf" in find(runtime).formats:
+        return Rig(cache, place, model, interpreter, runtime)
     converted = convert.prepare(runtime, identify(reference, model, cache), model, interpreter, cache, SILENT)
     return Rig(cache, place, converted, interpreter, runtime, "safetensors")

@@ -22,6 +22,7 @@ GROUPS = {
     "Measure": {
         "bench": ("harness.commands.bench:bench", "Measure a model on this machine and write a record."),
         "matrix": ("harness.commands.matrix:matrix", "Measure several configurations in one go, from a file."),
+        "tune": ("harness.commands.tune:tune", "Find the options with which a model is fastest on this machine."),
         "doctor": ("harness.commands.doctor:doctor", "Check what could disturb a measurement on this machine."),
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
@@ -31,6 +32,7 @@ GROUPS = {
     },
     "Records": {
         "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),
+        "report": ("harness.commands.report:report", "Write records as one HTML file: results, drawings, comparisons."),
         "runs": ("harness.commands.runs:runs", "List the records in a folder, newest first."),
         "label": ("harness.commands.label:label", "Give a record a private name of your own."),
         "compare": ("harness.commands.compare:compare", "Compare the speed of records: ratio, interval, verdict."),

@@ -20,7 +20,7 @@ from runtimes.recipes import Build, Recipe
 __all__ = [
     "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
     "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing",
-    "Recipe", "Runtime",
+    "Recipe", "Remembering", "Runtime",
     "RuntimeFacts", "Scalar", "TakingText", "Watch", "with_defaults",
 ]  # fmt: skip
 
@@ -39,6 +39,8 @@ class Option:
     minimum: int | None = None
     secret: bool = False  # names a variable: its content goes to the worker's environment, neither is recorded anywhere
     maximum: int | None = None
+    # Names a program, as a path or one on PATH: given, it is the engine, and no environment is made or looked for.
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,13 @@ class Capabilities:
     forces: bool = True  # decodes ids that it is given
     scores: bool = True  # tells the likelihood of given ids
     batches: bool = False  # what it loads is `Batching`
+    deepens: bool = False  # what it loads is `Remembering`: any ids, and any ids behind them
+    converses: bool = False  # what it loads is `Remembering`: the turns of a conversation, by its prefix cache
     converts: bool = False  # is `Converting`
     outlives: bool = False  # what it loads is `Outliving`
     describes: bool = False  # is `Describing`
     probes: bool = False  # is `Probing`
+    serves: bool = False  # its engine is a server of its own, which the worker starts and stops: it holds the model
 
 
 class Watch(Protocol):
@@ -240,6 +245,16 @@ class Batching(Protocol):
         """Greedy, all requests handed over at one moment; ids and counters of each, in the order of `prompts`.
 
         Each watch is started then, and stamps its own request's tokens.
+        """
+
+
+class Remembering(Protocol):
+    """What a loaded runtime has beside, if its adapter declares `deepens` or `converses`: tokens in the cache beforehand."""
+
+    def remember(self, ids: Sequence[int]) -> None:
+        """Compute `ids` into the empty cache, outside of the clock. The next `generate` continues behind them: its prompt, or
+        without one its forced ids, come next, and `counters` gives the tokens taken from the cache as `cached_tokens`.
+        Holds for one `generate`, or until `reset`.
         """
 
 

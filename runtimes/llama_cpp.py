@@ -17,7 +17,6 @@ from runtimes.interface import (
     Capabilities,
     EngineFacts,
     ModelFiles,
-    Option,
     RuntimeFacts,
     Scalar,
     Watch,
@@ -26,15 +25,15 @@ from runtimes.interface import (
 from runtimes.support import device_choice, failure_signs
 from runtimes.support.device_choice import SPLIT_MODES, chosen
 from runtimes.support.ggml_devices import Listed
-from runtimes.support.llama_cpp_api import LOAD_MODES, missing_of, set_load_mode
+from runtimes.support.llama_cpp_api import missing_of, set_load_mode
 from runtimes.support.llama_cpp_build import LogTap, commit, devices, engine_version, package, system_info
+from runtimes.support.llama_cpp_draft import METHODS, Drafting, account
 from runtimes.support.llama_cpp_import import explained
+from runtimes.support.llama_cpp_options import FLASH_ATTENTION, KV_TYPES, OPTIONS
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
+from runtimes.support.llama_cpp_sequences import Made, Sequences
+from runtimes.support.llama_cpp_states import States
 
-KV_TYPES = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
-FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
-MAX_THREADS = 512  # GGML_MAX_N_THREADS: with more the engine aborts
-MAX_BATCH, MAX_CONTEXT, MAX_LAYERS = 1 << 20, 1 << 25, 9999  # far above any use; more would overflow or take all memory
 SCORE_CHUNK = 8  # every logit row of a chunk is kept: 8 rows of a 262k vocabulary are 8 MiB, so peak memory stays true
 
 
@@ -43,43 +42,9 @@ class LlamaCpp:
 
     name = "llama.cpp"
     formats = ("gguf",)
-    capabilities = Capabilities(describes=True, probes=True)
+    capabilities = Capabilities(batches=True, converses=True, deepens=True, describes=True, probes=True)
     failure_signs = failure_signs.LLAMA_CPP
-    options: Mapping[str, Option] = {
-        "threads": Option(
-            "threads of a decode step; default: the cores that this process may use",
-            int,
-            minimum=1,
-            maximum=MAX_THREADS,
-        ),
-        "threads_batch": Option("threads of the prefill; default: as threads", int, minimum=1, maximum=MAX_THREADS),
-        "batch": Option("most tokens handed over in one llama_decode", int, 2048, minimum=1, maximum=MAX_BATCH),
-        "ubatch": Option("most tokens computed at once", int, 512, minimum=1, maximum=MAX_BATCH),
-        "context": Option(
-            "slots of the KV cache; default: what the suite needs, rounded up to 256",
-            int,
-            minimum=8,
-            maximum=MAX_CONTEXT,
-        ),
-        "gpu_layers": Option(
-            "layers on the GPU; -1: all; default: all where the build has a GPU", int, minimum=-1, maximum=MAX_LAYERS
-        ),
-        "flash_attn": Option("flash attention", str, "auto", tuple(FLASH_ATTENTION)),
-        "type_k": Option("type of the K cache", str, "f16", tuple(KV_TYPES)),
-        "type_v": Option("type of the V cache", str, "f16", tuple(KV_TYPES)),
-        "swa_full": Option(
-            "full-size cache for sliding-window layers; off as in llama-bench and llama-server", bool, False
-        ),
-        "load_mode": Option("how the file is brought in", str, "auto", tuple(LOAD_MODES)),
-        "repack": Option("let the CPU backend repack weights for its instruction set", bool, True),
-        "offload_kqv": Option("keep the KV cache and its operations on the GPU", bool, True),
-        "devices": Option(
-            "devices to use: ggml's names, numbers, PCI ids or NVIDIA's UUIDs, with commas; or none", str
-        ),
-        "split_mode": Option("how layers lie on several devices; default: layer", str, choices=tuple(SPLIT_MODES)),
-        "main_gpu": Option("of the devices taken, the one for split_mode none and row", int, minimum=0, maximum=63),
-        "tensor_split": Option("share of each device that is taken, such as 3,1", str),
-    }
+    options = OPTIONS
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedLlama:
         """Load the file and make the context."""
@@ -110,7 +75,7 @@ def _engine() -> Any:
 
 
 class LoadedLlama:
-    """One model and one context; sequence 0 only."""
+    """One model and one context; one request alone is in sequence 0."""
 
     def __init__(self, engine: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
         self._engine = engine
@@ -131,6 +96,14 @@ class LoadedLlama:
         for slot in range(self._capacity):
             self._batch.n_seq_id[slot] = 1
             self._batch.seq_id[slot][0] = 0
+        self._sequences = Sequences(engine, self._context, self._capacity, options["sequences"] or 1)
+        self._states = States(engine, self._context)
+        self._history: Sequence[int] = ()  # in the cache before the next prompt
+        self._drafting = None
+        if METHODS[options["draft"]]:
+            most = min(options["draft_max"], self._capacity - 1)
+            self._drafting = Drafting(engine, self._context, self._memory, self._batch, most)
+        self._drafted: dict[str, int] = {}
         self._rows: dict[int, NDArray[np.float32]] = {}
         self.facts = self._facts(options, layers, found)
         self._log.forget_errors()
@@ -166,8 +139,9 @@ class LoadedLlama:
 
     def _make_context(self, options: Mapping[str, Any]) -> Any:
         engine, params = self._engine, self._engine.llama_context_default_params()
-        params.n_ctx = options["context"]
-        params.n_batch = min(options["batch"], options["context"])
+        params.n_seq_max = options["sequences"] or 1
+        params.n_ctx = options["context"] * params.n_seq_max  # of which each sequence has its part
+        params.n_batch = min(options["batch"], params.n_ctx)
         params.n_ubatch = min(options["ubatch"], params.n_batch)
         params.n_threads = options["threads"]
         params.n_threads_batch = options["threads_batch"] or options["threads"]
@@ -175,7 +149,8 @@ class LoadedLlama:
         params.type_k = KV_TYPES[options["type_k"]]
         params.type_v = KV_TYPES[options["type_v"]]
         params.offload_kqv = bool(options["offload_kqv"])
-        params.swa_full = bool(options["swa_full"])
+        # A draft that is taken back may have pushed tokens out of a sliding window.
+        params.swa_full = bool(options["swa_full"] or METHODS[options["draft"]])
         params.no_perf = False  # the engine's own counters are our cross-check
         context = engine.llama_init_from_model(self._model, params)
         if not context:
@@ -202,18 +177,21 @@ class LoadedLlama:
             "threads_batch": int(engine.llama_n_threads_batch(context)),
             "batch": int(engine.llama_n_batch(context)),
             "ubatch": int(engine.llama_n_ubatch(context)),
-            "context": int(engine.llama_n_ctx(context)),
+            "context": int(engine.llama_n_ctx(context)) // self._sequences.count,
             "gpu_layers": layers,
             "gpu_layers_offloaded": None,
             "flash_attn": self._flash_attention(options, text),
             "type_k": options["type_k"],
             "type_v": options["type_v"],
-            "swa_full": bool(options["swa_full"]),
+            "swa_full": bool(options["swa_full"] or self._drafting),
             "load_mode": options["load_mode"],
             "repack": bool(options["repack"]),
             "offload_kqv": bool(options["offload_kqv"]),
             "memory_clear": "llama_memory_clear",
             "batching": 1,
+            **({"sequences": self._sequences.count} if self._sequences.count > 1 else {}),
+            **({"prefix_cache": True} if options["prefix_cache"] else {}),
+            **({} if self._drafting is None else self._drafting.settings(options["draft"])),
             **settings_of(computing, placement),
             **device_choice.settings_of(self._choice, len(apart), str(options["tensor_split"] or "")),
         }
@@ -229,7 +207,7 @@ class LoadedLlama:
             computed_on=computed_on(computing, placement),
             device_places=tuple(apart),
             vocab_size=self._vocab_size,
-            context_tokens=int(engine.llama_n_ctx(context)),
+            context_tokens=int(engine.llama_n_ctx(context)) // self._sequences.count,
             bos_id=bos if bos >= 0 else None,
             add_bos=bool(engine.llama_vocab_get_add_bos(self._vocab)),
             clock="host, after llama_synchronize",
@@ -268,21 +246,26 @@ class LoadedLlama:
         token, position = batch.token, batch.pos
         step, stamp, choose = watch.step, watch.token, self._choose
         made: list[int] = []
-        depth = len(prompt)
+        filled = len(self._history) + len(prompt)
         watch.start()
-        if depth:
-            self._feed(prompt)
+        if prompt:
+            self._feed(prompt, begin=len(self._history))
             synchronize(context)
             step()
             if output_tokens:
                 made.append(choose() if forced is None else forced[0])
             stamp()
+            if self._drafting is not None and forced is None:
+                before, prefill = [*self._history, *prompt], self.counters()
+                found = self._drafting.decode(before, made, output_tokens, watch, self._chosen, self._refuse)
+                self._drafted = account(prefill, found)
+                return made
         batch.n_tokens = 1
         batch.logits[0] = 1
         # After a prefill the newest id is fed next; without one, the list is fed from its start.
         for index in range(len(made), output_tokens):
-            token[0] = made[-1] if depth else forced[index]  # type: ignore[index]
-            position[0] = depth + index - (1 if depth else 0)
+            token[0] = made[-1] if prompt else forced[index]  # type: ignore[index]
+            position[0] = filled + index - (1 if prompt else 0)
             code = decode(context, batch)
             if code:
                 self._refuse(code)
@@ -291,6 +274,20 @@ class LoadedLlama:
             made.append(choose() if forced is None else forced[index])
             stamp()
         return made
+
+    def remember(self, ids: Sequence[int]) -> None:
+        """See `Remembering`."""
+        engine, key = self._engine, tuple(ids)
+        if not self._states.restore(key):
+            self._feed(ids)
+            engine.llama_synchronize(self._context)
+            self._states.save(key)
+        engine.llama_perf_context_reset(self._context)
+        self._history = key
+
+    def generate_batch(self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]) -> Made:
+        """See `Batching.generate_batch`."""
+        return self._sequences.generate(prompts, output_tokens, watches, self._chosen, self.counters, self._refuse)
 
     def _feed(self, ids: Sequence[int], every_logit: bool = False, begin: int = 0) -> None:
         batch, last = self._batch, len(ids) - 1
@@ -312,6 +309,9 @@ class LoadedLlama:
 
     def _choose(self) -> int:
         return int(self._row(-1).argmax())
+
+    def _chosen(self, slot: int) -> int:
+        return int(self._row(slot).argmax())
 
     def _row(self, index: int) -> NDArray[np.float32]:
         pointer = self._engine.llama_get_logits_ith(self._context, index)
@@ -340,20 +340,24 @@ class LoadedLlama:
 
     def counters(self) -> Mapping[str, int]:
         """From llama_perf_context; a count of 1 with no time is its way to say none."""
+        if self._drafted:
+            return self._drafted
         data = self._engine.llama_perf_context(self._context)
         return {
             "prefill_ns": round(data.t_p_eval_ms * 1e6),
             "prefill_tokens": int(data.n_p_eval) if data.t_p_eval_ms > 0 else 0,
             "decode_ns": round(data.t_eval_ms * 1e6),
             "decode_steps": int(data.n_eval) if data.t_eval_ms > 0 else 0,
+            **({"cached_tokens": len(self._history)} if self._history else {}),
         }
 
     def reset(self) -> None:
         """Clear the KV cache and the engine's counters, and see that the cache is empty."""
         engine = self._engine
         engine.llama_memory_clear(self._memory, False)
+        self._history, self._drafted = (), {}
         engine.llama_perf_context_reset(self._context)
-        left = engine.llama_memory_seq_pos_max(self._memory, 0)
+        left = max(engine.llama_memory_seq_pos_max(self._memory, one) for one in range(self._sequences.count))
         if left != -1:
             raise RunFailed(f"the KV cache still holds position {left} after llama_memory_clear", where="llama.cpp")
 
@@ -361,5 +365,6 @@ class LoadedLlama:
         """Free batch, context and model, in this order."""
         self._rows.clear()
         self._engine.llama_batch_free(self._batch)
+        self._sequences.close()
         self._engine.llama_free(self._context)
         self._engine.llama_model_free(self._model)

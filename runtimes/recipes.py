@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Build:
     vulkan_headers: tuple[int, int, int] | None = None  # the oldest that the engine can be compiled with
     release: str = ""  # the distribution that NAME@VERSION is of, where it is another than the recipe's
     without: tuple[str, ...] = ()  # distributions that are left out of a resolution, as they are of the lock
+    by_option: bool = False  # computes on a GPU, too, where the adapter's option `device` names one
 
     def lock_here(self) -> str | Path | None:
         """The file for this machine; None where the backend can't be had."""
@@ -55,6 +56,8 @@ class Recipe:
     release: str = ""  # the distribution that NAME@VERSION is of; default: `built`
     needs: tuple[str, ...] = ("numpy",)  # what a worker needs besides it; pinned in each lock
     oldest: str = ""  # the oldest release that is known to work; "": not known, the probe after installing decides
+    environment: str = ""  # the runtime whose environment it is, where it has none of its own
+    program: str = ""  # of llama.cpp's, compiled in it from the source of what was `built`, against the very libraries
 
     def fault(self) -> str:
         """What keeps an adapter's recipe from being used; "" where nothing does. Only looks."""
@@ -96,7 +99,7 @@ _CONVERTING = ("accelerate", "gguf", "numpy", "safetensors", "tokenizers", "tran
 _TORCH_ASIDE = ("torchaudio", "torchcodec", "torchvision")  # builds for CUDA: torch without it can't load them
 _PINNED = ("Linux", "x86_64", "3.11")  # whose wheel of torch without CUDA is pinned by digest
 
-RECIPES: Mapping[str, Recipe] = {
+_OWN: Mapping[str, Recipe] = {
     "llama.cpp": Recipe(
         built="llama-cpp-python",
         backends={
@@ -112,6 +115,7 @@ RECIPES: Mapping[str, Recipe] = {
         tools=("cc", "c++"),
         oldest="0.3.30",
     ),
+    "mistralrs": Recipe(backends={"cpu": Build("mistralrs.txt", room_gib=1)}, release="mistralrs", oldest="0.9.5"),
     "pytorch": Recipe(
         backends={
             "cpu": Build("pytorch-cpu.txt", only=_PINNED, elsewhere="pytorch.txt", room_gib=3),
@@ -122,6 +126,24 @@ RECIPES: Mapping[str, Recipe] = {
         release="torch",
         needs=_CONVERTING,
         oldest="2.5.0",  # what the pinned transformers names
+    ),
+    "mlx": Recipe(
+        backends={
+            "cpu": Build("mlx-cpu.txt", only=_PINNED, elsewhere="mlx.txt", room_gib=3),
+            "metal": Build("mlx.txt", only=("Darwin", "arm64", "3.11"), room_gib=3),
+        },
+        indexed=("torch",),
+        index=TORCH_CPU,
+        release="mlx",
+        needs=("mlx-lm", *_CONVERTING),
+        oldest="0.32.4",
+        tools=("c++",),  # on a processor its kernels are compiled when they are first used
+    ),
+    # One build for processors and Intel's GPUs: its device is an option.
+    "openvino": Recipe(
+        backends={"cpu": Build("openvino.txt", by_option=True, room_gib=1)},
+        release="openvino-genai",
+        oldest="2026.4.1.0",
     ),
     "vllm": Recipe(
         backends={
@@ -135,4 +157,10 @@ RECIPES: Mapping[str, Recipe] = {
         indexed=("torch",),
         index=TORCH_CPU,
     ),
+}
+# The servers of engines that have an environment already: the same packages, and the same machine code.
+RECIPES: Mapping[str, Recipe] = {
+    **_OWN,
+    "llama-server": replace(_OWN["llama.cpp"], environment="llama.cpp", program="llama-server"),
+    "vllm-server": replace(_OWN["vllm"], environment="vllm"),
 }

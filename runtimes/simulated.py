@@ -29,6 +29,7 @@ from runtimes.interface import (
 )
 
 VOCABULARY = 1000
+DEPTH_DOUBLES = 16_384  # so many tokens in the cache make everything take twice as long
 FAULTS = ("none", "hang", "crash", "kill", "garbage", "noise-on-stdout", "no-memory", "short", "cached", "load-error")
 
 
@@ -37,7 +38,9 @@ class Simulated:
 
     name = "simulated"
     formats = ("gguf", "safetensors")
-    capabilities = Capabilities(synthetic=True, in_core=True, holds_model=False, tokenises=False, batches=True)
+    capabilities = Capabilities(
+        synthetic=True, in_core=True, holds_model=False, tokenises=False, batches=True, converses=True, deepens=True
+    )
     options: Mapping[str, Option] = {
         "step_us": Option("true length of a decode step, microseconds", int, 500, minimum=1),
         "prefill_us": Option("true length of the prefill per prompt token, microseconds", int, 20, minimum=0),
@@ -59,6 +62,7 @@ class Simulated:
         "device": Option("the kind of device that it says it ran on", str, "cpu", ("cpu", "gpu")),
         "threads": Option("accepted and recorded", int, minimum=1),
         "context": Option("accepted and recorded", int, minimum=8),
+        "prefix_cache": Option("keep a conversation; default: on where the suite is one", bool),
     }
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedSimulation:
@@ -86,6 +90,7 @@ class LoadedSimulation:
         self._process *= 1 + truth["ambient_ppm"] / 1e6 * _counted(truth["ambient_file"])
         self._trial = -1
         self._counters: dict[str, int] = {}
+        self._depth = 0
         self._seen: set[tuple[int, ...]] = set()
         if truth["fault"] == "load-error" and self._strikes():
             raise MemoryError("simulated: out of memory while loading")
@@ -95,7 +100,7 @@ class LoadedSimulation:
             package="repro-harness",
             commit="none",
             build={},
-            settings=dict(truth),
+            settings={name: value for name, value in truth.items() if name != "prefix_cache" or value},
             devices=(Device("simulated", DeviceKind(truth["device"]), "no device at all"),),
             vocab_size=VOCABULARY,
             context_tokens=truth["context"] or 4096,
@@ -122,7 +127,7 @@ class LoadedSimulation:
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
     ) -> list[int]:
         """Ids follow from prompt and position, so that repeats agree."""
-        self._refuse_beyond(len(prompt) + output_tokens)
+        self._refuse_beyond(self._depth + len(prompt) + output_tokens)
         self._trial += 1
         self._fail()
         slower = self._process * (1 + self._truth["drift_ppm"] / 1e6 * self._trial)
@@ -130,6 +135,7 @@ class LoadedSimulation:
             slower *= 1 + self._truth["bimodal_ppm"] / 1e6
         if self._truth["throttle_after"] and self._trial >= self._truth["throttle_after"]:
             slower *= 2
+        slower *= 1 + self._depth / DEPTH_DOUBLES
         step_ns = self._truth["step_us"] * 1000 * slower
         cached = self._truth["fault"] == "cached" and tuple(prompt) in self._seen
         self._seen.add(tuple(prompt))
@@ -155,6 +161,8 @@ class LoadedSimulation:
                 "decode_ns": total - first_ns,
                 "decode_steps": max(output_tokens - 1, 0),
             }
+        if self._depth:
+            self._counters["cached_tokens"] = self._depth
         short = 1 if self._truth["fault"] == "short" else 0
         ids = [(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens - short)]
         return list(forced[: output_tokens - short]) if forced is not None else ids
@@ -176,6 +184,10 @@ class LoadedSimulation:
                 watch.token()
         ids = [[(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens)] for prompt in prompts]
         return [(made, {"prefill_tokens": len(prompt)}) for made, prompt in zip(ids, prompts, strict=True)]
+
+    def remember(self, ids: Sequence[int]) -> None:
+        """See `Remembering`."""
+        self._depth = len(ids)
 
     def _refuse_beyond(self, tokens: int) -> None:
         if tokens > self.facts.context_tokens:
@@ -217,7 +229,7 @@ class LoadedSimulation:
 
     def reset(self) -> None:
         """Nothing is kept, unless the fault is a cache."""
-        self._counters = {}
+        self._counters, self._depth = {}, 0
 
     def close(self) -> None:
         """Nothing to free."""

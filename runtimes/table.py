@@ -18,11 +18,16 @@ ENTRY_POINT = "repro.runtimes"
 
 # Ours stand here as well as in the distribution's entry points: a worker runs from a bundle without metadata.
 BUILT_IN = {
+    "llama-server": "runtimes.llama_server:LlamaServer",
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
+    "mistralrs": "runtimes.mistralrs:MistralRS",
+    "mlx": "runtimes.mlx:MLX",
     "openai-http": "runtimes.openai_http:OpenAIHTTP",
+    "openvino": "runtimes.openvino:OpenVINO",
     "pytorch": "runtimes.pytorch:PyTorch",
     "simulated": "runtimes.simulated:Simulated",
     "vllm": "runtimes.vllm:VLLM",
+    "vllm-server": "runtimes.vllm_server:VLLMServer",
 }
 
 

@@ -1,7 +1,8 @@
 """vLLM's own engine inside the worker: token ids in, one stamp at each engine step that gives a token.
 
 `LLMEngine.step` returns when the sampled ids are on the host, so the host clock after it is a true token time. The
-engine's core runs in this process (no message passing) wherever it can. Prefix caching is off and every trial proves it.
+engine's core runs in this process (no message passing) wherever it can. Prefix caching is off, but for the turns of a
+conversation, and every trial proves what was computed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class VLLM:
 
     name = "vllm"
     formats = ("safetensors",)
-    capabilities = Capabilities(batches=True, converts=True, probes=True)
+    capabilities = Capabilities(batches=True, converses=True, converts=True, probes=True)
     failure_signs = failure_signs.VLLM
     options: Mapping[str, Option] = {
         "threads": Option("threads on a CPU; default: the cores that this process may use", int, minimum=1),
@@ -45,6 +46,7 @@ class VLLM:
         "eager": Option("no torch.compile and no CUDA graphs", bool, False),
         "kv_space_mib": Option("memory for the KV cache on a CPU", int, 1024, minimum=16, maximum=1 << 22),
         "gpu_memory_percent": Option("share of the GPU's memory that vLLM may take", int, 90, minimum=1, maximum=100),
+        "prefix_caching": Option("keep a conversation in the cache; default: on where the suite is one", bool),
         "kv_cache_dtype": Option("type of the KV cache", str, "auto", ("auto", "fp8", "fp8_e4m3", "fp8_e5m2")),
         "tensor_parallel": Option("GPUs that share each layer", int, 1, minimum=1, maximum=64),
         "quantization": Option("vLLM's quantization method; none: as the checkpoint says", str, "none"),
@@ -86,12 +88,17 @@ class VLLM:
 
 
 def _environment(options: Mapping[str, Any]) -> None:
-    """vLLM reads these when it is imported. A value that the operator set stays."""
+    """vLLM reads these when it is imported."""
+    in_process = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options["tensor_parallel"] == 1 else "1"}
+    os.environ.update(variables(options, os.environ) | {k: v for k, v in in_process.items() if k not in os.environ})
+
+
+def variables(options: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, str]:
+    """What vLLM's environment must have beside `own`: a value that the operator set stays."""
     allowed = allowed_cpus()
     threads = options["threads"] or len(allowed)
     cores = cpus_for(threads, allowed)
     wanted = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if options["tensor_parallel"] == 1 else "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "OMP_NUM_THREADS": str(threads),
@@ -101,8 +108,7 @@ def _environment(options: Mapping[str, Any]) -> None:
         # What 0.32.0 saves of a whole compilation it can't load again ("no attribute 'finalize_loading'"), and compiles anew
         # at every start; the compiler's own cache holds.
         wanted["VLLM_USE_AOT_COMPILE"] = "0"
-    for name, value in wanted.items():
-        os.environ.setdefault(name, value)
+    return {name: value for name, value in wanted.items() if name not in own}
 
 
 class LoadedVLLM:
@@ -116,12 +122,13 @@ class LoadedVLLM:
         self._delta = RequestOutputKind.DELTA
         self._requests = 0
         self._counters: dict[str, int] = {}
+        self._history: list[int] = []
         cpu = bool(vllm.platforms.current_platform.is_cpu())
         arguments: dict[str, Any] = {
             "model": str(model.path),
             "tokenizer": str(model.path),
             "trust_remote_code": False,  # never code from a model's repository
-            "enable_prefix_caching": False,
+            "enable_prefix_caching": bool(options["prefix_caching"]),
             # A prefill alone is a request for one token, too; never more than the model was trained for.
             "max_model_len": min(options["context"] + 1, trained_context(model.path) or options["context"] + 1),
             "dtype": options["dtype"],
@@ -186,12 +193,12 @@ class LoadedVLLM:
         offloaded = 0 if cpu else _offloaded_mib(config)
         if offloaded:
             settings["weights_on_cpu_mib"] = offloaded
-        if settings["prefix_caching"]:
-            raise RunFailed("the engine turned prefix caching on although it was asked not to", where="vllm")
+        if settings["prefix_caching"] != bool(options["prefix_caching"]):
+            raise RunFailed("the engine turned prefix caching on or off against what it was asked", where="vllm")
         return RuntimeFacts(
             engine="vllm",
             version=str(self._vllm.__version__),
-            package=_package(),
+            package=package(),
             commit=str(getattr(self._vllm, "__commit__", "unknown")),
             build={
                 "torch": str(torch.__version__),
@@ -227,7 +234,7 @@ class LoadedVLLM:
         """See `LoadedRuntime.generate`. A prefill alone is a request for one token, which is dropped; a forced list
         without a prompt begins with its first id as the prompt, so that each id costs one step.
         """
-        ids = list(prompt) or list(forced or ())[:1]
+        ids = [*self._history, *prompt] or list(forced or ())[:1]
         count = max(output_tokens, 1)
         # What the engine would choose after feeding the last id is never fed: any id will do.
         following = None if forced is None else [*(forced if prompt else forced[1:]), 0][:count]
@@ -236,6 +243,13 @@ class LoadedVLLM:
         if forced is not None and output_tokens:
             return made if prompt else [*forced[:1], *made[:-1]]
         return made[:output_tokens]
+
+    def remember(self, ids: Sequence[int]) -> None:
+        """See `Remembering`: a request that came before, whose blocks the prefix cache keeps. Only whole blocks are."""
+        self._unstamped(
+            ids, self._vllm.SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True, detokenize=False)
+        )
+        self._history = list(ids)
 
     def generate_batch(
         self, prompts: Sequence[Sequence[int]], output_tokens: int, watches: Sequence[Watch]
@@ -288,17 +302,22 @@ class LoadedVLLM:
     def score(self, tokens: Sequence[int]) -> float:
         """From the log-probabilities that the engine gives for a prompt."""
         params = self._vllm.SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        last = self._unstamped(tokens, params)
+        rows = last.prompt_logprobs if last is not None else None
+        if not rows or len(rows) != len(tokens):
+            raise RunFailed("the engine gave no log-probabilities for the probe text", where="vllm")
+        return -sum(float(rows[i][tokens[i]].logprob) for i in range(1, len(tokens))) / max(len(tokens) - 1, 1)
+
+    def _unstamped(self, ids: Sequence[int], params: Any) -> Any:
+        """The last output of one request."""
         self._requests += 1
-        self._engine.add_request(str(self._requests), {"prompt_token_ids": list(tokens)}, params)
+        self._engine.add_request(str(self._requests), {"prompt_token_ids": list(ids)}, params)
         last = None
         with _told():
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():
                     last = output
-        rows = last.prompt_logprobs if last is not None else None
-        if not rows or len(rows) != len(tokens):
-            raise RunFailed("the engine gave no log-probabilities for the probe text", where="vllm")
-        return -sum(float(rows[i][tokens[i]].logprob) for i in range(1, len(tokens))) / max(len(tokens) - 1, 1)
+        return last
 
     def counters(self) -> Mapping[str, int]:
         """Of the newest request."""
@@ -306,10 +325,11 @@ class LoadedVLLM:
 
     def reset(self) -> None:
         """Nothing is kept between requests: prefix caching is off. The engine must be idle."""
-        self._counters = {}
+        self._counters, self._history = {}, []
         if self._engine.has_unfinished_requests():
             raise RunFailed("the engine still holds a request", where="vllm")
-        self._engine.reset_prefix_cache()
+        if not self._engine.reset_prefix_cache() and self.facts.settings["prefix_caching"]:
+            raise RunFailed("the engine did not empty its prefix cache", where="vllm")
 
     def close(self) -> None:
         """Shut the engine's core down."""
@@ -322,7 +342,10 @@ def _account(output: Any, fed: int, prompted: bool, count: int) -> dict[str, int
         raise RunFailed("the engine gave no output at all", where="vllm")
     found = {"decode_steps": count - 1 if prompted else count}
     if prompted:
-        found["prefill_tokens"] = fed - int(output.num_cached_tokens or 0)
+        cached = int(output.num_cached_tokens or 0)
+        found["prefill_tokens"] = fed - cached
+        if cached:
+            found["cached_tokens"] = cached
     stats = output.metrics
     if stats is not None and stats.first_token_ts > 0:
         found["prefill_ns"] = round((stats.first_token_ts - stats.scheduled_ts) * 1e9)
@@ -331,7 +354,8 @@ def _account(output: Any, fed: int, prompted: bool, count: int) -> dict[str, int
     return found
 
 
-def _package() -> str:
+def package() -> str:
+    """The distribution that carries the engine, with its version."""
     for name in PACKAGES:
         try:
             return f"{name} {version(name)}"

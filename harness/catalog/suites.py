@@ -31,6 +31,8 @@ class Workload(Part):
     prompt_tokens: int | None = Field(default=None, ge=2, le=10_000_000)
     seed: int = Field(default=0, ge=0)
     concurrency: int | None = Field(default=None, ge=1, le=1024)  # that many requests at once, and their throughput
+    # Tokens that are in the cache when the clock starts: forced, as llama-bench's -d; greedy, the conversation so far.
+    depth: int | None = Field(default=None, ge=1, le=10_000_000)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -44,12 +46,19 @@ class Workload(Part):
             raise ValueError(f"{self.id}: neither prompt nor output tokens: nothing to run")
         if self.concurrency is not None and self.mode != "greedy":
             raise ValueError(f"{self.id}: concurrent requests are greedy")
+        if self.depth is not None and (self.concurrency is not None or self.text is not None):
+            raise ValueError(f"{self.id}: behind a depth comes one request, with prompt_tokens or without a prompt")
         return self
 
     @property
     def has_prompt(self) -> bool:
         """Whether a prefill is part of it."""
         return self.text is not None or self.prompt_tokens is not None
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether it is a later turn of a conversation: its text begins with what is in the cache by then."""
+        return self.mode == "greedy" and self.depth is not None
 
 
 class Suite(Part):
@@ -86,8 +95,12 @@ class Suite(Part):
             raise ValueError(f"headline {self.headline!r} must be a workload with 2 or more output tokens")
         if found[self.headline].concurrency is not None:
             raise ValueError(f"headline {self.headline!r} must be a workload of one request at a time")
+        if found[self.headline].depth is not None and not found[self.headline].is_turn:
+            raise ValueError(f"headline {self.headline!r} must be a workload that no engine leaves out")
         if self.cache_check not in found or found[self.cache_check].prompt_tokens is None:
             raise ValueError(f"cache_check {self.cache_check!r} must be a workload with a synthetic prompt")
+        if found[self.cache_check].depth is not None:
+            raise ValueError(f"cache_check {self.cache_check!r} must be a workload from an empty cache")
         return self
 
     def workload(self, identifier: str) -> Workload:
@@ -144,7 +157,14 @@ def prompt_text(suite: Suite, workload: Workload, variation: int = 0) -> str | N
     """The text to tokenise: at least as many tokens as the prompt needs. `variation` > 0: another text of the same kind."""
     if workload.prompt_tokens is None:
         return workload.text
-    return synthetic(suite.words, suite.seed + workload.seed + 1_000_003 * variation, workload.prompt_tokens)
+    return synthetic(suite.words, suite.seed + workload.seed + 1_000_003 * variation, text_tokens(workload) or 0)
+
+
+def text_tokens(workload: Workload) -> int | None:
+    """Ids that its synthetic text is cut to: of a turn the whole conversation. None: all of a given text, or no text."""
+    if workload.prompt_tokens is None:
+        return None
+    return workload.prompt_tokens + ((workload.depth or 0) if workload.is_turn else 0)
 
 
 def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str = "") -> tuple[int, ...] | None:
@@ -154,11 +174,18 @@ def forced_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str
     """
     if workload.mode != "forced":
         return None
-    seed = suite.seed + workload.seed
+    return _drawn(f"forced:{suite.seed + workload.seed}", workload.output_tokens, vocabulary, challenge)
+
+
+def depth_ids(suite: Suite, workload: Workload, vocabulary: int, challenge: str = "") -> tuple[int, ...]:
+    """The ids that a forced workload finds in the cache: drawn as `forced_ids`, the shallower the beginning of the deeper."""
+    return _drawn(f"depth:{suite.seed}", workload.depth or 0, vocabulary, challenge)
+
+
+def _drawn(name: str, count: int, vocabulary: int, challenge: str) -> tuple[int, ...]:
     return tuple(
-        int.from_bytes(sha256(f"forced:{seed}:{i}{challenge and ':'}{challenge}".encode()).digest()[:4], "big")
-        % vocabulary
-        for i in range(workload.output_tokens)
+        int.from_bytes(sha256(f"{name}:{i}{challenge and ':'}{challenge}".encode()).digest()[:4], "big") % vocabulary
+        for i in range(count)
     )
 
 

@@ -128,8 +128,11 @@ def _about(name: str) -> str:
     shipped = table.package(name)
     said = [f"from {shipped}"] if shipped else []
     try:
-        if table.find(name).capabilities.synthetic:
+        adapter = table.find(name)
+        if adapter.capabilities.synthetic:
             said.append("SYNTHETIC: for self-tests only")
+        if adapter.recipe is not None and adapter.recipe.environment:
+            said.append(f"in the environment of {adapter.recipe.environment}")
     except ReproError as error:
         said.append(f"cannot be used: {error.what}")
     if name in table.shadowed():
@@ -187,7 +190,7 @@ def remove(name: str, backend: str | None) -> None:
     from runtimes.table import find
 
     named = split(name)
-    find(named.name)
+    environments.refuse_shared(find(named.name))
     found = [
         folder
         for folder, item in environments.every(cache())

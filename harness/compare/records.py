@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from harness import notebook, units
 from harness.measure.comparison import Comparison, Verdict, compare, not_comparable
 from harness.measure.stopping import ALPHA, Rule
 from harness.record import settings
@@ -46,6 +47,23 @@ class RecordComparison:
         """As JSON prints it."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        lines = [f"differ in: {', '.join(self.differences) or 'nothing that is recorded'}"]
+        lines += [f"{one}, A → B" for one in self.settings]
+        lines += [f"not told by both, so it may differ: {', '.join(self.unknown)}"] if self.unknown else []
+        head = ("workload", "metric", "A", "B", "A / B", "interval", "verdict")
+        return notebook.block("A against B", (), lines, head, [_cells(row) for row in self.rows])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    one = row.comparison
+    verdict = str(one.verdict).replace("_", " ") + (f" ({one.reason})" if one.ratio is None else "")
+    ratio = "–" if one.ratio is None else units.ratio(one.ratio)
+    interval = "–" if one.low is None else units.interval(one.low, one.high)
+    shown = [units.quantity(value, row.unit) for value in (row.a, row.b)]
+    return row.workload, row.metric, *shown, ratio, interval, verdict
+
 
 def compare_records(
     a: Record, b: Record, band: tuple[float, float], names: tuple[str, str] = ("A", "B")
@@ -67,6 +85,7 @@ def compare_records(
             if right is None or right.estimate is None:
                 continue
             row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
+            row = _not_over_caches(row, a, b)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
@@ -81,6 +100,13 @@ def failings(record: Record, workload: str, metric: str) -> list[str]:
         if f.severity == "invalid" and f.workload in ("", workload) and f.metric in ("", metric)
     }
     return found + ([f"invalid: {', '.join(sorted(invalid))}"] if invalid else [])
+
+
+def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
+    """A record with a prefix cache on is never compared with one without, not even where a workload finds it empty."""
+    if settings.keeps_prefix(a) == settings.keeps_prefix(b):
+        return row
+    return replace(row, comparison=not_comparable(["prefix cache"], alpha_of(a, b)))
 
 
 def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
@@ -108,7 +134,7 @@ def _row(
 ) -> Row:
     assert left.estimate is not None  # noqa: S101 - the caller saw to it
     assert right.estimate is not None  # noqa: S101
-    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency"]
+    must_match = ["mode", "prompt_tokens", "output_tokens", "prompt_sha256", "concurrency", "depth"]
     if not challenged:  # a registry's challenge draws other ids on purpose
         must_match.append("forced_sha256")
     differing = [name for name in must_match if getattr(a, name) != getattr(b, name)]

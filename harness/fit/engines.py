@@ -82,12 +82,13 @@ def _llama_cpp(asked: Asked) -> Engine:
                 else len(shape.layers) + 1
                 if device_layers is None
                 else device_layers,
+                sequences=_number(options, "sequences", _number(options, "slots", 1)),
                 batch=_number(options, "batch", 2048),
                 ubatch=_number(options, "ubatch", 512),
                 type_k=str(options.get("type_k") or "f16"),
                 type_v=str(options.get("type_v") or "f16"),
                 flash=options.get("flash_attn") != "off",
-                swa_full=options.get("swa_full") is True,
+                swa_full=options.get("swa_full") is True or options.get("draft") not in (None, "none"),
                 mapped=mode in ("auto", "mmap", "mlock", "mmap+mlock"),
                 locked="mlock" in mode,
                 rearranged=rearranged,
@@ -198,4 +199,11 @@ def _cache_width(asked: Asked, width: int) -> int:
     return FLOAT_BYTES[kinds.pop()] if len(kinds) == 1 else 0
 
 
-_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {"llama.cpp": _llama_cpp, "pytorch": _pytorch, "vllm": _vllm}
+# A server that the worker starts holds what its engine holds in process.
+_MAKERS: Mapping[str, Callable[[Asked], Engine]] = {
+    "llama.cpp": _llama_cpp,
+    "llama-server": _llama_cpp,
+    "pytorch": _pytorch,
+    "vllm": _vllm,
+    "vllm-server": _vllm,
+}

@@ -20,8 +20,9 @@ F32 = 4
 class Settings:
     """As the adapter's options. `device_layers` counts from the end, the output first, as `gpu_layers` does."""
 
-    context: int
+    context: int  # of one sequence
     device_layers: int = 0
+    sequences: int = 1  # each with a cache of its own
     batch: int = 2048
     ubatch: int = 512
     type_k: str = "f16"
@@ -81,12 +82,12 @@ def _weights(shape: Shape, settings: Settings, places: list[Place], output: Plac
 
 
 def cache_bytes(layer: Layer, settings: Settings) -> int:
-    """Of one layer, for the tokens that it can see."""
+    """Of one layer, for the tokens that it can see in each sequence."""
     cells = padded(settings.context)
     if layer.window and not settings.swa_full:
         cells = min(cells, padded(min(cells, layer.window + _ubatch(settings))))
     bits = layer.k_elements * KV_BITS[settings.type_k] + layer.v_elements * KV_BITS[settings.type_v]
-    return round(cells * bits / 8)
+    return round(cells * bits / 8) * settings.sequences
 
 
 def _caches(shape: Shape, settings: Settings, places: list[Place]) -> list[Part]:
@@ -98,15 +99,15 @@ def _caches(shape: Shape, settings: Settings, places: list[Place]) -> list[Part]
         layers = [layer for layer, where in zip(shape.layers, places, strict=True) if where is place]
         whole = sum(cache_bytes(x, settings) for x in layers if not x.window)
         slid = sum(cache_bytes(x, settings) for x in layers if x.window)
-        state = F32 * sum(x.state_elements for x in layers)
+        state = F32 * sum(x.state_elements for x in layers) * settings.sequences
         sizes = (("KV cache", whole), ("KV cache, sliding windows", slid), ("recurrent state", state))
         parts += [Part(kind, place, size) for kind, size in sizes if size]
     return parts
 
 
 def _ubatch(settings: Settings) -> int:
-    """Tokens computed at once: the batch is never longer than the context."""
-    return min(settings.ubatch, settings.batch, padded(settings.context))
+    """Tokens computed at once: the batch is never longer than the contexts together."""
+    return min(settings.ubatch, settings.batch, padded(settings.context) * settings.sequences)
 
 
 def graph_bytes(shape: Shape, settings: Settings, outputs: int) -> int:
@@ -129,7 +130,7 @@ def graph_bytes(shape: Shape, settings: Settings, outputs: int) -> int:
 
 def _buffers(shape: Shape, settings: Settings, first: int, where: Place) -> list[Part]:
     tokens = _ubatch(settings)
-    output = Part("output buffer", Place.MEMORY, F32 * shape.vocabulary)
+    output = Part("output buffer", Place.MEMORY, F32 * shape.vocabulary * settings.sequences)
     if shape.unknown or not shape.vocabulary or not shape.embedding:
         reason = shape.unknown or "its widths are not stated"
         return [Part("compute buffer", where, None, unknown=reason), output]

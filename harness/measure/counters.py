@@ -63,6 +63,8 @@ class Account(StrEnum):
     CHUNKS = "chunks"
     PLACED_TOKENS = "placed_tokens"
     DRAFT_TOKENS = "draft_tokens"
+    ACCEPTED_TOKENS = "accepted_tokens"
+    CACHED_TOKENS = "cached_tokens"
     TEMPLATE_TOKENS = "template_tokens"
     REASONING_TOKENS = "reasoning_tokens"
     ANSWER_NS = "answer_ns"
@@ -115,7 +117,11 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.COMPLETION_TOKENS: Kind("tokens that a server says it made", "tokens"),
         Account.CHUNKS: Kind("chunks of a stream", "chunks"),
         Account.PLACED_TOKENS: Kind("tokens of which it is known in which chunk they came", "tokens"),
-        Account.DRAFT_TOKENS: Kind("tokens that a smaller model proposed", "tokens"),
+        Account.DRAFT_TOKENS: Kind("tokens that a draft proposed: a smaller model's, or looked up", "tokens"),
+        Account.ACCEPTED_TOKENS: Kind(
+            "proposed tokens that the model itself would have chosen, and that were kept", "tokens"
+        ),
+        Account.CACHED_TOKENS: Kind("tokens before the prompt that were in the cache, and were not computed", "tokens"),
         Account.TEMPLATE_TOKENS: Kind(
             "tokens that a chat template added to the prompt; 0: how many is not known", "tokens"
         ),

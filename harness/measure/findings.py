@@ -115,6 +115,18 @@ CODES: Mapping[str, tuple[str, str]] = {
         "end what computes there: GPUs of one machine share power, air and bus",
     ),
     "gpu_unused": ("auto took the CPU though a GPU is here", "install what the text names, or say --backend cpu"),
+    "left_out": (
+        "a depth of the suite was not run: the text says which, and whose limit it is",
+        "nothing; or take a model, a runtime or a machine with more room",
+    ),
+    "no_prefix_cache": (
+        "a conversation was measured without a prefix cache: each turn's whole prompt was computed",
+        "never compare it with a record that has one on",
+    ),
+    "drafted": (
+        "speculative decoding was on: how many tokens were proposed and kept stands beside it",
+        "never compare it with a rate without drafts: what is kept depends on the text",
+    ),
     "few_processes": ("fewer than three processes: a point, no verdict", "run without --processes"),
     "label_contradicted": (
         "the model's header, its tensors and its file's name do not name the same quantisation",

@@ -16,6 +16,7 @@ class WorkloadPlan:
     forced: tuple[int, ...] | None = None
     distinct: tuple[int, ...] = ()
     concurrency: int | None = None  # None: one request, timed as such
+    history: tuple[int, ...] = ()  # in the cache when the clock starts; the prompt continues it
 
     @property
     def stamps(self) -> int:

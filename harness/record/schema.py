@@ -1,6 +1,7 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
+- 1.4: `workloads[].depth`.
 - 1.3: `outcome`: a run in which the engine failed is a record, too, without a number (`harness.record.outcome`).
 - 1.2: `run.challenge`; `operator.run_number`, `operator.previous`.
 - 1.1: `operator`; `workloads[].concurrency`; more counters in the samples (device meters, batches); more in `derived`, `model`.
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:repro-harness:record:v1"
 
@@ -108,7 +109,7 @@ class Suite(Part):
 
 
 class Workload(Part):
-    """One workload as it was run: `prompt_sha256` covers the ids as little-endian 64-bit integers."""
+    """One workload as it was run: `prompt_sha256` covers the ids as little-endian 64-bit integers, those of the depth first."""
 
     id: str
     title: str
@@ -118,6 +119,9 @@ class Workload(Part):
     prompt_sha256: Sha256
     forced_sha256: Sha256 | None
     concurrency: Count | None = Field(default=None, description="requests at once; null: one, timed as such")
+    depth: Count | None = Field(
+        default=None, description="tokens in the cache when the clock starts, not among the prompt's; null: none"
+    )
 
 
 class Tokenization(Part):

@@ -32,19 +32,19 @@ class Kind(StrEnum):
 # name → its usual value, which is the same as none at all
 _COMPUTES: Mapping[str, Scalar] = {
     "api": "completions",
-    "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_tokens": 0,
-    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
-    "lora": "", "n_cpu_moe": 0,
+    "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_ngram": 0,
+    "draft_tokens": 0, "dtype": "auto", "dynamic_quantization": 0, "execution_mode": "performance", "gpu_layers": None,
+    "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "key_group": 0, "kv_cache_dtype": "auto", "lora": "", "n_cpu_moe": 0,
     "offload_kqv": True, "override_tensor": "", "pipeline_parallel": 1, "prefix_cache": False, "prefix_caching": False,
     "quantization": "none", "rope_freq_base": 0, "rope_freq_scale": 0, "rope_scaling": "none", "speculative": False,
     "split_mode": "layer", "tensor_parallel": 1, "tensor_split": "", "tf32": False, "type_k": "f16", "type_v": "f16",
-    "weights_on_cpu_mib": 0, "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
+    "value_group": 0, "weights": "", "weights_on_cpu_mib": 0, "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
 }  # fmt: skip
 _TUNES = frozenset(
     "threads threads_batch batch ubatch poll prio numa cpu_mask context max_model_len flash_attn attention attention_backend "
     "swa_full load_mode mmap mlock repack eager compile compilation_mode aot_compile cudagraph_mode block_size kv_cache "
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
-    "device batching stream prompts layers_on kv_cache_on left_out main_gpu".split()
+    "device batching stream prompts layers_on kv_cache_on left_out main_gpu sequences".split()
 )
 _NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
 _SIMULATED = frozenset(
@@ -64,8 +64,10 @@ def _table(computes: str = "", tunes: str = "", noted: str = "") -> Mapping[str,
 # By the adapter's name. Another adapter's settings are known by the names that all of them share.
 TABLE: Mapping[str, Mapping[str, Kind]] = {
     "llama.cpp": _table(
-        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split",
-        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu",
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split "
+        "prefix_cache speculative draft_max draft_ngram",
+        "threads threads_batch batch ubatch context flash_attn swa_full load_mode repack batching layers_on kv_cache_on main_gpu "
+        "sequences",
         "memory_clear",
     ),
     "vllm": _table(
@@ -73,13 +75,32 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "threads context max_model_len eager compilation_mode aot_compile cudagraph_mode block_size kv_space_mib "
         "gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner batching",
     ),
+    "mlx": _table("dtype type_k type_v quantization prefix_caching", "context device prefill_step kv_cache batching"),
+    "openvino": _table(
+        "dtype type_k type_v dynamic_quantization weights prefix_caching execution_mode key_group value_group",
+        "threads context device attention_backend kv_space_gib streams performance_hint pinned hyper_threading core_type "
+        "batching",
+    ),
+    "mistralrs": _table("dtype type_k type_v prefix_caching", "threads context prompts stream batching"),
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
+    ),
+    "llama-server": _table(
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split prefix_cache",
+        "threads threads_batch batch ubatch slots context flash_attn swa_full load_mode repack batching layers_on kv_cache_on "
+        "main_gpu prompts stream left_out",
+        "asked ignored",
+    ),
+    "vllm-server": _table(
+        "dtype type_k type_v prefix_caching tensor_parallel quantization",
+        "threads context max_model_len eager kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs "
+        "async_scheduling batching prompts stream left_out slots",
+        "asked ignored",
     ),
     "openai-http": _table(
         "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
     ),
-    "simulated": _table("", " ".join([*_SIMULATED, "device", "threads", "context"])),
+    "simulated": _table("prefix_cache", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
 _SHARED = _table(" ".join(_COMPUTES), " ".join(_TUNES), " ".join(_NOTED))
 
@@ -187,6 +208,20 @@ def unknown(a: Record, b: Record) -> tuple[str, ...]:
     return tuple(
         sorted(axis.removeprefix("setting ") for axis, pair in pairs.items() if UNKNOWN in pair and len(pair) > 1)
     )
+
+
+def keeps_prefix(record: Record) -> bool:
+    """Whether it says that a prefix cache was on."""
+    return any(record.runtime.settings.get(name) is True for name in ("prefix_cache", "prefix_caching"))
+
+
+def tokens_a_pass(record: Record) -> int | None:
+    """The most tokens that one pass over the weights can give by what the record declares; None: several, not told how many."""
+    declared = record.runtime.settings.get("speculative") or record.runtime.settings.get("draft_model")
+    most = record.runtime.settings.get("draft_max")
+    if not declared:
+        return 1
+    return most + 1 if type(most) is int and most > 0 else None
 
 
 def cache_types(record: Record) -> tuple[str, str]:

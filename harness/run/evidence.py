@@ -23,6 +23,7 @@ from harness.run.execute.plan import Ids
 from harness.run.execute.telemetry import ids_of
 from harness.run.prepare import environments
 from harness.run.prepare.backend import Choice
+from harness.run.prepare.depths import LeftOut
 from harness.run.request import Request
 from harness.worker.plan import Plan
 from runtimes.interface import Runtime, Scalar
@@ -62,6 +63,7 @@ class Prepared:
     options: Mapping[str, Scalar]  # all of them, defaults filled in
     cores: int
     signers: Signers | None = None
+    left_out: tuple[LeftOut, ...] = ()  # of the suite, for want of room
 
     @property
     def adapter(self) -> Runtime:

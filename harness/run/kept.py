@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from harness.errors import BadInput, Interrupted, ReproError, one_line, visible
+from harness.errors import BadInput, EngineFailed, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
 
 _LIMIT = 16 << 20
@@ -20,9 +20,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why one of them came to nothing, in one line; the others go on."""
+    """Why one of them came to nothing, in one line, and the record of that, where the engine failed; the others go on."""
 
     error: str
+    record: Path | None = None
+
+
+def failed_by(error: ReproError) -> Failed:
+    """What that error leaves."""
+    return Failed(str(error), Path(error.record) if isinstance(error, EngineFailed) and error.record else None)
 
 
 class Kept:
@@ -80,7 +86,7 @@ def attempted(act: Callable[[], T], what: str) -> T | Failed:
     except KeyboardInterrupt:
         raise Interrupted("stopped before anything was measured", where=what, fix="continue with --resume") from None
     except ReproError as error:
-        return Failed(str(error))
+        return failed_by(error)
     except Exception as error:  # a fault of ours, or of an adapter, is that run's alone
         sys.stderr.write(visible(traceback.format_exc()))
         return Failed(one_line(f"{type(error).__name__}: {error}"))

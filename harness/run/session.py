@@ -19,6 +19,7 @@ from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare.inputs import prepare
 from harness.run.prepare.tokenise import tokenise
 from harness.run.request import Request
+from harness.run.scores import Rates, rates_of
 
 
 class Session:
@@ -53,6 +54,11 @@ class Session:
     def complete(self) -> list[ProcessLog]:
         """The processes that came to their end."""
         return self._measurement.processes.complete
+
+    def rates(self) -> dict[int, Rates]:
+        """By the index of each complete process, tokens/s."""
+        plan, headline = self._measurement.plan, self._measurement.processes.run.headline
+        return {log.index: rates_of(log, headline, plan.workloads) for log in self.complete}
 
     def step(self) -> bool:
         """One process more; false where there was none to do, and the run is at its end."""

@@ -7,16 +7,16 @@ none. A cell that fails is left out of the rounds that follow; the others go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness.errors import BadInput, Interrupted, NotEnoughSpace, RunFailed
 from harness.measure.rounds import order
 from harness.progress import Progress
-from harness.run.kept import Failed, Kept, attempted
+from harness.run.kept import Failed, Kept, attempted, failed_by
 from harness.run.request import Request
 from harness.run.together import Together
 
@@ -61,16 +61,17 @@ class Cell:
         return sha256(repr(sorted(self.settings.items())).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.settings.items())
+        return " ".join(f"{name}={value}" for name, value in self.settings.items()) or "the default"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a cell ended: its record, or the error in one line."""
+    """How a cell ended: its record, or the error in one line, and the record of the failure where the engine failed."""
 
     cell: Cell
     record: Path | None
     error: str = ""
+    failure: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,40 @@ def run_sweep(
     stops it: what was measured is kept.
     """
     return _Sweeping(sweep, begin, Together(progress, len(sweep.cells)), clock).run()
+
+
+R = TypeVar("R", bound=Running)
+
+
+def begin_all(
+    cells: Mapping[int, Cell],
+    begin: Callable[[Request, Progress], R],
+    progress: Together,
+    fail: Callable[[int, Failed], None],
+) -> dict[int, R]:
+    """The runs of these cells by their places; `fail` hears of one that does not fit, or whose engine can't load it.
+
+    Raises `BadInput` where one can't be run as it was asked for; nothing of the others is left then.
+    """
+    found: dict[int, R] = {}
+    for place, cell in cells.items():
+        try:
+            found[place] = begin(cell.request, progress.of(place, str(cell)))
+        except (NotEnoughSpace, RunFailed) as error:
+            if isinstance(error, Interrupted):
+                _discard_unused(found.values())
+                raise
+            fail(place, failed_by(error))  # another one may fit
+        except BaseException:
+            _discard_unused(found.values())
+            raise
+    return found
+
+
+def _discard_unused(runs: Iterable[Running]) -> None:
+    for one in runs:
+        if not one.used:
+            one.discard()
 
 
 class _Sweeping:
@@ -127,32 +162,20 @@ class _Sweeping:
         return [self._ended[place] for place in range(len(self._sweep.cells))]
 
     def _begin_all(self) -> None:
+        missing = {}
         for place, cell in enumerate(self._sweep.cells):
             record = self._sweep.kept.record(cell.key)
-            if record is not None:
+            if record is None:
+                missing[place] = cell
+            else:
                 self._ended[place] = Ended(cell, record)
-                continue
-            try:
-                self._running[place] = self._begin(cell.request, self._progress.of(place, str(cell)))
-            except Interrupted:
-                self._discard_unused()
-                raise
-            except (NotEnoughSpace, RunFailed) as error:  # that cell's own fate; another one may fit
-                self._fail(place, str(error))
-            except BaseException:
-                self._discard_unused()
-                raise
-
-    def _discard_unused(self) -> None:
-        for one in self._running.values():
-            if not one.used:
-                one.discard()
+        self._running = begin_all(missing, self._begin, self._progress, self._fail)
 
     def _turn(self, place: int, running: Running) -> None:
         cell = self._sweep.cells[place]
         found = attempted(running.step, str(cell))
         if isinstance(found, Failed):
-            self._fail(place, found.error)
+            self._fail(place, found)
         elif not found:
             self._conclude(place, running)
 
@@ -160,16 +183,16 @@ class _Sweeping:
         cell = self._sweep.cells[place]
         record = attempted(running.conclude, str(cell))
         if isinstance(record, Failed):
-            self._fail(place, record.error)
+            self._fail(place, record)
             return
         del self._running[place]
         self._sweep.kept.note(cell.key, record)
         self._ended[place] = Ended(cell, record)
 
-    def _fail(self, place: int, error: str) -> None:
+    def _fail(self, place: int, failed: Failed) -> None:
         self._running.pop(place, None)
-        self._ended[place] = Ended(self._sweep.cells[place], None, error)
-        self._progress.failed(str(self._sweep.cells[place]), error)
+        self._ended[place] = Ended(self._sweep.cells[place], None, failed.error, failed.record)
+        self._progress.failed(str(self._sweep.cells[place]), failed.error)
 
     def _stop_beyond_budget(self, spent_s: float, round_s: float) -> None:
         """After whole rounds alone, so that every cell has as many processes as the others."""
@@ -184,14 +207,14 @@ class _Sweeping:
                 running.stop(why)
                 self._conclude(place, running)
             else:
-                self._fail(place, f"no process came to its end: {why}")
+                self._fail(place, Failed(f"no process came to its end: {why}"))
 
 
-def to_continue(kept: Kept) -> None:
-    """Take what an earlier start left. Raises `BadInput` where that is nothing."""
+def to_continue(kept: Kept, what: str) -> None:
+    """Take what an earlier start of `what` left. Raises `BadInput` where that is nothing."""
     if not kept.there:
         raise BadInput(
-            "no unfinished sweep of this model, runtime, suite and options",
+            f"no unfinished {what} of this model, runtime, suite and options",
             where="--resume",
             fix="start it without --resume",
         )

@@ -30,7 +30,7 @@ def print_fit(console: Console, found: Found) -> None:
 
     need = found.answer.need
     say(f"{found.title}: {need.layers} layers, trained for {_tokens(found.engine.context_trained)}")
-    say(f"{found.load.adapter.name} on {found.where}, context {need.context:,}{_kv(found)}")
+    say(f"{found.load.adapter.name} on {found.where}, context {need.context:,}{_each(found)}{_kv(found)}")
     for place in Place:
         if any(need.at(place)):
             _print_place(say, found, place)
@@ -76,6 +76,12 @@ def _cache(need: Need) -> str:
     if any(part.size_bytes is None for part in parts):
         return "unknown"
     return memory(sum(part.size_bytes or 0 for part in parts))
+
+
+def _each(found: Found) -> str:
+    """The context is that of one request, where there is room for several."""
+    several = found.load.options.get("sequences")
+    return f" for each of {several} requests at once" if isinstance(several, int) and several > 1 else ""
 
 
 def _kv(found: Found) -> str:

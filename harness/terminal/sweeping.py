@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.compare.sweep import Measured, SweepTable, table
@@ -15,6 +16,7 @@ from harness.run.session import Session, alone
 from harness.run.sweep import FOLDER, PROCESSES, Cell, Ended, Sweep, run_sweep, to_continue
 from harness.terminal.console import err, out, print_json
 from harness.terminal.sweep import print_sweep
+from harness.units import count
 from harness.verify.unusable import CHECKS_FAILED, first_line
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def measure(request: Request, lists: Lists, progress: Progress) -> list[Ended]:
     cells = cells_of(request, lists)
     kept = Kept(request.results, FOLDER, _key(request, lists))
     if request.resume:
-        to_continue(kept)
+        to_continue(kept, "sweep")
     with alone(progress):
         ended = run_sweep(Sweep(cells, kept, request.seed or 0, request.budget_s), Session, progress)
     if all(one.record is not None for one in ended):
@@ -58,17 +60,20 @@ def table_of(ended: Sequence[Ended]) -> SweepTable | None:
     """The sweep as a value; None where no cell has a record."""
     if all(one.record is None for one in ended):
         return None
-    stored = [None if one.record is None else read(one.record) for one in ended]
+    paths = [one.record or one.failure for one in ended]
+    stored = [None if path is None else read(path) for path in paths]
     return table([Measured(one.cell.settings, own, one.error) for one, own in zip(ended, stored, strict=True)])
 
 
-def report(ended: Sequence[Ended], *, as_json: bool) -> int:
+def report(ended: Sequence[Ended], results: Path, *, as_json: bool) -> int:
     """Print it; the exit status: 3 where a cell failed, else 4 where a record's own checks failed, else 0."""
     found = table_of(ended)
     if as_json:
         print_json({"sweep": None if found is None else found.to_json(), "cells": [_json(one) for one in ended]})
     elif found is not None:
         print_sweep(out(), found)
+        made = sum(one.record is not None for one in ended)
+        out().print(f"{count(made, 'record')} in {results}; repro runs lists them", markup=False)
     if as_json or found is None:
         for one in ended:
             if one.error:
@@ -86,4 +91,5 @@ def _json(one: Ended) -> dict[str, Any]:
         "settings": dict(one.cell.settings),
         "record": None if one.record is None else str(one.record),
         "error": one.error,
+        "failure": None if one.failure is None else str(one.failure),
     }

@@ -110,15 +110,22 @@ def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
     return CheckResult(Code.CACHE_HONESTY, "unknown", f"{text}; too noisy or too few to tell", evidence)
 
 
-def decode_physics(rate: float | None, bytes_per_token: int | None, bandwidth: Ceiling) -> CheckResult:
-    """Decode rate ≤ memory bandwidth / bytes read for a token. `rate` in tokens/s."""
+def decode_physics(
+    rate: float | None, bytes_per_token: int | None, bandwidth: Ceiling, tokens_a_pass: float = 1.0
+) -> CheckResult:
+    """Decode rate ≤ memory bandwidth / bytes read for a token. `rate` in tokens/s.
+
+    With declared drafts a pass over the weights gives `tokens_a_pass` on average, which share one reading.
+    """
     if rate is None or not bytes_per_token or bandwidth.value is None:
         why = bandwidth.source if bandwidth.value is None else "no decode rate or no bytes per token"
         return CheckResult(Code.PHYSICS_DECODE, "unknown", why)
-    share = rate * bytes_per_token / bandwidth.value
+    share = rate * bytes_per_token / bandwidth.value / tokens_a_pass
     # Reading at the measured rate exactly is legal; the measurement itself may be a few per cent low.
     status = "pass" if share <= 1.05 else "fail"
     text = f"reads {share:.0%} of {bandwidth.value / 1e9:.1f} GB/s ({bandwidth.source})"
+    if tokens_a_pass != 1.0:
+        text += f", with {tokens_a_pass:.2f} tokens a pass by the drafts that are declared"
     return CheckResult(Code.PHYSICS_DECODE, status, text, {"bandwidth_use_ppm": round(share * 1e6)})
 
 

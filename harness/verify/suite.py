@@ -16,7 +16,7 @@ MOST_IDS_PER_CHARACTER = 4
 def departures(record: Record, suite: Suite) -> list[str]:
     """Each way in which the record departs from its suite, in words; empty where it follows it.
 
-    Left out may be what an engine can't do: decoding given ids, several requests at once. The headline never.
+    Left out may be what an engine can't do: decoding given ids, several requests at once, a depth. The headline never.
     """
     return [*head(record, suite), *_workloads(record, suite)]
 
@@ -47,7 +47,8 @@ def _workloads(record: Record, suite: Suite) -> Iterator[str]:
 
 
 def _may_be_left_out(workload: suites.Workload) -> bool:
-    return (workload.mode == "forced" and workload.output_tokens > 0) or (workload.concurrency or 1) > 1
+    forced = workload.mode == "forced" and (workload.output_tokens > 0 or workload.depth is not None)
+    return forced or (workload.concurrency or 1) > 1
 
 
 def _differences(told: Workload, own: suites.Workload, record: Record, suite: Suite) -> Iterator[str]:
@@ -61,8 +62,16 @@ def _differences(told: Workload, own: suites.Workload, record: Record, suite: Su
     if own.text is not None:
         if not 1 <= told.prompt_tokens <= MOST_IDS_PER_CHARACTER * len(own.text):
             yield f"{told.prompt_tokens} prompt tokens can't be the suite's text of {len(own.text)} characters"
-    elif told.prompt_tokens != (own.prompt_tokens or 0):
-        yield f"{told.prompt_tokens} prompt tokens, the suite says {own.prompt_tokens or 0}"
+    elif (told.prompt_tokens, told.depth) not in _lengths(own):
+        said = [f"{prompt} prompt tokens behind {depth or 0}" for prompt, depth in _lengths(own)]
+        yield f"{told.prompt_tokens} prompt tokens behind {told.depth or 0}, the suite says {' or '.join(said)}"
     ids = suites.forced_ids(suite, own, record.runtime.vocab_size, record.run.challenge or "")
     if (told.forced_sha256 is None) != (ids is None) or (ids is not None and told.forced_sha256 != digest_of(ids)):
         yield "its forced ids are not the suite's"
+
+
+def _lengths(own: suites.Workload) -> list[tuple[int, int | None]]:
+    """Tokens of the prompt and of the cache before it. Without a prefix cache a turn's prompt is the whole conversation."""
+    prompt = own.prompt_tokens or 0
+    whole: list[tuple[int, int | None]] = [(prompt + (own.depth or 0), None)] if own.is_turn else []
+    return [(prompt, own.depth), *whole]

@@ -8,7 +8,8 @@ from harness.catalog import suites
 from harness.errors import RecordInvalid
 from harness.measure.trial import Trial
 from harness.record.schema import Record
-from harness.verify import checks, plan, suite
+from harness.record.settings import keeps_prefix
+from harness.verify import checks, drafts, plan, suite
 
 
 def refuse_other_work(record: Record, trials: Sequence[Trial], where: str) -> None:
@@ -20,6 +21,9 @@ def refuse_other_work(record: Record, trials: Sequence[Trial], where: str) -> No
         headline is not None and (headline.concurrency or 1) > 1
     ):  # of any suite: requests at once share a reading of the weights
         found.append("its headline is of several requests at once")
+    if any(w.mode == "greedy" and w.depth for w in record.workloads) and not keeps_prefix(record):
+        found.append("its turns begin behind cached tokens, and none of its settings says that a prefix cache is on")
+    found += drafts.faults(record, trials)
     found = found or plan.faults(record, trials) or checks.denied(record, trials)
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harness.measure.stopwatch import Stopwatch
 from harness.worker import tokenizer_gate
 from harness.worker.counters import current_rss_bytes
 from harness.worker.plan import Prompt
-from runtimes.interface import LoadedRuntime, ModelFiles, Runtime, RuntimeFacts
+from runtimes.interface import Batching, LoadedRuntime, ModelFiles, Remembering, Runtime, RuntimeFacts
 from runtimes.support import shape
 from runtimes.table import claims_ours
 
@@ -227,9 +227,10 @@ def _first_token_is_first_output(subject: Subject) -> Outcome:
 
 
 def _stamps_monotonic(subject: Subject) -> Outcome:
-    _, watch, _ = subject.trial(LONG)
+    _, watch, counters = subject.trial(LONG)
     stamps = watch.token_ns()
-    if stamps[0] <= 0 or (np.diff(stamps) <= 0).any():
+    together = counters.get(Account.ACCEPTED_TOKENS, 0)  # of a draft, they came with the token before them
+    if stamps[0] <= 0 or np.count_nonzero(np.diff(stamps) <= 0) > together or (np.diff(stamps) < 0).any():
         return "fail", f"stamps {stamps.tolist()[:4]}… do not rise"
     steps = watch.step_ns()
     if steps.size and (steps <= 0).any():
@@ -261,6 +262,58 @@ def _forced(subject: Subject) -> Outcome:
     if ids != other or watch.token_ns().size != SHORT:
         return "fail", "decode from an empty cache: wrong ids or stamps"
     return "pass", "after a prompt, and from an empty cache"
+
+
+def _batched(subject: Subject) -> Outcome:
+    if not subject.adapter.capabilities.batches:
+        return "unknown", "this runtime takes one request at a time, and says so"
+    loaded = cast(Batching, subject.loaded)
+    prompts = [subject.prompt, subject.prompt[: len(subject.prompt) // 2 + 1]]
+    watches = [Stopwatch(SHORT) for _ in prompts]
+    subject.loaded.reset()
+    made = loaded.generate_batch(prompts, SHORT, watches)
+    if len(made) != len(prompts):
+        return "fail", f"{len(prompts)} requests, {len(made)} answers"
+    for (ids, counters), watch, prompt in zip(made, watches, prompts, strict=True):
+        _refuse("generate_batch", shape.ids_fault(ids) or shape.counters_fault(counters))
+        if len(ids) != SHORT or watch.token_ns().size != SHORT or (np.diff(watch.token_ns()) < 0).any():
+            return "fail", f"{SHORT} tokens asked for, {len(ids)} made, {watch.token_ns().size} stamped"
+        if counters.get(Account.PREFILL_TOKENS, len(prompt)) != len(prompt):
+            return "fail", f"{counters[Account.PREFILL_TOKENS]} of {len(prompt)} prompt tokens computed"
+        alone = subject.trial(1, prompt=prompt)[0]
+        if alone != ids[:1]:
+            return "fail", f"a request beside another begins with {ids[0]}, alone with {alone[0]}"
+    return "pass", "two requests of unlike length: exact counts, each stamped, and begun as alone"
+
+
+def _remembered(subject: Subject) -> Outcome:
+    able = subject.adapter.capabilities
+    if not (able.deepens or able.converses):
+        return "unknown", "this runtime begins every prompt from an empty cache, and says so"
+    if not able.deepens:
+        return "unknown", "what its prefix cache keeps is seen where it is on: in a conversation"
+    whole, half = subject.prompt, len(subject.prompt) // 2
+    free = subject.trial(SHORT)[0]
+    watch = Stopwatch(SHORT)
+    for attempt in ("", " the second time"):
+        subject.loaded.reset()
+        cast(Remembering, subject.loaded).remember(whole[:half])
+        ids = subject.loaded.generate(whole[half:], SHORT, watch)
+        counters = subject.loaded.counters()
+        if ids[:1] != free[:1] or len(ids) != SHORT:
+            return (
+                "fail",
+                f"behind {half} tokens in the cache comes {ids[:1]}{attempt}, and {free[:1]} where all are computed",
+            )
+        computed = (counters.get(Account.PREFILL_TOKENS), counters.get(Account.CACHED_TOKENS))
+        if computed != (len(whole) - half, half):
+            return (
+                "fail",
+                f"{computed[0]} tokens computed and {computed[1]} cached{attempt}, of {len(whole) - half} and {half}",
+            )
+    if subject.trial(SHORT)[0] != free:
+        return "fail", "after a reset something is still in the cache"
+    return "pass", f"{half} tokens in the cache, {len(whole) - half} computed"
 
 
 def _scores(subject: Subject) -> Outcome:
@@ -306,6 +359,8 @@ CHECKS: Sequence[Callable[[Subject], Outcome]] = (
     _stamps_monotonic,
     _caches_cleared,
     _forced,
+    _batched,
+    _remembered,
     _scores,
     _context_kept,
 )

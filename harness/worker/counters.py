@@ -65,9 +65,11 @@ def difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
     return {name: after[name] - before[name] for name in before if name in after}
 
 
-def peak_rss_bytes() -> int:
-    """The most memory that this process has held."""
+def peak_rss_bytes(children: bool = False) -> int:
+    """The most memory that this process has held, or, with `children`, one of those that it started and that have ended."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if children:
+        peak = max(peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     return peak if sys.platform == "darwin" else peak * 1024
 
 

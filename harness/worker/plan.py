@@ -59,6 +59,7 @@ class Plan:
                 forced=None if item["forced"] is None else tuple(item["forced"]),
                 distinct=tuple(item["distinct"]),
                 concurrency=item["concurrency"],
+                history=tuple(item["history"]),
             )
             for item in data.pop("workloads")
         )

@@ -21,7 +21,7 @@ from harness.measure.workload import WorkloadPlan
 from harness.worker import conformance, counters, tokenizer_gate
 from harness.worker.frames import trial_frame
 from harness.worker.plan import Plan
-from runtimes.interface import Batching, Converting, Describing, LoadedRuntime, ModelFiles, Outliving
+from runtimes.interface import Batching, Converting, Describing, LoadedRuntime, ModelFiles, Outliving, Remembering
 from runtimes.support import shape
 from runtimes.table import claims_ours, find
 
@@ -49,7 +49,8 @@ def run(plan: Plan, send: Send) -> None:
             _Process(plan, loaded, send).measure()
     finally:
         loaded.close()
-    send("end", {"peak_rss_bytes": counters.peak_rss_bytes()}, b"")
+    serves = find(plan.runtime).capabilities.serves
+    send("end", {"peak_rss_bytes": counters.peak_rss_bytes(children=serves)}, b"")
 
 
 def _tokenised(plan: Plan, loaded: LoadedRuntime) -> dict[str, Any]:
@@ -148,6 +149,8 @@ class _Process:
         if purpose is Purpose.DISTINCT and self._outlives:
             prompt = tuple(cast(Outliving, self._loaded).fresh(prompt))
         self._loaded.reset()
+        if workload.history:
+            cast(Remembering, self._loaded).remember(workload.history)
         gc.collect(0)
         before = counters.read()
         watches = self._watches[: workload.concurrency or 1]

@@ -18,16 +18,18 @@ _SWITCHES = {
 _NAMES = ("use_mmap", "use_mlock", "use_direct_io")
 _FUNCTIONS = (
     "backend_init batch_free batch_init context_default_params decode free get_logits_ith get_memory init_from_model "
-    "log_callback log_set max_devices memory_clear memory_seq_pos_max model_default_params model_desc model_free model_get_vocab "
+    "log_callback log_set max_devices memory_clear memory_seq_pos_max memory_seq_rm "
+    "model_default_params model_desc model_free model_get_vocab "
     "model_load_from_file model_n_ctx_train model_n_layer model_n_params model_size n_batch n_ctx n_threads "
-    "n_threads_batch n_ubatch perf_context perf_context_reset print_system_info supports_gpu_offload supports_mlock "
-    "supports_mmap synchronize token tokenize vocab_bos vocab_get_add_bos vocab_n_tokens"
+    "n_threads_batch n_ubatch perf_context perf_context_reset print_system_info state_seq_get_data state_seq_get_size "
+    "state_seq_set_data supports_gpu_offload supports_mlock supports_mmap synchronize token tokenize vocab_bos "
+    "vocab_get_add_bos vocab_n_tokens"
 ).split()
 _FIELDS = {
     "llama_model_params": ("devices", "main_gpu", "n_gpu_layers", "split_mode", "tensor_split", "use_extra_bufts"),
     "llama_context_params": (
         "n_ctx", "n_batch", "n_ubatch", "n_threads", "n_threads_batch", "flash_attn_type", "type_k", "type_v", "offload_kqv",
-        "swa_full", "no_perf",
+        "swa_full", "no_perf", "n_seq_max",
     ),
     "llama_batch": ("n_tokens", "token", "pos", "n_seq_id", "seq_id", "logits"),
     "llama_perf_context_data": ("t_p_eval_ms", "t_eval_ms", "n_p_eval", "n_eval"),

@@ -109,15 +109,21 @@ def system_info(engine: Any) -> dict[str, Scalar]:
         "supports_mmap": bool(engine.llama_supports_mmap()),
         "supports_mlock": bool(engine.llama_supports_mlock()),
     }
+    return flags | features_of(engine.llama_print_system_info().decode(errors="replace"))
+
+
+def features_of(text: str) -> dict[str, Scalar]:
+    """The features that a build prints: `CPU : SSE3 = 1 | AVX2 = 1 | …`."""
+    found: dict[str, Scalar] = {}
     backend = ""
-    for part in engine.llama_print_system_info().decode(errors="replace").split("|"):
+    for part in text.split("|"):
         name, equals, value = part.partition("=")
         if ":" in name:
             backend, _, name = (piece.strip() for piece in name.partition(":"))
         if equals and name.strip():
             value = value.strip()
-            flags[f"{backend}.{name.strip()}"] = {"1": True, "0": False}.get(value, value)
-    return flags
+            found[f"{backend}.{name.strip()}"] = {"1": True, "0": False}.get(value, value)
+    return found
 
 
 def devices() -> tuple[Listed, ...]:

@@ -116,10 +116,14 @@ def loaded_fault(loaded: Any, declared: Capabilities) -> str:
             fault = "a token's number, or None"
         if fault:
             return f"facts.{field.name} must be {fault}, and is a {type(value).__name__}"
-    methods = {"generate_batch": declared.batches, "fresh": declared.outlives, "take": declared.takes_text}
-    return _place_fault(facts) or _undeclared(
-        loaded, "what it loads", methods, {"generate_batch": "batches", "fresh": "outlives", "take": "takes_text"}
-    )
+    methods = {
+        "generate_batch": declared.batches,
+        "fresh": declared.outlives,
+        "take": declared.takes_text,
+        "remember": declared.deepens or declared.converses,
+    }
+    words = {"generate_batch": "batches", "fresh": "outlives", "take": "takes_text", "remember": "deepens"}
+    return _place_fault(facts) or _undeclared(loaded, "what it loads", methods, words)
 
 
 def _place_fault(facts: RuntimeFacts) -> str:

@@ -87,6 +87,7 @@ def valid() -> Iterator[Case]:
     yield case("chain-null", "the same as null", put("run.challenge", None), put("operator.run_number", None), put("operator.previous", None))
     yield case("handle-shortest", "a handle of two characters", put("operator.handle", "0a"))
     yield case("handle-longest", "a handle of 32 characters", put("operator.handle", "a-_0" * 8))
+    yield case("depth", "workloads behind tokens that are in the cache", put("schema_version", "1.4"), put("workloads", [WORKLOAD | {"mode": "forced", "depth": 512}, WORKLOAD | {"id": "v", "depth": None}]), put("results", [RESULT, RESULT | {"workload": "v"}]))
     yield case("more-subjects", "subjects for model and suite", subject({"name": "m.gguf", "digest": {"sha256": ZERO}}, {"name": "s.toml", "digest": {"sha256": ""}}))
     yield case("samples-name", "`file` is a subject's name, and is never opened", put("samples.file", "../x"), lambda s: s["subject"][0].update(name="../x"))
 
@@ -242,6 +243,7 @@ def fields() -> Iterator[Case]:
         ("packages-null", "runtime.packages", {"a": None}), ("devices-object", "runtime.devices", {}), ("device-part", "runtime.devices", [{"name": ""}]), ("device-memory", "runtime.devices", [DEVICE | {"memory_bytes": "8"}]),
         ("vocab-negative", "runtime.vocab_size", -1), ("suite-version-text", "suite.version", "1"), ("bos-text", "tokenization.bos_id", "1"), ("rows-negative", "samples.rows", -1), ("rows-text", "samples.rows", "0"),
         ("samples-digest-capitals", "samples.sha256", sha256(SAMPLES).hexdigest().upper()), ("mode", "workloads", [WORKLOAD | {"mode": "sampled"}]), ("concurrency", "workloads", [WORKLOAD | {"concurrency": "1"}]),
+        ("depth", "workloads", [WORKLOAD | {"depth": "512"}]), ("depth-below-0", "workloads", [WORKLOAD | {"depth": -1}]),
         ("workload-part", "workloads", [{"id": "w"}]), ("check-status", "checks", [CHECK | {"status": "maybe"}]), ("check-evidence", "checks", [CHECK | {"evidence": {"n": "1"}}]),
         ("finding-severity", "findings", [FINDING | {"severity": "Note"}]), ("unit", "process_results", [METRIC | {"unit": "s"}]), ("better-number", "process_results", [METRIC | {"higher_is_better": 0}]),
         ("estimate-part", "process_results", [METRIC | {"estimate": {"point": 1}}]), ("ids-text", "results", [RESULT | {"output_ids": ["1"]}]), ("depth-list", "results", [RESULT | {"depth": []}]),

@@ -31,7 +31,8 @@ def test_what_comes_with_the_harness_declares_itself():
     assert [name for name, can in declared.items() if can.synthetic] == ["simulated"]
     assert [name for name, can in declared.items() if can.converts] == ["pytorch", "vllm"]
     assert [name for name, can in declared.items() if can.batches] == ["simulated", "vllm"]
-    assert [name for name, can in declared.items() if not can.forces] == ["openai-http"]
+    assert [name for name, can in declared.items() if not can.forces] == ["mistralrs", "openai-http"]
+    assert [name for name, can in declared.items() if can.takes_text] == ["mistralrs"]
 
 
 MISDECLARED = {

@@ -30,7 +30,7 @@ from tests.support.program import REAL, Ended, Program, signed, written
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
 SIMULATED = ("--runtime", "simulated", "-o", "step_us=50", "-o", "prefill_us=2", "--processes", "1")
 # What a machine that is busy with tests may end with; every other command must end with 0.
-STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4)}
+STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4), "tune": (0, 4)}
 MATRIX = """
 name = "mine"
 [[triples]]
@@ -75,6 +75,9 @@ class World:
             words = self._quick(list(words))
             if words in self.done:  # another runtime's name, for which the same stands in
                 return self.done[words]
+        if words[0] == "tune":
+            lists = ("-o", "step_us=20,5000", "-o", "prefill_us=2")
+            words = (*words, str(self.model), "simulated", *lists, "--suite", str(SUITE), "--budget", "600")
         done = self.program(*words)
         if "--resume" in words:
             assert "no unfinished run" in done.refusal  # as it must be where every run was finished
@@ -119,7 +122,7 @@ def test_the_readme(world):
     made = {name: signed(world.folder / "results" / name, who) for name, who in (("A", "ann"), ("B", "bob"))}
     values = {f"results/{name}": str(folder) for name, folder in made.items()} | {"results/RECORD": str(made["A"])}
     ends = list(world.read("README.md", values | {"model.gguf": str(world.model)}))
-    assert len(ends) == 15
+    assert len(ends) == 18
     assert "decode_rate" in ends[-1].out
 
 

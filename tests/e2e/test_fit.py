@@ -120,3 +120,13 @@ def test_the_estimate_is_the_engines_allocation_within_five_per_cent(capfd, name
     assert told["total_bytes"]["memory"] == pytest.approx(sum(engine.values()), rel=0.05)
     caches = sum(part["bytes"] for part in told["parts"] if part["kind"].startswith("KV"))
     assert caches == pytest.approx(engine["caches"], rel=0.001)
+
+
+def test_each_request_at_once_has_a_cache_of_its_own(repro, llama):
+    caches = {}
+    for several in (1, 4):
+        done = repro("fit", llama, "--context", "4096", "-o", f"sequences={several}", "--json")
+        parts = json.loads(done.out)["parts"]
+        caches[several] = next(part["bytes"] for part in parts if part["kind"] == "KV cache")
+    assert caches[4] == 4 * caches[1]
+    assert "for each of 4 requests at once" in repro("fit", llama, "-o", "sequences=4").out

@@ -2,10 +2,12 @@
 
 import json
 import signal
+import threading
 import time
 from pathlib import Path
 
 from tests.e2e.conftest import measured, refused
+from tests.support import model_server
 
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 FAST = ("bench", "--runtime", "simulated", "--suite", SMALL, "--processes", "3")
@@ -15,14 +17,14 @@ def test_a_sweep_finds_the_order_of_its_cells_while_the_machine_slows_down(repro
     """A step is three times as long in two cells, and every process is 2 % slower than the one before."""
     ambient = repro.folder / "ambient"
     done = repro(
-        *FAST, "--model", tiny, "-o", "step_us=1000,3000", "-o", "threads=1,2", "-o", "ambient_ppm=20000",
+        *FAST, "--model", tiny, "-o", "step_us=500,1500", "-o", "threads=1,2", "-o", "ambient_ppm=20000",
         "-o", f"ambient_file={ambient}", "-o", "between_ppm=1000", "--json",
     )  # fmt: skip
     measured(done)
     found = json.loads(done.stdout)
     assert len(repro.records()) == 4
     assert [cell["settings"] for cell in found["cells"]] == [
-        {"step_us": step, "threads": threads} for step in ("1000", "3000") for threads in ("1", "2")
+        {"step_us": step, "threads": threads} for step in ("500", "1500") for threads in ("1", "2")
     ]
     assert [axis["name"] for axis in found["sweep"]["axes"]] == ["step_us", "threads"]
     points = found["sweep"]["series"][0]["points"]
@@ -45,7 +47,7 @@ def test_a_cell_that_fails_to_load_is_recorded_and_the_others_go_on(repro, tiny)
 
 
 def test_an_interrupted_sweep_is_resumed(repro, tiny):
-    run = (*FAST, "--model", tiny, "-o", "step_us=9000,9100")
+    run = (*FAST, "--model", tiny, "-o", "step_us=5000,5100")
     running = repro.start(*run)
     deadline = time.monotonic() + 120
     while not list(repro.results.glob(".partial/*/process-001.frames")) and time.monotonic() < deadline:
@@ -103,7 +105,8 @@ def test_bad_sweeps_are_refused_in_one_line_before_anything_is_measured(repro, t
     assert "given twice" in refused(repro(*base, "-o", "threads=1,2,1"))
     assert "too large" in refused(repro(*base, "-o", "threads=1,100000"))
     assert "for one run" in refused(repro(*base, "-o", "threads=1,2", "--challenge", "0" * 64))
-    assert "no unfinished sweep" in refused(repro(*base, "-o", "threads=1,2", "--resume"))
+    assert "for one run" in refused(repro(*base, "-o", "threads=1,2", "--registry", "there"))
+    assert "no unfinished sweep" in refused(repro(*base, "-o", "threads=1,2", "--resume", REPRO_REGISTRY="there"))
     head = f'name = "x"\n[sweep]\nmodel = "{tiny}"\nruntime = "simulated"\n'
     matrix = repro.folder / "bad.toml"
     for text, said in (
@@ -119,3 +122,41 @@ def test_bad_sweeps_are_refused_in_one_line_before_anything_is_measured(repro, t
         assert said in refused(repro("matrix", "run", matrix)), said
     assert not repro.records()
     assert not repro.results.exists() or not any(repro.results.iterdir())
+
+
+def test_a_server_that_dies_in_mid_sweep_leaves_what_was_measured(repro, tiny):
+    with model_server.serving(step_s=0.0005) as (url, double):
+        run = ("bench", "--runtime", "openai-http", "--model", tiny, "--suite", SMALL, "--processes", "2",
+               "-o", f"url={url}", "-o", "context=512,1024", "-o", "vouch=true")  # fmt: skip
+
+        def die_after_the_first_round():
+            while not list(repro.results.glob(".partial/*/process-001.frames")):
+                time.sleep(0.02)
+            double.behaviour.cut_after = 1
+
+        watcher = threading.Thread(target=die_after_the_first_round, daemon=True)
+        watcher.start()
+        done = repro(*run)
+        watcher.join(10)
+        assert done.returncode == 3, (done.stdout, done.stderr)
+        assert not repro.records()
+        assert done.stderr.count("--resume continues with them") >= 2
+        assert len(list(repro.results.glob(".partial/*/process-000.frames"))) == 2
+        double.behaviour.cut_after = None
+        again = repro(*run, "--resume")
+        measured(again)
+        assert len(repro.records()) == 2
+
+
+def test_a_matrix_that_is_started_afresh_takes_nothing_of_an_earlier_start(repro, tiny):
+    path = repro.folder / "matrix.toml"
+    path.write_text(
+        f'name = "swept"\n[sweep]\nmodel = "{tiny}"\nruntime = "simulated"\nsuite = "{SMALL}"\nprocesses = 1\n'
+        '[sweep.options]\nfault = ["none", "load-error"]\n'
+    )
+    assert repro("matrix", "run", path).returncode == 3
+    assert len(repro.records()) == 2
+    assert repro("matrix", "run", path, "--resume").returncode == 3
+    assert len(repro.records()) == 3  # the failure again
+    assert repro("matrix", "run", path).returncode == 3
+    assert len(repro.records()) == 5

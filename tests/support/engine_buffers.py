@@ -1,6 +1,6 @@
 """Run by llama.cpp's own Python: loads models as the adapter does and prints, a JSON line each, the buffers that the engine logs.
 
-Standard input: JSON lines {"path", "ctx", "ubatch", "kind", "flash", "swa_full", "repack", "load_mode", "no_alloc"}. Sizes in
+Standard input: JSON lines {"path", "ctx", "ubatch", "kind", "flash", "swa_full", "repack", "load_mode", "no_alloc", "sequences"}. Sizes in
 bytes, by the engine's words for them; with `no_alloc` (the engine's own dry run) nothing is allocated and the caches are what
 it says that they would be.
 """
@@ -21,7 +21,9 @@ def heard(_level, text, _data):
     LINES.append(text.decode(errors="replace"))
 
 
-def buffers(path, ctx, ubatch=512, kind="f16", flash=-1, swa_full=False, repack=True, load_mode=-1, no_alloc=False):
+def buffers(
+    path, ctx, ubatch=512, kind="f16", flash=-1, swa_full=False, repack=True, load_mode=-1, no_alloc=False, sequences=1
+):
     LINES.clear()
     params = engine.llama_model_default_params()
     params.n_gpu_layers, params.use_extra_bufts, params.no_alloc = 0, repack, no_alloc
@@ -30,7 +32,9 @@ def buffers(path, ctx, ubatch=512, kind="f16", flash=-1, swa_full=False, repack=
     if not model:
         return {"error": "".join(LINES)[-400:]}
     wanted = engine.llama_context_default_params()
-    wanted.n_ctx, wanted.n_batch = ctx, min(2048, ctx)
+    wanted.n_seq_max = sequences
+    wanted.n_ctx = ctx * sequences
+    wanted.n_batch = min(2048, wanted.n_ctx)
     wanted.n_ubatch = min(ubatch, wanted.n_batch)
     wanted.type_k = wanted.type_v = KINDS[kind]
     wanted.flash_attn_type, wanted.swa_full = flash, swa_full

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import RunFailed
+from harness.run.scores import Rates
 
 
 @dataclass
@@ -70,6 +71,10 @@ class SimulatedRun:
             return False
         self.medians.append(self.machine.process(self.name, self.rate))
         return True
+
+    def rates(self) -> dict[int, Rates]:
+        """See `Rated`."""
+        return {index: Rates(median, self.prefill) for index, median in enumerate(self.medians)}
 
     def stop(self, why: str) -> None:
         """See `Running`."""

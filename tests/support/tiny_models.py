@@ -104,7 +104,7 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def write_gguf(path: Path, tensors_a_file: int = 0, *, readable: bool = False) -> Path:
+def write_gguf(path: Path, tensors_a_file: int = 0, *, readable: bool = False, joined: bool = False) -> Path:
     """The same model for llama.cpp (`readable`: one that writes plain ASCII alone, for servers that check their text), in shards where a number of tensors is given (the first one's path is returned); llama.cpp turns neighbouring
     pairs of a head, not its halves: q and k are permuted.
     """
@@ -127,9 +127,12 @@ def write_gguf(path: Path, tensors_a_file: int = 0, *, readable: bool = False) -
     writer.add_vocab_size(VOCABULARY)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens())
-    writer.add_token_types([1] * 256 + [3] * (VOCABULARY - 256))
-    writer.add_token_merges(["a b"])  # llama.cpp wants one; its result is no token, so it never applies
+    last = (
+        1 if joined else 3
+    )  # an engine that wants every merge to give a token has "ab" in place of the last special one
+    writer.add_token_list([*tokens()[:-1], "ab"] if joined else tokens())
+    writer.add_token_types([1] * 256 + [3] * (VOCABULARY - 257) + [last])
+    writer.add_token_merges(["a b"])  # llama.cpp wants one; where its result is no token, it never applies
     writer.add_bos_token_id(BOS)
     writer.add_eos_token_id(EOS)
     writer.add_add_bos_token(True)

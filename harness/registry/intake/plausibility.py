@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.catalog import devices
 from harness.record.schema import Record
+from harness.record.settings import tokens_a_pass
 from harness.registry.intake.hardware import computing
 from harness.tiers.physics import Ceiling, decode_ceiling, impossible, prefill_ceiling
 
@@ -41,6 +42,7 @@ def possible(record: Record, only: str = "") -> Iterator[str]:
     sizes = (record.model.get("bytes_per_token"), record.derived.get("bytes_per_token"))
     size = min((n for n in sizes if isinstance(n, int)), default=None) if isinstance(sizes[0], int) else None
     operations = record.model.get("prefill_operations_per_token")
+    passes = tokens_a_pass(record)
     for workload in record.workloads:
         if only not in ("", workload.id):
             continue
@@ -49,9 +51,15 @@ def possible(record: Record, only: str = "") -> Iterator[str]:
             for metric in ("decode_rate", "prefill_rate")
             if (measured := record.result(workload.id, metric)) is not None and measured.estimate is not None
         }
-        if together is not None and "decode_rate" in rates and isinstance(size, int) and size > 0:
-            # Requests at once share a reading of the weights.
-            bound = decode_ceiling(together * (workload.concurrency or 1), 1, size)
+        if (
+            together is not None
+            and passes is not None
+            and "decode_rate" in rates
+            and isinstance(size, int)
+            and size > 0
+        ):
+            # Requests at once share a reading of the weights, and so do the tokens of a draft that is declared.
+            bound = decode_ceiling(together * (workload.concurrency or 1) * passes, 1, size)
             said = impossible(rates["decode_rate"], Ceiling(bound, f"the memory of {name}"), MARGIN)
             if said:
                 yield f"{workload.id}: decode of {said}"

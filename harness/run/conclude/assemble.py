@@ -24,9 +24,10 @@ from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
 from harness.run.conclude import gpus_used
+from harness.run.conclude.departures import departures, drafts_of, unused_gpu
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
-from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, truth_checks
+from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, tokens_a_pass, truth_checks
 from harness.run.evidence import Evidence, Prepared
 from harness.run.execute.collect import ProcessLog
 from harness.run.execute.launcher import ENGINE_VARIABLES
@@ -132,6 +133,8 @@ def _record(
             prepared.identity.remarks,
         )
         + unused_gpu(prepared)
+        + departures(prepared)
+        + drafts_of(evidence)
         + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),
         operator=operator(prepared.signers, evidence.work.rig_run),
@@ -330,14 +333,6 @@ def _busy_gpus(evidence: Evidence) -> tuple[schema.Finding, ...]:
     return tuple(schema.Finding(**{**asdict(one), "severity": one.severity.value}) for one in found)
 
 
-def unused_gpu(prepared: Prepared) -> tuple[schema.Finding, ...]:
-    """A GPU that `auto` left alone: the number is not that machine's best, and says so."""
-    if not prepared.engine.choice.leaves_gpu:
-        return ()
-    text = f"auto took the build for the CPU: {prepared.engine.choice.reason}"
-    return (schema.Finding(code="gpu_unused", severity="note", workload="", metric="", text=text, evidence={}),)
-
-
 def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
     """As they were to be run."""
     titles = {workload.id: workload.title for workload in suite.workloads}
@@ -348,9 +343,10 @@ def workloads(planned: Plan, suite: Suite) -> tuple[schema.Workload, ...]:
             mode="forced" if plan.mode == "forced" else "greedy",
             prompt_tokens=len(plan.prompt),
             output_tokens=plan.output_tokens,
-            prompt_sha256=digest_of(plan.prompt),
+            prompt_sha256=digest_of((*plan.history, *plan.prompt)),
             forced_sha256=None if plan.forced is None else digest_of(plan.forced),
             concurrency=plan.concurrency,
+            depth=len(plan.history) or None,
         )
         for plan in planned.workloads
     )
@@ -368,7 +364,7 @@ def _derived(evidence: Evidence, measured: tuple[schema.WorkloadResult, ...]) ->
     }
     ceiling, use = bandwidth_ceiling(evidence), None
     if headline in rates and per_token and ceiling.value is not None:
-        use = rates[headline] * per_token // ceiling.value
+        use = int(rates[headline] * per_token / tokens_a_pass(evidence, headline) // ceiling.value)
     return {
         "measured_bandwidth": asdict(evidence.machine.bandwidth),
         "bytes_per_token": per_token,

@@ -19,6 +19,7 @@ from harness.record.samples import schema as columns
 from harness.record.store import SAMPLES_FILE
 from harness.run.attempt import Attempt, numbered
 from harness.run.conclude import assemble, write
+from harness.run.conclude.departures import unused_gpu
 from harness.run.conclude.excerpt import excerpt
 from harness.run.conclude.reason import Reason, reason_of, stage_of
 from harness.run.execute.launcher import run_worker
@@ -94,7 +95,7 @@ def _record(attempt: Attempt, failed: WorkerFailed, reason: Reason, samples_sha2
         derived={},
         probe=None,
         checks=(),
-        findings=assemble.unused_gpu(prepared),
+        findings=unused_gpu(prepared),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=0),
         operator=assemble.operator(prepared.signers, attempt.rig_run),
         outcome=_outcome(attempt, failed, reason, told),

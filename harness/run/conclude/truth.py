@@ -12,7 +12,7 @@ from harness.measure.trial import Trial
 from harness.record import schema
 from harness.record.samples import decode
 from harness.run.evidence import Evidence
-from harness.verify import check_rules
+from harness.verify import check_rules, drafts
 from harness.verify.check_rules import Ceiling, CheckResult, Code
 from harness.verify.checks import CHECKS, About, Rule
 from harness.verify.summary import results
@@ -45,7 +45,13 @@ def _placed(found: CheckResult, rule: Rule, headline: Sequence[Trial]) -> CheckR
 def _decode(evidence: Evidence, _samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
     headline = evidence.prepared.suite.suite.headline
     rate = _rate(measured, headline, Metric.DECODE_RATE)
-    return check_rules.decode_physics(rate, bytes_per_token(evidence, headline), bandwidth_ceiling(evidence))
+    passes = tokens_a_pass(evidence, headline)
+    return check_rules.decode_physics(rate, bytes_per_token(evidence, headline), bandwidth_ceiling(evidence), passes)
+
+
+def tokens_a_pass(evidence: Evidence, workload: str) -> float:
+    """Decode tokens that a pass over the weights gave, with drafts that the engine's settings declare; else 1."""
+    return drafts.of(evidence.trials, workload).tokens_a_pass if evidence.facts["settings"].get("speculative") else 1.0
 
 
 def _prefill(evidence: Evidence, _samples: bytes, measured: Sequence[schema.WorkloadResult]) -> CheckResult:
@@ -89,7 +95,7 @@ def bytes_per_token(evidence: Evidence, workload: str) -> int | None:
     plan = next(p for p in evidence.work.plan.workloads if p.id == workload)
     settings = evidence.facts["settings"]
     header = model_folder.header(prepared.model.path)
-    depth = len(plan.prompt) + plan.output_tokens // 2
+    depth = len(plan.history) + len(plan.prompt) + plan.output_tokens // 2
     cache = weights.kv_bytes_read(header, depth, settings.get("type_k", "f16"), settings.get("type_v", "f16"))
     if header.scheme is None and settings.get("quantization") not in (None, "none"):
         return None  # the engine quantised what it loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import paths
@@ -16,8 +17,10 @@ from harness.run.request import Request
 from harness.worker.conformance import HARD, TEXT
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan, Prompt
+from runtimes.interface import Runtime, Scalar
 
 Result = tuple[str, str, str]  # code; pass, fail or unknown; what was seen
+AT_ONCE = 2  # requests of the check `batched`
 
 
 def conform(request: Request, progress: Progress) -> list[Result]:
@@ -38,7 +41,7 @@ def conform(request: Request, progress: Progress) -> list[Result]:
             prepared.adapter.name,
             str(prepared.model.path),
             prepared.identity.format,
-            dict(prepared.options),
+            _options(prepared.adapter, prepared.options),
             conformance=True,
             reference=prompts,
         )
@@ -48,6 +51,14 @@ def conform(request: Request, progress: Progress) -> list[Result]:
     if not found:
         raise RunFailed("the worker reported no check", where="conformance")
     return found
+
+
+def _options(adapter: Runtime, options: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """With room for two requests, where the adapter has to be told."""
+    if "sequences" not in adapter.options:
+        return dict(options)
+    asked = options.get("sequences")
+    return {**options, "sequences": max(asked if isinstance(asked, int) else 1, AT_ONCE)}
 
 
 def _reference(prepared: Prepared, cache: Path, progress: Progress) -> tuple[Prompt, ...]:

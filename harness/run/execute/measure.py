@@ -17,11 +17,12 @@ from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
 from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import baseline, unchanged
+from harness.run.prepare import baseline, options, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
 from harness.run.prepare.tokens import Prompts
+from harness.worker.plan import Plan
 
 
 class Measurement:
@@ -33,7 +34,7 @@ class Measurement:
     def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
         request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
         settings = filled_in(
-            prepared.given, prepared.adapter, engine.choice, prepared.cores, required_context(suite, ids)
+            prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
         )
         self._prepared = prepared = replace(prepared, options=settings)
         self._attempt = attempt = begun(prepared)
@@ -62,6 +63,12 @@ class Measurement:
             )
         )
 
+    @property
+    def plan(self) -> Plan:
+        """Of the first process."""
+        assert self._attempt.plan is not None  # noqa: S101 - made with the rest
+        return self._attempt.plan
+
     def step(self) -> bool:
         """One process more; false where there was none to do, and the run is at its end.
 
@@ -87,8 +94,7 @@ class Measurement:
         bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
         bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
         attempt = numbered(self._attempt)
-        assert attempt.plan is not None  # noqa: S101 - it has measured
-        work = Work(self._ids, attempt.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
+        work = Work(self._ids, self.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
         machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
         return Evidence(prepared, work, self._outcome, machine)
 
@@ -119,6 +125,8 @@ def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
         seed,
         prepared.adapter.capabilities.forces,
         prepared.adapter.capabilities.batches,
+        prepared.adapter.capabilities.deepens,
+        options.keeps_prefix(prepared.options),
         prepared.request.challenge or "",
         prompts.reference,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalog import suites
-from harness.catalog.suites import Suite
+from harness.catalog.suites import Suite, Workload
 from harness.measure.workload import WorkloadPlan
 from harness.run.prepare.tokens import Texts
 from harness.worker.plan import Plan, Prompt
@@ -31,6 +31,8 @@ class Triple:
     seed: int
     forces: bool = True  # else workloads that decode given ids are left out
     batches: bool = False  # else workloads of several requests at once are left out
+    deepens: bool = False  # else forced workloads behind a depth are left out
+    keeps: bool = False  # a prefix cache keeps a conversation's turns; else each turn's whole prompt is computed
     challenge: str = ""  # a registry's single-use number
     reference: Mapping[str, Prompt] = field(default_factory=dict)  # what an engine that splits text is held against
 
@@ -45,19 +47,31 @@ def texts_of(suite: Suite) -> Texts:
             text = suites.prompt_text(suite, workload, variation)
             if text is not None:
                 key = _key(workload.id, variation)
-                texts[key], lengths[key] = text, workload.prompt_tokens
+                texts[key], lengths[key] = text, suites.text_tokens(workload)
     return Texts(texts, lengths)
 
 
 def required_context(suite: Suite, ids: Ids) -> int:
     """Slots that the longest trial, or the probe, fills."""
-    longest = max(len(ids.get(_key(w.id, 0), ())) + w.output_tokens for w in suite.workloads)
+    longest = max(
+        len(ids.get(_key(w.id, 0), ())) + w.output_tokens + (0 if w.is_turn else w.depth or 0) for w in suite.workloads
+    )
     return max(longest, len(ids[PROBE]))
 
 
 def least_context(suite: Suite) -> int:
     """As `required_context`, before anything is tokenised: a text is at least one token."""
-    return max((w.prompt_tokens or bool(w.text)) + w.output_tokens for w in suite.workloads)
+    return max(map(least_tokens, suite.workloads))
+
+
+def least_tokens(workload: Workload) -> int:
+    """Slots that a workload fills at least: what is in the cache before it, prompt and output."""
+    return (workload.depth or 0) + (workload.prompt_tokens or bool(workload.text)) + workload.output_tokens
+
+
+def most_at_once(suite: Suite) -> int:
+    """Requests that the widest workload makes at once."""
+    return max(workload.concurrency or 1 for workload in suite.workloads)
 
 
 def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Plan:
@@ -69,16 +83,20 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
             continue
         if (workload.concurrency or 1) > 1 and not triple.batches:
             continue
+        if workload.mode == "forced" and workload.depth and not triple.deepens:
+            continue
+        history, prompt = _parts(triple, workload, ids)
         distinct = ids.get(_key(workload.id, 1 + process % VARIATIONS), ()) if workload.id == suite.cache_check else ()
         workloads.append(
             WorkloadPlan(
                 id=workload.id,
                 mode=workload.mode,
-                prompt=ids.get(_key(workload.id, 0), ()),
+                prompt=prompt,
                 output_tokens=workload.output_tokens,
                 forced=suites.forced_ids(suite, workload, triple.vocabulary, triple.challenge),
                 distinct=distinct,
                 concurrency=workload.concurrency if triple.batches else None,
+                history=history,
             )
         )
     return Plan(
@@ -96,9 +114,18 @@ def plan_for(triple: Triple, ids: Ids, process: int, probe: bool = False) -> Pla
     )
 
 
+def _parts(triple: Triple, workload: Workload, ids: Ids) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What is in the cache when the clock starts, and the prompt behind it."""
+    prompt = ids.get(_key(workload.id, 0), ())
+    if workload.mode == "forced":
+        return suites.depth_ids(triple.suite, workload, triple.vocabulary, triple.challenge), prompt
+    kept = (workload.depth or 0) if triple.keeps else 0
+    return prompt[:kept], prompt[kept:]
+
+
 def _reference(triple: Triple, ids: Ids, workloads: list[WorkloadPlan], probe: bool) -> tuple[Prompt, ...]:
     """Of the prompts that this process is given."""
-    given = {one for workload in workloads for one in (workload.prompt, workload.distinct)}
+    given = {one for workload in workloads for one in (workload.history + workload.prompt, workload.distinct)}
     given |= {ids[PROBE]} if probe else set()
     return tuple(prompt for prompt in triple.reference.values() if prompt.ids in given)
 

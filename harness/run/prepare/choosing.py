@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import BadInput
@@ -44,13 +45,15 @@ def _series(recipe: Recipe) -> int:
 
 def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cache: Path) -> Choice:
     """The build for a run. Raises `BadInput` where the request asks for a GPU that is not here, or contradicts itself."""
-    if request.python is not None or adapter.capabilities.in_core:
-        return _without_build(request, given)
+    if request.python is not None or adapter.capabilities.in_core or programs(given, adapter):
+        return _without_build(request, adapter, given)
     runtime = request.named
     recipe = environments.recipe_of(runtime.name)
     if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
         return Choice("cpu", "-o device=cpu asks for it")
     found = choice_of(runtime, request.backend, cache)
+    if found.backend and recipe.backends[found.backend].by_option:
+        return _by_option(found, given)
     if request.backend in GPU_BACKENDS:
         builds = bool(recipe.built) and not _is_built(runtime, found.backend, cache)
         box = backend.look(recipe.backends if builds else {})
@@ -67,25 +70,38 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
     return found
 
 
+def _by_option(found: Choice, given: Mapping[str, Scalar]) -> Choice:
+    """The one build of a runtime whose option `device` says what computes: a GPU stays unused because none was named."""
+    named = str(given.get("device") or "")
+    if named:
+        return Choice(found.backend, f"-o device={named} says what computes", by_option=True)
+    reason = found.reason.replace("there is no build for it (for GPUs there are: none)", "-o device names none")
+    return replace(found, reason=reason, by_option=True)
+
+
 def _is_built(runtime: Named, backend: str, cache: Path) -> bool:
     if not environments.has_lock(cache, runtime.name, backend, runtime.release):
         return False
     return environments.place(cache, runtime.name, backend, runtime.release).installed() is not None
 
 
-def _without_build(request: Request, given: Mapping[str, Scalar]) -> Choice:
-    """The operator's own interpreter, or this program's: there is nothing to choose."""
+def programs(given: Mapping[str, Scalar], adapter: Runtime) -> list[str]:
+    """The options given that name a program of the operator's: it is the engine then."""
+    return [name for name in given if name in adapter.options and adapter.options[name].program]
+
+
+def _without_build(request: Request, adapter: Runtime, given: Mapping[str, Scalar]) -> Choice:
+    """The operator's own interpreter or program, or this program's interpreter: there is nothing to choose."""
+    brings = ["--python"] if request.python is not None else [f"-o {name}" for name in programs(given, adapter)]
+    name = request.named.name
     if request.named.release:
-        name = request.named.name
-        what = "--python brings a release of its own" if request.python is not None else f"{name} has no environment"
+        what = f"{brings[0]} brings a release of its own" if brings else f"{name} has no environment"
         raise BadInput(
             f"{what}: none can be chosen", where=f"--runtime {request.runtime}", fix=f"take --runtime {name}"
         )
     if request.backend != "auto":
-        whose = (
-            "--python brings a build of its own" if request.python is not None else f"{request.runtime} has no builds"
-        )
-        raise BadInput(f"{whose}", where=f"--backend {request.backend}", fix="leave --backend out")
+        what = f"{brings[0]} brings a build of its own" if brings else f"{name} has no builds"
+        raise BadInput(what, where=f"--backend {request.backend}", fix="leave --backend out")
     asked = backend.wants_gpu("", given)
     if request.python is not None and asked:
         box = backend.look()

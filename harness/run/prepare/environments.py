@@ -16,6 +16,7 @@ from harness.run.prepare import adapter_files, kept_locks, lock_file
 from harness.run.prepare.toolchains import cuda_root, here
 from harness.run.prepare.toolchains.cuda import CudaBuild
 from runtimes import table
+from runtimes.interface import Runtime
 from runtimes.recipes import Recipe
 from runtimes.releases import Named
 
@@ -93,6 +94,16 @@ class Place:
         """Its interpreter."""
         return self.folder / "bin" / "python"
 
+    @property
+    def program(self) -> Path:
+        """Where the program lies that its recipe has beside the packages; to be asked where it has one."""
+        return self.folder / "bin" / self.recipe.program
+
+    @property
+    def has_program(self) -> bool:
+        """Whether it is there, or the recipe has none."""
+        return not self.recipe.program or self.program.is_file()
+
     def installed(self) -> Installed | None:
         """What is there, if it is complete."""
         return _read(self.folder / "install.json") if self.python.exists() else None
@@ -119,6 +130,15 @@ def recipe_of(runtime: str) -> Recipe:
     return recipe
 
 
+def refuse_shared(adapter: Runtime) -> None:
+    """Raises `BadInput` for a runtime that lives in the environment of another: that one's name removes it."""
+    owner = "" if adapter.recipe is None else adapter.recipe.environment
+    if owner:
+        raise BadInput(
+            f"it is a part of the environment of {owner}", where=adapter.name, fix=f"run: repro runtime remove {owner}"
+        )
+
+
 def pins(recipe: Recipe, backend: str, release: str) -> bool:
     """Whether the release is the one that the recipe pins: then its own lock is taken."""
     pinned = lock_file.version_of(recipe.lock_text(backend) or "", recipe.distribution(backend))
@@ -136,7 +156,7 @@ def has_lock(cache: Path, runtime: str, backend: str, release: str = "") -> bool
     recipe = recipe_of(runtime)
     if pins(recipe, backend, release):
         return recipe.lock_text(backend) is not None
-    return kept_locks.path_of(cache, runtime, backend, release).is_file()
+    return kept_locks.path_of(cache, recipe.environment or runtime, backend, release).is_file()
 
 
 def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
@@ -145,6 +165,7 @@ def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
     A release that the recipe does not pin must have been resolved (`resolving.ensure`).
     """
     recipe = recipe_of(runtime)
+    runtime = recipe.environment or runtime
     lock = _pinned(recipe, runtime, backend)
     release = "" if pins(recipe, backend, release) else release
     if release:

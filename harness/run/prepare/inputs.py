@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.capture import snapshot
@@ -12,7 +12,7 @@ from harness.catalog import fetch, model_folder, models, suites
 from harness.catalog.gguf import Header
 from harness.catalog.identity import Identity, identify
 from harness.catalog.references import HuggingFaceReference, OllamaReference
-from harness.catalog.suites import Loaded
+from harness.catalog.suites import Loaded, Suite
 from harness.errors import BadInput
 from harness.files import need_room
 from harness.progress import Progress
@@ -21,13 +21,25 @@ from harness.run.conclude.assemble import engine_variables, public_value
 from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter
-from harness.run.execute.plan import least_context
-from harness.run.prepare import baseline, choosing, convert, device_choice, headers, memory_need, options, unchanged
+from harness.run.execute.plan import least_context, most_at_once
+from harness.run.prepare import (
+    baseline,
+    choosing,
+    convert,
+    depths,
+    device_choice,
+    headers,
+    memory_need,
+    options,
+    unchanged,
+)
 from harness.run.prepare.backend import Choice
+from harness.run.prepare.depths import LeftOut
 from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for, resolved
 from harness.run.prepare.options import CONTEXT_STEP
+from harness.run.prepare.programs import with_programs
 from harness.run.request import Request
 from runtimes.interface import Runtime, Scalar
 from runtimes.table import find
@@ -45,6 +57,7 @@ class _Asked:
     given: Mapping[str, Scalar]
     secrets: Mapping[str, str]
     choice: Choice
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def published(self) -> dict[str, Scalar]:
@@ -63,9 +76,12 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     if asked.choice.backend:
         resolved(request.named, asked.choice.backend, cache, progress)
     cores = snapshot.cores()
-    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, least_context(asked.suite.suite))
+    asked = _without_deep(asked, cores, cache)
+    filled = _least_filled(asked, cores)
     early = _memory_asked(asked, filled, cache, progress)
     model = _fetched(asked.reference, cache, progress)
+    asked = _within_training(asked, model.identity)
+    filled = _least_filled(asked, cores)
     _refuse_unfit(request, asked, model, cache)
     if not early:
         load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
@@ -84,17 +100,80 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
         options=filled,
         cores=cores,
         signers=signers,
+        left_out=asked.left_out,
     )
 
 
 def filled_in(
-    given: Mapping[str, Scalar], adapter: Runtime, choice: Choice, cores: int, required_context: int
+    given: Mapping[str, Scalar], adapter: Runtime, choice: Choice, cores: int, suite: Suite, required_context: int
 ) -> dict[str, Scalar]:
     """The settings to run with; a build for the CPU never takes a GPU by itself."""
-    filled = options.fill(given, adapter.options, cores=cores, required_context=required_context)
+    filled = options.fill(
+        given,
+        adapter.options,
+        cores=cores,
+        required_context=required_context,
+        required_sequences=most_at_once(suite),
+        conversation=any(workload.is_turn for workload in suite.workloads),
+    )
     if choice.backend == "cpu" and filled.get("device") == "auto":
         filled["device"] = "cpu"
     return filled
+
+
+def _without_deep(asked: _Asked, cores: int, cache: Path) -> _Asked:
+    """Without the depths that do not fit: into the runtime, the model, the context that was asked for, the memory."""
+    suite, adapter = asked.suite.suite, asked.adapter
+    if not depths.has_depths(suite):
+        return asked
+    if not adapter.capabilities.deepens:
+        limits = [depths.Limit(0, f"{adapter.name} can't begin behind tokens that are in its cache")]
+    else:
+        limits = _room_for_depths(asked, cores, cache)
+    kept, left_out = depths.fitting(suite, limits)
+    return replace(asked, suite=replace(asked.suite, suite=kept), left_out=left_out)
+
+
+def _within_training(asked: _Asked, identity: Identity) -> _Asked:
+    """The same once more by the model as it was fetched: its header may not have been readable before."""
+    if identity.context_trained is None or not depths.has_depths(asked.suite.suite):
+        return asked
+    limit = _trained_limit(identity.context_trained)
+    kept, left_out = depths.fitting(asked.suite.suite, [limit])
+    return replace(asked, suite=replace(asked.suite, suite=kept), left_out=asked.left_out + left_out)
+
+
+def _trained_limit(tokens: int) -> depths.Limit:
+    return depths.Limit(tokens, f"the model was trained for {tokens:,} tokens")
+
+
+def _least_filled(asked: _Asked, cores: int) -> dict[str, Scalar]:
+    """The settings, as far as they are known before anything is tokenised."""
+    suite = asked.suite.suite
+    return filled_in(asked.given, asked.adapter, asked.choice, cores, suite, least_context(suite))
+
+
+def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limit]:
+    """Limits of a request, as far as they are known before the model is fetched."""
+    found = []
+    context = asked.given.get("context")
+    if isinstance(context, int):
+        found.append(depths.Limit(context, f"-o context={context}"))
+    if not asked.adapter.capabilities.holds_model:
+        return found
+    try:
+        title, header = headers.read(asked.reference, cache)
+    except BadInput:
+        return found  # said when it is fetched, if it is anything to say
+    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    if trained is not None:
+        found.append(_trained_limit(trained))
+    smallest, _ = depths.fitting(asked.suite.suite, [*found, depths.Limit(0, "")])
+    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least_context(smallest))
+    longest = memory_need.longest(_load(asked, filled, header, title))
+    if longest is not None:
+        found.append(depths.Limit(longest, f"the memory that is free holds {longest:,} tokens"))
+    return found
 
 
 def _understood(request: Request, cache: Path) -> _Asked:
@@ -102,7 +181,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
     adapter = find(request.named.name)
     parsed = options.parse(request.settings, adapter.options, adapter.name)
     given, secrets = options.secrets(parsed, adapter.options, os.environ)
-    given = device_choice.with_places(given)
+    given = with_programs(device_choice.with_places(given), adapter.options)
     reference = models.resolve(request.model)
     if request.python is not None and not request.python.exists():
         raise BadInput(

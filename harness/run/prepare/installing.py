@@ -15,7 +15,16 @@ from harness.errors import Interrupted, RunFailed
 from harness.files import locked, need_room, write_text
 from harness.progress import Progress
 from harness.run.execute import bundle
-from harness.run.prepare import adapter_files, compiling, failed_build, lock_file, moving, probing, steps
+from harness.run.prepare import (
+    adapter_files,
+    compiling,
+    failed_build,
+    lock_file,
+    moving,
+    probing,
+    server_program,
+    steps,
+)
 from harness.run.prepare.environments import Installed, Place
 from harness.run.prepare.toolchains import cuda_root
 from runtimes import table
@@ -36,6 +45,7 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
     with locked(where.folder.with_suffix(".lock"), f"another install of {where.asked} is running"):
         there = where.installed()
         if there is not None:
+            _with_program(where, progress)
             return there
         compiling.need_tools(where.recipe)
         compiling.need_toolchain(where)
@@ -53,7 +63,19 @@ def install(where: Place, progress: Progress, *, again: bool = False) -> Install
         finally:
             shutil.rmtree(aside.folder, ignore_errors=True)
         failed_build.forget(where.folder)
+        _with_program(where, progress)
         return done
+
+
+def _with_program(where: Place, progress: Progress) -> None:
+    """The program that its recipe has beside the packages; without it the environment is whole for others."""
+    if where.has_program:
+        return
+    compiling.need_tools(where.recipe)
+    try:
+        server_program.build(where, where.folder.with_suffix(".program.log"), progress)
+    except KeyboardInterrupt:
+        raise _stopped(where) from None
 
 
 def _made(where: Place, log: Path, progress: Progress) -> Installed:

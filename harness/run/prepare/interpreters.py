@@ -13,7 +13,6 @@ from harness.run.prepare import choosing, environments, installing, resolving
 from harness.run.prepare.backend import Choice
 from harness.run.request import Request
 from runtimes.releases import Named
-from runtimes.table import find
 
 
 def interpreter_for(runtime: str, cache: Path, progress: Progress, backend: str = "auto") -> Interpreter:
@@ -33,7 +32,8 @@ def resolved(runtime: Named, backend: str, cache: Path, progress: Progress) -> N
     """See that the release's lock is kept; it is looked for in the package index where it is not. Of a pinned one it is ours."""
     recipe = environments.recipe_of(runtime.name)
     if not environments.pins(recipe, backend, runtime.release):
-        resolving.ensure(cache, runtime, recipe, backend, progress)
+        owner = Named(recipe.environment or runtime.name, runtime.release)
+        resolving.ensure(cache, owner, recipe, backend, progress)
 
 
 def python_for(
@@ -42,7 +42,7 @@ def python_for(
     """The executable, and the environment that it is of, where we made one."""
     if request.python is not None:
         return request.python.absolute(), None
-    if find(request.named.name).capabilities.in_core:
+    if not choice.backend:
         return Path(sys.executable), None
     return _installed(request.named, choice, cache, progress)
 
@@ -52,7 +52,7 @@ def _installed(runtime: Named, choice: Choice, cache: Path, progress: Progress) 
         progress.stage(choice.line)
     where = environments.place(cache, runtime.name, choice.backend, runtime.release)
     installed = where.installed()
-    if installed is None:
+    if installed is None or not where.has_program:
         progress.stage(f"installing {runtime} ({where.backend}); once, some minutes")
         installed = installing.install(where, progress)
     return where.python, installed

@@ -85,7 +85,7 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
     number = str(load.options.get("device") or "").partition(":")[2]
     if gpus and load.adapter.name == "pytorch":
         gpus = gpus[int(number or 0) : int(number or 0) + 1] if number.isdigit() or not number else ()
-    elif gpus and load.adapter.name == "vllm":
+    elif gpus and load.adapter.name in ("vllm", "vllm-server"):
         gpus = gpus[: int(load.options.get("tensor_parallel") or 1)]
     if not gpus:
         return Room(rooms.memory_free, rooms.memory_total, "GPU", source=rooms.why)
@@ -96,22 +96,36 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
 
 def refuse_if_short(load: Load, progress: Progress) -> None:
     """Raises `NotEnoughSpace` where it can't run where it is going to lie; remarks on it where it runs from the file."""
-    source = this_machine()
-    device = on_device(load.backend, load.options) if load.adapter.capabilities.holds_model else None
-    if device is None:
+    asked = _asked(load)
+    if asked is None:
         return
-    engine = engine_for(load, device, features=features_of(source))
-    if engine is None:
-        return
-    room = room_here(read_rooms(source, load.backend or "cuda" if device else "", os.environ), load, device)
-    context = load.options.get("context")
-    found = answer(engine, context if type(context) is int else load.least_context, room)
+    engine, found, room, device = asked
     if found.verdict is Verdict.NO:
         raise refusal(load, engine, found, room, device)
     if found.verdict is Verdict.FROM_FILE:
         progress.remark(
             f"{load.file}: its weights do not fit into the free memory whole; they are read again from disk, which is slow"
         )
+
+
+def longest(load: Load) -> int | None:
+    """The longest context that fits now; None where that is not known, or none does."""
+    asked = _asked(load)
+    return None if asked is None else asked[1].longest or None
+
+
+def _asked(load: Load) -> tuple[Engine, Answer, Room, bool] | None:
+    """The answer for the context of the load in the room that is there now; None where it can't be told."""
+    source = this_machine()
+    device = on_device(load.backend, load.options) if load.adapter.capabilities.holds_model else None
+    if device is None:
+        return None
+    engine = engine_for(load, device, features=features_of(source))
+    if engine is None:
+        return None
+    room = room_here(read_rooms(source, load.backend or "cuda" if device else "", os.environ), load, device)
+    context = load.options.get("context")
+    return engine, answer(engine, context if type(context) is int else load.least_context, room), room, device
 
 
 def refusal(load: Load, engine: Engine, found: Answer, room: Room, device: bool) -> NotEnoughSpace:

@@ -17,6 +17,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
+PREFIX_CACHES = ("prefix_cache", "prefix_caching")  # as engines call it
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 
@@ -95,9 +96,17 @@ def secrets(
 
 
 def fill(
-    given: Mapping[str, Scalar], declared: Mapping[str, Option], *, cores: int, required_context: int
+    given: Mapping[str, Scalar],
+    declared: Mapping[str, Option],
+    *,
+    cores: int,
+    required_context: int,
+    required_sequences: int = 1,
+    conversation: bool = False,
 ) -> dict[str, Scalar]:
-    """The settings to run with: declared defaults, usable cores, and a context that holds the longest workload."""
+    """The settings to run with: declared defaults, usable cores, a context that holds the longest workload, as many sequences
+    as requests at once, and a prefix cache where the suite is a conversation.
+    """
     filled = {name: option.default for name, option in declared.items() if option.default is not None}
     if "threads" in declared:
         filled["threads"] = cores
@@ -110,7 +119,47 @@ def fill(
                 where="-o context",
                 fix=f"give {filled['context']} or leave it out, or take a shorter suite",
             )
+    if "sequences" in declared:
+        filled["sequences"] = required_sequences
+        _refuse_few_sequences(filled | dict(given), required_sequences)
+        _refuse_drafts_at_once(filled | dict(given), required_sequences)
+    for name in PREFIX_CACHES:
+        if name in declared:
+            filled[name] = conversation
+            if given.get(name) is True and not conversation:
+                raise BadInput(
+                    "the suite has no conversation that a prefix cache could keep",
+                    where=f"-o {name}",
+                    fix="take --suite agent, or leave it out: every cache is empty before a trial",
+                )
     return filled | dict(given)
+
+
+def _refuse_drafts_at_once(filled: Mapping[str, Scalar], required: int) -> None:
+    """Raises `BadInput` where drafts would have to be made for several requests."""
+    if filled.get("draft", "none") != "none" and required > 1:
+        raise BadInput(
+            f"drafts are made for one request at a time, and the suite runs {required} at once",
+            where="-o draft",
+            fix="leave it out or take another suite",
+        )
+
+
+def keeps_prefix(options: Mapping[str, Scalar]) -> bool:
+    """Whether the engine keeps the turns of a conversation."""
+    return any(options.get(name) is True for name in PREFIX_CACHES)
+
+
+def _refuse_few_sequences(filled: Mapping[str, Scalar], required: int) -> None:
+    """Raises `BadInput` where a step of all requests does not fit."""
+    for name, what in (("sequences", "sequences"), ("batch", "tokens of a step")):
+        asked = filled.get(name)
+        if isinstance(asked, int) and asked < required:
+            raise BadInput(
+                f"{asked} {what} are too few: the suite runs {required} requests at once",
+                where=f"-o {name}",
+                fix=f"give {required} or leave it out, or take another suite",
+            )
 
 
 def refuse_absurd(

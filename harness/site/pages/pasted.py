@@ -23,19 +23,26 @@ MODEL, SUITE = "MODEL", "SUITE"  # stand for paths that the reader puts in, as P
 LARGEST_SEED = 2**32
 # What a stranger may set on the machine of whoever pastes: no address, file or key, nothing that makes faults, nothing that
 # vouches. The number is the most that may stand there, or the adapter's own limit where that is less.
-_HARMLESS: Mapping[str, Mapping[str, int]] = {
+_OWN: Mapping[str, Mapping[str, int]] = {
     "llama.cpp": dict.fromkeys(
-        ("batch", "context", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "repack", "swa_full", "threads",
-         "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
+        ("batch", "context", "draft", "draft_max", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "prefix_cache",
+         "repack", "sequences", "swa_full", "threads", "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
     ),
+    "mistralrs": {"context": 1 << 20, "dtype": 0, "threads": 1024},
+    "mlx": {"context": 1 << 20, "device": 0, "dtype": 0, "prefill_step": 1 << 20},
+    "openvino": {
+        "context": 1 << 20, "dtype": 0, "dynamic_quantization": 1 << 12, "kv_cache_dtype": 0, "kv_space_gib": 64, "threads": 1024,
+    },
     "pytorch": {"attention": 0, "compile": 0, "context": 1 << 20, "dtype": 0, "tf32": 0, "threads": 1024},
     "vllm": {
         "async_scheduling": 0, "batched_tokens": 1 << 20, "context": 1 << 20, "dtype": 0, "eager": 0, "gpu_memory_percent": 100,
-        "kv_cache_dtype": 0, "kv_space_mib": 1 << 20, "max_seqs": 4096, "tensor_parallel": 64, "threads": 1024,
+        "kv_cache_dtype": 0, "kv_space_mib": 1 << 20, "max_seqs": 4096, "prefix_caching": 0, "tensor_parallel": 64,
+        "threads": 1024,
     },
     "openai-http": {},
     "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
 }  # fmt: skip
+_HARMLESS = {**_OWN, "llama-server": {**_OWN["llama.cpp"], "slots": 256}, "vllm-server": _OWN["vllm"]}
 
 
 @dataclass(frozen=True, slots=True)

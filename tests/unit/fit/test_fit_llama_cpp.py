@@ -172,3 +172,21 @@ def test_a_reserved_buffer_takes_only_what_is_filled(shapes):
     need = llama_cpp.need(shapes["llama-3.1-8b"], Settings(4096, device_layers=99))
     part = next(p for p in need.at(Place.DEVICE) if p.kind == "compute buffer")
     assert part.must_lie == part.size_bytes
+
+
+# The same dry run with `n_seq_max`, 4,096 tokens a sequence: sequences, caches and states, output buffer.
+SEVERAL = {
+    "llama-3.1-8b": ((4, 2048.0, 1.96), (8, 4096.0, 3.91)),
+    "gemma-2-9b": ((4, 5376.0, 3.91), (8, 10752.0, 7.81)),
+    "mamba-2.8b": ((4, 95.0, 0.77), (8, 190.0, 1.53)),
+    "granite-4-h-tiny": ((4, 349.48, 1.53), (8, 698.97, 3.06)),
+}
+
+
+@pytest.mark.parametrize(("name", "sequences", "cache", "output"), [(n, *c) for n, cs in SEVERAL.items() for c in cs])
+def test_each_sequence_has_caches_of_its_own_as_the_engine_says(shapes, name, sequences, cache, output):
+    need = llama_cpp.need(shapes[name], Settings(4096, sequences=sequences))
+    alone = llama_cpp.need(shapes[name], Settings(4096))
+    assert size(need, "KV cache", "recurrent") / MIB == pytest.approx(cache, abs=0.011)
+    assert size(need, "output") / MIB == pytest.approx(output, abs=0.011)
+    assert size(need, "compute") == size(alone, "compute")

@@ -52,6 +52,10 @@ def test_usual_values_and_none_at_all_are_one_subject(plain):
         (dict(gpu_layers=29, gpu_layers_offloaded="29/29", offload_kqv=False), "offload_kqv=false"),
         (dict(speculative=True), "speculative=true"),
         (dict(draft_model="small"), "draft_model=small"),
+        (
+            dict(speculative="prompt-lookup", draft_max=8, draft_ngram=2),
+            "draft_max=8 draft_ngram=2 speculative=prompt-lookup",
+        ),
         (dict(prefix_caching=True), "prefix_caching=true"),
         (dict(rope_freq_scale=2), "rope_freq_scale=2"),
         (dict(tensor_split="3,1"), "settings=" + "0" * 16),

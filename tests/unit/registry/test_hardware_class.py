@@ -186,6 +186,11 @@ def test_the_bound_of_a_split_counts_the_memory_of_both(record):
     assert "and the main memory" in said(50 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")[0]
     assert not said(900 * 10**9, gpu_layers=10, gpu_layers_offloaded="10/29")
     assert not said(None, gpu_layers=10, gpu_layers_offloaded="10/29")
+    # A draft that is declared shares a reading of the weights, as many tokens as it says; one that does not say has no bound.
+    whole = {"gpu_layers": -1, "gpu_layers_offloaded": "29/29"}
+    assert not said(50 * 10**9, **whole, speculative="prompt-lookup", draft_max=8)
+    assert not said(50 * 10**9, **whole, speculative=True)
+    assert said(50 * 10**9, **whole, speculative=False, draft_max=8)
     # No document has the bandwidth of the one, and the other's memory is whatever the machine has: neither bounds anything.
     for name in ("Adreno (TM) 830", "AMD Radeon 780M Graphics"):
         unbounded = Device(name="Vulkan0", kind="gpu", description=name, memory_bytes=8 << 30)

@@ -32,7 +32,7 @@ def named(label: str, **fields) -> Setup:
     return replace(REAL, more={"suite": suite}, **fields)
 
 
-@pytest.mark.parametrize("label", ["default-v1", "quick-v1", "concurrency-v1"])
+@pytest.mark.parametrize("label", ["default-v1", "quick-v1", "concurrency-v1", "depth-v1", "agent-v1"])
 def test_another_work_under_the_digest_of_our_suite_is_refused(label):
     with pytest.raises(RecordInvalid, match="suite"):
         recomputed(*sealed(WHO, named(label)), "eve")

@@ -105,6 +105,13 @@ def test_nothing_decodes_faster_than_memory_can_be_read(rate, status):
     assert check_rules.decode_physics(rate, 250_000_000, Ceiling(25_000_000_000, "measured")).status == status
 
 
+@pytest.mark.parametrize(("tokens_a_pass", "status"), [(1.0, "fail"), (2.5, "pass")])
+def test_tokens_of_declared_drafts_share_a_reading_of_the_weights(tokens_a_pass, status):
+    found = check_rules.decode_physics(230.0, 250_000_000, Ceiling(25_000_000_000, "measured"), tokens_a_pass)
+    assert found.status == status
+    assert ("2.50 tokens a pass" in found.text) is (status == "pass")
+
+
 @pytest.mark.parametrize(("rate", "status"), [(1000.0, "pass"), (20_000.0, "fail")])
 def test_nothing_computes_faster_than_the_cores_can(rate, status):
     assert check_rules.prefill_physics(rate, 200_000_000, Ceiling(3_000_000_000_000, "peak")).status == status

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.run.execute.launcher import Interpreter, environment
-from harness.run.prepare.options import fill, parse, refuse_absurd, secrets
+from harness.run.prepare.options import fill, keeps_prefix, parse, refuse_absurd, secrets
 from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
 from runtimes.simulated import Simulated
@@ -55,6 +55,34 @@ def test_defaults_are_filled_and_given_ones_win():
 def test_a_context_too_small_for_the_suite_is_refused():
     with pytest.raises(BadInput, match="too few: the suite needs 2064"):
         fill({"context": 512}, DECLARED, cores=2, required_context=2064)
+
+
+def test_as_many_sequences_as_the_suite_has_requests_at_once():
+    assert fill({}, DECLARED, cores=2, required_context=64)["sequences"] == 1
+    assert fill({}, DECLARED, cores=2, required_context=64, required_sequences=8)["sequences"] == 8
+    assert fill({"sequences": 16}, DECLARED, cores=2, required_context=64, required_sequences=8)["sequences"] == 16
+
+
+@pytest.mark.parametrize(("given", "words"), [({"sequences": 4}, "4 sequences are too few"), ({"batch": 4}, "give 8")])
+def test_a_step_of_all_requests_must_fit(given, words):
+    with pytest.raises(BadInput, match=words) as caught:
+        fill(given, DECLARED, cores=2, required_context=64, required_sequences=8)
+    assert "\n" not in str(caught.value)
+
+
+def test_drafts_are_made_for_one_request_at_a_time():
+    assert fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64)["draft"] == "lookup"
+    with pytest.raises(BadInput, match="one request at a time, and the suite runs 8"):
+        fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64, required_sequences=8)
+
+
+def test_a_prefix_cache_is_on_for_a_conversation_alone():
+    assert fill({}, DECLARED, cores=2, required_context=64)["prefix_cache"] is False
+    assert fill({}, DECLARED, cores=2, required_context=64, conversation=True)["prefix_cache"] is True
+    without = fill({"prefix_cache": False}, DECLARED, cores=2, required_context=64, conversation=True)
+    assert not keeps_prefix(without)
+    with pytest.raises(BadInput, match="no conversation"):
+        fill({"prefix_cache": True}, DECLARED, cores=2, required_context=64)
 
 
 SECRETS = {"api_key_env": Option("a name", str, secret=True), "url": Option("an address", str, "x")}

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.measure.workload import WorkloadPlan
 from harness.run.conclude import truth
 from runtimes.pytorch import PyTorch
 from tests.support import model_headers
@@ -20,7 +21,7 @@ READ = 100 * 256 + 512 * 256  # weights
 def evidence(tmp_path, config, settings):
     """As much of one as the count looks at."""
     path = model_headers.folder(tmp_path / "m", TENSORS, {**LLAMA, "num_hidden_layers": 1, **config})
-    plan = SimpleNamespace(id="decode", prompt=(), output_tokens=0)
+    plan = WorkloadPlan("decode", "forced", (), 0)
     suite = SimpleNamespace(suite=SimpleNamespace(headline="decode"))
     cpu = SimpleNamespace(l3_bytes=SimpleNamespace(value=32 << 20))
     return SimpleNamespace(

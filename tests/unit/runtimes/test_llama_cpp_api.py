@@ -10,7 +10,8 @@ import pytest
 from harness.errors import BadInput
 from runtimes.support import llama_cpp_api as api
 
-ADAPTER = [Path("runtimes/llama_cpp.py"), Path("runtimes/support/llama_cpp_build.py")]
+SUPPORT = ("llama_cpp_build", "llama_cpp_draft", "llama_cpp_sequences", "llama_cpp_states")
+ADAPTER = [Path("runtimes/llama_cpp.py"), *(Path(f"runtimes/support/{name}.py") for name in SUPPORT)]
 
 
 class Old(ctypes.Structure):
