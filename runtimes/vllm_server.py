@@ -43,7 +43,7 @@ class VLLMServer:
     options: Mapping[str, Option] = {
         **VLLM.options,
         "port": Option("the port of 127.0.0.1 to listen on; default: a free one", int, minimum=1, maximum=65535),
-        "start_s": Option("seconds that it may take until it is ready", int, 1200, minimum=1, maximum=86400),
+        "start_s": Option("seconds that it may take until it is ready", int, 1200, minimum=1, maximum=1700),
     }
 
     convert = staticmethod(convert_gguf)
