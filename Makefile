@@ -14,7 +14,8 @@ TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e
 TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
 TOGETHER += tests/e2e/test_forked_program.py tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py
 TOGETHER += tests/e2e/test_declared_adapters.py tests/e2e/test_device_commands.py tests/e2e/test_foreign_environment.py
-TOGETHER += tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/e2e/test_sweeps.py tests/e2e/test_tune.py tests/browser
+TOGETHER += tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/e2e/test_sweeps.py tests/e2e/test_tune.py
+TOGETHER += tests/e2e/test_notebooks.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 

@@ -68,7 +68,7 @@ class Rig:
 
 
 def ready(runtime: str = "llama.cpp", model_id: str = MODEL) -> Rig:
-    """Install, fetch and convert what is missing; on the CPU."""
+    """Install, fetch and convert what is missing, of a model of the catalogue; on the CPU."""
     cache = paths.cache()
     place = environments.place(cache, runtime, "cpu")
     with shown() as progress:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.api import errors as errors
     from harness.api import load_records as load_records
     from harness.api import read_record as read_record
+    from harness.api import report as report
     from harness.api import verify_record as verify_record
     from harness.registry import open_registry as open_registry
 
@@ -30,6 +31,7 @@ __all__ = [
     "load_records",
     "open_registry",
     "read_record",
+    "report",
     "verify_record",
 ]
 _MODULES = ("compare", "errors", "registry")  # packages and modules that a notebook names; `compare` is called, too

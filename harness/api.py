@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import harness.errors as errors
 from harness.compare.stored import agree, compare
@@ -17,6 +18,9 @@ from harness.run.loading import load_records
 from harness.run.request import Request
 from harness.verify.reading import Checked, believed, check, verified
 
+if TYPE_CHECKING:
+    from harness.reports.document import Report
+
 __all__ = [
     "Request",
     "agree",
@@ -25,6 +29,7 @@ __all__ = [
     "errors",
     "load_records",
     "read_record",
+    "report",
     "verify_record",
 ]
 
@@ -86,3 +91,18 @@ def verify_record(record: str | Path | Stored, public_file: str | Path | None = 
     """
     stored = record if isinstance(record, Stored) else read_record(record)
     return verified(stored, None if public_file is None else Path(public_file))
+
+
+def report(*records: str | Path | Stored | Checked) -> Report:
+    """As `repro report`: `.html` is the bytes of one HTML file, `.picture` an SVG file, which a notebook shows.
+
+    Each record is verified; a false one is shown as false, a failed run as failed, and neither is compared. Raises `BadInput` for
+    no record or too many, `NotFound`, `RecordInvalid` for one that is malformed.
+    """
+    from harness.reports import document  # templates and drawings: only who asks for a report loads them
+
+    found = [
+        one if isinstance(one, Checked) else check(one if isinstance(one, Stored) else read_record(one))
+        for one in records
+    ]
+    return document.report(found)

@@ -32,6 +32,7 @@ GROUPS = {
     },
     "Records": {
         "show": ("harness.commands.show:show", "Show a record: results, distributions, checks, findings."),
+        "report": ("harness.commands.report:report", "Write records as one HTML file: results, drawings, comparisons."),
         "runs": ("harness.commands.runs:runs", "List the records in a folder, newest first."),
         "label": ("harness.commands.label:label", "Give a record a private name of your own."),
         "compare": ("harness.commands.compare:compare", "Compare the speed of records: ratio, interval, verdict."),

@@ -13,7 +13,7 @@ from harness.errors import BadInput
 EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pandas",),
     "registry": ("sqlalchemy", "alembic"),
-    "site": ("jinja2", "sqlalchemy", "alembic"),
+    "site": ("sqlalchemy", "alembic"),
     "postgresql": ("psycopg", "sqlalchemy", "alembic"),
     "png": ("resvg_py",),
 }

@@ -33,6 +33,7 @@ class Build:
     vulkan_headers: tuple[int, int, int] | None = None  # the oldest that the engine can be compiled with
     release: str = ""  # the distribution that NAME@VERSION is of, where it is another than the recipe's
     without: tuple[str, ...] = ()  # distributions that are left out of a resolution, as they are of the lock
+    by_option: bool = False  # computes on a GPU, too, where the adapter's option `device` names one
 
     def lock_here(self) -> str | Path | None:
         """The file for this machine; None where the backend can't be had."""
@@ -125,6 +126,24 @@ _OWN: Mapping[str, Recipe] = {
         release="torch",
         needs=_CONVERTING,
         oldest="2.5.0",  # what the pinned transformers names
+    ),
+    "mlx": Recipe(
+        backends={
+            "cpu": Build("mlx-cpu.txt", only=_PINNED, elsewhere="mlx.txt", room_gib=3),
+            "metal": Build("mlx.txt", only=("Darwin", "arm64", "3.11"), room_gib=3),
+        },
+        indexed=("torch",),
+        index=TORCH_CPU,
+        release="mlx",
+        needs=("mlx-lm", *_CONVERTING),
+        oldest="0.32.4",
+        tools=("c++",),  # on a processor its kernels are compiled when they are first used
+    ),
+    # One build for processors and Intel's GPUs: its device is an option.
+    "openvino": Recipe(
+        backends={"cpu": Build("openvino.txt", by_option=True, room_gib=1)},
+        release="openvino-genai",
+        oldest="2026.4.1.0",
     ),
     "vllm": Recipe(
         backends={

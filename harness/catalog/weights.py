@@ -16,8 +16,18 @@ from harness.catalog.architectures import KNOWN
 from harness.catalog.gguf import Header, Tensor
 from harness.catalog.roles import Role
 
-KV_BITS = {"f32": 32.0, "f16": 16.0, "bf16": 16.0, "q8_0": 8.5, "q5_1": 6.0, "q5_0": 5.5, "q4_1": 5.0, "q4_0": 4.5}
-KV_BITS |= {"iq4_nl": 4.5}
+KV_BITS = {
+    "f32": 32.0,
+    "f16": 16.0,
+    "bf16": 16.0,
+    "u8": 8.0,
+    "q8_0": 8.5,
+    "q5_1": 6.0,
+    "q5_0": 5.5,
+    "q4_1": 5.0,
+    "q4_0": 4.5,
+}
+KV_BITS |= {"iq4_nl": 4.5}  # u8 is OpenVINO's, scales left out: the least that is read
 MAX_LAYERS = 4096  # no model has more; a header that says so lies
 FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 

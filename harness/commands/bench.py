@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from harness.terminal.registry_option import registry_option
 
@@ -76,6 +77,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for the record.",
 )
+@click.option(
+    "--all", "everything", is_flag=True, help="Also print what asks for nothing: checks, notes, the engine's build."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bench(
     model: str,
@@ -92,6 +96,7 @@ def bench(
     target: str | None,
     resume: bool,
     results: Path,
+    everything: bool,
     as_json: bool,
 ) -> int:
     """The record has every sample, the machine, the settings and the checks. Exit status 4 when the record's own checks
@@ -118,7 +123,8 @@ def bench(
     adapter = find(split(runtime).name)
     lists = lists_of(settings, adapter.options, adapter.name)
     if lists.swept:
-        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": target})
+        named = click.get_current_context().get_parameter_source("target") is ParameterSource.COMMANDLINE
+        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": named})
     base = None if against is None else trusted(against)
     request = Request(
         model=model,
@@ -157,7 +163,7 @@ def bench(
         print_json(document)
     else:
         checked = check(stored)
-        report(out(), checked)
+        report(out(), checked, everything=everything)
         if base is not None and held is not None:
             print_comparison(out(), checked, base, held, band=100 * (BAND[1] - 1))
     if target:

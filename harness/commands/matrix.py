@@ -46,6 +46,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
     from harness.terminal.progress import shown
+    from harness.terminal.publish import picture
     from harness.terminal.side_by_side import matrix_markdown, matrix_rows, print_matrix
     from harness.terminal.sweep import print_sweep
     from harness.terminal.sweeping import table_of
@@ -107,6 +108,9 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     else:
         if count:
             print_matrix(out(), rows[:count])
+            out().print(
+                picture([one.record.parent for one in entries[:count] if one.record]), markup=False, soft_wrap=True
+            )
         if swept and (found := table_of(swept)) is not None:
             print_sweep(out(), found)
         _agreements([one for one in checked if one is not None])

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     default="",
     help="Refuse this key for any other record; default: the record's id.",
 )
-@click.option("--dry-run", is_flag=True, help="Print exactly what would be sent, and send nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print exactly what would be sent, what is withheld and why, and send nothing."
+)
 def submit(record: Path, target: str | None, reproduces: str, request: str, idempotency: str, dry_run: bool) -> None:
     """The record waits in the queue until editors decide. All that the registry checks is checked here first."""
     from harness.record import private
@@ -44,10 +46,11 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if read(record).record.failure is not None:
         return _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
     found = _submission(record)
-    note = private.read(record if record.is_dir() else record.parent)
+    folder = record if record.is_dir() else record.parent
+    note = private.read(folder)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
-        return print_json(leaving(found, device_ids))
+        return print_json(leaving(folder, found, device_ids))
     actor, registry = as_operator(), open_for_writing(target)
     known = already(registry, actor, found, note)
     if known is not None:
@@ -67,6 +70,7 @@ def _submit_failure(
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
+    from harness.terminal.withheld import withheld
 
     for name, value in (("--reproduces", reproduces), ("--request", request)):
         if value:
@@ -77,7 +81,13 @@ def _submit_failure(
         raise BadInput("is not signed", where=str(record), fix=how_to_sign(record))
     found = checked(data, stored.samples(), str(record))
     if dry_run:
-        print_json({"record": stored.record.model_dump(mode="json"), "envelope_bytes": len(found.envelope)})
+        print_json(
+            {
+                "record": stored.record.model_dump(mode="json"),
+                "envelope_bytes": len(found.envelope),
+                "withheld": withheld(stored.path.parent, stored.record),
+            }
+        )
         return
     actor = as_operator()
     registry = open_for_writing(target)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from harness import notebook
 from harness.record import settings
 from harness.record.schema import Record
 
@@ -55,6 +56,16 @@ class PairAgreement:
     def to_json(self) -> dict[str, Any]:
         """As JSON prints it."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        head = ("workload", "tokens compared", "first difference")
+        rows = [
+            (one.workload, f"{one.compared:,}", "none" if one.first_mismatch is None else f"{one.first_mismatch:,}")
+            for one in self.workloads
+        ]
+        skipped = [f"not compared, other prompts: {', '.join(self.skipped)}"] if self.skipped else []
+        return notebook.block(str(self.verdict), (), [self.text, *skipped], head, rows)
 
 
 def first_mismatch(a: Sequence[int], b: Sequence[int]) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from harness import notebook, units
 from harness.measure.comparison import Comparison, Verdict, compare, not_comparable
 from harness.measure.stopping import ALPHA, Rule
 from harness.record import settings
@@ -45,6 +46,23 @@ class RecordComparison:
     def to_json(self) -> dict[str, Any]:
         """As JSON prints it."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        lines = [f"differ in: {', '.join(self.differences) or 'nothing that is recorded'}"]
+        lines += [f"{one}, A → B" for one in self.settings]
+        lines += [f"not told by both, so it may differ: {', '.join(self.unknown)}"] if self.unknown else []
+        head = ("workload", "metric", "A", "B", "A / B", "interval", "verdict")
+        return notebook.block("A against B", (), lines, head, [_cells(row) for row in self.rows])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    one = row.comparison
+    verdict = str(one.verdict).replace("_", " ") + (f" ({one.reason})" if one.ratio is None else "")
+    ratio = "–" if one.ratio is None else units.ratio(one.ratio)
+    interval = "–" if one.low is None else units.interval(one.low, one.high)
+    shown = [units.quantity(value, row.unit) for value in (row.a, row.b)]
+    return row.workload, row.metric, *shown, ratio, interval, verdict
 
 
 def compare_records(

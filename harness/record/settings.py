@@ -33,13 +33,12 @@ class Kind(StrEnum):
 _COMPUTES: Mapping[str, Scalar] = {
     "api": "completions",
     "cache_type_k": "f16", "cache_type_v": "f16", "cpu_moe": False, "draft_max": 0, "draft_model": "", "draft_ngram": 0,
-    "draft_tokens": 0,
-    "dtype": "auto", "gpu_layers": None, "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "kv_cache_dtype": "auto",
-    "lora": "", "n_cpu_moe": 0,
+    "draft_tokens": 0, "dtype": "auto", "dynamic_quantization": 0, "execution_mode": "performance", "gpu_layers": None,
+    "gpu_layers_offloaded": None, "gpu_tensors_on_cpu": 0, "key_group": 0, "kv_cache_dtype": "auto", "lora": "", "n_cpu_moe": 0,
     "offload_kqv": True, "override_tensor": "", "pipeline_parallel": 1, "prefix_cache": False, "prefix_caching": False,
     "quantization": "none", "rope_freq_base": 0, "rope_freq_scale": 0, "rope_scaling": "none", "speculative": False,
     "split_mode": "layer", "tensor_parallel": 1, "tensor_split": "", "tf32": False, "type_k": "f16", "type_v": "f16",
-    "weights_on_cpu_mib": 0, "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
+    "value_group": 0, "weights": "", "weights_on_cpu_mib": 0, "yarn_ext_factor": -1, "yarn_orig_ctx": 0,
 }  # fmt: skip
 _TUNES = frozenset(
     "threads threads_batch batch ubatch poll prio numa cpu_mask context max_model_len flash_attn attention attention_backend "
@@ -75,6 +74,12 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "dtype type_k type_v kv_cache_dtype prefix_caching tensor_parallel quantization speculative weights_on_cpu_mib",
         "threads context max_model_len eager compilation_mode aot_compile cudagraph_mode block_size kv_space_mib "
         "gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner batching",
+    ),
+    "mlx": _table("dtype type_k type_v quantization prefix_caching", "context device prefill_step kv_cache batching"),
+    "openvino": _table(
+        "dtype type_k type_v dynamic_quantization weights prefix_caching execution_mode key_group value_group",
+        "threads context device attention_backend kv_space_gib streams performance_hint pinned hyper_threading core_type "
+        "batching",
     ),
     "mistralrs": _table("dtype type_k type_v prefix_caching", "threads context prompts stream batching"),
     "pytorch": _table(

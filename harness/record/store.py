@@ -10,12 +10,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import notebook
 from harness.errors import BadInput, NotFound
 from harness.files import let_all_read, read_if_there, read_limited, refusal, sync, write_bytes
-from harness.record import envelope
+from harness.record import envelope, words
 from harness.record.canonical import SIZE_LIMIT
 from harness.record.schema import Record
 from harness.record.statement import record_of
@@ -32,8 +33,8 @@ class Stored:
 
     path: Path  # of record.json
     id: str
-    record: Record
-    payload: bytes
+    record: Record = field(repr=False)
+    payload: bytes = field(repr=False)
 
     def envelope(self) -> bytes | None:
         """The bytes of the envelope beside it; None where it is not signed. Raises `BadInput`."""
@@ -46,6 +47,13 @@ class Stored:
     def has_samples(self) -> bool:
         """Whether there is something under their name, readable or not."""
         return os.path.lexists(self.path.parent / SAMPLES_FILE)
+
+    def _repr_html_(self) -> str:
+        """For a notebook. It says nothing of signatures and samples: `harness.verify_record` does."""
+        lines = [words.rates(self.record), f"id {self.id}; only its form was checked: see harness.verify_record"]
+        return notebook.block(
+            words.subject(self.record), words.spoilt(self.record), lines, words.HEAD, words.table(self.record)
+        )
 
 
 def write(folder: Path, name: str, payload: bytes, samples: bytes, envelope: bytes | None = None) -> Path:

@@ -114,7 +114,12 @@ def run_swept(
         own = replace(request, processes=triple.processes or PROCESSES)
         cells.append(Cell({name: named[name] for name in swept.swept}, own))
     progress.stage(f"sweep of {len(cells)} cells")
-    ended = run_sweep(Sweep(cells, kept, swept.seed, swept.budget_s), begin, progress)
+    sweep = Sweep(cells, kept, swept.seed, swept.budget_s)
+    if done:  # what is refused now is the sweep's affair: the triples have their records
+        found = attempted(lambda: run_sweep(sweep, begin, progress), "sweep")
+        ended = [Ended(cell, None, found.error) for cell in cells] if isinstance(found, Failed) else found
+    else:
+        ended = run_sweep(sweep, begin, progress)
     entries = [Entry(triple, one.record, one.error) for triple, one in zip(triples, ended, strict=True)]
     if all(entry.record is not None for entry in (*done, *entries)):
         kept.discard()
@@ -126,4 +131,6 @@ def _kept(loaded: Loaded, results: Path, resume: bool) -> Kept:
     kept = Kept(results, FOLDER, f"{loaded.matrix.name}-{loaded.sha256[:16]}")
     if resume:
         kept.read()
+    else:
+        kept.write()  # nothing of an earlier start is left in it
     return kept

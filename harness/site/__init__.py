@@ -1,5 +1,4 @@
-"""The public face of a registry: a static site, made from what the registry says and nothing else. Reads, never writes."""
+"""The public face of a registry: a static site, made from what the registry says and nothing else. Reads, never writes.
 
-from harness.extras import needs
-
-needs("site", __name__)
+What draws (`draw`) and what renders (`pages/render.py`) knows no registry: a report of records uses it, too.
+"""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,7 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **how: Any) -> Text:
         """Made visible before it is measured, so that columns stay straight. Words between colons stay words."""
-        shown = visible(text)
+        shown = fitting(visible(text), self.encoding)
         try:
             return super().render_str(_TAG.sub(_ours_alone, shown), **(how | {"emoji": False}))
         except MarkupError:  # somebody's "[/]": a text that was not escaped is shown as it is
@@ -44,7 +45,24 @@ class SafeConsole(Console):
             else:
                 # A link is an escape sequence that carries an address: nothing here makes any.
                 style = segment.style.update_link(None) if segment.style and segment.style.link else segment.style
-                yield Segment(visible(segment.text), style)
+                yield Segment(fitting(visible(segment.text), self.encoding), style)
+
+
+# What our own texts and drawings are made of, for a terminal or a pipe that can't hold it.
+_PLAIN = {
+    **dict.fromkeys("█▉▊▋▌●", "#"), **dict.fromkeys("▍▎▏", " "), "→": "->", "±": "+/-", "–": "-", "−": "-", "…": "...", "×": "x",
+    "µ": "u", "│": "|", "├": "|", "┤": "|", "─": "-", "·": ".", "“": '"', "”": '"', "°": " deg ", "≥": ">=", "≤": "<=",
+}  # fmt: skip
+_TO_PLAIN = str.maketrans(_PLAIN)
+
+
+def fitting(text: str, encoding: str) -> str:
+    """`text` in characters of the encoding: ours in their plain form, all others as escapes."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_TO_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def _ours_alone(found: re.Match[str]) -> str:
@@ -83,7 +101,8 @@ def whole(console: Console, identity: str, length: int) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document for programs; what would act on a terminal is escaped, and any reader gives it back."""
-    print(safe_json(json.dumps(value, indent=2, ensure_ascii=False)))  # noqa: T201 - the output itself
+    utf8 = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    print(safe_json(json.dumps(value, indent=2, ensure_ascii=not utf8)))  # noqa: T201 - the output itself
 
 
 def safe_json(text: str) -> str:

@@ -14,11 +14,14 @@ from harness.terminal.bars import bar
 from harness.units import significant
 from harness.verify.trials import trials_of
 
-BINS, WIDTH = 12, 44
+BINS, BESIDE = 12, 36  # rows, and columns that the figures take
 
 
-def histogram(stored: Stored, workload: str) -> list[str]:
-    """Lines of a histogram of the inter-token latency in ms over `shown_range`; what lies outside is counted."""
+def histogram(stored: Stored, workload: str, width: int = 80) -> list[str]:
+    """Lines of a histogram of the inter-token latency in ms over `shown_range`; what lies outside is counted.
+
+    `width`: columns of a line, at least 44.
+    """
     values = _gaps_ms(stored, workload)
     if values.size < 2 * BINS:
         return []
@@ -26,7 +29,8 @@ def histogram(stored: Stored, workload: str) -> list[str]:
     below, above = int((values < low).sum()), int((values > high).sum())
     if high > low:
         counts, edges = np.histogram(values, bins=BINS, range=(low, high))
-        lines = [_line(int(n), int(counts.max()), float(edges[i]), float(edges[i + 1])) for i, n in enumerate(counts)]
+        most, room = int(counts.max()), max(8, width - BESIDE)
+        lines = [_line(int(n), most, float(edges[i]), float(edges[i + 1]), room) for i, n in enumerate(counts)]
     else:
         lines = [f"  {values.size - below - above} gaps of {significant(low)} ms"]
     shortest, longest = significant(float(values.min())), significant(float(values.max()))
@@ -35,8 +39,8 @@ def histogram(stored: Stored, workload: str) -> list[str]:
     return [*lines, f"  {values.size} gaps; {', '.join(outside)}"]
 
 
-def _line(count: int, most: int, low: float, high: float) -> str:
-    return f"  {significant(low):>8}–{significant(high):<8} ms {bar(count / most if most else 0, WIDTH)} {count}"
+def _line(count: int, most: int, low: float, high: float, room: int) -> str:
+    return f"  {significant(low):>8}–{significant(high):<8} ms {bar(count / most if most else 0, room)} {count}"
 
 
 def _gaps_ms(stored: Stored, workload: str) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""The commands that lead from a finished record to a published number."""
+"""The commands that lead from a finished record to a published number, or to its picture."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -13,3 +14,10 @@ def commands(folder: Path, *, keys: bool, signed: bool, target: str | None) -> l
     if not signed:
         found.append(f"repro sign {place}")
     return [*found, f"repro submit {place} --registry {shlex.quote(target) if target else 'PLACE'}"]
+
+
+def picture(folders: Sequence[Path]) -> str:
+    """The line that says where the picture of one record or several is; empty without any."""
+    if not folders:
+        return ""
+    return f"Picture: repro report {' '.join(shlex.quote(str(folder)) for folder in folders)} --open"

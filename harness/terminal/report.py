@@ -1,4 +1,4 @@
-"""A record as a person reads it in the terminal: the headline first, then the table, then what to doubt."""
+"""A record as a person reads it in the terminal: the three lines that matter, the table, and what to do something about."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from harness.record.schema import MetricResult, Record
 from harness.terminal.console import escape, whole
 from harness.terminal.curve import curve
 from harness.terminal.failure import print_failure
-from harness.terminal.histogram import histogram
-from harness.units import bare, half_width, memory, percent, quantity, significant
+from harness.terminal.plots import print_plots
+from harness.terminal.publish import picture
+from harness.units import bare, count, half_width, memory, percent, quantity, significant
+from harness.verify.gist import gist, to_act_on
 from harness.verify.reading import Checked, Verified
 from harness.verify.unusable import first_line
 
@@ -21,24 +23,33 @@ _STATUS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "unknown": "[yellow
 _SEVERITY = {"note": "note", "warning": "[yellow]warning[/]", "invalid": "[red]INVALID[/]"}
 
 
-def report(console: Console, checked: Checked) -> None:
-    """Print all of it; what is wrong with it first."""
+def report(console: Console, checked: Checked, *, everything: bool = False, plot: bool = False) -> None:
+    """What is wrong with it, the three lines that matter, the table, where the picture is, and what to do something about.
+
+    `everything`: all checks and findings, the engine's build and what the meters told; `plot`: drawings.
+    """
     stored = checked.stored
-    record = stored.record
-    if checked.verified is Verified.NO:
-        console.print(f"[bold red]{checked.part}: INVALID[/] ({escape(checked.reason)}); do not use its numbers\n")
-    warning = first_line(record)
-    if warning:
-        console.print(f"[bold red]{escape(warning)}[/]\n", soft_wrap=True)
-    if record.run.synthetic:
-        console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
-    _head(console, record)
+    record, folder = stored.record, stored.path.parent
+    _warn(console, checked)
+    told = gist(checked, str(folder))
+    console.print(f"[bold]{escape(told.subject)}[/]: {escape(told.rates)}", soft_wrap=True)
+    for line in told.lines[1:]:
+        console.print(escape(line), soft_wrap=True)
+    console.print()
     if record.failure is not None:
         print_failure(console, record, record.failure)
     else:
         console.print(_table(record))
-        _distributions(console, checked)
-        _checks(console, record)
+        if not plot:
+            _throughput(console, record)
+        console.print()
+    if plot:
+        print_plots(console, checked)
+    if record.failure is None:
+        console.print(picture([folder]), markup=False, soft_wrap=True)
+    _details(console, record) if everything else _settings(console, record)
+    if record.failure is None:
+        _doubts(console, record, everything=everything)
     label = label_of(stored.path)
     named = f"  “{escape(label)}”" if label else ""
     console.print(
@@ -46,31 +57,46 @@ def report(console: Console, checked: Checked) -> None:
     )
 
 
-def _head(console: Console, record: Record) -> None:
-    model, runtime = record.model, record.runtime
-    device = ", ".join(f"{d.description or d.name}" for d in runtime.devices) or "unknown device"
-    console.print(f"[bold]{escape(str(model.get('name')))}[/]  {escape(_model_line(model))}")
-    console.print(
-        f"{escape(runtime.name)}  {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}"
-    )
+def _warn(console: Console, checked: Checked) -> None:
+    """What must stand above any number."""
+    record = checked.stored.record
+    if checked.verified is Verified.NO:
+        console.print(f"[bold red]{checked.part}: INVALID[/] ({escape(checked.reason)}); do not use its numbers\n")
+    warning = first_line(record)
+    if warning:
+        console.print(f"[bold red]{escape(warning)}[/]\n", soft_wrap=True)
+    if record.run.synthetic:
+        console.print("[red]SYNTHETIC[/]: made by a simulated runtime, not a measurement\n")
+
+
+def _settings(console: Console, record: Record) -> None:
+    line = settings_line(record)
+    if line:
+        console.print(f"Settings: {escape(line)}", soft_wrap=True)
+
+
+def _details(console: Console, record: Record) -> None:
+    """The engine's build, how the run ended, and what was measured beside the trials."""
+    runtime = record.runtime
+    console.print(f"Model: {escape(_model_line(record.model))}")
+    console.print(f"Engine: {escape(runtime.package)}, {escape(runtime.version)}, commit {escape(runtime.commit)}")
     if runtime.environment.get("release"):
         lock = whole(console, str(runtime.environment.get("lock_sha256")), 16)
         release = escape(str(runtime.environment["release"]))
         console.print(f"installed as release {release}, resolved by its operator; lock sha256 {escape(lock)}")
-    console.print(f"{escape(device)}  {escape(settings_line(record))}")
-    headline = record.headline
-    if headline is not None and headline.estimate is not None:
-        estimate = headline.estimate
-        value = quantity(estimate.point, headline.unit)
-        interval = ""
-        if estimate.low is not None and estimate.high is not None:
-            low, high = quantity(estimate.low, headline.unit), quantity(estimate.high, headline.unit)
-            interval = f"  95 % interval {low.removesuffix(' tok/s')} to {high}"
-        n = len(estimate.process_medians)
-        console.print(
-            f"\n[bold]decode {value}[/]{interval}  ({escape(record.suite.headline)}, {n} processes, {estimate.n_trials} trials)"
-        )
-    console.print(f"[dim]stopped: {escape(record.run.stop_rule)}: {escape(record.run.stop_detail)}[/]\n")
+    _settings(console, record)
+    console.print(f"Stopped: {escape(record.run.stop_rule)}: {escape(record.run.stop_detail)}")
+    for metric in record.process_results:
+        if metric.estimate is not None:
+            name = {"load_time": "model load", "peak_rss": "peak memory (RSS)"}.get(metric.metric, metric.metric)
+            console.print(f"{name}: {quantity(metric.estimate.point, metric.unit)}", markup=False)
+    use = record.derived.get("bandwidth_use_ppm")
+    if isinstance(use, int):
+        per_token = record.derived.get("bytes_per_token")
+        read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
+        console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
+    for line in _device_lines(record):
+        console.print(escape(line))
 
 
 def _model_line(model: dict[str, Any]) -> str:
@@ -126,32 +152,12 @@ def _percentile(metric: MetricResult | None, wanted: int) -> str:
     return "–" if value is None else bare(value)
 
 
-def _distributions(console: Console, checked: Checked) -> None:
-    record = checked.stored.record
-    result = next((r for r in record.results if r.workload == record.suite.headline), None)
-    if result is not None and checked.part != "samples":  # only of samples that are there, and are its own
-        lines = histogram(checked.stored, result.workload)
-        if lines:
-            console.print(f"\n[bold]ITL of {escape(result.workload)}[/] (all tokens of the timed trials)")
-            for line in lines:
-                console.print(line, markup=False)
+def _throughput(console: Console, record: Record) -> None:
     lines = curve(record)
     if lines:
         console.print("\n[bold]Throughput by requests at once[/]")
         for line in lines:
             console.print(line, markup=False)
-    console.print()
-    for metric in record.process_results:
-        if metric.estimate is not None:
-            name = {"load_time": "model load", "peak_rss": "peak memory (RSS)"}.get(metric.metric, metric.metric)
-            console.print(f"{name}: {quantity(metric.estimate.point, metric.unit)}", markup=False)
-    use = record.derived.get("bandwidth_use_ppm")
-    if isinstance(use, int):
-        per_token = record.derived.get("bytes_per_token")
-        read = f" ({memory(per_token)} read a token)" if isinstance(per_token, int) else ""
-        console.print(f"memory bandwidth used in decode: {percent(use)} of what was measured here{read}")
-    for line in _device_lines(record):
-        console.print(escape(line))
 
 
 def _device_lines(record: Record) -> list[str]:
@@ -185,12 +191,29 @@ def _part(record: Record, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _checks(console: Console, record: Record) -> None:
-    console.print("\n[bold]Checks[/]")
-    for check in record.checks:
+def _doubts(console: Console, record: Record, *, everything: bool) -> None:
+    """Checks that failed and findings to act on; the others are counted, or printed where all is asked for."""
+    checks = record.checks if everything else tuple(one for one in record.checks if one.status == "fail")
+    findings = record.findings if everything else to_act_on(record)
+    if checks or everything:
+        console.print("\n[bold]Checks[/]")
+    for check in checks:
         console.print(f"  {_STATUS[check.status]}  {escape(check.code)}: {escape(check.text)}")
-    console.print("[bold]Findings[/]" + ("" if record.findings else ": none"))
-    for finding in record.findings:
+    if findings or everything:
+        console.print("[bold]Findings[/]" + ("" if findings else ": none"))
+    for finding in findings:
         place = f" {finding.workload}" if finding.workload else ""
         console.print(f"  {_SEVERITY[finding.severity]}  {escape(finding.code)}{escape(place)}: {escape(finding.text)}")
+    if not everything:
+        console.print(f"[dim]{_folded(record, len(findings))}[/]")
     console.print()
+
+
+def _folded(record: Record, shown: int) -> str:
+    """How much there is that asks for nothing."""
+    parts = [count(sum(one.status == "pass" for one in record.checks), "check") + " passed"]
+    unknown = sum(one.status == "unknown" for one in record.checks)
+    parts += [f"{unknown} could not be made"] if unknown else []
+    notes = len(record.findings) - shown
+    parts += [f"{count(notes, 'finding')} that {'asks' if notes == 1 else 'ask'} for nothing"] if notes else []
+    return f"{', '.join(parts)} (--all shows them)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.table import Table
 from harness.record.outcome import WORDS
 from harness.terminal.console import escape, out
 from harness.terminal.preview import print_fall
+from harness.terminal.withheld import withheld
 
 if TYPE_CHECKING:
     from harness.registry.actions.submissions import Sent
@@ -55,8 +57,8 @@ def print_sent(registry: Registry, found: Submission, sent: Sent) -> None:
         print_fall(console, registry, found, sent.row)
 
 
-def leaving(found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
-    """The record as it is published, what its samples hold, and what the event that submits it says beside."""
+def leaving(folder: Path, found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
+    """The record as it is published, what its samples hold, what the event that submits it says beside, and what stays here."""
     from harness.record.samples import schema
     from harness.tlog.event import KINDS, OPTIONAL
 
@@ -72,4 +74,5 @@ def leaving(found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:
             "first_submission_adds": ["operator-joined", *KINDS["operator-joined"]],
         },
         "device_ids_for_the_registry_alone": list(device_ids),
+        "withheld": withheld(folder, found.record, len(device_ids)),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.compare.sweep import Point, Series, Standing, SweepTable
 from harness.terminal.console import escape
+from harness.terminal.publish import picture
 from harness.units import bare, count, interval, quantity, ratio
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ def print_sweep(console: Console, table: SweepTable) -> None:
         why = "; ".join(_doubts(table, index))
         if why:
             console.print(f"{label(table, index)}: {why}", markup=False, soft_wrap=True)
+    folders = [Path(cell.path).parent for cell in table.cells if cell.path]
+    if len(folders) > 1:
+        console.print(picture(folders), markup=False, soft_wrap=True)
 
 
 def _doubts(table: SweepTable, index: int) -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from harness import notebook
 from harness.errors import BadInput, RecordInvalid
-from harness.record import store
+from harness.record import store, words
 from harness.record.outcome import line
 from harness.record.store import Stored
 from harness.verify import failure, recompute
@@ -43,6 +44,15 @@ class Checked:
         if self.verified is Verified.YES:
             return f"signed by {self.signer}"
         return f"{'INVALID' if self.verified is Verified.NO else 'not checked'}: {self.reason}"
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        record = self.stored.record
+        warnings = [f"{self.note}; do not use its numbers"] if self.verified is Verified.NO else []
+        lines = [words.rates(record), f"id {self.stored.id}", *([] if warnings else [self.note])]
+        return notebook.block(
+            words.subject(record), [*warnings, *words.spoilt(record)], lines, words.HEAD, words.table(record)
+        )
 
 
 def verified(stored: Stored, public_file: Path | None = None) -> Checked:

@@ -1,7 +1,7 @@
 """Words by which the engines' logs show why they failed. The first sign found counts: what shows most stands first.
 
 llama.cpp's are from its sources (src/llama-model*.cpp, src/llama-model-loader.cpp, ggml/src/ggml-backend.cpp, ggml-cuda.cu,
-ggml-vulkan.cpp, ggml-metal, gguf.cpp) as of the pinned build; PyTorch's and vLLM's from their errors.
+ggml-vulkan.cpp, ggml-metal, gguf.cpp) as of the pinned build; the others' from their errors and sources.
 """
 
 from __future__ import annotations
@@ -71,6 +71,31 @@ VLLM = (
         *_MEMORY,
         r"No available memory for the cache blocks",
         r"larger than the (?:maximum number of tokens that can be stored|available KV cache memory)",
+    ),
+    *_signs("driver_or_library", *_LIBRARY),
+)
+# mlx/backend/*/allocator.cpp and device.cpp of mlx; mlx_lm/utils.py.
+MLX = (
+    *_signs("unsupported_architecture", r"Model type \S+ not supported"),
+    *_signs("unsupported_quantisation", r"Only bits=\d+ is supported", r"Unknown quantization (?:mode|method)"),
+    *_signs(
+        "out_of_memory",
+        *_MEMORY,
+        r"\[(?:metal::)?malloc(?:_or_wait)?\] (?:Unable to allocate|Attempting to allocate)",
+        r"Insufficient Memory \(",
+    ),
+    *_signs("driver_or_library", *_LIBRARY, r"Unable to load (?:kernel|function|the default metallib)"),
+)
+# src/cpp/src/gguf_utils of openvino.genai; src/plugins/intel_gpu/src/runtime of openvino.
+OPENVINO = (
+    *_signs("unsupported_architecture", r"Unsupported model architecture", r"Weight not found: |Missing tensor: "),
+    *_signs("unsupported_quantisation", r"gguf_tensor_to_f16 failed", r"Unsupported (?:quantization|weight) type"),
+    *_signs(
+        "out_of_memory",
+        *_MEMORY,
+        r"Exceeded max size of memory object allocation",
+        r"exceed_allocatable_mem_size",
+        r"CL_MEM_OBJECT_ALLOCATION_FAILURE|CL_OUT_OF_(?:HOST_MEMORY|RESOURCES)",
     ),
     *_signs("driver_or_library", *_LIBRARY),
 )

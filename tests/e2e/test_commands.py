@@ -40,9 +40,11 @@ def test_help_imports_nothing_heavy():
 
 
 def test_show_prints_the_headline_the_checks_and_the_warning_of_a_simulation(repro, record):
-    text = repro("show", record).stdout
+    text = repro("show", record, "--all", "--plot").stdout
     for words in (
         "SYNTHETIC",
+        "Picture: repro report",
+        "trial after trial",
         "decode ",
         "95 % interval",
         "decode-128",

@@ -83,7 +83,7 @@ def test_without_a_driver_there_is_no_meter(library):
 
 
 def test_a_run_on_a_device_counts_its_energy(repro, tiny, library):
-    done = repro("bench", "--model", tiny, *MODEL, "--processes", "1", **library)
+    done = repro("bench", "--model", tiny, *MODEL, "--processes", "1", "--all", **library)
     measured(done)
     record = read(repro.records()[0]).record
     energy = record.derived["energy_per_token"]

@@ -50,10 +50,10 @@ def test_the_result_is_printed_with_its_interval(run):
     for words in (
         "decode ",
         "95 % interval",
-        "llama-cpp-python 0.3.36",
-        "gemma-3-270m-q4_k_m",
-        "base, Q4_K_M",
-        "Checks",
+        "gemma-3-270m-q4_k_m (Q4_K_M) with llama.cpp",
+        "Next: ",
+        "Picture: repro report results/",
+        "checks passed",
     ):
         assert words in text, words
     assert "SYNTHETIC" not in text

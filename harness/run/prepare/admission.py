@@ -25,7 +25,9 @@ def admit(frame: Frame, prepared: Prepared) -> None:
     if frame.kind == "loaded":
         choice = prepared.engine.choice
         asked = wants_gpu(choice.backend, prepared.given)
-        refuse_other_devices(choice.backend, asked, of_facts(frame.header["facts"]))
+        # A build that computes where its option says is held to that by the engine's adapter, which names the device.
+        if not choice.by_option:
+            refuse_other_devices(choice.backend, asked, of_facts(frame.header["facts"]))
         refuse_other_adapter(prepared.adapter, frame.header["capabilities"])
 
 

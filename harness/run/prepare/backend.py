@@ -91,13 +91,15 @@ class Toolbox:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The backend, the reason in words, what only the terminal is told (a compiler's words may hold paths), and whether
-    a GPU that is here will not be used. `backend` is empty where the operator gave an interpreter.
+    a GPU that is here will not be used. `backend` is empty where the operator gave an interpreter; `by_option`: its build
+    computes where the option `device` says.
     """
 
     backend: str
     reason: str = ""
     detail: str = ""
     leaves_gpu: bool = False
+    by_option: bool = False
 
     @property
     def line(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import BadInput
@@ -51,6 +52,8 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
     if request.backend == "auto" and given.get("device") == "cpu" and recipe.lock_text("cpu") is not None:
         return Choice("cpu", "-o device=cpu asks for it")
     found = choice_of(runtime, request.backend, cache)
+    if found.backend and recipe.backends[found.backend].by_option:
+        return _by_option(found, given)
     if request.backend in GPU_BACKENDS:
         builds = bool(recipe.built) and not _is_built(runtime, found.backend, cache)
         box = backend.look(recipe.backends if builds else {})
@@ -65,6 +68,15 @@ def choose(request: Request, adapter: Runtime, given: Mapping[str, Scalar], cach
         )
     backend.refuse_contradiction(found.backend, given)
     return found
+
+
+def _by_option(found: Choice, given: Mapping[str, Scalar]) -> Choice:
+    """The one build of a runtime whose option `device` says what computes: a GPU stays unused because none was named."""
+    named = str(given.get("device") or "")
+    if named:
+        return Choice(found.backend, f"-o device={named} says what computes", by_option=True)
+    reason = found.reason.replace("there is no build for it (for GPUs there are: none)", "-o device names none")
+    return replace(found, reason=reason, by_option=True)
 
 
 def _is_built(runtime: Named, backend: str, cache: Path) -> bool:

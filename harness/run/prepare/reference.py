@@ -25,7 +25,7 @@ from runtimes.table import BUILT_IN, find
 
 # Whose `tokenize` is the reference: the first that is installed is asked. The readers of tokenizer.json share one tokenizer
 # (runtimes/support/hf_folder.py).
-REFERENCES: Mapping[str, tuple[str, ...]] = {"gguf": ("llama.cpp",), "safetensors": ("pytorch", "vllm")}
+REFERENCES: Mapping[str, tuple[str, ...]] = {"gguf": ("llama.cpp",), "safetensors": ("pytorch", "mlx", "vllm")}
 _CONTEXT = 256  # the smallest: nothing is computed
 # Nothing is, so no device is taken from a server that may hold it, and no weights are copied.
 _IDLE: Mapping[str, Scalar] = {"gpu_layers": 0, "device": "cpu", "repack": False}

@@ -28,6 +28,11 @@ _OWN: Mapping[str, Mapping[str, int]] = {
         ("batch", "context", "draft", "draft_max", "flash_attn", "gpu_layers", "load_mode", "offload_kqv", "prefix_cache",
          "repack", "sequences", "swa_full", "threads", "threads_batch", "type_k", "type_v", "ubatch"), 1 << 20,
     ),
+    "mistralrs": {"context": 1 << 20, "dtype": 0, "threads": 1024},
+    "mlx": {"context": 1 << 20, "device": 0, "dtype": 0, "prefill_step": 1 << 20},
+    "openvino": {
+        "context": 1 << 20, "dtype": 0, "dynamic_quantization": 1 << 12, "kv_cache_dtype": 0, "kv_space_gib": 64, "threads": 1024,
+    },
     "pytorch": {"attention": 0, "compile": 0, "context": 1 << 20, "dtype": 0, "tf32": 0, "threads": 1024},
     "vllm": {
         "async_scheduling": 0, "batched_tokens": 1 << 20, "context": 1 << 20, "dtype": 0, "eager": 0, "gpu_memory_percent": 100,

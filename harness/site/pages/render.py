@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,9 +16,11 @@ from markupsafe import Markup
 from harness import units
 from harness.cells import markdown_text
 from harness.site import addresses
-from harness.site.data.values import Site
 from harness.site.draw.svg import legal
 from harness.tiers.values import TIERS
+
+if TYPE_CHECKING:
+    from harness.site.data.values import Site
 
 # No script but our own, nothing from elsewhere, no inline style or script at all.
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
@@ -32,6 +35,15 @@ def page(template: str, path: str, site: Site, /, **values: Any) -> bytes:
     """The page for `path` (from the site's root). Templates know `site`, `path`, `root` (the way up) and the `values`."""
     root = "../" * path.count("/")
     text = _environment().get_template(template).render(site=site, path=path, root=root, policy=POLICY, **values)
+    return _CONTROLS.sub("\ufffd", text).encode()
+
+
+def standalone(template: str, /, **values: Any) -> bytes:
+    """A page of no site: one file that asks for nothing else. Its only style is the site's own sheet, named by digest."""
+    sheet = static("site.css").decode()
+    digest = b64encode(sha256(sheet.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    text = _environment().get_template(template).render(policy=policy, sheet=sheet, **values)
     return _CONTROLS.sub("\ufffd", text).encode()
 
 

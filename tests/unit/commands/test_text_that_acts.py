@@ -59,6 +59,7 @@ def record(tmp_path, monkeypatch):
 
 READERS = [
     ("show", "R"), ("show", "R", "--json"), ("compare", "R", "R"), ("compare", "R", "R", "R"), ("compare", "R", "R", "--json"),
+    ("show", "R", "--all"), ("show", "R", "--plot"),
     ("agree", "R", "R"), ("agree", "R", "R", "--json"), ("export", "R"), ("export", "R", "--format", "json"),
     ("export", "R", "--format", "markdown"), ("verify", "R"), ("recompute", "R"), ("score", "R"), ("score", "R", "R", "--json"),
     ("runs", "P"), ("runs", "P", "--json"), ("label", "R"), ("submit", "R", "--dry-run"),

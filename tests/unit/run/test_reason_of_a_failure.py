@@ -68,6 +68,12 @@ OTHERS = {
     (failure_signs.PYTORCH, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."): "out_of_memory",
     (failure_signs.PYTORCH, "model type `x` but Transformers does not recognize this architecture"): "unsupported_architecture",
     (failure_signs.PYTORCH, "Unknown quantization type, got foo"): "unsupported_quantisation",
+    (failure_signs.MLX, "Model type no-such not supported."): "unsupported_architecture",
+    (failure_signs.MLX, "[metal::malloc] Attempting to allocate 99 bytes which is greater than the maximum"): "out_of_memory",
+    (failure_signs.MLX, "[malloc] Unable to allocate 99 bytes."): "out_of_memory",
+    (failure_signs.OPENVINO, "Unsupported model architecture 'gemma3'"): "unsupported_architecture",
+    (failure_signs.OPENVINO, "Check 'data != nullptr' failed: [load_gguf] gguf_tensor_to_f16 failed"): "unsupported_quantisation",
+    (failure_signs.OPENVINO, "[GPU] Exceeded max size of memory object allocation: requested 4831838208 bytes"): "out_of_memory",
     (failure_signs.VLLM, "Model architectures ['X'] are not supported for now."): "unsupported_architecture",
     (failure_signs.VLLM, "No available memory for the cache blocks."): "out_of_memory",
     (failure_signs.VLLM, "Unknown quantization method: foo"): "unsupported_quantisation",
@@ -163,7 +169,13 @@ def test_every_code_is_one_of_the_schema_and_has_words():
     assert reasons == [str(one) for one in Reason] == [str(one) for one in WORDS]
     assert stages == [str(one) for one in Stage] == [str(one) for one in STAGES]
     assert set(FAILURE_REASONS) <= set(reasons)
-    for signs in (failure_signs.LLAMA_CPP, failure_signs.PYTORCH, failure_signs.VLLM):
+    for signs in (
+        failure_signs.LLAMA_CPP,
+        failure_signs.MLX,
+        failure_signs.OPENVINO,
+        failure_signs.PYTORCH,
+        failure_signs.VLLM,
+    ):
         assert {sign.reason for sign in signs} == set(FAILURE_REASONS)
 
 

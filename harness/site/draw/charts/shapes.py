@@ -12,7 +12,10 @@ from harness.site.draw.charts.scale import Scale, Values
 from harness.site.draw.charts.text_width import breadth, shorten
 
 # Colour and shape by the word of a verdict; any other word looks like the last.
-VERDICTS = {"inside": "good", "outside": "bad", "inconclusive": "warn", "pending": "muted"}
+VERDICTS = {
+    "inside": "good", "outside": "bad", "inconclusive": "warn",
+    "same": "good", "faster": "blue", "slower": "bad", "cannot tell": "warn", "pending": "muted",
+}  # fmt: skip
 
 _TICK = 150.0  # the most room that a tick's label takes
 
@@ -74,17 +77,20 @@ def dot(x: float, y: float, token: str, radius: float) -> str:
 
 
 def glyph(mark: str, x: float, y: float, size: float = 5) -> str:
-    """A verdict's sign: circle, cross, square, hollow circle. The panel's colour parts it from the lines behind."""
+    """A verdict's sign: circle, cross, triangle, square, hollow circle. The panel's colour parts it from the lines behind."""
     token = VERDICTS.get(mark, "muted")
     at = f"M{svg.number(x - size)} {svg.number(y - size)}"
     match mark:
-        case "inside":
+        case "inside" | "same":
             return svg.element("circle", cx=x, cy=y, r=size, class_=f"f-{token} s-panel", stroke_width=1.5)
         case "outside":
             side = svg.number(2 * size)
             cross = f"{at}l{side} {side}m0-{side}l-{side} {side}"
             return curve(cross, "panel", 6) + curve(cross, token, 3)
-        case "inconclusive":
+        case "faster" | "slower":
+            tip = y - size if mark == "faster" else y + size
+            return arrow(x, tip, "up" if mark == "faster" else "down", token, size + 0.5)
+        case "inconclusive" | "cannot tell":
             return svg.element(
                 "rect", x=x - size + 0.5, y=y - size + 0.5, width=2 * size - 1, height=2 * size - 1,
                 class_=f"f-{token} s-panel", stroke_width=1.5,

@@ -1,0 +1,47 @@
+"""`repro report RECORD…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Where to write it; default: report.html beside the record, of several repro-report.html here.",
+)
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--png",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Also write its leading drawings as a picture; needs repro-harness[png].",
+)
+def report(records: tuple[Path, ...], out: Path | None, open_it: bool, picture: Path | None) -> None:
+    """One HTML file that asks the network for nothing and runs no script. Of one record: results, curves, distributions, checks.
+    Of several: ratios with verdicts; where they differ in settings alone, the sweep.
+
+    RECORD may be a folder that holds records. A false record is shown as false, a failed run as failed, and neither is
+    compared.
+    """
+    from harness.reports import files
+    from harness.reports.document import report as report_of
+    from harness.terminal.console import err
+    from harness.terminal.console import out as console
+    from harness.terminal.progress import shown
+
+    with shown() as progress:
+        found = files.read(records, progress)
+    page = files.target(found, out)
+    files.refuse(page, picture)
+    files.write(report_of(found), page, picture)
+    for path in [page, *([picture] if picture else [])]:
+        console().print(str(path), markup=False, soft_wrap=True)
+    if open_it and not files.opened(page):
+        err().print("no browser could be opened here: open the file yourself", markup=False)
