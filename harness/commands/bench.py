@@ -58,6 +58,13 @@ if TYPE_CHECKING:
     help="Stop before a batch of processes would exceed this time; default: the suite's.",
 )
 @click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1, 604_800),
+    metavar="SECONDS",
+    help="Stop a process that is silent for longer; default: 1800 while the model loads, 900 in a trial.",
+)
+@click.option(
     "--against",
     type=click.Path(path_type=Path),
     help="Baseline record: measure until faster, slower or same is decided.",
@@ -90,6 +97,7 @@ def bench(
     python: Path | None,
     processes: int | None,
     budget_s: int | None,
+    timeout_s: int | None,
     against: Path | None,
     seed: int | None,
     challenge: str | None,
@@ -107,6 +115,7 @@ def bench(
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
+    from harness.run.execute.launcher import Deadlines
     from harness.run.prepare.lists import lists_of
     from harness.run.request import Request
     from harness.terminal import bench_registry, sweeping
@@ -141,6 +150,7 @@ def bench(
         against=None if base is None else base.stored,
         resume=resume,
         signers=None if adapter.capabilities.synthetic else open_keys(),
+        deadlines=Deadlines.of(timeout_s),
     )
     if lists.swept:
         with shown() as progress:

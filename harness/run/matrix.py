@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.catalog.matrices import Loaded, Triple
 from harness.progress import Progress
 from harness.record.keys import Signers
+from harness.run.execute.launcher import Deadlines
 from harness.run.kept import Failed, Kept, attempted
 from harness.run.prepare import options
 from harness.run.request import Request
@@ -45,6 +46,7 @@ def _request(triple: Triple, results: Path, resume: bool, signers: Signers | Non
         resume=resume,
         or_new=resume,
         signers=signers,
+        deadlines=Deadlines.of(triple.timeout_s),
     )
 
 
