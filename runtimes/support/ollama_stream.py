@@ -85,8 +85,7 @@ class Lines:
             raise RunFailed(
                 f"the model ended its text: {sent}",
                 where=WHERE,
-                fix="Ollama can't be told to go on after the end token: take a suite whose prompts this model continues, or the "
-                "runtime llama.cpp with the same file",
+                fix="Ollama can't be told to go on after the end token: take --suite counting, or the runtime llama.cpp",
                 code="fewer tokens",
             )
         if self._alike >= REPEATS:
