@@ -14,13 +14,13 @@ TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e
 TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
 TOGETHER += tests/e2e/test_forked_program.py tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py
 TOGETHER += tests/e2e/test_declared_adapters.py tests/e2e/test_device_commands.py tests/e2e/test_foreign_environment.py
-TOGETHER += tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/e2e/test_sweeps.py tests/e2e/test_tune.py
+TOGETHER += tests/e2e/test_service_commands.py tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/e2e/test_sweeps.py tests/e2e/test_tune.py
 TOGETHER += tests/e2e/test_notebooks.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench test check registry-demo site format schema cli-docs clean
+.PHONY: help install bench test check registry-demo serve site format schema cli-docs clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ $(VENV)/.core: pyproject.toml constraints.txt
 # What a registry, its site and `repro export` need on top.
 $(VENV)/.site: $(VENV)/.core
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,site]' --constraint constraints.txt
+	@touch $@
+
+# What serves a registry over HTTP.
+$(VENV)/.service: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,service]' --constraint constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
@@ -64,6 +69,9 @@ registry-demo: $(VENV)/.site ## make the demonstration registry anew, results/de
 	rm -rf results/demo-registry
 	$(REPRO) registry demo results/demo-registry --model '$(MODEL)' --runtime '$(RUNTIME)'
 
+serve: $(VENV)/.service ## the demonstration registry with site and API on this machine: make serve [REGISTRY=…] [OUT=site] [ARGS=…]
+	$(REPRO) serve --registry '$(REGISTRY)' --site '$(OUT)' $(ARGS)
+
 site: $(VENV)/.site ## write the public site of a registry: make site [REGISTRY=…] [OUT=site]
 	$(REPRO) site build --registry '$(REGISTRY)' --out '$(OUT)' $(ARGS)
 
@@ -73,6 +81,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 
 schema: $(VENV)/.dev ## write every JSON Schema to docs/schema/
 	$(REPRO) schema --all docs/schema
+	$(VENV)/bin/python -m harness.service > docs/schema/service-v1.json
 
 cli-docs: $(VENV)/.dev ## write the command line's reference, docs/cli.md, from --help
 	$(VENV)/bin/python -m tests.support.command_help

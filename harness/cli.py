@@ -63,6 +63,10 @@ GROUPS = {
         "audit": ("harness.commands.audit:audit", "Check every signature, digest and record of a registry."),
         "registry": ("harness.commands.registry:registry", "Create, sign, export, import and rebuild a registry."),
         "site": ("harness.commands.site:site", "Build or serve a registry's public site."),
+        "serve": (
+            "harness.commands.serve:serve",
+            "Serve a registry over HTTP: what is signed comes in, receipts go out.",
+        ),
     },
 }
 # What a command needs beyond the core. Its `--help` does not.
@@ -71,6 +75,7 @@ EXTRA_OF = {
     **dict.fromkeys(("submit", "submissions", "withdraw", "request"), "registry"),
     **dict.fromkeys(GROUPS["Registry"], "registry"),
     "site": "site",
+    "serve": "service",
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 MOVED = {

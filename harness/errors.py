@@ -21,6 +21,12 @@ __all__ = [
     "RunFailed",
     "RuntimeUnavailable",
     "Statuses",
+    "TooLarge",
+    "TooMany",
+    "TooSlow",
+    "Unavailable",
+    "Unsigned",
+    "WrongType",
     "one_line",
     "statuses",
     "visible",
@@ -97,6 +103,10 @@ class NotAllowed(BadInput):
     """Whoever asks may not do it: not an editor, not the owner, a key that was revoked."""
 
 
+class Unsigned(NotAllowed):
+    """Nobody whom the registry knows has signed the request."""
+
+
 class Conflict(BadInput):
     """It does not go with what is there already: taken, decided, begun by somebody else."""
 
@@ -111,6 +121,30 @@ class LogInconsistent(RecordInvalid):
 
 class NotEnoughSpace(BadInput):
     """The disk or the memory is too small for what was asked."""
+
+
+class TooLarge(BadInput):
+    """More bytes than a service takes."""
+
+
+class TooSlow(BadInput):
+    """A request that did not arrive in its time."""
+
+
+class WrongType(BadInput):
+    """A body of another media type than a service reads."""
+
+
+class TooMany(BadInput):
+    """More requests, or more that waits, than the limits allow. `wait_s`: seconds until it may be tried again."""
+
+    wait_s = 60
+
+
+class Unavailable(BadInput):
+    """What is asked fails for now, and nothing was written: a database, or a service that has too much to do."""
+
+    wait_s = 5
 
 
 class RuntimeUnavailable(ReproError):
@@ -144,8 +178,14 @@ _STATUSES: dict[type[ReproError], Statuses] = {
     BadInput: Statuses(2, 400),
     NotFound: Statuses(2, 404),
     NotAllowed: Statuses(2, 403),
+    Unsigned: Statuses(2, 401),
     Conflict: Statuses(2, 409),
     NotEnoughSpace: Statuses(2, 507),
+    TooLarge: Statuses(2, 413),
+    TooSlow: Statuses(2, 400),
+    WrongType: Statuses(2, 415),
+    TooMany: Statuses(2, 429),
+    Unavailable: Statuses(2, 503),
     RecordInvalid: Statuses(2, 422),
     LogInconsistent: Statuses(2, 500),  # the registry's own fault, never its client's
     RuntimeUnavailable: Statuses(2, 503),

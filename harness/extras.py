@@ -10,11 +10,13 @@ from importlib.util import find_spec
 from harness.errors import BadInput
 
 # Extra → what it is imported as. An extra that builds on another one names that one's modules, too.
+_REGISTRY = ("sqlalchemy", "alembic", "httpx2", "http_message_signatures")
 EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pandas",),
-    "registry": ("sqlalchemy", "alembic"),
-    "site": ("sqlalchemy", "alembic"),
-    "postgresql": ("psycopg", "sqlalchemy", "alembic"),
+    "registry": _REGISTRY,
+    "site": _REGISTRY,
+    "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", *_REGISTRY),
+    "postgresql": ("psycopg", *_REGISTRY),
     "png": ("resvg_py",),
 }
 

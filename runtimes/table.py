@@ -22,6 +22,7 @@ BUILT_IN = {
     "llama.cpp": "runtimes.llama_cpp:LlamaCpp",
     "mistralrs": "runtimes.mistralrs:MistralRS",
     "mlx": "runtimes.mlx:MLX",
+    "ollama": "runtimes.ollama:OllamaRuntime",
     "openai-http": "runtimes.openai_http:OpenAIHTTP",
     "openvino": "runtimes.openvino:OpenVINO",
     "pytorch": "runtimes.pytorch:PyTorch",

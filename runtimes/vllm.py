@@ -245,10 +245,12 @@ class LoadedVLLM:
         return made[:output_tokens]
 
     def remember(self, ids: Sequence[int]) -> None:
-        """See `Remembering`: a request that came before, whose blocks the prefix cache keeps. Only whole blocks are."""
-        self._unstamped(
-            ids, self._vllm.SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True, detokenize=False)
-        )
+        """See `Remembering`: a request that came before, whose whole blocks the prefix cache keeps.
+
+        It is one token longer: of layers with a sliding window the block with a prompt's last token is not kept.
+        """
+        params = self._vllm.SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True, detokenize=False)
+        self._unstamped([*ids, ids[-1]], params)
         self._history = list(ids)
 
     def generate_batch(

@@ -28,6 +28,9 @@ class Triple(Part):
     backend: Word = "auto"
     processes: int | None = Field(default=None, ge=1, le=1000)
     budget_s: int | None = Field(default=None, ge=1)
+    timeout_s: int | None = Field(
+        default=None, ge=1, description="as --timeout; how long to wait is not what is measured"
+    )
     options: dict[str, Value] = Field(default_factory=dict)
 
     @property
@@ -40,7 +43,8 @@ class Triple(Part):
     @property
     def key(self) -> str:
         """Names the triple in the matrix's state."""
-        return sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+        named = self.model_dump(exclude={"timeout_s"})
+        return sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         return " ".join((self.model, self.runtime, self.suite, *self.settings))
@@ -55,6 +59,7 @@ class Sweep(Part):
     backend: Word = "auto"
     processes: int | None = Field(default=None, ge=1, le=1000, description="of each combination")
     budget_s: int | None = Field(default=None, ge=1, description="of the whole sweep")
+    timeout_s: int | None = Field(default=None, ge=1, description="as --timeout")
     seed: int = Field(default=0, ge=0, le=2**32)
     options: dict[str, Value | list[Value]]
 
@@ -83,7 +88,9 @@ class Sweep(Part):
     def cells(self) -> list[Triple]:
         """Every combination, the last option changing fastest."""
         lists = [values if isinstance(values, list) else [values] for values in self.options.values()]
-        shared = {name: getattr(self, name) for name in ("model", "runtime", "suite", "backend", "processes")}
+        shared = {
+            name: getattr(self, name) for name in ("model", "runtime", "suite", "backend", "processes", "timeout_s")
+        }
         return [Triple(**shared, options=dict(zip(self.options, values, strict=True))) for values in product(*lists)]
 
 

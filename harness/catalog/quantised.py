@@ -271,9 +271,14 @@ def _of_group(one: Any) -> tuple[str, int | None, int]:
     block = weights.get("block_structure")
     if isinstance(block, str) and re.fullmatch(r"\d{1,5}x\d{1,5}", block):
         block = [int(size) for size in block.split("x")]
+    # How activations are rounded makes another model of the same weights; `dynamic` is absent where they are not.
+    dynamic = inputs.get("dynamic") if isinstance(inputs, dict) and seen else None
+    when = {True: "-dynamic", False: "-static"}.get(dynamic, "") if isinstance(dynamic, bool) else ""
     if isinstance(block, list) and block and all(type(n) is int for n in block):
-        return f"{name}-b" + "x".join(map(str, block)), bits, 0
-    return name + _group(group), bits, max(group or 0, 0)
+        return f"{name}-b" + "x".join(map(str, block)) + when, bits, 0
+    strategy = weights.get("strategy")
+    shape = _group(group) or (f"-{strategy}" if strategy in ("tensor", "channel") else "")
+    return name + shape + when, bits, max(group or 0, 0)
 
 
 _READERS: Mapping[str, Callable[[Config], Scheme]] = {

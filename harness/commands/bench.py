@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from harness.terminal.registry_option import registry_option
 
@@ -57,6 +58,13 @@ if TYPE_CHECKING:
     help="Stop before a batch of processes would exceed this time; default: the suite's.",
 )
 @click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1, 604_800),
+    metavar="SECONDS",
+    help="Stop a process that is silent for longer; default: 1800 while the model loads, 900 in a trial.",
+)
+@click.option(
     "--against",
     type=click.Path(path_type=Path),
     help="Baseline record: measure until faster, slower or same is decided.",
@@ -89,6 +97,7 @@ def bench(
     python: Path | None,
     processes: int | None,
     budget_s: int | None,
+    timeout_s: int | None,
     against: Path | None,
     seed: int | None,
     challenge: str | None,
@@ -106,6 +115,7 @@ def bench(
     from harness.measure.comparison import BAND
     from harness.record.store import read
     from harness.run.bench import bench
+    from harness.run.execute.launcher import Deadlines
     from harness.run.prepare.lists import lists_of
     from harness.run.request import Request
     from harness.terminal import bench_registry, sweeping
@@ -122,7 +132,8 @@ def bench(
     adapter = find(split(runtime).name)
     lists = lists_of(settings, adapter.options, adapter.name)
     if lists.swept:
-        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": target})
+        named = click.get_current_context().get_parameter_source("target") is ParameterSource.COMMANDLINE
+        _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": named})
     base = None if against is None else trusted(against)
     request = Request(
         model=model,
@@ -139,6 +150,7 @@ def bench(
         against=None if base is None else base.stored,
         resume=resume,
         signers=None if adapter.capabilities.synthetic else open_keys(),
+        deadlines=Deadlines.of(timeout_s),
     )
     if lists.swept:
         with shown() as progress:

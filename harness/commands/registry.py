@@ -79,15 +79,13 @@ def checkpoint(target: str | None) -> None:
 def challenge(handle: str, days: int, target: str | None) -> None:
     """Issue a single-use number: a run with it came later.
 
-    The operator passes it to `repro bench --challenge`: the run then began after the number was issued.
+    The operator passes it to `repro bench --challenge`: the run then began after the number was issued. Over a URL an operator
+    gets one for itself, for 7 days.
     """
-    from harness.registry.actions import acts
+    from harness.terminal.challenge import issued
     from harness.terminal.console import err, out
-    from harness.terminal.keys import key_of
-    from harness.terminal.registry_option import open_for_writing
 
-    opened = open_for_writing(target)
-    nonce, ends = acts.challenge(opened, key_of(opened), handle, days)
+    nonce, ends = issued(target, handle, days)
     out().print(nonce, markup=False)
     err().print(f"until {ends}: repro bench --challenge {nonce}", markup=False)
 

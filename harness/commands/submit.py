@@ -46,8 +46,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if read(record).record.failure is not None:
         return _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
     found = _submission(record)
-    folder = record if record.is_dir() else record.parent
-    note = private.read(folder)
+    note = private.read(folder := record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
     if dry_run:
         return print_json(leaving(folder, found, device_ids))
@@ -56,7 +55,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if known is not None:
         return err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
     wish = Wish(row=reproduces, idempotency=idempotency, request=request)
-    return print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)))
+    return print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)), folder)
 
 
 def _submit_failure(
@@ -70,6 +69,7 @@ def _submit_failure(
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
+    from harness.terminal.remote import tell_receipt
     from harness.terminal.withheld import withheld
 
     for name, value in (("--reproduces", reproduces), ("--request", request)):
@@ -99,6 +99,7 @@ def _submit_failure(
         f"{found.id}\nqueued as entry {entry}: a run that failed; it is shown once editors approve it, and counts for no tier",
         markup=False,
     )
+    tell_receipt(registry, found.id, record if record.is_dir() else record.parent)
 
 
 @click.command()

@@ -15,11 +15,18 @@ import click
     type=click.Path(path_type=Path),
     help="Operator's public file (repro keys show); default: the keys that the record names.",
 )
-def verify(record: Path, keys_file: Path | None) -> None:
+@click.option(
+    "--receipt",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also check a registry's receipt for the record, without asking anybody; a name alone: beside the record.",
+)
+def verify(record: Path, keys_file: Path | None, receipt: Path | None) -> None:
     """Exit status 2 with the first fault that is found."""
     from harness.record.outcome import line
     from harness.record.store import read
     from harness.terminal.console import out
+    from harness.terminal.receipt import checked_receipt
     from harness.verify.reading import verified
 
     found = verified(read(record), keys_file)
@@ -30,4 +37,5 @@ def verify(record: Path, keys_file: Path | None) -> None:
         if failed is None
         else f"of a run that failed, without a number: {line(failed)}"
     )
-    out().print(f"{found.stored.id}\nsigned by {found.signer}, {known}; {said}", markup=False)
+    told = [] if receipt is None else [checked_receipt(receipt, found.stored)]
+    out().print("\n".join([f"{found.stored.id}\nsigned by {found.signer}, {known}; {said}", *told]), markup=False)

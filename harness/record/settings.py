@@ -85,6 +85,11 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
     "pytorch": _table(
         "dtype type_k type_v tf32 weights_on_cpu_mib", "threads context device attention compile kv_cache batching"
     ),
+    "ollama": _table(
+        "gpu_layers weights_on_cpu_mib",
+        "context threads batch prompts stream batching",
+        "hardware api_key server_drivers tls",
+    ),
     "llama-server": _table(
         "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split prefix_cache",
         "threads threads_batch batch ubatch slots context flash_attn swa_full load_mode repack batching layers_on kv_cache_on "

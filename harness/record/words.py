@@ -93,6 +93,7 @@ def table(record: Record) -> tuple[tuple[str, ...], ...]:
             cells.append("–" if one is None or estimate is None else quantity(estimate.point, one.unit))
             if name.endswith("_rate"):
                 cells.append("" if estimate is None else half_width(estimate.half_width_ppm))
-        shape = shapes[result.workload]
-        lines.append((result.workload, f"{shape.prompt_tokens} → {shape.output_tokens}", *cells))
+        shape = shapes.get(result.workload)
+        lengths = "–" if shape is None else f"{shape.prompt_tokens} → {shape.output_tokens}"
+        lines.append((result.workload, lengths, *cells))
     return tuple(lines)

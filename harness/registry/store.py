@@ -6,7 +6,7 @@ say; here it is only written down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 from harness.errors import ReproError
 from harness.registry.db import checkpoints, databases, sessions
 from harness.registry.db.reader import Reader
+from harness.tlog.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from harness.registry.db.databases import Engine
-    from harness.registry.db.transaction import Item, Taken
+    from harness.registry.db.transaction import Batch, Item, Taken
 
 
 class Registry:
     """An open registry. Reads see one state; there is one writer at a time."""
+
+    elsewhere = False  # whether another machine keeps it, and its service is asked
 
     def __init__(self, engine: Engine, target: str) -> None:
         self.engine, self.target = engine, target
@@ -52,14 +55,32 @@ class Registry:
 
         with sessions.writing(self.engine) as reader:
             batch = Batch(reader)
-            found: list[Taken | ReproError] = []
-            for item in items:
-                try:
-                    found.append(batch.take(item, now))
-                except ReproError as error:
-                    found.append(error)
+            found = list(_each(batch, items, now))
             batch.write()
             return found
+
+    def append_sealed(
+        self, items: Sequence[Item], now: str, seal: Callable[[Checkpoint], bytes]
+    ) -> list[Taken | ReproError]:
+        """As `append`; `seal` signs the tree as it is then, in the same transaction: what is durable is sealed."""
+        from harness.registry.db.transaction import Batch
+
+        with sessions.writing(self.engine) as reader:
+            batch = Batch(reader)
+            found = list(_each(batch, items, now))
+            batch.write()
+            size = reader.size()
+            if any(isinstance(one, ReproError) for one in found) and checkpoints.newest_size(reader) == size:
+                return found  # nothing is new
+            checkpoints.put(reader, size, seal(Checkpoint(reader.origin(), size, reader.root())))
+            return found
+
+    def tried(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
+        """As `append`, and nothing is written: of each the entry that it would be, or why not."""
+        from harness.registry.db.transaction import Batch
+
+        with self.reading() as reader:
+            return list(_each(Batch(reader), items, now))
 
     def append_one(self, item: Item, now: str) -> Taken:
         """As `append`, of one. Raises why not."""
@@ -75,6 +96,18 @@ class Registry:
             batch.write()
             return found
 
+    def counting(self) -> AbstractContextManager[Reader]:
+        """The writer's turn for what lies beside the log: limits, and numbers that were used."""
+        return sessions.writing(self.engine)
+
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint; the first of a size stays."""
         checkpoints.keep(self.engine, size, note)
+
+
+def _each(batch: Batch, items: Sequence[Item], now: str) -> Iterator[Taken | ReproError]:
+    for item in items:
+        try:
+            yield batch.take(item, now)
+        except ReproError as error:
+            yield error

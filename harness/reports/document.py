@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from jinja2 import UndefinedError
+
 from harness import __version__
-from harness.errors import BadInput
+from harness.errors import BadInput, RecordInvalid
 from harness.measure.comparison import BAND
 from harness.record.outcome import line
 from harness.record.samples import decode
@@ -20,7 +22,7 @@ from harness.site.draw.poster import poster
 from harness.site.pages import record_parts
 from harness.site.pages.pasted import Pasted, pasted
 from harness.site.pages.render import standalone
-from harness.verify.gist import Gist, gist, to_act_on
+from harness.verify.gist import Gist, gist
 from harness.verify.reading import Checked, Verified, well_formed
 from harness.verify.trials import trials_of
 
@@ -34,7 +36,6 @@ class Chapter:
     """One record as the page tells it. `warnings` stand above everything else."""
 
     side: Side
-    key: str  # for the ids of its headings
     title: str
     gist: Gist
     warnings: tuple[str, ...]
@@ -67,10 +68,13 @@ def report(checked: Sequence[Checked]) -> Report:
     if not 0 < len(checked) <= MOST:
         raise BadInput(f"must be of 1 to {MOST} records", where="report", fix="name them")
     all_sides = several.sides(checked)
-    chapters = [_chapter(side, len(all_sides)) for side in all_sides]
-    if len(chapters) == 1:
-        return _single(chapters[0])
-    return _several(chapters, all_sides)
+    where = str(checked[0].stored.path) if len(checked) == 1 else "the records"
+    try:
+        chapters = [_chapter(side, len(all_sides)) for side in all_sides]
+        with well_formed(where):
+            return _single(chapters[0]) if len(chapters) == 1 else _several(chapters, all_sides)
+    except UndefinedError as error:  # a field of a free part that a page needs is not there
+        raise RecordInvalid(f"is malformed ({error})", where=where) from error
 
 
 def _single(chapter: Chapter) -> Report:
@@ -80,11 +84,10 @@ def _single(chapter: Chapter) -> Report:
 
 
 def _several(chapters: Sequence[Chapter], all_sides: Sequence[Side]) -> Report:
-    with well_formed("the records"):
-        made = several.pairings(all_sides, BAND)
-        table = sweeps.sweep_of([side.checked.stored for side in all_sides])
-        series = () if table is None else sweeps.views(table)
-        verdicts, rates = several.verdict_chart(made, BAND), several.rate_charts(all_sides)
+    made = several.pairings(all_sides, BAND)
+    table = sweeps.sweep_of([one.checked.stored for one in all_sides if one.checked.verified is not Verified.NO])
+    series = () if table is None else sweeps.views(table)
+    verdicts, rates = several.verdict_chart(made, BAND), several.rate_charts(all_sides)
     title = _title(all_sides, table is not None)
     html = standalone(
         "report_several.html",
@@ -131,16 +134,14 @@ def _chapter(side: Side, of: int) -> Chapter:
     stored, record = side.checked.stored, side.record
     with well_formed(str(stored.path)):
         shown: list[Chart] = []
-        if (
-            of <= _DRAWN and record.failure is None and side.checked.part != "samples"
-        ):  # only of samples that are its own
+        own = side.checked.part != "samples"  # else they are not those that the record names
+        if own and of <= _DRAWN and record.failure is None:
             where = str(stored.path.parent)
             trials = trials_of(decode(stored.samples(), record.samples.sha256, where), where)
             order = record_charts.in_order(record, trials, side.letter)
             shown = [*record_charts.of_samples(record, trials, side.letter), *([order] if order else [])]
         return Chapter(
             side=side,
-            key=side.letter.lower(),
             title=subject(record),
             gist=gist(side.checked),
             warnings=_warnings(side.checked),
@@ -205,5 +206,4 @@ def _parts(record: Record) -> dict[str, object]:
         "resources": record_parts.resources(record) if record.failure is None else [],
         "settings": record_parts.settings(record),
         "environment": record_parts.environment(record),
-        "to_act_on": to_act_on(record),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.catalog.matrices import Loaded, Triple
 from harness.progress import Progress
 from harness.record.keys import Signers
+from harness.run.execute.launcher import Deadlines
 from harness.run.kept import Failed, Kept, attempted
 from harness.run.prepare import options
 from harness.run.request import Request
@@ -45,6 +46,7 @@ def _request(triple: Triple, results: Path, resume: bool, signers: Signers | Non
         resume=resume,
         or_new=resume,
         signers=signers,
+        deadlines=Deadlines.of(triple.timeout_s),
     )
 
 
@@ -114,7 +116,12 @@ def run_swept(
         own = replace(request, processes=triple.processes or PROCESSES)
         cells.append(Cell({name: named[name] for name in swept.swept}, own))
     progress.stage(f"sweep of {len(cells)} cells")
-    ended = run_sweep(Sweep(cells, kept, swept.seed, swept.budget_s), begin, progress)
+    sweep = Sweep(cells, kept, swept.seed, swept.budget_s)
+    if done:  # what is refused now is the sweep's affair: the triples have their records
+        found = attempted(lambda: run_sweep(sweep, begin, progress), "sweep")
+        ended = [Ended(cell, None, found.error) for cell in cells] if isinstance(found, Failed) else found
+    else:
+        ended = run_sweep(sweep, begin, progress)
     entries = [Entry(triple, one.record, one.error) for triple, one in zip(triples, ended, strict=True)]
     if all(entry.record is not None for entry in (*done, *entries)):
         kept.discard()
@@ -126,4 +133,6 @@ def _kept(loaded: Loaded, results: Path, resume: bool) -> Kept:
     kept = Kept(results, FOLDER, f"{loaded.matrix.name}-{loaded.sha256[:16]}")
     if resume:
         kept.read()
+    else:
+        kept.write()  # nothing of an earlier start is left in it
     return kept

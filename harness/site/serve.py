@@ -38,7 +38,7 @@ def serve(
     `progress` is told of the first build, `told` of every one when it is done; a later one that fails
     leaves the site as it was. Raises why the first one fails, and `BadInput` for a port in use.
     """
-    seen = _looks(wish.target)
+    seen = looks(wish.target)
     told(build(wish, progress))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(wish.out)))
@@ -58,14 +58,7 @@ def serve(
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
-        while not stop.wait(PERIOD_S):
-            try:
-                now = _looks(wish.target)
-                if now != seen:
-                    seen = now
-                    told(build(wish, SILENT))
-            except ReproError as error:
-                told(error)
+        keep(wish, seen, stop, told)
     finally:
         signal.signal(signal.SIGINT, before)
         server.shutdown()
@@ -73,7 +66,19 @@ def serve(
     raise KeyboardInterrupt
 
 
-def _looks(target: str) -> object:
+def keep(wish: Wish, seen: object, stop: Event, told: Callable[[Built | ReproError], None]) -> None:
+    """Build again whenever the registry looks otherwise than it did, until `stop` is set. A build that fails leaves the site."""
+    while not stop.wait(PERIOD_S):
+        try:
+            now = looks(wish.target)
+            if now != seen:
+                seen = now
+                told(build(wish, SILENT))
+        except ReproError as error:
+            told(error)
+
+
+def looks(target: str) -> object:
     """Something that differs when the registry does."""
     folder = Path(target)
     files = [folder / "registry.sqlite", folder / "registry.sqlite-wal", folder / "registry.json"]

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def print_fall(console: Console, registry: Registry, found: Submission, row: str) -> None:
-    """As if an editor had accepted it."""
+    """As if an editor had accepted it. Of a registry behind a URL its own words, once it has the record."""
+    from harness.registry.remote.registry import Remote
+
+    if isinstance(registry, Remote):
+        for line in registry.place(found.id) or [f"row {row[:12]}: submit it to see where it falls"]:
+            console.print(line, markup=False)
+        return
     from harness.registry.queries import believed
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.preview import falls

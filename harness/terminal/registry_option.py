@@ -24,17 +24,22 @@ def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "target",
         envvar=VARIABLE,
         metavar="PLACE",
-        help=f"Registry: a folder or postgresql:// URL; default: ${VARIABLE}.",
+        help=f"Registry: a folder, a postgresql:// URL, or the https:// URL of its service; default: ${VARIABLE}.",
     )(command)
 
 
 def open_for_reading(target: str | None) -> Registry:
     """The registry, from its database or from exported files. Raises `BadInput`; one that forgot history is refused."""
     from harness.registry.reading import open_registry
+    from harness.registry.remote.address import is_url
     from harness.terminal.progress import shown
+    from harness.terminal.remote import open_remote
 
+    place = named(target)
+    if is_url(place):
+        return open_remote(place)
     with shown(lines=False) as progress:
-        return open_registry(named(target), progress)
+        return open_registry(place, progress)
 
 
 @contextmanager
@@ -56,8 +61,12 @@ def open_for_writing(target: str | None) -> Registry:
     from harness.errors import BadInput
     from harness.registry.exchange import last_seen
     from harness.registry.opening import is_export, open_database
+    from harness.registry.remote.address import is_url
+    from harness.terminal.remote import open_remote
 
     place = named(target)
+    if is_url(place):
+        return open_remote(place)
     if is_export(place):
         raise BadInput(
             "contains exported files, which are read-only",

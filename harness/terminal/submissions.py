@@ -11,6 +11,7 @@ from rich.table import Table
 from harness.record.outcome import WORDS
 from harness.terminal.console import escape, out
 from harness.terminal.preview import print_fall
+from harness.terminal.remote import tell_receipt
 from harness.terminal.withheld import withheld
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def print_submissions(
     console.print(table)
 
 
-def print_sent(registry: Registry, found: Submission, sent: Sent) -> None:
-    """Its id and entry, and where it falls."""
+def print_sent(registry: Registry, found: Submission, sent: Sent, folder: Path) -> None:
+    """Its id and entry, and where it falls; a receipt is kept in `folder`."""
     console = out()
     console.print(
         f"{sent.record}\nqueued as entry {sent.entry}: nothing is public before an editor approves it", markup=False
@@ -55,6 +56,7 @@ def print_sent(registry: Registry, found: Submission, sent: Sent) -> None:
         console.print("it opens a row of its own", markup=False)
     else:
         print_fall(console, registry, found, sent.row)
+    tell_receipt(registry, found.id, folder)
 
 
 def leaving(folder: Path, found: Submission, device_ids: Sequence[str]) -> dict[str, Any]:

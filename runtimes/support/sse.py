@@ -168,19 +168,21 @@ class Server:
             code=f"status {status}",
         )
 
-    def stream(self, path: str, body: Any, event: Callable[[bytes], bool], begin: Callable[[], None]) -> str:
+    def stream(
+        self, path: str, body: Any, event: Callable[[bytes], bool], begin: Callable[[], None], *, lines: bool = False
+    ) -> str:
         """POST `body`; `begin` is called right before it is sent, `event` with each event's data as it arrives.
 
         `event` returns false for data that is no whole JSON: the next line belongs to it. Returns how the stream ended
         where that was not by [DONE], else "": whether all had come then, the caller knows. Raises `RunFailed` when the
-        server refuses, or does not stream.
+        server refuses, or does not stream. `lines`: each line is JSON, and no event; where the last one is, the caller knows.
         """
         connection = self._connect()
         text = json.dumps(body).encode()
         try:
             connection.connect()
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            headers = self._headers("application/json") | {"Accept": "text/event-stream"}
+            headers = self._headers("application/json") | ({} if lines else {"Accept": "text/event-stream"})
             begin()
             connection.request("POST", path, text, headers)
             with connection.getresponse() as answer:
@@ -198,7 +200,7 @@ class Server:
                         fix="it limits requests: lift its limit, or measure it alone" if answer.status == 429 else "",
                         code=f"status {answer.status}",
                     )
-                return self._events(answer, path, event)
+                return self._lines(answer, path, event) if lines else self._events(answer, path, event)
         except (ConnectionRefusedError, ssl.SSLCertVerificationError) as error:
             raise self._silent(error) from error
         except (OSError, http.client.HTTPException) as error:
@@ -229,6 +231,12 @@ class Server:
         if not seen and other.strip():
             raise self._no_stream(other, path)
         return "the server closed the stream before its end"
+
+    def _lines(self, answer: http.client.HTTPResponse, path: str, event: Callable[[bytes], bool]) -> str:
+        while line := answer.readline(LINE_LIMIT):
+            if line.strip() and not event(line):
+                raise self._no_stream(line, path)
+        return ""
 
     def _failed(self, data: bytes, path: str) -> RunFailed:
         words = said(data, self.key) or "without words"

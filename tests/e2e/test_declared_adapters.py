@@ -29,10 +29,11 @@ def test_a_class_without_capabilities_has_the_defaults(shipped):
 def test_what_comes_with_the_harness_declares_itself():
     declared = {name: table.find(name).capabilities for name in table.BUILT_IN}
     assert [name for name, can in declared.items() if can.synthetic] == ["simulated"]
-    assert [name for name, can in declared.items() if can.converts] == ["pytorch", "vllm"]
-    assert [name for name, can in declared.items() if can.batches] == ["simulated", "vllm"]
-    assert [name for name, can in declared.items() if not can.forces] == ["mistralrs", "openai-http"]
-    assert [name for name, can in declared.items() if can.takes_text] == ["mistralrs"]
+    assert [name for name, can in declared.items() if can.converts] == ["mlx", "pytorch", "vllm", "vllm-server"]
+    assert [name for name, can in declared.items() if can.batches] == ["llama.cpp", "openvino", "simulated", "vllm"]
+    chosen = ["llama-server", "mistralrs", "ollama", "openai-http", "openvino", "vllm-server"]
+    assert [name for name, can in declared.items() if not can.forces] == chosen
+    assert [name for name, can in declared.items() if can.takes_text] == ["mistralrs", "ollama"]
 
 
 MISDECLARED = {

@@ -89,6 +89,15 @@ def test_settings_that_do_not_go_together_are_bad_input_and_no_record(here):
     assert not here.records()
 
 
+def test_how_long_silence_may_last_is_the_users_to_say(tmp_path, repro):
+    model = tiny_models.write_gguf(tmp_path / "tiny.gguf")
+    done = repro("bench", "--model", model, "--runtime", "simulated", "--suite", "quick", "--processes", "1", "--timeout", "1",
+                 "-o", "fault=hang", "-o", "fault_at=0", "-o", "step_us=50", "-o", "prefill_us=1")  # fmt: skip
+    assert done.returncode == 3
+    assert "nothing for 1 s" in done.stderr
+    assert "--timeout SECONDS" in done.stderr
+
+
 def test_silence_of_the_engine_is_a_time_out(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = tiny_models.write_gguf(tmp_path / "tiny.gguf")

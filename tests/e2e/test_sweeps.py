@@ -105,7 +105,8 @@ def test_bad_sweeps_are_refused_in_one_line_before_anything_is_measured(repro, t
     assert "given twice" in refused(repro(*base, "-o", "threads=1,2,1"))
     assert "too large" in refused(repro(*base, "-o", "threads=1,100000"))
     assert "for one run" in refused(repro(*base, "-o", "threads=1,2", "--challenge", "0" * 64))
-    assert "no unfinished sweep" in refused(repro(*base, "-o", "threads=1,2", "--resume"))
+    assert "for one run" in refused(repro(*base, "-o", "threads=1,2", "--registry", "there"))
+    assert "no unfinished sweep" in refused(repro(*base, "-o", "threads=1,2", "--resume", REPRO_REGISTRY="there"))
     head = f'name = "x"\n[sweep]\nmodel = "{tiny}"\nruntime = "simulated"\n'
     matrix = repro.folder / "bad.toml"
     for text, said in (
@@ -145,3 +146,17 @@ def test_a_server_that_dies_in_mid_sweep_leaves_what_was_measured(repro, tiny):
         again = repro(*run, "--resume")
         measured(again)
         assert len(repro.records()) == 2
+
+
+def test_a_matrix_that_is_started_afresh_takes_nothing_of_an_earlier_start(repro, tiny):
+    path = repro.folder / "matrix.toml"
+    path.write_text(
+        f'name = "swept"\n[sweep]\nmodel = "{tiny}"\nruntime = "simulated"\nsuite = "{SMALL}"\nprocesses = 1\n'
+        '[sweep.options]\nfault = ["none", "load-error"]\n'
+    )
+    assert repro("matrix", "run", path).returncode == 3
+    assert len(repro.records()) == 2
+    assert repro("matrix", "run", path, "--resume").returncode == 3
+    assert len(repro.records()) == 3  # the failure again
+    assert repro("matrix", "run", path).returncode == 3
+    assert len(repro.records()) == 5

@@ -15,7 +15,7 @@ from harness.errors import BadInput
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item as Item
 from harness.registry.db.transaction import Taken as Taken
-from harness.registry.facts import OperatorFact, RecordFact, RegistryFact
+from harness.registry.facts import OperatorFact, RegistryFact
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import device_digest, differing, earlier_digest, parts_of, subject_digest
 from harness.registry.store import Registry
@@ -95,8 +95,8 @@ def home(reader: Reader, found: Submission, wish: Wish) -> str:
     return reader.row_for(parts_of(one.subject), one.hardware.sku) or found.id
 
 
-def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> Item:
-    """A record's event, signed, with the record."""
+def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish, note: bytes | None = None) -> Item:
+    """A record's event, signed, with the record and its device note."""
     claims = found.claims
     row = home(reader, found, wish)
     detail = {
@@ -114,7 +114,7 @@ def submission(reader: Reader, actor: Actor, found: Submission, wish: Wish) -> I
         "request": wish.request,
     }
     made = event(reader, actor, "record-submitted", found.id, detail=detail)
-    return Item(made.signed(actor.keys).to_bytes(), found)
+    return Item(made.signed(actor.keys).to_bytes(), found, note=note)
 
 
 def _named(reader: Reader, found: Submission, row: str) -> str:
@@ -129,22 +129,25 @@ def _named(reader: Reader, found: Submission, row: str) -> str:
             f"differs from the row in {', '.join(apart)}", where=found.id[:12], fix="submit it as a row of its own"
         )
     earlier = earlier_digest(subject)
-    fact = reader.get(RecordFact, row)
-    return earlier if fact is not None and fact.subject_sha256 == earlier else subject_digest(subject)
+    return earlier if reader.names_subject(row) == earlier else subject_digest(subject)
 
 
 def submit(
-    registry: Registry, actor: Actor, found: Submission, wish: Wish | None = None, first: Sequence[Item] = ()
+    registry: Registry,
+    actor: Actor,
+    found: Submission,
+    wish: Wish | None = None,
+    first: Sequence[Item] = (),
+    note: bytes | None = None,
 ) -> Taken | None:
     """Put the record into the queue, after `first`: all of it, or nothing; None where the very same one is there already.
 
     Raises why it may not be.
     """
     with registry.reading() as reader:
-        known = reader.get(RecordFact, found.id)
-        if known is not None and known.operator == actor.handle:
+        if reader.submitter(found.id) == actor.handle:
             return None
-        item = submission(reader, actor, found, wish or Wish())
+        item = submission(reader, actor, found, wish or Wish(), note)
     return registry.append_all([*first, item], utc())[-1]
 
 

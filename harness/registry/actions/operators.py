@@ -39,6 +39,8 @@ class Untied:
 
 def untie(registry: Registry, actor: Actor, handle: str, other: str, reason: str) -> Untied:
     """Undo `tie`. Raises why it may not be."""
+    with registry.reading() as reader:
+        rows.people(reader, [handle, other])  # what can't be asked afterwards is refused before
     taken = act(registry, actor, "operators-untied", handle, reason=reason, detail={"other": other})
     with registry.reading() as reader:
         people = rows.people(reader, [handle, other])

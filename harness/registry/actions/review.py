@@ -38,6 +38,7 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
     """
     with registry.reading() as reader:
         identity = reader.id_of(record)
+        reader.need(RecordFact, identity)  # what can't be asked afterwards is refused before
         if decision is Decision.APPROVE:
             held(reader, identity)
     taken = act(registry, actor, decision.value, identity, reason=reason)

@@ -55,7 +55,7 @@ def send(
     if wish.request:
         with registry.reading() as reader:
             wish = Wish(wish.row, wish.idempotency, id_of(reader, wish.request))
-    taken = submit(registry, actor, found, wish, first)
+    taken = submit(registry, actor, found, wish, first, note)
     if taken is None:
         raise Conflict(
             "was submitted at the same time by somebody else", where=found.id[:12], fix="see: repro submissions"

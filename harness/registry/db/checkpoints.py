@@ -45,7 +45,12 @@ def newest_size(reader: Reader) -> int:
 def keep(engine: Engine, size: int, note: bytes) -> None:
     """Store a signed checkpoint; the first of a size stays."""
     with engine.connect().execution_options(write=True) as connection, connection.begin():
-        connection.execute(
-            text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
-            {"size": size, "note": note},
-        )
+        put(Reader(connection), size, note)
+
+
+def put(reader: Reader, size: int, note: bytes) -> None:
+    """As `keep`, in the transaction that is open."""
+    reader.connection.execute(
+        text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
+        {"size": size, "note": note},
+    )

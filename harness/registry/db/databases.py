@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from harness.errors import BadInput
+from harness.errors import BadInput, Unavailable
 from harness.extras import missing
 from harness.files import refusal, sync
 from harness.registry.db.tables import HEAD
@@ -232,10 +232,10 @@ def hold(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-def unusable(engine: Engine, error: Exception) -> BadInput:
+def unusable(engine: Engine, error: Exception) -> Unavailable:
     """The one line for a database that fails."""
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return BadInput(
+    return Unavailable(
         f"the database refuses ({reason})", where=_shown(str(engine.url)), fix="check the path, its disk and its rights"
     )
 

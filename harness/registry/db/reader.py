@@ -182,6 +182,11 @@ class Reader:
         """Whether an event with this payload is in the log."""
         return self.connection.execute(_EVENT, {"digest": digest}).first() is not None
 
+    def place_of(self, digest: str) -> int | None:
+        """The entry whose event has this payload; None where the log has it not."""
+        found = self.connection.execute(_EVENT, {"digest": digest}).scalar_one_or_none()
+        return None if found is None else whole(found, "entries")
+
     def node(self, level: int, index: int) -> bytes:
         """A hash of the Merkle tree. Raises `RecordInvalid` where the database lacks it."""
         found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
@@ -220,6 +225,16 @@ class Reader:
         wanted = select(table.model, table.quantisation, table.engine, table.workload).where(table.id == identity)
         found = self.connection.execute(wanted).one_or_none()
         return None if found is None else (found[0], found[1], found[2], found[3])
+
+    def submitter(self, record: str) -> str | None:
+        """The operator who brought it; None where it is not here."""
+        fact = self.get(RecordFact, record)
+        return None if fact is None else fact.operator
+
+    def names_subject(self, row: str) -> str | None:
+        """The digest by which the row's own submission names its subject; None where there is no such row."""
+        fact = self.get(RecordFact, row)
+        return None if fact is None else fact.subject_sha256
 
     def home_of(self, record: str) -> str | None:
         """The oldest open row of the record's own subject and device, other than itself."""

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"  # the newest migration
+HEAD = "0002"  # the newest migration
 
 metadata = MetaData()
 _DIGEST = String(64)
@@ -112,6 +112,18 @@ records = Table(  # what the rules ask of a record, laid by rows so that a row i
     Index("records_by_subject", "model", "quantisation", "engine", "workload", "sku"),
     Index("records_by_samples", "samples_sha256"),
     sqlite_with_rowid=False,
+)
+
+buckets = Table(  # what each key and address may still ask of a service: its business alone, and forgotten
+    "buckets",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("buckets_by_time", "at_ms"),
+)
+nonces = Table(  # numbers of signed requests that were used
+    "nonces", metadata, Column("sha256", String(64), primary_key=True), Column("until_s", BigInteger, nullable=False)
 )
 
 # What no later programmer can forget: the truth is append-only in the database itself.

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from harness.catalog import policies
-from harness.errors import BadInput
+from harness.errors import BadInput, Conflict
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
 from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
@@ -48,6 +48,7 @@ class Item:
     failure: FailedRun | None = None
     at: str = ""  # when the registry first took it, in a replay
     dropped: bool = False  # the body was taken down later: only a replay of the log may say so
+    note: bytes | None = None  # the device note of a record that goes to another machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Batch:
             place.index, "" if self._last is None else self._last.digest(), place.at, event_digest, envelope_digest
         )
         if event_digest in self.events or self.reader.has_event(event_digest):
-            raise BadInput("is in the log already", where=event.kind, fix="an act is done once")
+            raise Conflict("is in the log already", where=event.kind, fix="an act is done once")
         self._note(event, item, facts, line)
         return Taken(line, event)
 

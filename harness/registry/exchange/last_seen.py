@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def unused(origin: str, place: Path) -> None:
     before = _read(path)
     if before is not None:
         raise Conflict(
-            f"a registry of this name was seen here, with {before[0]} entries: its readers would refuse a second one",
+            f"a registry of this name was seen here, with {before.size} entries: its readers would refuse a second one",
             where=origin,
             fix=f"take another --origin, or move the old one: repro registry export, import; if nobody knows it, remove {path}",
         )
@@ -40,6 +42,17 @@ def _path(origin: str, place: Path) -> Path:
     return place / f"{sha256(origin.encode()).hexdigest()[:16]}.json"
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A log as it shows itself. `signed`: entries below its newest checkpoint; `key`: the registry's, "" where it is not kept."""
+
+    origin: str
+    size: int
+    root: bytes
+    signed: int
+    key: str = ""
+
+
 def look(registry: Registry, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof; remember the longer log and
     its newest checkpoint.
@@ -47,34 +60,50 @@ def look(registry: Registry, place: Path) -> None:
     A folder of exported files counts as a database does: a copy without its end would give other tiers. Nothing is remembered
     where no place can be written: looking at a registry must not need one. Raises `LogInconsistent`.
     """
+    if registry.elsewhere:
+        return  # it has looked when it was opened
     with registry.reading() as reader:
-        origin, size_now, root_now = reader.origin(), reader.size(), reader.root()
-        signed_now = checkpoints.newest_size(reader)
-        path = _path(origin, place)
-        before = _read(path)
-        if before is not None:
-            size, root, signed = before
-            if size > size_now:
-                raise LogInconsistent(
-                    f"has {size_now} entries, and {origin} had {size} when it was last seen here",
-                    where=registry.target,
-                    fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
-                )
-            proof = merkle.consistency_proof(size, size_now, reader.node)
-            if not merkle.verify_consistency(size, size_now, root, root_now, proof):
-                raise LogInconsistent(
-                    f"shows another history than it did at entry {size}",
-                    where=registry.target,
-                    fix=f"trust neither before you know why; then remove {path}",
-                )
-            if signed > signed_now:
-                raise LogInconsistent(
-                    f"has a newest checkpoint of {signed_now} entries, and {origin} had one of {signed} when it was last seen",
-                    where=registry.target,
-                    fix=f"a checkpoint was removed, or this is an older copy; to read it all the same, remove {path}",
-                )
-            if (size, signed) == (size_now, signed_now):
-                return
+        seen = Seen(reader.origin(), reader.size(), reader.root(), checkpoints.newest_size(reader))
+        compare(seen, lambda old: merkle.consistency_proof(old, seen.size, reader.node), registry.target, place)
+
+
+def compare(seen: Seen, prove: Callable[[int], Sequence[bytes]], where: str, place: Path) -> None:
+    """As `look`, of what any source shows; `prove` gives the proof that an older log, by its size, is the beginning of it."""
+    path = _path(seen.origin, place)
+    before = _read(path)
+    if before is not None:
+        if before.key and seen.key and before.key != seen.key:
+            raise LogInconsistent(
+                f"has another key than {seen.origin} had when it was last seen here",
+                where=where,
+                fix=f"trust neither before you know why; then remove {path}",
+            )
+        if before.size > seen.size:
+            raise LogInconsistent(
+                f"has {seen.size} entries, and {seen.origin} had {before.size} when it was last seen here",
+                where=where,
+                fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
+            )
+        if not merkle.verify_consistency(before.size, seen.size, before.root, seen.root, prove(before.size)):
+            raise LogInconsistent(
+                f"shows another history than it did at entry {before.size}",
+                where=where,
+                fix=f"trust neither before you know why; then remove {path}",
+            )
+        if before.signed > seen.signed:
+            raise LogInconsistent(
+                f"has a newest checkpoint of {seen.signed} entries, and {seen.origin} had one of {before.signed} "
+                "when it was last seen",
+                where=where,
+                fix=f"a checkpoint was removed, or this is an older copy; to read it all the same, remove {path}",
+            )
+        if (before.size, before.signed) == (seen.size, seen.signed) and (before.key or not seen.key):
+            return
+    _keep(seen, path, before.key if before is not None else "")
+
+
+def _keep(seen: Seen, path: Path, key: str) -> None:
+    place = path.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
         if not os.access(place, os.W_OK):
@@ -83,18 +112,26 @@ def look(registry: Registry, place: Path) -> None:
         if error.errno in _NO_PLACE:
             return
         raise refusal(error, place) from error
-    kept = {"origin": origin, "size": size_now, "root": root_now.hex(), "signed": signed_now}
+    kept: dict[str, str | int] = {
+        "origin": seen.origin,
+        "size": seen.size,
+        "root": seen.root.hex(),
+        "signed": seen.signed,
+    }
+    if seen.key or key:
+        kept["key"] = seen.key or key
     write_bytes(path, json.dumps(kept).encode())
 
 
-def _read(path: Path) -> tuple[int, bytes, int] | None:
-    """Entries, root, and entries below the newest checkpoint; 0 where it was kept before checkpoints were."""
+def _read(path: Path) -> Seen | None:
+    """What was kept; no signed entries where that was before checkpoints were kept."""
     try:
         text = read_if_there(path, _LIMIT, "the memory of a registry")
         if text is None:
             return None
         data = json.loads(text)
-        return int(data["size"]), bytes.fromhex(data["root"]), int(data.get("signed", 0))
+        root, key = bytes.fromhex(data["root"]), str(data.get("key", ""))
+        return Seen(str(data.get("origin", "")), int(data["size"]), root, int(data.get("signed", 0)), key)
     except BadInput as error:
         if isinstance(error.__cause__, PermissionError):  # a home that is closed to us remembers nothing
             return None

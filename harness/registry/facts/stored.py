@@ -32,6 +32,22 @@ def parse(kind: type[F], text: object, name: object) -> F:
         ) from error
 
 
+def made_of(kind: type[F], value: object, name: str) -> F:
+    """A fact as another machine tells it (`dump`); fields that this version does not know are left. Raises `RecordInvalid`."""
+    own: Any = kind
+    known = {one.name for one in _fields(own)}
+    told = {field: one for field, one in value.items() if field in known} if isinstance(value, dict) else value
+    try:
+        made: F = _read(kind, told)
+        return made
+    except (ValueError, RecursionError) as error:
+        raise RecordInvalid(
+            one_line(f"what the registry tells of it {error}", 200),
+            where=one_line(f"{kind.KIND} {name[:24]}".strip()),
+            fix="update repro-harness, or check the address",
+        ) from error
+
+
 def same(text: object, fact: Fact) -> bool:
     """Whether a stored text says just that: the same values of the same types, in whatever order."""
     if text == stored(fact):

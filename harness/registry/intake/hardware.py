@@ -43,7 +43,8 @@ def hardware_of(record: Record, where: str, *, listed: bool = True) -> HardwareC
     """
     if any(device.kind == DeviceKind.SERVER for device in record.runtime.devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
-    if any(device.kind == DeviceKind.LOCAL_SERVER for device in record.runtime.devices) and _has_gpu(record):
+    kinds = {device.kind for device in record.runtime.devices}
+    if DeviceKind.LOCAL_SERVER in kinds and not kinds & {DeviceKind.CPU, *GPUS} and _has_gpu(record):
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)

@@ -9,6 +9,7 @@ from harness.errors import BadInput, NotFound, RecordInvalid, ReproError
 from harness.record.outcome import STAGES, WORDS
 from harness.registry.db import prefixes
 from harness.registry.db import rows as rows_table
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, KeyFact
 from harness.registry.intake.failures import FailedRun, Failure, checked, read
@@ -108,6 +109,8 @@ def listed(reader: Reader, most: int = MOST_LISTED) -> tuple[list[Told], list[tu
 
 def of_operator(reader: Reader, handle: str) -> list[tuple[str, FailureFact]]:
     """Of one operator, in the log's order."""
+    if isinstance(reader, Elsewhere):
+        return reader.failed(handle)
     found = [(name, fact) for name, fact in reader.all(FailureFact).items() if fact.operator == handle]
     return sorted(found, key=lambda one: one[1].index)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.errors import BadInput
 from harness.registry.db import rows
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import OperatorFact, PolicyFact, RecordFact
 
@@ -58,12 +59,16 @@ class Submitted:
 
 def of(reader: Reader, record: str) -> Submitted | None:
     """By its whole id; None where the registry does not have it."""
+    if isinstance(reader, Elsewhere):
+        return reader.submitted_record(record)
     fact = reader.get(RecordFact, record)
     return None if fact is None else _made(reader, record, fact)
 
 
 def listing(reader: Reader, handle: str) -> list[Submitted]:
     """All of an operator's, in the order in which the registry took them."""
+    if isinstance(reader, Elsewhere):
+        return reader.submitted(handle)
     facts = {name: fact for name, fact in reader.all(RecordFact).items() if fact.operator == handle}
     return sorted((_made(reader, name, fact) for name, fact in facts.items()), key=lambda one: one.entry)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness.errors import BadInput
+from harness.errors import BadInput, NotAllowed, NotFound
 from harness.names import says_something
 from harness.record import keys
 from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, OperatorFact, is_day
@@ -69,14 +69,14 @@ def known(view: View, kind: type[F], name: str) -> F:
     """The fact. Raises `BadInput` where there is none."""
     found = view.get(kind, name)
     if found is None:
-        raise BadInput(f"the registry knows no {kind.KIND} {name[:64]!r}", where=kind.KIND, fix="check the name")
+        raise NotFound(f"the registry knows no {kind.KIND} {name[:64]!r}", where=kind.KIND, fix="check the name")
     return found
 
 
-def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "") -> None:
-    """Raises `BadInput` with `what`."""
+def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "", kind: type[BadInput] = BadInput) -> None:
+    """Raises `BadInput`, or a kind of it, with `what`."""
     if not good:
-        raise BadInput(what, where=where, fix=fix)
+        raise kind(what, where=where, fix=fix)
 
 
 def operator_of(view: View, handle: str, signed: Signed) -> OperatorFact:
@@ -89,12 +89,14 @@ def operator_of(view: View, handle: str, signed: Signed) -> OperatorFact:
         f"the key of {handle} is revoked",
         "operator",
         "rotate to the next one: repro keys rotate",
+        NotAllowed,
     )
     refuse_unless(
         key in signed.keys,
         f"is not signed by the key of {handle} that the registry knows",
         "signature",
         "sign with that key",
+        NotAllowed,
     )
     return operator
 
@@ -113,12 +115,14 @@ def editor_of(view: View, event: Event, signed: Signed, place: Place) -> Editors
         f"{handle} is not an editor of this registry",
         "editor",
         "only editors decide; ask one of them",
+        NotAllowed,
     )
     refuse_unless(
         handle in editors_in(document, signed),
         f"is not signed by the editor's key of {handle}",
         "signature",
         "sign with it",
+        NotAllowed,
     )
     refuse_unless(
         place.at[:10] <= document.expires,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness.errors import Conflict
 from harness.record.outcome import WORDS
 from harness.registry.facts import (
     EditorsFact,
@@ -29,7 +30,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         refuse_unless(HEX.fullmatch(detail[name]) is not None, f"its {name} must be a digest", "submission")
     refuse_unless(HEX.fullmatch(event.subject) is not None, "names no record", "submission")
     there = view.get(FailureFact, event.subject) is not None or view.get(RecordFact, event.subject) is not None
-    refuse_unless(not there, "the registry has this record already", event.subject[:12], "submit another one")
+    refuse_unless(not there, "the registry has this record already", event.subject[:12], "submit another one", Conflict)
     refuse_unless(
         detail["outcome_reason"] in WORDS, "gives no reason that is known", "submission", "update repro-harness"
     )

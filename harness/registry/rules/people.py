@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.errors import Conflict
 from harness.registry.facts import (
     EditorsFact,
     KeyFact,
@@ -129,6 +130,7 @@ def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> l
         f"the handle {event.by} is taken",
         "operator",
         "make keys with another handle",
+        Conflict,
     )
     flaw, seen = handles.flaw(event.by), handles.skeleton(event.by)
     refuse_unless(flaw is None, flaw or "", "operator", "make keys with another handle")

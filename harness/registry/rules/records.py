@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
+from harness.errors import Conflict
 from harness.registry.facts import (
     ChallengeFact,
     EditorsFact,
@@ -45,6 +46,7 @@ def submitted(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         "the registry has this record already",
         event.subject[:12],
         "submit another one",
+        Conflict,
     )
     name = idempotency_of(event, view)
     row = detail["row"] or event.subject

@@ -9,7 +9,7 @@ from operator import or_
 from typing import Any
 
 from harness.device_kinds import OFFLOADED
-from harness.measure.counters import Counter, Fold, folded, most, split_device
+from harness.measure.counters import Account, Counter, Fold, folded, most, split_device
 from harness.measure.trial import Purpose, Trial
 
 # NVML's total is refreshed every 20 to 100 ms: a shorter window would be a guess.
@@ -28,6 +28,11 @@ def energy_per_token(workload: str, trials: Sequence[Trial]) -> dict[str, Any]:
     The counters are read at the boundaries of trials, so the span is the trial's, not that of its decode steps alone.
     """
     own = [t for t in trials if t.workload == workload and t.purpose is Purpose.TIMED and t.valid and t.output_tokens]
+    if any(Account.LOAD_NS in trial.engine for trial in own):
+        return {
+            "value_nj": None,
+            "reason": "the server may load its model again before a trial: the counter holds that, too",
+        }
     for name, source in SOURCES.items():
         if not own or not all(name in trial.counters for trial in own):
             continue

@@ -31,7 +31,7 @@ ENGINE_VARIABLES = tuple(
     "CUDA_ GGML_ GOMP_ GPU_DEVICE_ HIP_ HSA_ KMP_ LP_ MESA_ MKL_ NVIDIA_ OMP_ ONEAPI_ OPENBLAS_ PYTORCH_ ROCR_ SYCL_ VLLM_ VK_ "
     "ZE_".split()
 )
-_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "OLLAMA_HOST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,19 @@ class Deadlines:
     load_s: float = 1800
     trial_s: float = 900
 
+    @classmethod
+    def of(cls, seconds: float | None) -> Deadlines:
+        """As long for the load and for each trial; None: the defaults."""
+        return cls() if seconds is None else cls(load_s=seconds, trial_s=seconds)
+
     def after(self, kind: str) -> float:
         """How long the next frame, or after `end` the exit, may take after one of this kind."""
         waits = {"": self.start_s, "hello": self.start_s, "loading": self.load_s, "end": self.start_s}
         return waits.get(kind, self.trial_s)
+
+    def is_ours(self, kind: str) -> bool:
+        """Whether the engine, and not the interpreter, is what is waited for after a frame of this kind."""
+        return kind not in ("", "hello", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,9 @@ class _Session:
             return Ended(None, tail, "end")  # its plan is carried out; that it lingers costs nothing
         found = Ended(None, tail, self._last)
         if hung:
-            self._error = errors.RunFailed(hung, where="worker", code=f"hung after {self._last or 'start'}")
+            slow = self._deadlines.is_ours(self._last)
+            fix = "where it is only slow, wait longer: --timeout SECONDS" if slow else ""
+            self._error = errors.RunFailed(hung, where="worker", fix=fix, code=f"hung after {self._last or 'start'}")
             found = replace(found, waited_s=round(self._deadlines.after(self._last)))
         elif self._told is not None:
             found = replace(found, told=True, by_engine=self._told.header.get("raised") == "engine")

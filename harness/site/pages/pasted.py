@@ -39,6 +39,7 @@ _OWN: Mapping[str, Mapping[str, int]] = {
         "kv_cache_dtype": 0, "kv_space_mib": 1 << 20, "max_seqs": 4096, "prefix_caching": 0, "tensor_parallel": 64,
         "threads": 1024,
     },
+    "ollama": {"context": 1 << 20, "num_batch": 1 << 20, "num_gpu": 1024, "num_thread": 1024},
     "openai-http": {},
     "simulated": {"device": 0, "threads": 1024, "context": 1 << 20},
 }  # fmt: skip

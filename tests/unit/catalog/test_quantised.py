@@ -133,6 +133,22 @@ METHODS = {
         {"weight": ("F8_E4M3", (OUT, IN)), "weight_scale": ("BF16", (OUT, 1))},
         "compressed-tensors-w8a8-fp8",
     ),
+    "w8a8 int by channel": (
+        {"quantization_config": compressed(
+            {"num_bits": 8, "type": "int", "strategy": "channel", "group_size": None},
+            {"num_bits": 8, "type": "int", "strategy": "token", "dynamic": True},
+        )},
+        {"weight": ("I8", (OUT, IN)), "weight_scale": ("BF16", (OUT, 1))},
+        "compressed-tensors-w8a8-int8-channel-dynamic",
+    ),
+    "w8a8 fp8 of a tensor": (
+        {"quantization_config": compressed(
+            {"num_bits": 8, "type": "float", "strategy": "tensor"},
+            {"num_bits": 8, "type": "float", "strategy": "tensor", "dynamic": False},
+        )},
+        {"weight": ("F8_E4M3", (OUT, IN)), "weight_scale": ("BF16", (1,)), "input_scale": ("BF16", (1,))},
+        "compressed-tensors-w8a8-fp8-tensor-static",
+    ),
     "nvfp4 packed": (
         {"quantization_config": compressed({"num_bits": 4, "type": "float", "group_size": 16}, {"num_bits": 4, "type": "float"})},
         {"weight_packed": ("U8", (OUT, IN // 2)), "weight_scale": ("F8_E4M3", (OUT, IN // 16)), "weight_global_scale": ("F32", (1,))},

@@ -9,6 +9,7 @@ from harness.run.execute.plan import least_context, plan_for, required_context, 
 # A change of one byte is a new version: then add a line here and leave these alone.
 PINNED = {
     "agent-v1": "5588058beb0fef3f1bd52eaf73544fe62f3e3022c2dfea4a779ad73d82686e5b",
+    "counting-v1": "87225046d65c0d30681e6ef067d1d3371a011d0b64cc491f1938599dc1c0b4fe",
     "depth-v1": "fffd8a3a5ff6fac77fbac9734a07ab2763bba331a57c9bd46fbeb5e53d78bbfe",
     "default-v1": "7ad0354e5ff57e4203626c30f4cc95c995d588f70e83204de1a7772dde3f61a8",
     "quick-v1": "5f18567857f5ac864533e348190ffb767fbbad295fe6de0c418c760a0df458a4",

@@ -121,6 +121,21 @@ def test_a_server_here_is_the_processor_only_where_there_is_no_gpu(record):
             run(record, local, environment=record.environment | {"gpu": gpu | {vendor: {"value": value}}})
 
 
+def test_a_server_here_that_says_what_computed_has_the_class_of_that(record):
+    local = Device(name="local", kind="local-server", description="this machine", memory_bytes=None)
+    there = record.environment | {"gpu": {"nvidia": {"value": [{}]}}}
+    cpu = run(record, local, CPU, environment=there, computed_on="cpu, local-server")
+    assert cpu == run(record, CPU)
+    unnamed = Device(name="GPU", kind="gpu", description="this machine's GPU, by Ollama's account", memory_bytes=None)
+    gpu = run(record, local, unnamed, environment=there, computed_on="gpu, local-server")
+    assert "EPYC" not in gpu.sku
+    assert gpu.sku != cpu.sku
+    both = run(
+        record, local, CPU, unnamed, environment=there, computed_on="cpu, gpu, local-server", weights_on_cpu_mib=900
+    )
+    assert "900 MiB of weights on the CPU" in both.sku
+
+
 @pytest.mark.parametrize(
     ("facts", "name"),
     [

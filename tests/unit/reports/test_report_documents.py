@@ -1,6 +1,7 @@
 """A report: one file that asks for nothing, that says first what is wrong with a record, and whose numbers are the record's."""
 
 import re
+import shutil
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.reports import files, several
 from harness.reports.document import report
 from harness.verify.reading import check
 from tests.browser.hostile import SCRIPT, TURNED
-from tests.support.program import Program, edited, resigned, signed
+from tests.support.program import Program, edited, faster, resigned, signed
 from tests.support.report_records import made
 
 MOST_BYTES = 300_000
@@ -102,6 +103,24 @@ def test_records_that_differ_in_a_setting_are_a_sweep_with_its_ties_named(record
     assert re.search(r"1 40\.\d+ tok/s ± [\d.]+ % 0\.\d{3} 0\.\d{3} to 0\.\d{3} slower", page)
     assert "Decode of decode-16 by threads" in page
     assert "threads=4" in made_of.picture
+
+
+def test_a_false_record_is_no_cell_of_a_sweep(records, tmp_path):
+    false = tmp_path / "false"
+    shutil.copytree(records["threads=4"], false)
+    edited(false, lambda one: (one["runtime"]["options"].update(threads=8), faster(one)))
+    page = text_of(told(*(records[f"threads={n}"] for n in (1, 2, 4)), false).html)
+    assert "D: INVALID" in page
+    assert "threads=8" not in page.split("Ratios and verdicts")[0]
+    assert "The fastest measured: threads=4." in page
+
+
+def test_a_record_without_what_a_page_needs_is_refused_in_one_line(repro, tmp_path):
+    place = signed(tmp_path / "one")
+    resigned(edited(place, lambda one: one["model"].pop("sha256")))
+    for named in ((place,), (place, signed(tmp_path / "two"))):
+        done = repro("report", *named, "--out", tmp_path / "a.html")
+        assert (done.code, "Traceback" in done.err) in ((0, False), (2, False)), done.err
 
 
 def test_unlike_records_stand_side_by_side_and_the_unusable_are_in_no_drawing(records):

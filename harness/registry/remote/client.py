@@ -1,0 +1,128 @@
+"""HTTP to a registry's service: answers within limits, its problem documents as our errors, what is safe to repeat repeated."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness import __version__, errors
+from harness.errors import BadInput, RecordInvalid, ReproError, TooMany, Unavailable, one_line
+from harness.record import signed_request
+
+ANSWER_LIMIT = 16 << 20  # bytes
+TRIES = 4
+LONGEST_WAIT_S = 10  # that is waited without asking
+_CONNECT_S, _ANSWER_S = 10.0, 90.0
+_KINDS: dict[str, type[ReproError]] = {
+    re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): kind
+    for name in errors.__all__
+    if isinstance(kind := getattr(errors, name), type) and issubclass(kind, BadInput)
+}
+
+
+class Client:
+    """Of one service. `origin` is its registry's name, once known: what a signed request is for."""
+
+    def __init__(self, base: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.base, self.origin = base, ""
+        self._sleep = sleep
+        self._http = httpx2.Client(
+            timeout=httpx2.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            follow_redirects=False,
+            headers={"User-Agent": f"repro-harness/{__version__}", "Accept": "application/json"},
+        )
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._http.close()
+
+    def get(self, path: str, *, key: Ed25519PrivateKey | None = None, **query: str | int) -> dict[str, Any]:
+        """The object at the path; signed where a key is given. Raises what the service says."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+
+        def ask() -> dict[str, Any]:
+            headers = {} if key is None else self._signature("GET", target, b"", key)
+            return self._once("GET", target, headers, None)
+
+        return self._repeated(ask)
+
+    def post_signed(self, path: str, key: Ed25519PrivateKey) -> dict[str, Any]:
+        """Without a body. Not repeated: it is not the same twice."""
+        return self._once("POST", path, self._signature("POST", path, b"", key), b"")
+
+    def post(self, path: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
+        """Parts as multipart/form-data, repeated where the service was busy or the line broke: the same thing enters once."""
+        files = {name: (name, data, "application/octet-stream") for name, data in parts.items()}
+        return self._repeated(lambda: self._once("POST", path, {}, None, files))
+
+    def _signature(self, method: str, target: str, body: bytes, key: Ed25519PrivateKey) -> dict[str, str]:
+        nonce = str(self._repeated(lambda: self._once("GET", "/v1/nonce", {}, None)).get("nonce", ""))
+        return signed_request.sign(method, target, body, key, nonce, self.origin)
+
+    def _repeated(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        wait = 0.5
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                return ask()
+            except (TooMany, Unavailable) as error:
+                if not left or error.wait_s > LONGEST_WAIT_S:
+                    raise
+                self._sleep(max(wait, error.wait_s if isinstance(error, TooMany) else 0))
+            wait *= 2
+        raise AssertionError
+
+    def _once(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, files: Any = None
+    ) -> dict[str, Any]:
+        try:
+            with self._http.stream(
+                method, self.base + target, headers=dict(headers), content=body, files=files
+            ) as response:
+                return self._read(response)
+        except httpx2.TransportError as error:
+            gone = Unavailable(
+                f"can't be reached ({one_line(str(error) or type(error).__name__, 120)})",
+                where=self.base,
+                fix="check the address and the network; what was acknowledged is kept",
+            )
+            raise gone from error
+
+    def _read(self, response: httpx2.Response) -> dict[str, Any]:
+        data = bytearray()
+        for chunk in response.iter_bytes():
+            data += chunk
+            if len(data) > ANSWER_LIMIT:
+                raise self._strange(f"its answer has more than {ANSWER_LIMIT} bytes")
+        try:
+            found = json.loads(bytes(data))
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise self._strange(f"it answers {response.status_code} without a JSON object")
+        if response.is_success:
+            return found
+        raise self._problem(response, found)
+
+    def _problem(self, response: httpx2.Response, found: Mapping[str, Any]) -> ReproError:
+        if not isinstance(found.get("code"), str):
+            return self._strange(f"it answers {response.status_code}")
+        kind = _KINDS.get(found["code"], BadInput if response.status_code < 500 else Unavailable)
+        made = kind(
+            one_line(str(found.get("detail", ""))),
+            where=one_line(str(found.get("field", ""))) or self.base,
+            fix=one_line(str(found.get("remedy", ""))),
+        )
+        told = response.headers.get("retry-after", "")
+        if isinstance(made, TooMany | Unavailable) and told.isdecimal():
+            made.wait_s = int(told[:6])
+        return made
+
+    def _strange(self, what: str) -> RecordInvalid:
+        return RecordInvalid(f"must be the service of a registry: {what}", where=self.base, fix="check the address")

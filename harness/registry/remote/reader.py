@@ -1,0 +1,198 @@
+"""What commands ask of a registry before they act, asked of its service. What it can't answer is refused in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import BadInput, NotAllowed, NotFound, RecordInvalid, Unsigned
+from harness.record.canonical import canonical
+from harness.registry.db import prefixes
+from harness.registry.db.elsewhere import Elsewhere
+from harness.registry.facts import (
+    ChallengeFact,
+    EditorsFact,
+    F,
+    FailureFact,
+    OperatorFact,
+    PolicyFact,
+    RegistryFact,
+    RequestFact,
+)
+from harness.registry.facts.stored import made_of
+from harness.registry.intake.projection import device_digest
+from harness.registry.queries.submissions import Submitted
+from harness.registry.remote.client import Client
+
+Signer = Callable[[bool], Ed25519PrivateKey | None]
+"""The key that signs a request: the operator's, or (False) the editor's; None where there is none."""
+
+
+class RemoteReader(Elsewhere):
+    """One state of it, as far as the service tells."""
+
+    def __init__(self, client: Client, about: dict[str, Any], signer: Signer) -> None:
+        super().__init__(client.base)
+        self._client, self._about, self._signer = client, about, signer
+        self._own: dict[str, dict[str, Any]] = {}  # handle → what `/v1/submissions` says
+        self._subjects: dict[str, str] = {}  # row → the digest by which it names its subject
+
+    def get(self, kind: type[F], name: str) -> F | None:
+        """The fact, or None where there is none, or it is not the asker's to see."""
+        found: Any
+        if kind is RegistryFact:
+            found = made_of(kind, {one.name: self._about.get(one.name) for one in fields(kind)}, name)
+        elif kind is EditorsFact or (kind is PolicyFact and name == ""):
+            found = made_of(kind, self._about.get(kind.KIND), name)
+        elif kind is OperatorFact:
+            found = self._maybe(kind, f"/v1/operators/{name}", name)
+        elif kind is ChallengeFact:
+            found = self._maybe(kind, f"/v1/challenges/{name}", name, self._signer(True))
+        elif kind in (RequestFact, FailureFact):
+            found = self.all(kind).get(name)
+        else:
+            self.refuse()
+        return cast("F | None", found)
+
+    def all(self, kind: type[F]) -> dict[str, F]:
+        """Those that the asker may see."""
+        if kind is RequestFact:
+            found = self._client.get("/v1/requests")
+            for key in self._keys():
+                with suppress(Unsigned):
+                    found |= self._client.get("/v1/requests", key=key)
+            return {name: made_of(kind, value, name) for name, value in found.items()}
+        if kind is FailureFact:
+            return cast("dict[str, F]", dict(self.failed("")))
+        self.refuse()
+        return {}
+
+    def size(self) -> int:
+        """Entries in the log."""
+        return self._number("size")
+
+    def head(self, size: int) -> str | None:
+        """Of the whole log, or of none of it."""
+        if size not in (0, self.size()):
+            self.refuse()
+        return str(self._about.get("head")) if size else ""
+
+    def root(self) -> bytes:
+        """Of the whole log."""
+        return bytes.fromhex(str(self._about.get("root")))
+
+    def checkpoint(self) -> bytes | None:
+        """The newest one that was signed."""
+        return str(self._about.get("checkpoint")).encode() or None
+
+    def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
+        """The row where the next record of both belongs, as the registry names it now or named it earlier."""
+        earlier = (*subject[:3], subject[3].partition(" ")[0])
+        for one in dict.fromkeys((subject, earlier)):
+            digest = sha256(canonical(list(one))).hexdigest()
+            found = self._client.get("/v1/home", subject_sha256=digest, device_sha256=device_digest(sku))
+            if found.get("row"):
+                return self._row(found)
+        return None
+
+    def subject_of(self, identity: str) -> tuple[str, str, str, str] | None:
+        """Not told: the registry itself refuses a record of another subject."""
+        return None
+
+    def submitter(self, record: str) -> str | None:
+        """Not asked: the service answers with the receipt of what is there."""
+        return None
+
+    def names_subject(self, row: str) -> str | None:
+        """The digest by which the row names its subject; None where it was not asked for."""
+        return self._subjects.get(row)
+
+    def id_of(self, prefix: str) -> str:
+        """Of the asker's own records, and of public rows."""
+        own = [one.id for one in self.submitted("") if one.id.startswith(prefix.lower())] if self._keys() else []
+        if own:
+            return prefixes.only(own, prefix, "record", "see: repro submissions")
+        return self._row(self._client.get(f"/v1/rows/{_word(prefix)}"))
+
+    def submitted(self, handle: str) -> list[Submitted]:
+        """See `Elsewhere`; "": the asker's."""
+        names = [one.name for one in fields(Submitted)]
+        try:
+            return [Submitted(**{name: one[name] for name in names}) for one in self._listed(handle)["records"]]
+        except (KeyError, TypeError) as error:
+            raise self._garbled(error) from None
+
+    def submitted_record(self, record: str) -> Submitted | None:
+        """See `Elsewhere`."""
+        return next((one for one in self.submitted("") if one.id == record), None)
+
+    def failed(self, handle: str) -> list[tuple[str, FailureFact]]:
+        """See `Elsewhere`; "": the asker's."""
+        try:
+            told = [(str(one["id"]), dict(one)) for one in self._listed(handle)["failures"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._garbled(error) from None
+        for _, value in told:
+            del value["id"]
+        return [(name, made_of(FailureFact, value, name)) for name, value in told]
+
+    def _listed(self, handle: str) -> dict[str, Any]:
+        if handle not in self._own:
+            self._own[handle] = self._ask_for(handle)
+        return self._own[handle]
+
+    def _ask_for(self, handle: str) -> dict[str, Any]:
+        refused: NotAllowed = Unsigned(
+            "there are no keys to sign with", where="keys", fix="run: repro keys new --handle NAME"
+        )
+        for key in self._keys():
+            try:
+                return self._client.get("/v1/submissions", key=key, **({"handle": handle} if handle else {}))
+            except NotAllowed as error:
+                refused = error
+        if isinstance(refused, Unsigned) and (not handle or self.get(OperatorFact, handle) is None):
+            return {"records": [], "failures": []}  # whom the registry does not know has no records
+        raise refused
+
+    def _maybe(self, kind: type[F], path: str, name: str, key: Ed25519PrivateKey | None = None) -> F | None:
+        _word(name)
+        try:
+            found = self._client.get(path, key=key)
+        except NotFound:
+            return None
+        return made_of(kind, {one.name: found[one.name] for one in fields(kind) if one.name in found}, name)
+
+    def _row(self, found: dict[str, Any]) -> str:
+        row = str(found.get("row"))
+        self._subjects[row] = str(found.get("subject_sha256"))
+        return row
+
+    def _keys(self) -> list[Ed25519PrivateKey]:
+        """The operator's key, then the editor's."""
+        found = [self._signer(True), self._signer(False)]
+        return [key for key in found if key is not None]
+
+    def _number(self, name: str) -> int:
+        found = self._about.get(name)
+        if type(found) is not int or found < 0:
+            raise self._garbled(ValueError(name))
+        return found
+
+    def _garbled(self, error: Exception) -> RecordInvalid:
+        return RecordInvalid(
+            f"answers what no registry answers ({type(error).__name__}: {error})",
+            where=self._client.base,
+            fix="update repro-harness, or check the address",
+        )
+
+
+def _word(text: str) -> str:
+    """A part of a path. Raises `BadInput` for what would be another path."""
+    if not text or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
+        raise BadInput(f"{text[:40]!r} must be a handle or the beginning of an id", where="--registry", fix="check it")
+    return text

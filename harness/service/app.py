@@ -1,0 +1,185 @@
+"""The addresses of a service. Each asks, acts or refuses in one line; what they have in common is in `core`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness import __version__
+from harness.errors import BadInput, ReproError
+from harness.registry.actions.incoming import Answer, Brought, Opened
+from harness.registry.queries import told
+from harness.service import bodies, problems, reads, wire
+from harness.service.core import Service
+from harness.service.description import described
+
+_PART = {"type": "string", "format": "binary"}
+_TEXT = {"type": "string", "contentEncoding": "base64"}
+_ABOUT = {
+    "event": "the signed event's envelope (DSSE)",
+    "record": "of a submission: the record's envelope (DSSE)",
+    "samples": "of a submission: its samples (Parquet)",
+    "device_note": "the device note that the record names, for the registry alone",
+}
+
+
+def _body(kind: dict[str, str]) -> dict[str, Any]:
+    parts = {name: {**kind, "description": text} for name, text in _ABOUT.items()}
+    return {"schema": {"type": "object", "properties": parts, "required": ["event"], "additionalProperties": False}}
+
+
+_REQUEST = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": _body(_PART), "application/json": _body(_TEXT)},
+    }
+}
+
+
+def app_of(service: Service) -> FastAPI:
+    """The application. It starts and stops the service."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await asyncio.to_thread(service.stop)
+
+    app = FastAPI(
+        title="repro-harness registry",
+        version="1",
+        summary="Signed events go to an append-only log; receipts come back.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=life,
+    )
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    app.add_exception_handler(ReproError, problems.of_repro_error)
+    app.add_exception_handler(HTTPException, problems.of_http_error)
+    app.add_exception_handler(RequestValidationError, problems.of_invalid)
+    app.add_exception_handler(Exception, problems.of_anything)
+    app.add_middleware(_Counted, service=service)
+    _events(app, service)
+    reads.add(app, service)
+    _health(app, service)
+    if service.settings.site is not None:
+        app.mount("/", StaticFiles(directory=service.settings.site, html=True), name="site")
+    return app
+
+
+class _Counted:
+    """Counts answers, and says of each that it is what its type says."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                self._service.metrics.requests.labels(route, message["status"]).inc()
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                if route.startswith("/v1/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        return await self._app(scope, receive, counted)
+
+
+def _events(app: FastAPI, service: Service) -> None:
+    @app.post(
+        "/v1/events",
+        summary="Bring a signed event, with the record that it submits",
+        status_code=201,
+        response_model=wire.AnswerOut,
+        responses={
+            200: {"model": wire.AnswerOut | wire.Trial, "description": "there already, or a trial"},
+        },
+        openapi_extra=_REQUEST,
+    )
+    async def events(request: Request, dry_run: bool = False, place: bool = False) -> Response:
+        address = request.client.host if request.client else ""
+        service.may_ask(address)
+        body = await bodies.read(request, service.held)
+        try:
+            return await _brought(service, request, body, address, dry_run=dry_run, place=place)
+        finally:
+            service.held.bytes -= len(body)
+
+
+async def _brought(
+    service: Service, request: Request, body: bytes, address: str, *, dry_run: bool, place: bool
+) -> Response:
+    """Signature first, then what is there already, then limits, then the record, then the log."""
+    try:
+        found = await service.opened(bodies.parcel(request.headers.get("content-type", ""), body))
+    except BadInput:
+        await service.spend_address(address)  # nobody's request: its address pays for it
+        raise
+    known = await service.again(found)
+    if known is not None:
+        await service.spend_address(address)
+        return _trial(None, None) if dry_run else _answer(known, found, None, 200)
+    await service.spend(found, address)
+    checked = await service.checked(found)
+    if dry_run:
+        return _trial(await service.tried(checked), await _place(service, checked))
+    answer = await service.take(checked)
+    if answer.new:
+        service.metrics.events.labels(found.event.kind).inc()
+    where = await _place(service, checked) if place else None
+    return _answer(answer, found, where, 201 if answer.new else 200)
+
+
+async def _place(service: Service, one: Brought) -> dict[str, Any] | None:
+    if one.item.submission is None:
+        return None
+    row = str(one.event.detail["row"]) or one.event.subject
+    day = datetime.now(UTC).date()
+    return await asyncio.to_thread(told.place, service.registry, row, one.item.submission, day)
+
+
+def _answer(found: Answer, opened: Opened, place: dict[str, Any] | None, status: int) -> Response:
+    made = wire.answer(found, opened.event, place)
+    where = made.row_page or f"/v1/entries/{made.receipt.entry}"
+    return JSONResponse(made.model_dump(mode="json"), status, {"Location": where})
+
+
+def _trial(entry: int | None, place: dict[str, Any] | None) -> Response:
+    made = wire.Trial(entry=entry, new=entry is not None, place=None if place is None else wire.Place(**place))
+    return JSONResponse(made.model_dump(mode="json"))
+
+
+def _health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", summary="Whether the process answers")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/readyz", summary="Whether it can take events")
+    async def readyz() -> dict[str, Any]:
+        return {**await service.ask(told.ready), "waiting": service.waiting}
+
+    @app.get("/metrics", summary="Counts, for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        ready = await service.ask(told.ready)
+        service.metrics.entries.set(ready["entries"])
+        service.metrics.pending.set(ready["pending"])
+        service.metrics.waiting.set(service.waiting)
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

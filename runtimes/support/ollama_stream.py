@@ -1,0 +1,104 @@
+"""The lines of one answer of Ollama's: each that brings text is stamped, the last one tells counts and times."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.errors import RunFailed
+from runtimes.interface import Watch
+from runtimes.support.server_words import error_of
+
+WHERE = "ollama"
+REPEATS = 30  # of one and the same piece of text, after which Ollama ends an answer without a word
+# As the server names them, in nanoseconds → as our counters do.
+_TIMES = {"prompt_eval_duration": "prefill_ns", "eval_duration": "decode_ns", "load_duration": "load_ns"}
+
+
+class Lines:
+    """Stamps the first `limit` lines that bring text. A line is one token where the server's count at the end says so."""
+
+    def __init__(self, watch: Watch, limit: int, key: str = "") -> None:
+        self._watch, self._limit, self._key = watch, limit, key
+        self._last, self._alike = "", 0
+        self.count = 0  # lines that brought text
+        self.models: set[str] = set()
+        self.end: dict[str, Any] | None = None  # the line that ends the answer
+
+    def take(self, line: bytes) -> bool:
+        """One line; false where it is no whole JSON. Reading it takes some 5 µs, which is in the stamp."""
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(event, dict):
+            raise RunFailed("a line of the answer can't be read", where=WHERE, code="event can't be read")
+        text = event.get("response") or event.get("thinking")
+        if text:
+            if self.count < self._limit:
+                self._watch.token()
+            self.count += 1
+            self._alike = self._alike + 1 if str(text).strip() == self._last else 0
+            self._last = str(text).strip()
+        if words := error_of(event, self._key):
+            raise RunFailed(f"the server reports an error: {words}", where=WHERE, code="error of the server")
+        if isinstance(event.get("model"), str):
+            self.models.add(event["model"])
+        if event.get("done") is True:
+            self.end = event
+        return True
+
+    @property
+    def made(self) -> int:
+        """Output tokens, by the server's count; the lines that came, where it did not get so far."""
+        told = self._told("eval_count")
+        return self.count if told is None else told
+
+    @property
+    def fed(self) -> int | None:
+        """Prompt tokens by the server's count; None where it does not tell, as where all of them lay in its cache."""
+        return self._told("prompt_eval_count")
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The account of the answer, as `LoadedRuntime.counters` has it."""
+        found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self._placed}
+        told = {ours: self._told(theirs) for theirs, ours in _TIMES.items()}
+        return found | {name: value for name, value in told.items() if value is not None}
+
+    @property
+    def _placed(self) -> int:
+        extra = max(self.count - self.made, 0)  # a token's text may be split over lines
+        return min(self.count, self._limit) - extra
+
+    def fill(self) -> None:
+        """Stamp the tokens whose text came together with another's as of the last moment: nobody knows which they are."""
+        for _ in range(self._limit - self.count):
+            self._watch.again()
+
+    def refuse_incomplete(self, ended: str) -> None:
+        """Raises `RunFailed` unless all the tokens that were asked for came."""
+        if self.end is not None and self.made >= self._limit and self.count:
+            return
+        sent = f"{self.made} of {self._limit} tokens had come"
+        if self.end is not None:
+            raise RunFailed(
+                f"the model ended its text: {sent}",
+                where=WHERE,
+                fix="Ollama can't be told to go on after the end token: take --suite counting, or the runtime llama.cpp",
+                code="fewer tokens",
+            )
+        if self._alike >= REPEATS:
+            raise RunFailed(
+                f"the model repeats itself, and Ollama ends such an answer after {REPEATS} repetitions: {sent}",
+                where=WHERE,
+                fix="take the runtime llama.cpp with the same file, which does not",
+                code="fewer tokens",
+            )
+        raise RunFailed(
+            f"{ended or 'the server closed the answer before its end'}: {sent}", where=WHERE, code="stream broke off"
+        )
+
+    def _told(self, name: str) -> int | None:
+        value = (self.end or {}).get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None

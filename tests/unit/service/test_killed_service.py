@@ -1,0 +1,187 @@
+"""A service that is killed, and a database that fails: what was acknowledged is there, once, and a retry ends with one entry."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from harness.progress import SILENT
+from harness.record import envelope
+from harness.registry.exchange.audit import audit
+from tests.support.registry_world import world
+from tests.unit.service.conftest import Over
+
+ROOT = Path(__file__).parents[3]
+KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 5  # benchmarks/reliability.py asks for more
+STEP = max(int(os.environ.get("REPRO_FAULT_STEP", "53")) // 8, 1)
+PATIENCE_S = 240
+
+
+def told(line: str) -> None:
+    """For the page that a benchmark writes."""
+    if "REPRO_TOLD" in os.environ:
+        with Path(os.environ["REPRO_TOLD"]).open("a") as file:
+            file.write(line + "\n")
+
+
+def digest_of(parts: dict[str, bytes]) -> str:
+    return sha256(envelope.read(parts["event"], "").payload).hexdigest()
+
+
+def counted(registry) -> dict[str, int]:
+    """Event → how often the log has it."""
+    with registry.reading() as reader:
+        found: dict[str, int] = {}
+        for index in range(reader.size()):
+            digest = reader.entry(index).event_sha256
+            found[digest] = found.get(digest, 0) + 1
+    return found
+
+
+class Process:
+    """On a port that it keeps when it is started anew."""
+
+    def __init__(self, place: str) -> None:
+        self.place, self.address, self.port = place, "", "0"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.support.service_process", self.place, self.port]
+        self.running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.running.stdout is not None
+        self.address = self.running.stdout.readline().strip().rstrip("/")
+        assert self.address, "the service did not start"
+        self.port = self.address.rpartition(":")[2]
+
+    def kill(self) -> None:
+        self.running.send_signal(signal.SIGKILL)
+        self.running.wait()
+        self.running.stdout.close()
+
+
+def test_killed_at_random_under_load_nothing_acknowledged_is_lost_or_doubled(place):
+    made = world(place)
+    over = Over(made, None)
+    work = []
+    for number in range(8 * max(KILLS, 4)):
+        name = f"op-{number:03}"
+        work.append([{"event": over.joining(name)}])
+        if number % 4 == 0:
+            found = made.record(name, sku=f"GPU of {name}")
+            work[-1].append(over.submission(found))
+    processes = [Process(place), Process(place)]
+    acknowledged: dict[str, set[int]] = {}
+    lock, todo, done = threading.Lock(), list(reversed(work)), threading.Event()
+    deadline = time.monotonic() + PATIENCE_S
+
+    def client(seed: int) -> None:
+        chosen = random.Random(seed)
+        with httpx2.Client(timeout=20) as http:
+            while time.monotonic() < deadline:
+                with lock:
+                    if not todo:
+                        return
+                    steps = todo.pop()
+                for parts in steps:
+                    while time.monotonic() < deadline:
+                        try:
+                            address = chosen.choice(processes).address
+                            answer = http.post(f"{address}/v1/events", files={n: (n, d) for n, d in parts.items()})
+                        except httpx2.TransportError:
+                            time.sleep(0.02)
+                            continue
+                        if answer.status_code in (200, 201):
+                            with lock:
+                                entry = answer.json()["receipt"]["entry"]
+                                acknowledged.setdefault(digest_of(parts), set()).add(entry)
+                            if chosen.random() < 0.8:  # some did not hear it, and send it again
+                                break
+                            continue
+                        assert answer.status_code == 503, answer.text
+                        time.sleep(0.02)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(6)]
+    for one in threads:
+        one.start()
+    chosen, kills = random.Random(7), 0
+    while kills < KILLS and any(one.is_alive() for one in threads) and not done.is_set():
+        time.sleep(chosen.uniform(0.01, 0.5))
+        one = chosen.choice(processes)
+        one.kill()
+        kills += 1
+        one.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    for one in processes:
+        one.kill()
+    assert kills > 0
+    assert not todo
+    log = counted(made.registry)
+    assert set(log.values()) == {1}
+    expected = {digest_of(parts) for steps in work for parts in steps}
+    assert expected == set(acknowledged) <= set(log)
+    assert all(len(entries) == 1 for entries in acknowledged.values())
+    assert not audit(made.registry, None, SILENT).faults
+    told(
+        f"service killed {kills} times, {len(acknowledged)} acknowledged, 0 lost, 0 doubled ({place.partition(':')[0]})"
+    )
+
+
+@pytest.fixture
+def failing(service):
+    """Fails the statement, or the commit, of that number, once."""
+    engine = service.world.registry.engine
+    state = {"left": 0}
+
+    def fail(*_: object, **__: object) -> None:
+        state["left"] -= 1
+        if state["left"] == 0:
+            raise OperationalError("this statement", {}, Exception("the database failed, as it was told to"))
+
+    event.listen(engine, "before_cursor_execute", fail)
+    event.listen(engine, "commit", fail)
+    yield state
+    event.remove(engine, "before_cursor_execute", fail)
+    event.remove(engine, "commit", fail)
+
+
+def test_whichever_operation_of_the_database_fails_a_retry_ends_with_one_entry(service, failing):
+    service.world.join("ann")
+    number = failures = tried = 0
+    while True:
+        number += STEP
+        tried += 1
+        if number % 2:
+            parts = {"event": service.joining(f"op-{number:04}")}
+        else:
+            parts = service.submission(service.world.record("ann", sku=f"GPU {number}"))
+        before = service.size()
+        failing["left"] = number
+        first = service.post(parts, "?place=1")
+        reached = failing["left"] <= 0
+        failing["left"] = 0
+        assert first.status_code in (200, 201, 503), first.text
+        failures += first.status_code == 503
+        again = service.post(parts)
+        assert again.status_code in (200, 201), again.text
+        if first.status_code == 201:
+            assert again.json()["receipt"]["entry"] == first.json()["receipt"]["entry"]
+        assert service.size() == before + 1
+        assert counted(service.world.registry)[digest_of(parts)] == 1
+        if not reached:
+            break
+    assert failures > 3
+    assert not audit(service.world.registry, None, SILENT).faults
+    told(f"service: {tried} operations of the database failed, {failures} answered 503, 0 lost, 0 doubled")
