@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from pathlib import Path
 
 import alternate
@@ -16,6 +17,7 @@ import machine
 from pairs import Ratio, Series, mean_ratio
 from rig import MODEL, Rig, ready
 
+ROUND = 5  # pairs of each quantity in turn
 SERVERS = {"llama-server": "llama.cpp", "vllm-server": "vllm"}
 TITLES = {
     "decode": ("greedy decode, {output} tokens after 16, tokens/s", "tokens/s"),
@@ -41,9 +43,9 @@ def measured(rig: Rig, chosen: argparse.Namespace) -> dict[str, Series]:
     ]  # fmt: skip
     made = {name: Series() for name in TITLES}
     with alternate.peer(rig, "server_cost.py", arguments) as source:
-        left = chosen.pairs
-        while left:
-            count = min(left, 10)
+        left, until = chosen.pairs, time.monotonic() + chosen.limit_s
+        while left and time.monotonic() < until:
+            count = min(left, ROUND)
             for name, series in made.items():
                 source.add(name, count, series)
             left -= count
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--prompt", type=int, default=256, help="tokens of a prefill")
     parser.add_argument("--output", type=int, default=48, help="tokens of a decode")
+    parser.add_argument("--limit-s", type=float, default=1800, help="no round is begun after so many seconds")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--binary", help="another llama-server than the one that is built here")
     parser.add_argument("--out", type=Path, help="the page to append to")

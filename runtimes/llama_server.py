@@ -52,7 +52,7 @@ class LlamaServer:
             program=True,
         ),
         "port": Option("the port of 127.0.0.1 to listen on; default: a free one", int, minimum=1, maximum=65535),
-        "start_s": Option("seconds that it may take until it is ready", int, 600, minimum=1, maximum=86400),
+        "start_s": Option("seconds that it may take until it is ready", int, 600, minimum=1, maximum=1700),
     }
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> ManagedRuntime:

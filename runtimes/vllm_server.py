@@ -25,7 +25,8 @@ from runtimes.support.managed_server import HOST, ManagedServer
 from runtimes.support.torch_devices import kv_type
 from runtimes.vllm import VLLM, package, variables
 
-_START = "from vllm.entrypoints.cli.main import main; main()"
+# What `vllm serve` runs; its own start asks for a package called vllm, which on a CPU has another name.
+_SERVER = "vllm.entrypoints.openai.api_server"
 _CONFIG = re.compile(r"Initializing a V1 LLM engine \(v(?P<version>[^)]*)\) with config: (?P<config>.*)")
 _REFUSED = re.compile(
     r"^.*\berror: (?:unrecognized arguments|argument) .*|^.*pydantic.*validation error.*\n.*", re.MULTILINE
@@ -43,7 +44,7 @@ class VLLMServer:
     options: Mapping[str, Option] = {
         **VLLM.options,
         "port": Option("the port of 127.0.0.1 to listen on; default: a free one", int, minimum=1, maximum=65535),
-        "start_s": Option("seconds that it may take until it is ready", int, 1200, minimum=1, maximum=86400),
+        "start_s": Option("seconds that it may take until it is ready", int, 1200, minimum=1, maximum=1700),
     }
 
     convert = staticmethod(convert_gguf)
@@ -85,7 +86,7 @@ def _on_cpu() -> bool:
 def command(model: Path, options: Mapping[str, Any], cpu: bool, port: int) -> Sequence[str]:
     """The server's arguments: what the runtime vllm gives to the engine in process."""
     length = min(options["context"] + 1, trained_context(model) or options["context"] + 1)
-    flags: list[Any] = [sys.executable, "-P", "-c", _START, "serve", model, "--host", HOST, "--port", port]
+    flags: list[Any] = [sys.executable, "-P", "-m", _SERVER, "--model", model, "--host", HOST, "--port", port]
     flags += ["--served-model-name", _SERVED, "--no-enable-prefix-caching", "--generation-config", "vllm", "--seed", 0]
     flags += ["--max-model-len", length, "--dtype", options["dtype"], "--kv-cache-dtype", options["kv_cache_dtype"]]
     flags += ["--tensor-parallel-size", options["tensor_parallel"], "--disable-uvicorn-access-log"]

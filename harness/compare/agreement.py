@@ -93,8 +93,8 @@ def agree(reference: Record, record: Record) -> PairAgreement:
         found.append(WorkloadAgreement(workload.id, len(own), mismatch))
     ours, base = _probe(record, reference), _probe(reference, record)
     verdict, text = _verdict(found, base, ours, _limit(reference, record))
-    if verdict is not Agreement.IDENTICAL and (apart := _caches(reference, record)):
-        text = f"{text}; {apart}"
+    if verdict is not Agreement.IDENTICAL:
+        text = "; ".join([text, *filter(None, (_rounded(reference, record), _caches(reference, record)))])
     return PairAgreement(verdict, text, tuple(found), base, ours, tuple(skipped))
 
 
@@ -108,7 +108,8 @@ def _limit(a: Record, b: Record) -> float | None:
     """How far the likelihoods may differ; None where the weights have nothing to do with each other."""
     sources = [record.model.get("derived_from") or record.model["sha256"] for record in (a, b)]
     if a.model["sha256"] == b.model["sha256"]:
-        limit = SAME_WEIGHTS if all(_same(a, b, name) for name in _ROUNDING) else CONVERTED
+        kept = all(_same(a, b, name) for name in _ROUNDING) and _weights(a) == _weights(b)
+        limit = SAME_WEIGHTS if kept else CONVERTED
     elif sources[0] == sources[1]:
         limit = CONVERTED
     else:
@@ -125,9 +126,14 @@ def _same(a: Record, b: Record, name: str) -> bool:
     return ours == theirs or a.runtime.name != b.runtime.name
 
 
+def _weights(record: Record) -> str:
+    """What the engine's own reader makes of the file's weights, where it rounds them again and says so; "" where it does not."""
+    return settings.computing(record).get("weights", "")
+
+
 def _bits(cache: str) -> int:
     """Of a value in a KV cache; 16 for every type that quantises nothing."""
-    told = re.match(r"(?:i?q|(?:mx|nv)?fp|int|float)(\d{1,3})", cache)
+    told = re.match(r"(?:i?q|[iu]|u?int|(?:mx|nv)?fp|float)(\d{1,3})", cache)
     if told is None:
         return 8 if cache.startswith(("e4m3", "e5m2")) else 16
     return int(told[1])
@@ -140,6 +146,15 @@ def _cache_limit(a: Record, b: Record) -> float:
     if fewest >= 16 or (ours == theirs and a.runtime.engine == b.runtime.engine):
         return 0.0
     return CACHE_8_BITS if fewest >= 8 else CACHE_FEWER_BITS
+
+
+def _rounded(a: Record, b: Record) -> str:
+    """Why the limit is that of a conversion though the file is the same; "" where it is not."""
+    ours, theirs = _weights(a), _weights(b)
+    if ours == theirs or a.model["sha256"] != b.model["sha256"]:
+        return ""
+    made = " and ".join(one or "nothing else" for one in (ours, theirs))
+    return f"the engines make {made} of the file's weights: allowed {CONVERTED:.0%}"
 
 
 def _caches(a: Record, b: Record) -> str:

@@ -70,7 +70,7 @@ class Service:
             if one is not None:
                 one.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def waiting(self) -> int:

@@ -78,6 +78,9 @@ class ManagedServer:
                     continue
                 if taken and port is not None:
                     raise _in_use(self.port)
+                refusal = self._refused(self.log())
+                if refusal is not None:
+                    raise refusal
                 raise self.death("while it loaded the model", "check the model and the settings against it")
             except BaseException:
                 self.stop()
@@ -147,12 +150,9 @@ class ManagedServer:
         telling = [line for line in lines if _TELLING.search(line) and not _ENDING.search(line)]
         return one_line((telling or lines or [""])[-1], 200)
 
-    def death(self, when: str, fix: str) -> ReproError:
+    def death(self, when: str, fix: str) -> RunFailed:
         """Why it is gone, as what happened `when`."""
         self._show()
-        refusal = self._refused(self.log())
-        if refusal is not None:
-            return refusal
         status = None if self._child is None else self._child.wait()
         how = f"ended with status {status}"
         if status is not None and status < 0:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import httpx2
 import pytest
 
 from harness.record.editor_keys import registry_key
@@ -13,6 +19,7 @@ from tests.support.people import People
 from tests.support.served import served
 
 ORIGIN = "example.org/bench"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -145,6 +152,34 @@ def test_what_does_not_work_over_a_url_yet_is_one_line_and_leaves_nothing(people
     }
     assert {p for p in after if "sqlite" in p.name and "-" not in p.name} <= set(before)
     assert set(tmp_path.iterdir()) == there
+
+
+def test_the_demonstration_is_served_as_a_copy_until_ctrl_c(tmp_path):
+    program = "from harness.cli import main; main()"
+    command = [sys.executable, "-c", program, "serve", "--registry", "results/demo-registry", "--port", "0"]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as served_copy:
+        address = served_copy.stdout.readline().split()[0]
+        assert httpx2.get(f"{address}healthz").json()["status"] == "ok"
+        assert httpx2.get(f"{address}v1/registry").json()["demonstration"] is True
+        served_copy.send_signal(signal.SIGINT)
+        assert served_copy.wait(60) == 130
+        assert served_copy.stderr.read().splitlines()[-1] == "repro: interrupted"
+    assert not list(tmp_path.glob("repro-serve-*"))
+
+
+def test_a_port_in_use_an_export_and_a_registry_without_its_key_are_refused(people, url, tmp_path):
+    port = url.rpartition(":")[2]
+    taken = people("ed", "serve", "--port", port)
+    assert (taken.returncode, "name another: --port" in taken.stderr) == (2, True)
+    assert people("ann", "serve", "--port", "0").returncode == 2
+    people.good("ed", "registry", "export", tmp_path / "files")
+    for place in (tmp_path / "files", url):
+        done = people("ed", "serve", "--registry", place, "--port", "0")
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

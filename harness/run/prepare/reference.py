@@ -20,13 +20,15 @@ from harness.run.prepare import environments, options, tokens
 from harness.run.prepare.interpreters import interpreter_for
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.interface import Runtime
+from runtimes.interface import Runtime, Scalar
 from runtimes.table import BUILT_IN, find
 
 # Whose `tokenize` is the reference: the first that is installed is asked. The readers of tokenizer.json share one tokenizer
 # (runtimes/support/hf_folder.py).
 REFERENCES: Mapping[str, tuple[str, ...]] = {"gguf": ("llama.cpp",), "safetensors": ("pytorch", "mlx", "vllm")}
 _CONTEXT = 256  # the smallest: nothing is computed
+# Nothing is, so no device is taken from a server that may hold it, and no weights are copied.
+_IDLE: Mapping[str, Scalar] = {"gpu_layers": 0, "device": "cpu", "repack": False}
 
 
 def is_reference(adapter: Runtime, model_format: str) -> bool:
@@ -59,7 +61,9 @@ def ids_of(model: ModelHere, wanted: tokens.Texts, named: str, cache: Path, prog
     def make(texts: Mapping[str, str]) -> tokens.Tokenised:
         name, interpreter = _tokenizer(model.identity.format, cache, progress)
         progress.stage(f"the reference ids of the prompts, by the tokenizer of {name}; once for this model")
-        filled = options.fill({}, find(name).options, cores=1, required_context=_CONTEXT)
+        declared = find(name).options
+        idle = {option: value for option, value in _IDLE.items() if option in declared}
+        filled = options.fill(idle, declared, cores=1, required_context=_CONTEXT)
         plan = Plan(name, str(model.path), model.identity.format, filled, texts=texts, lengths=wanted.lengths)
         try:
             return by_worker(interpreter, plan)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from harness.errors import RunFailed
@@ -106,20 +106,19 @@ def _compiled(where: Place, source: Path, log: Path, progress: Progress) -> list
     if b"_ZN7httplib9SSLClient" in library.read_bytes():
         flags.append("-DCPPHTTPLIB_OPENSSL_SUPPORT")  # decides how its classes are laid out
     files = sorted(server.glob("*.cpp"))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2) as pool:
-        jobs = [pool.submit(_object, flags, file, log) for file in files]
-        try:
-            for done, job in enumerate(as_completed(jobs), 1):
-                job.result()
-                progress.advance(f"building {where.recipe.program}", done, len(files))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    one = f"{shlex.join(['c++', *flags])} -c {{}}.cpp -o {{}}.o"
+    begun = 0
+
+    def note(line: str) -> None:
+        nonlocal begun
+        if line.startswith("c++ "):
+            progress.advance(f"building {where.recipe.program}", begun, len(files))
+            begun += 1
+
+    script = f"printf '%s\\n' \"$@\" | xargs -t -P {cores} -I{{}} {one}"
+    steps.run(["sh", "-c", script, "sh", *(str(file.with_suffix("")) for file in files)], log, {}, note)
     return [file.with_suffix(".o") for file in files]
-
-
-def _object(flags: Sequence[str], file: Path, log: Path) -> None:
-    steps.run(["c++", *flags, "-c", str(file), "-o", str(file.with_suffix(".o"))], log, {}, None)
 
 
 def _linked(where: Place, scratch: Path, objects: Sequence[Path], log: Path) -> Path:

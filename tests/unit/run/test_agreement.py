@@ -92,7 +92,7 @@ def off(record, share):
 
 
 @pytest.mark.parametrize(
-    ("cache", "near", "far"), [("q8_0", 0.0051, 0.021), ("q4_0", 0.03, 0.051), ("q5_1", 0.0499, 0.0501), ("fp8_e4m3", 0.01, 0.03)]
+    ("cache", "near", "far"), [("q8_0", 0.0051, 0.021), ("q4_0", 0.03, 0.051), ("q5_1", 0.0499, 0.0501), ("fp8_e4m3", 0.01, 0.03), ("u8", 0.01, 0.03)]
 )  # fmt: skip
 def test_a_quantised_cache_has_a_band_of_its_own_with_the_reason(record, cache, near, far):
     base = cached(record, "f16")
@@ -116,3 +116,8 @@ def test_weights_that_the_runtime_rounds_again_are_a_conversion(record):
     base, rounded = cached(record, "f16", engine="vllm"), cached(record, "f16", engine="vllm", quantization="fp8")
     assert agree(base, off(rounded, 0.01)).verdict is Agreement.IDENTICAL
     assert agree(base, off(cached(record, "f16", engine="vllm", threads=1), 0.01)).verdict is Agreement.DIFFERENT
+    openvino = cached(record, "f16", engine="openvino", weights="u4+zp4")
+    assert agree(base, off(openvino, 0.019)).verdict is Agreement.IDENTICAL
+    beyond = agree(base, off(openvino, 0.021))
+    assert beyond.verdict is Agreement.DIFFERENT
+    assert "the engines make nothing else and u4+zp4 of the file's weights: allowed 2%" in beyond.text

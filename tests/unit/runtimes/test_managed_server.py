@@ -82,7 +82,7 @@ def test_it_is_started_on_a_free_port_answers_and_is_stopped_with_all_that_it_st
     assert listening.processes_at(HOST, server.port)
     assert len(of_port(server.port)) == 3
     server.stop()
-    assert of_port(server.port) == []
+    assert gone(server.port)
 
 
 def test_one_that_dies_while_it_loads_is_told_with_its_last_words_and_leaves_nothing(capfd):
@@ -91,7 +91,7 @@ def test_one_that_dies_while_it_loads_is_told_with_its_last_words_and_leaves_not
         started(then="dies", port=port)
     assert caught.value.what == "the server ended with status 3 while it loaded the model: error: it is no model"
     assert "exiting due to that" in capfd.readouterr().err
-    assert of_port(port) == []
+    assert gone(port)
 
 
 def test_a_sign_in_its_log_goes_before_later_complaints():
@@ -111,7 +111,7 @@ def test_one_that_is_never_ready_is_ended_after_its_time():
     with pytest.raises(RunFailed, match="not ready after 1 s: loading") as caught:
         started(then="never", port=port, wait_s=1)
     assert "-o start_s" in caught.value.fix
-    assert of_port(port) == []
+    assert gone(port)
 
 
 def test_a_port_that_is_in_use_is_refused_in_one_line():
@@ -147,7 +147,7 @@ def test_one_that_is_killed_is_told_with_the_signal():
     finally:
         server.stop()
     assert error.what.startswith("the server was killed by SIGKILL (out of memory?) in a trial")
-    assert of_port(server.port) == []
+    assert gone(server.port)
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
