@@ -19,7 +19,7 @@ from runtimes.recipes import Build, Recipe
 
 __all__ = [
     "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
-    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing",
+    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing", "Reaching",
     "Recipe", "Remembering", "Runtime",
     "RuntimeFacts", "Scalar", "TakingText", "Watch", "with_defaults",
 ]  # fmt: skip
@@ -130,6 +130,7 @@ class Capabilities:
     outlives: bool = False  # what it loads is `Outliving`
     describes: bool = False  # is `Describing`
     probes: bool = False  # is `Probing`
+    reaches: bool = False  # is `Reaching`
     serves: bool = False  # its engine is a server of its own, which the worker starts and stops: it holds the model
 
 
@@ -233,6 +234,16 @@ class Probing(Protocol):
         """What keeps the engine that is installed beside it from being driven as the adapter does; "" where nothing does.
 
         Runs in the engine's environment and loads no model. A setting that the engine would ignore is a fault, too.
+        """
+
+
+class Reaching(Protocol):
+    """What a runtime that declares `reaches` has beside: its engine is a server that somebody else started."""
+
+    def reach(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        """Ask the server whether it is there; in the process of the command, before a model is fetched or a worker started.
+
+        `options` as given; `secrets` has what the variables of secret options hold. Raises `BadInput` where nobody answers.
         """
 
 

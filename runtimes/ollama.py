@@ -49,7 +49,14 @@ class OllamaRuntime:
     name = "ollama"
     formats = ("gguf",)
     capabilities = Capabilities(
-        in_core=True, holds_model=False, tokenises=False, takes_text=True, forces=False, scores=False, outlives=True
+        in_core=True,
+        holds_model=False,
+        tokenises=False,
+        takes_text=True,
+        forces=False,
+        scores=False,
+        outlives=True,
+        reaches=True,
     )
     options: Mapping[str, Option] = {
         "url": Option("where it listens; default: as OLLAMA_HOST says, else http://127.0.0.1:11434", str, ""),
@@ -64,9 +71,18 @@ class OllamaRuntime:
         "api_key_env": Option("the environment's variable that holds the server's key", str, secret=True),
     }
 
+    def reach(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        """Ask for its version. Raises `BadInput` where nobody answers, or something that is not Ollama."""
+        Ollama(_server_of(with_defaults(self.options, options), secrets.get("api_key_env", ""))).version()
+
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedOllama:
         """Have the server load it, afresh."""
         return LoadedOllama(model, with_defaults(self.options, options))
+
+
+def _server_of(options: Mapping[str, Any], key: str) -> Server:
+    url = str(options["url"] or address_of(os.environ.get("OLLAMA_HOST", "")))
+    return Server.at(url, bool(options["remote"]), key, str(options["ca_file"] or ""))
 
 
 class LoadedOllama:
@@ -81,9 +97,7 @@ class LoadedOllama:
                 "its vocabulary is of a kind that is not read here", where=model.path.name, fix="take another runtime"
             )
         self._vocabulary = vocabulary
-        url = str(options["url"] or address_of(os.environ.get("OLLAMA_HOST", "")))
-        key = os.environ.get(f"{SECRET}api_key_env", "")
-        self._server = Server.at(url, bool(options["remote"]), key, str(options["ca_file"] or ""))
+        self._server = _server_of(options, os.environ.get(f"{SECRET}api_key_env", ""))
         self._api = Ollama(self._server)
         version = self._api.version()
         self._shown = self._api.model_of(model.path.resolve(), str(options["served_model"]))

@@ -41,7 +41,7 @@ class OpenAIHTTP:
     formats = ("gguf", "safetensors")
     # The server holds the model, makes the ids and chooses the tokens; its caches outlive a run.
     capabilities = Capabilities(
-        in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True
+        in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True, reaches=True
     )
     options: Mapping[str, Option] = {
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),
@@ -65,9 +65,18 @@ class OpenAIHTTP:
         "context": Option("tokens that the server's context holds, as it was started", int, minimum=8),
     }
 
+    def reach(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        """Ask for its list of models, whatever it answers. Raises `BadInput` where nobody does."""
+        server = _server_of(with_defaults(self.options, options), secrets.get("api_key_env", ""))
+        server.ask(f"{server.base}/models")
+
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedServer:
         """Ask the server who it is."""
         return LoadedServer(model, with_defaults(self.options, options))
+
+
+def _server_of(options: Mapping[str, Any], key: str) -> Server:
+    return Server.at(options["url"], bool(options["remote"]), key, str(options["ca_file"] or ""))
 
 
 class LoadedServer:
@@ -79,8 +88,7 @@ class LoadedServer:
                 "there is no such model", where=str(model.path), fix="name the file that the server has loaded"
             )
         self._options = options
-        key = os.environ.get(f"{SECRET}api_key_env", "")
-        self._server = Server.at(options["url"], bool(options["remote"]), key, str(options["ca_file"] or ""))
+        self._server = _server_of(options, os.environ.get(f"{SECRET}api_key_env", ""))
         told = {name: str(options[name] or "") for name in ("served_model", "engine", "answers_as")}
         self._served = served.look(
             self._server, told["served_model"], told["engine"], told["answers_as"], model.path.resolve()

@@ -63,8 +63,13 @@ def _capabilities_fault(adapter: Any) -> str:
     strange = [name for name in names if type(getattr(declared, name)) is not bool]
     if strange:
         return f"capabilities.{strange[0]} must be true or false, and is {getattr(declared, strange[0])!r}"
-    methods = {"convert": declared.converts, "describe": declared.describes, "probe": declared.probes}
-    words = {"convert": "converts", "describe": "describes", "probe": "probes"}
+    methods = {
+        "convert": declared.converts,
+        "describe": declared.describes,
+        "probe": declared.probes,
+        "reach": declared.reaches,
+    }
+    words = {"convert": "converts", "describe": "describes", "probe": "probes", "reach": "reaches"}
     return _undeclared(adapter, "its class", methods, words)
 
 

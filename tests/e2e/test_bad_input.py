@@ -277,3 +277,11 @@ def test_resume_says_in_what_the_unfinished_run_differs(repro, tiny):
         head.write_text("{")
     line = refused(repro(*SIMULATED, "--model", tiny, "-o", "step_us=3000", "--resume"))
     assert "damaged (run.json)" in line
+
+
+@pytest.mark.parametrize("runtime", ["ollama", "openai-http"])
+def test_a_server_that_is_not_there_is_told_before_a_model_is_fetched_or_an_engine_built(repro, runtime):
+    done = repro("bench", "--model", "smollm2-135m-instruct-q4_1", "--runtime", runtime, "-o", "url=http://127.0.0.1:9")
+    assert "127.0.0.1:9" in refused(done)
+    assert not any((repro.folder / "cache").rglob("*.gguf"))
+    assert not any((repro.folder / "cache").rglob("bin/python"))

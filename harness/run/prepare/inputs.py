@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from harness.capture import snapshot
 from harness.catalog import fetch, model_folder, models, suites
@@ -41,7 +42,7 @@ from harness.run.prepare.interpreters import python_for, resolved
 from harness.run.prepare.options import CONTEXT_STEP
 from harness.run.prepare.programs import with_programs
 from harness.run.request import Request
-from runtimes.interface import Runtime, Scalar
+from runtimes.interface import Reaching, Runtime, Scalar
 from runtimes.table import find
 
 RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
@@ -73,6 +74,8 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     if signers is not None:
         store.writable(signers.place)  # the machine's count of runs is kept there
     baseline.rule(request, asked.suite)  # refused now rather than after the download
+    if asked.adapter.capabilities.reaches:
+        cast(Reaching, asked.adapter).reach(asked.given, asked.secrets)
     if asked.choice.backend:
         resolved(request.named, asked.choice.backend, cache, progress)
     cores = snapshot.cores()
