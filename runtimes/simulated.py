@@ -90,7 +90,7 @@ class LoadedSimulation:
         self._process *= 1 + truth["ambient_ppm"] / 1e6 * _counted(truth["ambient_file"])
         self._trial = -1
         self._counters: dict[str, int] = {}
-        self._depth = 0
+        self._depth = self._behind = 0
         self._seen: set[tuple[int, ...]] = set()
         if truth["fault"] == "load-error" and self._strikes():
             raise MemoryError("simulated: out of memory while loading")
@@ -164,7 +164,8 @@ class LoadedSimulation:
         if self._depth:
             self._counters["cached_tokens"] = self._depth
         short = 1 if self._truth["fault"] == "short" else 0
-        ids = [(sum(prompt) + 31 * index) % VOCABULARY for index in range(output_tokens - short)]
+        whole = self._behind + sum(prompt)
+        ids = [(whole + 31 * index) % VOCABULARY for index in range(output_tokens - short)]
         return list(forced[: output_tokens - short]) if forced is not None else ids
 
     def generate_batch(
@@ -187,7 +188,7 @@ class LoadedSimulation:
 
     def remember(self, ids: Sequence[int]) -> None:
         """See `Remembering`."""
-        self._depth = len(ids)
+        self._depth, self._behind = len(ids), sum(ids)
 
     def _refuse_beyond(self, tokens: int) -> None:
         if tokens > self.facts.context_tokens:
@@ -229,7 +230,7 @@ class LoadedSimulation:
 
     def reset(self) -> None:
         """Nothing is kept, unless the fault is a cache."""
-        self._counters, self._depth = {}, 0
+        self._counters, self._depth, self._behind = {}, 0, 0
 
     def close(self) -> None:
         """Nothing to free."""
