@@ -79,6 +79,8 @@ class LoadedLlama:
 
     def __init__(self, engine: Any, model: ModelFiles, options: Mapping[str, Any]) -> None:
         self._engine = engine
+        if METHODS[options["draft"]] and options["batch"] == 1:
+            raise BadInput("a draft needs room in a step for itself", where="-o batch=1", fix="-o batch=8, or more")
         self._log = LogTap(engine)
         engine.llama_backend_init()
         found = devices()

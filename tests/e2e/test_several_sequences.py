@@ -138,6 +138,12 @@ def test_drafts_for_several_requests_are_refused_before_anything_runs(run):
     assert "one request at a time" in said
 
 
+def test_a_draft_without_room_for_it_is_refused(speculative):
+    repro = speculative[0]
+    said = refused(repro("bench", "--suite", repro.folder / "alone.toml", "-o", "draft=lookup", "-o", "batch=1"))
+    assert "-o batch=1" in said
+
+
 def test_each_of_three_requests_gets_the_ids_of_one_alone(run, trials):
     assert len(trials["three"]) % 3 == 0
     assert of(trials, "three") == of(trials, "alone")
