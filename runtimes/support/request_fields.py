@@ -10,6 +10,7 @@ from runtimes.support.server_account import tokens_so_far
 from runtimes.support.sse import Answer, Server
 
 MISSING = (404, 405, 501)  # what servers answer where they have no such address
+_TEXTS = ("text", "content", "reasoning_content", "reasoning")  # of a choice or its delta
 REFUSING = (400, *MISSING, 415, 422, 500)  # what servers answer to a field that they do not know
 # What each asks for, the least needed first: it is the first to go where a refusal names none.
 OPTIONAL: Mapping[str, Any] = {
@@ -71,13 +72,22 @@ def ignored(body: bytes, asked: frozenset[str]) -> frozenset[str]:
         return frozenset()
     choices = [(event.get("choices") or [{}])[0] for event in events if isinstance(event.get("choices"), list)]
     brings = [event for event in events if event.get("choices")]
+    # The usage that comes with the last choice, as llama-server's, is that of `include_usage`: the first text tells.
+    first = next((event for event in brings if _brings_text(event)), brings[0] if brings else {})
     effects = {
         "return_token_ids": any(isinstance(one, dict) and one.get("token_ids") for one in choices),
         "timings_per_token": any("timings" in event for event in events),
         "stream_options": any(event.get("usage") for event in events),
-        "continuous_usage_stats": any("usage" in event and tokens_so_far(event) is not None for event in brings),
+        "continuous_usage_stats": bool(first.get("usage")) and tokens_so_far(first) is not None,
     }
     return frozenset(name for name, seen in effects.items() if name in asked and not seen)
+
+
+def _brings_text(event: Mapping[str, Any]) -> bool:
+    choice = event["choices"][0]
+    delta = choice.get("delta") if isinstance(choice, dict) else None
+    texts = (choice, delta) if isinstance(delta, dict) else (choice,)
+    return any(one.get(name) for one in texts if isinstance(one, dict) for name in _TEXTS)
 
 
 def _events(body: bytes) -> Iterator[dict[str, Any]]:
