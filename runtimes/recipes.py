@@ -130,7 +130,7 @@ _OWN: Mapping[str, Recipe] = {
     "mlx": Recipe(
         backends={
             "cpu": Build("mlx-cpu.txt", only=_PINNED, elsewhere="mlx.txt", room_gib=3),
-            "metal": Build("mlx.txt", only=("Darwin", "arm64", "3.11"), room_gib=3),
+            "metal": Build("mlx.txt", room_gib=3),
         },
         indexed=("torch",),
         index=TORCH_CPU,

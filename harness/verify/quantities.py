@@ -5,6 +5,8 @@ Rounding is to the nearest integer of a unit small enough to keep six digits of 
 
 from __future__ import annotations
 
+import math
+
 from harness.measure.distribution import Distribution
 from harness.measure.estimate import Estimate
 from harness.record import schema
@@ -17,27 +19,36 @@ UNITS: dict[str, tuple[schema.Unit, float]] = {
 }
 
 
+MOST = 2**53 - 1  # the largest whole number that every reader of JSON keeps
+TOO_WIDE = "the processes lie too far apart for an interval that can be written; point estimate only"
+
+
 def ppm(value: float | None) -> int | None:
     """A fraction in parts per million."""
     return None if value is None else round(value * 1e6)
 
 
 def estimate_of(value: Estimate | None, factor: float) -> schema.Estimate | None:
-    """The record's form of an estimate."""
+    """The record's form of an estimate; without its interval where an end of that is larger than a record's numbers may be."""
     if value is None:
         return None
+    wide = not all(_fits(end, scale) for end, scale in ((value.high, factor), (value.half_width, 1e6)))
     return schema.Estimate(
         point=round(value.point * factor),
-        low=_scaled(value.low, factor),
-        high=_scaled(value.high, factor),
-        half_width_ppm=ppm(value.half_width),
+        low=None if wide else _scaled(value.low, factor),
+        high=None if wide else _scaled(value.high, factor),
+        half_width_ppm=None if wide else ppm(value.half_width),
         level_ppm=round(value.level * 1e6),
         process_medians=tuple(round(median * factor) for median in value.process_medians),
         n_trials=value.n_trials,
         cv_within_ppm=ppm(value.cv_within),
         cv_between_ppm=ppm(value.cv_between),
-        reason=value.reason,
+        reason=TOO_WIDE if wide else value.reason,
     )
+
+
+def _fits(value: float | None, factor: float) -> bool:
+    return value is None or (math.isfinite(value) and value * factor < MOST)
 
 
 def distribution_of(value: Distribution | None, factor: float) -> schema.Distribution | None:

@@ -70,7 +70,7 @@ def test_what_is_refused_says_why_in_one_line(people, tmp_path):
         ("ed", "no record has an id", ("review", "approve", "ffff", "--reason", "x")),
         ("ed", "there are no keys yet", ("submit", first)),
         ("x", "there is no registry", ("score", "--registry", tmp_path / "nowhere")),
-        ("x", "is not a kind of database", ("score", "--registry", "https://example.org")),
+        ("x", "is not a kind of database", ("score", "--registry", "mysql://example.org")),
         ("x", "must name a registry", ("score", "--registry", "")),
         ("x", "no policy is called", ("explain", row[:8], "--policy", "network-v9")),
         ("x", "must be a day", ("explain", row[:8], "--as-of", "yesterday")),

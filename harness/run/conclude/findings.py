@@ -19,6 +19,7 @@ from harness.run.execute.loop import Outcome
 from harness.verify.check_rules import CheckResult
 from harness.verify.checks import check_of
 from harness.verify.findings import recorded
+from harness.verify.quantities import TOO_WIDE
 
 OTHERS_LIMIT_PPM = 50_000  # of the time of the cores (or of the quota) that the run could use, by something else
 DRIFT_NOTE_PPM, DRIFT_INVALID_PPM = 1_000, 10_000
@@ -103,12 +104,15 @@ def _precision(outcome: Outcome, headline: str, results: Sequence[schema.Workloa
     for result in results:
         for metric in result.metrics:
             width = metric.estimate.half_width_ppm if metric.estimate is not None else None
-            if metric.metric not in ("decode_rate", "prefill_rate") or width is None or width <= TARGET * 1e6:
+            endless = metric.estimate is not None and metric.estimate.reason == TOO_WIDE
+            narrow = width is None or width <= TARGET * 1e6
+            if metric.metric not in ("decode_rate", "prefill_rate") or (narrow and not endless):
                 continue
             grave = result.workload == headline and metric.metric == "decode_rate"
-            text = f"{metric.metric} is known to ± {width / 1e4:.1f} %, the target is ± {TARGET:.0%}"
+            known = "has no interval" if width is None else f"is known to ± {width / 1e4:.1f} %"
+            text = f"{metric.metric} {known}, the target is ± {TARGET:.0%}"
             severity = Severity.WARNING if grave else Severity.NOTE
-            evidence = {"half_width_ppm": width}
+            evidence = {} if width is None else {"half_width_ppm": width}
             found.append(Finding("imprecise", severity, text, result.workload, metric.metric, evidence))
     return found
 
