@@ -65,7 +65,7 @@ GROUPS = {
         "site": ("harness.commands.site:site", "Build or serve a registry's public site."),
         "serve": (
             "harness.commands.serve:serve",
-            "Serve a registry over HTTP: what is signed comes in, receipts go out.",
+            "Serve a registry over HTTP: events in, receipts out.",
         ),
     },
 }

@@ -62,11 +62,11 @@ def test_repro_verify_agrees(name, tmp_path):
     vector = VECTORS[name]
     place = folder_of(base64.b64decode(vector["envelope"]), tmp_path / "record")
     if vector["expected"] == "valid":
-        verify.callback(place, None)
+        verify.callback(place, None, None)
         return
     # Any other exception is a fault: it would be a traceback.
     with pytest.raises(ReproError) as caught:
-        verify.callback(place, None)
+        verify.callback(place, None, None)
     assert re.search(WORDS[vector["rule"]], f"{caught.value.what}; {caught.value.fix}"), str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_another_record_beside_the_envelope_is_refused_by_both(tmp_path):
     (place / "record.json").write_bytes(BASE.replace(b'"seed":7', b'"seed":8'))
     assert independent([str(place)]) == 2
     with pytest.raises(ReproError, match="another record"):
-        verify.callback(place, None)
+        verify.callback(place, None, None)
 
 
 def test_a_folder_without_an_envelope_is_refused_by_both(tmp_path):
@@ -108,7 +108,7 @@ def test_a_folder_without_an_envelope_is_refused_by_both(tmp_path):
     (place / "record.dsse.json").unlink()
     assert independent([str(place)]) == 2
     with pytest.raises(ReproError, match="is not signed"):
-        verify.callback(place, None)
+        verify.callback(place, None, None)
 
 
 def test_without_samples_the_rest_is_checked():
@@ -125,7 +125,7 @@ def test_the_largest_envelope(name, over, rule, tmp_path):
     good, why = verdict(data, SAMPLES)
     assert (good, why.partition(":")[0] if rule else "") == (not rule, rule)
     if not rule:
-        verify.callback(folder_of(data, tmp_path / "record"), None)
+        verify.callback(folder_of(data, tmp_path / "record"), None, None)
     else:
         with pytest.raises(ReproError, match="the limit is"):
             envelope.read(data, "x")
@@ -141,9 +141,9 @@ def test_the_largest_payload(over, tmp_path):
     place = folder_of(data, tmp_path / "record")
     if over:
         with pytest.raises(ReproError, match="is larger than"):
-            verify.callback(place, None)
+            verify.callback(place, None, None)
     else:
-        verify.callback(place, None)
+        verify.callback(place, None, None)
 
 
 def test_another_implementation_of_dsse_verifies_the_base():

@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 
 import pytest
 
+from harness.record.schema import SCHEMA_VERSION
 from tests.e2e.conftest import measured, refused
 from tests.support import tiny_gguf
 
-SIMULATED = ("bench", "--runtime", "simulated", "--suite", "quick", "-o", "step_us=50", "-o", "prefill_us=1")
+UNSET = ("bench", "--runtime", "simulated", "--suite", "quick")
+SIMULATED = (*UNSET, "-o", "step_us=50", "-o", "prefill_us=1")
+CACHED = (*UNSET, "-o", "step_us=50", "-o", "prefill_us=20", "-o", "fault=cached")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_a_runtime_that_fails_ends_in_one_line_and_a_record_without_a_number(rep
     assert words in line
     assert "recorded in results/" in line
     record = json.loads(done.stdout)
-    assert record["schema_version"] == "1.3"
+    assert record["schema_version"] == SCHEMA_VERSION
     assert (record["outcome"]["reason"], record["outcome"]["stage"]) == (reason, stage)
     assert record["results"] == record["processes"] == record["checks"] == []
     assert record["samples"]["rows"] == 0
@@ -133,16 +137,20 @@ def test_a_crash_costs_one_process_only_and_the_record_says_so(repro, tiny, tmp_
     measured(done)
     record = json.loads(done.stdout)
     assert len(record["processes"]) == 3
-    assert record["run"]["failed_processes"] == [{"index": 0, "reason": "killed by SIGKILL after trial"}]
+    (lost,) = record["run"]["failed_processes"]
+    assert lost["index"] == 0
+    assert re.fullmatch(
+        "killed by SIGKILL after (trial|warm)", lost["reason"]
+    )  # how long it warms up, the machine decides
     assert "process_failed" in {finding["code"] for finding in record["findings"]}
     frame = __import__("pandas").read_parquet(repro.records()[0].parent / "samples.parquet")
-    lost = frame[frame.process == 0]
-    assert len(lost) == 9
-    assert lost.invalid_reason.str.startswith("process-failed").all()
+    rows = frame[frame.process == 0]
+    assert len(rows) == 9
+    assert rows.invalid_reason.str.startswith("process-failed").all()
 
 
 def test_a_runtime_that_keeps_its_prompts_is_found_out(repro, tiny):
-    done = repro(*SIMULATED, "--model", tiny, "--processes", "3", "--json", "-o", "prefill_us=20", "-o", "fault=cached")
+    done = repro(*CACHED, "--model", tiny, "--processes", "3", "--json")
     assert done.returncode == 4, done.stderr
     assert "FAILED CHECKS: prefill_complete, cache_honesty" in done.stderr
     assert "do not use this number" in done.stderr
@@ -166,7 +174,7 @@ def test_results_that_can_not_be_written_are_noticed_before_measuring(repro, tin
 
 
 def test_two_measurements_never_share_the_machine(repro, tiny):
-    first = repro.start(*SIMULATED, "--model", tiny, "-o", "step_us=3000")
+    first = repro.start(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=3000")
     try:
         for _ in range(200):
             if (repro.folder / "cache" / "repro-harness" / "measuring.lock").exists() and repro.results.exists():
@@ -227,7 +235,7 @@ def test_the_verdict_is_in_the_json_too(repro, tiny, simulated_record):
 
 
 def test_a_record_with_failed_checks_says_so_first_wherever_it_is_shown(repro, tiny):
-    done = repro(*SIMULATED, "--model", tiny, "--processes", "1", "-o", "prefill_us=20", "-o", "fault=cached")
+    done = repro(*CACHED, "--model", tiny, "--processes", "1")
     assert done.returncode == 4
     words = "do not use this number"
     assert words in done.stdout.splitlines()[0]
@@ -264,18 +272,18 @@ def test_a_model_named_after_its_user_is_refused_before_anything_is_measured(rep
 
 
 def test_resume_says_in_what_the_unfinished_run_differs(repro, tiny):
-    running = repro.start(*SIMULATED, "--model", tiny, "-o", "step_us=3000")
+    running = repro.start(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=3000")
     for _ in range(600):
         if list(repro.results.glob(".partial/*/process-*.frames")):
             break
         time.sleep(0.05)
     running.kill()
     running.communicate()
-    line = refused(repro(*SIMULATED, "--model", tiny, "-o", "step_us=2999", "--resume"))
+    line = refused(repro(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=2999", "--resume"))
     assert "the one that is most like it has another option step_us" in line
     for head in repro.results.glob(".partial/*/run.json"):
         head.write_text("{")
-    line = refused(repro(*SIMULATED, "--model", tiny, "-o", "step_us=3000", "--resume"))
+    line = refused(repro(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=3000", "--resume"))
     assert "damaged (run.json)" in line
 
 

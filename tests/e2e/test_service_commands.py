@@ -159,8 +159,10 @@ def test_the_demonstration_is_served_as_a_copy_until_ctrl_c(tmp_path):
     command = [sys.executable, "-c", program, "serve", "--registry", "results/demo-registry", "--port", "0"]
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as served_copy:
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        # A shell that starts the tests in the background ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as served_copy:  # fmt: skip
         address = served_copy.stdout.readline().split()[0]
         assert httpx2.get(f"{address}healthz").json()["status"] == "ok"
         assert httpx2.get(f"{address}v1/registry").json()["demonstration"] is True

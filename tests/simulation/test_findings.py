@@ -63,6 +63,8 @@ PLANTED = {
     "throttled": dict(counters={"cpu_throttled_ns": 1_000_000}),
     "clock_disagreement": dict(counters={"host_e2e_ns": 10**10}),
     "chunked": dict(engine={"chunks": 20}),
+    "templated": dict(engine={"template_tokens": 9}),
+    "reasoned": dict(engine={"reasoning_tokens": 7, "answer_ns": 10**8}),
     "recompiled": dict(engine={"compiled_graphs": 1}),
     "autocorrelated": dict(timed=24, change=lambda order, process: 1.05 if (order // 6) % 2 else 1.0),
 }

@@ -65,6 +65,17 @@ class _Asked:
         """The settings as a record says them."""
         return {name: public_value(value) for name, value in self.given.items()}
 
+    @property
+    def told(self) -> dict[str, Scalar]:
+        """The settings as a record may say them: an engine repeats a text that is not declared to name a file as it is."""
+        texts = {name for name, option in self.adapter.options.items() if option.kind is str}
+        paths = {
+            name: value
+            for name, value in self.given.items()
+            if name in texts and isinstance(value, str) and value.startswith("/")
+        }
+        return self.published | paths
+
 
 def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     """Check every input before anything long begins; fetch and install what is missing."""
@@ -193,7 +204,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
     options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=None)
     choice = choosing.choose(request, adapter, given, cache)
     asked = _Asked(suite, adapter, reference, given, secrets, choice)
-    refuse_identifiers({"runtime": {"options": asked.published}}, suite)
+    refuse_identifiers({"runtime": {"options": asked.told}}, suite)
     refuse_identifiers(parts_of(suite, snapshot.capture().to_json(), engine_variables(secrets)), suite)
     return asked
 
@@ -249,7 +260,7 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path
     if converting:
         convert.refuse_shards(identity)
         _refuse_converting_by_others(request, asked.choice.backend, identity, cache)
-    refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.published}}, suite)
+    refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.told}}, suite)
     least = least_context(suite.suite)
     if identity.context_trained is not None and least > identity.context_trained:
         raise BadInput(
