@@ -122,7 +122,7 @@ def test_the_readme(world):
     made = {name: signed(world.folder / "results" / name, who) for name, who in (("A", "ann"), ("B", "bob"))}
     values = {f"results/{name}": str(folder) for name, folder in made.items()} | {"results/RECORD": str(made["A"])}
     ends = list(world.read("README.md", values | {"model.gguf": str(world.model)}))
-    assert len(ends) == 18
+    assert len(ends) == 19
     assert "decode_rate" in ends[-1].out
 
 
