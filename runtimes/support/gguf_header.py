@@ -5,17 +5,15 @@ The file was checked before (`harness.catalog.gguf`); here a damaged one ends in
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.errors import BadInput
+from runtimes.support.gguf_metadata import exactly, metadata, string
 
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
 _TYPES = "tokenizer.ggml.token_type"
 _TOKENS = "tokenizer.ggml.tokens"
 _SPECIAL = (3, 4)  # control, user-defined
@@ -52,57 +50,25 @@ class GgufHeader:
     def of(cls, path: Path) -> GgufHeader:
         """Read it. Raises `BadInput` where it can't be."""
         try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-                return _read(view)
+            with path.open("rb") as file:
+                return _read(file)
         except FileNotFoundError:
             raise BadInput("there is no such file", where=path.name, fix="check the path") from None
         except (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError, struct.error) as error:
             raise BadInput(f"can't be read as GGUF ({error})", where=path.name, fix="check the file") from error
 
 
-class _Reader:
-    def __init__(self, view: mmap.mmap) -> None:
-        self.view, self.at = view, 0
-
-    def number(self, kind: str) -> Any:
-        found = struct.unpack_from(f"<{kind}", self.view, self.at)[0]
-        self.at += struct.calcsize(f"<{kind}")
-        return found
-
-    def text(self) -> str:
-        size = self.number("Q")
-        self.at += size
-        return self.view[self.at - size : self.at].decode()
-
-    def value(self, kind: int) -> Any:
-        if kind == _STRING:
-            return self.text()
-        if kind != _ARRAY:
-            return self.number(_SCALARS[kind])
-        inner, count = self.number("I"), self.number("Q")
-        if inner == _STRING:
-            return [self.text() for _ in range(count)]
-        form = f"<{count}{_SCALARS[inner]}"
-        found = struct.unpack_from(form, self.view, self.at)
-        self.at += struct.calcsize(form)
-        return found
-
-
-def _read(view: mmap.mmap) -> GgufHeader:
-    reader = _Reader(view)
-    if reader.number("4s") != b"GGUF" or reader.number("I") not in (2, 3):
-        raise ValueError("no GGUF of version 2 or 3")
-    tensors, keys = reader.number("Q"), reader.number("Q")
-    metadata = {reader.text(): reader.value(reader.number("I")) for _ in range(keys)}
+def _read(file: BinaryIO) -> GgufHeader:
+    found, tensors = metadata(file, lambda _: True)
     matrices = {}
     for _ in range(tensors):
-        name, dimensions = reader.text(), reader.number("I")
-        reader.at += 8 * dimensions
-        kind = reader.number("I")
-        reader.at += 8  # its offset
+        name = string(file)
+        (dimensions,) = struct.unpack("<I", exactly(file, 4))
+        exactly(file, 8 * dimensions)
+        kind, _offset = struct.unpack("<IQ", exactly(file, 12))
         if dimensions > 1:
             matrices[name] = _NAMES.get(kind, f"type {kind}")
-    texts, kinds = metadata.get(_TOKENS, ()), metadata.get(_TYPES, ())
+    texts, kinds = found.get(_TOKENS, ()), found.get(_TYPES, ())
     special = tuple(text for text, kind in zip(texts, kinds, strict=False) if kind in _SPECIAL)
-    scalars = {key: value for key, value in metadata.items() if not isinstance(value, list | tuple)}
+    scalars = {key: value for key, value in found.items() if not isinstance(value, list)}
     return GgufHeader(scalars, matrices, len(texts), special)

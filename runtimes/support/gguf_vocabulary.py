@@ -10,12 +10,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
-_MAGIC = b"GGUF"
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
-_KEYS, _LENGTH, _ITEMS = 65_536, 16 << 20, 1 << 24
+from runtimes.support.gguf_metadata import metadata
+
 _NORMAL, _UNKNOWN, _CONTROL, _OWN, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _SPACE = "\u2581"
 _WANTED = {
@@ -94,7 +91,7 @@ def read(path: Path) -> Vocabulary | None:
         return None
     try:
         with path.open("rb") as file:
-            found = _metadata(file)
+            found, _ = metadata(file, _WANTED.__contains__)
     except (OSError, struct.error, ValueError, MemoryError):
         return None
     model, pieces = found.get("tokenizer.ggml.model"), found.get("tokenizer.ggml.tokens")
@@ -110,62 +107,6 @@ def read(path: Path) -> Vocabulary | None:
         bos_id=int(bos) if leads and isinstance(bos, int) else None,
         led_by_space=bool(found.get("tokenizer.ggml.add_space_prefix", model == "llama")),
     )
-
-
-def _metadata(file: BinaryIO) -> dict[str, Any]:
-    if file.read(4) != _MAGIC:
-        return {}
-    version, _, keys = struct.unpack("<IQQ", _exactly(file, 20))
-    if version not in (2, 3) or keys > _KEYS:
-        return {}
-    found = {}
-    for _ in range(keys):
-        name = _string(file)
-        (kind,) = struct.unpack("<I", _exactly(file, 4))
-        value = _value(file, kind, keep=name in _WANTED)
-        if name in _WANTED:
-            found[name] = value
-    return found
-
-
-def _value(file: BinaryIO, kind: int, *, keep: bool) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    if kind == _ARRAY:
-        inner, count = struct.unpack("<IQ", _exactly(file, 12))
-        if count > _ITEMS or inner == _ARRAY:
-            raise ValueError("an array is too long")
-        if inner == _STRING:
-            items = [_exactly(file, _length(file)) for _ in range(count)]
-            return [item.decode() for item in items] if keep else None
-        form = f"<{count}{_scalar(inner)}"
-        raw = _exactly(file, struct.calcsize(form))
-        return list(struct.unpack(form, raw)) if keep else None
-    return struct.unpack(f"<{_scalar(kind)}", _exactly(file, struct.calcsize(f"<{_scalar(kind)}")))[0]
-
-
-def _scalar(kind: int) -> str:
-    if kind not in _SCALARS:
-        raise ValueError("an unknown type")
-    return _SCALARS[kind]
-
-
-def _string(file: BinaryIO) -> str:
-    return _exactly(file, _length(file)).decode()
-
-
-def _length(file: BinaryIO) -> int:
-    (length,) = struct.unpack("<Q", _exactly(file, 8))
-    if length > _LENGTH:
-        raise ValueError("a text is too long")
-    return int(length)
-
-
-def _exactly(file: BinaryIO, count: int) -> bytes:
-    raw = file.read(count)
-    if len(raw) != count:
-        raise ValueError("it ends early")
-    return raw
 
 
 def _byte_letters() -> dict[str, int]:
