@@ -50,7 +50,7 @@ class Chunks:
         try:
             choice = (event.get("choices") or [{}])[0]
             ids = choice.get("token_ids") or []
-            thought, said = _texts(choice)
+            thought, said = texts_of(choice)
             brought = self._brought(event, bool(thought or said), ids)
             self._stamp(brought)
             self._think(brought, bool(thought), bool(said))
@@ -136,7 +136,7 @@ class Chunks:
             self._watch.again()
 
 
-def _texts(choice: dict[str, Any]) -> tuple[Any, Any]:
+def texts_of(choice: dict[str, Any]) -> tuple[Any, Any]:
     """What an event adds to the reasoning, and to the answer: of a completion, or of a chat."""
     delta = choice.get("delta") or {}
     thought = next((delta[name] for name in _THOUGHT if delta.get(name)), None)

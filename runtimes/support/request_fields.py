@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from runtimes.support.chunks import texts_of
 from runtimes.support.server_account import tokens_so_far
 from runtimes.support.sse import Answer, Server
 
 MISSING = (404, 405, 501)  # what servers answer where they have no such address
-_TEXTS = ("text", "content", "reasoning_content", "reasoning")  # of a choice or its delta
 REFUSING = (400, *MISSING, 415, 422, 500)  # what servers answer to a field that they do not know
 # What each asks for, the least needed first: it is the first to go where a refusal names none.
 OPTIONAL: Mapping[str, Any] = {
@@ -84,10 +84,10 @@ def ignored(body: bytes, asked: frozenset[str]) -> frozenset[str]:
 
 
 def _brings_text(event: Mapping[str, Any]) -> bool:
-    choice = event["choices"][0]
-    delta = choice.get("delta") if isinstance(choice, dict) else None
-    texts = (choice, delta) if isinstance(delta, dict) else (choice,)
-    return any(one.get(name) for one in texts if isinstance(one, dict) for name in _TEXTS)
+    try:
+        return any(texts_of(event["choices"][0]))
+    except (AttributeError, KeyError, TypeError):  # a trial would refuse it
+        return False
 
 
 def _events(body: bytes) -> Iterator[dict[str, Any]]:
