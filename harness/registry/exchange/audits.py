@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.errors import RecordInvalid
 from harness.progress import Progress
 from harness.registry.exchange.audit import Found, audit
-from harness.registry.helpers import helpers
+from harness.registry.processes import helpers
 from harness.registry.store import Registry
 
 MANY = 1000  # records from which other processes help

@@ -23,7 +23,7 @@ from harness.registry.db.records import NAMES, Line
 from harness.registry.exchange.audit import Pending, verdicts
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.facts.stored import parse
-from harness.registry.helpers import helpers
+from harness.registry.processes import helpers
 from harness.registry.queries import remembered
 from harness.registry.queries import rows as rows_table
 from harness.registry.rules.base import public

@@ -23,8 +23,8 @@ from harness.registry.db import rows as rows_table
 from harness.registry.db.columns import measurement
 from harness.registry.db.reader import Reader
 from harness.registry.db.rows import SWEEPS
-from harness.registry.helpers import usable_cores
 from harness.registry.opening import open_database
+from harness.registry.processes import usable_cores
 from harness.registry.queries import rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.store import Registry

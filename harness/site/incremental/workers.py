@@ -13,8 +13,8 @@ from jinja2 import UndefinedError
 
 from harness.errors import RecordInvalid
 from harness.progress import Progress
-from harness.registry.helpers import usable_cores
 from harness.registry.opening import open_readable
+from harness.registry.processes import usable_cores
 from harness.registry.queries import Reader, believed
 from harness.registry.store import Registry
 from harness.site.data import gather
