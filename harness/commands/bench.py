@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from harness.terminal.backend_option import backend_option
 from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE[,VALUE…]",
     help="Set an option of the runtime; repeatable. Several values sweep it: every combination is measured.",
 )
-@click.option(
-    "--backend", default="auto", show_default=True, help="Build of the runtime: cpu, cuda, vulkan, metal or rocm."
-)
+@backend_option
 @click.option(
     "--python",
     type=click.Path(path_type=Path),

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.terminal.backend_option import backend_option
+
 
 @click.command()
 @click.argument("model")
@@ -17,9 +19,7 @@ import click
     help="Tokens; default: 4096, or what it was trained for, where that is less.",
 )
 @click.option("--runtime", default="llama.cpp", show_default=True, help="Runtime that is to hold it.")
-@click.option(
-    "--backend", default="auto", show_default=True, help="Build of the runtime: cpu, cuda, vulkan, metal or rocm."
-)
+@backend_option
 @click.option("--kv-type", metavar="TYPE", help="Type of the KV cache: f16, q8_0, …; sets the runtime's own options.")
 @click.option(
     "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.terminal.backend_option import backend_option
+
 
 @click.command()
 @click.argument("model", default="gemma-3-270m-q4_k_m")
@@ -42,9 +44,7 @@ import click
     help="Time for the search and for measuring the winner again.",
 )
 @click.option("--suite", default="quick", show_default=True, help="Suite of workloads: a name, or a TOML file.")
-@click.option(
-    "--backend", default="auto", show_default=True, help="Build of the runtime: cpu, cuda, vulkan, metal or rocm."
-)
+@backend_option
 @click.option(
     "--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Seed for the order of turns."
 )
