@@ -45,7 +45,7 @@ def software_name(*texts: str) -> str:
 
 
 def kinds_of(listed: Iterable[DeviceKind | str]) -> frozenset[DeviceKind]:
-    """What computed, by the devices that took part: a helper beside another device is no place of its own."""
+    """What computed, by the devices that took part: a helper beside another device is not counted as a place."""
     found = frozenset(map(DeviceKind, listed))
     return found - {DeviceKind.ACCELERATOR} or found
 

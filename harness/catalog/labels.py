@@ -25,7 +25,7 @@ _BASES: Mapping[str, tuple[str, ...]] = {
     "IQ2_S": ("IQ2_XS", "IQ2_S"), "IQ2_M": ("IQ2_S", "IQ3_S"), "IQ3_XXS": ("IQ3_XXS", "IQ3_S"), "IQ3_XS": ("IQ3_XXS", "IQ3_S"),
     "IQ3_M": ("IQ3_S", "Q4_K"), "MXFP4": ("MXFP4", "Q8_0"),
 }  # fmt: skip
-# What llama-quantize falls back to where a row is no multiple of 256.
+# What llama-quantize falls back to where a row is not a multiple of 256.
 _SHORT_ROWS: Mapping[str, tuple[str, ...]] = {
     "Q2_K": ("IQ4_NL", "Q4_0"), "Q3_K": ("IQ4_NL", "Q4_0"), "Q4_K": ("Q5_0",), "Q5_K": ("Q5_1",), "Q6_K": ("Q8_0",),
     "TQ1_0": ("Q4_0",), "TQ2_0": ("Q4_0",),

@@ -23,7 +23,7 @@ class Role(Enum):
     UNKNOWN = "nobody knows"
 
 
-# Parts of a name before the first layer's number. Whatever sees, hears, speaks or drafts is no part of a text token's step.
+# Parts of a name before the first layer's number. What sees, hears, speaks or drafts is not part of a text token's step.
 _TOWER = re.compile(
     r"vision|visual|audio|image|speech|sound|video|^vit$|^vpm$|^img_|img_proj|multi_?modal|^mm$|^mm_|mm_projector|projector"
     r"|^v$|^a$|^mlp1$|^connector$|modality|resampler|aligner|patch_|^talker$|token2wav|code2wav|vqmodel|^gen_|embed_tokens_extend"

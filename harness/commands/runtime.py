@@ -79,7 +79,7 @@ def lock(name: str, backend: str) -> None:
         resolved(named, choice.backend, cache(), progress)
     where = environments.place(cache(), named.name, choice.backend, named.release)
     text = where.lock_text
-    if where.release:  # as it is kept: what this machine adds, such as a compiler for its GPU, is no part of it
+    if where.release:  # as it is kept: what this machine adds, such as a compiler for its GPU, is not part of it
         path = kept_locks.path_of(cache(), where.runtime, where.backend, where.release)
         text = kept_locks.read(path, where.recipe, where.backend, where.release) or ""
         err().print(f"kept in {path}", markup=False, soft_wrap=True)

@@ -35,7 +35,7 @@ def copy(runtime: str, python: Path) -> None:
 
 
 def _files(shipped: Distribution) -> list[tuple[str, Path]]:
-    """Name and place of each; what lies outside of its site-packages (a script) is no part of the adapter."""
+    """Name and place of each; what lies outside of its site-packages (a script) is not part of the adapter."""
     found = [
         (str(PurePosixPath(file)), Path(str(file.locate())))
         for file in shipped.files or ()
