@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -42,6 +43,19 @@ class Peer:
             to.its.append(made["its"])
             to.first.append(made["first"])
         print(f"{test}: {to.ratio()} after {len(to.ours)} pairs", file=sys.stderr)
+
+
+def parser(
+    description: str | None, *, looks: Sequence[int] = (100, 200, 400), limit_s: float = 1200, threads: bool = True
+) -> argparse.ArgumentParser:
+    """With what every script of parity takes; `threads` false where the engine's number can't be set."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--looks", type=int, nargs="+", default=list(looks), help="numbers of pairs to decide after")
+    made.add_argument("--limit-s", type=float, default=limit_s, help="no look is begun after so many seconds")
+    if threads:
+        made.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    made.add_argument("--out", type=Path)
+    return made
 
 
 @contextmanager

@@ -6,10 +6,6 @@ process of its own each time, we keep ours: what placement of memory does to one
 
 from __future__ import annotations
 
-import argparse
-import os
-from pathlib import Path
-
 import alternate
 import llama_bench
 import machine
@@ -20,15 +16,11 @@ BAND = (0.97, 1.03)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--looks", type=int, nargs="+", default=[100, 200], help="numbers of pairs to decide after")
+    parser = alternate.parser(__doc__, looks=(100, 200), limit_s=1800)
     parser.add_argument("--sequences", type=int, default=4, help="requests at once")
     parser.add_argument("--prompt", type=int, default=64, help="tokens of each prompt of a prefill")
     parser.add_argument("--output", type=int, default=24, help="steps of a decode")
     parser.add_argument("--repetitions", type=int, default=3, help="of both, of which the median counts")
-    parser.add_argument("--limit-s", type=float, default=1800, help="no look is begun after so many seconds")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     several = chosen.sequences
     quantities = {

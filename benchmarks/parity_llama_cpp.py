@@ -6,8 +6,6 @@ It does what llama-bench does for pp and tg; run_to_run.py has llama-bench itsel
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -34,19 +32,13 @@ def build(rig: Rig, target: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
-    )
+    parser = alternate.parser(__doc__)
     parser.add_argument("--prompt", type=int, default=256, help="tokens of a prefill")
     parser.add_argument("--output", type=int, default=24, help="tokens of a decode")
-    parser.add_argument("--limit-s", type=float, default=1200, help="no look is begun after so many seconds")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument(
         "--processor-time", action="store_true", help="with one thread: rates by processor time, for a busy machine"
     )
     parser.add_argument("--only", nargs="+", choices=FLOORS, default=list(FLOORS), help="these quantities alone")
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     if chosen.processor_time and chosen.threads != 1:
         parser.error("--processor-time needs --threads 1: of several, all that wait for each other would count")

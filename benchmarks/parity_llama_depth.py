@@ -5,10 +5,6 @@ llama-bench loads the model and fills its cache in a process of its own each tim
 
 from __future__ import annotations
 
-import argparse
-import os
-from pathlib import Path
-
 import alternate
 import llama_bench
 import machine
@@ -19,15 +15,11 @@ BAND = (0.97, 1.03)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--looks", type=int, nargs="+", default=[100, 200], help="numbers of pairs to decide after")
+    parser = alternate.parser(__doc__, looks=(100, 200), limit_s=1800)
     parser.add_argument("--depth", type=int, default=1024, help="tokens in the cache")
     parser.add_argument("--prompt", type=int, default=128, help="tokens of a prefill")
     parser.add_argument("--output", type=int, default=24, help="tokens of a decode")
     parser.add_argument("--repetitions", type=int, default=3, help="of both, of which the median counts")
-    parser.add_argument("--limit-s", type=float, default=1800, help="no look is begun after so many seconds")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     quantities = {
         "pp": Quantity(f"prefill (pp{chosen.prompt}@d{chosen.depth})"),

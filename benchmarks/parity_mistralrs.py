@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from dataclasses import asdict
-from pathlib import Path
 
 import alternate
 import machine
@@ -29,14 +26,8 @@ TEXTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
-    )
-    parser.add_argument("--limit-s", type=float, default=3600, help="no look is begun after so many seconds")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser = alternate.parser(__doc__, limit_s=3600)
     parser.add_argument("--processor-time", action="store_true", help="on a busy machine: one thread, its own time")
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     threads = 1 if chosen.processor_time else chosen.threads
     rig, before = ready("mistralrs", MODEL), machine.load()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import alternate
 import machine
 from pairs import Quantity, until_decided
@@ -12,14 +9,9 @@ from rig import MODEL, ready
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
-    )
+    parser = alternate.parser(__doc__, threads=False)
     parser.add_argument("--prompt", type=int, default=32, help="tokens of a prefill")
     parser.add_argument("--output", type=int, default=6, help="tokens of a decode")
-    parser.add_argument("--limit-s", type=float, default=1200, help="no look is begun after so many seconds")
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     quantities = {
         "prefill": Quantity(f"prefill of {chosen.prompt} tokens, first choice included, the next step queued"),

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-from pathlib import Path
-
 import alternate
 import machine
 from pairs import Quantity, until_decided
@@ -15,15 +11,9 @@ MODEL = "smollm2-135m-instruct-q4_1"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
-    )
+    parser = alternate.parser(__doc__)
     parser.add_argument("--prompt", type=int, default=256, help="tokens of a prefill")
     parser.add_argument("--output", type=int, default=24, help="tokens of a decode")
-    parser.add_argument("--limit-s", type=float, default=1200, help="no look is begun after so many seconds")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     quantities = {
         "prefill": Quantity(f"prefill of {chosen.prompt} tokens, first choice included"),

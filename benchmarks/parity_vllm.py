@@ -5,10 +5,6 @@ Compared is what the tool reports, the latency of a whole request; as a rate (re
 
 from __future__ import annotations
 
-import argparse
-import os
-from pathlib import Path
-
 import alternate
 import machine
 from pairs import Quantity, until_decided
@@ -20,16 +16,10 @@ CONTEXT, KV_MIB = 512, 512
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--looks", type=int, nargs="+", default=[100, 200, 400], help="numbers of pairs to decide after"
-    )
-    parser.add_argument("--limit-s", type=float, default=1800, help="no look is begun after so many seconds")
+    parser = alternate.parser(__doc__, limit_s=1800)
     parser.add_argument(
         "--eager", action="store_true", help="both without torch.compile: a start in a tenth of the time"
     )
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     quantities = {"short": Quantity("128 in, 12 out"), "prefill": Quantity("256 in, 1 out (prefill)")}
     rig, before = ready("vllm"), machine.load()
