@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, NotEnoughSpace, ReproError
+from harness.errors import BadInput, Conflict, NotEnoughSpace, ReproError
 
 _CHUNK = 1 << 20
 
@@ -113,6 +113,22 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.unlink(name)  # noqa: PTH108
 
 
+def appendable(path: Path) -> None:
+    """Find out before an hour of measuring whether text could be added to this file. Raises `BadInput`."""
+    if path.exists() and not path.is_file():  # a pipe would wait for a reader
+        raise BadInput("must be a regular file", where=str(path), fix="name a file, or one to be made")
+    append_text(path, "")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to a file that others write, too: what is there stays. Raises `BadInput`."""
+    try:
+        with path.open("a", encoding="utf-8") as page:
+            page.write(text)
+    except OSError as error:
+        raise refusal(error, path) from error
+
+
 def let_all_read(path: Path) -> None:
     """A result is for reading; a file system with modes of its own (FAT, SMB) may refuse to change them."""
     try:
@@ -172,7 +188,7 @@ def need_room(folder: Path, needed_bytes: int, fix: str = "free some, or set XDG
 
 @contextlib.contextmanager
 def locked(path: Path, busy: str) -> Iterator[bool]:
-    """Hold a lock on `path`; the kernel frees it with the process. Raises `BadInput` with `busy` when it is held.
+    """Hold a lock on `path`; the kernel frees it with the process. Raises `Conflict` with `busy` when it is held.
 
     Where the file system offers no locks, a file of this machine stands for it. Gives whether there is a lock: False where the
     system has none at all, and nothing keeps others out. Raises `BadInput`, too, where the file can't be made, or the lock
@@ -203,7 +219,7 @@ def _take(descriptor: int, path: Path, busy: str) -> bool:
                 if error.errno == errno.EINTR:
                     continue
                 if error.errno in _HELD:
-                    raise BadInput(busy, where=str(path), fix="wait for it to end") from error
+                    raise Conflict(busy, where=str(path), fix="wait for it to end") from error
                 if error.errno in _NOT_OFFERED:
                     break
                 reason = error.strerror or type(error).__name__

@@ -30,9 +30,24 @@ def seen_folder() -> Path:
     return config() / "seen"
 
 
+def witness_folder() -> Path:
+    """The key of this user's witness, and what it has signed."""
+    return config() / "witness"
+
+
 def verified_folder() -> Path:
     """Which records of each registry this user has verified."""
     return cache() / "verified"
+
+
+def demonstrations_folder() -> Path:
+    """Databases that were made of exported demonstrations."""
+    return cache() / "demonstrations"
+
+
+def mirrors_folder() -> Path:
+    """Copies of what is public of registries that are asked over HTTP."""
+    return cache() / "mirrors"
 
 
 def configs() -> Path:

@@ -6,6 +6,7 @@ docs/decisions/0055 for what a child that failed may still say.
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import signal
@@ -38,10 +39,9 @@ class _Died(Exception):
 
 
 class _Server:
-    """A running server and the process that started it: what was forked since must not write to the same child."""
+    """A running server."""
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
         self.control, theirs = socket.socketpair()
         # Threads and arenas would take address space that the limit counts, and a process of one thread forks safely.
         quiet = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -59,7 +59,7 @@ class _Server:
         self.loaded = False
 
     def alive(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
+        return self.process.poll() is None
 
     def next_child(self) -> _Child:
         """A new one, after whose start the one before is gone. Raises `_Died`."""
@@ -83,15 +83,18 @@ class _Server:
             self.child = None
 
     def end(self) -> None:
+        """At once, with its child: neither holds anything that would be lost."""
         self.drop()
-        self.control.close()  # then the server ends its child and itself
-        if self.owner == os.getpid():
-            try:
-                self.process.wait(1)
-            except subprocess.TimeoutExpired:
-                with suppress(OSError):
-                    os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        self.control.close()
+        with suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def forget(self) -> None:
+        """It belongs to the process that this one was forked from."""
+        self.drop()
+        self.control.close()
+        self.process.returncode = 0  # that process waits for it
 
 
 class _Child:
@@ -213,3 +216,15 @@ def stop() -> None:
     """End the server and its child; the next file starts others."""
     while _held:
         _held.pop().end()
+
+
+def _after_fork() -> None:
+    """What was forked must not write to the child of the process that it was forked from, nor wait for its lock."""
+    global _LOCK
+    _LOCK = threading.Lock()
+    while _held:
+        _held.pop().forget()
+
+
+atexit.register(stop)
+os.register_at_fork(after_in_child=_after_fork)

@@ -13,13 +13,14 @@ from harness.errors import BadInput
 from harness.files import read_if_there, refusal, write_bytes
 from harness.record.envelope import key_id
 from harness.record.keys import FILE_LIMIT, HANDLE, by_id, load, save
+from harness.record.passkey import is_passkey, parse_key
 
 EDITOR, NEXT, PUBLIC = "editor.pem", "editor-next.pem", "editor.json"
 
 
 @dataclass(frozen=True, slots=True)
 class PublicEditor:
-    """What a registry's list of editors holds of one: handle, key (hexadecimal), digest of the next one."""
+    """What a registry's list of editors holds of one: handle, key (hexadecimal, or a passkey's text), digest of the next one."""
 
     handle: str
     key: str
@@ -67,14 +68,17 @@ def parse(text: str, where: str) -> PublicEditor:
     try:
         data = json.loads(text)
         found = PublicEditor(**{name: str(data[name]) for name in PublicEditor.__slots__})
-        by_id(found.key)
+        if is_passkey(found.key):
+            parse_key(found.key)
+        else:
+            by_id(found.key)
         if HANDLE.fullmatch(found.handle) is None or len(bytes.fromhex(found.next_key_sha256)) != 32:
             raise ValueError("its handle or digest is not valid")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"must be an editor's public file ({error})",
             where=where,
-            fix="take what repro keys new --role editor prints",
+            fix="take what repro keys new --role editor prints, or a console after a registration",
         ) from error
     return found
 

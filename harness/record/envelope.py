@@ -1,4 +1,4 @@
-"""DSSE envelopes (v1.0.2): Ed25519 signatures over the payload's stored bytes and its type. Pure.
+"""DSSE envelopes (v1.0.2): signatures of Ed25519 keys and passkeys over the payload's stored bytes and its type. Pure.
 
 The signature is checked over the bytes first; only then does anybody parse them. The payload type is our own, so that a
 signed thing of another kind can't be passed off as a record.
@@ -12,15 +12,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from harness.errors import RecordInvalid
+from harness.record.passkey import Assertion, PasskeyAt, PasskeyKey
 
 PAYLOAD_TYPE = "application/vnd.repro.record.v1+json"
 SIZE_LIMIT = 32 << 20
 SIGNATURES_LIMIT = 16
+PublicKey = Ed25519PublicKey | PasskeyAt
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -34,12 +37,42 @@ def key_id(public: Ed25519PublicKey) -> str:
     return sha256(public.public_bytes_raw()).hexdigest()
 
 
+def challenge(payload_type: str, payload: bytes) -> bytes:
+    """What a passkey is asked to sign in the stead of these: their digest, 32 bytes."""
+    return sha256(pae(payload_type, payload)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class WebAuthn:
+    """What a passkey's signature covers beside the payload."""
+
+    authenticator_data: bytes
+    client_data_json: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature; `keyid` is a hint only."""
+    """One signature; `keyid` is a hint only. `webauthn`: of a passkey's, never of another key's."""
 
     keyid: str
     sig: bytes
+    webauthn: WebAuthn | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the envelope holds it."""
+        found: dict[str, Any] = {"keyid": self.keyid, "sig": base64.b64encode(self.sig).decode()}
+        if self.webauthn is not None:
+            found["webauthn"] = {
+                "authenticator_data": base64.b64encode(self.webauthn.authenticator_data).decode(),
+                "client_data_json": base64.b64encode(self.webauthn.client_data_json).decode(),
+            }
+        return found
+
+
+def asserted(key: PasskeyKey, assertion: Assertion) -> Signature:
+    """A passkey's assertion over `challenge` as a signature."""
+    told = WebAuthn(assertion.authenticator_data, assertion.client_data_json)
+    return Signature(key.id, assertion.signature, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +89,7 @@ class Envelope:
             {
                 "payloadType": self.payload_type,
                 "payload": base64.b64encode(self.payload).decode(),
-                "signatures": [{"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()} for s in self.signatures],
+                "signatures": [one.to_json() for one in self.signatures],
             },
             indent=1,
         ).encode()
@@ -79,7 +112,8 @@ def read(data: bytes, where: str) -> Envelope:
         found = value["signatures"]
         if not isinstance(found, list) or not 1 <= len(found) <= SIGNATURES_LIMIT:
             raise ValueError(f"it holds no list of 1 to {SIGNATURES_LIMIT} signatures")
-        signatures = tuple(Signature(_text(one, "keyid"), _decoded(_text(one, "sig"))) for one in found)
+        # In a record's envelope other members say nothing: only acts are signed with passkeys.
+        signatures = tuple(_signature(one, value["payloadType"] != PAYLOAD_TYPE) for one in found)
         return Envelope(value["payloadType"], _decoded(_text(value, "payload")), signatures)
     except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
         raise RecordInvalid(
@@ -88,7 +122,7 @@ def read(data: bytes, where: str) -> Envelope:
 
 
 def verify(
-    envelope: Envelope, keys: Mapping[str, Ed25519PublicKey], where: str, payload_type: str = PAYLOAD_TYPE
+    envelope: Envelope, keys: Mapping[str, PublicKey], where: str, payload_type: str = PAYLOAD_TYPE
 ) -> tuple[str, ...]:
     """The ids of `keys` that signed it. Raises `RecordInvalid`: another type, a false signature, or none by these keys."""
     if envelope.payload_type != payload_type:
@@ -100,10 +134,10 @@ def verify(
         if key is None:
             continue
         try:
-            key.verify(signature.sig, signed)
-        except InvalidSignature:
+            _check(key, signature, signed)
+        except (InvalidSignature, ValueError) as error:
             raise RecordInvalid(
-                f"the signature of key {signature.keyid[:16]}… is false",
+                f"the signature of key {signature.keyid[:16]}… is false" + (f": {error}" if str(error) else ""),
                 where=where,
                 fix="it was changed after it was signed; take the original",
             ) from None
@@ -111,6 +145,27 @@ def verify(
     if not found:
         raise RecordInvalid("no known key has signed it", where=where, fix="get the operator's public key")
     return tuple(dict.fromkeys(found))
+
+
+def _check(key: PublicKey, signature: Signature, signed: bytes) -> None:
+    """Raises `InvalidSignature`, or `ValueError` that says why."""
+    told = signature.webauthn
+    if isinstance(key, PasskeyAt):
+        if told is None:
+            raise ValueError("must be a passkey's assertion")
+        key.verify(Assertion(told.authenticator_data, told.client_data_json, signature.sig), sha256(signed).digest())
+    elif told is not None:
+        raise ValueError("must not be a passkey's assertion")
+    else:
+        key.verify(signature.sig, signed)
+
+
+def _signature(value: object, with_passkeys: bool) -> Signature:
+    keyid, sig = _text(value, "keyid"), _decoded(_text(value, "sig"))
+    if not (with_passkeys and isinstance(value, dict) and "webauthn" in value):
+        return Signature(keyid, sig)
+    parts = [_decoded(_text(value["webauthn"], name)) for name in ("authenticator_data", "client_data_json")]
+    return Signature(keyid, sig, WebAuthn(*parts))
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

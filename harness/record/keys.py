@@ -27,16 +27,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from harness.errors import BadInput
 from harness.files import read_if_there, read_limited, refusal, sync, sync_descriptor, write_bytes
+from harness.record import ed25519
 from harness.record.envelope import key_id
 
-# The y of every point of small order, with the second spellings of p, 0 and 1: anybody can sign for such a key.
-_SMALL_ORDER = {0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18} | {
-    int.from_bytes(bytes.fromhex(text), "little")
-    for text in (
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-    )
-}
 HANDLE = re.compile(r"[a-z0-9][a-z0-9_-]{1,31}")
 FILE_LIMIT = 64 << 10  # of a key, public or private, in bytes
 OPERATOR, NEXT, RIG, PUBLIC = "operator.pem", "operator-next.pem", "rig.pem", "operator.json"
@@ -67,10 +60,7 @@ def by_id(*keys: str) -> dict[str, Ed25519PublicKey]:
 
 @lru_cache(maxsize=16384)
 def _public_key(text: str) -> tuple[str, Ed25519PublicKey]:
-    raw = bytes.fromhex(text)
-    if int.from_bytes(raw, "little") % 2**255 in _SMALL_ORDER:
-        raise ValueError("of small order, anybody signs for it")
-    key = Ed25519PublicKey.from_public_bytes(raw)
+    key = ed25519.public_key(bytes.fromhex(text))
     return key_id(key), key
 
 
@@ -82,6 +72,38 @@ class Signers:
     operator: Ed25519PrivateKey
     rig: Ed25519PrivateKey
     place: Path  # the folder that they came from
+
+    @property
+    def keys(self) -> tuple[Ed25519PrivateKey, ...]:
+        """All that sign a record here."""
+        return self.operator, self.rig
+
+
+@dataclass(frozen=True, slots=True)
+class RigSigner:
+    """A machine's key without its operator's: what it signs lacks the operator's signature, and counts for nobody yet."""
+
+    public: PublicKeys
+    rig: Ed25519PrivateKey
+    place: Path  # the folder of the key, and of the machine's count of runs
+
+    @property
+    def keys(self) -> tuple[Ed25519PrivateKey, ...]:
+        """All that sign a record here."""
+        return (self.rig,)
+
+
+def rig_signer(place: Path, handle: str, operator_key: str, next_key_sha256: str) -> RigSigner:
+    """The machine's key, made at the first call, for records of the operator whose public keys are given. Raises `BadInput`."""
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (place / RIG).exists():
+            save(place / RIG, Ed25519PrivateKey.generate(), None)
+    except OSError as error:
+        raise refusal(error, place) from error
+    rig = load(place / RIG, None)
+    public = PublicKeys(handle, operator_key, next_key_sha256, rig.public_key().public_bytes_raw().hex())
+    return RigSigner(public, rig, place)
 
 
 def create(place: Path, handle: str, passphrase: str | None) -> PublicKeys:

@@ -1,6 +1,8 @@
 """Version 1 of a record, the predicate of its in-toto statement. Integers only: the unit is in a name or a `unit` field.
 
 History
+- 1.6: `run.experiment`.
+- 1.5: `workloads[].text_sha256`.
 - 1.4: `workloads[].depth`.
 - 1.3: `outcome`: a run in which the engine failed is a record, too, without a number (`harness.record.outcome`).
 - 1.2: `run.challenge`; `operator.run_number`, `operator.previous`.
@@ -14,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.6"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:repro-harness:record:v1"
 
@@ -45,6 +47,19 @@ class FailedProcess(Part):
     reason: str = Field(description="a code, never an engine's own words")
 
 
+class Experiment(Part):
+    """Runs that were declared together before the first of them began: their processes took turns on one machine."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", description="as the declaration calls it")
+    id: Sha256 = Field(description="of the declaration: the same in each member's record")
+    member: Count = Field(description="which of the members this run is, from 0, in the declaration's order")
+    members: Annotated[int, Field(ge=2)]
+    processes: Annotated[int, Field(ge=1)] = Field(description="declared of each member: one a round")
+    seed: Count = Field(
+        description="draws the members' order in each two rounds; the second is the reverse of the first"
+    )
+
+
 class Run(Part):
     """How the run was led and why it ended."""
 
@@ -64,6 +79,7 @@ class Run(Part):
     challenge: Sha256 | None = Field(
         default=None, description="a registry's single-use number, issued before the run; it made the seed"
     )
+    experiment: Experiment | None = Field(default=None, description="null: measured by itself")
 
 
 class Device(Part):
@@ -121,6 +137,10 @@ class Workload(Part):
     concurrency: Count | None = Field(default=None, description="requests at once; null: one, timed as such")
     depth: Count | None = Field(
         default=None, description="tokens in the cache when the clock starts, not among the prompt's; null: none"
+    )
+    text_sha256: Sha256 | None = Field(
+        default=None,
+        description="of the text that the challenge drew for the prompt: it is fresh; null: the suite's own",
     )
 
 

@@ -4,6 +4,7 @@ that the server gave. The key is an operator's or an editor's, the tag the regis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +16,9 @@ from harness.errors import Unsigned
 from harness.record.envelope import key_id
 
 COVERED = ("@method", "@path", "@query")
+SKEW_S = 60  # by which the clock of who signs may be ahead
 LONGEST_S = 300  # for which a signature counts, and the server's number
+_OF_TIME = re.compile(r"in the (?:future|past)|maximum allowable age")  # how the library says so
 _HOST = "https://registry.invalid"  # not covered: a proxy may call the registry by another name
 
 
@@ -63,7 +66,12 @@ def verify(
 
     Raises `Unsigned`.
     """
-    from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
+    from http_message_signatures import (
+        HTTPMessageVerifier,
+        HTTPSignatureKeyResolver,
+        InvalidSignature,
+        algorithms,
+    )
 
     class Known(HTTPSignatureKeyResolver):  # type: ignore[misc, unused-ignore]
         def resolve_private_key(self, key_id: str) -> Any:
@@ -78,6 +86,7 @@ def verify(
     if "signature-input" not in headers:
         raise _unsigned("must be signed")
     verifier = HTTPMessageVerifier(signature_algorithm=algorithms.ED25519, key_resolver=Known())
+    verifier.max_clock_skew = timedelta(seconds=SKEW_S)
     try:
         (found,) = verifier.verify(
             _Message(method, _HOST + target, dict(headers)),
@@ -88,6 +97,12 @@ def verify(
         )
     except Unsigned:
         raise
+    except InvalidSignature as error:
+        if _OF_TIME.search(str(error)):
+            raise Unsigned(
+                "was signed at another time than now", where="signature", fix="set the clock of the machine that signs"
+            ) from None
+        raise _unsigned("its signature does not hold") from None
     except Exception as error:  # whatever a stranger's headers make of the library: it is not signed
         raise _unsigned(f"its signature does not hold ({type(error).__name__})") from None
     nonce, key = found.nonce, found.parameters.get("keyid")

@@ -28,7 +28,7 @@ NOTE_LIMIT = 1 << 20
 SIGNATURES_LIMIT = 100  # as Go's sumdb/note; the specification asks for 16 at least
 TREE_LIMIT = 2**53
 
-_ED25519 = b"\x01"  # the type of signature
+ED25519 = b"\x01"  # the type of signature
 _LINE = re.compile(r"[^\x00-\x1f\ud800-\udfff]+")
 _NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 _SIGNATURE = re.compile(rf"— ({_NAME.pattern}) ([A-Za-z0-9+/]+=*)")
@@ -64,8 +64,8 @@ def cosign(note: bytes, key: Ed25519PrivateKey, name: str) -> bytes:
 
     Whether the others' signatures are good is for `read` to say, before. Raises `RecordInvalid` for what is no checkpoint.
     """
-    text, signatures = _split(note, "checkpoint")
-    _parse(text, "checkpoint")
+    text, signatures = split(note, "checkpoint")
+    parse(text, "checkpoint")
     return sign_text(text, key, name, signatures)
 
 
@@ -75,7 +75,7 @@ def read(note: bytes, keys: Mapping[str, Ed25519PublicKey], where: str, threshol
     The caller compares the origin with the one it expects. Raises `RecordInvalid`.
     """
     text, names = open_note(note, keys, where, threshold)
-    found = _parse(text, where)
+    found = parse(text, where)
     if found.origin in keys and found.origin not in names:
         raise RecordInvalid(
             f"is not signed by {found.origin} itself", where=where, fix="take the original from the registry"
@@ -102,7 +102,7 @@ def open_note(
     """
     if threshold < 1:
         raise BadInput(f"a threshold of {threshold} would take anybody's word", where=where, fix="ask for 1 or more")
-    text, signatures = _split(note, where)
+    text, signatures = split(note, where)
     signers: dict[str, bytes] = {}
     for name, signature in signatures:
         key = keys.get(name)
@@ -127,33 +127,37 @@ def open_note(
     return text, frozenset(signers)
 
 
-def key_hash(name: str, public: Ed25519PublicKey) -> bytes:
-    """The four bytes that tell a name's keys apart (signed-note, "Signatures"). Raises `BadInput` for what can't be a name."""
+def key_hash(name: str, public: Ed25519PublicKey, kind: bytes = ED25519) -> bytes:
+    """The four bytes that tell a name's keys apart (signed-note, "Signatures"); `kind`: the type of signature, one byte.
+
+    Raises `BadInput` for what can't be a name.
+    """
     if _NAME.fullmatch(name) is None:
         raise BadInput(
             f"{name!r} can't name a key", where="checkpoint", fix="use no space and no plus, as example.org/registry"
         )
-    return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:4]
+    return sha256(name.encode() + b"\n" + kind + public.public_bytes_raw()).digest()[:4]
 
 
-def vkey(name: str, public: Ed25519PublicKey) -> str:
+def vkey(name: str, public: Ed25519PublicKey, kind: bytes = ED25519) -> str:
     """The verifier key, one line for others to keep: name+hash+base64. Raises `BadInput` for what can't be a name."""
-    return f"{name}+{key_hash(name, public).hex()}+{base64.b64encode(_ED25519 + public.public_bytes_raw()).decode()}"
+    data = base64.b64encode(kind + public.public_bytes_raw()).decode()
+    return f"{name}+{key_hash(name, public, kind).hex()}+{data}"
 
 
-def parse_vkey(text: str, where: str) -> tuple[str, Ed25519PublicKey]:
-    """The name and the key of a verifier key. Raises `BadInput`."""
+def parse_vkey(text: str, where: str, kind: bytes = ED25519) -> tuple[str, Ed25519PublicKey]:
+    """The name and the key of a verifier key for that type of signature. Raises `BadInput`."""
     name, _, rest = text.partition("+")
-    data = _decoded(rest.partition("+")[2])
-    if data is not None and len(data) == 33 and _NAME.fullmatch(name) is not None:
+    data = decoded(rest.partition("+")[2])
+    if data is not None and len(data) == 33 and data[:1] == kind and _NAME.fullmatch(name) is not None:
         public = Ed25519PublicKey.from_public_bytes(data[1:])
-        if vkey(name, public) == text:
+        if vkey(name, public, kind) == text:
             return name, public
     raise BadInput("must be an Ed25519 verifier key", where=where, fix="copy the whole line: name+hash+key")
 
 
-def _split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
-    """The text and the lines below its last empty line; nothing is verified. Raises `RecordInvalid`."""
+def split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
+    """The text of a note and the lines below its last empty line; nothing is verified. Raises `RecordInvalid`."""
     if len(note) > NOTE_LIMIT:
         raise RecordInvalid(f"has {len(note)} bytes, the limit is {NOTE_LIMIT}", where=where)
     try:
@@ -170,21 +174,24 @@ def _split(note: bytes, where: str) -> tuple[bytes, list[Signature]]:
     signatures = []
     for number, line in enumerate(lines, 1):
         match = _SIGNATURE.fullmatch(line)
-        data = _decoded(match[2]) if match else None
+        data = decoded(match[2]) if match else None
         if match is None or data is None or len(data) < 5:
             raise _no_note(f"line {number} below the text must be a signature", where)
         signatures.append((match[1], data))
     return f"{text}\n".encode(), signatures
 
 
-def _parse(text: bytes, where: str) -> Checkpoint:
+def parse(text: bytes, where: str, *, extended: bool = False) -> Checkpoint:
+    """The checkpoint in the text of a note, whose signatures somebody else has checked. `extended`: further lines may follow,
+    as other logs write them. Raises `RecordInvalid`.
+    """
     lines = text.decode().split("\n")
-    if len(lines) != 4:
+    if len(lines) < 4 or (len(lines) > 4 and not (extended and all(lines[:-1]))):
         raise RecordInvalid(f"has {len(lines) - 1} lines; a checkpoint has origin, size and root", where=where)
-    origin, count, encoded, _ = lines
+    origin, count, encoded = lines[:3]
     if _COUNT.fullmatch(count) is None:
         raise RecordInvalid(f"{count[:24]!r} must be a size: decimal, at most 2^53, no leading zeros", where=where)
-    found = Checkpoint(origin, int(count), _decoded(encoded) or b"")
+    found = Checkpoint(origin, int(count), decoded(encoded) or b"")
     fault = _fault(found)
     if fault:
         raise RecordInvalid(fault, where=where)
@@ -203,7 +210,7 @@ def _fault(checkpoint: Checkpoint) -> str:
     return ""
 
 
-def _decoded(text: str) -> bytes | None:
+def decoded(text: str) -> bytes | None:
     """Base64 as an encoder writes it, stray bits refused: a note has one form only. None of anything else."""
     try:
         data = base64.b64decode(text, validate=True)

@@ -37,13 +37,24 @@ KINDS: Mapping[str, Mapping[str, type]] = {
         "approvals": int,
         "demonstration": bool,
     },
+    "registry-key-announced": {"next_key_sha256": str},
+    "registry-key-rotated": {"registry_key": str},
     "policy-adopted": {"policy_sha256": str, "approvals": int},
     "editors-changed": {"editors": dict},
+    "passkeys-allowed": {"rp_id": str},
     "operator-joined": {"operator_key": str, "next_key_sha256": str},
     "operator-rotated": {"operator_key": str, "next_key_sha256": str},
     "key-revoked": {"from_index": int},
+    "key-unrevoked": {},
     "operator-verified": {},
     "operator-unverified": {},
+    "limits-raised": {
+        "events_per_hour": int,
+        "events_per_day": int,
+        "pending_records": int,
+        "until": str,
+    },
+    "limits-ended": {},
     "operators-tied": {"other": str},
     "operators-untied": {"other": str},
     "record-submitted": {
@@ -82,6 +93,9 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "failure-rejected": {},
     "failure-dropped": {},
     "challenge-issued": {"handle": str, "expires": str},
+    "row-reported": {},
+    "report-withdrawn": {},
+    "reports-closed": {},
     "request-opened": {"model": str, "hardware": str, "runtime": str},
     "request-accepted": {},
     "request-claimed": {},
@@ -93,6 +107,8 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "evidence-imported": {"row": str, "source_sha256": str, "evidence": dict},
     "evidence-removed": {},
     "body-dropped": {},
+    "witness-added": {"url": str, "witness_key": str},
+    "witness-removed": {},
 }
 
 # Fields that a detail may lack: logs from before they were there keep holding.

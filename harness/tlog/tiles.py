@@ -6,7 +6,9 @@ tile of a level may be partial, and is named by its width. A bundle holds the en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.errors import BadInput, RecordInvalid
@@ -15,6 +17,10 @@ from harness.tlog.merkle import HASH_SIZE, Node, Tree
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 ENTRY_LIMIT = 0xFFFF  # its length is written in 16 bits
+_PATH = re.compile(
+    r"tile/(?P<level>entries|[0-9]{1,2})/(?P<number>(?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
+    re.ASCII,
+)
 
 Lookup = Callable[[str], bytes]  # path → that file's bytes; raises what it likes where there is none
 
@@ -27,6 +33,47 @@ def tile_path(level: int, index: int, width: int = WIDTH) -> str:
 def bundle_path(index: int, width: int = WIDTH) -> str:
     """Where the entries below tile `index` of level 0 lie."""
     return f"tile/entries/{_number(index)}{_partial(width)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What a path names: `width` hashes of a level of tiles, or entries where `level` is None, from place `index * WIDTH` on."""
+
+    level: int | None
+    index: int
+    width: int
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        if self.level is None:
+            return bundle_path(self.index, self.width)
+        return tile_path(self.level, self.index, self.width)
+
+    @property
+    def full(self) -> bool:
+        """Whether it never changes."""
+        return self.width == WIDTH
+
+
+def parse_path(path: str) -> Tile | None:
+    """What the path names; None for any that the layout does not have."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    index = int("".join(part.lstrip("x") for part in match["number"].split("/")))
+    level = None if match["level"] == "entries" else int(match["level"])
+    found = Tile(level, index, int(match["width"] or WIDTH))
+    return found if found.path == path else None
+
+
+def layout(size: int) -> Iterator[Tile]:
+    """Every file of a tree of that size, in the order of `tiles`."""
+    level = 0
+    while count := size >> (HEIGHT * level):
+        yield from (Tile(level, index, width) for index, width in _pieces(count))
+        level += 1
+    yield from (Tile(None, index, width) for index, width in _pieces(size))
 
 
 def tiles(size: int, node: Node, entry: Callable[[int], bytes]) -> Iterator[tuple[str, bytes]]:

@@ -31,6 +31,7 @@ CHECK: Json = {"code": "c", "status": "unknown", "text": "", "evidence": {"n": 1
 FINDING: Json = {"code": "c", "severity": "note", "workload": "", "metric": "", "text": "", "evidence": {}}
 WORKLOAD: Json = {"id": "w", "title": "", "mode": "greedy", "prompt_tokens": 1, "output_tokens": 1, "prompt_sha256": ZERO, "forced_sha256": None}
 RESULT: Json = {"workload": "w", "warmup": 0, "timed": 0, "invalid": 0, "deterministic": None, "output_sha256": None, "output_ids": [], "metrics": [], "depth": None}
+EXPERIMENT: Json = {"name": "ab", "id": ZERO, "member": 0, "members": 2, "processes": 4, "seed": 0}
 PROCESS: Json = {"index": 0, "load_ns": 5, "peak_rss_bytes": 1, "stamp_cost_ps": 0, "resolution_ns": 1, "gap_p999_ns": 0, "drift_ppm": 0}
 METRIC: Json = {"metric": "load_time", "unit": "ns", "higher_is_better": False, "clock": "", "estimate": None, "trials": None, "tokens": None}
 PROBE: Json = {"ids_sha256": ZERO, "tokens": 1, "mean_nll_micronats": None}
@@ -85,6 +86,8 @@ def valid() -> Iterator[Case]:
     yield case("nulls-filled", "what may be null is not", put("harness.commit", "c"), put("harness.dirty", True), put("run.budget_s", 0), put("tokenization.bos_id", -1), put("tokenization.tokenizer_sha256", ZERO))
     yield case("chain", "a challenge, and a place in the rig's chain", put("run.challenge", ZERO), put("operator.run_number", 2), put("operator.previous", ZERO))
     yield case("chain-null", "the same as null", put("run.challenge", None), put("operator.run_number", None), put("operator.previous", None))
+    yield case("experiment", "a member of an experiment", put("schema_version", "1.6"), put("run.experiment", EXPERIMENT))
+    yield case("experiment-null", "a run by itself", put("run.experiment", None))
     yield case("handle-shortest", "a handle of two characters", put("operator.handle", "0a"))
     yield case("handle-longest", "a handle of 32 characters", put("operator.handle", "a-_0" * 8))
     yield case("depth", "workloads behind tokens that are in the cache", put("schema_version", "1.4"), put("workloads", [WORKLOAD | {"mode": "forced", "depth": 512}, WORKLOAD | {"id": "v", "depth": None}]), put("results", [RESULT, RESULT | {"workload": "v"}]))
@@ -249,6 +252,8 @@ def fields() -> Iterator[Case]:
         ("estimate-part", "process_results", [METRIC | {"estimate": {"point": 1}}]), ("ids-text", "results", [RESULT | {"output_ids": ["1"]}]), ("depth-list", "results", [RESULT | {"depth": []}]),
         ("process-negative", "processes", [PROCESS | {"load_ns": -1}]), ("handle-number", "operator.handle", 7), ("handle-null", "operator.handle", None), ("challenge-text", "run.challenge", "x"),
         ("challenge-number", "run.challenge", 7), ("run-number-text", "operator.run_number", "1"), ("run-number-negative", "operator.run_number", -1), ("previous-short", "operator.previous", "0"),
+        ("experiment-text", "run.experiment", "x"), ("experiment-part", "run.experiment", {"name": "x"}), ("experiment-alone", "run.experiment", EXPERIMENT | {"members": 1}),
+        ("experiment-member", "run.experiment", EXPERIMENT | {"member": -1}), ("experiment-id", "run.experiment", EXPERIMENT | {"id": "0"}), ("experiment-name", "run.experiment", EXPERIMENT | {"name": "a b"}),
         ("operator-key-capitals", "operator.operator_key", "AB" * 32), ("operator-key-short", "operator.operator_key", "0" * 62), ("operator-key-null", "operator.operator_key", None), ("rig-key-list", "operator.rig_key", []),
         ("rig-key-line-feed", "operator.rig_key", "1" * 64 + "\n"),
     ):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.registry import facts
 from harness.registry.facts.stored import parse, same, stored
+from tests.support.authenticator import Authenticator
 
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 TEXTS = {
@@ -21,6 +22,10 @@ TEXTS = {
     facts.Day: st.dates(date(1000, 1, 1)).map(str),
     facts.Digest: DIGESTS,
     facts.PublicKey: DIGESTS,
+    facts.EditorKey: DIGESTS
+    | st.builds(
+        lambda one, name: Authenticator(one, "example.org", name).key.text(), st.sampled_from([-7, -8]), st.text()
+    ),
 }
 
 

@@ -115,7 +115,7 @@ def test_samples_of_another_run_are_refused(stored, tmp_path):
     ("change", "words"),
     [
         (lambda v: v["predicate"].update(schema_version="2.0"), r"holds record schema 2.0, this harness reads 1.x"),
-        (lambda v: v.update(predicateType="urn:other"), "holds record schema 1.4|urn:other"),
+        (lambda v: v.update(predicateType="urn:other"), "holds record schema 1.6|urn:other"),
         (lambda v: v.update(_type="x"), "is not an in-toto statement"),
         (lambda v: v["predicate"].pop("runtime"), "runtime: Field required"),
         (lambda v: v["predicate"]["run"].update(seed="7"), "run.seed: Input should be a valid integer"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ TOKENS, WORKLOAD, INVALID, COUNTER_KEYS = 8, 2, 15, 11  # places of columns
 PEAK = """
 import resource, sys
 from hashlib import sha256
+from pathlib import Path
 from pathlib import Path
 from harness.errors import ReproError
 from harness.record import samples
@@ -238,3 +240,21 @@ def test_a_forked_process_has_a_decoder_of_its_own():
         os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(decode(bombs.written())["process"]) == 4
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_process_that_decoded_ends_in_silence_and_its_decoder_with_it(forked):
+    program = """
+import os, sys
+from harness.record import decode_process
+from tests.support import parquet_bombs as bombs
+decode_process.columns(bombs.written(), "here")
+print(decode_process._held[0].process.pid, flush=True)
+if len(sys.argv) > 1 and os.fork():
+    os.wait()
+    assert len(decode_process.columns(bombs.written(), "here")["process"]) == 4
+"""
+    command = [sys.executable, "-X", "dev", "-c", program, *["fork"] * forked]
+    told = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+    assert not Path(f"/proc/{told.stdout.strip()}").exists()
