@@ -40,7 +40,9 @@ def open_database(target: str) -> Registry:
 def open_readable(target: str, progress: Progress = SILENT) -> Registry:
     """As `open_database`; a folder of exported files, too, read into memory."""
     if is_export(target):
-        from harness.registry.exchange.files import in_memory  # only who reads files needs the schema
+        from harness.registry.exchange import files, public  # only who reads files needs the schema
 
-        return in_memory(Path(target), progress)
+        folder = Path(target)
+        read = public.in_memory if public.is_public(folder) else files.in_memory
+        return read(folder, progress)
     return open_database(target)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 
 MOST = 2  # at once: each may need 150 MiB with its decoder, whatever the records and however many the cores
 
@@ -23,5 +25,17 @@ def helpers(work: int, least: int) -> Iterator[Executor | None]:
     if work < least or cores < 2:
         yield None
         return
-    with ProcessPoolExecutor(min(cores, MOST), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(cores, MOST), get_context("spawn"), end_with_parent) as pool:
         yield pool
+
+
+def end_with_parent() -> None:
+    """End this process, one of multiprocessing's, with the one that started it: it would wait for work forever."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_for, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_for(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -11,14 +11,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import ReproError
+from harness.errors import RecordInvalid, ReproError, Unavailable
 from harness.registry.db import checkpoints, databases, sessions
 from harness.registry.db.reader import Reader
+from harness.registry.facts import RegistryFact
+from harness.registry.rules.base import public
+from harness.tlog import checkpoint
 from harness.tlog.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from harness.registry.db.databases import Engine
     from harness.registry.db.transaction import Batch, Item, Taken
+    from harness.tlog.entry import Entry
 
 
 class Registry:
@@ -26,8 +30,9 @@ class Registry:
 
     elsewhere = False  # whether another machine keeps it, and its service is asked
 
-    def __init__(self, engine: Engine, target: str) -> None:
+    def __init__(self, engine: Engine, target: str, withheld: frozenset[int] | None = None) -> None:
         self.engine, self.target = engine, target
+        self.withheld = withheld  # of a public copy: entries whose events it does not tell
 
     @property
     def in_memory(self) -> bool:
@@ -42,6 +47,14 @@ class Registry:
     def close(self) -> None:
         """Give up what is held open. What lies in memory is gone then."""
         self.engine.dispose()
+
+    def with_kept_connections(self) -> Registry:
+        """The same one for a process that serves many: its database is not connected to anew for each transaction.
+
+        `close` ends what it keeps, and nothing of this one. Memory needs no such thing: there it is this one itself.
+        """
+        engine = databases.pooled(self.engine)
+        return self if engine is self.engine else Registry(engine, self.target, self.withheld)
 
     def reading(self, *, closed: bool = True) -> AbstractContextManager[Reader]:
         """A reader of one state. Raises `BadInput` where the database fails. `closed`: nothing at all may be written; a reader
@@ -72,7 +85,9 @@ class Registry:
             size = reader.size()
             if any(isinstance(one, ReproError) for one in found) and checkpoints.newest_size(reader) == size:
                 return found  # nothing is new
-            checkpoints.put(reader, size, seal(Checkpoint(reader.origin(), size, reader.root())))
+            note = seal(Checkpoint(reader.origin(), size, reader.root()))
+            _by_its_key(reader, size, note)
+            checkpoints.put(reader, size, note)
             return found
 
     def tried(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
@@ -96,13 +111,43 @@ class Registry:
             batch.write()
             return found
 
+    def replay(self, items: Sequence[Item | Entry]) -> list[Entry]:
+        """What a log holds already, in order and in one transaction; of an event that is withheld its entry alone. Raises at the
+        first that may not be.
+        """
+        from harness.registry.db.transaction import Batch, Item
+
+        with sessions.writing(self.engine) as reader:
+            batch = Batch(reader)
+            found = [batch.take(one, one.at).entry if isinstance(one, Item) else batch.skip(one) for one in items]
+            batch.write()
+            return found
+
     def counting(self) -> AbstractContextManager[Reader]:
         """The writer's turn for what lies beside the log: limits, and numbers that were used."""
         return sessions.writing(self.engine)
 
+    @property
+    def locks_rows(self) -> bool:
+        """Whether a transaction can lock a row, and others go past it."""
+        return databases.locks_rows(self.engine)
+
+    def beside(self) -> AbstractContextManager[Reader]:
+        """A transaction that locks and writes rows beside the log, while others write the log. Only where it `locks_rows`."""
+        return sessions.beside(self.engine)
+
     def keep_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint; the first of a size stays."""
         checkpoints.keep(self.engine, size, note)
+
+
+def _by_its_key(reader: Reader, size: int, note: bytes) -> None:
+    """Raises `Unavailable` where another key sealed the tree than the log says: it was rotated a moment ago."""
+    registry = reader.need(RegistryFact)
+    try:
+        checkpoint.read(note, {registry.origin: next(iter(public(registry.key_of(size)).values()))}, "checkpoint")
+    except RecordInvalid as error:
+        raise Unavailable("the registry's key was rotated", where="checkpoint", fix="send the same again") from error
 
 
 def _each(batch: Batch, items: Sequence[Item], now: str) -> Iterator[Taken | ReproError]:

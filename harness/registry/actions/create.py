@@ -14,7 +14,7 @@ from harness.registry.actions.acts import utc
 from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
-from harness.registry.facts import EditorsFact
+from harness.registry.facts import EditorsFact, RegistryFact
 from harness.registry.opening import open_database
 from harness.registry.rules.base import document_of
 from harness.registry.rules.times import LONGEST_LIST
@@ -99,9 +99,12 @@ def found(target: str, event: Event, keys: Sequence[Ed25519PrivateKey]) -> Regis
 
 
 def sign_checkpoint(registry: Registry, key: Ed25519PrivateKey) -> bytes:
-    """Sign the tree as it is now, and keep the note."""
+    """Sign the tree as it is now, and keep the note. Raises `BadInput` for another key than the log says."""
     with registry.reading() as reader:
         tree = tree_of(reader)
+        in_force = reader.need(RegistryFact).key_of(tree.size)
+    if key.public_key().public_bytes_raw().hex() != in_force:
+        raise BadInput("the registry's key was rotated", where="registry key", fix="sign with the one that took over")
     note = checkpoint.sign(tree, key)
     registry.keep_checkpoint(tree.size, note)
     return note

@@ -10,17 +10,20 @@ from harness.catalog import policies
 from harness.errors import BadInput
 from harness.record import envelope
 from harness.record.editor_keys import PublicEditor
+from harness.record.passkey import is_passkey, parse_key
 from harness.registry.actions.acts import Actor, act, event, utc
 from harness.registry.actions.create import approvals_of, document, in_time
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
-from harness.registry.facts import EditorsFact, PolicyFact
+from harness.registry.facts import EditorsFact, PasskeysFact, PolicyFact
 from harness.registry.rules.base import document_of
+from harness.registry.rules.passkeys import fits
 from harness.registry.store import Registry
 from harness.tlog import event as events
 from harness.tlog.event import Event
 
-SEVERAL = ("editors-changed", "policy-adopted")  # what may need more than one editor
+# What may need more than one editor.
+SEVERAL = ("editors-changed", "key-unrevoked", "passkeys-allowed", "policy-adopted", "registry-key-announced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def changed(registry: Registry, change: Change) -> dict[str, Any]:
     people = {handle: asdict(entry) for handle, entry in present.editors.items() if handle not in change.removed}
     people |= {newcomer.handle: newcomer.entry() for newcomer in change.added}
     made = document(present.version + 1, change.threshold or present.threshold, change.expires, people)
+    _passkeys_fit(registry, change.added)
     before, after = len(present.editors), len(made["editors"])
     if after < min(now.approvals, before):
         raise BadInput(
@@ -77,6 +81,16 @@ def changed(registry: Registry, change: Change) -> dict[str, Any]:
             fix="add others, or adopt fewer approvals first: repro registry policy NAME --approvals N",
         )
     return made
+
+
+def _passkeys_fit(registry: Registry, added: Sequence[PublicEditor]) -> None:
+    found = {one.handle: parse_key(one.key) for one in added if is_passkey(one.key)}
+    if not found:
+        return
+    with registry.reading() as reader:
+        fact = reader.get(PasskeysFact, "")
+    for handle, key in found.items():
+        fits(handle, key, fact)
 
 
 def propose_editors(registry: Registry, actor: Actor, document: Mapping[str, Any], reason: str) -> bytes:
@@ -116,6 +130,17 @@ def propose_policy(registry: Registry, actor: Actor, policy: Adoption, reason: s
     return _proposal(registry, actor, "policy-adopted", policy.name, reason, policy.detail)
 
 
+def allow_passkeys(registry: Registry, actor: Actor, web_origin: str, rp_id: str, reason: str) -> int:
+    """Editors' passkeys count at this web origin, from the entry that is given back on. Raises why not."""
+    taken = act(registry, actor, "passkeys-allowed", web_origin, reason=reason, detail={"rp_id": rp_id})
+    return taken.entry.index
+
+
+def propose_passkeys(registry: Registry, actor: Actor, web_origin: str, rp_id: str, reason: str) -> bytes:
+    """As `propose_editors`, of the web origin."""
+    return _proposal(registry, actor, "passkeys-allowed", web_origin, reason, {"rp_id": rp_id})
+
+
 def _proposal(
     registry: Registry, actor: Actor, kind: str, subject: str, reason: str, detail: Mapping[str, Any]
 ) -> bytes:
@@ -131,7 +156,7 @@ def proposed(data: bytes, where: str) -> Event:
         raise BadInput(
             f"is a {found.kind} event, which needs one editor only",
             where=where,
-            fix=f"cosign only {' and '.join(SEVERAL)}",
+            fix=f"cosign only {', '.join(SEVERAL)}",
         )
     return found
 
@@ -163,3 +188,8 @@ def apply(registry: Registry, data: bytes, where: str) -> Applied:
         in_time(document_of(found.detail["editors"]))
     taken = registry.append_one(Item(data), utc())
     return Applied(taken.event.kind, taken.entry.index)
+
+
+def propose(registry: Registry, actor: Actor, kind: str, subject: str, detail: Mapping[str, Any], reason: str) -> bytes:
+    """As `propose_editors`, of any other act that the editors' threshold signs."""
+    return _proposal(registry, actor, kind, subject, reason, detail)

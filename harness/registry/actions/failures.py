@@ -14,6 +14,7 @@ from harness.registry.db.transaction import Item
 from harness.registry.facts import FailureFact, PolicyFact
 from harness.registry.intake.failures import FailedRun
 from harness.registry.queries import failures
+from harness.registry.queries.desk import subject_of
 from harness.registry.store import Registry
 
 
@@ -96,7 +97,7 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
     again.
     """
     with registry.reading() as reader:
-        identity = failures.id_of(reader, record)
+        identity = subject_of(reader, record).id
         if decision is Decision.APPROVE:
             failures.held(reader, identity)
     return _done(registry, actor, decision.value, identity, reason)

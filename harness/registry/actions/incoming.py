@@ -20,9 +20,9 @@ from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.facts import EditorsFact, FailureFact, KeyFact, OperatorFact, RecordFact, RegistryFact
 from harness.registry.intake import device_notes, failures, ingest
-from harness.registry.queries.receipts import Receipt, receipt
-from harness.registry.rules import people
-from harness.registry.rules.base import id_of, known, public
+from harness.registry.queries.receipts import Receipt, receipt, receipts
+from harness.registry.rules import passkeys
+from harness.registry.rules.base import id_of, known
 from harness.registry.store import Registry
 from harness.tlog import checkpoint
 from harness.tlog import event as events
@@ -30,8 +30,9 @@ from harness.tlog.checkpoint import Checkpoint
 from harness.tlog.event import Event
 
 EVENT_LIMIT = 1 << 20  # bytes of an event's envelope
-_OWN = ("registry-created", "challenge-issued")  # the registry's own acts: nobody brings them
+_OWN = ("registry-created", "challenge-issued", "registry-key-rotated")  # the registry's own acts: nobody brings them
 _WITH_RECORD = ("record-submitted", "failure-submitted")
+_WITHOUT_WORDS = ("operator-joined", "operator-rotated")  # public, for ever, before any editor has read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def opened(registry: Registry, parcel: Parcel) -> Opened:
     event = events.read(sealed.payload, "event")
     if event.kind in _OWN:
         raise NotAllowed(f"{event.kind} is the registry's own act", where="event", fix="ask its editors")
+    if event.kind in _WITHOUT_WORDS and event.reason:
+        raise BadInput(f"must be empty in {event.kind}: it would be public at once", where="reason", fix="leave it out")
     with registry.reading() as reader:
         key, newcomer = _signer(reader, sealed, event)
     return Opened(parcel, event, sha256(sealed.payload).hexdigest(), key, newcomer)
@@ -101,7 +104,7 @@ def _signer(reader: Reader, sealed: envelope.Envelope, event: Event) -> tuple[st
             where="registry",
             fix=f"this is {own.origin!r}: sign it again",
         )
-    signed = envelope.verify(sealed, public(*people.signers(event, reader)), "event", events.PAYLOAD_TYPE)
+    signed = envelope.verify(sealed, passkeys.verifiers(event, reader), "event", events.PAYLOAD_TYPE)
     editors = {id_of(entry.key) for entry in known(reader, EditorsFact, "").editors.values()}
     for one in signed:
         fact = reader.get(KeyFact, one)
@@ -138,6 +141,7 @@ def brought(found: Opened, *, demonstration: bool) -> Brought:
     record, samples = parcel.record or b"", parcel.samples or b""
     where = event.subject[:12]
     if event.kind == "failure-submitted":
+        _without_note(parcel)
         failed = failures.checked(record, samples, where)
         failures.agrees(event, failed)
         failures.taken_by(failed, demonstration=demonstration)
@@ -145,8 +149,16 @@ def brought(found: Opened, *, demonstration: bool) -> Brought:
     submission = ingest.checked(record, samples, where)
     ingest.agrees(event, submission)
     ingest.taken_by(submission, demonstration=demonstration)
-    device_notes.ids(submission, parcel.note)
+    if not device_notes.ids(submission, parcel.note):
+        _without_note(parcel)
     return Brought(found, Item(parcel.event, submission))
+
+
+def _without_note(parcel: Parcel) -> None:
+    """Raises `BadInput` for a note that the record does not name: nobody has signed it."""
+    if parcel.note is not None:
+        fix = "send event, record and samples"
+        raise BadInput("must not come: the record names no device note", where="device_note", fix=fix)
 
 
 def earlier(registry: Registry, found: Opened) -> int | None:
@@ -179,14 +191,18 @@ def take(registry: Registry, key: Ed25519PrivateKey, parcels: Sequence[Brought])
         return checkpoint.sign(tree, key)
 
     found = registry.append_sealed([one.item for one in parcels], utc(), seal)
+    fresh = [one.entry.index for one in found if isinstance(one, Taken)]
+    with registry.reading() as reader:
+        proofs = dict(zip(fresh, receipts(reader, fresh), strict=True))
     answers: list[Answer | ReproError] = []
     for one, taken in zip(parcels, found, strict=True):
         if isinstance(taken, Taken):
             _note(registry, one)
-            answers.append(Answer(proven(registry, key, taken.entry.index), True, one.item.envelope))
+            index = taken.entry.index
+            answers.append(Answer(proofs[index] or proven(registry, key, index), True, one.item.envelope))
             continue
-        there = earlier(registry, one.opened) if isinstance(taken, Conflict) else None
-        answers.append(taken if there is None else _there(registry, key, there))
+        before = earlier(registry, one.opened) if isinstance(taken, Conflict) else None
+        answers.append(taken if before is None else there(registry, key, before))
     return answers
 
 
@@ -197,10 +213,11 @@ def again(registry: Registry, key: Ed25519PrivateKey, found: Opened, *, demonstr
         return None
     if found.event.kind == "record-submitted" and found.parcel.note is not None:
         _note(registry, brought(found, demonstration=demonstration))
-    return _there(registry, key, index)
+    return there(registry, key, index)
 
 
-def _there(registry: Registry, key: Ed25519PrivateKey, index: int) -> Answer:
+def there(registry: Registry, key: Ed25519PrivateKey, index: int) -> Answer:
+    """The receipt of an entry with the event that it names. Raises `NotFound`; `RecordInvalid` where the event is gone."""
     found = proven(registry, key, index)
     with registry.reading() as reader:
         line = reader.entry(index)
@@ -234,5 +251,5 @@ def tried(registry: Registry, parcel: Brought) -> int:
 
 
 def _note(registry: Registry, one: Brought) -> None:
-    if one.item.submission is not None:
+    if one.item.submission is not None and one.opened.parcel.note is not None:
         device_digests.note(registry, one.item.submission, one.opened.parcel.note)

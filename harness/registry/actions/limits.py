@@ -11,15 +11,19 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from harness.errors import TooMany
 from harness.registry.db import service_tables
 from harness.registry.db.reader import Reader
+from harness.registry.facts import RequestFact, RequestStatus
+from harness.registry.queries import limits
+from harness.registry.rules.limits import EVENTS_PER_DAY, EVENTS_PER_HOUR
 from harness.registry.store import Registry
 from harness.tlog.event import Event
 
-PENDING_OF_A_NEWCOMER = 5  # records of a handle that has none accepted
 WHOLE_QUEUE = 10_000
+PENDING_REQUESTS = 20  # of one operator
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _OF_DAY = "limits:"
 
@@ -40,9 +44,19 @@ class Limit:
         return self.count / (self.seconds * 1000)
 
 
-HOURLY = Limit("key-hour", 20, 60, 3600, "60 events an hour from one key, 20 at once")
-DAILY = Limit("key-day", 200, 200, 86400, "200 events a day from one key")
+def _hourly(count: int) -> Limit:
+    return Limit("key-hour", count // 3, count, 3600, f"{count} events an hour from one key, {count // 3} at once")
+
+
+def _daily(count: int) -> Limit:
+    return Limit("key-day", count, count, 86400, f"{count} events a day from one key")
+
+
+HOURLY, DAILY = _hourly(EVENTS_PER_HOUR), _daily(EVENTS_PER_DAY)
+LEASES = Limit("lease-hour", 120, 240, 3600, "240 calls about leases an hour from one key, 120 at once")
+EDITORS_HOURLY, EDITORS_DAILY = _hourly(600), _daily(5000)  # of a key on the list of editors: see docs/decisions/0097
 REQUESTS = Limit("address-minute", 30, 30, 60, "30 requests a minute from one address")
+READS = Limit("key-reads", 300, 3000, 3600, "3000 signed requests an hour from one key, 300 at once")
 NEWCOMERS = Limit("address-day", 5, 5, 86400, "5 new handles a day from one address")
 
 
@@ -52,11 +66,22 @@ class Spent:
 
     limits: tuple[Limit, ...]
     of: str
+    by_key: bool = False  # whose operator may have other limits
 
 
 def by_key(key: str) -> Spent:
     """An event that a known key has signed."""
-    return Spent((HOURLY, DAILY), key)
+    return Spent((HOURLY, DAILY), key, by_key=True)
+
+
+def read_by(key: str) -> Spent:
+    """A request that a known key has signed, and that carries no event: its number is written down, so it costs a write."""
+    return Spent((READS,), key)
+
+
+def of_leases(key: str) -> Spent:
+    """A call about leases that a known key has signed: a machine that measures makes one a minute, and no event."""
+    return Spent((LEASES,), key)
 
 
 def spend(registry: Registry, asked: Sequence[Spent], now_ms: int | None = None) -> list[TooMany | None]:
@@ -65,31 +90,63 @@ def spend(registry: Registry, asked: Sequence[Spent], now_ms: int | None = None)
     with registry.counting() as reader:
         service_tables.forget(reader, REQUESTS.name, now - _HOUR_MS)
         service_tables.forget(reader, NEWCOMERS.name, now - _DAY_MS)
+        service_tables.forget(reader, READS.name, now - _HOUR_MS)
         return [_one(reader, one, now) for one in asked]
+
+
+def network(address: str) -> str:
+    """Who counts as one: an IPv4 address, and of IPv6 the first 64 bits, behind which all addresses are one person's."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        inner = found.ipv4_mapped
+        return str(IPv6Network((int(found) >> 64 << 64, 64))) if inner is None else str(inner)
+    return str(found)
 
 
 def of_address(registry: Registry, address: str, day: str) -> str:
     """What stands for an address in the buckets of this day."""
     with registry.counting() as reader:
         secret = service_tables.secret_of(reader, _OF_DAY, day, secrets.token_bytes(32))
-    return hmac.new(secret, address.encode(), "sha256").hexdigest()[:32]
+    return hmac.new(secret, network(address).encode(), "sha256").hexdigest()[:32]
 
 
 def queue_has_room(reader: Reader, event: Event) -> None:
-    """Raises `TooMany` where the queue is full, or holds enough of an operator of whom nothing was accepted yet."""
+    """Raises `TooMany` where the queue is full, or holds enough of an operator: requests, or records before one was accepted."""
+    if event.kind == "request-opened":
+        own_requests = (one for one in reader.all(RequestFact).values() if one.by == event.by)
+        if sum(one.status is RequestStatus.PENDING for one in own_requests) >= PENDING_REQUESTS:
+            raise too_many(f"{PENDING_REQUESTS} requests of {event.by} wait for an editor", _HOUR_MS / 1000)
     if event.kind not in ("record-submitted", "failure-submitted"):
         return
     own = service_tables.of_operator(reader, event.by)
-    if own.get("pending", 0) >= PENDING_OF_A_NEWCOMER and not own.get("accepted"):
+    found = limits.of(reader, event.by, _day(time.time_ns() // 1_000_000))
+    if own.get("pending", 0) >= found.pending_records and not own.get("accepted"):
         what = f"{own['pending']} records of {event.by} wait already, and none was accepted yet"
         raise too_many(what, _HOUR_MS / 1000)
     if service_tables.pending(reader) >= WHOLE_QUEUE:
         raise too_many(f"the queue holds {WHOLE_QUEUE} records", _HOUR_MS / 1000)
 
 
+def _held(reader: Reader, one: Spent, now: int) -> tuple[Limit, ...]:
+    """The limits that hold now: a key's may be an editor's, or an editor may have raised those of its operator."""
+    if not one.by_key:
+        return one.limits
+    found = limits.of_key(reader, one.of, _day(now))
+    if found is None and limits.is_editors(reader, one.of):
+        return EDITORS_HOURLY, EDITORS_DAILY
+    return (_hourly(found.events_per_hour), _daily(found.events_per_day)) if found and found.raised else one.limits
+
+
+def _day(now_ms: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(now_ms / 1000))
+
+
 def _one(reader: Reader, one: Spent, now: int) -> TooMany | None:
     levels = []
-    for limit in one.limits:
+    for limit in _held(reader, one, now):
         name = f"{limit.name}:{one.of}"
         found = service_tables.level(reader, name)
         tokens, at = (float(limit.burst), now) if found is None else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.errors import BadInput
 from harness.record.keys import by_id
@@ -47,11 +47,45 @@ def untie(registry: Registry, actor: Actor, handle: str, other: str, reason: str
     return Untied(taken.entry.index, people.get(handle, handle) == people.get(other, other))
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an operator may send to a service; `until`: the last day, YYYY-MM-DD."""
+
+    events_per_hour: int
+    events_per_day: int
+    pending_records: int
+    until: str
+
+
+def raise_limits(registry: Registry, actor: Actor, handle: str, wanted: Limits, reason: str) -> int:
+    """An editor lets the operator send more, for a time; the entry. Raises why it may not be."""
+    return act(registry, actor, "limits-raised", handle, reason=reason, detail=asdict(wanted)).entry.index
+
+
+def end_limits(registry: Registry, actor: Actor, handle: str, reason: str) -> int:
+    """Undo `raise_limits`; the entry. Raises why it may not be."""
+    return act(registry, actor, "limits-ended", handle, reason=reason).entry.index
+
+
 def rotate(registry: Registry, handle: str, chain: Sequence[Link]) -> int:
     """Tell the registry the operator's newest key, with those between; the entry. Raises `BadInput`: unknown, nothing to tell."""
     with registry.reading() as reader:
         items = rotations(reader, handle, chain)
     return registry.append_all(items, utc())[-1].entry.index
+
+
+UNREVOKED = "key-unrevoked"
+
+
+def unrevoke(registry: Registry, actor: Actor, key: str, reason: str) -> int:
+    """The revocation of the key, whose bytes or id begin so, was a mistake; the entry. Raises why it may not be."""
+    return act(registry, actor, UNREVOKED, whole_key(registry, key), reason=reason).entry.index
+
+
+def whole_key(registry: Registry, key: str) -> str:
+    """The id of the operator's key whose bytes or id begin so. Raises `BadInput`."""
+    with registry.reading() as reader:
+        return reader.key_of(key)
 
 
 def revoke(registry: Registry, actor: Actor, key: str, from_entry: int, reason: str, *, editorial: bool = False) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from harness.registry.actions.acts import Actor, act
 from harness.registry.facts import PolicyFact, RecordFact
+from harness.registry.queries.desk import subject_of
 from harness.registry.queries.review import held
 from harness.registry.store import Registry
 
@@ -37,7 +38,7 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
     record is derived again (`RecordInvalid`).
     """
     with registry.reading() as reader:
-        identity = reader.id_of(record)
+        identity = subject_of(reader, record).id
         reader.need(RecordFact, identity)  # what can't be asked afterwards is refused before
         if decision is Decision.APPROVE:
             held(reader, identity)
@@ -62,7 +63,7 @@ def move(registry: Registry, actor: Actor, record: str, to: str, reason: str) ->
     Raises why it may not be.
     """
     with registry.reading() as reader:
-        identity = reader.id_of(record)
-        row = reader.id_of(to) if to else reader.home_of(identity) or identity
+        subject = subject_of(reader, record)
+        identity, row = subject.id, subject_of(reader, to).id if to else subject.home or subject.id
     taken = act(registry, actor, "record-moved", identity, reason=reason, detail={"row": row})
     return Moved(identity, row, taken.entry.index)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, func, select, text
 
-from harness.registry.db import tables
+from harness.registry.db import cosignatures, tables
 from harness.registry.db.reader import Reader, raw, unlike, whole
+from harness.tlog import cosignature
 
 
 class Note(NamedTuple):
@@ -19,9 +20,10 @@ class Note(NamedTuple):
 
 
 def notes(reader: Reader) -> Iterator[Note]:
-    """All of them, the smallest log first. Raises `RecordInvalid` where the table holds other things."""
+    """All of them, the smallest log first, with what witnesses added. Raises `RecordInvalid`: the table holds other things."""
     for size, note in _stored(reader):
-        yield Note(whole(size, "checkpoints"), raw(note, f"checkpoint {size}"))
+        number = whole(size, "checkpoints")
+        yield Note(number, raw(note, f"checkpoint {size}") + cosignatures.of_size(reader, number))
 
 
 def told(reader: Reader) -> Iterator[Note]:
@@ -36,10 +38,27 @@ def _stored(reader: Reader) -> Iterator[tuple[Any, Any]]:
     yield from map(tuple, reader.connection.execute(wanted))
 
 
-def newest_size(reader: Reader) -> int:
-    """Entries below the newest checkpoint; 0 where none was signed."""
-    found = reader.connection.execute(select(func.max(tables.checkpoints.c.size))).scalar_one()
+def of_size(reader: Reader, size: int) -> bytes | None:
+    """The note of a log of that size, with its witnesses' lines; None where none was signed."""
+    wanted = select(tables.checkpoints.c.note).where(tables.checkpoints.c.size == size)
+    found = reader.connection.execute(wanted).scalar_one_or_none()
+    return None if found is None else raw(found, f"checkpoint {size}") + cosignatures.of_size(reader, size)
+
+
+def newest_size(reader: Reader, limit: int | None = None) -> int:
+    """Entries below the newest checkpoint, or the newest of at most `limit`; 0 where none was signed."""
+    wanted = select(func.max(tables.checkpoints.c.size))
+    if limit is not None:
+        wanted = wanted.where(tables.checkpoints.c.size <= limit)
+    found = reader.connection.execute(wanted).scalar_one()
     return 0 if found is None else whole(found, "checkpoints")
+
+
+def newest_note(reader: Reader) -> bytes | None:
+    """The newest one, as the registry alone signed it."""
+    table = tables.checkpoints.c
+    found = reader.connection.execute(select(table.note).order_by(table.size.desc()).limit(1)).scalar_one_or_none()
+    return None if found is None else raw(found, "checkpoint")
 
 
 def keep(engine: Engine, size: int, note: bytes) -> None:
@@ -49,8 +68,10 @@ def keep(engine: Engine, size: int, note: bytes) -> None:
 
 
 def put(reader: Reader, size: int, note: bytes) -> None:
-    """As `keep`, in the transaction that is open."""
+    """As `keep`, in the transaction that is open; lines of witnesses go to their own table. Raises `RecordInvalid`: no note."""
+    own, lines = cosignature.parted(note, f"checkpoint {size}")
     reader.connection.execute(
         text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING"),
-        {"size": size, "note": note},
+        {"size": size, "note": own},
     )
+    cosignatures.put(reader, size, lines)

@@ -8,19 +8,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy import Engine as Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from harness.errors import BadInput, Unavailable
 from harness.extras import missing
 from harness.files import refusal, sync
-from harness.registry.db.tables import HEAD
+from harness.registry.db.tables import HEAD as HEAD
+from harness.registry.db.tables import guards, metadata
 
 Failure = SQLAlchemyError  # what a database that fails raises
 FILE = "registry.sqlite"
 MARK = "registry.json"  # of a folder with exported files
+_VERSION = (  # as Alembic makes it
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+_KEPT, _MORE = 8, 24  # connections of a service: kept, and at most beside them
 _LOCK = 7_269_113_882  # PostgreSQL's name for "the writer of this registry"
 
 
@@ -57,11 +63,26 @@ def connect(url: str) -> Engine:
     return create_engine(url, poolclass=NullPool)  # a connection ends with its transaction: nothing is left open
 
 
-def _sqlite(url: str) -> Engine:
+def pooled(engine: Engine) -> Engine:
+    """The same database, by connections that stay open from one transaction to the next; one in memory as it is.
+
+    Of a connection that the server has ended the next one is made; who waits longer than 30 s for one is told so (`Unavailable`).
+    """
+    kept = {"poolclass": QueuePool, "pool_size": _KEPT, "max_overflow": _MORE, "pool_timeout": 30}
+    if engine.dialect.name == "postgresql":
+        return create_engine(engine.url, **kept, pool_recycle=1800, pool_pre_ping=True)
+    if isinstance(engine.pool, StaticPool):
+        return engine
+    return _sqlite(engine.url, **kept)
+
+
+def _sqlite(url: str | URL, **kept: Any) -> Engine:
     if url == "sqlite://":
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 60})
+        # One that is kept goes from thread to thread, one transaction after the other.
+        found = {"timeout": 60, "check_same_thread": not kept}
+        engine = create_engine(url, connect_args=found, **(kept or {"poolclass": NullPool}))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -108,6 +129,16 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise unusable(engine, error) from error
+
+
+def _create(engine: Engine) -> None:
+    """The newest schema in an empty database: what all migrations make of one (a test holds them equal), and sooner."""
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        metadata.create_all(connection)
+        for statement in guards(connection.dialect.name):
+            connection.execute(text(statement))
+        connection.execute(text(_VERSION))
+        connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
 
 
 def upgrade_at(target: str) -> str:
@@ -168,7 +199,10 @@ def made(target: str) -> Iterator[Engine]:
         engine = connect(url)
         if version_of(engine) is not None and not _empty(engine):
             raise BadInput("there is a registry already", where=_shown(url), fix="name another database")
-        upgrade(engine)
+        if version_of(engine) is None:
+            _create(engine)
+        else:
+            upgrade(engine)
         yield engine
         return
     path = Path(url.removeprefix("sqlite:///"))
@@ -179,7 +213,7 @@ def made(target: str) -> Iterator[Engine]:
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = connect(f"sqlite:///{scratch}")
         try:
-            upgrade(engine)
+            _create(engine)
             yield engine
             engine.dispose()
             path.hardlink_to(scratch)  # never over another one
@@ -219,6 +253,11 @@ def current(engine: Engine) -> None:
 def in_memory(engine: Engine) -> bool:
     """Whether it is SQLite's, and in no file."""
     return engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:")
+
+
+def locks_rows(engine: Engine) -> bool:
+    """Whether one row can be locked; SQLite locks all of the database."""
+    return engine.dialect.name == "postgresql"
 
 
 def file_of(engine: Engine) -> Path | None:

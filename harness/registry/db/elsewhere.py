@@ -12,6 +12,9 @@ from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact
 
 if TYPE_CHECKING:
+    from harness.registry.queries.desk import Brief, Examined, Subject
+    from harness.registry.queries.limits import InForce
+    from harness.registry.queries.reports import Told
     from harness.registry.queries.submissions import Submitted
 
 
@@ -23,9 +26,9 @@ class Nowhere:
 
     def __getattr__(self, name: str) -> Any:
         raise BadInput(
-            "does not work over a URL yet",
+            "does not work over a URL",
             where=self._where,
-            fix="name the registry's folder or database, or an export of it; its site shows what is public",
+            fix="name the registry's folder or database, or a whole export of it",
         )
 
 
@@ -50,3 +53,23 @@ class Elsewhere(Reader, ABC):
     @abstractmethod
     def failed(self, handle: str) -> list[tuple[str, FailureFact]]:
         """An operator's runs that failed, in the log's order."""
+
+    @abstractmethod
+    def brief(self, *, examine_all: bool) -> Brief:
+        """The queue. Raises `NotAllowed` unless an editor asks."""
+
+    @abstractmethod
+    def subject(self, prefix: str) -> Subject:
+        """The record whose id begins so, of all. Raises `NotAllowed` unless an editor asks."""
+
+    @abstractmethod
+    def examined(self, prefix: str) -> Examined:
+        """All that is known of it. Raises `NotAllowed` unless an editor asks."""
+
+    @abstractmethod
+    def limits(self, handle: str) -> InForce:
+        """Those of an operator. Raises `NotFound`."""
+
+    @abstractmethod
+    def reports(self) -> list[Told]:
+        """Reports of rows: the asker's own; to an editor all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import groupby
@@ -115,7 +116,8 @@ def digests(reader: Reader) -> dict[str, str]:
 
 
 def _digest(lines: Iterable[tuple[Any, ...]]) -> str:
-    return sha256("\n".join(repr(tuple(line)) for line in lines).encode()).hexdigest()[:32]
+    # Version 2 writes equal values as equal bytes, in a fifth of the time that `repr` takes.
+    return sha256(b"".join(marshal.dumps(tuple(line), 2) for line in lines)).hexdigest()[:32]
 
 
 def lines(reader: Reader, names: Sequence[str], of_rows: Collection[str] | None) -> list[tuple[Any, ...]]:

@@ -84,6 +84,8 @@ class Reader:
 
     def get(self, kind: type[F], name: str) -> F | None:
         """The fact, or None. Raises `RecordInvalid`, naming it, where the database holds what no rule makes."""
+        if "\0" in name:  # nothing is called so, and PostgreSQL refuses the very question
+            return None
         found = self.connection.execute(_FACT, {"kind": kind.KIND, "name": name}).scalar_one_or_none()
         return None if found is None else parse(kind, found, name)
 
@@ -209,15 +211,28 @@ class Reader:
         return self.connection.execute(wanted).first() is not None
 
     def checkpoint(self) -> bytes | None:
-        """The newest one that was signed."""
-        wanted = select(tables.checkpoints.c.note).order_by(tables.checkpoints.c.size.desc()).limit(1)
-        found = self.connection.execute(wanted).scalar_one_or_none()
-        return None if found is None else raw(found, "checkpoint")
+        """The newest one that was signed, with what witnesses have added to it."""
+        table = tables.checkpoints.c
+        wanted = select(table.size, table.note).order_by(table.size.desc()).limit(1)
+        found = self.connection.execute(wanted).one_or_none()
+        if found is None:
+            return None
+        lines = tables.cosignatures.c
+        added = select(lines.line).where(lines.size == found[0]).order_by(lines.witness)
+        return raw(found[1], "checkpoint") + b"".join(
+            raw(one, "cosignature") for one in self.connection.execute(added).scalars()
+        )
 
     def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         """The oldest open row of this subject on this device: what another record of both belongs to."""
         names = ("model", "quantisation", "engine", "workload", "sku")
         return self.connection.execute(_HOME, dict(zip(names, (*subject, sku), strict=True))).scalar_one_or_none()
+
+    def accepted_in(self, row: str) -> list[str]:
+        """See `View`."""
+        table = tables.records.c
+        wanted = select(table.id).where(table.row == row, table.status == "accepted").order_by(table.id)
+        return list(self.connection.execute(wanted).scalars())
 
     def subject_of(self, identity: str) -> tuple[str, str, str, str] | None:
         """Model, quantisation, engine and workload of a record; None where the table has it not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -38,6 +39,15 @@ def ran(reader: Reader, one: Series, most: int) -> list[Ran]:
     of_it = (table.engine == one.engine, table.runtime_series == one.series, table.status == "accepted")
     wanted = select(table.operator, table.editorial).distinct().where(*of_it).limit(most)
     return [Ran(operator, bool(editorial)) for operator, editorial in reader.connection.execute(wanted)]
+
+
+def submitted(reader: Reader, one: Series, until: int) -> Iterator[tuple[str, Ran]]:
+    """Records that have run it, by id, the oldest first, of those that the log had at that entry; whatever became of them."""
+    table = tables.records.c
+    of_it = (table.engine == one.engine, table.runtime_series == one.series, table.idx <= until)
+    wanted = select(table.id, table.operator, table.editorial).where(*of_it).order_by(table.idx)
+    for identity, operator, editorial in reader.connection.execute(wanted):
+        yield identity, Ran(operator, bool(editorial))
 
 
 def of_accepted(reader: Reader) -> set[Series]:

@@ -11,6 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from harness.registry.db import databases
 from harness.registry.db.reader import Reader
 
+# Who computes between two questions, or keeps a site's turn while it is built, holds up nobody: the server's own limit (deploy/
+# postgresql.conf) is for the writer's turn.
+_MAY_BE_LONG = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+
 
 @contextmanager
 def reading(engine: Engine, *, closed: bool = True) -> Iterator[Reader]:
@@ -22,6 +26,7 @@ def reading(engine: Engine, *, closed: bool = True) -> Iterator[Reader]:
             if connection.dialect.name == "postgresql":
                 only = " READ ONLY" if closed else ""
                 connection.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{only}"))
+                connection.execute(_MAY_BE_LONG)
             yield Reader(connection)
     except SQLAlchemyError as error:
         raise databases.unusable(engine, error) from error
@@ -33,6 +38,18 @@ def writing(engine: Engine) -> Iterator[Reader]:
     try:
         with engine.connect().execution_options(write=True) as connection, connection.begin():
             databases.hold(connection)
+            yield Reader(connection)
+    except SQLAlchemyError as error:
+        raise databases.unusable(engine, error) from error
+
+
+@contextmanager
+def beside(engine: Engine) -> Iterator[Reader]:
+    """A transaction that is not the writer's. Raises `Unavailable` where the database fails."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(_MAY_BE_LONG)
             yield Reader(connection)
     except SQLAlchemyError as error:
         raise databases.unusable(engine, error) from error

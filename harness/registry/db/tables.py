@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"  # the newest migration
+HEAD = "0007"  # the newest migration
 
 metadata = MetaData()
 _DIGEST = String(64)
@@ -50,6 +50,13 @@ checkpoints = Table(
     metadata,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
+)
+cosignatures = Table(  # what witnesses signed of a checkpoint: their newest line each
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(300), primary_key=True),  # name+hash of its key
+    Column("line", LargeBinary, nullable=False),
 )
 facts = Table(
     "facts",
@@ -124,6 +131,76 @@ buckets = Table(  # what each key and address may still ask of a service: its bu
 )
 nonces = Table(  # numbers of signed requests that were used
     "nonces", metadata, Column("sha256", String(64), primary_key=True), Column("until_s", BigInteger, nullable=False)
+)
+jobs = Table(  # what is done beside the log: when, for which log, and by whom a row is locked
+    "jobs",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+    Column("signed", BigInteger, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("done_ms", BigInteger, nullable=False),
+    Column("tried_ms", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("error", String(64), nullable=False),
+)
+
+sessions = Table(  # editors who are signed in at the console
+    "sessions",
+    metadata,
+    Column("sha256", _DIGEST, primary_key=True),
+    Column("handle", String(64), nullable=False),
+    Column("key", _DIGEST, nullable=False),
+    Column("began_s", BigInteger, nullable=False),
+    Column("seen_s", BigInteger, nullable=False),
+    Index("sessions_by_time", "seen_s"),
+)
+proposals = Table(  # changes that wait for more editors to sign them
+    "proposals",
+    metadata,
+    Column("sha256", _DIGEST, primary_key=True),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("at_s", BigInteger, nullable=False),
+)
+webhooks = Table(  # whom the host tells of what happens
+    "webhooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("topics", String(128), nullable=False),  # comma between
+    Column("private", Integer, nullable=False),  # 1: this machine and its network may be meant
+)
+outbox = Table(  # messages, until they are taken or given up
+    "outbox",
+    metadata,
+    Column("id", String(64), primary_key=True),  # webhook-id
+    Column("webhook", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_ms", BigInteger, nullable=True),  # null: delivered, or given up
+    Column("said", Text, nullable=False),  # of the last try
+    Index("outbox_by_time", "next_ms"),
+)
+told = Table(  # what was known when it was told last
+    "told",
+    metadata,
+    Column("topic", String(16), primary_key=True),
+    Column("name", String(160), primary_key=True),
+    Column("value", String(64), nullable=False),
+)
+leases = Table(  # which operator's machine measures a request now, and until when (seconds since 1970)
+    "leases",
+    metadata,
+    Column("request", _DIGEST, primary_key=True),
+    Column("operator", String(64), primary_key=True),
+    Column("lease", _DIGEST, nullable=False),
+    Column("began_s", BigInteger, nullable=False),
+    Column("until_s", BigInteger, nullable=False),  # 0: it was given back
+    Column("taken", Integer, nullable=False),  # how often this operator has taken the request
+    Index("leases_by_lease", "lease", unique=True),
+    Index("leases_by_end", "until_s"),
 )
 
 # What no later programmer can forget: the truth is append-only in the database itself.

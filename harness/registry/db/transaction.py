@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
@@ -20,13 +20,15 @@ from harness.registry.intake import failures, ingest
 from harness.registry.intake.failures import FailedRun
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
+from harness.registry.rules import times
 from harness.registry.rules.apply import applied
 from harness.registry.rules.base import Place, known
 from harness.registry.rules.triples import OPEN
 from harness.tiers.policy import Policy
+from harness.tiers.values import Status
 from harness.tiers.verdict import too_wide
 from harness.tlog import merkle
-from harness.tlog.entry import Entry
+from harness.tlog.entry import Entry, follows
 from harness.tlog.event import Event
 
 _UPSERT = text(
@@ -37,6 +39,23 @@ _BODY = text("INSERT INTO bodies (sha256, kind, data) VALUES (:sha256, :kind, :d
 _TAKEDOWN = text("INSERT INTO takedowns (sha256) VALUES (:d) ON CONFLICT (sha256) DO NOTHING")
 _RIG = text("INSERT INTO rigs (operator, rig) VALUES (:operator, :rig) ON CONFLICT (operator, rig) DO NOTHING")
 _SERIES = text("INSERT INTO series (engine, series) VALUES (:engine, :series) ON CONFLICT (engine, series) DO NOTHING")
+
+
+Brought = TypeVar("Brought")
+_Told = TypeVar("_Told", contravariant=True)
+
+
+class Intake(Protocol[_Told]):
+    """The rules of what a submission's event brings along: a module for each kind. Each raises `BadInput`."""
+
+    def agrees(self, event: Event, found: _Told) -> None:
+        """The event speaks of this very record."""
+
+    def names_device(self, event: Event, found: _Told) -> None:
+        """The event names the record's device as it is called today."""
+
+    def taken_by(self, found: _Told, *, demonstration: bool) -> None:
+        """A simulation goes to a demonstration alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,13 @@ class Batch:
         """See `View`."""
         return sorted({*self.triples.get(triple, ()), *self.reader.of_triple(triple)})
 
+    def accepted_in(self, row: str) -> list[str]:
+        """See `View`."""
+        own = dict(self._records())
+        found = {name for name in self.reader.accepted_in(row) if name not in own}
+        changed = {name for name, fact in own.items() if fact.row == row and fact.status is Status.ACCEPTED}
+        return sorted(found | changed)
+
     def _records(self) -> list[tuple[str, RecordFact]]:
         return [(name, fact) for (_, name), fact in self.facts.items() if isinstance(fact, RecordFact)]
 
@@ -121,30 +147,35 @@ class Batch:
         self._note(event, item, facts, line)
         return Taken(line, event)
 
+    def skip(self, line: Entry) -> Entry:
+        """A line whose event is withheld: its digests alone. Only a public copy of a log has such. Raises `LogInconsistent`."""
+        follows(line, self._last, "log")
+        self._append(line)
+        for name, one in times.withheld(Place(line.index, line.at)):
+            self.facts[type(one), name] = one
+        return line
+
+    def _append(self, line: Entry) -> None:
+        for level, index, node in merkle.appended(self._size, merkle.leaf_hash(line.payload()), self._node):
+            self.nodes[level, index] = node
+        self.entries.append(line)
+        self.events.add(line.event_sha256)
+        self._last, self._size = line, self._size + 1
+
     def _head(self, size: int) -> str | None:
         started = self._size - len(self.entries)
         return self.entries[size - 1 - started].digest() if size > started else self.reader.head(size)
 
     def _brings(self, event: Event, item: Item) -> None:
         """A submission's event speaks of the record that comes with it, on the row where it belongs."""
-        if event.kind == "failure-submitted":
-            self._brings_failure(event, item)
+        if event.kind == "failure-submitted" and not item.dropped:
+            self._along(event, item, item.failure, failures)
         if event.kind == "record-moved":
             self._moves(event)
         if event.kind == "record-approved":
             self._may_open(event.subject)
-        if event.kind == "record-submitted":
-            found = item.submission
-            if item.dropped:
-                return
-            if found is None:
-                raise BadInput("brings no record along", where=event.subject[:12])
-            ingest.agrees(event, found)
-            if not item.at:
-                ingest.names_device(event, found)
-            registry = self.get(RegistryFact, "")
-            ingest.taken_by(found, demonstration=registry is not None and registry.demonstration)
-            one = found.measured.measurement
+        if event.kind == "record-submitted" and not item.dropped:
+            one = self._along(event, item, item.submission, ingest).measured.measurement
             home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
                 raise BadInput(
@@ -159,17 +190,16 @@ class Batch:
                     fix=f"submit it as a reproduction of {home[:12]}, whatever it says there",
                 )
 
-    def _brings_failure(self, event: Event, item: Item) -> None:
-        found = item.failure
-        if item.dropped:
-            return
+    def _along(self, event: Event, item: Item, found: Brought | None, intake: Intake[Brought]) -> Brought:
+        """The record, or the failed run, which is the one that the event speaks of and may be taken here."""
         if found is None:
             raise BadInput("brings no record along", where=event.subject[:12])
-        failures.agrees(event, found)
+        intake.agrees(event, found)
         if not item.at:
-            failures.names_device(event, found)
+            intake.names_device(event, found)
         registry = self.get(RegistryFact, "")
-        failures.taken_by(found, demonstration=registry is not None and registry.demonstration)
+        intake.taken_by(found, demonstration=registry is not None and registry.demonstration)
+        return found
 
     def _may_open(self, record: str) -> None:
         """A row's own record is approved while no other row of its triple is open, and where it is precise enough to judge by."""
@@ -222,11 +252,7 @@ class Batch:
         return None
 
     def _note(self, event: Event, item: Item, facts: Sequence[Named], line: Entry) -> None:
-        for level, index, node in merkle.appended(self._size, merkle.leaf_hash(line.payload()), self._node):
-            self.nodes[level, index] = node
-        self.entries.append(line)
-        self.events.add(line.event_sha256)
-        self._last, self._size = line, self._size + 1
+        self._append(line)
         self.bodies.append({"sha256": line.envelope_sha256, "kind": "event", "data": item.envelope})
         for name, one in facts:
             before = self.get(RecordFact, name) if isinstance(one, RecordFact) else None
@@ -276,7 +302,8 @@ class Batch:
         if not self.entries:
             return
         connection = self.reader.connection
-        connection.execute(_BODY, self.bodies)
+        if self.bodies:
+            connection.execute(_BODY, self.bodies)
         connection.execute(
             insert(tables.entries),
             [

@@ -4,9 +4,8 @@ database derives from them against what they give now. One fault never hides the
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,34 +16,24 @@ from harness.progress import Progress
 from harness.registry.db import checkpoints, column_types, log, records, rigs, series, side_tables, stored_facts
 from harness.registry.db.left_out import without
 from harness.registry.db.reader import Reader
+from harness.registry.exchange import witnessed
+from harness.registry.exchange.record_checks import TOLD, Fault, Pending, verdicts
+from harness.registry.exchange.witnessed import Cosigned, Quorum
 from harness.registry.facts import FailureFact, PolicyFact, RecordFact, RegistryFact
 from harness.registry.facts.stored import same
-from harness.registry.intake import failures, ingest
+from harness.registry.intake import failures
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.rows import readable
 from harness.registry.queries.scores import standings
+from harness.registry.rules import times
 from harness.registry.rules.apply import Facts, applied
 from harness.registry.rules.base import Place, public
 from harness.registry.rules.times import MOST_AHEAD
 from harness.registry.store import Registry
+from harness.tiers.values import Status
 from harness.tlog import checkpoint, entry, merkle
 from harness.tlog.entry import Entry
 from harness.tlog.event import Event
-
-CHUNK = 64
-CHUNK_BYTES = 1 << 20  # of bodies: a record may have 88 MiB
-AHEAD = 2  # chunks
-TOLD = 300  # characters of what is wrong: a record's own text may be in it, and there may be many records
-Verdict = tuple[str, dict[str, Any] | None, list["Fault"]]  # id, its row for the table, what is wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that does not hold."""
-
-    where: str
-    what: str
-    record: str = ""  # whose bytes do not hold: then the log and every other record may
 
 
 @dataclass(slots=True)
@@ -57,6 +46,9 @@ class Found:
     rows: int = 0
     until: str = ""  # when the registry took the last entry
     signed: int | None = None  # entries below the newest checkpoint
+    withheld: int = 0  # entries of a public copy whose events it does not tell
+    unseen: int = 0  # records whose events it tells, and whose bytes are not public
+    cosigned: Cosigned | None = None  # the largest tree that the witnesses signed that were asked for
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, where: str, error: object) -> None:
@@ -64,27 +56,15 @@ class Found:
         self.faults.append(Fault(where, one_line(error.what if isinstance(error, ReproError) else str(error), TOLD)))
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A record whose bytes are still to be checked."""
-
-    id: str
-    where: str
-    event: Event
-    envelope: bytes
-    samples: bytes
-    demonstration: bool
-
-
-def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Found:
-    """Every fault of the registry. With a pool, records are checked in its processes."""
+def audit(registry: Registry, pool: Executor | None, progress: Progress, quorum: Quorum | None = None) -> Found:
+    """Every fault of the registry; with a pool, records are checked in its processes. `quorum`: whose cosignatures it needs."""
     found = Found()
     with registry.reading(closed=False) as reader:  # scores leave records out by a view of its own
         facts, tree = Facts(), merkle.Tree()
         for where, what in (*side_tables.shape(reader), *column_types.wrong(reader)):
             found.add(where, what)
         named: dict[str, str] = {}
-        pending = _log(reader, facts, tree, named, found, progress)
+        pending = _log(reader, _Copy(facts, tree, named, registry.withheld), found, progress)
         for identity, row, errors in verdicts(pending, pool):
             found.records += 1
             for error in errors:
@@ -92,6 +72,12 @@ def audit(registry: Registry, pool: Executor | None, progress: Progress) -> Foun
             if row is not None:
                 _row(reader, identity, row, found)
         _tree(reader, tree, facts, found)
+        for where, what in witnessed.false_lines(reader, facts):
+            found.add(where, what)
+        if quorum is not None:
+            found.cosigned, lacking = witnessed.look(reader, quorum, datetime.now(UTC))
+            for where, what in lacking:
+                found.add(where, what)
         _ahead(found)
         _derived(reader, facts, found)
         for where, what in side_tables.beside(reader, facts, named):
@@ -116,10 +102,21 @@ def _unreadable(reader: Reader, bad: set[str]) -> list[str]:
     return [one for one, line in lines if line is not None and not readable(line)]
 
 
-def _log(
-    reader: Reader, facts: Facts, tree: merkle.Tree, named: dict[str, str], found: Found, progress: Progress
-) -> Iterator[Pending]:
-    """Fold the log into `facts` and `tree`, and name every body that it speaks of; the records are still to be checked."""
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What the log is folded into. `named`: every body that it speaks of; `withheld`: of a public copy, entries whose events it
+    does not tell.
+    """
+
+    facts: Facts
+    tree: merkle.Tree
+    named: dict[str, str]
+    withheld: frozenset[int] | None
+
+
+def _log(reader: Reader, copy: _Copy, found: Found, progress: Progress) -> Iterator[Pending]:
+    """Fold the log; the records are still to be checked."""
+    facts, tree, named = copy.facts, copy.tree, copy.named
     stored = list(reader.told_payloads())
     lines: list[Entry] = []
     heads: dict[int, str] = {0: ""}
@@ -147,10 +144,14 @@ def _log(
         lines.append(line)
         heads[index + 1] = line.digest()
         found.until = line.at
+        if copy.withheld is not None and index in copy.withheld:
+            found.withheld += 1
+            facts.take(times.withheld(Place(line.index, line.at)))
+            continue
         named[line.envelope_sha256] = "event"
         event = _event(reader, line, facts, heads, found)
         if event is not None and event.kind == "failure-submitted":
-            found.records += _failure(reader, event, facts, named, where, found)
+            found.records += _failure(reader, event, copy, where, found)
         if event is not None and event.kind == "record-submitted":
             named[event.detail["envelope_sha256"]] = "record"
             named[event.detail["samples_sha256"]] = "samples"
@@ -162,21 +163,28 @@ def _log(
                 continue
             if None not in bodies:
                 yield Pending(event.subject, where, event, bodies[0] or b"", bodies[1] or b"", demonstration)
-            elif not _dropped(reader, event.subject):
+            elif _dropped(reader, event.subject):
+                pass
+            elif copy.withheld is not None and not _must_be_there(reader, event.subject):
+                found.unseen += 1
+            else:
                 found.add(
                     where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why"
                 )
         progress.advance("checking entries", index + 1, len(stored))
 
 
-def _failure(reader: Reader, event: Event, facts: Facts, named: dict[str, str], where: str, found: Found) -> int:
+def _failure(reader: Reader, event: Event, copy: _Copy, where: str, found: Found) -> int:
     """Check the record of a run that failed; how many were checked."""
+    facts, named = copy.facts, copy.named
     named[event.detail["envelope_sha256"]] = "record"
     named[event.detail["samples_sha256"]] = "samples"
     data, samples = (reader.body(event.detail[name]) for name in ("envelope_sha256", "samples_sha256"))
     if data is None or samples is None:
         fact = reader.get(FailureFact, event.subject)
-        if fact is None or not fact.dropped or samples is None:
+        if copy.withheld is not None and fact is not None and fact.status is not Status.ACCEPTED:
+            found.unseen += not fact.dropped
+        elif fact is None or not fact.dropped or samples is None:
             found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
         return 0
     registry = facts.get(RegistryFact, "")
@@ -191,6 +199,16 @@ def _failure(reader: Reader, event: Event, facts: Facts, named: dict[str, str], 
         said = one_line(f"record {event.subject[:12]}: {error.what}", TOLD)
         found.faults.append(Fault(where, said, event.subject))
     return 1
+
+
+def _must_be_there(reader: Reader, record: str) -> bool:
+    """Whether a public copy must have its bytes, as the database has it: see `harness.registry.exchange.public.allowed`."""
+    try:
+        fact = reader.get(RecordFact, record)
+        row = None if fact is None else reader.get(RecordFact, fact.row)
+    except ReproError:
+        return True
+    return fact is not None and row is not None and (fact.status, row.status) == (Status.ACCEPTED, Status.ACCEPTED)
 
 
 def _dropped(reader: Reader, record: str) -> bool:
@@ -235,58 +253,6 @@ def _event(reader: Reader, line: Entry, facts: Facts, heads: dict[int, str], fou
     return event
 
 
-def check(one: Pending) -> Verdict:
-    """A record's id, its row for the table, and what is wrong with it. Runs in any process."""
-    faults: list[Fault] = []
-    for name, data in (("envelope", one.envelope), ("samples", one.samples)):
-        if sha256(data).hexdigest() != one.event.detail[f"{name}_sha256"]:
-            faults.append(Fault(one.where, f"the {name} of record {one.id[:12]} were changed", one.id))
-    try:
-        submission = ingest.recomputed(one.envelope, one.samples, one.id[:12])
-        ingest.agrees(one.event, submission)
-        ingest.taken_by(submission, demonstration=one.demonstration)
-        return one.id, submission.measured.row({}), faults
-    except ReproError as error:
-        return one.id, None, [*faults, Fault(one.where, one_line(f"record {one.id[:12]}: {error.what}", TOLD), one.id)]
-    except Exception as error:
-        what = f"record {one.id[:12]}: {type(error).__name__}: {error}"
-        return one.id, None, [*faults, Fault(one.where, one_line(what, TOLD), one.id)]
-
-
-def verdicts(pending: Iterable[Pending], pool: Executor | None) -> Iterator[Verdict]:
-    """Of each record, in order; in the pool's processes where there is one."""
-    if pool is None:
-        yield from map(check, pending)
-        return
-    # The log is folded here while records are checked there; what lies in memory is a few chunks, however large the registry.
-    waiting = deque[Future[list[Verdict]]]()
-    for batch in _chunks(pending):
-        waiting.append(pool.submit(_check_all, batch))
-        if len(waiting) > AHEAD:
-            yield from waiting.popleft().result()
-    for last in waiting:
-        yield from last.result()
-
-
-def _chunks(pending: Iterable[Pending]) -> Iterator[list[Pending]]:
-    """As many as `CHUNK` at a time, and no more of them than have `CHUNK_BYTES`; one alone may have more."""
-    batch: list[Pending] = []
-    size = 0
-    for one in pending:
-        own = len(one.envelope) + len(one.samples)
-        if batch and (len(batch) == CHUNK or size + own > CHUNK_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(one)
-        size += own
-    if batch:
-        yield batch
-
-
-def _check_all(batch: list[Pending]) -> list[Verdict]:
-    return [check(one) for one in batch]
-
-
 def _row(reader: Reader, identity: str, fresh: dict[str, Any], found: Found) -> None:
     stored = records.line(reader, identity)
     if stored is None:
@@ -316,7 +282,7 @@ def _tree(reader: Reader, tree: merkle.Tree, facts: Facts, found: Found) -> None
         found.checkpoints += 1
         found.signed = size
         try:
-            keys = {} if registry is None else {registry.origin: next(iter(public(registry.key).values()))}
+            keys = {} if registry is None else {registry.origin: next(iter(public(registry.key_of(size)).values()))}
             signed = checkpoint.read(note, keys, where)
             if signed.size != size or size > tree.size:
                 found.add(where, "is of a log of another length: entries are missing")

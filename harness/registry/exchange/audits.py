@@ -5,18 +5,19 @@ from __future__ import annotations
 from harness.errors import RecordInvalid
 from harness.progress import Progress
 from harness.registry.exchange.audit import Found, audit
+from harness.registry.exchange.witnessed import Quorum
 from harness.registry.processes import helpers
 from harness.registry.store import Registry
 
 MANY = 1000  # records from which other processes help
 
 
-def audited(registry: Registry, progress: Progress) -> Found:
-    """Every fault of the registry."""
+def audited(registry: Registry, progress: Progress, asked: Quorum | None = None) -> Found:
+    """Every fault of the registry, those of lacking cosignatures included where some are asked for."""
     with registry.reading() as reader:
         many = reader.has_records(MANY)  # not the log's size: a table that does not tell it is for the audit to name
     with helpers(MANY if many else 0, MANY) as pool:
-        return audit(registry, pool, progress)
+        return audit(registry, pool, progress, asked)
 
 
 def refuse_faults(found: Found, where: str) -> None:

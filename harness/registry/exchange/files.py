@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,8 @@ from harness.registry.facts import FailureFact, RecordFact, RegistryFact
 from harness.registry.intake import failures
 from harness.registry.intake.ingest import ENVELOPE_LIMIT, SAMPLES_LIMIT, checked
 from harness.registry.opening import open_database
+from harness.registry.queries.published import FORMAT as PUBLIC
+from harness.registry.queries.published import SUBMISSIONS
 from harness.registry.rules.base import public
 from harness.registry.store import Registry
 from harness.tlog import checkpoint, entry, merkle
@@ -43,7 +45,6 @@ from harness.tlog.entry import Entry
 from harness.tlog.event import Event
 
 FORMAT = 1
-SUBMISSIONS = ("record-submitted", "failure-submitted")
 BATCH = 256
 LINE_LIMIT = 4 << 10  # an entry holds digests and a time
 MARK_LIMIT = 64 << 10
@@ -52,9 +53,18 @@ LOG = "log/entries.jsonl"
 
 def export(registry: Registry, target: Path, progress: Progress) -> int:
     """Write the registry below `target`, which appears whole or not at all. Returns the number of entries. Raises `BadInput`."""
+    if registry.withheld is not None:
+        raise BadInput(
+            "is a public copy, which lacks what is not public", where=registry.target, fix="export it with --public"
+        )
+    return appear(target, lambda folder: _write(registry, folder, progress))
+
+
+def appear(target: Path, write: Callable[[Path], int]) -> int:
+    """A folder that `write` fills, whole or not at all; returns what it returns. Raises `BadInput`."""
     scratch = _scratch_beside(target)
     try:
-        count = _write(registry, scratch, progress)
+        count = write(scratch)
         let_all_read(scratch)
         scratch.rename(target)
         sync(target.parent)
@@ -144,11 +154,20 @@ class Exported:
 
     folder: Path
 
+    def format(self) -> int:
+        """Of its `registry.json`: 1 of a whole export, 2 of a public one; 0 of what is neither."""
+        try:
+            found = json.loads(self.read(self.folder / databases.MARK, MARK_LIMIT << 8))
+            number = found.get("format") if isinstance(found, dict) else 0
+        except (ValueError, RecursionError):
+            return 0
+        return number if type(number) is int else 0
+
     def mark(self) -> dict[str, Any]:
         """What it says of itself: format, origin, size; newer ones also root and newest checkpoint. Raises `RecordInvalid`."""
         path = self.folder / databases.MARK
         try:
-            found = json.loads(self._read(path, MARK_LIMIT))
+            found = json.loads(self.read(path, MARK_LIMIT))
             if not isinstance(found, dict) or found.get("format") != FORMAT:
                 raise ValueError(f"it must be of format {FORMAT}")
             size, newest = found.get("size"), found.get("checkpoint")
@@ -165,7 +184,7 @@ class Exported:
     def lines(self) -> Iterator[bytes]:
         """The log, line by line. Raises `BadInput` or `RecordInvalid`."""
         path = self.folder / LOG
-        self._plain(path)
+        self.plain(path)
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -184,17 +203,17 @@ class Exported:
     def item(self, line: Entry) -> tuple[Event, Item]:
         """An event with what it brought along, read from files that only their digests name. Raises `RecordInvalid`."""
         path = self.folder / "events" / f"{line.envelope_sha256}.json"
-        data = self._read(path, envelope.SIZE_LIMIT)
+        data = self.read(path, envelope.SIZE_LIMIT)
         event = events.read(envelope.read(data, str(path)).payload, str(path))
         if event.kind in SUBMISSIONS:
             if events.HEX.fullmatch(event.subject) is None:
                 raise RecordInvalid("names no record", where=str(path))
             place = self.folder / "records" / event.subject
-            self._plain(place / ENVELOPE_FILE)
+            self.plain(place / ENVELOPE_FILE)
             if not (place / ENVELOPE_FILE).exists():
                 return event, Item(data, dropped=True)
-            body = self._read(place / ENVELOPE_FILE, ENVELOPE_LIMIT)
-            samples = self._read(place / SAMPLES_FILE, SAMPLES_LIMIT)
+            body = self.read(place / ENVELOPE_FILE, ENVELOPE_LIMIT)
+            samples = self.read(place / SAMPLES_FILE, SAMPLES_LIMIT)
             if event.kind == "failure-submitted":
                 return event, Item(data, failure=failures.checked(body, samples, str(place)))
             found = checked(body, samples, str(place))
@@ -204,16 +223,16 @@ class Exported:
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
         """Every signed note, by size."""
         folder = self.folder / "checkpoints"
-        self._plain(folder / "0")
+        self.plain(folder / "0")
         names = sorted(
             int(path.name)
             for path in folder.glob("*")
             if path.name.isascii() and path.name.isdecimal() and path.name == str(int(path.name[:20]))
         )
         for name in names:
-            yield name, self._read(folder / str(name), checkpoint.NOTE_LIMIT)
+            yield name, self.read(folder / str(name), checkpoint.NOTE_LIMIT)
 
-    def _plain(self, path: Path) -> None:
+    def plain(self, path: Path) -> None:
         """Raises `RecordInvalid` where the file, or a folder between the export's own and it, is a link."""
         for place in (path, *path.parents):
             if place == self.folder:
@@ -221,8 +240,9 @@ class Exported:
             if place.is_symlink():
                 raise RecordInvalid("is a link", where=str(place), fix="an export holds plain files and folders only")
 
-    def _read(self, path: Path, limit: int) -> bytes:
-        self._plain(path)
+    def read(self, path: Path, limit: int) -> bytes:
+        """The bytes of one of its files. Raises `RecordInvalid`."""
+        self.plain(path)
         try:
             return read_limited(path, limit, "the file")
         except BadInput as error:
@@ -281,11 +301,11 @@ def replay(source: Exported, registry: Registry, progress: Progress) -> int:
             raise LogInconsistent(
                 f"is another log than {databases.MARK} names", where=str(source.folder), fix="export it again"
             )
-        keys = {} if fact is None else {fact.origin: next(iter(public(fact.key).values()))}
         newest = -1
         notes = []
         for number, note in source.checkpoints():
             where = f"checkpoints/{number}"
+            keys = {} if fact is None else {fact.origin: next(iter(public(fact.key_of(number)).values()))}
             signed = checkpoint.read(note, keys, where)
             if signed.origin not in keys:
                 raise LogInconsistent(f"is of the log {signed.origin!r}", where=where, fix="trust neither")
@@ -309,6 +329,12 @@ def into(source: Path, target: str, progress: Progress) -> Registry:
 
     A server's database keeps what was appended: there the files are tried in memory first.
     """
+    if Exported(source).format() == PUBLIC:
+        raise BadInput(
+            "holds what is public of a registry, which is for reading",
+            where=str(source),
+            fix="import a whole export: repro registry export FOLDER",
+        )
     if not databases.url_of(target).startswith("sqlite"):
         in_memory(source, progress)
     with databases.made(target) as database:
@@ -317,7 +343,7 @@ def into(source: Path, target: str, progress: Progress) -> Registry:
 
 
 def in_memory(source: Path, progress: Progress = SILENT) -> Registry:
-    """Exported files as a registry that can be read, and forgets what is written to it."""
+    """Exported files as a registry that can be read, and forgets what is written to it. Raises as `replay`."""
     database = databases.connect("sqlite://")
     databases.upgrade(database)
     registry = Registry(database, str(source))

@@ -53,6 +53,12 @@ class Seen:
     key: str = ""
 
 
+def real(origin: str, place: Path) -> bool:
+    """Whether a registry of this name was seen over its URL that was no demonstration: then it can't become one."""
+    before = _read(_path(origin, place))
+    return before is not None and bool(before.key)
+
+
 def look(registry: Registry, place: Path) -> None:
     """Compare with what was seen before of this origin, wherever that lay, by a consistency proof; remember the longer log and
     its newest checkpoint.
@@ -67,14 +73,22 @@ def look(registry: Registry, place: Path) -> None:
         compare(seen, lambda old: merkle.consistency_proof(old, seen.size, reader.node), registry.target, place)
 
 
-def compare(seen: Seen, prove: Callable[[int], Sequence[bytes]], where: str, place: Path) -> None:
-    """As `look`, of what any source shows; `prove` gives the proof that an older log, by its size, is the beginning of it."""
+def compare(
+    seen: Seen,
+    prove: Callable[[int], Sequence[bytes]],
+    where: str,
+    place: Path,
+    follows: Callable[[str, str], bool] = lambda _old, _new: False,
+) -> None:
+    """As `look`, of what any source shows; `prove` gives the proof that an older log, by its size, is the beginning of it, and
+    `follows` says whether the log announced that the second key takes over from the first.
+    """
     path = _path(seen.origin, place)
     before = _read(path)
     if before is not None:
-        if before.key and seen.key and before.key != seen.key:
+        if before.key and seen.key and before.key != seen.key and not follows(before.key, seen.key):
             raise LogInconsistent(
-                f"has another key than {seen.origin} had when it was last seen here",
+                f"has another key than {seen.origin} had when it was last seen here, which its log did not announce",
                 where=where,
                 fix=f"trust neither before you know why; then remove {path}",
             )
@@ -97,7 +111,7 @@ def compare(seen: Seen, prove: Callable[[int], Sequence[bytes]], where: str, pla
                 where=where,
                 fix=f"a checkpoint was removed, or this is an older copy; to read it all the same, remove {path}",
             )
-        if (before.size, before.signed) == (seen.size, seen.signed) and (before.key or not seen.key):
+        if (before.size, before.signed) == (seen.size, seen.signed) and (before.key == seen.key or not seen.key):
             return
     _keep(seen, path, before.key if before is not None else "")
 

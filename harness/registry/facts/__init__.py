@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar, get_args
 
+from harness.record.passkey import is_passkey, parse_key
 from harness.tiers.values import Status
 from harness.tlog.event import HEX, is_time
 
@@ -27,14 +28,33 @@ def _is_key(text: str) -> bool:
         return False
 
 
+def _is_editor_key(text: str) -> bool:
+    if not is_passkey(text):
+        return _is_key(text)
+    try:
+        return bool(parse_key(text))
+    except ValueError:
+        return False
+
+
 # What a text must be. A number is a count or an entry of the log, from 0 on.
 Utc = Annotated[str, is_time, "a time, YYYY-MM-DDThh:mm:ssZ"]
 Day = Annotated[str, is_day, "a day, YYYY-MM-DD"]
 Digest = Annotated[str, HEX.fullmatch, "64 hexadecimal digits"]
 PublicKey = Annotated[str, _is_key, "32 bytes in hexadecimal"]
+EditorKey = Annotated[str, _is_editor_key, "32 bytes in hexadecimal, or a passkey"]
 
 
 # The fields stand in the order in which they are stored; one with a default is stored only when it differs from it.
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """A key that signed the log's checkpoints until another took over."""
+
+    key: PublicKey
+    until: int  # entry of the rotation: trees of that size and smaller ones are its own
+    announced: int  # entry that announced the next one
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryFact:
     """The registry itself. Its name is ""."""
@@ -44,13 +64,20 @@ class RegistryFact:
     key: PublicKey
     created: Utc
     demonstration: bool
+    next_key_sha256: Digest | None = None  # of the key that may take over
+    announced: int | None = None  # entry that says so
+    earlier: tuple[FormerKey, ...] = ()  # the oldest first
+
+    def key_of(self, size: int) -> PublicKey:
+        """The key that signs a tree of so many entries."""
+        return next((one.key for one in self.earlier if size <= one.until), self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class EditorKeys:
     """An editor's key, and the digest of the next."""
 
-    key: PublicKey
+    key: EditorKey
     next_key_sha256: Digest
 
 
@@ -63,6 +90,16 @@ class EditorsFact:
     expires: Day
     threshold: int
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeysFact:
+    """Where editors' passkeys count. Its name is ""."""
+
+    KIND: ClassVar = "passkeys"
+    web_origin: str
+    rp_id: str  # the domain that they are bound to
+    since: int  # entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +134,7 @@ class KeyFact:
     since: int  # entry
     revoked_from: int | None  # what it signed at this entry or later counts no more
     until: Utc | None = None  # when the next one took over
+    revoked_at: int | None = None  # entry of the newest revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +153,19 @@ class TieFact:
     operators: tuple[str, ...]
     why: str
     untied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsFact:
+    """Limits of an operator that an editor raised, by handle."""
+
+    KIND: ClassVar = "limits"
+    events_per_hour: int
+    events_per_day: int
+    pending_records: int
+    until: Day  # the last one
+    by: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +196,7 @@ class RecordFact:
     device_sha256: Digest | None = None  # None in a log from before submissions named their device
     came_from: tuple[Digest, ...] = ()  # rows that closed, from which it was taken along, the newest last
     took: int = 0  # records of closed rows that came along when it was approved
+    status_before: Status | None = None  # the revocation of its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +321,48 @@ class ClaimsFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RowReport:
+    """One operator's word that editors should look at a row."""
+
+    by: str
+    why: str
+    entry: int
+    at: Utc
+    members: tuple[Digest, ...]  # records that were accepted in the row then
+    withdrawn: bool = False
+    closed: int | None = None  # the entry by which an editor closed it
+
+
+@dataclass(frozen=True, slots=True)
+class RowReportsFact:
+    """All reports of a row, the newest last, and why an editor closed the last ones; by the row's id."""
+
+    KIND: ClassVar = "row-reports"
+    reports: tuple[RowReport, ...]
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReportsFact:
+    """The rows that an operator has reported and that nobody has closed, by handle."""
+
+    KIND: ClassVar = "open-reports"
+    rows: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessFact:
+    """A witness that the registry asks for cosignatures, by its name."""
+
+    KIND: ClassVar = "witness"
+    url: str
+    key: str  # its verifier key: name+hash+key
+    since: int  # entry of the newest event about it
+    why: str
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClockFact:
     """The last act of an editor or the registry. Its name is ""."""
 
@@ -280,6 +374,7 @@ class ClockFact:
 Fact = (
     RegistryFact | EditorsFact | PolicyFact | OperatorFact | KeyFact | SkeletonFact | TieFact | RecordFact
     | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact | TripleFact | FailureFact
+    | WitnessFact | PasskeysFact | LimitsFact | RowReportsFact | OpenReportsFact
 )  # fmt: skip
 F = TypeVar("F", bound=Fact)
 Named = tuple[str, Fact]  # a fact with its name

@@ -8,12 +8,13 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import RecordInvalid, one_line
 from harness.registry.facts import Evidence, F, Fact
 
 _LARGEST = 2**53 - 1  # of any number in an event
+T = TypeVar("T")
 _LEAVES = frozenset((str, int, bool, NoneType))
 
 
@@ -46,6 +47,32 @@ def made_of(kind: type[F], value: object, name: str) -> F:
             where=one_line(f"{kind.KIND} {name[:24]}".strip()),
             fix="update repro-harness, or check the address",
         ) from error
+
+
+def read_as(kind: type[T], value: object, where: str) -> T:
+    """A plain value as another machine tells it; members that this version does not know are left. Raises `RecordInvalid`."""
+    try:
+        made: T = _read(kind, _pruned(kind, value))
+        return made
+    except (ValueError, RecursionError) as error:
+        raise RecordInvalid(
+            one_line(f"what the registry tells {error}", 200),
+            where=where,
+            fix="update repro-harness, or check the address",
+        ) from error
+
+
+def _pruned(hint: Any, value: Any) -> Any:
+    """Without the members that no field of the type, or of those in it, has."""
+    inner = get_args(hint)
+    if is_dataclass(hint) and isinstance(value, dict):
+        hints = get_type_hints(hint)
+        return {one.name: _pruned(hints[one.name], value[one.name]) for one in fields(hint) if one.name in value}
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return [_pruned(inner[0], one) for one in value]
+    if get_origin(hint) in (Union, UnionType):
+        return value if value is None else _pruned(next(one for one in inner if one is not NoneType), value)
+    return value
 
 
 def same(text: object, fact: Fact) -> bool:

@@ -216,22 +216,30 @@ def _of_processor(record: Record, listed: bool) -> tuple[str, str]:
     family, number = (_integer(cpu, name) for name in ("family", "model_number"))
     name = name_of(model, vendor, family, number if listed else None)
     shown = name if name and flaw(name) is None else "unknown processor"
-    return f"{shown}, {cores} cores, {memory} GiB", _design(model, vendor, family, number) or UNKNOWN
+    design = _design(model, vendor, family, number, _texts(cpu, "flags"))
+    return f"{shown}, {cores} cores, {memory} GiB", design or UNKNOWN
 
 
-def _design(model: str | None, vendor: str | None, family: int | None, number: int | None) -> str | None:
+def _design(
+    model: str | None, vendor: str | None, family: int | None, number: int | None, flags: Sequence[str]
+) -> str | None:
     """What the processor is by its numbers, or by Apple's name, which is all that its chips tell."""
     vendor = (vendor or "").strip()
     if re.fullmatch(r"0x[0-9a-fA-F]{1,2}", vendor) and number is not None:
         return arm_name(int(vendor, 16), [number])
     if _APPLE.fullmatch(model or ""):
         return model
-    return design_of(vendor, family, number)
+    return design_of(vendor, family, number, flags)
 
 
 def _text(part: dict[str, Any], name: str) -> str | None:
     found = value_of(part, name)
     return found if isinstance(found, str) else None
+
+
+def _texts(part: dict[str, Any], name: str) -> list[str]:
+    found = value_of(part, name)
+    return [str(one) for one in found] if isinstance(found, list | tuple) else []
 
 
 def _integer(part: dict[str, Any], name: str) -> int | None:

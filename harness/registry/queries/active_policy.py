@@ -9,6 +9,11 @@ from harness.registry.db.reader import Reader
 from harness.registry.facts import PolicyFact
 
 
+def names() -> list[str]:
+    """The policies that this program has."""
+    return policies.names()
+
+
 def in_force(reader: Reader, name: str | None = None) -> Loaded:
     """The registry's policy, or the one named. Raises `BadInput`; `RecordInvalid` where its file is not the adopted one."""
     adopted = reader.get(PolicyFact, name) if name else reader.need(PolicyFact)

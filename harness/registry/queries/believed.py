@@ -20,7 +20,7 @@ from harness.registry.db.left_out import counting
 from harness.registry.db.left_out import without as without
 from harness.registry.db.reader import Reader
 from harness.registry.db.records import NAMES, Line
-from harness.registry.exchange.audit import Pending, verdicts
+from harness.registry.exchange.record_checks import Pending, verdicts
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.facts.stored import parse
 from harness.registry.processes import helpers

@@ -11,7 +11,7 @@ from harness.catalog.policies import Loaded
 from harness.errors import RecordInvalid
 from harness.registry.db.reader import Reader
 from harness.registry.facts import Evidence, EvidenceFact
-from harness.registry.queries import believed, cautions, failures, rows
+from harness.registry.queries import believed, cautions, failures, reports, rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.failures import Told
@@ -36,6 +36,7 @@ class Explanation:
     left_out: tuple[Doubt, ...]  # records that do not hold
     failures: tuple[Told, ...] = ()  # runs of its model and engine that failed
     failure_heads: int = 0  # how many persons tell of them
+    frozen: reports.Frozen | None = None  # the row is under review
 
 
 @contextmanager
@@ -63,4 +64,4 @@ def explained(reader: Reader, row: str, left_out: Sequence[Doubt], policy: str |
     failed = failures.at_rows(reader, failures.public(reader)).get(row, ())
     heads = failures.heads(failed, rows.people(reader, [one.operator for one in failed])) if failed else 0
     beside = (said, tuple(evidence), tuple(left_out), failed, heads)
-    return Explanation(row, found, score, loaded, as_of, *beside)
+    return Explanation(row, found, score, loaded, as_of, *beside, reports.frozen_row(reader, row))

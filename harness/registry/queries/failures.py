@@ -70,6 +70,11 @@ def found(reader: Reader, prefix: str) -> Told | None:
         return None
 
 
+def fact_of(reader: Reader, identity: str) -> FailureFact:
+    """What the log says of it."""
+    return reader.need(FailureFact, identity)
+
+
 def refuse(reader: Reader, prefix: str) -> None:
     """Raises `BadInput` where the id's beginning is that of a failure: it is in no row."""
     try:

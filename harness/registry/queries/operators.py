@@ -8,7 +8,7 @@ from harness.registry.db import operators
 from harness.registry.db.operators import of_rows as of_rows
 from harness.registry.db.operators import rows_of as rows_of
 from harness.registry.db.reader import Reader
-from harness.registry.facts import OperatorFact
+from harness.registry.facts import KeyFact, OperatorFact, TieFact
 
 
 def listing(reader: Reader) -> list[dict[str, Any]]:
@@ -29,3 +29,15 @@ def listing(reader: Reader) -> list[dict[str, Any]]:
         }
         for handle, fact in reader.all(OperatorFact).items()
     ]
+
+
+def tied_to(reader: Reader, handle: str) -> list[str]:
+    """Other handles of whom an editor says that they are the same person."""
+    ties = [one for one in reader.all(TieFact).values() if not one.untied and handle in one.operators]
+    return sorted({other for one in ties for other in one.operators} - {handle})
+
+
+def keys_of(reader: Reader, handle: str) -> list[tuple[str, KeyFact]]:
+    """The operator's keys by their ids, the newest first."""
+    own = [(name, fact) for name, fact in reader.all(KeyFact).items() if fact.owner == handle]
+    return sorted(own, key=lambda one: -one[1].since)

@@ -7,7 +7,7 @@ from datetime import date
 
 from harness.registry.db.reader import Reader
 from harness.registry.facts import EditorsFact
-from harness.registry.queries import rows
+from harness.registry.queries import reports, rows
 from harness.registry.queries.coming import coming
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
@@ -25,6 +25,7 @@ class Fall:
 def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: date) -> Fall:
     """Of a record on a row that the registry knows."""
     found, before = rows.score_row(reader, row, policy, as_of)
+    held = reports.frozen_row(reader, row) is not None
     about = rows.known(reader, [one.operator])
     newcomer = replace(
         one,
@@ -41,7 +42,8 @@ def falls(reader: Reader, row: str, one: Measurement, policy: Policy, as_of: dat
     with_it = Row(hub, (*others, newcomer))
     ties = rows.people(reader, [m.operator for m in rows.members(with_it)], [(one.operator, one.rig)])
     after = score(with_it, policy, as_of, people=ties)
-    return Fall(_words(hub, newcomer, after, ties), _change(before, after))
+    effect = f"{_change(before, before)}: the row is under review" if held else _change(before, after)
+    return Fall(_words(hub, newcomer, after, ties), effect)
 
 
 def _words(hub: Measurement, one: Measurement, after: Score, ties: dict[str, str]) -> str:

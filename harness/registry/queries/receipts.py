@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from harness.errors import NotFound
+from harness.errors import BadInput, NotFound, RecordInvalid
 from harness.registry.db import checkpoints
 from harness.registry.db.reader import Reader
-from harness.registry.facts import RegistryFact
+from harness.registry.facts import RecordFact, RegistryFact
+from harness.registry.queries import failures
 from harness.registry.rules.base import public
 from harness.tlog import merkle, proof
 from harness.tlog.checkpoint import vkey
+from harness.tlog.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,59 @@ class Receipt:
     proof: bytes
 
 
+def of_record(reader: Reader, prefix: str) -> tuple[Receipt, bytes]:
+    """Of the event that brought the record whose id begins so, with that event's envelope.
+
+    Raises `NotFound`: there is no such record; `BadInput`: no checkpoint covers the entry; `RecordInvalid`: the event is gone.
+    """
+    index = entry_of(reader, prefix)
+    found = receipt(reader, index)
+    if found is None:
+        raise BadInput(
+            f"no checkpoint covers entry {index} yet",
+            where="registry",
+            fix="where its key is: repro registry checkpoint",
+        )
+    line = reader.entry(index)
+    data = None if line is None else reader.body(line.envelope_sha256)
+    if data is None:
+        raise RecordInvalid("its event is gone", where=f"entry {index}", fix="run: repro audit")
+    return found, data
+
+
+def entry_of(reader: Reader, prefix: str) -> int:
+    """The entry of the submission of a record, or of a run that failed, whose id begins so. Raises `NotFound`, `BadInput`."""
+    failed = failures.found(reader, prefix)
+    if failed is not None:
+        return failed.entry
+    return reader.need(RecordFact, reader.id_of(prefix)).index
+
+
 def receipt(reader: Reader, index: int) -> Receipt | None:
     """Of the entry, below the newest checkpoint; None where that is older. Raises `NotFound`: no such entry."""
-    line = reader.entry(index)
-    if line is None:
-        raise NotFound("there is no such entry", where=str(index), fix="see: repro registry log")
+    return receipts(reader, [index])[0]
+
+
+def receipts(reader: Reader, indices: Sequence[int]) -> list[Receipt | None]:
+    """As `receipt`, of several entries of one state: what their proofs share is read once."""
     size, note = checkpoints.newest_size(reader), reader.checkpoint()
-    if note is None or size <= index:
-        return None
-    registry = reader.need(RegistryFact)
-    hashes = tuple(merkle.inclusion_proof(index, size, reader.node))
-    made = proof.write(proof.Proof(index, hashes, note))
-    key = vkey(registry.origin, next(iter(public(registry.key).values())))
-    return Receipt(registry.origin, key, index, line.event_sha256, line.payload(), made)
+    lines = [_line(reader, index) for index in indices]
+    if note is None or not any(index < size for index in indices):
+        return [None] * len(indices)
+    registry, node = reader.need(RegistryFact), cache(reader.node)
+    key = vkey(registry.origin, next(iter(public(registry.key_of(size)).values())))
+
+    def made(line: Entry) -> Receipt | None:
+        if line.index >= size:
+            return None
+        path = proof.write(proof.Proof(line.index, tuple(merkle.inclusion_proof(line.index, size, node)), note))
+        return Receipt(registry.origin, key, line.index, line.event_sha256, line.payload(), path)
+
+    return [made(line) for line in lines]
+
+
+def _line(reader: Reader, index: int) -> Entry:
+    found = reader.entry(index)
+    if found is None:
+        raise NotFound("there is no such entry", where=str(index), fix="see: repro registry log")
+    return found

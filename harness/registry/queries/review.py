@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,10 +10,11 @@ from harness.device_kinds import SERVERS
 from harness.errors import BadInput, RecordInvalid, ReproError
 from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
-from harness.record.schema import Finding, Record
+from harness.record.schema import Finding, Record, Workload
 from harness.registry.db import device_digests, records
 from harness.registry.db import rows as rows_table
 from harness.registry.db.databases import Failure
+from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, OperatorFact, RecordFact, RequestFact
 from harness.registry.intake.ingest import recomputed
@@ -63,6 +64,7 @@ class Dossier:
     remarks: tuple[Remark, ...]
     beside: tuple[str, ...]
     similar: tuple[str, ...]
+    fresh: tuple[str, ...] = ()  # workloads whose words or ids the challenge drew
     settings: tuple[
         str, ...
     ] = ()  # the record's that change the computation, then each in which it is not as its row's record
@@ -74,7 +76,12 @@ def held(reader: Reader, identity: str) -> None:
     data, samples = reader.body(fact.envelope_sha256), reader.body(fact.samples_sha256)
     if data is None or samples is None:
         raise RecordInvalid("its bytes are gone", where=identity[:12])
-    fresh = recomputed(data, samples, identity[:12]).measured.row({"editorial": int(fact.editorial)})
+    found = recomputed(data, samples, identity[:12])
+    if isinstance(reader, Elsewhere):  # its table is its own; what is approved is the record
+        if found.id != identity:
+            raise RecordInvalid("is another record than its submission names", where=identity[:12])
+        return
+    fresh = found.measured.row({"editorial": int(fact.editorial)})
     stored = records.line(reader, identity)
     differing = sorted(name for name, value in fresh.items() if stored is None or stored[name] != value)
     if differing:
@@ -92,15 +99,18 @@ def first_examined(reader: Reader, waiting: Sequence[str], most: int = MOST_EXAM
     """Which of the queue a list examines: the oldest record of every operator, then the second of each, …: a flood by one handle
     displaces nobody else's.
     """
-    if len(waiting) <= most:
-        return set(waiting)
-    by = records.waiting(reader)
+    return set(waiting) if len(waiting) <= most else set(in_turn(waiting, records.waiting(reader))[:most])
+
+
+def in_turn(waiting: Sequence[str], operators: Mapping[str, str]) -> list[str]:
+    """The queue as it is looked at: the oldest record of every operator, then the second of each, … `operators`: by record."""
     counts: dict[str, int] = {}
     places = []
     for place, identity in enumerate(waiting):
-        turn = counts[by.get(identity, "")] = counts.get(by.get(identity, ""), 0) + 1
-        places.append((turn, place, identity))
-    return {identity for _, _, identity in sorted(places)[:most]}
+        own = operators.get(identity, "")
+        counts[own] = counts.get(own, 0) + 1
+        places.append((counts[own], place, identity))
+    return [identity for _, _, identity in sorted(places)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +207,14 @@ def _dossier(reader: Reader, identity: str, seen: Seen) -> Dossier:
         remarks=tuple(remarks),
         beside=_beside(reader, fact.row, record, policy) if record and fact.row != identity else (),
         similar=tuple(_similar(reader, identity)),
+        fresh=() if record is None else tuple(one.id for one in record.workloads if _fresh(record, one)),
         settings=() if record is None else _settings(reader, fact.row, identity, record),
     )
+
+
+def _fresh(record: Record, one: Workload) -> bool:
+    """Whether nobody could know the work before the challenge was issued."""
+    return record.run.challenge is not None and (one.text_sha256 is not None or one.forced_sha256 is not None)
 
 
 def _came(fact: RecordFact) -> Iterator[Remark]:

@@ -18,7 +18,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.facts import OperatorFact, RecordFact, TieFact
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score, score
-from harness.tiers.values import Measurement, Row, Source
+from harness.tiers.values import Measurement, Row, Source, Status
 from harness.tiers.voices import persons_of
 
 _ENOUGH = 16  # operators of a series that are looked at: two persons among them are enough
@@ -49,27 +49,49 @@ def known(reader: Reader, operators: Iterable[str] | None = None) -> Known:
     else:
         found = ((handle, reader.get(OperatorFact, handle)) for handle in set(operators))
         facts = {handle: fact for handle, fact in found if fact is not None}
-    counted = counted_series(reader)
+    return Known(frozenset(handle for handle, fact in facts.items() if fact.verified), newer_series(reader))
+
+
+def newer_series(reader: Reader, until: int | None = None) -> dict[tuple[str, str], int]:
+    """(engine, series) → how many newer ones the registry has seen; `until`: had seen at that entry."""
+    counted = counted_series(reader, until)
     newer = {}
     for engine, name in series.listed(reader):
         own = _order(engine, name)
         if own is not None:
             newer[engine, name] = sum((_order(engine, other) or own) > own for other in counted.get(engine, ()))
-    return Known(frozenset(handle for handle, fact in facts.items() if fact.verified), newer)
+    return newer
 
 
-def counted_series(reader: Reader) -> dict[str, list[str]]:
-    """Engine → series that make others old: those that an editor's record or two persons' have run. One person's word is none."""
+def counted_series(reader: Reader, until: int | None = None) -> dict[str, list[str]]:
+    """Engine → series that make others old: those that an editor's record or two persons' have run. One person's word is none.
+
+    `until`: of records that were accepted at that entry.
+    """
     found: dict[str, list[str]] = {}
     for one in series.listed(reader):
         engine, name = one
         if _order(engine, name) is None:
             continue
-        who = series.ran(reader, one, _ENOUGH)
+        who = series.ran(reader, one, _ENOUGH) if until is None else _ran_then(reader, one, until)
         persons = people(reader, {operator for operator, _ in who}) if len(who) > 1 else {}
         if any(editorial for _, editorial in who) or len({persons.get(handle, handle) for handle, _ in who}) > 1:
             found.setdefault(engine, []).append(name)
     return found
+
+
+def _ran_then(reader: Reader, one: series.Series, until: int) -> list[series.Ran]:
+    """So many of those whose records had run it, accepted at that entry. What was dropped or revoked since counts no more."""
+    found: dict[series.Ran, None] = {}
+    for identity, who in series.submitted(reader, one, until):
+        fact = reader.get(RecordFact, identity)
+        if fact is None or fact.dropped or fact.revoked or fact.public_from is None or fact.public_from > until:
+            continue
+        if fact.status is Status.ACCEPTED or (fact.changed or 0) > until:
+            found[who] = None
+        if len(found) == _ENOUGH:
+            break
+    return list(found)
 
 
 def _order(engine: str, series: str) -> tuple[int, ...] | None:
@@ -147,8 +169,10 @@ def readable(line: Mapping[str, Any]) -> bool:
 
 
 def score_row(reader: Reader, row: str, policy: Policy, as_of: date) -> tuple[Row, Score]:
-    """A row and its score, from the row's own records and the ties of their operators."""
-    found = read(reader, row)
+    """A row and its score, from the row's own records and the ties of their operators; of a frozen one as it was."""
+    from harness.registry.queries import reports
+
+    found, as_of = reports.held(reader, read(reader, row), reports.frozen_row(reader, row), as_of)
     return found, score(found, policy, as_of, people=people(reader, [one.operator for one in members(found)]))
 
 

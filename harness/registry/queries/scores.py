@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -25,7 +25,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.db.rows import SWEEPS
 from harness.registry.opening import open_database
 from harness.registry.processes import usable_cores
-from harness.registry.queries import rows
+from harness.registry.queries import reports, rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.store import Registry
 from harness.tiers.bulk import MARKS, marks
@@ -53,6 +53,7 @@ class Standing:
     tier: Tier | None
     contested: bool
     records: int
+    under_review: bool = False  # operators asked editors to look at it: its tier is held
 
 
 class _Read(NamedTuple):
@@ -117,7 +118,7 @@ def _part(target: str, size: int, policy: Policy, as_of: date, sweeps: Sequence[
 
 def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int] = range(SWEEPS)) -> Iterator[Standing]:
     """Of the rows in these sweeps, in order."""
-    about, people = rows.known(reader), rows.people(reader)
+    about, people, frozen = rows.known(reader), rows.people(reader), reports.frozen(reader)
     for sweep in sweeps:
         lines = rows_table.sweep(reader, sweep)
         try:
@@ -127,7 +128,7 @@ def standings(reader: Reader, policy: Policy, as_of: date, sweeps: Sequence[int]
                 with rows.naming(values):
                     _read(values, about)
             raise
-        yield from _scored(reader, read, policy, as_of, people)
+        yield from _scored(reader, read, policy, as_of, people, frozen, about)
 
 
 def _read(values: rows_table.Line, about: rows.Known) -> _Read:
@@ -135,7 +136,13 @@ def _read(values: rows_table.Line, about: rows.Known) -> _Read:
 
 
 def _scored(
-    reader: Reader, read: Sequence[_Read], policy: Policy, as_of: date, people: dict[str, str]
+    reader: Reader,
+    read: Sequence[_Read],
+    policy: Policy,
+    as_of: date,
+    people: dict[str, str],
+    frozen: Mapping[str, reports.Frozen],
+    about: rows.Known,
 ) -> Iterator[Standing]:
     grouped = []
     for row, members in groupby(read, key=attrgetter("row")):
@@ -155,10 +162,14 @@ def _scored(
         for (hub, other), place in zip(pairs, found.tolist(), strict=True):
             judged[other.one.id] = _JUDGED[place] if place >= 0 else _exactly(reader, hub, other, policy)
     for hub, others in grouped:
-        one = hub.one
+        one, now = hub.one, frozen.get(hub.one.id)
         row_of_all = Row(one, tuple(other.one for other in others))
-        own_judged = {other.id: judged.get(other.id, _PENDING) for other in compared(row_of_all)}
-        state, tier, contested = standing(row_of_all, policy, as_of, own_judged, people)
+        if now is not None:  # few are: each by itself, with its medians
+            row, day = reports.held(reader, rows.read(reader, one.id, about), now, as_of)
+            state, tier, contested = standing(row, policy, day, None, people)
+        else:
+            own_judged = {other.id: judged.get(other.id, _PENDING) for other in compared(row_of_all)}
+            state, tier, contested = standing(row_of_all, policy, as_of, own_judged, people)
         yield Standing(
             one.id,
             hub.model_name,
@@ -170,6 +181,7 @@ def _scored(
             tier,
             contested,
             1 + len(others),
+            now is not None,
         )
 
 

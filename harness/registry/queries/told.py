@@ -8,28 +8,36 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness.errors import NotAllowed, NotFound, ReproError, TooMany
+from harness.errors import BadInput, NotAllowed, NotFound, ReproError, TooMany
+from harness.record import envelope
 from harness.record.keys import HANDLE
+from harness.record.passkey import is_passkey
 from harness.registry.db import checkpoints, prefixes, service_tables
 from harness.registry.db.reader import Reader
 from harness.registry.facts import (
     ChallengeFact,
     EditorsFact,
+    FailureFact,
     KeyFact,
     OperatorFact,
+    PasskeysFact,
     PolicyFact,
     RecordFact,
     RegistryFact,
     RequestFact,
     RequestStatus,
+    WitnessFact,
 )
 from harness.registry.facts.stored import dump
 from harness.registry.queries import failures, submissions
 from harness.registry.queries.believed import reading
 from harness.registry.queries.preview import falls
-from harness.registry.rules.base import public
+from harness.registry.queries.receipts import entry_of
+from harness.registry.rules.base import id_of, public
 from harness.registry.rules.triples import OPEN
 from harness.registry.store import Registry
+from harness.tiers.values import Status
+from harness.tlog import event as events
 from harness.tlog import merkle
 from harness.tlog.checkpoint import vkey
 from harness.tlog.event import HEX
@@ -54,17 +62,19 @@ class Asker:
 def about(reader: Reader) -> dict[str, Any]:
     """The registry, who decides, by which policy, and how long its log is."""
     registry, size = reader.need(RegistryFact), reader.size()
-    note = reader.checkpoint()
+    note, passkeys = reader.checkpoint(), reader.get(PasskeysFact, "")
     return {
         **dump(registry),
         "vkey": vkey(registry.origin, next(iter(public(registry.key).values()))),
         "editors": dump(reader.need(EditorsFact)),
+        "passkeys": None if passkeys is None else dump(passkeys),
         "policy": dump(reader.need(PolicyFact)),
         "size": size,
         "head": reader.head(size) or "",
         "root": reader.root().hex(),
         "signed": checkpoints.newest_size(reader),
         "checkpoint": "" if note is None else note.decode(),
+        "witnesses": {name: one.key for name, one in reader.all(WitnessFact).items() if not one.removed},
     }
 
 
@@ -84,6 +94,16 @@ def operator(reader: Reader, handle: str) -> dict[str, Any]:
     if found is None:
         raise NotFound("is not known to this registry", where=handle[:40], fix="a first submission makes it known")
     return {"handle": handle, **dump(found)}
+
+
+def key(reader: Reader, prefix: str) -> str:
+    """The id of the operator's key whose id or bytes begin so. Raises `NotFound`."""
+    return reader.key_of(prefix)
+
+
+def in_force(reader: Reader) -> str:
+    """The key that signs the next checkpoint, in hexadecimal."""
+    return reader.need(RegistryFact).key
 
 
 def home(reader: Reader, subject_sha256: str, device_sha256: str) -> dict[str, str] | None:
@@ -135,6 +155,35 @@ def status(reader: Reader, asker: Asker, prefix: str) -> dict[str, Any]:
     return _status(found)
 
 
+def submission_of(reader: Reader, asker: Asker | None, prefix: str) -> int:
+    """The entry that brought the record whose id begins so: a public one, or the asker's own. Raises `NotFound`: that another's
+    is there is not public.
+    """
+    hidden = NotFound(
+        "no public record has an id that begins so", where=prefix[:12], fix="sign the request for your own"
+    )
+    try:
+        index = entry_of(reader, prefix)
+    except BadInput:
+        raise hidden from None
+    line = reader.entry(index)
+    data = None if line is None else reader.body(line.envelope_sha256)
+    if data is None:
+        raise hidden
+    event = events.read(envelope.read(data, "event").payload, "event")
+    if not is_public(reader, event.subject) and not (asker is not None and (asker.editor or asker.handle == event.by)):
+        raise hidden
+    return index
+
+
+def is_public(reader: Reader, record: str) -> bool:
+    """Whether an editor has accepted the record, or the run that failed, and it stands."""
+    own, failed = reader.get(RecordFact, record), reader.get(FailureFact, record)
+    if own is not None:
+        return own.public_from is not None and own.status is Status.ACCEPTED
+    return failed is not None and failed.status == "accepted"
+
+
 def _status(one: submissions.Submitted) -> dict[str, Any]:
     return {**asdict(one), "words": one.words, "next": one.next}
 
@@ -150,9 +199,8 @@ def challenge(reader: Reader, asker: Asker, nonce: str) -> dict[str, Any]:
 def asker_of(reader: Reader, key: str) -> tuple[Asker, Ed25519PublicKey] | None:
     """Whose key of that id it is, if it may act now: an operator's present one that was not revoked, or an editor's."""
     for handle, entry in reader.need(EditorsFact).editors.items():
-        (name, one), *_ = public(entry.key).items()
-        if name == key:
-            return Asker(handle, True, key), one
+        if id_of(entry.key) == key and not is_passkey(entry.key):  # a passkey signs acts, and no request
+            return Asker(handle, True, key), public(entry.key)[key]
     fact = reader.get(KeyFact, key)
     if fact is None or fact.revoked_from is not None or fact.until is not None:
         return None

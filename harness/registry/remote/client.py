@@ -6,16 +6,17 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness import __version__, errors
-from harness.errors import BadInput, RecordInvalid, ReproError, TooMany, Unavailable, one_line
+from harness.errors import BadInput, NotFound, RecordInvalid, ReproError, TooMany, Unavailable, one_line
 from harness.record import signed_request
 
+T = TypeVar("T")
 ANSWER_LIMIT = 16 << 20  # bytes
 TRIES = 4
 LONGEST_WAIT_S = 10  # that is waited without asking
@@ -53,9 +54,21 @@ class Client:
 
         return self._repeated(ask)
 
+    def fetch(self, path: str, limit: int) -> bytes:
+        """The bytes at the path, from a service or any other server. Raises `NotFound`, and what a service says."""
+
+        def ask() -> bytes:
+            return self._answered(lambda answer: self._file(answer, path, limit), "GET", path, {}, None)
+
+        return self._repeated(ask)
+
     def post_signed(self, path: str, key: Ed25519PrivateKey) -> dict[str, Any]:
         """Without a body. Not repeated: it is not the same twice."""
         return self._once("POST", path, self._signature("POST", path, b"", key), b"")
+
+    def post_again(self, path: str, key: Ed25519PrivateKey) -> dict[str, Any]:
+        """As `post_signed`, of what is the same when it is sent again."""
+        return self._repeated(lambda: self.post_signed(path, key))
 
     def post(self, path: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
         """Parts as multipart/form-data, repeated where the service was busy or the line broke: the same thing enters once."""
@@ -66,7 +79,7 @@ class Client:
         nonce = str(self._repeated(lambda: self._once("GET", "/v1/nonce", {}, None)).get("nonce", ""))
         return signed_request.sign(method, target, body, key, nonce, self.origin)
 
-    def _repeated(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _repeated(self, ask: Callable[[], T]) -> T:
         wait = 0.5
         for left in range(TRIES - 1, -1, -1):
             try:
@@ -79,13 +92,29 @@ class Client:
         raise AssertionError
 
     def _once(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, files: Any = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        files: Any = None,
     ) -> dict[str, Any]:
+        return self._answered(self._read, method, target, headers, body, files)
+
+    def _answered(
+        self,
+        read: Callable[[httpx2.Response], T],
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        files: Any = None,
+    ) -> T:
         try:
             with self._http.stream(
                 method, self.base + target, headers=dict(headers), content=body, files=files
             ) as response:
-                return self._read(response)
+                return read(response)
         except httpx2.TransportError as error:
             gone = Unavailable(
                 f"can't be reached ({one_line(str(error) or type(error).__name__, 120)})",
@@ -94,14 +123,26 @@ class Client:
             )
             raise gone from error
 
-    def _read(self, response: httpx2.Response) -> dict[str, Any]:
+    def _whole(self, response: httpx2.Response, limit: int) -> bytes:
         data = bytearray()
         for chunk in response.iter_bytes():
             data += chunk
-            if len(data) > ANSWER_LIMIT:
-                raise self._strange(f"its answer has more than {ANSWER_LIMIT} bytes")
+            if len(data) > limit:
+                raise self._strange(f"its answer has more than {limit} bytes")
+        return bytes(data)
+
+    def _file(self, response: httpx2.Response, path: str, limit: int) -> bytes:
+        if response.status_code == 404:
+            raise NotFound("is not there", where=self.base + path, fix="check the address")
+        if response.is_success:
+            return self._whole(response, limit)
+        self._read(response)
+        raise self._strange(f"it answers {response.status_code}")
+
+    def _read(self, response: httpx2.Response) -> dict[str, Any]:
+        data = self._whole(response, ANSWER_LIMIT)
         try:
-            found = json.loads(bytes(data))
+            found = json.loads(data)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any, cast
 
@@ -20,14 +21,25 @@ from harness.registry.facts import (
     F,
     FailureFact,
     OperatorFact,
+    PasskeysFact,
     PolicyFact,
+    RecordFact,
     RegistryFact,
     RequestFact,
 )
-from harness.registry.facts.stored import made_of
+from harness.registry.facts.stored import made_of, read_as
 from harness.registry.intake.projection import device_digest
+from harness.registry.queries.desk import Brief, Examined, Subject
+from harness.registry.queries.limits import InForce
+from harness.registry.queries.reports import Told as Reported
 from harness.registry.queries.submissions import Submitted
 from harness.registry.remote.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class _Reports:
+    reports: tuple[Reported, ...]
+
 
 Signer = Callable[[bool], Ed25519PrivateKey | None]
 """The key that signs a request: the operator's, or (False) the editor's; None where there is none."""
@@ -40,20 +52,31 @@ class RemoteReader(Elsewhere):
         super().__init__(client.base)
         self._client, self._about, self._signer = client, about, signer
         self._own: dict[str, dict[str, Any]] = {}  # handle → what `/v1/submissions` says
+        self._bodies: dict[str, str] = {}  # digest of an envelope or of samples → the record whose they are
         self._subjects: dict[str, str] = {}  # row → the digest by which it names its subject
 
     def get(self, kind: type[F], name: str) -> F | None:
         """The fact, or None where there is none, or it is not the asker's to see."""
-        found: Any
+        found: Any = None
         if kind is RegistryFact:
-            found = made_of(kind, {one.name: self._about.get(one.name) for one in fields(kind)}, name)
+            own = {one.name: self._about[one.name] for one in fields(kind) if one.name in self._about}
+            found = made_of(kind, own, name)
         elif kind is EditorsFact or (kind is PolicyFact and name == ""):
             found = made_of(kind, self._about.get(kind.KIND), name)
+        elif kind is PasskeysFact:
+            told = self._about.get(kind.KIND)
+            found = None if told is None else made_of(kind, told, name)
         elif kind is OperatorFact:
             found = self._maybe(kind, f"/v1/operators/{name}", name)
         elif kind is ChallengeFact:
             found = self._maybe(kind, f"/v1/challenges/{name}", name, self._signer(True))
-        elif kind in (RequestFact, FailureFact):
+        elif kind is RecordFact:
+            found = self._decided(kind, name)
+        elif kind is FailureFact:
+            with suppress(NotAllowed):
+                found = self._decided(kind, name)
+            found = found or self.all(kind).get(name)
+        elif kind is RequestFact:
             found = self.all(kind).get(name)
         else:
             self.refuse()
@@ -119,6 +142,10 @@ class RemoteReader(Elsewhere):
             return prefixes.only(own, prefix, "record", "see: repro submissions")
         return self._row(self._client.get(f"/v1/rows/{_word(prefix)}"))
 
+    def key_of(self, prefix: str) -> str:
+        """As the registry finds it."""
+        return str(self._client.get(f"/v1/keys/{_word(prefix)}").get("key"))
+
     def submitted(self, handle: str) -> list[Submitted]:
         """See `Elsewhere`; "": the asker's."""
         names = [one.name for one in fields(Submitted)]
@@ -140,6 +167,70 @@ class RemoteReader(Elsewhere):
         for _, value in told:
             del value["id"]
         return [(name, made_of(FailureFact, value, name)) for name, value in told]
+
+    def brief(self, *, examine_all: bool) -> Brief:
+        """See `Elsewhere`."""
+        found = self._client.get("/v1/queue", key=self._editor(), examine_all=int(examine_all))
+        return read_as(Brief, found, self._client.base)
+
+    def subject(self, prefix: str) -> Subject:
+        """See `Elsewhere`."""
+        return read_as(Subject, self._of_queue(prefix, 0).get("subject"), self._client.base)
+
+    def examined(self, prefix: str) -> Examined:
+        """See `Elsewhere`."""
+        return read_as(Examined, self._of_queue(prefix, 1).get("examined"), self._client.base)
+
+    def limits(self, handle: str) -> InForce:
+        """See `Elsewhere`."""
+        found = self._client.get(f"/v1/operators/{_word(handle)}/limits")
+        return read_as(InForce, found, self._client.base)
+
+    def reports(self) -> list[Reported]:
+        """See `Elsewhere`."""
+        found: dict[int, Reported] = {}
+        for key in self._keys():
+            with suppress(NotAllowed):
+                told = self._client.get("/v1/reports", key=key).get("reports")
+                listed = read_as(_Reports, {"reports": told}, self._client.base).reports
+                found |= {one.entry: one for one in listed}
+        return [found[entry] for entry in sorted(found, reverse=True)]
+
+    def body(self, digest: str) -> bytes | None:
+        """Of a record that an editor has asked for; None where it is not told."""
+        if digest not in self._bodies:
+            return None
+        path = f"/v1/queue/{self._bodies[digest]}/bodies"
+        found = self._client.get(path, key=self._editor())
+        try:
+            data = [b64decode(str(found[name]), validate=True) for name in ("record", "samples")]
+        except (KeyError, ValueError) as error:
+            raise self._garbled(error) from None
+        return next((one for one in data if sha256(one).hexdigest() == digest), None)
+
+    def _of_queue(self, prefix: str, examine: int) -> dict[str, Any]:
+        return self._client.get(f"/v1/queue/{_word(prefix)}", key=self._editor(), examine=examine)
+
+    def _decided(self, kind: type[F], name: str) -> F | None:
+        """What an editor decides on."""
+        try:
+            found = self._of_queue(name, 0)
+        except NotFound:
+            return None
+        if (kind is FailureFact) != bool(found.get("subject", {}).get("failed")):
+            return None
+        fact = made_of(kind, found.get("fact"), name)
+        if isinstance(fact, RecordFact | FailureFact):
+            self._bodies |= dict.fromkeys((fact.envelope_sha256, fact.samples_sha256), name)
+        return fact
+
+    def _editor(self) -> Ed25519PrivateKey:
+        key = self._signer(False)
+        if key is None:
+            raise Unsigned(
+                "needs an editor's keys", where="keys", fix="run: repro keys new --role editor --handle NAME"
+            )
+        return key
 
     def _listed(self, handle: str) -> dict[str, Any]:
         if handle not in self._own:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.errors import RecordInvalid
 from harness.files import read_limited, write_bytes
 from harness.record import envelope
+from harness.registry.queries.receipts import Receipt
 from harness.tlog import entry, proof
 from harness.tlog import event as events
 from harness.tlog.checkpoint import Checkpoint, parse_vkey
@@ -69,9 +70,27 @@ def path_of(folder: Path, registry: str) -> Path:
 def keep(folder: Path, answer: Mapping[str, Any], registry: str) -> Path:
     """Beside the record in `folder`. Raises `BadInput` where it can't be written."""
     path = path_of(folder, registry)
-    kept = {name: answer[name] for name in ("new", "receipt", "event")}
-    write_bytes(path, (json.dumps(kept, indent=1) + "\n").encode())
+    write_bytes(path, text(answer))
     return path
+
+
+def text(answer: Mapping[str, Any]) -> bytes:
+    """What is kept of an answer: a receipt's file."""
+    kept = {name: answer[name] for name in ("new", "receipt", "event")}
+    return (json.dumps(kept, indent=1) + "\n").encode()
+
+
+def answered(found: Receipt, event: bytes) -> dict[str, Any]:
+    """As a service answers to who brings the same thing again. `event`: the envelope."""
+    told = {
+        "registry": found.registry,
+        "registry_key": found.registry_key,
+        "entry": found.entry,
+        "event_sha256": found.event_sha256,
+        "leaf": base64.b64encode(found.leaf).decode(),
+        "proof": found.proof.decode(),
+    }
+    return {"new": False, "receipt": told, "event": base64.b64encode(event).decode()}
 
 
 def read(path: Path) -> Held:

@@ -8,16 +8,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-from harness.errors import RecordInvalid, ReproError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import NotAllowed, NotFound, RecordInvalid, ReproError
 from harness.record import envelope
 from harness.registry.db.databases import Engine
 from harness.registry.db.elsewhere import Nowhere
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.exchange import last_seen
-from harness.registry.remote import receipts
+from harness.registry.remote import log_key, receipts
 from harness.registry.remote.address import address
 from harness.registry.remote.client import Client
+from harness.registry.remote.leases import Leases
 from harness.registry.remote.reader import RemoteReader, Signer
 from harness.registry.store import Registry
 from harness.tlog import checkpoint, merkle
@@ -35,7 +38,11 @@ class Remote(Registry):
         self._client, self._signer, self._seen = Client(address(place)), signer, seen
         self._vkey = ""
         self.answers: dict[str, Mapping[str, Any]] = {}  # subject of an event → what the service answered to it
-        self._about: dict[str, Any] | None = self._look()
+        try:
+            self._about: dict[str, Any] | None = self._look()
+        except BaseException:
+            self._client.close()
+            raise
 
     @property
     def in_memory(self) -> bool:
@@ -78,6 +85,32 @@ class Remote(Registry):
             raise RecordInvalid("needs an operator's keys", where="keys", fix="run: repro keys new --handle NAME")
         found = self._client.post_signed("/v1/challenges", key)
         return str(found.get("challenge")), str(found.get("expires"))
+
+    def leases(self, key: Ed25519PrivateKey) -> Leases:
+        """Calls about leases, by this key."""
+        return Leases(self._client, key)
+
+    def proof(self, prefix: str) -> bytes:
+        """The receipt's file of the record whose id begins so: a public one, or the asker's own. Raises `NotFound`."""
+        path = f"/v1/records/{prefix}/receipt"
+        keys = [None, *(key for key in (self._signer(True), self._signer(False)) if key is not None)]
+        for key in keys:
+            try:
+                answer = self._client.get(path, key=key)
+            except NotAllowed:
+                continue
+            except NotFound:
+                if key is keys[-1]:
+                    raise
+                continue
+            found = receipts.held(answer, f"the receipt of {prefix}", self._vkey)
+            if not found.event.subject.startswith(prefix):
+                raise RecordInvalid("is of another record", where=f"the receipt of {prefix}", fix="trust neither")
+            about = self._look()  # the newest checkpoint, and so the proof, may be of fewer entries than the log has
+            if not self._grew(found.tree, Checkpoint(found.registry, int(about["size"]), bytes.fromhex(about["root"]))):
+                raise RecordInvalid("is of another log", where=f"the receipt of {prefix}", fix="trust neither")
+            return receipts.text(answer)
+        raise NotFound("no public record, and none of yours, has an id that begins so", where=prefix)
 
     def page(self, name: str, subject: str) -> str:
         """The address of a page that the service named in its answer; "" where it named none."""
@@ -155,10 +188,21 @@ class Remote(Registry):
 
     def _remember(self, tree: Checkpoint) -> None:
         """A demonstration's keys are anybody's, and each one that is served begins anew: it has no past to hold it to."""
-        if self._demonstration:
+        if self._demonstration and not last_seen.real(tree.origin, self._seen):
             return
         seen = last_seen.Seen(tree.origin, tree.size, tree.root, max(self._signed, 0), self._vkey)
-        last_seen.compare(seen, lambda old: self._path(old, tree.size), self._client.base, self._seen)
+        last_seen.compare(
+            seen, lambda old: self._path(old, tree.size), self._client.base, self._seen, self._follows(tree)
+        )
+
+    def _follows(self, tree: Checkpoint) -> Callable[[str, str], bool]:
+        """Whether this log announced a change of its key: in a tree that the key before had signed, and that grew to this one."""
+
+        def follows(old: str, new: str) -> bool:
+            trees = log_key.followed(log_key.told_changes(self._client), old, new)
+            return trees is not None and all(self._grew(one, tree) for one in trees)
+
+        return follows
 
 
 def opened(place: str, signer: Signer, seen: Callable[[], Path] = last_seen.folder) -> Remote:

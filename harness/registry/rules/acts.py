@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+from harness.errors import Conflict
 from harness.registry.facts import FailureFact, IdempotencyFact, KeyFact, RecordFact
-from harness.registry.rules.base import Place, Signed, View, editor_of, id_of, known, refuse_unless
+from harness.registry.rules.base import Place, Signed, View, editor_of, file_key_id, known, refuse_unless
 from harness.tiers.values import Status
 from harness.tlog.event import Event
 
@@ -29,7 +30,7 @@ def idempotency_of(event: Event, view: View) -> str:
 
 def submitting_key(event: Event, view: View) -> tuple[str, KeyFact | None]:
     """The key that signed a record, which may be older than the one that submits it: any of the handle that is not revoked."""
-    key = id_of(event.detail["operator_key"])
+    key = file_key_id(event.detail["operator_key"])
     entry = view.get(KeyFact, key)
     refuse_unless(
         entry is not None and entry.owner == event.by,
@@ -49,13 +50,13 @@ def decided(
     """The fact that an editor's decision changes; it must be in one of the states `before`, and as its signer saw it."""
     editor_of(view, event, signed, place)
     fact = known(view, kind, event.subject)
+    seen(event, fact)
     refuse_unless(
         fact.status in before,
         f"is {fact.status}",
         event.subject[:12],
         f"this decision is for records that are {' or '.join(before)}",
     )
-    seen(event, fact)
     return replace(fact, changed=place.index)
 
 
@@ -67,4 +68,5 @@ def seen(event: Event, fact: RecordFact | FailureFact) -> None:
         f"was signed before what entry {last} says of it",
         event.subject[:12],
         "read it again, and sign again",
+        Conflict,
     )

@@ -10,8 +10,21 @@ from typing import Any
 from harness.errors import BadInput, RecordInvalid
 from harness.record import envelope
 from harness.registry.facts import F, Named, RecordFact, RegistryFact, TripleFact
-from harness.registry.rules import failures, people, records, requests, times
-from harness.registry.rules.base import Place, Signed, View, public
+from harness.registry.rules import (
+    failures,
+    limits,
+    log_key,
+    passkeys,
+    people,
+    records,
+    reports,
+    requests,
+    revocations,
+    times,
+    witnesses,
+)
+from harness.registry.rules.base import Place, Signed, View
+from harness.tiers.values import Status
 from harness.tlog.event import PAYLOAD_TYPE, Event, read
 
 Rule = Callable[[Event, Signed, Place, View], list[Named]]
@@ -19,10 +32,10 @@ Rule = Callable[[Event, Signed, Place, View], list[Named]]
 RULES: dict[str, Rule] = {
     "registry-created": people.registry_created,
     "policy-adopted": people.policy_adopted,
-    "editors-changed": people.editors_changed,
+    "editors-changed": passkeys.editors_changed,
+    "passkeys-allowed": passkeys.allowed,
     "operator-joined": people.operator_joined,
     "operator-rotated": people.operator_rotated,
-    "key-revoked": people.key_revoked,
     "operator-verified": people.operator_verified,
     "operator-unverified": people.operator_unverified,
     "operators-tied": people.operators_tied,
@@ -38,7 +51,12 @@ RULES: dict[str, Rule] = {
     "evidence-removed": records.evidence_removed,
     "body-dropped": records.body_dropped,
     **failures.RULES,
+    **limits.RULES,
+    **reports.RULES,
     **requests.RULES,
+    **witnesses.RULES,
+    **revocations.RULES,
+    **log_key.RULES,
 }
 
 
@@ -66,7 +84,7 @@ def applied(
             where=where,
             fix=f"this is {registry.origin!r}: sign it again",
         )
-    signed = Signed(frozenset(envelope.verify(sealed, public(*people.signers(event, view)), where, PAYLOAD_TYPE)))
+    signed = Signed(frozenset(envelope.verify(sealed, passkeys.verifiers(event, view), where, PAYLOAD_TYPE)))
     if event.after > place.index or heads(event.after) != event.head:
         raise BadInput(
             "was signed on another history of this registry", where=where, fix="sign it again, on the log as it is now"
@@ -112,6 +130,11 @@ class Facts:
     def of_triple(self, triple: str) -> list[str]:
         """See `View`."""
         return sorted(self._triples.get(triple, []))
+
+    def accepted_in(self, row: str) -> list[str]:
+        """See `View`."""
+        records = self.all(RecordFact).items()
+        return sorted(name for name, fact in records if fact.row == row and fact.status is Status.ACCEPTED)
 
     def take(self, facts: list[Named]) -> None:
         """These hold from now on."""

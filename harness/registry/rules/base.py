@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from harness.errors import BadInput, NotAllowed, NotFound
 from harness.names import says_something
 from harness.record import keys
+from harness.record.passkey import is_passkey, parse_key
 from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, OperatorFact, is_day
 from harness.tlog.event import HEX, Event
 
@@ -26,6 +27,9 @@ class View(Protocol):
 
     def of_triple(self, triple: str) -> list[str]:
         """Ids of all records of a subject and device, sorted; `triple`: the digests of both, one after the other."""
+
+    def accepted_in(self, row: str) -> list[str]:
+        """Ids of the accepted records of a row, its own among them, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,12 @@ class Signed:
     keys: frozenset[str]
 
     def by(self, key: str) -> bool:
-        """Whether the key (its 32 bytes in hexadecimal) is among them."""
+        """Whether the key (as a list of editors holds it) is among them."""
         return id_of(key) in self.keys
 
 
 def public(*texts: str) -> dict[str, Ed25519PublicKey]:
-    """Public keys by id. Raises `BadInput` for what is none."""
+    """Ed25519 public keys by id. Raises `BadInput` for anything else."""
     try:
         return keys.by_id(*texts)
     except ValueError as error:
@@ -56,7 +60,17 @@ def public(*texts: str) -> dict[str, Ed25519PublicKey]:
 
 
 def id_of(key: str) -> str:
-    """The id of a public key in hexadecimal. Raises `BadInput` for what is none."""
+    """The id of a public key, an editor's passkey or one of Ed25519 in hexadecimal. Raises `BadInput` for anything else."""
+    if not is_passkey(key):
+        return file_key_id(key)
+    try:
+        return parse_key(key).id
+    except ValueError as error:
+        raise BadInput(f"names a key that is not valid ({error})", where="event") from None
+
+
+def file_key_id(key: str) -> str:
+    """The id of an Ed25519 public key in hexadecimal, as operators, rigs and registries have. Raises `BadInput`."""
     return next(iter(public(key)))
 
 

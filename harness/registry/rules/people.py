@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.errors import Conflict
+from harness.errors import Conflict, NotAllowed
+from harness.record.passkey import is_passkey
 from harness.registry.facts import (
     EditorsFact,
     KeyFact,
     Named,
     OperatorFact,
     PolicyFact,
-    RecordFact,
     RegistryFact,
     SkeletonFact,
     TieFact,
@@ -24,14 +24,13 @@ from harness.registry.rules.base import (
     document_of,
     editor_of,
     editors_in,
+    file_key_id,
     id_of,
     known,
-    operator_of,
     public,
     reasoned,
     refuse_unless,
 )
-from harness.tiers.values import Status
 from harness.tlog.event import HEX, Event
 
 
@@ -43,6 +42,12 @@ def registry_created(event: Event, signed: Signed, place: Place, view: View) -> 
     refuse_unless(document.version == 1, "the first list of editors has version 1", "editors")
     refuse_unless(len(editors_in(document, signed)) >= document.threshold, "too few of its editors signed", "signature")
     public(detail["registry_key"])
+    refuse_unless(
+        not any(is_passkey(entry.key) for entry in document.editors.values()),
+        "its first editors must have key files",
+        "editors",
+        "passkeys come after: repro registry passkeys, repro registry editors --add",
+    )
     return [
         ("", RegistryFact(event.registry, detail["registry_key"], place.at, detail["demonstration"])),
         ("", document),
@@ -96,6 +101,13 @@ def editors_changed(event: Event, signed: Signed, place: Place, view: View) -> l
         "too few of the new editors signed",
         "signature",
         "repro registry cosign FILE",
+    )
+    refuse_unless(
+        event.by in editors_in(old, signed) | editors_in(new, signed),
+        f"is not signed by the editor's key of {event.by}",
+        "signature",
+        "let its author sign, too",
+        NotAllowed,
     )
     for handle, entry in new.editors.items():
         refuse_unless(
@@ -153,7 +165,7 @@ def operator_joined(event: Event, signed: Signed, place: Place, view: View) -> l
 def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """The announced next key takes over. It must sign; the old one need not: it may be lost or stolen."""
     operator = known(view, OperatorFact, event.by)
-    key = id_of(event.detail["operator_key"])
+    key = file_key_id(event.detail["operator_key"])
     refuse_unless(
         key == operator.next_key_sha256,
         f"the key is not the one that {event.by} announced",
@@ -167,42 +179,19 @@ def operator_rotated(event: Event, signed: Signed, place: Place, view: View) -> 
 
 def _with_key(event: Event, signed: Signed, place: Place, view: View, operator: OperatorFact | None) -> list[Named]:
     text, following = event.detail["operator_key"], event.detail["next_key_sha256"]
-    key = id_of(text)
+    key = file_key_id(text)
     refuse_unless(HEX.fullmatch(following) is not None and following != key, "announces no next key", "operator")
     refuse_unless(key in signed.keys, "is not signed by the key that it brings", "signature")
     refuse_unless(view.get(KeyFact, key) is None, "the key is known already", "operator", "make new keys")
-    roles = {entry.key for entry in known(view, EditorsFact, "").editors.values()} | {known(view, RegistryFact, "").key}
-    refuse_unless(text not in roles, "the key is an editor's or the registry's", "operator", "make keys of their own")
+    editors = known(view, EditorsFact, "").editors.values()
+    roles = {id_of(one) for one in (known(view, RegistryFact, "").key, *(entry.key for entry in editors))}
+    refuse_unless(key not in roles, "the key is an editor's or the registry's", "operator", "make keys of their own")
     if operator is None:
         operator = OperatorFact(place.index, False, "", text, following)
     return [
         (event.by, replace(operator, key=text, next_key_sha256=following)),
         (key, KeyFact(event.by, place.index, None)),
     ]
-
-
-def key_revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
-    """What the key signed at `from_index` or later counts no more; wall time has no say.
-
-    Its owner signs, with the key that took over, or an editor.
-    """
-    entry = known(view, KeyFact, event.subject)
-    since = event.detail["from_index"]
-    refuse_unless(since <= place.index, "a key can't be revoked from an entry that is not there yet", "from_index")
-    operator = view.get(OperatorFact, event.by)
-    current = "" if operator is None else id_of(operator.key)
-    if entry.owner == event.by and current != event.subject and current in signed.keys:
-        operator_of(view, event.by, signed)
-    else:
-        editor_of(view, event, signed, place)
-    earlier = entry.revoked_from
-    since = since if earlier is None else min(since, earlier)
-    facts: list[Named] = [(event.subject, replace(entry, revoked_from=since))]
-    for record in view.records_by_key(event.subject, since):
-        fact = known(view, RecordFact, record)
-        if not fact.dropped:
-            facts.append((record, replace(fact, status=Status.REJECTED, why="its key was revoked", revoked=True)))
-    return facts
 
 
 def operator_verified(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
@@ -245,7 +234,7 @@ def _verified(event: Event, signed: Signed, place: Place, view: View, value: boo
 
 
 def signers(event: Event, view: View) -> list[str]:
-    """The public keys, hexadecimal, of those who may have signed it; the announced next keys are known by digest alone."""
+    """The public keys, as text, of those who may have signed it; the announced next keys are known by digest alone."""
     found: list[str] = []
     operator = view.get(OperatorFact, event.by)
     if operator is not None:

@@ -57,6 +57,11 @@ def keeps_time(event: Event, signed: Signed, place: Place, view: View) -> list[N
     return [_clock(place)]
 
 
+def withheld(place: Place) -> list[Named]:
+    """After an entry whose event is not told: an editor may have signed it, so that it may have set the clock."""
+    return [_clock(place)]
+
+
 def _clock(place: Place) -> Named:
     return "", ClockFact(place.at, place.index)
 

@@ -51,6 +51,17 @@ def waiting(hub: str, record: RecordFact, view: View) -> dict[str, RecordFact]:
     return found
 
 
+def free(hub: str, record: RecordFact, view: View) -> bool:
+    """Whether no other accepted row is of this row's subject and device: one that waits is not everybody's to know, and can be
+    moved. Not known of a log from before devices were named.
+    """
+    if record.device_sha256 is None:
+        return False
+    others = set(view.of_triple(_name(record.subject_sha256, record.device_sha256))) - {hub}
+    found = {name: known(view, RecordFact, name) for name in others}
+    return not any(one.row == name and one.status is Status.ACCEPTED for name, one in found.items())
+
+
 def taken_along(hub: str, record: RecordFact, place: Place, view: View) -> list[Named]:
     """The records of the hub's subject and device that are in closed rows: in its row from here on.
 

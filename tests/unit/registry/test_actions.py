@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,8 +64,9 @@ def test_actions_need_no_command_line():
 def test_commands_do_not_call_each_other():
     for path in sorted(Path("harness/commands").glob("*.py")):
         words = path.read_text(encoding="utf-8")
-        allowed = words.replace("from harness.commands.registry_editors import apply_, cosign, editors", "")
-        assert "from harness.commands" not in allowed, path
+        if path.name == "registry.py":  # it only puts its group together
+            words = re.sub(r"^from harness\.commands\.registry_\w+ import .+$", "", words, flags=re.MULTILINE)
+        assert "from harness.commands" not in words, path
 
 
 def test_a_registry_is_founded_or_leaves_nothing(tmp_path):

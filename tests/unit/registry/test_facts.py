@@ -28,11 +28,23 @@ from tests.support.registry_world import world
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 AT = "2026-11-20T10:00:00Z"
+# The generator of P-256, as a passkey's public key.
+PASSKEY = (
+    "passkey:es256:046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5:0badcafe:example.org"
+)
 
 # What databases hold already, byte for byte.
 STORED = {
     "registry": f'{{"origin": "repro.example", "key": "{A}", "created": "{AT}", "demonstration": false}}',
+    "registry with a next key": f'{{"origin": "repro.example", "key": "{A}", "created": "{AT}", "demonstration": false, '
+    f'"next_key_sha256": "{B}", "announced": 4}}',
+    "registry with an earlier key": f'{{"origin": "repro.example", "key": "{A}", "created": "{AT}", "demonstration": false, '
+    f'"earlier": [{{"key": "{B}", "until": 9, "announced": 4}}]}}',
+    "key revoked and when": '{"owner": "ann", "since": 3, "revoked_from": 5, "revoked_at": 9}',
     "editors": f'{{"editors": {{"ed": {{"key": "{A}", "next_key_sha256": "{B}"}}}}, "expires": "2027-11-20", "threshold": 1, "version": 1}}',
+    "editors with a passkey": f'{{"editors": {{"pat": {{"key": "{PASSKEY}", "next_key_sha256": "{B}"}}}}, "expires": "2027-11-20", "threshold": 1, "version": 3}}',
+    "passkeys": '{"web_origin": "https://bench.example.org", "rp_id": "example.org", "since": 4}',
     "policy": f'{{"name": "network-v3", "sha256": "{A}", "approvals": 1, "since": 0}}',
     "operator": f'{{"joined": 3, "verified": true, "why": "seen \\u00b7 by me", "key": "{A}", "next_key_sha256": "{B}"}}',
     "key": '{"owner": "ann", "since": 3, "revoked_from": null}',
@@ -71,6 +83,13 @@ STORED = {
     "request": f'{{"hardware": "RTX 4090", "model": "Qwen3 4B", "runtime": "llama.cpp", "status": "claimed", "by": "ann", '
     f'"why": "", "claimed_by": "bob", "of": "", "record": "", "public_from": 7, "since": "{AT}"}}',
     "claims": f'{{"open": ["{A}", "{B}"]}}',
+    "limits": '{"events_per_hour": 600, "events_per_day": 5000, "pending_records": 100, "until": "2026-12-31", "by": "ed", "why": "a lab"}',
+    "row-reports": f'{{"reports": [{{"by": "ann", "why": "twice too fast", "entry": 9, "at": "{AT}", "members": ["{A}"]}}]}}',
+    "row-reports closed": f'{{"reports": [{{"by": "ann", "why": "twice too fast", "entry": 9, "at": "{AT}", "members": ["{A}"], '
+    '"withdrawn": true, "closed": 12}], "answer": "it holds"}',
+    "open-reports": f'{{"rows": ["{A}"]}}',
+    "witness": '{"url": "https://w.example", "key": "w.example+00000000+BA==", "since": 4, "why": "a friend"}',
+    "witness removed": '{"url": "https://w.example", "key": "w.example+00000000+BA==", "since": 9, "why": "gone", "removed": true}',
     "clock": f'{{"at": "{AT}", "index": 12}}',
 }  # fmt: skip
 OF = {kind.KIND: kind for kind in KINDS}
@@ -123,6 +142,10 @@ DAMAGED = {
     "a key that is none": ("operator", changed("operator", key="zz"), "32 bytes in hexadecimal"),
     "a digest in capitals": ("record", changed("record", row="A" * 64), "64 hexadecimal digits"),
     "an editor without a key": ("editors", changed("editors", editors={"ed": {"key": A}}), "lacks next_key_sha256"),
+    "a passkey on no curve": (
+        "editors", changed("editors", editors={"ed": {"key": PASSKEY.replace("51f5", "51f6"), "next_key_sha256": B}}), "or a passkey",
+    ),
+    "an operator with a passkey": ("operator", changed("operator", key=PASSKEY), "32 bytes in hexadecimal"),
     "an editor who is a text": ("editors", changed("editors", editors={"ed": A}), "editors{} of type str"),
     "imported numbers that are texts": (
         "evidence", changed("evidence", evidence={**json.loads(STORED["evidence"])["evidence"], "samples_micro": ["1"]}),

@@ -9,7 +9,7 @@ from benchmarks import hostile
 from harness.commands.review import review as review_command
 from harness.errors import RecordInvalid
 from harness.progress import SILENT
-from harness.registry.exchange import audit
+from harness.registry.exchange import audit, record_checks
 from harness.registry.queries import queue, review, rows
 from tests.support.registry_world import world
 
@@ -33,7 +33,7 @@ def test_an_audit_names_each_hostile_record_and_no_other(flooded):
     bad = {fault.record for fault in found.faults} - {""}
     assert len(bad) >= 9
     assert not bad & {*waiting, row}
-    assert all(len(fault.what) <= audit.TOLD and fault.what.isprintable() for fault in found.faults)
+    assert all(len(fault.what) <= record_checks.TOLD and fault.what.isprintable() for fault in found.faults)
 
 
 def test_the_queue_shows_the_honest_record_among_a_dozen_hostile_ones(flooded, tmp_path, monkeypatch):
@@ -51,7 +51,7 @@ def test_the_queue_shows_the_honest_record_among_a_dozen_hostile_ones(flooded, t
 def test_a_queue_longer_than_a_list_examines_shows_every_record_all_the_same(flooded, tmp_path, monkeypatch):
     made, waiting, _ = flooded
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr(review.first_examined, "__defaults__", (2,))
+    monkeypatch.setitem(queue.listed.__kwdefaults__, "most", 2)
     done = CliRunner().invoke(review_command, ["--registry", made.registry.target, "--json"])
     told = json.loads(done.output)
     assert len(told) == 13
@@ -122,15 +122,18 @@ def test_an_audit_scores_what_holds_though_the_line_of_a_bad_record_is_garbage(t
 
 
 @pytest.mark.parametrize(
-    "sizes", [[1] * 200, [audit.CHUNK_BYTES + 1] * 3, [audit.CHUNK_BYTES // 3] * 10, [], [1, 9 << 20, 1]]
+    "sizes",
+    [[1] * 200, [record_checks.CHUNK_BYTES + 1] * 3, [record_checks.CHUNK_BYTES // 3] * 10, [], [1, 9 << 20, 1]],
 )
 def test_what_an_audit_holds_at_a_time_is_bounded_by_bytes(sizes):
     blank = bytes(max(sizes, default=0))
-    pending = [audit.Pending(str(i), "x", None, blank[:size], b"", False) for i, size in enumerate(sizes)]
-    chunks = list(audit._chunks(pending))
+    pending = [record_checks.Pending(str(i), "x", None, blank[:size], b"", False) for i, size in enumerate(sizes)]
+    chunks = list(record_checks._chunks(pending))
     assert [one for chunk in chunks for one in chunk] == pending
-    assert all(len(chunk) <= audit.CHUNK for chunk in chunks)
-    assert all(len(chunk) == 1 or sum(len(one.envelope) for one in chunk) <= audit.CHUNK_BYTES for chunk in chunks)
+    assert all(len(chunk) <= record_checks.CHUNK for chunk in chunks)
+    assert all(
+        len(chunk) == 1 or sum(len(one.envelope) for one in chunk) <= record_checks.CHUNK_BYTES for chunk in chunks
+    )
 
 
 def test_of_many_records_with_equal_samples_a_few_are_named_and_all_are_counted(tmp_path, monkeypatch):

@@ -38,7 +38,7 @@ def test_a_split_is_a_class_of_its_own(record):
     assert whole.sku == "GeForce RTX 4090 ×1"
     assert part.sku.startswith("GeForce RTX 4090 ×1 (10 of 29 layers) + ")
     assert "cores" in part.sku
-    assert part.generation.startswith("Ada Lovelace + Zen")
+    assert part.generation.startswith("Ada Lovelace + ")
     assert run(record, RTX, CPU, gpu_layers=11, gpu_layers_offloaded="11/29") != part
 
 
@@ -323,3 +323,12 @@ def test_two_slices_of_unlike_profiles_are_not_two_of_one(real):
     small = H100.model_copy(update={"description": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "memory_bytes": 10 << 30})
     large = small.model_copy(update={"name": "CUDA1", "description": "NVIDIA H100 80GB HBM3 MIG 3g.40gb"})
     assert "×2" not in run(real, small, large, **WHOLE).sku
+
+
+def test_a_generation_that_the_instructions_contradict_is_unknown(record):
+    told = {"model": "Intel(R) Xeon(R) Processor", "vendor": "GenuineIntel", "family": 6, "model_number": 167}
+    plain, tiles = (
+        run(record, CPU, environment=machine(record, **told, flags=flags))
+        for flags in (["avx2", "avx512f"], ["avx512f", "amx_int8", "amx_tile"])
+    )
+    assert (plain.generation, tiles.generation) == ("Rocket Lake", "unknown")

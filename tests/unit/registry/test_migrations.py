@@ -18,6 +18,11 @@ VERSIONS = Path(databases.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "v0001_first.py": "9b2cf82de1fd4f51c4f82913a9d2cc00515ecf5de1d9cb2125487ec1d7fcc865",
     "v0002_service.py": "2c1c713a2cd17c7ae6cd8f4f484e6fec696e66f4ba3dd4b3834f5b6ef91e4c79",
+    "v0003_cosignatures.py": "4d9d7011ff03bf952a465cbf8cabc2bdb02ceeca8fed3e441fa1a9814e144633",
+    "v0004_jobs.py": "17cf727981e785f7bbd6ab7addae4464df50dffa2d696c7ac874cbefdd1d73b4",
+    "v0005_console.py": "8c47da5b3204942dd7f8b95dc34fda2470c66630b2063e15d8d1e0a5ec3df8e4",
+    "v0006_webhooks.py": "7242b188d500e6b1a3383e3e1ba371d05d4b50ee8543f1d738b1b47d5736a4fa",
+    "v0007_leases.py": "326fd7954c039f8edd6196d2593cd9a7fb159e1bf1f0361024d5b3489d4d7d62",
 }
 
 
