@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,17 +14,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import __version__
-from harness.errors import BadInput, ReproError
+from harness.errors import BadInput, NotFound, ReproError
 from harness.registry.actions.incoming import Answer, Brought, Opened
 from harness.registry.queries import told
-from harness.service import bodies, problems, reads, wire
+from harness.service import bodies, leases, problems, public, queue, reads, wire
+from harness.service.console import routes
 from harness.service.core import Service
 from harness.service.description import described
+from harness.service.pages import Pages
 
+_LOGGED = ("/v1/", "/console")
 _PART = {"type": "string", "format": "binary"}
 _TEXT = {"type": "string", "contentEncoding": "base64"}
 _ABOUT = {
@@ -74,9 +77,13 @@ def app_of(service: Service) -> FastAPI:
     app.add_middleware(_Counted, service=service)
     _events(app, service)
     reads.add(app, service)
+    queue.add(app, service)
+    leases.add(app, service)
+    public.add(app, service)
     _health(app, service)
+    routes.add(app, service)
     if service.settings.site is not None:
-        app.mount("/", StaticFiles(directory=service.settings.site, html=True), name="site")
+        app.mount("/", Pages(service.settings.site), name="site")
     return app
 
 
@@ -90,17 +97,34 @@ class _Counted:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
+        began = time.monotonic()
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 self._service.metrics.requests.labels(route, message["status"]).inc()
+                self._told(scope["method"], route, message["status"], time.monotonic() - began)
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 if route.startswith("/v1/"):
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        return await self._app(scope, receive, counted)
+        refused = _with_nul(scope)
+        return await (refused or self._app)(scope, receive, counted)
+
+    def _told(self, method: str, route: str, status: int, duration_s: float) -> None:
+        if route.startswith(_LOGGED) or status == 500:  # plain files are a proxy's business
+            self._service.log("answered", method=method, route=route, status=status, duration_s=duration_s)
+
+
+def _with_nul(scope: Scope) -> Response | None:
+    """The answer to an address that holds a NUL: no text of a database may, and PostgreSQL refuses to be asked for one."""
+    if "\0" in scope["path"]:
+        return problems.problem(NotFound("there is nothing at this address", where="path", fix="see: /v1/openapi.json"))
+    if b"%00" in scope["query_string"]:
+        return problems.problem(BadInput("must not hold a NUL", where="query", fix="see: /v1/openapi.json"))
+    return None
 
 
 def _events(app: FastAPI, service: Service) -> None:
@@ -115,17 +139,34 @@ def _events(app: FastAPI, service: Service) -> None:
         openapi_extra=_REQUEST,
     )
     async def events(request: Request, dry_run: bool = False, place: bool = False) -> Response:
-        address = request.client.host if request.client else ""
-        service.may_ask(address)
-        body = await bodies.read(request, service.held)
-        try:
-            return await _brought(service, request, body, address, dry_run=dry_run, place=place)
-        finally:
-            service.held.bytes -= len(body)
+        return await _bring(service, request, dry_run=dry_run, place=place)
+
+    @app.post(
+        "/v1/reports",
+        summary="Bring a signed report of a row, or its withdrawal: as /v1/events, for these alone",
+        status_code=201,
+        response_model=wire.AnswerOut,
+        responses={200: {"model": wire.AnswerOut | wire.Trial, "description": "there already, or a trial"}},
+        openapi_extra=_REQUEST,
+    )
+    async def reports(request: Request, dry_run: bool = False) -> Response:
+        return await _bring(service, request, dry_run=dry_run, kinds=("row-reported", "report-withdrawn"))
+
+
+async def _bring(
+    service: Service, request: Request, *, dry_run: bool, place: bool = False, kinds: tuple[str, ...] = ()
+) -> Response:
+    address = request.client.host if request.client else ""
+    service.may_ask(address)
+    body = await bodies.read(request, service.held)
+    try:
+        return await _brought(service, request, body, address, dry_run=dry_run, place=place, kinds=kinds)
+    finally:
+        service.held.bytes -= len(body)
 
 
 async def _brought(
-    service: Service, request: Request, body: bytes, address: str, *, dry_run: bool, place: bool
+    service: Service, request: Request, body: bytes, address: str, *, dry_run: bool, place: bool, kinds: tuple[str, ...]
 ) -> Response:
     """Signature first, then what is there already, then limits, then the record, then the log."""
     try:
@@ -133,6 +174,9 @@ async def _brought(
     except BadInput:
         await service.spend_address(address)  # nobody's request: its address pays for it
         raise
+    if kinds and found.event.kind not in kinds:
+        await service.spend_address(address)
+        raise BadInput(f"{found.event.kind} belongs to /v1/events", where="event", fix="send it there")
     known = await service.again(found)
     if known is not None:
         await service.spend_address(address)
@@ -142,8 +186,6 @@ async def _brought(
     if dry_run:
         return _trial(await service.tried(checked), await _place(service, checked))
     answer = await service.take(checked)
-    if answer.new:
-        service.metrics.events.labels(found.event.kind).inc()
     where = await _place(service, checked) if place else None
     return _answer(answer, found, where, 201 if answer.new else 200)
 
@@ -174,7 +216,7 @@ def _health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", summary="Whether it can take events")
     async def readyz() -> dict[str, Any]:
-        return {**await service.ask(told.ready), "waiting": service.waiting}
+        return {**await service.ask(told.ready), "waiting": service.waiting, "site": await service.site_told()}
 
     @app.get("/metrics", summary="Counts, for Prometheus", response_class=Response)
     async def metrics() -> Response:
@@ -182,4 +224,5 @@ def _health(app: FastAPI, service: Service) -> None:
         service.metrics.entries.set(ready["entries"])
         service.metrics.pending.set(ready["pending"])
         service.metrics.waiting.set(service.waiting)
+        service.metrics.site(await service.site_told())
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -97,7 +97,7 @@ def _large(limit: int) -> TooLarge:
 
 def json_object(body: bytes) -> Mapping[str, object]:
     """The object in a body, its depth counted before anything is parsed. Raises `BadInput`."""
-    depth = brackets = 0
+    depth = brackets = 0  # counted in bytes: UTF-16, which the parser would take, may hide them
     for found in _TOKENS.finditer(body):
         token = found[0]
         if token in (b"{", b"["):
@@ -107,12 +107,19 @@ def json_object(body: bytes) -> Mapping[str, object]:
         if depth > DEPTH or brackets > _MOST_BRACKETS:
             raise BadInput(f"is nested deeper than {DEPTH}, or of too many parts", where="body", fix="send plain JSON")
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise BadInput("is not JSON", where="body", fix="send one object in UTF-8") from None
     if not isinstance(value, dict):
         raise BadInput("must be an object", where="body", fix="see: /v1/openapi.json")
     return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):  # whoever stands before the service may have read the other one
+        raise BadInput("names something twice", where="body", fix="send each name once")
+    return found
 
 
 def _json(body: bytes) -> dict[str, bytes]:

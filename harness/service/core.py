@@ -10,17 +10,22 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import RecordInvalid, ReproError, TooMany
+from harness.errors import BadInput, RecordInvalid, ReproError, TooMany
 from harness.registry import Registry
-from harness.registry.actions import incoming, limits, nonces
+from harness.registry.actions import incoming, jobs, limits, nonces
 from harness.registry.actions.incoming import Answer, Brought, Opened, Parcel
 from harness.registry.actions.limits import Spent
+from harness.registry.processes import end_with_parent
+from harness.registry.queries import jobs as job_queries
 from harness.registry.queries import told
+from harness.registry.queries.published import PublicLog
 from harness.service.bodies import Held
+from harness.service.cosigner import Cosigner
+from harness.service.courier import Courier
 from harness.service.metrics import Metrics
 from harness.service.writer import Writer
 
@@ -28,13 +33,31 @@ T = TypeVar("T")
 _REMEMBERED = 10_000  # addresses that must wait
 
 
+class Log(Protocol):
+    """Takes what happened, with fields that `harness.service.log` lists."""
+
+    def __call__(self, event: str, *, level: str = "info", **fields: Any) -> None:
+        """A line."""
+
+
+def _quiet(event: str, *, level: str = "info", **fields: Any) -> None:
+    """No log is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a registry is served. `limited`: false only where its own load is measured."""
+    """How a registry is served. `limited`: false only where its own load is measured. `enrol`: of a copied demonstration alone,
+    makes the editor of a public text one of its editors, and gives back the entry.
+    """
 
     site: Path | None = None
     limited: bool = True
     helpers: int = 2  # processes that check records; 0: this one
+    enrol: Callable[[Registry, str], int] | None = None
+    own_key: Callable[[], Ed25519PrivateKey] | None = (
+        None  # finds the registry's key again, once the log has rotated it
+    )
+    private_witnesses: tuple[str, ...] = ()  # names of those on this machine or its network
 
 
 @dataclass(slots=True)
@@ -47,30 +70,54 @@ class Service:
     origin: str = ""
     demonstration: bool = False
     nonce_key: bytes = b""
+    log: Log = _quiet
+    changed: Callable[[], None] = lambda: None  # called when something new is in the log; must not block
+    public_log: PublicLog = field(default_factory=PublicLog)
     held: Held = field(default_factory=Held)
     metrics: Metrics = field(default_factory=Metrics)
+    _given: Registry | None = None  # the registry that it was made with
     _writer: Writer[Brought, Answer] | None = None
     _limiter: Writer[Spent, None] | None = None
     _pool: Executor | None = None
-    _blocked: dict[str, float] = field(default_factory=dict)  # address → when it may ask again, by this process's clock
+    _cosigner: Cosigner | None = None
+    _courier: Courier | None = None
+    _blocked: dict[str, float] = field(default_factory=dict)  # network → when it may ask again, by this process's clock
 
     def start(self) -> None:
         """Read what does not change, and start the writers, once. Raises `BadInput` where the registry can't be used."""
         if self._writer is not None:
             return
+        self._given, self.registry = self.registry, self.registry.with_kept_connections()
         with self.registry.reading() as reader:
             self.origin, self.demonstration = reader.origin(), told.demonstration(reader)
+        if self.settings.enrol is not None and not self.demonstration:
+            raise BadInput("only a demonstration makes its visitors editors", where=self.origin)
         self.nonce_key = nonces.secret(self.registry)
         self._writer = Writer(self._take, "writer")
         self._limiter = Writer(self._spend, "limiter")
+        self._cosigner = Cosigner(self.registry, self.settings.private_witnesses, self.metrics.asked_witness)
+        self._cosigner.wake()
+        self._courier = Courier(self.registry)
+
+    @property
+    def site_job(self) -> str | None:
+        """The name of the job that keeps its site; None: it serves none."""
+        return None if self.settings.site is None else jobs.site(self.settings.site)
 
     def stop(self) -> None:
         """After what waits."""
         for one in (self._writer, self._limiter):
             if one is not None:
                 one.close()
+        if self._cosigner is not None:
+            self._cosigner.close()
+        if self._courier is not None:
+            self._courier.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._given is not None and self.registry is not self._given:
+            self.registry.close()
+            self.registry = self._given
 
     @property
     def waiting(self) -> int:
@@ -91,7 +138,7 @@ class Service:
         if found.parcel.record is None or self.settings.helpers == 0:
             return await asyncio.to_thread(incoming.brought, found, demonstration=self.demonstration)
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.settings.helpers, mp_context=get_context("spawn"))
+            self._pool = ProcessPoolExecutor(self.settings.helpers, get_context("spawn"), end_with_parent)
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _brought, found, self.demonstration)
@@ -103,7 +150,11 @@ class Service:
     async def take(self, brought: Brought) -> Answer:
         """In the log, with its receipt."""
         assert self._writer is not None  # noqa: S101 - `start` was called
-        return await self._writer.ask(brought)
+        answer = await self._writer.ask(brought)
+        if answer.new:
+            self.metrics.events.labels(brought.event.kind).inc()
+            self.log("taken", kind=brought.event.kind, entry=answer.receipt.entry)
+        return answer
 
     async def tried(self, brought: Brought) -> int:
         """The entry that it would be."""
@@ -121,6 +172,16 @@ class Service:
         if self.settings.limited:
             await self._ask(limits.by_key(key))
 
+    async def spend_read(self, key: str) -> None:
+        """A signed request that carries no event. Raises `TooMany`."""
+        if self.settings.limited:
+            await self._ask(limits.read_by(key))
+
+    async def spend_lease(self, key: str) -> None:
+        """A call about leases, of a key that the registry knows. Raises `TooMany`."""
+        if self.settings.limited:
+            await self._ask(limits.of_leases(key))
+
     async def spend_address(self, address: str, *more: limits.Limit) -> None:
         """A request of somebody whom the registry does not know. Raises `TooMany`."""
         if not self.settings.limited:
@@ -132,15 +193,18 @@ class Service:
         except TooMany as error:
             if len(self._blocked) >= _REMEMBERED:
                 self._blocked.clear()
-            self._blocked[address] = time.monotonic() + min(error.wait_s, 60)
+            self._blocked[limits.network(address)] = time.monotonic() + min(error.wait_s, 60)
             raise
 
     def may_ask(self, address: str) -> None:
         """Raises `TooMany` for an address that was told to wait: nothing of its request is read."""
-        wait = self._blocked.get(address, 0.0) - time.monotonic()
+        if not self._blocked:
+            return
+        network = limits.network(address)
+        wait = self._blocked.get(network, 0.0) - time.monotonic()
         if wait > 0:
             raise limits.too_many("was told to wait", wait)
-        self._blocked.pop(address, None)
+        self._blocked.pop(network, None)
 
     async def ask(self, question: Callable[..., T], *arguments: object) -> T:
         """A question to one state of the registry."""
@@ -150,6 +214,10 @@ class Service:
                 return question(reader, *arguments)
 
         return await asyncio.to_thread(asked)
+
+    async def site_told(self) -> dict[str, Any] | None:
+        """How far its site is behind, and whether builds fail; None: it serves none, or nobody has begun it."""
+        return None if self.site_job is None else await self.ask(job_queries.told, self.site_job)
 
     async def _ask(self, spent: Spent) -> None:
         assert self._limiter is not None  # noqa: S101 - `start` was called
@@ -161,8 +229,22 @@ class Service:
                 limits.queue_has_room(reader, found.event)
 
     def _take(self, parcels: Sequence[Brought]) -> Sequence[Answer | ReproError]:
+        self.refresh_key()
         with self.metrics.commits.time():
-            return incoming.take(self.registry, self.key, parcels)
+            answers = incoming.take(self.registry, self.key, parcels)
+        if self._cosigner is not None:
+            self._cosigner.wake()
+        self.changed()
+        return answers
+
+    def refresh_key(self) -> None:
+        """Hold the key that the log names now. Raises `BadInput` where it can't be found."""
+        if self.settings.own_key is None:
+            return
+        with self.registry.reading() as reader:
+            wanted = told.in_force(reader)
+        if wanted != self.key.public_key().public_bytes_raw().hex():
+            self.key = self.settings.own_key()
 
     def _spend(self, asked: Sequence[Spent]) -> Sequence[ReproError | None]:
         return limits.spend(self.registry, asked)

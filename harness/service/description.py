@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,7 +24,27 @@ WORDS = {
     503: "not now; Retry-After says for how long",
 }
 _ANY = (400, 429, 503)
-_MORE = {"signed": (401, 403, 404), "post": (403, 404, 409, 413, 415, 422), "get": (404,)}
+_LINKS = {  # what an answer names, and where more of it is told
+    ("/v1/events", "post", "201"): {"entry": ("/v1/entries/{entry}", "entry", "$response.body#/receipt/entry")},
+    ("/v1/challenges", "post", "201"): {
+        "challenge": ("/v1/challenges/{challenge}", "challenge", "$response.body#/challenge")
+    },
+    ("/v1/operators/{handle}", "get", "200"): {
+        "key": ("/v1/keys/{prefix}", "prefix", "$response.body#/key"),
+        "limits": ("/v1/operators/{handle}/limits", "handle", "$response.body#/handle"),
+        "joined": ("/v1/entries/{entry}", "entry", "$response.body#/joined"),
+    },
+    ("/v1/registry", "get", "200"): {"checkpoint": ("/checkpoints/{size}", "size", "$response.body#/signed")},
+    ("/v1/home", "get", "200"): {"row": ("/v1/rows/{prefix}", "prefix", "$response.body#/row")},
+}
+# In the summary of a call that RFC 9421 signs; a signed event is something else.
+_SIGNED = re.compile(r"\(signed|signed:")
+_MORE = {
+    "get": (404,),
+    "post": (403, 404, 409, 413, 415, 422),
+    "signed get": (401, 403, 404),
+    "signed post": (401, 403, 404, 409, 413),
+}
 
 
 def described(app: FastAPI) -> dict[str, Any]:
@@ -36,9 +57,14 @@ def described(app: FastAPI) -> dict[str, Any]:
     for methods in made["paths"].values():
         for method, one in methods.items():
             good = {status: answer for status, answer in one["responses"].items() if int(status) < 400}
-            more = _MORE["signed" if "signed" in one["summary"] else method]
+            more = _MORE[f"signed {method}" if _SIGNED.search(one["summary"]) else method]
             refusals = {str(status): _refusal(status) for status in sorted({*_ANY, *more})}
             one["responses"] = good | refusals
+    for (path, method, status), links in _LINKS.items():
+        made["paths"][path][method]["responses"][status]["links"] = {
+            name: {"operationId": made["paths"][other]["get"]["operationId"], "parameters": {parameter: found}}
+            for name, (other, parameter, found) in links.items()
+        }
     return made
 
 

@@ -64,8 +64,12 @@ async def of_http_error(_request: Request, error: Exception) -> Response:
     """What the router refuses: no such address, another method."""
     status = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    code = {404: "not-found", 405: "method-not-allowed"}.get(status, "bad-input")
-    phrase = {404: "there is nothing at this address", 405: "this address takes another method"}
+    code = {404: "not-found", 405: "method-not-allowed", 503: "unavailable"}.get(status, "bad-input")
+    phrase = {
+        404: "there is nothing at this address",
+        405: "this address takes another method",
+        503: "the site is being built",
+    }
     detail = phrase.get(status, HTTPStatus(status).phrase)
     return document(status, code, detail, "path", "see: /v1/openapi.json", headers)
 

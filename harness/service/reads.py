@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
-from starlette.datastructures import Headers
 
-from harness.errors import BadInput, NotAllowed, Unsigned
-from harness.record import signed_request
+from harness.errors import BadInput
+from harness.record import envelope
 from harness.registry.actions import acts, incoming, nonces
-from harness.registry.queries import told
-from harness.registry.queries.told import Asker
+from harness.registry.queries import key_changes, limits, reports, told
 from harness.service import bodies, wire
+from harness.service.asking import asker
 from harness.service.core import Service
+from harness.tlog import event as events
 
 CHALLENGE_DAYS = 7
 OPEN_CHALLENGES = 3  # of one operator
@@ -40,6 +41,14 @@ def _public(app: FastAPI, service: Service) -> None:
     async def registry() -> dict[str, Any]:
         return await service.ask(told.about)
 
+    @app.get("/v1/registry/keys", summary="How the key of the log became another")
+    async def registry_keys() -> dict[str, list[dict[str, str]]]:
+        return {"changes": [asdict(one) for one in await service.ask(key_changes.changes)]}
+
+    @app.get("/v1/keys/{prefix}", summary="The id of the operator's key whose id or bytes begin so")
+    async def keys(prefix: str) -> dict[str, str]:
+        return {"key": await service.ask(told.key, prefix)}
+
     @app.get("/v1/consistency", summary="That the log of `size` entries begins with that of `old`")
     async def consistency(old: int, size: int) -> dict[str, list[str]]:
         return {"hashes": await service.ask(told.consistency, old, size)}
@@ -53,6 +62,10 @@ def _public(app: FastAPI, service: Service) -> None:
     @app.get("/v1/operators/{handle}", summary="An operator's keys")
     async def operators(handle: str) -> dict[str, Any]:
         return await service.ask(told.operator, handle)
+
+    @app.get("/v1/operators/{handle}/limits", summary="The limits that hold for an operator now")
+    async def limits_of(handle: str) -> dict[str, Any]:
+        return asdict(await service.ask(limits.in_force, handle, acts.utc()[:10]))
 
     @app.get("/v1/home", summary="The row where the next record of a subject and device belongs")
     async def home(subject_sha256: str, device_sha256: str) -> dict[str, str | None]:
@@ -74,57 +87,42 @@ def _public(app: FastAPI, service: Service) -> None:
 def _signed(app: FastAPI, service: Service) -> None:
     @app.get("/v1/requests", summary="Requests for measurements; signed: the asker's own, too")
     async def requests(request: Request) -> dict[str, Any]:
-        asker = await _asker(service, request) if "signature-input" in request.headers else None
-        return await service.ask(told.requests, asker)
+        who = await asker(service, request) if "signature-input" in request.headers else None
+        return await service.ask(told.requests, who)
+
+    @app.get("/v1/reports", summary="Reports of rows: the asker's own; to an editor all (signed)")
+    async def reports_of(request: Request) -> dict[str, Any]:
+        who = await asker(service, request)
+        found = await service.ask(lambda reader: reports.seen_by(reader, who.handle, editor=who.editor))
+        return {"reports": [asdict(one) for one in found]}
 
     @app.get("/v1/submissions", summary="An operator's records, and what became of them (signed)")
     async def submissions(request: Request, handle: str = "") -> dict[str, Any]:
-        asker = await _asker(service, request)
-        return await service.ask(told.submitted, asker, handle or asker.handle)
+        who = await asker(service, request)
+        return await service.ask(told.submitted, who, handle or who.handle)
 
     @app.get("/v1/records/{record}/status", summary="What became of one record of the asker's (signed)")
     async def status(request: Request, record: str) -> dict[str, Any]:
-        return await service.ask(told.status, await _asker(service, request), record)
+        return await service.ask(told.status, await asker(service, request), record)
+
+    @app.get("/v1/records/{record}/receipt", summary="The receipt of a public record; signed: of the asker's own, too")
+    async def receipt(request: Request, record: str) -> wire.AnswerOut:
+        who = await asker(service, request) if "signature-input" in request.headers else None
+        index = await service.ask(told.submission_of, who, record.lower())
+        found = await asyncio.to_thread(incoming.there, service.registry, service.key, index)
+        return wire.answer(found, events.read(envelope.read(found.envelope, "event").payload, "event"), None)
 
     @app.get("/v1/challenges/{challenge}", summary="A challenge of the asker's (signed)")
     async def challenge_of(request: Request, challenge: str) -> dict[str, Any]:
-        return await service.ask(told.challenge, await _asker(service, request), challenge)
+        return await service.ask(told.challenge, await asker(service, request), challenge)
 
     @app.post("/v1/challenges", summary="A new challenge for the asker (signed)", status_code=201)
     async def challenges(request: Request) -> Issued:
         body = await bodies.read(request, service.held, SMALL)
         service.held.bytes -= len(body)
-        asker = await _asker(service, request, body)
-        await service.ask(told.joined, asker)
-        await service.spend_key(asker.key)
-        await service.ask(told.may_challenge, asker, OPEN_CHALLENGES, acts.utc())
-        made = await asyncio.to_thread(acts.challenge, service.registry, service.key, asker.handle, CHALLENGE_DAYS)
+        who = await asker(service, request, body)
+        await service.ask(told.joined, who)
+        await service.spend_key(who.key)
+        await service.ask(told.may_challenge, who, OPEN_CHALLENGES, acts.utc())
+        made = await asyncio.to_thread(acts.challenge, service.registry, service.key, who.handle, CHALLENGE_DAYS)
         return Issued(challenge=made[0], expires=made[1])
-
-
-async def _asker(service: Service, request: Request, body: bytes = b"") -> Asker:
-    """Who signed it. Raises `Unsigned`; then its address pays."""
-    address = request.client.host if request.client else ""
-    service.may_ask(address)
-    query = request.scope["query_string"].decode("latin-1")
-    target = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-    try:
-        return await service.ask(_verified, service, request.method, target, request.headers, body)
-    except (Unsigned, NotAllowed):
-        await service.spend_address(address)
-        raise
-
-
-def _verified(reader: Any, service: Service, method: str, target: str, headers: Headers, body: bytes) -> Asker:
-    found: dict[str, Asker] = {}
-
-    def key_of(name: str) -> Any:
-        known = told.asker_of(reader, name)
-        if known is None:
-            return None
-        found[name] = known[0]
-        return known[1]
-
-    key, nonce = signed_request.verify(method, target, headers, body, key_of, service.origin)
-    nonces.use(service.registry, service.nonce_key, nonce)
-    return found[key]

@@ -6,10 +6,13 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from harness.errors import BadInput
+from harness.service import http1
 from harness.service.app import app_of
 from harness.service.core import Service
+from harness.service.log import standard
 
 HOST = "127.0.0.1"
 
@@ -30,15 +33,33 @@ def bound(port: int) -> socket.socket:
 
 def run(service: Service, own: socket.socket, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; what was begun is finished first. `ready` is told the address."""
+    service.log = standard()
     service.start()
-    config = uvicorn.Config(
-        app_of(service),
-        log_level="warning",
+
+    def told(address: str) -> None:
+        service.log("serving", address=address)
+        ready(address)
+
+    listen(app_of(service), own, told)
+
+
+def listen(app: ASGIApp, own: socket.socket, ready: Callable[[str], None]) -> None:
+    """As `run`, of any application."""
+    ready(f"http://{HOST}:{own.getsockname()[1]}/")
+    uvicorn.Server(config(app)).run(sockets=[own])
+
+
+def config(app: ASGIApp) -> uvicorn.Config:
+    """How any application is served."""
+    return uvicorn.Config(
+        app,
+        http=http1.Protocol,
+        h11_max_incomplete_event_size=http1.HEAD_LIMIT,
+        ws="none",
+        log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=30,
         lifespan="on",
     )
-    ready(f"http://{HOST}:{own.getsockname()[1]}/")
-    uvicorn.Server(config).run(sockets=[own])

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.registry.actions.incoming import Answer
+from harness.registry.queries.leases import Job
 from harness.registry.queries.receipts import Receipt
 from harness.tlog.event import Event
 
@@ -64,6 +65,49 @@ class Trial(BaseModel):
     place: Place | None = None
 
 
+class RowOut(BaseModel):
+    """What is to be measured, as a row of a matrix. It has no options."""
+
+    model: str
+    runtime: str
+    suite: str
+
+
+class JobOut(BaseModel):
+    """A request that a machine may take. Data: what its words mean is decided by the machine's owner."""
+
+    request: str = Field(description="id")
+    row: RowOut
+    hardware: str = Field(description="as who asked called it")
+    policy_sha256: str = Field(description="of the registry's policy in force")
+
+
+class JobsOut(BaseModel):
+    """Those that nobody measures now, the oldest first, 200 at most."""
+
+    jobs: list[JobOut]
+
+
+class LeaseOut(BaseModel):
+    """Who may measure a request, and until when."""
+
+    lease: str = Field(description="its number, as the asker drew it")
+    request: str
+    until: str | None = Field(description="UTC; null: given back, or answered")
+
+
+class TakenOut(LeaseOut):
+    """With what is to be done."""
+
+    job: JobOut
+
+
+def job(found: Job) -> JobOut:
+    """As it is sent."""
+    row = RowOut(model=found.model, runtime=found.runtime, suite=found.suite)
+    return JobOut(request=found.request, row=row, hardware=found.hardware, policy_sha256=found.policy_sha256)
+
+
 def receipt(found: Receipt) -> ReceiptOut:
     """As it is sent."""
     return ReceiptOut(
@@ -82,7 +126,7 @@ def answer(found: Answer, event: Event, place: dict[str, Any] | None) -> AnswerO
     if event.kind == "record-submitted":
         made.row = str(event.detail["row"]) or event.subject
         made.row_page = f"/rows/{made.row[:16]}/"
-    if event.kind in ("record-submitted", "failure-submitted", "operator-joined"):
+    if event.kind in ("record-submitted", "operator-joined"):  # of failed runs alone nobody has a page
         made.operator_page = f"/operators/{event.by}.html"
     if place is not None:
         made.place = Place(**place)

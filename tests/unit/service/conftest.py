@@ -11,24 +11,8 @@ from harness.record.envelope import key_id
 from harness.registry.actions import acts
 from harness.registry.actions.acts import Wish
 from harness.registry.intake.ingest import Submission
-from tests.support import postgres
 from tests.support.registry_world import World, key, text, world
 from tests.support.served import served
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str | None]:
-    with postgres.cluster() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Any, server: str | None) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "registry")
-    if server is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    return postgres.fresh(server)
 
 
 @dataclass

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
 
 from harness.progress import SILENT
+from harness.record import envelope
+from harness.registry.actions.incoming import Answer
 from harness.registry.exchange.audit import audit
+from harness.registry.queries.receipts import Receipt
 from harness.registry.remote import receipts
+from harness.service import wire
+from harness.tlog import event as events
+from harness.tlog.event import Event
 from tests.support.registry_world import key, text
 from tests.unit.service.conftest import problem
 
@@ -108,6 +117,15 @@ def test_who_may_not_act_is_told_so(service):
     assert service.post({"event": alike}).status_code == 201
 
 
+def test_no_stranger_publishes_words_by_joining(service):
+    """Who joins is public at once and for ever: a text would be, too, before any editor has read it."""
+    sealed = envelope.read(service.joining("ann"), "event")
+    made = replace(events.read(sealed.payload, "event"), reason="buy at spam.example")
+    said = problem(service.post({"event": made.signed([service.world.person("ann").operator]).to_bytes()}))
+    assert (said["status"], said["field"]) == (400, "reason")
+    assert service.size() == 1
+
+
 def test_a_real_registry_takes_no_synthetic_record(service):
     service.world.join("ann")
     found = service.world.record("ann", synthetic=True)
@@ -123,3 +141,18 @@ def test_a_service_beside_commands_goes_on_with_their_entries(service):
     assert made.json()["receipt"]["entry"] == 3
     assert service.client.get("/v1/entries/2").status_code == 200
     assert not audit(service.world.registry, None, SILENT).faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages"),
+    [
+        ("record-submitted", (f"/rows/{'ab' * 8}/", "/operators/ann.html")),
+        ("operator-joined", (None, "/operators/ann.html")),
+        ("failure-submitted", (None, None)),  # the site makes no operator's page of failed runs alone
+    ],
+)
+def test_an_answer_names_no_page_that_will_never_be(kind, pages):
+    event = Event(kind, "example.org/bench", "ann", "2026-11-29T00:00:00Z", "ab" * 32, "", 1, "", {"row": ""})
+    receipt = Receipt("example.org/bench", "", 1, "", b"", b"")
+    found = wire.answer(Answer(receipt, True, b""), event, None)
+    assert (found.row_page, found.operator_page) == pages

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import text
 
-from harness.errors import TooMany
-from harness.registry.actions import limits
-from harness.registry.actions.limits import DAILY, HOURLY, NEWCOMERS, REQUESTS, Spent, by_key, spend
+from harness.errors import BadInput, TooMany
+from harness.record.envelope import key_id as key_id_of
+from harness.registry.actions import acts, limits
+from harness.registry.actions.limits import (
+    DAILY,
+    EDITORS_DAILY,
+    EDITORS_HOURLY,
+    HOURLY,
+    NEWCOMERS,
+    REQUESTS,
+    Spent,
+    by_key,
+    spend,
+)
 from harness.registry.opening import open_database
-from tests.support.registry_world import world
+from harness.registry.queries.limits import in_force
+from tests.support.passkey_world import change
+from tests.support.registry_world import key, world
 from tests.unit.service.conftest import problem
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -55,6 +71,39 @@ def test_a_refused_one_spends_nothing(place):
             name: float(tokens) for name, tokens in reader.connection.execute(text("SELECT name, tokens FROM buckets"))
         }
     assert left == {"address-day:digest": 0.0, "address-minute:digest": 25.0}
+
+
+def test_who_asks_signed_questions_without_end_is_told_to_wait_and_may_go_on_bringing_events(place):
+    made = world(place).registry
+    assert [one is None for one in spend(made, [limits.read_by("k")] * 301, START)] == [True] * 300 + [False]
+    assert spend(made, [by_key("k"), limits.read_by("other")], START) == [None, None]
+    assert spend(made, [limits.read_by("k")], START + HOUR // 3000) == [None]
+
+
+def test_twenty_requests_of_an_operator_wait_at_most(limited):
+    limited.world.join("ann")
+    detail = {"model": "m", "hardware": "h", "runtime": "r"}
+    for number in range(limits.PENDING_REQUESTS):
+        limited.world.act(
+            limited.world.actor("ann"), "request-opened", f"{number:064x}", reason="wanted", detail=detail
+        )
+    said = problem(limited.post({"event": limited.event("ann", "request-opened", "f" * 64, **detail)}))
+    assert (said["status"], "wait for an editor" in said["detail"]) == (429, True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:1:2:3", True),  # one person's network: else it holds no limit at all
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("testclient", "elsewhere", False),
+    ],
+)
+def test_the_addresses_of_one_network_share_their_limits(one, other, same):
+    assert (limits.network(one) == limits.network(other)) is same
 
 
 def test_addresses_are_digests_that_go_with_the_day(place):
@@ -137,9 +186,96 @@ def test_a_full_queue_takes_no_more(limited, monkeypatch):
     assert limited.post(limited.submission(limited.world.record("bob"))).status_code == 429
 
 
-@pytest.mark.parametrize("limit", [HOURLY, DAILY, REQUESTS, NEWCOMERS])
+def test_a_key_on_the_list_of_editors_has_limits_of_its_own_as_long_as_it_is_there(place):
+    made = world(place, "ed", "flo")
+    own = key_id_of(key("flo").public_key())
+    assert [one is None for one in spend(made.registry, [by_key(own)] * 201, START)[199:]] == [True, False]
+    assert [one is None for one in spend(made.registry, [by_key(own)] * 2, START + 6_000)] == [True, False]
+    change(made, {"flo": None})
+    assert sum(one is None for one in spend(made.registry, [by_key(own)] * 100, START + 2 * DAY)) == 20
+
+
+def test_an_editor_decides_more_than_an_operator_may_send(limited):
+    limited.world.join("ann")
+    actor = limited.world.editor()
+    for number in range(24):
+        kind = ("operator-verified", "operator-unverified")[number % 2]
+        with limited.world.registry.reading() as reader:
+            made = acts.event(reader, actor, kind, "ann", reason="met in person")
+        assert limited.post({"event": made.signed(actor.keys).to_bytes()}).status_code == 201
+
+
+@pytest.mark.parametrize("limit", [HOURLY, DAILY, REQUESTS, NEWCOMERS, EDITORS_HOURLY, EDITORS_DAILY])
 def test_the_page_names_each_limit(limit):
     from pathlib import Path
 
     page = (Path(__file__).parents[3] / "docs/service.md").read_text()
     assert str(limit.count) in page
+
+
+def test_an_editor_raises_the_limits_of_an_operator_until_a_day(place):
+    made = world(place)
+    made.join("ann")
+    key_id = operator_key_id(made, "ann")
+    detail = {"events_per_hour": 600, "events_per_day": 5000, "pending_records": 50, "until": in_days(2)}
+    made.act(made.editor(), "limits-raised", "ann", reason="a lab with forty cards", detail=detail)
+    now = time.time_ns() // 1_000_000
+    assert [taken(made.registry, by_key(key_id), now) for _ in range(200)] == [None] * 200
+    assert isinstance(taken(made.registry, by_key(key_id), now), TooMany)
+    assert isinstance(spend(made.registry, [by_key("another")] * 21, now)[-1], TooMany)
+    with made.registry.reading() as reader:
+        found = in_force(reader, "ann", in_days(0))
+        assert (found.raised, found.events_per_hour, found.until) == (True, 600, in_days(2))
+        assert not in_force(reader, "ann", in_days(3)).raised
+    made.act(made.editor(), "limits-ended", "ann", reason="they are done")
+    assert isinstance(spend(made.registry, [by_key(key_id)] * 21, now + HOUR)[-1], TooMany)
+    with made.registry.reading() as reader:
+        assert not in_force(reader, "ann", in_days(0)).raised
+    with pytest.raises(BadInput, match="no limit"):
+        made.act(made.editor(), "limits-ended", "ann", reason="again")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("events_per_hour", 59), ("events_per_day", 100_001), ("pending_records", 4), ("until", "soon")],
+)
+def test_limits_out_of_range_and_by_others_are_refused(place, name, value):
+    made = world(place)
+    made.join("ann")
+    good = {"events_per_hour": 600, "events_per_day": 5000, "pending_records": 50, "until": in_days(2)}
+    for actor, detail in (
+        (made.editor(), good | {name: value}),
+        (made.actor("ann"), good),
+        (made.editor(), good | {"until": in_days(-1)}),
+        (made.editor(), good | {"until": in_days(400)}),
+    ):
+        with pytest.raises(BadInput):
+            made.act(actor, "limits-raised", "ann", reason="a lab", detail=detail)
+
+
+def test_the_limits_in_force_are_told_to_everybody(service):
+    service.world.join("ann")
+    told = service.client.get("/v1/operators/ann/limits").json()
+    assert (told["events_per_hour"], told["until"]) == (60, None)
+    assert problem(service.client.get("/v1/operators/nobody/limits"))["status"] == 404
+
+
+def test_a_newcomer_with_raised_limits_has_more_records_waiting(limited):
+    limited.world.join("ann")
+    detail = {"events_per_hour": 600, "events_per_day": 5000, "pending_records": 7, "until": in_days(2)}
+    limited.world.act(limited.world.editor(), "limits-raised", "ann", reason="a lab", detail=detail)
+    statuses = [
+        limited.post(
+            limited.submission(limited.world.record("ann", seed=seed, sku=f"Synthetic GPU {letter}"))
+        ).status_code
+        for seed, letter in enumerate("ABCDEFGH")
+    ]
+    assert statuses == [201] * 7 + [429]
+
+
+def operator_key_id(made, name):
+    return key_id_of(made.person(name).operator.public_key())
+
+
+def in_days(count):
+    return (datetime.now(UTC).date() + timedelta(days=count)).isoformat()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from http_message_signatures import HTTPMessageSigner
 
 from harness.errors import Unsigned
 from harness.record import signed_request
@@ -69,6 +71,17 @@ def test_a_signature_counts_once_for_one_request_in_its_time(waiting):
         assert problem(signed(service, path, told["who"], **changes))["status"] == 401, changes
 
 
+@pytest.mark.parametrize(("ahead_s", "status"), [(0, 200), (30, 200), (120, 401), (-600, 401)])
+def test_whose_clock_is_wrong_is_told_so(waiting, monkeypatch, ahead_s, status):
+    service, _ = waiting
+    real = HTTPMessageSigner.sign
+    created = datetime.now(UTC) + timedelta(seconds=ahead_s)
+    monkeypatch.setattr(HTTPMessageSigner, "sign", lambda *own, **told: real(*own, **told, created=created))
+    answer = signed(service, "/v1/submissions", service.world.person("ann").operator)
+    assert answer.status_code == status
+    assert status == 200 or "set the clock" in problem(answer)["remedy"]
+
+
 def test_a_number_is_used_once_whatever_process_gave_it_and_old_ones_are_forgotten(service):
     registry = service.world.registry
     secret = nonces.secret(registry)
@@ -115,3 +128,17 @@ def test_a_challenge_is_for_who_signs_and_three_may_be_open(waiting):
     bob = service.world.person("bob").operator
     assert problem(signed(service, f"/v1/challenges/{made[0].json()['challenge']}", bob))["status"] == 404
     assert problem(signed(service, "/v1/challenges", key("ed"), method="POST"))["status"] == 403
+
+
+def test_a_passkey_and_a_removed_editors_key_sign_no_request(plain):
+    from harness.record.passkey import ED25519
+    from tests.support.passkey_world import change, with_passkey
+
+    owner = with_passkey(plain.world, "pat", ED25519)
+    change(plain.world, {"flo": {"key": text(key("flo")), "next_key_sha256": "1" * 64}})
+    plain.world.join("ann")
+    path = "/v1/submissions?handle=ann"
+    assert signed(plain, path, key("flo")).status_code == 200
+    assert problem(signed(plain, path, owner.private))["status"] == 401
+    change(plain.world, {"flo": None})
+    assert problem(signed(plain, path, key("flo")))["status"] == 401
