@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput
 from harness.files import locked, refusal
 from harness.progress import Progress
 from harness.registry.facts import RegistryFact
@@ -25,7 +23,9 @@ from harness.site.api import downloads
 from harness.site.data import gather
 from harness.site.data.public import ground
 from harness.site.data.values import File, Site
-from harness.site.incremental import publish, shared
+from harness.site.folder import Wish as Wish
+from harness.site.folder import ours_or_empty
+from harness.site.incremental import publish, shared, twin
 from harness.site.incremental import state as states
 from harness.site.incremental.shared import Going
 from harness.site.incremental.state import State, Touched
@@ -42,18 +42,8 @@ class Built:
     files: int  # written
     removed: int
     left_out: tuple[Doubt, ...] = ()  # records that do not hold
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for."""
-
-    target: str
-    out: Path
-    as_of: date
-    policy: str | None = None
-    base_url: str | None = None
-    png: bool = False
+    entries: int = 0  # of the log, which it shows
+    signed: int = 0  # of these, below the newest checkpoint
 
 
 def build(wish: Wish, progress: Progress) -> Built:
@@ -63,7 +53,7 @@ def build(wish: Wish, progress: Progress) -> Built:
     """
     out = wish.out.resolve()  # of a link, what it leads to
     try:
-        _ours_or_empty(out)
+        ours_or_empty(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         lock = out.parent / f".{out.name}.lock"
         with locked(lock, "another build of this site is under way"):
@@ -81,15 +71,6 @@ def build(wish: Wish, progress: Progress) -> Built:
                 lock.unlink(missing_ok=True)
     except OSError as error:
         raise refusal(error, out) from error
-
-
-def _ours_or_empty(out: Path) -> None:
-    mark = out / states.FILE
-    ours = mark.is_file() and not mark.is_symlink()  # what is written into a link is somebody else's
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not ours)):
-        raise BadInput(
-            "holds files that repro site build did not write", where=str(out), fix="name a new or empty folder"
-        )
 
 
 def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
@@ -112,7 +93,9 @@ def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
         if last is not None:
             touched = touched.also(_of_doubt(last, new) & known.rows)
         if last is not None and not touched.rows and last.same(new) and last.rows.keys() <= known.rows:
-            return Built(len(last.rows), 0, 0, 0, tuple(doubts))
+            if wish.at_once:
+                twin.ready(out)  # a build before this one may have been cut off
+            return Built(len(last.rows), 0, 0, 0, tuple(doubts), new.entries, new.signed)
         if len(touched.rows) > ALONE:
             gc.enable()
         with team(
@@ -136,12 +119,20 @@ def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
                     publish.write(scratch, file)
         new.digests = {path: digest for table in tables for path, digest in table.result()}
     new.write(scratch)
-    if last is None:
-        written, removed = sum(1 for path in scratch.rglob("*") if path.is_file()), 0
-        publish.swap(scratch, out)
-    else:
-        written, removed = publish.lay_over(scratch, out, going, last)
-    return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts))
+    written, removed = _published(wish, scratch, out, going)
+    return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts), new.entries, new.signed)
+
+
+def _published(wish: Wish, scratch: Path, out: Path, going: Going) -> tuple[int, int]:
+    """How many files were written and removed."""
+    if going.last is not None:
+        laid = (publish.at_once if wish.at_once else publish.lay_over)(scratch, out, going, going.last)
+        return len(laid.written), len(laid.removed)
+    written = sum(1 for path in scratch.rglob("*") if path.is_file())
+    publish.swap(scratch, out)
+    if wish.at_once:
+        twin.ready(out)  # now, and not when somebody waits for the next build
+    return written, 0
 
 
 def _verified(reader: Reader, last: State | None, touched: Touched, progress: Progress) -> list[Doubt]:

@@ -15,13 +15,33 @@ FACETS = {  # folder → field of the API's rows
     "tiers": "tier",
 }
 OTHERS = ("persons_inside", "persons_outside", "records_pending")  # who measured what a row is about, too
-ALONE = ("compare", "operators", "regressions", "requests", "failures", "methodology", "log", "decisions", "api")
+ALONE = (
+    "forecast",
+    "compare",
+    "operators",
+    "regressions",
+    "requests",
+    "failures",
+    "methodology",
+    "log",
+    "decisions",
+    "api",
+)
 KINDS = (
     "front", *FACETS, *(f"a {folder[:-1]}" for folder in FACETS), "a row reproduced often", "a row reproduced never",
-    "a contested row", "a row that was measured", "a card", "an operator", "some decisions", *ALONE,
+    "a contested row", "a row that was measured", "a card", "an operator", "some decisions", "what runs on a device", *ALONE,
 )  # fmt: skip
 # One of each template, where another of the same shows nothing new.
-TEMPLATES = ("front", "models", "a tier", "a row reproduced often", "a card", "an operator", *ALONE)
+TEMPLATES = (
+    "front",
+    "models",
+    "a tier",
+    "a row reproduced often",
+    "a card",
+    "an operator",
+    "what runs on a device",
+    *ALONE,
+)
 DRAWN = (
     "a model", "a device", "a tier", "a row reproduced often", "a row reproduced never", "a contested row",
     "a row that was measured", "methodology",
@@ -42,6 +62,7 @@ def paths(site: Path, rows: list[dict[str, Any]]) -> dict[str, str]:
         f"rows/{contested['row'][:16]}/card.html",
         f"operators/{often['operator']}.html",
         "decisions/0.html",
+        next(str(page.relative_to(site)) for page in sorted((site / "forecast/devices").glob("geforce-rtx-4090-*.html"))),
         *(f"{name}/index.html" for name in ALONE),
     )  # fmt: skip
     return dict(zip(KINDS, places, strict=True))

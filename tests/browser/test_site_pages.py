@@ -11,7 +11,7 @@ from tests.browser.kinds import DRAWN, KINDS, TEMPLATES
 from tests.browser.visitor import OPEN_ALL, SCHEMES, WIDTHS
 
 # The script shows these and nothing else.
-OPTIONAL = "#filter, #pick, .copy-button"
+OPTIONAL = "#filter, #pick, #forecast-pick, .copy-button"
 TEXT = f"""() => {{
   const copy = document.querySelector("main").cloneNode(true);
   for (const one of copy.querySelectorAll("{OPTIONAL}")) one.remove();

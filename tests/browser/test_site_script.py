@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -290,3 +291,17 @@ def test_a_copy_that_fails_says_which_keys_to_press(browser, kinds, site):
     assert "Ctrl-C" in page.locator(".copy-button").first.inner_text()
     assert who.troubles == []
     page.context.close()
+
+
+def test_a_chosen_device_and_model_say_what_their_page_says(kinds, site, with_script):
+    page = with_script.visit((site / kinds["forecast"]).as_uri(), "light", 1440)
+    page.locator("#forecast-device").select_option(label="GeForce RTX 4090")
+    page.locator("#forecast-model").select_option(label="llama 8B, Q4_K")
+    page.wait_for_function("document.getElementById('forecast-told').textContent")
+    told = page.locator("#forecast-told").text_content()
+    table = (site / kinds["what runs on a device"]).read_text("utf-8")
+    line = table[table.index(">llama 8B<") :].split("</tr>")[0]
+    decode, prefill = re.findall(r'<span class="forecast">([\d.,]+)</span>', line)
+    assert f"decode {decode.rstrip('0').rstrip('.') if '.' in decode else decode} tok/s" in told
+    assert f"prefill {prefill} tok/s" in told
+    assert not with_script.troubles

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
 WIDTHS = (360, 768, 1440)
 SCHEMES = ("light", "dark")
-PATIENCE_S = 10
+PATIENCE_S = 60
 # The browser asks for a page's own icon when it likes, at times after it has gone on to the next page.
 ICON = re.compile(r"^(file:///|http://127\.0\.0\.1:\d+/)(.*/)?assets/icon\.\w+\.svg$")
 

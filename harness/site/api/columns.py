@@ -41,4 +41,5 @@ ROWS: tuple[Column, ...] = (
     integer("records_pending", "that no editor has decided on", "records"),
     text("operators", "handles of all its public records, the hub's first, ', ' between"),
     text("status_changes_on", "the first day on which its age reads otherwise, YYYY-MM-DD"),
+    flag("under_review", "operators asked editors to look at it: its tier is held"),
 )

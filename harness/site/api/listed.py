@@ -14,7 +14,7 @@ NAMES = tuple(field.name for field in fields(ListedRow))
 _VALUES = attrgetter(*NAMES)
 # What the search script has of a row: enough to filter, to list and to compare. `row_short`: its id in addresses.
 SEARCHED = (
-    "row_short", "model_name", "quantisation", "device", "runtime_series", "os_family", "tier", "contested",
+    "row_short", "model_name", "quantisation", "device", "runtime_series", "os_family", "tier", "contested", "under_review",
     "decode_tokens_per_s", "decode_ci95_low_tokens_per_s", "decode_ci95_high_tokens_per_s", "persons_inside", "persons_outside",
     "records_pending", "workload_key", "processes", "decode_log_mean", "decode_log_variance", "fixed_number",
 )  # fmt: skip
@@ -55,6 +55,7 @@ def listed(one: Summary) -> ListedRow:
         records_pending=one.pending,
         operators=one.members,
         status_changes_on=one.until,
+        under_review=one.under_review,
     )
 
 

@@ -16,11 +16,13 @@ from harness.measure.comparison import Verdict
 from harness.record.outcome import Reason, Stage
 from harness.tiers.regressions import Label
 from harness.tiers.values import Mark, Ring, Source, State, Tier
+from harness.tlog.event_schema import EDITOR_KEY
 
 PREFIX = "urn:repro-harness:api:v1:"
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="sha256, 64 hexadecimal digits")]
 Key = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="public key (Ed25519), 64 hexadecimal digits")]
+EditorsKey = Annotated[str, Field(pattern=EDITOR_KEY["pattern"], description=EDITOR_KEY["description"])]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$", description="day, YYYY-MM-DD")]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", description="UTC, to the second")]
 Entry = Annotated[int, Field(ge=0, description="place in the log, from 0")]
@@ -86,6 +88,7 @@ class ListedRow:
     records_pending: Annotated[Count, Field(description="that no editor has decided on")]
     operators: Annotated[tuple[str, ...], Field(description="handles of all its public records, the hub's first")]
     status_changes_on: Annotated[Day, Field(description="the first day on which its age reads otherwise")]
+    under_review: Annotated[bool, Field(description="operators asked editors to look at it: its tier is held")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +311,7 @@ class EditorKey:
     """Of an editor."""
 
     handle: str
-    public_key: Key
+    public_key: EditorsKey
     key_id: Sha256
 
 

@@ -13,7 +13,7 @@ from harness.record import envelope, settings
 from harness.record.schema import Record
 from harness.record.statement import taken
 from harness.registry.facts import Evidence, EvidenceFact, RecordFact
-from harness.registry.queries import Reader, cautions, failures, rows
+from harness.registry.queries import Reader, cautions, failures, reports, rows
 from harness.registry.queries.failures import Told
 from harness.registry.queries.secondary import beside
 from harness.site.data.public import Ground
@@ -31,6 +31,7 @@ class Frame:
     people: Mapping[str, str]
     evidence: Mapping[str, tuple[Evidence, ...]]  # row → what was imported beside it
     failures: Mapping[str, tuple[Told, ...]]  # row → runs of its model and engine that failed
+    frozen: Mapping[str, reports.Frozen]  # row → since when it is under review
 
 
 def frame(reader: Reader, known: Ground) -> Frame:
@@ -40,13 +41,15 @@ def frame(reader: Reader, known: Ground) -> Frame:
         if not fact.removed:
             evidence[fact.row] = (*evidence.get(fact.row, ()), fact.evidence)
     failed = failures.at_rows(reader, failures.public(reader))
-    return Frame(replace(rows.known(reader, ()), verified=known.verified), known.persons, evidence, failed)
+    about = replace(rows.known(reader, ()), verified=known.verified)
+    return Frame(about, known.persons, evidence, failed, reports.frozen(reader))
 
 
 def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
     """The row's page. Raises `RecordInvalid`, naming the record, for one that can't be read."""
-    found = rows.read(reader, row, known.about)
-    scored = score(found, site.policy, site.as_of, people=known.people)
+    now = known.frozen.get(row)
+    found, day = reports.held(reader, rows.read(reader, row, known.about), now, site.as_of)
+    scored = score(found, site.policy, day, people=known.people)
     bodies = {one.id: _body(reader, one.id) for one in (found.hub, *found.others) if one.status is Status.ACCEPTED}
     records = {identity: _record(body) for identity, body in bodies.items()}
     hub = records[row]
@@ -63,7 +66,10 @@ def benchmark(reader: Reader, site: Site, known: Frame, row: str) -> Benchmark:
         cautions=tuple(caution.text for caution in said),
         evidence=known.evidence.get(row, ()),
         passages=tuple(sorted(passages, key=lambda one: one.entry)),
-        summary=_summary(found, scored, hub, voices, reproductions, passages[0].entry, site.as_of),
+        summary=_summary(
+            found, scored, hub, voices, reproductions, passages[0].entry, site.as_of, under_review=now is not None
+        ),
+        frozen=now,
         failures=known.failures.get(row, ()),
         failure_heads=failures.heads(known.failures.get(row, ()), known.people),
     )
@@ -157,7 +163,15 @@ def _passage(fact: RecordFact, one: Measurement) -> Passage:
 
 
 def _summary(
-    found: Row, scored: Score, hub: Record, voices: Chorus, made: Sequence[Reproduction], entry: int, as_of: date
+    found: Row,
+    scored: Score,
+    hub: Record,
+    voices: Chorus,
+    made: Sequence[Reproduction],
+    entry: int,
+    as_of: date,
+    *,
+    under_review: bool,
 ) -> Summary:
     one, headline = found.hub, hub.headline
     estimate = None if headline is None else headline.estimate
@@ -199,6 +213,7 @@ def _summary(
         pending=len(voices.pending),
         members=tuple(dict.fromkeys([one.operator, *(item.operator for item in made if item.operator)])),
         until=_until(newest, as_of).isoformat(),
+        under_review=under_review,
     )
 
 

@@ -11,6 +11,7 @@ from harness.record.schema import Record
 from harness.registry.facts import Evidence, RecordFact
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.failures import Told
+from harness.registry.queries.reports import Frozen
 from harness.registry.queries.secondary import Beside
 from harness.tiers.policy import Policy
 from harness.tiers.score import Score
@@ -74,6 +75,7 @@ class Summary:
     pending: int
     members: tuple[str, ...]  # operators of every public record, the hub's first
     until: str  # ISO date from which its age reads otherwise
+    under_review: bool = False  # operators asked editors to look at it: its tier is held
 
     @property
     def short(self) -> str:
@@ -149,3 +151,4 @@ class Benchmark:
     summary: Summary
     failures: tuple[Told, ...] = ()  # runs of its model, quantisation and engine that failed: shown, never counted
     failure_heads: int = 0  # how many persons tell of them
+    frozen: Frozen | None = None  # since when it is under review

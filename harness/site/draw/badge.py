@@ -15,7 +15,8 @@ _WIDE = 7.2  # of a letter, at most, in the font that a reader has
 
 def badge(one: Summary) -> str:
     """`confidence: high`, never a percentage. A file of its own."""
-    left, right = "confidence", TIER_WORDS[one.tier] + (", contested" if one.contested else "")
+    marks = (", contested" if one.contested else "") + (", under review" if one.under_review else "")
+    left, right = "confidence", TIER_WORDS[one.tier] + marks
     split, width = 16 + len(left) * _WIDE, 32 + (len(left) + len(right)) * _WIDE
     colour = _COLOURS[one.tier]
     body = (

@@ -1,18 +1,21 @@
-"""A finished site into its folder: a new one as a whole, one that goes on file by file, each whole or not at all."""
+"""A finished site into its folder: a new one as a whole; one that goes on file by file, each whole or not at all, or at once."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.files import let_all_read
 from harness.inside import inside, refuse_links
 from harness.site import addresses
 from harness.site.data.values import File
+from harness.site.folder import FILE
+from harness.site.incremental import twin
 from harness.site.incremental.shared import Going
-from harness.site.incremental.state import FILE, State, unfinished
+from harness.site.incremental.state import State, unfinished
 from harness.site.pages import lists, operators
 
 # Made anew by every build, so that one of an earlier build which is not there any more is gone.
@@ -29,28 +32,28 @@ def write(folder: Path, file: File) -> None:
         path.write_bytes(file[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What was laid over a site."""
+
+    written: list[str]
+    removed: list[str]
+    rows: list[str]  # folders of rows that are gone
+
+
 def swap(scratch: Path, out: Path) -> None:
-    """The new folder in the old one's place."""
+    """The new folder in the old one's place, and the old one in the new one's."""
     let_all_read(scratch)
-    if not out.exists():
+    if out.exists():
+        twin.exchange(scratch, out)
+    else:
         scratch.rename(out)
-        return
-    aside = scratch.with_name(f"{scratch.name}.old")
-    out.rename(aside)
-    try:
-        scratch.rename(out)
-    except BaseException:  # Ctrl-C, too: one of the two must stand there
-        if not out.exists():
-            aside.rename(out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
-def lay_over(scratch: Path, out: Path, going: Going, last: State) -> tuple[int, int]:
+def lay_over(scratch: Path, out: Path, going: Going, last: State) -> Laid:
     """What is new over what is there, then away with what is gone, the state last: after one that is cut off the next is whole.
 
-    Returns how many files were written and how many removed. Raises `RecordInvalid`, with nothing written, where a link stands
-    in the way.
+    Raises `RecordInvalid`, with nothing written, where a link stands in the way.
     """
     gone, new = _gone(scratch, out, going, last), going.new
     named = (path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
@@ -58,15 +61,27 @@ def lay_over(scratch: Path, out: Path, going: Going, last: State) -> tuple[int, 
     for folder in {(out / name).parent for name in (*names, *gone, "rows/x")}:
         refuse_links(out, folder)
     unfinished(out)
-    written = 0
-    for name in names:
-        if name not in new.digests or new.digests[name] != last.digests.get(name):
-            written += _replaced(scratch / name, out / name)
-    removed = sum(_removed(out / path) for path in gone)
-    for row in last.rows.keys() - new.rows.keys():
-        shutil.rmtree(out / "rows" / row[:16], ignore_errors=True)
+    written = [
+        name
+        for name in names
+        if (name not in new.digests or new.digests[name] != last.digests.get(name))
+        and _replaced(scratch / name, out / name)
+    ]
+    removed = [path for path in gone if _removed(out / path)]
+    rows = [f"rows/{row[:16]}" for row in last.rows.keys() - new.rows.keys()]
+    for row in rows:
+        shutil.rmtree(out / row, ignore_errors=True)
     os.replace(scratch / FILE, out / FILE)
-    return written, removed
+    return Laid(written, removed, rows)
+
+
+def at_once(scratch: Path, out: Path, going: Going, last: State) -> Laid:
+    """As `lay_over`, and no reader sees some of it: it is laid over the site's second folder, which takes the site's place."""
+    other = twin.ready(out)
+    laid = lay_over(scratch, other, going, last)
+    twin.exchange(other, out)
+    twin.follow(other, out, laid.written, laid.removed, laid.rows)
+    return laid
 
 
 def _gone(scratch: Path, out: Path, going: Going, last: State) -> list[str]:

@@ -18,6 +18,7 @@ from harness.site.pages import (  # fmt: skip
     decisions,
     failures,
     feed,
+    forecasts,
     lists,
     log,
     methodology,
@@ -104,6 +105,8 @@ def files(
         yield from json.fixed(site)
         yield from compare.quantiles(site)
     yield from methodology.files(site)
+    if last is None:  # they follow from the program alone
+        yield from forecasts.files(site)
     if moved or going.touched.keys:
         yield from log.keys(reader, site, shown)
     yield from operators.files(reader, site, shown, new.rows, going.operators, moved=moved)

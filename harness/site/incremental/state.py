@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from hashlib import sha256
-from importlib import resources
 from pathlib import Path
 
-from harness import __version__
+from harness import __version__, evidence, program
 from harness.catalog.digest import hash_file
 from harness.errors import BadInput
 from harness.inside import proper
 from harness.record import envelope
 from harness.record.keys import HANDLE
 from harness.registry.facts import EvidenceFact, FailureFact, RecordFact
-from harness.registry.queries import Reader, failures, log, public, rows
+from harness.registry.queries import Reader, failures, log, public, reports, rows
 from harness.registry.queries.operators import rows_of
 from harness.site.data import lines
 from harness.site.data.public import Ground, Tally
 from harness.site.data.values import FIELDS, Site, Summary, values
+from harness.site.folder import FILE
 from harness.tlog import event as events
-
-FILE = ".site.json"
 
 # Events by what they touch: a record's row, all rows of an operator, one row named, nothing that a page of a row shows; any other
 # kind touches everything.
@@ -34,7 +32,10 @@ _OF_RECORD = {
 _OF_OPERATOR = {"operator-verified", "operator-unverified"}
 _OF_EVIDENCE = {"evidence-imported", "evidence-removed"}
 _OF_KEYS = {"operator-joined", "operator-rotated"}
-_OF_NOTHING = {"challenge-issued"}
+_OF_NOTHING = {
+    "challenge-issued", "limits-raised", "limits-ended", "row-reported", "report-withdrawn",
+    "reports-closed", "witness-added", "witness-removed",
+}  # fmt: skip
 _OF_FAILURE = {"failure-submitted", "failure-withdrawn", "failure-approved", "failure-rejected", "failure-dropped"}
 _MEMBERS = FIELDS.index("members")
 
@@ -53,6 +54,7 @@ class State:
         default_factory=list
     )  # records that did not hold: id, row, why, whether public
     failures: dict[str, str] = field(default_factory=dict)  # row → digest of the failed runs that it shows
+    frozen: dict[str, int] = field(default_factory=dict)  # row → the entry since which it is under review
     told: dict[str, str] = field(default_factory=dict)  # row → digest of what the database says of its accepted records
     rows: dict[str, Summary] = field(default_factory=dict)  # by id, in order
     records: dict[str, list[str]] = field(default_factory=dict)  # row → its public records
@@ -64,7 +66,7 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing happened at the registry between the two."""
-        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out", "failures", "told")
+        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out", "failures", "frozen", "told")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
@@ -91,7 +93,9 @@ class State:
 
 def unfinished(folder: Path) -> None:
     """Say in the folder that files are being laid over it: the next build starts from nothing, unless this one ends."""
-    (folder / FILE).write_text("{}")
+    mark = folder / f"{FILE}.new"
+    mark.write_text("{}")  # beside it: the file may have a second name, see `twin`
+    os.replace(mark, folder / FILE)
 
 
 def read(folder: Path) -> State | None:
@@ -140,27 +144,23 @@ def now(reader: Reader, site: Site) -> State:
     found.failures = {
         row: sha256("".join(one.record for one in own).encode()).hexdigest() for row, own in shown.items()
     }
+    found.frozen = {row: one.since for row, one in reports.frozen(reader).items()}
     return found
 
 
 def _made_by(site: Site) -> str:
-    """Everything that all pages depend on."""
-    parts = (__version__, _code(), site.origin, site.base_url, site.policy_name, site.policy_sha256, str(site.png))
+    """Everything that all pages depend on: a rule that changed changes pages as much as a template."""
+    parts = (
+        __version__,
+        program.digest(),
+        evidence.digest(),
+        site.origin,
+        site.base_url,
+        site.policy_name,
+        site.policy_sha256,
+        str(site.png),
+    )
     return sha256("\n".join(parts).encode()).hexdigest()
-
-
-@cache
-def _code() -> str:
-    """Of the whole program, templates and styles included: a rule that changed changes pages as much as a template."""
-    found = sha256()
-    waiting = [resources.files("harness")]
-    while waiting:
-        one = waiting.pop()
-        if one.is_dir():
-            waiting += sorted((i for i in one.iterdir() if i.name != "__pycache__"), key=lambda inner: inner.name)
-        else:
-            found.update(one.name.encode() + b"\0" + one.read_bytes())
-    return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +221,7 @@ def touched(reader: Reader, old: State | None, new: State, known: Ground) -> Tou
         engine for engine in old.series.keys() | new.series.keys() if old.series.get(engine) != new.series.get(engine)
     }
     rows |= {row for row in old.failures.keys() | new.failures if old.failures.get(row) != new.failures.get(row)}
+    rows |= {row for row in old.frozen.keys() | new.frozen if old.frozen.get(row) != new.frozen.get(row)}
     rows |= {row for row, one in old.rows.items() if one.engine in drifted or one.until <= new.as_of}
     # No entry tells of these: somebody wrote to the database. They are verified again, as every row that is made again.
     rows |= {row for row in known.rows if old.told.get(row) != new.told.get(row)}

@@ -14,7 +14,7 @@ from jinja2 import UndefinedError
 from harness.errors import RecordInvalid
 from harness.progress import Progress
 from harness.registry.opening import open_readable
-from harness.registry.processes import usable_cores
+from harness.registry.processes import end_with_parent, usable_cores
 from harness.registry.queries import Reader, believed
 from harness.registry.store import Registry
 from harness.site.data import gather
@@ -104,6 +104,7 @@ _OWN: list[_Own] = []
 
 
 def _open(target: str, site: Site, known: gather.Frame, scratch: Path, left_out: Sequence[str]) -> None:
+    end_with_parent()
     _OWN.append(_Own(open_readable(target), site, known, scratch, left_out))
 
 

@@ -30,11 +30,17 @@ KINDS: Mapping[str, str] = {
     "registry-created": "founded the registry under the policy {policy}, which needs {approvals} for each record",
     "policy-adopted": "adopted the policy {policy}, which needs {approvals} for each record",
     "editors-changed": "made version {version} of the list of editors: {editors}; acts of the editors ask for {threshold}",
+    "passkeys-allowed": "allowed editors' passkeys at {web_origin}",
     "operator-verified": "verified that {operator} owns the hardware",
     "operator-unverified": "took back the verification of {operator}",
     "operators-tied": "recorded that {operator} and {other} are one person, who counts once from here on",
     "operators-untied": "took back that {operator} and {other} are one person",
+    "limits-raised": "raised the limits of {operator} for a time",
+    "limits-ended": "ended the raised limits of {operator}",
+    "reports-closed": "closed what operators had reported of {row}",
     "key-revoked": "revoked the key {key} of {operator}: what it signed at entry {from_index} or later counts no more",
+    "key-unrevoked": "withdrew the revocation of the key {key} of {operator}: what it signed stands as it did",
+    "registry-key-announced": "announced the digest of the key that may sign the log next",
     "record-approved": "approved {record} by {operator}{place}{also}{took}",
     "record-rejected": "rejected {record} by {operator}, which had been approved",
     "record-sent-back": "sent back {record} by {operator}, which had been approved before",
@@ -45,6 +51,8 @@ KINDS: Mapping[str, str] = {
     "failure-rejected": "rejected {failure} by {operator}, which had been shown",
     "failure-withdrawn": "withdrew {failure}",
     "failure-dropped": "took down the bytes of {failure} by {operator}; the log keeps their digests",
+    "witness-added": "had the registry ask the witness {witness} to sign its checkpoints",
+    "witness-removed": "had the registry ask the witness {witness} no more",
     "evidence-imported": "put numbers of another tool ({tool}) beside {row}; they are shown and never counted",
     "evidence-removed": "removed numbers of another tool from beside {row}",
     "request-accepted": "accepted the request for {wish}",
@@ -53,6 +61,7 @@ KINDS: Mapping[str, str] = {
 _RECORD = {"record-approved", "record-rejected", "record-sent-back", "record-withdrawn", "record-moved", "body-dropped"}
 _FAILURE = {"failure-approved", "failure-rejected", "failure-withdrawn", "failure-dropped"}
 _EVIDENCE = {"evidence-imported", "evidence-removed"}
+_REPORTS = {"reports-closed"}
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -170,7 +179,7 @@ class _Facts:
 
     def record(self, act: Mapping[str, Any]) -> str:
         """The record that decides whether the act is public; "" where none does."""
-        if act["kind"] in _RECORD:
+        if act["kind"] in _RECORD | _REPORTS:
             return str(act["subject"])
         return self.need(EvidenceFact, act["subject"]).row if act["kind"] in _EVIDENCE else ""
 
@@ -229,10 +238,12 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
     if kind in _EVIDENCE:
         imported = facts.need(EvidenceFact, subject)
         return {"row": [_row(imported.row)], "tool": [_free(imported.evidence.tool)]}
+    if kind in _REPORTS:
+        return {"row": [_row(subject)]}
     if kind.startswith("request-"):
         return {"wish": _wish(facts, subject)}
-    if kind == "key-revoked":
-        owner, since = facts.need(KeyFact, subject).owner, str(detail["from_index"])
+    if kind in ("key-revoked", "key-unrevoked"):
+        owner, since = facts.need(KeyFact, subject).owner, str(detail.get("from_index", ""))
         return {"key": [Part(subject[:12])], "operator": [_operator(owner)], "from_index": [Part(since)]}
     if kind == "editors-changed":
         document = detail["editors"]
@@ -241,11 +252,14 @@ def _fields(act: Mapping[str, Any], facts: _Facts) -> dict[str, list[Part]]:
             "editors": [Part(_listed(sorted(document["editors"])))],
             "threshold": [Part(units.count(document["threshold"], "signature"))],
         }
+    if kind == "passkeys-allowed":
+        return {"web_origin": [Part(subject)]}
     return {
         "operator": [_operator(subject)],
         "other": [_operator(detail.get("other", ""))],
         "policy": [_free(detail.get("policy", subject))],
         "approvals": [Part(units.count(detail.get("approvals", 0), "approval"))],
+        "witness": [_free(subject)],
     }
 
 
@@ -314,6 +328,8 @@ def _moved(reader: Reader, since: int) -> tuple[frozenset[str], frozenset[str], 
             records.add(act["subject"])
         elif act["kind"] == "key-revoked":
             records |= set(reader.records_by_key(act["subject"], act["detail"]["from_index"]))
+        elif act["kind"] == "key-unrevoked":
+            records |= set(reader.records_by_key(act["subject"], 0))
         elif act["kind"] in ("operator-verified", "operator-unverified"):
             said.add(act["subject"])
     facts = {record: reader.need(RecordFact, record) for record in sorted(records)}

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from harness import units
 from harness.site import addresses
+from harness.site.data import forecasts
 from harness.site.data.values import Change, File, Site, Summary
 from harness.site.draw import charts
 from harness.site.draw.charts import Chart
@@ -107,7 +108,7 @@ class Part:
     number: int  # from 1
     rows: Sequence[Summary]
     every: Sequence[Summary]  # of the whole list
-    paths: Sequence[str]  # of all its pages
+    paths: tuple[str, ...]  # of all its pages
 
     @property
     def path(self) -> str:
@@ -115,9 +116,9 @@ class Part:
         return self.paths[self.number - 1]
 
 
-def paths(facet: Facet, value: str, count: int) -> list[str]:
+def paths(facet: Facet, value: str, count: int) -> tuple[str, ...]:
     """The pages of the list of a value that so many rows have."""
-    return [addresses.listed(facet.folder, value, number) for number in range(1, -(-count // LONG) + 1)]
+    return tuple(addresses.listed(facet.folder, value, number) for number in range(1, -(-count // LONG) + 1))
 
 
 def parts(facet: Facet, rows: Sequence[Summary], values: Collection[str]) -> Iterator[Part]:
@@ -152,8 +153,15 @@ def of_part(site: Site, part: Part) -> File:
     """That page."""
     return part.path, page(
         "rows.html", part.path, site, facet=part.facet, name=name_of(part.facet, part.value), rows=part.rows,
-        total=len(part.every), number=part.number, pages=part.paths, alike=_alike(part.every) if part.number == 1 else [],
+        total=len(part.every), number=part.number, pages=part.paths, part=_device(part),
+        alike=_alike(part.every) if part.number == 1 else [],
     )  # fmt: skip
+
+
+def _device(part: Part) -> forecasts.Part | None:
+    """Of the list of a device that something was published of elsewhere."""
+    found = forecasts.part_of(part.value) if part.facet.folder == "devices" else None
+    return found if found is not None and found.published else None
 
 
 def _apart(rows: Sequence[Summary]) -> list[str]:

@@ -7,13 +7,15 @@ import io
 from collections.abc import Iterator
 
 from harness.cells import csv_text
+from harness.forecast.values import Point
 from harness.record import settings
 from harness.record.frame_columns import RESULTS
 from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.site import addresses
 from harness.site.api.json import row_json
-from harness.site.data.values import Benchmark, File, Site
+from harness.site.data import forecasts
+from harness.site.data.values import Benchmark, File, Reproduction, Site
 from harness.site.draw import badge, charts, record_charts
 from harness.site.draw.charts import Chart
 from harness.site.draw.network import Network, Spoke, network
@@ -51,6 +53,9 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
             for i, r in enumerate(one.reproductions)
         ],
         "against": _against(site, one),
+        "memory_ratios": [_memory_ratio(one, r) for r in one.reproductions],
+        "part": forecasts.part_of(one.summary.device),
+        "nearby": _nearby(one),
         "resources": record_parts.resources(one.record),
         "environment": record_parts.environment(one.record),
         "settings": record_parts.settings(one.record),
@@ -75,6 +80,22 @@ def files(site: Site, one: Benchmark) -> Iterator[File]:
 
 def _band(site: Site) -> tuple[float, float]:
     return site.policy.band_low, site.policy.band_high
+
+
+def _memory_ratio(one: Benchmark, reproduction: Reproduction) -> float | None:
+    """Shown and never counted: measured over what the bandwidths of the two devices would make of the hub."""
+    if not reproduction.record:
+        return None
+    return forecasts.memory_ratio(reproduction.ratio, reproduction.measurement.hardware.sku, one.summary.device)
+
+
+def _nearby(one: Benchmark) -> tuple[Point, ...]:
+    """What others published of this device, this model first."""
+    part = forecasts.part_of(one.summary.device)
+    if part is None or one.record.run.synthetic:
+        return ()
+    architecture, parameters = one.record.model.get("architecture"), one.record.model.get("parameters")
+    return forecasts.nearby(part, str(architecture), parameters if isinstance(parameters, int) else None)
 
 
 def _against(site: Site, one: Benchmark) -> Chart | None:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 from harness.site import addresses
+from harness.site.data import forecasts
 from harness.site.data.values import File, Site
 from harness.site.pages.lists import Counts
 
 _FIXED = (
     "index.html", "compare/index.html", "operators/index.html", "regressions/index.html", "requests/index.html",
-    "failures/index.html",
+    "failures/index.html", "forecast/index.html",
     "methodology/index.html", "decisions/index.html", "log/index.html", "api/index.html",
 )  # fmt: skip
 
@@ -22,6 +23,7 @@ def files(site: Site, rows: Iterable[str], counted: Mapping[str, Counts], handle
     for folder, counts in counted.items():
         found.append(f"{folder}/index.html")
         found += sorted(addresses.listed(folder, value) for value in counts)
+    found += sorted(addresses.listed(*one) for one in forecasts.pages())
     found += [addresses.operator(handle) for handle in handles]
     found += [f"rows/{row[:16]}/index.html" for row in sorted(rows)]
     lines = "\n".join(f"<url><loc>{escape(site.base_url + path)}</loc></url>" for path in found)

@@ -46,6 +46,7 @@
     dots.setAttribute("aria-hidden", "true");
     TIERS.forEach((_, step) => dots.append(make("i", { className: step <= TIERS.indexOf(tier) ? "on" : "off" })));
     const found = make("span", {}, make("span", { className: `tier tier-${tier || "none"}` }, dots, tier || "no tier"));
+    if (row[F.under_review]) found.append(" ", make("span", { className: "contested" }, "under review"));
     if (row[F.contested]) found.append(" ", make("span", { className: "contested" }, "contested"));
     return found;
   };
@@ -113,6 +114,34 @@
     };
     form.addEventListener("input", show);
     form.addEventListener("submit", (event) => event.preventDefault());
+    show();
+  }
+
+  // Forecasts: any listed device and model. Words and a class of their own, never in a list of rows.
+  const foretold = document.getElementById("forecast-pick");
+  if (foretold) {
+    const device = document.getElementById("forecast-device"), model = document.getElementById("forecast-model");
+    const words = document.getElementById("forecast-told");
+    const three = (value) => value.toLocaleString("en-GB", { maximumSignificantDigits: 3 });
+    const of = (title, [middle, low80, high80, low95, high95]) =>
+      `${title} ${three(middle)} tok/s (80 %: ${three(low80)} to ${three(high80)}; 95 %: ${three(low95)} to ${three(high95)})`;
+    const show = () => {
+      words.textContent = "";
+      if (!device.value || !model.value || !window.REPRO_FORECASTS) return;
+      const [kind, gib, held, ...rates] = window.REPRO_FORECASTS.cells[device.value][model.value];
+      words.textContent = held
+        ? `Forecast, class ${kind}: ${of("decode", rates.slice(0, 5))}; ${of("prefill", rates.slice(5))}. Weights and cache: ${gib} GiB.`
+        : `${gib} GiB of weights and cache are more than its memory.`;
+    };
+    let asked = null;
+    foretold.addEventListener("input", () => {
+      if (asked) { show(); return; }
+      asked = make("script", { src: foretold.dataset.forecasts });
+      asked.onload = show;
+      document.head.append(asked);
+    });
+    foretold.addEventListener("submit", (event) => event.preventDefault());
+    foretold.hidden = false;
     show();
   }
 

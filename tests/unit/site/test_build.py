@@ -288,7 +288,10 @@ def test_hostile_text_is_inert_and_intact(here: World, out: Path) -> None:
         if name.endswith((".html", ".svg", ".xml")):
             assert b"<script>alert" not in data, name
             assert b"<img src=x" not in data, name
+            data = re.sub(rb"forecast/\w+/[\w-]+", b"", data)  # and so may the digest of an address
             data = re.sub(rb"assets/\w+\.[0-9a-f]{10}", b"", data)  # a digest may hold any number, and so may a size
+            if name.startswith("forecast/"):
+                continue  # numbers of the program's own, and no text of the registry
             assert b"49" not in data or b"{{ 7*7 }}" in data or "rows" in name or name == "api/index.html", name
     script = (out / "assets" / "rows.js").read_text()
     assert "</script" not in script
