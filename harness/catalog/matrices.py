@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Annotated
@@ -12,42 +11,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
+from harness.catalog.grids import Exclusion, Grid
+from harness.catalog.machines import Machine, Needs
+from harness.catalog.pairs import Pair
 from harness.catalog.toml_file import Part
+from harness.catalog.triples import Triple, Value, Word
 
-Word = Annotated[str, Field(min_length=1, max_length=500)]
-Value = str | int | bool
+__all__ = ["MOST_CELLS", "Loaded", "Matrix", "Sweep", "Triple", "read"]
 MOST_CELLS = 256  # of a sweep: with three processes of a minute each that is half a day
-
-
-class Triple(Part):
-    """One measurement; the hardware is the machine's own."""
-
-    model: Word
-    runtime: Word
-    suite: Word = "default"
-    backend: Word = "auto"
-    processes: int | None = Field(default=None, ge=1, le=1000)
-    budget_s: int | None = Field(default=None, ge=1)
-    timeout_s: int | None = Field(
-        default=None, ge=1, description="as --timeout; how long to wait is not what is measured"
-    )
-    options: dict[str, Value] = Field(default_factory=dict)
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The options as `repro bench -o` takes them."""
-        return tuple(
-            f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in self.options.items()
-        )
-
-    @property
-    def key(self) -> str:
-        """Names the triple in the matrix's state."""
-        named = self.model_dump(exclude={"timeout_s"})
-        return sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
-
-    def __str__(self) -> str:
-        return " ".join((self.model, self.runtime, self.suite, *self.settings))
 
 
 class Sweep(Part):
@@ -95,12 +66,19 @@ class Sweep(Part):
 
 
 class Matrix(Part):
-    """The triples in the order in which they are run, then the sweep."""
+    """Triples in the order in which they are run, then the grid, then the sweep. Pairs, machines, needs and budget: a fleet's."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
     title: str = ""
+    seed: int = Field(default=0, ge=0, le=2**32, description="draws a fleet's order on each node")
     triples: tuple[Triple, ...] = Field(default=(), max_length=1000)
+    grid: Grid | None = None
+    exclude: tuple[Exclusion, ...] = Field(default=(), max_length=100)
     sweep: Sweep | None = None
+    pairs: tuple[Pair, ...] = Field(default=(), max_length=100)
+    machines: tuple[Machine, ...] = Field(default=(), max_length=100)
+    needs: Needs | None = None
+    budget_s: int | None = Field(default=None, ge=1, description="of a whole fleet, its nodes' seconds added up")
 
     @model_validator(mode="before")
     @classmethod
@@ -110,13 +88,33 @@ class Matrix(Part):
 
     @model_validator(mode="after")
     def _once(self) -> Matrix:
-        if not self.triples and self.sweep is None:
-            raise ValueError("has neither [[triples]] nor a [sweep]")
-        keys = [triple.key for triple in self.triples]
-        twice = next((t for t in self.triples if keys.count(t.key) > 1), None)
+        if not (self.triples or self.pairs or self.grid is not None or self.sweep is not None):
+            raise ValueError("must have [[triples]], a [grid], [[pairs]] or a [sweep]")
+        if self.exclude and self.grid is None:
+            raise ValueError("exclude is for the combinations of a [grid]; name its lists first")
+        cells = () if self.grid is None else self.grid.cells()
+        idle = next((one for one in self.exclude if not any(map(one.hits, cells))), None)
+        if idle is not None:
+            raise ValueError(f"exclude {str(idle)!r} hits no combination of the grid")
+        found = self.configurations
+        if not (found or self.pairs or self.sweep is not None):
+            raise ValueError("exclude leaves nothing to measure")
+        keys = Counter(triple.key for triple in found)
+        twice = next((t for t in found if keys[t.key] > 1), None)
         if twice is not None:
             raise ValueError(f"the triple {str(twice)!r} is given twice")
+        for what, parts in (("machines", self.machines), ("pairs", self.pairs)):
+            names = Counter(one.name for one in parts)
+            same = next((name for name, count in names.items() if count > 1), None)
+            if same is not None:
+                raise ValueError(f"two {what} are called {same!r}")
         return self
+
+    @property
+    def configurations(self) -> tuple[Triple, ...]:
+        """The triples, then the grid's combinations less what `exclude` hits."""
+        cells = () if self.grid is None else self.grid.cells()
+        return (*self.triples, *(cell for cell in cells if not any(one.hits(cell) for one in self.exclude)))
 
 
 @dataclass(frozen=True, slots=True)

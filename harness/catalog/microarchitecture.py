@@ -5,7 +5,7 @@ Sources: the kernel's `arch/x86/include/asm/intel-family.h`, and AMD's processor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 # Design → models of family 6.
 _INTEL_6: Mapping[str, tuple[int, ...]] = {
@@ -42,6 +42,15 @@ _INTEL_6: Mapping[str, tuple[int, ...]] = {
     "Knights Landing": (0x57, 0x85),
 }
 _INTEL = {model: design for design, models in _INTEL_6.items() for model in models}
+# Instructions → the designs that came with them. A hypervisor may tell another processor's numbers; it rarely hides what it has.
+_HAVE: Mapping[str, frozenset[str]] = {
+    "amx_": frozenset({"Sapphire Rapids", "Emerald Rapids", "Granite Rapids"}),
+    "avx512": frozenset({
+        "Knights Landing", "Skylake", "Cannon Lake", "Ice Lake", "Tiger Lake", "Rocket Lake", "Sapphire Rapids",
+        "Emerald Rapids", "Granite Rapids", "Zen 4", "Zen 5",
+        "Alder Lake",  # the first of them, before a microcode took it away
+    }),
+}  # fmt: skip
 # (family, first model, last model) → design.
 _AMD = (
     (0x15, 0x00, 0x7F, "Bulldozer"),
@@ -63,10 +72,18 @@ _AMD = (
 )
 
 
-def design_of(vendor: str | None, family: int | None, model: int | None) -> str | None:
-    """`Zen 3` of `AuthenticAMD`, 25, 1; None where the numbers are in no list."""
+def design_of(
+    vendor: str | None, family: int | None, model: int | None, instructions: Collection[str] = ()
+) -> str | None:
+    """`Zen 3` of `AuthenticAMD`, 25, 1; None where the numbers are in no list, or the design has not the `instructions` told."""
     if family is None or model is None:
         return None
+    found = _of_numbers(vendor, family, model)
+    lacks = any(name.startswith(begin) for begin, own in _HAVE.items() if found not in own for name in instructions)
+    return None if lacks else found
+
+
+def _of_numbers(vendor: str | None, family: int, model: int) -> str | None:
     if vendor == "GenuineIntel" and family == 6:
         return _INTEL.get(model)
     if vendor == "HygonGenuine" and family == 0x18:

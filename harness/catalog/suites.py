@@ -147,17 +147,28 @@ def read(path: Path) -> Loaded:
     return Loaded(suite, digest, path)
 
 
-def synthetic(words: tuple[str, ...], seed: int, count: int) -> str:
+def synthetic(words: tuple[str, ...], seed: int, count: int, challenge: str = "") -> str:
     """`count` words; word i by sha256 of seed and i, so that no library's random numbers can change a suite."""
-    picked = (int.from_bytes(sha256(f"{seed}:{i}".encode()).digest()[:4], "big") % len(words) for i in range(count))
+    picked = _drawn(str(seed), count, len(words), challenge)
     return " ".join(words[index] for index in picked)
 
 
-def prompt_text(suite: Suite, workload: Workload, variation: int = 0) -> str | None:
-    """The text to tokenise: at least as many tokens as the prompt needs. `variation` > 0: another text of the same kind."""
+def prompt_text(suite: Suite, workload: Workload, variation: int = 0, challenge: str = "") -> str | None:
+    """The text to tokenise: at least as many tokens as the prompt needs. `variation` > 0: another text of the same kind.
+
+    A registry's challenge enters the seed of what is drawn: the text can't have been known before. A given text stays.
+    """
     if workload.prompt_tokens is None:
         return workload.text
-    return synthetic(suite.words, suite.seed + workload.seed + 1_000_003 * variation, text_tokens(workload) or 0)
+    seed = suite.seed + workload.seed + 1_000_003 * variation
+    return synthetic(suite.words, seed, text_tokens(workload) or 0, challenge)
+
+
+def challenged_text_sha256(suite: Suite, workload: Workload, challenge: str | None) -> str | None:
+    """Digest of the text that the challenge drew for the workload's prompt; None where it draws none."""
+    if not challenge or workload.prompt_tokens is None:
+        return None
+    return sha256((prompt_text(suite, workload, challenge=challenge) or "").encode()).hexdigest()
 
 
 def text_tokens(workload: Workload) -> int | None:

@@ -1,0 +1,99 @@
+"""Which effects a rate has, and the features of points that they are of. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.forecast.physics import ideal_seconds, log_depth, usual_layers
+from harness.forecast.pooling import Effect, Features
+from harness.forecast.values import Hardware, Kind, Point, Task, Work
+
+_COMMON = (
+    Effect("family", "family"),
+    Effect("generation", "generation"),
+    Effect("generation and family", "generation+family"),
+    Effect("kind of part", "form"),
+    Effect("device", "device"),
+    Effect("device and family", "device+family"),
+    Effect("lab", "lab"),
+    Effect("quantisation", "quantisation"),
+    Effect("quantisation and family", "quantisation+family"),
+    Effect("quantisation and generation", "quantisation+generation"),
+    Effect("bits", "", "log_bits", 0.5),
+    Effect("bits and generation", "generation+family", "log_bits", 0.5),
+    Effect("model", "model"),
+    Effect("model and family", "model+family"),
+    Effect("architecture", "architecture"),
+    Effect("architecture and family", "architecture+family"),
+    Effect("architecture and generation", "architecture+generation"),
+    Effect("experts and family", "experts+family"),
+    Effect("experts and generation", "experts+generation"),
+    Effect("year and family", "year+family"),
+    Effect("split and family", "split+family"),
+    Effect("size", "", "log_ideal", 1.5),
+    Effect("size and family", "family", "log_ideal", 1.5),
+    Effect("depth and family", "family", "log_depth"),
+    Effect("depth and model", "model+family", "log_depth"),
+)
+OF_MACHINE = frozenset({"lab", "measurement"})  # shared by what one machine measured alone
+EFFECTS = {
+    Kind.DECODE: (*_COMMON, Effect("measurement", "cell")),
+    Kind.PREFILL: (
+        *_COMMON,
+        Effect("arithmetic known", "peak"),
+        Effect("arithmetic and generation", "peak+generation"),
+        Effect("prompt", "", "log_tokens", 1.5),
+        Effect("prompt and family", "family", "log_tokens", 1.5),
+        Effect("prompt and model", "model+device", "log_tokens", 1.5),
+        Effect("measurement", "cell"),
+    ),
+}
+
+
+def features_of(points: Sequence[Point]) -> Features:
+    """Of measured points."""
+    return features([(p.hardware, p.work, p.task) for p in points], [p.lab for p in points], [p.when for p in points])
+
+
+def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], whens: Sequence[float]) -> Features:
+    """Of what is asked for: `labs` name whose machines, "" a machine that nobody measured on."""
+    keys = [_keys(*one, lab, when) for one, lab, when in zip(asked, labs, whens, strict=True)]
+    ideal = np.array([ideal_seconds(*one) for one in asked])
+    return Features(
+        keys={name: np.array([one[name] for one in keys]) for name in (keys[0] if keys else ())},
+        numbers={
+            "log_ideal": np.log(ideal),
+            "log_bits": np.array([math.log(8 * w.token_bytes / w.active_parameters) for _, w, _ in asked]),
+            "log_depth": np.array([log_depth(t) for _, _, t in asked]),
+            "layers": np.array([w.layers or usual_layers(w.active_parameters) for _, w, _ in asked], dtype=np.float64),
+            "log_tokens": np.array([math.log(t.tokens) for _, _, t in asked]),
+        },
+        ideal=ideal,
+    )
+
+
+def _keys(hardware: Hardware, work: Work, task: Task, lab: str, when: float) -> dict[str, str]:
+    own = {
+        "family": hardware.family,
+        "generation": hardware.generation,
+        "device": hardware.name,
+        "lab": lab,
+        "quantisation": work.quantisation,
+        "year": str(int(when)),
+        "model": work.model,
+        "architecture": work.model.partition(" ")[0],
+        "experts": str(work.experts),
+        "split": str(hardware.count > 1),
+        "form": hardware.form,
+        "peak": str(hardware.peak_flops is not None),
+        "cell": f"{lab} {hardware.name} {hardware.count} {work.model} {work.quantisation} {task.depth}",
+    }
+    pairs = (
+        ("generation", "family"), ("device", "family"), ("quantisation", "family"), ("quantisation", "generation"),
+        ("model", "family"), ("architecture", "family"), ("architecture", "generation"), ("model", "device"),
+        ("experts", "family"), ("experts", "generation"), ("year", "family"), ("split", "family"), ("peak", "generation"),
+    )  # fmt: skip
+    return own | {f"{a}+{b}": f"{own[a]}|{own[b]}" for a, b in pairs}

@@ -1,0 +1,262 @@
+"""From measured points to forecasts: pooled efficiencies, and intervals calibrated for what was not seen of a question. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from harness.errors import BadInput
+from harness.forecast import odd
+from harness.forecast.conformal import Reach, reach
+from harness.forecast.effects import EFFECTS, OF_MACHINE, features, features_of
+from harness.forecast.ladder import ladder
+from harness.forecast.limits import Limits, limits
+from harness.forecast.physics import most_per_s
+from harness.forecast.pooling import Features, Floats, Pool, Spread, fit, groups_of, kernel
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work
+from harness.tiers.anchor import Anchor
+
+BASIS = 5  # measurements that are named
+LESS = 0.97  # of its width: what narrows it by less than a thirtieth is not worth saying
+SEVERAL = "several records on this device; one alone hardly would"
+USUAL = Work("any", "Q4_K", False, 4.9e9, 4.9e9, 8e9, 8e9, 131072.0, 131072.0)  # a 7B Q4
+ROUNDS = 2  # of naming odd rows and fitting again
+
+
+class Unseen(StrEnum):
+    """What of a question was never measured with this family of kernels."""
+
+    CONTEXT = "context or quantisation"  # this model on this device was
+    PAIR = "pair"  # both were, and never together
+    MODEL = "model"
+    DEVICE = "device"
+    BOTH = "device and model"
+
+
+ANCHORS = {
+    Unseen.CONTEXT: Anchor.NEARBY,
+    Unseen.PAIR: Anchor.EXTRAPOLATED,
+    Unseen.MODEL: Anchor.EXTRAPOLATED,
+    Unseen.DEVICE: Anchor.EXTRAPOLATED,
+    Unseen.BOTH: Anchor.ESTIMATED,
+}
+
+
+Question = tuple[Hardware, Work, Task, Unseen]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Of one kind of rate. `odd`: place among `all_points` → measured over foretold, of those that were left out."""
+
+    pool: Pool
+    points: tuple[Point, ...]
+    reaches: Mapping[Unseen, Reach]
+    all_points: tuple[Point, ...]
+    odd: Mapping[int, float]
+    limits: Limits
+    when: float  # of the newest, in years
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """Everything that forecasts are made of; made once, asked often."""
+
+    learned: Mapping[Kind, Learned]
+
+    def families(self) -> frozenset[str]:
+        """Of kernels that something was measured of."""
+        return frozenset(point.hardware.family for part in self.learned.values() for point in part.points)
+
+
+def learn(points: Sequence[Point], spreads: Mapping[Kind, Spread]) -> Forecaster:
+    """The forecaster of these points. Raises `BadInput` for a kind of rate of which there are none."""
+    return Forecaster({kind: learned(kind, [p for p in points if p.task.kind is kind], spreads[kind]) for kind in Kind})
+
+
+def learned(kind: Kind, points: Sequence[Point], spread: Spread) -> Learned:
+    """Name the odd ones, fit the rest, and calibrate. Raises `BadInput` without points."""
+    if not points:
+        raise BadInput(f"no {kind} rate was measured", where="the evidence", fix="reinstall repro-harness")
+    kept = list(range(len(points)))
+    found: dict[int, float] = {}
+    for _ in range(ROUNDS):
+        pool = pool_of(kind, [points[i] for i in kept], spread)
+        slow = odd.slow_points(pool, [points[i] for i in kept])
+        if not slow:
+            break
+        found |= {kept[place]: ratio for place, ratio in slow.items()}
+        kept = [place for number, place in enumerate(kept) if number not in slow]
+    own = tuple(points[i] for i in kept)
+    if slow:
+        pool = pool_of(kind, own, spread)
+    return Learned(pool, own, reaches(pool, own), tuple(points), found, limits(own), max(point.when for point in own))
+
+
+def pool_of(kind: Kind, points: Sequence[Point], spread: Spread) -> Pool:
+    """The pooled efficiencies of these points."""
+    return fit(EFFECTS[kind], spread, features_of(points), np.array([-math.log(p.tokens_per_s) for p in points]))
+
+
+def keys_of(unseen: Unseen, points: Sequence[Point], pool: Pool) -> list[str]:
+    """What is left out at once to learn how far forecasts are off that lack just this."""
+    if unseen is Unseen.CONTEXT:
+        return [str(key) for key in pool.features.keys["cell"]]
+    if unseen is Unseen.PAIR:
+        return [f"{p.hardware.name}|{p.work.model}" for p in points]
+    return [p.work.model if unseen is Unseen.MODEL else p.hardware.name for p in points]
+
+
+def reaches(pool: Pool, points: Sequence[Point]) -> dict[Unseen, Reach]:
+    """Of each situation, by leaving out what it lacks, and no less than of one that lacks more.
+
+    Lacking both reaches as far as the farther of the two. Where little is lacking, the errors of a fit look smaller than those of
+    its forecasts, since the spreads were estimated on the same points: docs/measurements/forecast.md says by how much.
+    """
+    found: dict[Unseen, Reach] = {}
+    # Nobody measured on the machine of who asks: what the points of one machine share tells nothing of it.
+    across = pool.shared(OF_MACHINE)
+    for unseen in (Unseen.DEVICE, Unseen.MODEL, Unseen.PAIR, Unseen.CONTEXT):
+        keys = keys_of(unseen, points, pool)
+        residual, deviation = pool.elsewhere(groups_of(keys), across)
+        found[unseen] = reach(np.abs(residual / deviation), keys)
+    found[Unseen.BOTH] = _farthest(found[Unseen.MODEL], found[Unseen.DEVICE])
+    found[Unseen.PAIR] = _farthest(found[Unseen.PAIR], found[Unseen.BOTH])
+    found[Unseen.CONTEXT] = _farthest(found[Unseen.CONTEXT], found[Unseen.PAIR])
+    return found
+
+
+def _farthest(a: Reach, b: Reach) -> Reach:
+    return Reach(max(a.of_80, b.of_80), max(a.of_95, b.of_95))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was measured: pairs of device and model with a family of kernels, devices with one, models."""
+
+    pairs: frozenset[tuple[str, str, str]]
+    devices: frozenset[tuple[str, str]]
+    models: frozenset[str]
+
+
+def seen(points: Sequence[Point]) -> Seen:
+    """Of these points."""
+    return Seen(
+        frozenset((p.hardware.name, p.hardware.family, p.work.model) for p in points),
+        frozenset((p.hardware.name, p.hardware.family) for p in points),
+        frozenset(p.work.model for p in points),
+    )
+
+
+def unseen(known: Seen, hardware: Hardware, work: Work) -> Unseen:
+    """What was never measured of this: a device counts with the family of kernels that is asked for alone."""
+    if (hardware.name, hardware.family, work.model) in known.pairs:
+        return Unseen.CONTEXT
+    if (hardware.name, hardware.family) in known.devices:
+        return Unseen.PAIR if work.model in known.models else Unseen.MODEL
+    return Unseen.DEVICE if work.model in known.models else Unseen.BOTH
+
+
+def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task) -> Forecast:
+    """Tokens/s of the task. Raises `BadInput` for a family of kernels that nothing was measured of."""
+    if hardware.family not in forecaster.families():
+        known = ", ".join(sorted(forecaster.families()))
+        raise BadInput(
+            "nothing was measured with this backend", where=f"--backend {hardware.family}", fix=f"use one of {known}"
+        )
+    part = forecaster.learned[task.kind]
+    lacking = unseen(seen(part.points), hardware, work)
+    rate, wider = rate_of(part, (hardware, work, task, lacking))
+    asked = features([(hardware, work, task)], [""], [part.when])
+    _, deviation = part.pool.predict(asked)
+    nearest = kernel(part.pool.effects, part.pool.spread, asked, part.pool.features)[0]
+    order = np.argsort(-nearest, kind="stable")[:BASIS]
+    return Forecast(
+        task=task,
+        rate=rate,
+        anchor=ANCHORS[lacking],
+        basis=tuple(part.points[i] for i in order),
+        narrows=narrows(part, asked, float(deviation[0]), (hardware, work, task, lacking)),
+        wider=wider,
+    )
+
+
+def rate_of(part: Learned, question: Question, when: float | None = None) -> tuple[Interval, tuple[str, ...]]:
+    """Tokens/s of the task, and why it is wider than usual. `when`: of the build; default: as new as the newest measured.
+
+    Raises `BadInput` for a question far outside of what was measured.
+    """
+    return rates_of(part, [question], when)[0]
+
+
+def rates_of(
+    part: Learned, questions: Sequence[Question], when: float | None = None
+) -> list[tuple[Interval, tuple[str, ...]]]:
+    """`rate_of` each, at once.
+
+    More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
+    device's memory and arithmetic allow.
+    """
+    outside = [part.limits.wider(hardware, work, task) for hardware, work, task, _ in questions]
+    ladders = [ladder(task) for _, _, task, _ in questions]
+    steps = [each.tasks() for each in ladders]
+    asked = [
+        (hardware, work, step) for (hardware, work, _, _), own in zip(questions, steps, strict=True) for step in own
+    ]
+    log_seconds, deviation = part.pool.predict(features(asked, [""] * len(asked), [when or part.when] * len(asked)))
+    bound = np.log([most_per_s(*one) for one in asked])
+    found, start = [], 0
+    for (_, _, _, lacking), each, (variance, wider) in zip(questions, ladders, outside, strict=True):
+        own = slice(start, start + len(each.depths) * len(each.prompts))
+        start = own.stop
+        reach = part.reaches[lacking]
+        far = np.array([0.0, -reach.of_80, reach.of_80, -reach.of_95, reach.of_95])
+        ends = far * np.sqrt(deviation[own, None] ** 2 + variance) - log_seconds[own, None]
+        found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
+    return found
+
+
+def narrows(part: Learned, asked: Features, deviation: float, question: Question) -> str:
+    """The one measurement, of those that anybody could make, after which the 95 % interval would be the narrowest, in words."""
+    hardware, work, task, lacking = question
+    elsewhere = replace(hardware, name="any", generation="any")
+    offered = {
+        "a record of this model on this device, at any quantisation": (
+            hardware,
+            replace(work, quantisation="any"),
+            Unseen.CONTEXT,
+        ),
+        "a record of any 7B Q4 on this device": (hardware, USUAL, _with_device(lacking)),
+        f"a record of this model on any device with {hardware.family}": (elsewhere, work, _with_model(lacking)),
+    }
+    new = [(h, w, Task(task.kind, task.tokens)) for h, w, _ in offered.values()]
+    others = features(new, [f"new {i}" for i in offered], [part.when] * len(new))
+    left = np.sqrt(np.maximum(deviation**2 - _shared(part.pool, asked, others), 1e-6))
+    after = {
+        words: float(sd) * part.reaches[then].of_95
+        for (words, (_, _, then)), sd in zip(offered.items(), left, strict=True)
+    }
+    best = min(after, key=lambda words: after[words])
+    return best if after[best] < LESS * deviation * part.reaches[lacking].of_95 else SEVERAL
+
+
+def _with_device(lacking: Unseen) -> Unseen:
+    return {Unseen.BOTH: Unseen.MODEL, Unseen.DEVICE: Unseen.PAIR}.get(lacking, lacking)
+
+
+def _with_model(lacking: Unseen) -> Unseen:
+    return {Unseen.BOTH: Unseen.DEVICE, Unseen.MODEL: Unseen.PAIR}.get(lacking, lacking)
+
+
+def _shared(pool: Pool, asked: Features, others: Features) -> Floats:
+    """By how much one more measurement would lower the variance of what is asked for: covariance² / variance."""
+    across, told = (kernel(pool.effects, pool.spread, one, pool.features) for one in (asked, others))
+    held = pool.precision @ told.T
+    covariance = kernel(pool.effects, pool.spread, asked, others)[0] - (across @ held)[0]
+    own = np.diag(kernel(pool.effects, pool.spread, others, others)) - np.einsum("ij,ji->i", told, held)
+    found: Floats = covariance**2 / (own + pool.spread.noise)
+    return found

@@ -1,0 +1,93 @@
+"""How far a question lies outside of all that was measured: a little widens the interval, more is refused. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.errors import BadInput
+from harness.forecast.values import Hardware, Point, Task, Work
+
+MOST = 4.0  # times beyond the smallest or largest that was measured: farther out nothing is told
+SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the deviation grows by so much
+
+# Few processors are among the evidence, and a question about this machine has an answer, however wide.
+SLOPE_OF_PROCESSORS = 0.25
+
+Measure = Callable[[Hardware, Work, Task], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The least and the most of a quantity among what was measured. `fix`: what to do about a question far outside."""
+
+    title: str
+    least: float
+    most: float
+    fix: str
+
+    def beyond(self, value: float) -> float:
+        """How many times outside; 1 within."""
+        return max(value / self.most, self.least / value if self.least > 0 else 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The spans of the evidence of one kind of rate: of devices apart from processors."""
+
+    spans: tuple[tuple[Measure, Span], ...]
+    processors: Span
+
+    def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
+        """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside."""
+        variance, reasons = 0.0, []
+        for measure, span in self.spans:
+            slope, most = SLOPE, MOST
+            if measure is _bandwidth and hardware.family == "cpu":
+                span, slope, most = self.processors, SLOPE_OF_PROCESSORS, math.inf
+            value = measure(hardware, work, task)
+            times = span.beyond(value)
+            if times > most:
+                raise BadInput(
+                    f"{span.title} is too far from all that was measured", where=_told(value, span), fix=span.fix
+                )
+            if times > 1:
+                variance += (slope * math.log(times)) ** 2
+                reasons.append(f"{span.title} lies outside of what was measured: {_told(value, span)}")
+        return variance, tuple(reasons)
+
+
+def limits(points: Sequence[Point]) -> Limits:
+    """Of these points, all of one kind of rate."""
+    asked = [(p.hardware, p.work, p.task) for p in points]
+    spans = []
+    for measure, title, fix in _MEASURES:
+        values = [measure(*one) for one in asked if measure is not _bandwidth or one[0].family != "cpu"]
+        least = 0.0 if measure is _tokens else min(values, default=1.0)  # a short context is nothing new
+        spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
+    own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
+    processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
+    return Limits(tuple(spans), processors)
+
+
+def _told(value: float, span: Span) -> str:
+    return f"{value:,.3g}, measured were {span.least:,.3g} to {span.most:,.3g}"
+
+
+def _bandwidth(hardware: Hardware, _work: Work, _task: Task) -> float:
+    return hardware.bandwidth_bytes_per_s / 1e9
+
+
+def _tokens(_hardware: Hardware, _work: Work, task: Task) -> float:
+    return float(task.depth + task.tokens)
+
+
+_MEASURE = "measure it: repro bench"
+_MEASURES: tuple[tuple[Measure, str, str], ...] = (
+    (_bandwidth, "the bandwidth of this device, GB/s,", _MEASURE),
+    (lambda h, _w, _t: float(h.count), "the number of devices", "ask for fewer: --count"),
+    (lambda _h, w, _t: w.active_parameters / 1e6, "the model's size, million parameters a token,", _MEASURE),
+    (lambda _h, w, _t: w.file_bytes / 1e9, "the model's size, GB,", _MEASURE),
+    (_tokens, "the context, tokens,", "ask for a shorter one: --context"),
+)

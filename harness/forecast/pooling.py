@@ -1,0 +1,233 @@
+"""Partial pooling of efficiencies: a sum of random effects, each drawn towards 0 by how much its like differ. Pure, numpy alone.
+
+log(time / physical time) of a point = sum over the effects of its family, generation, device, quantisation, model, … + noise.
+Each effect is normal with a variance of its own (`Spread`), so that what was measured often speaks for itself and what was
+measured once is drawn towards its like; the posterior is exact linear algebra (a Gaussian process whose kernel is a sum of
+indicators). Noise is a scale mixture (Student's t): an odd row loses weight instead of moving the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Keys = NDArray[np.str_]
+FEW = 8  # keys up to which texts are compared as they are; of more, numbers that stand for them
+LAYERS = 32  # that the fixed cost of a family is for: each layer starts its kernels anew
+AT_ONCE = 4096  # questions: the matrix of all that a site lists would take a gigabyte
+WIDE = 1.0  # variance of the common level: nothing is known of it beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Points with one key share it; with a `feature` it changes smoothly along it, or in proportion to it (`length` 0)."""
+
+    name: str
+    key: str = ""  # of Features.keys; "" is one key for all
+    feature: str = ""
+    length: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Of n points: for each name a key of each, or a number of each."""
+
+    keys: Mapping[str, Keys]
+    numbers: Mapping[str, Floats]
+    ideal: Floats  # seconds of a token by physics alone
+
+    def rows(self, chosen: slice | NDArray[np.int64]) -> Features:
+        """Of these points alone."""
+        return Features(
+            {name: keys[chosen] for name, keys in self.keys.items()},
+            {name: numbers[chosen] for name, numbers in self.numbers.items()},
+            self.ideal[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The variances of the effects and of the noise, and the fixed seconds of a token through 32 layers by family."""
+
+    effects: Mapping[str, float]
+    noise: float
+    fixed: Mapping[str, float]
+
+
+def effect_kernel(effect: Effect, a: Features, b: Features) -> Floats:
+    """Shape (points of a, points of b), at a variance of 1."""
+    kernel = np.zeros((len(a.ideal), len(b.ideal)))
+    _add(kernel, 1.0, effect, a, b)
+    return kernel
+
+
+def _add(total: Floats, variance: float, effect: Effect, a: Features, b: Features) -> None:
+    """The effect's kernel, at this variance, on top of `total`."""
+    added: Floats | float = variance
+    if effect.feature:
+        x, y = a.numbers[effect.feature][:, None], b.numbers[effect.feature][None, :]
+        added = variance * (np.exp(-0.5 * ((x - y) / effect.length) ** 2) if effect.length else x * y)
+    where = _equal(a.keys[effect.key], b.keys[effect.key]) if effect.key else True
+    np.add(total, added, out=total, where=where)
+
+
+def _equal(a: Keys, b: Keys) -> NDArray[np.bool_]:
+    if min(len(a), len(b)) > FEW:
+        numbers = np.unique(np.concatenate((a, b)), return_inverse=True)[1]
+        return np.asarray(numbers[: len(a), None] == numbers[None, len(a) :])
+    return np.asarray(a[:, None] == b[None, :])
+
+
+def kernel(effects: Sequence[Effect], spread: Spread, a: Features, b: Features) -> Floats:
+    """The covariance of the points of `a` and `b` without noise."""
+    known = [effect for effect in effects if spread.effects[effect.name] > 0]
+    shared = [effect for effect in known if not effect.feature]
+    # Steps of one question differ in their numbers alone: what their keys share is computed once.
+    first, place = _distinct(a, [effect.key for effect in shared])
+    alike = np.full((len(first), len(b.ideal)), WIDE)
+    distinct = a.rows(first)
+    for effect in shared:
+        _add(alike, spread.effects[effect.name], effect, distinct, b)
+    total: Floats = alike[place]
+    for effect in known:
+        if effect.feature:
+            _add(total, spread.effects[effect.name], effect, a, b)
+    return total
+
+
+def _distinct(features: Features, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first row of each combination of these keys, and for each row which of the combinations it has."""
+    found: dict[tuple[str, ...], int] = {}
+    first: list[int] = []
+    place = np.zeros(len(features.ideal), dtype=np.int64)
+    columns = [features.keys[name].tolist() for name in names] or [[""] * len(place)]
+    for row, keys in enumerate(zip(*columns, strict=True)):
+        place[row] = found.setdefault(keys, len(found))
+        if len(found) > len(first):
+            first.append(row)
+    return np.array(first, dtype=np.int64), place
+
+
+def physical_seconds(spread: Spread, features: Features) -> Floats:
+    """Of a token at an efficiency of 1, the fixed cost of its family for so many layers added."""
+    fixed = np.array([spread.fixed.get(family, 0.0) for family in features.keys["family"]], dtype=np.float64)
+    seconds: Floats = features.ideal + fixed * features.numbers["layers"] / LAYERS
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The fitted effects. `precision` is the inverse of the covariance, `weights` are those of the points' noise."""
+
+    effects: tuple[Effect, ...]
+    spread: Spread
+    features: Features
+    residual: Floats
+    precision: Floats
+    scale: Floats  # of each point's noise variance; 1: usual
+
+    def predict(self, features: Features) -> tuple[Floats, Floats]:
+        """log seconds of a token, and the standard deviation of a measurement of it."""
+        if len(features.ideal) > AT_ONCE:
+            starts = range(0, len(features.ideal), AT_ONCE)
+            parts = [self.predict(features.rows(slice(start, start + AT_ONCE))) for start in starts]
+            return np.concatenate([mean for mean, _ in parts]), np.concatenate([deviation for _, deviation in parts])
+        across = kernel(self.effects, self.spread, features, self.features)
+        mean = across @ (self.precision @ self.residual)
+        known = np.einsum("ij,ij->i", across @ self.precision, across)
+        variance = self._level(features) - known + self.spread.noise
+        return mean + np.log(physical_seconds(self.spread, features)), np.sqrt(np.maximum(variance, 1e-6))
+
+    def _level(self, features: Features) -> Floats:
+        """The variance of each without noise, before anything was measured."""
+        found = np.full(len(features.ideal), WIDE)
+        for effect in self.effects:
+            found += self.spread.effects[effect.name] * _own(effect, features)
+        return found
+
+    def shared(self, own: frozenset[str]) -> Floats:
+        """The covariance of each point with each other, had each been measured on a machine with `own` effects."""
+        effects = tuple(effect for effect in self.effects if effect.name not in own)
+        return kernel(effects, self.spread, self.features, self.features)
+
+    def elsewhere(self, groups: Sequence[NDArray[np.int64]], across: Floats) -> tuple[Floats, Floats]:
+        """`without`, and told of a machine that nobody measured on. `across`: `shared`, of the effects of a machine.
+
+        Exact: of the others R the precision is P_RR - P_RB P_BB⁻¹ P_BR, for a block B of the precision P.
+        """
+        level = self._level(self.features) + self.spread.noise
+        told = self.precision @ self.residual
+        residual, deviation = (np.full(len(told), np.nan) for _ in range(2))
+        for group in groups:
+            block = np.linalg.inv(self.precision[np.ix_(group, group)])
+            others = across[group].copy()
+            others[:, group] = 0.0
+            through = others @ self.precision[:, group]
+            weighed = others @ self.precision
+            weighed[:, group] = 0.0
+            residual[group] = self.residual[group] - (others @ told - through @ (block @ told[group]))
+            known = np.einsum("ij,ij->i", weighed, others) - np.einsum("ij,jk,ik->i", through, block, through)
+            deviation[group] = np.sqrt(np.maximum(level[group] - known, 1e-6))
+        return residual, deviation
+
+    def without(self, groups: Sequence[NDArray[np.int64]]) -> tuple[Floats, Floats]:
+        """Residual (measured less foretold, of log seconds) and deviation of each point, had its whole group not been seen.
+
+        Exact: for a block B of the precision P, residual = P_BB⁻¹ (P y)_B and its covariance is P_BB⁻¹. A point in no group: nan.
+        """
+        told = self.precision @ self.residual
+        residual, deviation = (np.full(len(told), np.nan) for _ in range(2))
+        for group in groups:
+            block = np.linalg.inv(self.precision[np.ix_(group, group)])
+            residual[group] = block @ told[group]
+            extra = self.spread.noise * (1 - self.scale[group])  # as an ordinary point would be measured
+            deviation[group] = np.sqrt(np.maximum(np.diag(block) + extra, 1e-6))
+        return residual, deviation
+
+
+def _own(effect: Effect, features: Features) -> Floats:
+    if effect.feature and not effect.length:
+        return features.numbers[effect.feature] ** 2
+    return np.ones(len(features.ideal))
+
+
+def fit(
+    effects: Sequence[Effect],
+    spread: Spread,
+    features: Features,
+    log_seconds: Floats,
+    *,
+    freedom: float = 4.0,
+    rounds: int = 2,
+) -> Pool:
+    """The pool of these points. Noise is Student's t with `freedom`: after each round a far point's noise is scaled up."""
+    residual = log_seconds - np.log(physical_seconds(spread, features))
+    covariance = kernel(effects, spread, features, features)
+    scale = np.ones(len(residual))
+    precision = _inverse(covariance, spread.noise * scale)
+    for _ in range(rounds):
+        told = precision @ residual
+        # What is left of the point itself once the others are known, in standard deviations of the noise.
+        noise = spread.noise * scale * told
+        scale = (freedom + noise**2 / spread.noise) / (freedom + 1)
+        scale = np.maximum(scale, freedom / (freedom + 1))
+        precision = _inverse(covariance, spread.noise * scale)
+    return Pool(tuple(effects), spread, features, residual, precision, scale)
+
+
+def _inverse(covariance: Floats, noise: Floats) -> Floats:
+    inverse = np.asarray(np.linalg.inv(covariance + np.diag(noise)), dtype=np.float64)
+    found: Floats = (inverse + inverse.T) / 2
+    return found
+
+
+def groups_of(keys: Sequence[str]) -> list[NDArray[np.int64]]:
+    """The places of each key, in the order of their first."""
+    found: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        found.setdefault(key, []).append(place)
+    return [np.array(places, dtype=np.int64) for places in found.values()]

@@ -1,0 +1,104 @@
+"""What a forecast takes and gives: a device, the work of a model, a rate that somebody measured, an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.tiers.anchor import Anchor
+
+
+class Kind(StrEnum):
+    """Which rate."""
+
+    DECODE = "decode"
+    PREFILL = "prefill"
+
+
+class Origin(StrEnum):
+    """Where a rate comes from: imported evidence is shown as such wherever a forecast rests on it."""
+
+    RECORD = "record"
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What computes: `count` equal devices, each with a part of the layers. `peak_flops`: of the fastest type; None: unknown."""
+
+    name: str
+    family: str  # of kernels: cuda, rocm, vulkan, metal, sycl, opencl, cpu
+    generation: str
+    form: str  # desktop, laptop, workstation, server, module, integrated, processor
+    bandwidth_bytes_per_s: float
+    peak_flops: float | None
+    count: int = 1
+    measured: bool = False  # its bandwidth was measured on the machine itself, not taken from a table
+    bounded: bool = False  # nothing exceeds its bandwidth and its arithmetic: memory of its own, by a document
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a model costs a token. `token_bytes`: of its file, by the share of the parameters that a token passes through."""
+
+    model: str
+    quantisation: str  # a class such as Q4_K or F16; "" where it is not known
+    experts: bool
+    token_bytes: float
+    file_bytes: float
+    parameters: float
+    active_parameters: float
+    cache_bytes: float | None  # of an earlier token, read again for each new one; None: not known
+    attention_width: float = 0.0  # heads × their length over all layers that see the whole context
+    layers: int | None = None  # each starts its kernels anew for each token; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Decode `tokens` after `depth` tokens, or prefill a prompt of `tokens` behind `depth` earlier ones."""
+
+    kind: Kind
+    tokens: int
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A rate that was measured. `lab` names whose machine: what one source printed of one device shares its errors."""
+
+    hardware: Hardware
+    work: Work
+    task: Task
+    tokens_per_s: float
+    lab: str
+    when: float  # of the build or of the day, in years: 2025.5 is July 2025
+    origin: Origin
+    source: str  # of imported evidence its public place; of a record its id
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Tokens/s, or seconds where it says so: the middle, and where 80 % and 95 % of such forecasts were."""
+
+    middle: float
+    low_80: float
+    high_80: float
+    low_95: float
+    high_95: float
+
+    @property
+    def width(self) -> float:
+        """Highest over lowest of the 95 % interval."""
+        return self.high_95 / self.low_95
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Of one rate: its class, what it rests on most (nearest first), what would narrow it, and why it is wider, in words."""
+
+    task: Task
+    rate: Interval
+    anchor: Anchor
+    basis: tuple[Point, ...]
+    narrows: str
+    wider: tuple[str, ...] = ()

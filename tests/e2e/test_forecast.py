@@ -1,0 +1,117 @@
+"""`repro forecast` as a user runs it: on a part of the table and on this machine, refusals in one line."""
+
+import json
+
+import pytest
+
+from harness.run.prepare import forecast as asking
+from tests.support import real_shapes
+from tests.support.program import Program
+
+
+@pytest.fixture
+def llama(tmp_path):
+    return real_shapes.write(tmp_path / "llama.gguf", real_shapes.llama_8b())
+
+
+@pytest.fixture
+def repro(tmp_path, monkeypatch, capfd):
+    """The program in this process, with an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Program(capfd)
+
+
+def test_a_part_of_the_table_gets_three_intervals_their_class_and_what_they_rest_on(repro, llama):
+    done = repro("forecast", llama, "--device", "RTX 4070", "--context", "8192")
+    assert done.code == 0, done.err
+    for words in (
+        "by the device table",
+        "yes, whole",
+        "decode after 8,192",
+        "TTFT",
+        "extrapolated: a forecast, no measurement",
+    ):
+        assert words in done.out
+    assert "(imported: " in done.out
+    assert "narrower with " in done.out
+    told = json.loads(repro("forecast", llama, "--device", "RTX 4070", "--context", "8192", "--json").out)
+    assert told["model_name"] == "llama 8B"
+    assert told["fits"] == "fits"
+    assert told["decode"]["class"] == "~"
+    rate = told["decode"]["tokens_per_s"]
+    assert 40 < rate["low_95"] < rate["middle"] < rate["high_95"] < 110  # 504 GB/s over 4.6 GiB are 101
+    assert told["ttft_s"]["middle"] > 8192 / told["prefill"]["tokens_per_s"]["middle"]
+    assert all(one["source"] and one["origin"] == "imported" for one in told["decode"]["rests_on"])
+
+
+def test_this_machine_is_forecast_by_its_own_bandwidth_and_the_interval_is_wide(repro, llama, monkeypatch):
+    monkeypatch.setattr(asking, "_measure", lambda: 20e9)
+    told = json.loads(repro("forecast", llama, "--backend", "cpu", "--json").out)
+    assert told["backend"] == "cpu"
+    assert told["bandwidth_measured"] is True
+    if told["refused"] is None:
+        assert told["decode"]["tokens_per_s"]["high_95"] > 2 * told["decode"]["tokens_per_s"]["low_95"]
+
+
+def test_what_does_not_fit_whole_has_its_other_layers_on_the_processor_and_says_so(repro, llama):
+    told = json.loads(repro("forecast", llama, "--device", "GeForce RTX 4060", "--context", "32768", "--json").out)
+    assert told["fits"] == "does not fit"
+    assert told["decode"]["class"] == told["prefill"]["class"] == "E"
+    assert "of 33 layers compute on the processor" in told["decode"]["wider"][0]
+    rate = told["decode"]["tokens_per_s"]
+    assert rate["high_95"] > 5 * rate["low_95"]
+    whole = json.loads(
+        repro("forecast", llama, "--device", "GeForce RTX 4060", "--count", "2", "--context", "32768", "--json").out
+    )
+    assert whole["fits"] == "fits"
+    assert whole["device_count"] == 2
+    assert whole["decode"]["tokens_per_s"]["middle"] > rate["middle"]
+
+
+def test_what_shared_memory_can_not_hold_gets_no_rate(repro, llama):
+    told = json.loads(repro("forecast", llama, "--device", "Apple M3", "--memory", "4", "--json").out)
+    assert told["decode"] is told["prefill"] is told["ttft_s"] is None
+    assert "does not fit" in told["refused"]
+
+
+def test_the_memory_that_is_given_chooses_the_part(repro, llama):
+    told = json.loads(repro("forecast", llama, "--device", "RTX 3080", "--memory", "12", "--json").out)
+    assert told["device"] == "GeForce RTX 3080 12 GB"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (("--device", "RTX 4O70"), "the table has no part of this name"),
+        (("--device", "RTX 4070", "--runtime", "vllm"), "nothing was published of vllm to forecast from"),
+        (("--device", "RTX 4070", "--backend", "cpu"), "a processor computes from main memory"),
+        (("--device", "Adreno 750", "--memory", "16"), "no document has its bandwidth"),
+        (("--device", "RTX 4070", "--context", "9999999"), "trained for 131,072"),
+        (("--count", "2"), "must be asked of a part of the table"),
+        (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
+    ],
+)
+def test_what_can_not_be_forecast_is_refused_in_one_line(repro, llama, arguments, wrong):
+    done = repro("forecast", llama, *arguments)
+    assert done.code == 2
+    assert wrong in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_an_unknown_architecture_is_refused_and_experts_are_not(repro, tmp_path):
+    tensors, metadata = real_shapes.llama_8b()
+    strange = {name.replace("llama.", "nobodys."): value for name, value in metadata.items()}
+    path = real_shapes.write(tmp_path / "strange.gguf", (tensors, strange | {"general.architecture": "nobodys"}))
+    done = repro("forecast", path, "--device", "RTX 4090")
+    assert done.code == 2
+    assert "nobodys" in done.err
+    moe = real_shapes.write(tmp_path / "moe.gguf", real_shapes.qwen3_30b_a3b())
+    told = json.loads(repro("forecast", moe, "--device", "RTX 4090", "--json").out)
+    assert told["model_name"] == "qwen3moe 30B.A3B"
+    assert told["decode"]["tokens_per_s"]["middle"] > 80
+
+
+def test_a_file_that_is_no_model_is_refused(repro, tmp_path):
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"no model")
+    assert repro("forecast", path, "--device", "RTX 4090").code == 2

@@ -1,0 +1,131 @@
+"""What is foretold of what was not measured: its class, its width, what it rests on."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from harness import evidence
+from harness.catalog import devices
+from harness.errors import BadInput
+from harness.forecast import odd
+from harness.forecast.evidence import hardware_of, merged
+from harness.forecast.forecaster import Unseen, forecast, learned, seen, unseen
+from harness.forecast.physics import bandwidth_ratio, ideal_seconds
+from harness.forecast.values import Hardware, Kind, Origin, Task
+from harness.tiers.anchor import Anchor
+
+DECODE = Task(Kind.DECODE, 128)
+QWEN = next(p.work for p in evidence.shipped().points if p.work.model == "qwen3 8B" and p.work.quantisation == "Q4_K")
+NEVER = replace(QWEN, model="qwen3 9.9B")
+
+
+def part(name, family):
+    return hardware_of(devices.find(name), family)
+
+
+def width(hardware, work, task=DECODE):
+    return forecast(evidence.forecaster(), hardware, work, task).rate.width
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "work", "anchor"),
+    [
+        ("Radeon RX 7800 XT", "vulkan", QWEN, Anchor.NEARBY),
+        ("GeForce RTX 4090", "cuda", QWEN, Anchor.EXTRAPOLATED),
+        ("GeForce RTX 4070", "cuda", QWEN, Anchor.EXTRAPOLATED),
+        ("GeForce RTX 4070", "cuda", NEVER, Anchor.ESTIMATED),
+    ],
+)
+def test_the_class_says_how_near_the_measurements_are(name, family, work, anchor):
+    found = forecast(evidence.forecaster(), part(name, family), work, DECODE)
+    assert found.anchor is anchor
+    assert found.basis
+    assert found.narrows.startswith(("a record of ", "several records"))
+    rate = found.rate
+    assert rate.low_95 < rate.low_80 < rate.middle < rate.high_80 <= rate.high_95
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_rests_on_more_reaches_no_fewer_deviations(kind):
+    reaches = evidence.forecaster().learned[kind].reaches
+    order = (Unseen.CONTEXT, Unseen.PAIR, Unseen.BOTH, Unseen.MODEL)
+    for nearer, farther in pairwise(order):
+        assert reaches[nearer].of_80 >= reaches[farther].of_80
+        assert reaches[nearer].of_95 >= reaches[farther].of_95
+    assert all(1.0 < one.of_80 < one.of_95 < 4.0 for one in reaches.values())
+
+
+def test_no_forecast_is_a_measured_class():
+    assert {Anchor.MEASURED, Anchor.COMMUNITY}.isdisjoint({Anchor.NEARBY, Anchor.EXTRAPOLATED, Anchor.ESTIMATED})
+
+
+def test_a_device_that_nobody_measured_is_less_certain_than_one_that_many_did():
+    other = replace(QWEN, model="llama 8B")
+    assert width(part("Radeon RX 7600", "vulkan"), other) > width(part("Radeon 8060S", "vulkan"), other)
+
+
+def test_a_processor_an_unknown_model_and_experts_say_so_by_their_width():
+    cpu = Hardware("some processor", "cpu", "unknown", "processor", 60e9, None)
+    assert width(cpu, QWEN) > 2 * width(part("GeForce RTX 3090", "cuda"), QWEN)
+    assert width(part("GeForce RTX 4070", "cuda"), NEVER) > width(part("GeForce RTX 4070", "cuda"), QWEN)
+    assert width(part("GeForce RTX 4070", "cuda"), replace(NEVER, experts=True, quantisation="")) > width(
+        part("GeForce RTX 4070", "cuda"), NEVER
+    )
+
+
+def test_a_split_over_devices_reads_at_the_bandwidth_of_one():
+    one = part("GeForce RTX 3090", "cuda")
+    assert ideal_seconds(replace(one, count=4), QWEN, DECODE) == ideal_seconds(one, QWEN, DECODE)
+
+
+def test_a_deeper_context_reads_more():
+    one = part("GeForce RTX 3090", "cuda")
+    assert ideal_seconds(one, QWEN, Task(Kind.DECODE, 128, 32768)) > 1.5 * ideal_seconds(one, QWEN, DECODE)
+
+
+def test_a_backend_that_nothing_was_measured_with_is_refused():
+    with pytest.raises(BadInput, match="nothing was measured with this backend"):
+        forecast(evidence.forecaster(), replace(part("GeForce RTX 4070", "cuda"), family="npu"), QWEN, DECODE)
+
+
+def test_a_record_on_the_device_narrows_its_forecast_and_is_named():
+    asked = part("GeForce RTX 4070", "cuda")
+    near = next(
+        p
+        for p in evidence.shipped().points
+        if p.work.model == "llama 8B" and p.work.quantisation == "Q4_K" and p.task == DECODE
+    )
+    record = replace(
+        near, hardware=asked, tokens_per_s=75.0, lab="a rig", when=2026.7, origin=Origin.RECORD, source="f" * 64
+    )
+    after = forecast(evidence.forecaster_of([record]), asked, near.work, DECODE)
+    before = forecast(evidence.forecaster(), asked, near.work, DECODE)
+    assert after.anchor is Anchor.NEARBY
+    assert after.rate.width < before.rate.width
+    assert abs(after.rate.middle - 75) < abs(before.rate.middle - 75)
+    assert after.basis[0].source == "f" * 64
+
+
+def test_what_was_not_seen_is_told_by_device_and_model_with_one_family():
+    points = [p for p in evidence.shipped().points if p.hardware.family == "cuda"]
+    assert unseen(seen(points), part("GeForce RTX 4090", "vulkan"), QWEN) is Unseen.DEVICE
+
+
+def test_a_run_that_fell_back_to_the_processor_is_named_and_moves_nothing():
+    points, _ = merged(p for p in evidence.shipped().points if p.task.kind is Kind.DECODE)
+    place = next(i for i, p in enumerate(points) if p.hardware.name == "RTX A6000" and p.work.model == "llama 70B")
+    planted = [replace(p, tokens_per_s=0.8) if i == place else p for i, p in enumerate(points)]
+    found = learned(Kind.DECODE, planted, evidence.spreads()[Kind.DECODE])
+    assert place in found.odd
+    assert found.odd[place] < 0.2
+    assert points[place].lab in {p.lab for p in found.points}  # its neighbours stay
+
+
+@pytest.mark.parametrize(("rate", "deviation", "odd_one"), [(100, 11, True), (100, 9, False), (100, None, False)])
+def test_repetitions_that_disagree_are_unsteady(rate, deviation, odd_one):
+    assert odd.is_unsteady(rate, deviation) is odd_one
+
+
+def test_the_ratio_of_two_bandwidths_is_what_memory_makes_of_a_hub():
+    assert bandwidth_ratio(504e9, 1008e9) == 0.5
