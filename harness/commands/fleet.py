@@ -1,0 +1,231 @@
+"""`repro fleet`: one matrix over many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import BadInput
+from harness.terminal.registry_option import registry_option
+
+MATRIX = click.argument("matrix", type=click.Path(path_type=Path))
+RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the records; with SLURM every node must see it under this path.",
+)
+EXECUTOR = click.option(
+    "--executor", default="local", show_default=True, help="Who distributes the jobs: local, slurm or srun."
+)
+CACHE = click.option(
+    "--node-cache",
+    default="",
+    metavar="DIR",
+    help="Cache of each node, %n for its name; default: with SLURM a folder a node in your own cache.",
+)
+DETACH = click.option("--detach", is_flag=True, help="Return at once; the jobs continue.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _options(*more: Callable[..., Any]) -> Callable[..., Any]:
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for one in reversed((MATRIX, *more)):
+            function = one(function)
+        return function
+
+    return add
+
+
+@click.group()
+def fleet() -> None:
+    """MATRIX is a TOML file: configurations, and [[machines]] to measure them on. Each node is taken whole and measures one
+    configuration at a time, in an order that the matrix's seed draws.
+    """
+
+
+@fleet.command()
+@_options(EXECUTOR, RESULTS, CACHE, JSON)
+def plan(matrix: Path, executor: str, results: Path, node_cache: str, as_json: bool) -> None:
+    """Print every job with its estimated time; start nothing."""
+    from harness.fleet import estimates, lead
+    from harness.terminal.fleet import print_plan, read_matrix
+
+    made = lead.planned(read_matrix(matrix), lead.Wanted(executor, results, node_cache))
+    known = estimates.of_plan(made, estimates.past(results))
+    estimates.refuse_beyond_budget(made, known)
+    print_plan(made, known, as_json=as_json)
+
+
+@fleet.command()
+@_options(EXECUTOR, RESULTS, CACHE, DETACH, JSON)
+def run(matrix: Path, executor: str, results: Path, node_cache: str, detach: bool, as_json: bool) -> int:
+    """Start a fleet, wait for it, and take its records home.
+
+    Exit status 3 when a job has no number, 4 when a record's own checks failed. Ctrl-C stops local jobs; SLURM's continue.
+    """
+    from harness.fleet import estimates, lead
+    from harness.record.store import writable
+    from harness.terminal.fleet import answers, lead_to_end, read_matrix
+    from harness.terminal.keys import open_keys
+
+    loaded = read_matrix(matrix)
+    writable(results)
+    signers = open_keys()
+    wanted = lead.Wanted(executor, results, node_cache, answers(signers))
+    made = lead.planned(loaded, wanted)
+    estimates.refuse_beyond_budget(made, estimates.of_plan(made, estimates.past(results)))
+    state = lead.start(loaded, wanted)
+    if detach:
+        click.echo(f"started; see: repro fleet status {matrix}")
+        return 0
+    return lead_to_end(state, results, signers, stop_with_us=executor == "local", as_json=as_json)
+
+
+@fleet.command()
+@_options(RESULTS, JSON)
+def status(matrix: Path, results: Path, as_json: bool) -> None:
+    """Print the state of every job."""
+    from harness.catalog import matrices
+    from harness.fleet.state import need_state
+    from harness.terminal.console import print_json
+    from harness.terminal.fleet import print_standing, standing_json, standing_of
+
+    state = need_state(results, matrices.read(matrix))
+    found = standing_of(state)
+    if as_json:
+        print_json(standing_json(state.plan, found))
+    else:
+        print_standing(found)
+
+
+@fleet.command()
+@_options(
+    RESULTS,
+    click.option("--retry-failed", is_flag=True, help="Also try again what failed, and nodes that were drained."),
+    DETACH,
+    JSON,
+)
+def resume(matrix: Path, results: Path, retry_failed: bool, detach: bool, as_json: bool) -> int:
+    """Continue with jobs that were lost, cancelled or not submitted.
+
+    Jobs that have ended, or are held, are left alone.
+    """
+    from harness.catalog import matrices
+    from harness.fleet import lead
+    from harness.fleet.state import need_state
+    from harness.terminal.console import err
+    from harness.terminal.fleet import lead_to_end
+    from harness.terminal.keys import open_keys
+
+    state, signers = need_state(results, matrices.read(matrix)), open_keys()
+    count = lead.resume(state, retry_failed=retry_failed)
+    err().print(f"{count} jobs handed over", markup=False)
+    if detach:
+        return 0
+    return lead_to_end(state, results, signers, stop_with_us=state.plan.executor == "local", as_json=as_json)
+
+
+@fleet.command()
+@_options(RESULTS)
+def cancel(matrix: Path, results: Path) -> None:
+    """Stop every job, and keep what was measured.
+
+    `repro fleet resume` continues it.
+    """
+    from harness.catalog import matrices
+    from harness.fleet import lead
+    from harness.fleet.state import need_state
+    from harness.terminal.fleet import print_standing, standing_of
+
+    state = need_state(results, matrices.read(matrix))
+    lead.cancel(state)
+    print_standing(standing_of(state))
+
+
+@fleet.command()
+@_options(RESULTS, JSON)
+def collect(matrix: Path, results: Path, as_json: bool) -> int:
+    """Verify the nodes' records, sign them with your key and keep them.
+
+    They are put into the folder of results.
+
+    A record is taken whole or not at all; what is there already stays. Exit status 3 when a job has no number.
+    """
+    from harness.catalog import matrices
+    from harness.fleet.state import need_state
+    from harness.terminal.fleet import ended, standing_of
+    from harness.terminal.keys import open_keys
+
+    state = need_state(results, matrices.read(matrix))
+    return ended(state, standing_of(state), results, open_keys(), as_json=as_json)
+
+
+@fleet.command()
+@_options(RESULTS, registry_option)
+def submit(matrix: Path, results: Path, target: str | None) -> int:
+    """Send every record that is collected to a registry.
+
+    They wait in its queue until editors decide. What the registry has already stays; exit status 3 when it refused one.
+    """
+    from harness.catalog import matrices
+    from harness.fleet.collect import at_home
+    from harness.fleet.state import need_state
+    from harness.terminal.fleet import standing_of
+    from harness.terminal.fleet_submit import submit_all
+    from harness.terminal.registry_option import as_operator, open_for_writing
+
+    state = need_state(results, matrices.read(matrix))
+    home, waiting = at_home(standing_of(state), results)
+    if waiting or not home:
+        raise BadInput(
+            f"{len(home)} records are collected, {waiting} wait", where=str(matrix), fix="run: repro fleet collect FILE"
+        )
+    return submit_all(home.values(), open_for_writing(target), as_operator())
+
+
+@fleet.command()
+@_options(
+    RESULTS,
+    click.option(
+        "--band", type=click.FloatRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."
+    ),
+    click.option(
+        "--markdown", "page", type=click.Path(path_type=Path), metavar="FILE.md", help="Also write it as Markdown."
+    ),
+    click.option(
+        "--html", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write it as one HTML file."
+    ),
+    JSON,
+)
+def report(matrix: Path, results: Path, band: float, page: Path | None, html: Path | None, as_json: bool) -> None:
+    """Print each configuration over its nodes, and name odd nodes.
+
+    Those that are surely outside the band of the others; and failures, and node-hours.
+    """
+    from dataclasses import asdict
+
+    from harness.catalog import matrices
+    from harness.files import write_bytes, write_text
+    from harness.fleet.state import need_state
+    from harness.fleet.words import markdown
+    from harness.reports import files
+    from harness.reports.fleet import page as html_page
+    from harness.terminal.console import print_json
+    from harness.terminal.fleet import print_report, report_of
+
+    if html is not None:
+        files.refuse(html, None)
+    made = report_of(need_state(results, matrices.read(matrix)), results, band)
+    if as_json:
+        print_json(asdict(made))
+    else:
+        print_report(made)
+    if page is not None:
+        write_text(page, markdown(made))
+    if html is not None:
+        write_bytes(html, html_page(made))

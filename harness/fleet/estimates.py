@@ -1,0 +1,83 @@
+"""How long jobs will take, from records that are here already."""
+
+from __future__ import annotations
+
+import calendar
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from harness.catalog import suites
+from harness.catalog.triples import Triple
+from harness.errors import BadInput
+from harness.fleet.plan import Plan
+from harness.record import store
+from harness.record.schema import Record
+
+MOST_READ = 500  # records, the newest first
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One earlier run: what was asked for, by words, and its seconds."""
+
+    model: str
+    runtime: str
+    suite: str
+    seconds: float
+
+
+def past(results: Path) -> list[Past]:
+    """The runs whose records are in a folder; what can't be read is left out."""
+    if not results.is_dir():
+        return []
+    found = []
+    for path in sorted(store.below(results), reverse=True)[:MOST_READ]:
+        try:
+            one = _past(store.read(path).record)
+        except BadInput:
+            continue
+        found += [one] if one is not None else []
+    return found
+
+
+def _past(record: Record) -> Past | None:
+    try:
+        words = shlex.split(record.run.command)
+        asked = dict(zip(words[2::2], words[3::2], strict=False))
+        seconds = calendar.timegm(time.strptime(record.run.finished_utc, _TIME))
+        seconds -= calendar.timegm(time.strptime(record.run.started_utc, _TIME))
+        return Past(Path(asked["--model"]).name, asked["--runtime"], record.suite.name, max(float(seconds), 1.0))
+    except (ValueError, KeyError):
+        return None
+
+
+def estimate_s(triple: Triple, known: Sequence[Past]) -> float | None:
+    """The median of the earlier runs of the same model, runtime and suite; None without any. Raises `BadInput` for the suite."""
+    key = (Path(triple.model).name, triple.runtime, suites.load(triple.suite).suite.name)
+    own = [one.seconds for one in known if (one.model, one.runtime, one.suite) == key]
+    return median(own) if own else None
+
+
+def of_plan(plan: Plan, known: Sequence[Past]) -> Mapping[int, float | None]:
+    """Seconds by the numbers of the jobs."""
+    by_key: dict[str, float | None] = {}
+    for job in plan.jobs:
+        if job.triple.key not in by_key:
+            by_key[job.triple.key] = estimate_s(job.triple, known)
+    return {job.number: by_key[job.triple.key] for job in plan.jobs}
+
+
+def refuse_beyond_budget(plan: Plan, estimates: Mapping[int, float | None]) -> None:
+    """Raises `BadInput` where what is known alone takes longer than the matrix allows."""
+    needed = sum(one or 0.0 for one in estimates.values())
+    if plan.budget_s is not None and needed > plan.budget_s:
+        raise BadInput(
+            f"its jobs take about {needed:,.0f} node-seconds, budget_s is {plan.budget_s:,}",
+            where=plan.matrix,
+            fix="raise it, or measure less",
+        )

@@ -1,0 +1,128 @@
+"""The user's own machine: one process leads a batch, each job is a process of its own. They outlive whoever started them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from harness.errors import BadInput
+from harness.files import locked
+from harness.fleet.outcome import Phase
+from harness.fleet.plan import Node, Plan
+from harness.fleet.state import Batch, State
+from harness.run.prepare.gpus import count_nvidia, nvidia_names
+
+HERE = "here"  # the one node: its real name is nobody's business
+_STOP_S = 30.0
+_BUSY = "a process holds it"
+
+
+class Local:
+    """The embedded engine."""
+
+    name = "local"
+    poll_s = 0.2
+
+    def nodes(self) -> Sequence[Node]:
+        """The machine itself."""
+        memory_mib = psutil.virtual_memory().total >> 20
+        return (Node(name=HERE, memory_mib=memory_mib, devices=count_nvidia(), device_kinds=nvidia_names()),)
+
+    def default_cache(self) -> str:
+        """The user's own."""
+        return ""
+
+    def enter(self, plan: Plan, node: str) -> None:
+        """Nothing: it is the user's own machine, with the user's own cache."""
+
+    def submit(self, state: State, batch: Batch) -> str:
+        """Start the process that leads it; its handle is the process, told by its start from a later one of that number."""
+        return led(state, batch, "run")
+
+    def find(self, state: State, batch: Batch) -> str | None:
+        """By its lock: a process that never took it does nothing."""
+        if held(runner_lock(state, batch)):
+            return "unknown"
+        return "" if any(state.attempts(number) for number in batch.jobs) else None
+
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+        """By the locks that the processes hold: the kernel drops them with the process."""
+        found: dict[int, Phase] = {}
+        for batch, _handle in batches:
+            led = held(runner_lock(state, batch))
+            for number in batch.jobs:
+                if state.outcome(number) is not None:
+                    continue
+                if held(state.job_folder(number) / "lock"):  # also one whose leader was killed
+                    found[number] = Phase.RUNNING
+                elif led:
+                    found[number] = Phase.QUEUED
+        return found
+
+    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+        """Nobody remembers a process."""
+        return dict.fromkeys(numbers, "its process ended without an outcome")
+
+    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+        """Ctrl-C to each batch's group, and wait for its end."""
+        for _batch, handle in batches:
+            number, _, _ = handle.partition(" ")
+            if number.isdecimal() and _handle(int(number)) == handle:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(int(number), signal.SIGINT)
+        until = time.monotonic() + _STOP_S
+        while self.poll(state, batches) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def led(state: State, batch: Batch, word: str) -> str:
+    """Start the process here that leads the batch, `python -m harness.fleet WORD …`; its handle."""
+    with state.log(f"batch-{batch.number:04d}").open("ab") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "harness.fleet", word, str(state.folder), str(batch.number)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            cwd=state.plan.folder,
+            start_new_session=True,  # neither Ctrl-C nor the end of the terminal reaches it
+        )
+    until = time.monotonic() + _STOP_S
+    while not held(runner_lock(state, batch)) and child.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)  # until it can be seen, so that nobody takes it for lost
+    return _handle(child.pid)
+
+
+def runner_lock(state: State, batch: Batch) -> Path:
+    """Held by the process that leads the batch, as long as it lives."""
+    return state.folder / "batches" / f"{batch.number:04d}.lock"
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock now."""
+    if not path.exists():
+        return False
+    try:
+        with locked(path, _BUSY):
+            return False
+    except BadInput as error:
+        if error.what != _BUSY:
+            raise
+        return True
+
+
+def _handle(pid: int) -> str:
+    try:
+        return f"{pid} {psutil.Process(pid).create_time()}"
+    except psutil.Error:
+        return str(pid)
+
+
+EXECUTOR = Local()

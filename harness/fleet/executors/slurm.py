@@ -1,0 +1,176 @@
+"""SLURM, by its own commands: a batch is an array of whole-node jobs on one node, one at a time. No accounting is needed.
+
+Why its commands and not a library: docs/decisions/0087.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness import paths
+from harness.catalog.machines import NODE_NAME, Machine
+from harness.errors import BadInput
+from harness.files import write_bytes
+from harness.fleet.executors.slurm_commands import ask, node_of, ranges
+from harness.fleet.outcome import Phase
+from harness.fleet.plan import Node, Plan
+from harness.fleet.state import Batch, State
+
+# What a node needs of the submitting environment; nothing else travels: a token in it would lie in the controller's memory.
+KEPT = (
+    "HOME", "PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HF_ENDPOINT", "HF_HOME",
+    "HF_HUB_OFFLINE", "CMAKE_ARGS", "SLURM_CONF",
+)  # fmt: skip
+# Every job runs the same text; what is to be done stands in the state's folder.
+SCRIPT = '#!/bin/sh\nexec "$@" "$SLURM_ARRAY_TASK_ID"\n'
+MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 unless a site changed it
+_RUNNING = frozenset(("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING"))
+_GONE = re.compile(r"Invalid job id|not found|job ID not", re.IGNORECASE)
+
+
+class Slurm:
+    """The scheduler."""
+
+    name = "slurm"
+    poll_s = 2.0
+
+    def nodes(self) -> Sequence[Node]:
+        """As `sinfo` lists them, a node once."""
+        found: dict[str, Node] = {}
+        for line in ask("sinfo", "--Node", "--noheader", "--format=%N|%T|%m|%G|%f|%R").splitlines():
+            node = node_of(line)
+            earlier = found.get(node.name)
+            partitions = (*(earlier.partitions if earlier else ()), *node.partitions)
+            found[node.name] = node.model_copy(update={"partitions": partitions})
+        return tuple(found.values())
+
+    def default_cache(self) -> str:
+        """One for each node: a home that nodes share has one lock for all of them, and engines built for one processor."""
+        return str(paths.cache() / "nodes" / "%n")
+
+    def enter(self, plan: Plan, node: str) -> None:
+        """Be the node that the plan says, with its own cache."""
+        be_on(node)
+        os.environ["XDG_CACHE_HOME"] = plan.cache.replace("%n", node)
+
+    def submit(self, state: State, batch: Batch) -> str:
+        """One array: `--exclusive` gives the whole node, `%1` one job of it at a time, in the array's order."""
+        script = state.folder / "job.sh"
+        if not script.exists():
+            write_bytes(script, SCRIPT.encode())
+        jobs = {job.number: job for job in state.plan.jobs}
+        machine = state.plan.machine(jobs[batch.jobs[0]])
+        told = ask(
+            "sbatch", *arguments(state, batch, machine), str(script), *_command(state, batch), given=_environment()
+        )
+        return told.strip().partition(";")[0]
+
+    def find(self, state: State, batch: Batch) -> str | None:
+        """By its name; a batch of which a job has begun was handed over, and is over."""
+        told = ask("squeue", "--noheader", "--array", f"--name={name_of(state, batch)}", "--format=%F").split()
+        if told:
+            return told[0]
+        return "" if any(state.attempts(number) for number in batch.jobs) else None
+
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+        """What `squeue` lists of them."""
+        by_handle = {handle: batch for batch, handle in batches if handle}
+        if not by_handle:
+            return {}
+        names = ",".join(name_of(state, batch) for batch in by_handle.values())
+        told = ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%F|%K|%T")
+        found: dict[int, Phase] = {}
+        for line in told.splitlines():
+            handle, index, phase = line.strip().split("|")
+            batch = by_handle.get(handle)
+            if batch is not None and index.isdecimal() and int(index) < len(batch.jobs):
+                found[batch.jobs[int(index)]] = Phase.RUNNING if phase in _RUNNING else Phase.QUEUED
+        return found
+
+    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+        """What the controller still remembers of them, for some minutes: time limit, cancelled, node failure."""
+        if not handle.isdecimal():
+            return {}
+        try:
+            told = ask("scontrol", "show", "job", handle, "--oneliner")
+        except BadInput as error:
+            if _GONE.search(str(error)):
+                return dict.fromkeys(numbers, "SLURM no longer knows it")
+            raise
+        reasons = {}
+        for line in told.splitlines():
+            fields = dict(part.partition("=")[::2] for part in line.split())
+            index = fields.get("ArrayTaskId", "")
+            if index.isdecimal() and int(index) < len(batch.jobs):
+                exit_code = fields.get("ExitCode", "")
+                reasons[batch.jobs[int(index)]] = f"SLURM says {fields.get('JobState', '?')}, exit {exit_code}"
+        return {number: reasons[number] for number in numbers if number in reasons}
+
+    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+        """`scancel`, also of batches that nobody noted the number of."""
+        for batch, _ in batches:
+            ask("scancel", f"--name={name_of(state, batch)}", "--quiet")
+
+
+def arguments(state: State, batch: Batch, machine: Machine) -> list[str]:
+    """What `sbatch` is told. Every word of a matrix in it was held to a grammar when the matrix was read."""
+    found = [
+        "--parsable",
+        f"--job-name={name_of(state, batch)}",
+        f"--array={ranges(len(batch.jobs))}%1",
+        "--requeue",  # after pre-emption, and when a node failed: the journal continues
+        "--open-mode=append",
+        f"--output={state.log(f'slurm-{batch.number:04d}-%a')}",
+        f"--chdir={state.plan.folder}",
+    ]
+    return found + whole_node(batch.node, machine)
+
+
+def whole_node(node: str, machine: Machine) -> list[str]:
+    """One node and all of it, as `sbatch` and `srun` take it. Raises `BadInput` for what is no node's name."""
+    if re.fullmatch(NODE_NAME, node) is None:
+        raise BadInput(f"{node!r:.80} must be a node's name", where="nodes")
+    found = [
+        "--nodes=1",
+        "--ntasks=1",
+        f"--nodelist={node}",
+        "--exclusive",
+        "--mem=0",
+        f"--export={','.join(name for name in KEPT if name in os.environ)}",
+    ]
+    if machine.devices:
+        found.append(f"--gres=gpu:{machine.devices}")
+    if machine.constraint:
+        found.append(f"--constraint={machine.constraint}")
+    if machine.partition:
+        found.append(f"--partition={machine.partition}")
+    if machine.time_limit_s:
+        found.append(f"--time={-(-machine.time_limit_s // 60)}")
+    return found
+
+
+def name_of(state: State, batch: Batch) -> str:
+    """The batch's name at SLURM, by which it is found when nobody noted its number."""
+    return f"repro-{state.plan.id}-{batch.number:04d}"
+
+
+def be_on(node: str) -> None:
+    """Raises `BadInput` where SLURM put the job on another node than the plan says."""
+    here = os.environ.get("SLURMD_NODENAME", "")
+    if here != node:
+        raise BadInput(f"is planned for {node} and runs on {here or 'no node of SLURM'}", where="job")
+
+
+def _command(state: State, batch: Batch) -> Iterable[str]:
+    return sys.executable, "-m", "harness.fleet", "job", str(state.folder), str(batch.number)
+
+
+def _environment() -> dict[str, str]:
+    """Without what sbatch takes options from: a SBATCH_ variable of the user's would change what is asked."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SBATCH_")}
+
+
+EXECUTOR = Slurm()

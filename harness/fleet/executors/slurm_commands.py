@@ -1,0 +1,78 @@
+"""SLURM's commands and what they print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+from harness.errors import BadInput, Unavailable, one_line
+from harness.fleet.plan import Node
+
+_LIMIT_S = 60
+# What a controller that is away, or busy, lets its commands say.
+_AWAY = re.compile(
+    r"Unable to contact slurm|Connection refused|Socket timed out|timed out on send/recv|Zero Bytes were transmitted|"
+    r"temporarily unable|Unable to establish|Transport endpoint|backup controller|Communication connection failure|"
+    r"slurm_load_\w+ error: (?!Invalid)|auth/munge: .*(socket|Connection)",
+    re.IGNORECASE,
+)
+_DOWN = ("down", "drain", "fail", "maint", "reboot", "power", "unk", "inval", "future", "planned", "blocked")
+
+
+def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -> str:
+    """What the command prints. Raises `Unavailable` where the controller does not answer, `BadInput` for what it refuses."""
+    path = shutil.which(program)
+    if path is None:
+        raise BadInput(
+            f"{program} is not here",
+            where="--executor slurm",
+            fix="run it where SLURM's commands are installed, or take --executor local",
+        )
+    try:
+        done = subprocess.run(
+            [path, *arguments], capture_output=True, text=True, errors="replace", timeout=_LIMIT_S, check=False,
+            stdin=subprocess.DEVNULL, env=None if given is None else dict(given),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{program} did not answer in {_LIMIT_S} s", where="SLURM", fix="try again later") from None
+    if done.returncode == 0 and not (done.stderr and _AWAY.search(done.stderr)):
+        return done.stdout
+    told = one_line(f"{program}: {' '.join(done.stderr.split()) or f'exit status {done.returncode}'}")
+    if _AWAY.search(done.stderr):
+        raise Unavailable(told, where="SLURM", fix="nothing was changed; try again when its controller answers")
+    raise BadInput(told, where="SLURM", fix="see the matrix's machines, or ask the site's staff")
+
+
+def node_of(line: str) -> Node:
+    """A line of `sinfo`: name, state, MiB, generic resources, features, partition."""
+    name, state, memory, resources, features, partition = (part.strip() for part in line.split("|"))
+    bad = next((word for word in _DOWN if state.rstrip("*~#!%$@^-").startswith(word)), None)
+    silent = state.endswith("*")
+    return Node(
+        name=name,
+        memory_mib=int(memory) if memory.isdecimal() else None,
+        devices=gpus(resources),
+        device_kinds=gpu_kinds(resources),
+        features=tuple(one for one in features.split(",") if one and one != "(null)"),
+        partitions=(partition,),
+        why_not=f"is {state}" if bad or silent else "",
+    )
+
+
+def gpus(resources: str) -> int:
+    """How many `gpu:2`, `gpu:a100:4(S:0-1)` or `gpu:a:1,gpu:b:1` are."""
+    return sum(
+        int(count or 1) for count in re.findall(r"(?:^|,)gpu(?::[A-Za-z][\w.-]*)?(?::(\d+))?(?=[,(]|$)", resources)
+    )
+
+
+def gpu_kinds(resources: str) -> tuple[str, ...]:
+    """What the site calls them, each once; none where it gives them no type."""
+    return tuple(dict.fromkeys(re.findall(r"(?:^|,)gpu:([A-Za-z][\w.-]*)", resources)))
+
+
+def ranges(count: int) -> str:
+    """The indexes of an array of so many."""
+    return "0" if count == 1 else f"0-{count - 1}"

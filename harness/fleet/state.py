@@ -1,0 +1,206 @@
+"""A fleet on disk: a folder that every node sees, of small files that are whole or not there; a kill leaves it readable.
+
+`plan.json`: what was started; never changes. `batches/0001.json`: what is handed to the executor, written before;
+`batches/0001.handle`: how the executor calls it, written after. `jobs/00007/`: its lock, its attempts, its results (the run's
+record and journal), and `outcome.json` once it is over. `drained/NODE.json`: why a node takes no more jobs. `cancelled`: no job
+begins. `logs/`: what the jobs printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from harness import state_files
+from harness.catalog.matrices import Loaded
+from harness.catalog.toml_file import Part
+from harness.errors import NotFound, RecordInvalid
+from harness.files import read_if_there, write_bytes
+from harness.fleet.outcome import Outcome
+from harness.fleet.plan import Job, Name, Number, Plan
+from harness.state_files import P, made, utc, write
+
+FOLDER = ".fleet"
+_LIMIT = 64 << 20
+
+
+class Batch(Part):
+    """Jobs of one node, handed over together: the executor runs one at a time, in this order. `number` from 1."""
+
+    number: int = Field(ge=1)
+    node: Name
+    jobs: tuple[Number, ...]
+
+
+class Drained(Part):
+    """Why a node takes no more jobs of this fleet."""
+
+    reason: str
+    since_utc: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The folder of one fleet; `plan` as it was started."""
+
+    folder: Path
+    plan: Plan
+
+    def job_folder(self, number: int) -> Path:
+        """Of one job; made where it is missing."""
+        return made(self.folder / "jobs" / f"{number:05d}")
+
+    def results(self, number: int) -> Path:
+        """Where a job's record and journal are."""
+        return self.job_folder(number) / "results"
+
+    def log(self, name: str) -> Path:
+        """What a job, or an executor, printed."""
+        return made(self.folder / "logs") / f"{name}.log"
+
+    def outcome(self, number: int) -> Outcome | None:
+        """How a job ended; None while it has not. Raises `RecordInvalid` for a damaged file."""
+        found = _read(path := self._outcome(number), Outcome)
+        if found is not None and (found.number, found.node) != (number, self.plan.jobs[number].node):
+            raise RecordInvalid(
+                "is of another job, or of another node", where=str(path), fix="remove it: the job runs again"
+            )
+        return found
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """Of every job that is over."""
+        found = ((job.number, self.outcome(job.number)) for job in self.plan.jobs)
+        return {number: one for number, one in found if one is not None}
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Write how a job ended. The job's lock is held, and it has no outcome yet."""
+        self.job_folder(outcome.number)
+        write(self._outcome(outcome.number), outcome)
+
+    def reopen(self, number: int) -> None:
+        """A job that is over may run again: its outcome, and the record of it, are kept under other names."""
+        now, outcome = time.time_ns(), self.outcome(number)
+        if outcome is not None and outcome.record is not None:
+            results = self.results(number)
+            results.rename(results.with_name(f"results-{now}"))
+        path = self._outcome(number)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(path.with_name(f"outcome-{now}.json"))
+
+    def reopened(self, number: int) -> int:
+        """How often."""
+        return len(list((self.folder / "jobs" / f"{number:05d}").glob("outcome-*.json")))
+
+    def _outcome(self, number: int) -> Path:
+        return self.folder / "jobs" / f"{number:05d}" / "outcome.json"
+
+    def begin_attempt(self, number: int, what: str) -> int:
+        """Note that a job begins, under its lock; how often it has begun by now."""
+        folder = made(self.job_folder(number) / "attempts")
+        count = len(list(folder.iterdir())) + 1
+        write_bytes(folder / f"{count:04d}.json", json.dumps({"by": what, "started_utc": utc()}).encode())
+        return count
+
+    def attempts(self, number: int) -> int:
+        """How often a job has begun."""
+        folder = self.folder / "jobs" / f"{number:05d}" / "attempts"
+        return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+    def batches(self) -> list[Batch]:
+        """All that were, or were about to be, handed over."""
+        found = []
+        for path in sorted((self.folder / "batches").glob("*.json")):
+            batch = _read(path, Batch)
+            if batch is not None:
+                self._refuse_foreign(batch, path)
+                found.append(batch)
+        return found
+
+    def _refuse_foreign(self, batch: Batch, path: Path) -> None:
+        """A batch that was edited may not run, or count, what the plan has on another node."""
+        if any(one >= len(self.plan.jobs) or self.plan.jobs[one].node != batch.node for one in batch.jobs):
+            raise RecordInvalid("names jobs that the plan does not have on its node", where=str(path), fix="restore it")
+
+    def new_batch(self, node: str, jobs: Sequence[Job]) -> Batch:
+        """Write down what is about to be handed over; the state's lock is held."""
+        folder = made(self.folder / "batches")
+        number = max((one.number for one in self.batches()), default=0) + 1
+        batch = Batch(number=number, node=node, jobs=tuple(job.number for job in jobs))
+        write(folder / f"{number:04d}.json", batch)
+        return batch
+
+    def handle(self, batch: Batch) -> str | None:
+        """How the executor calls it; "" where it never got it; None where that is not known."""
+        data = read_if_there(self.folder / "batches" / f"{batch.number:04d}.handle", 4096, "the batch's handle")
+        return None if data is None else data.decode(errors="replace").strip()
+
+    def note_handle(self, batch: Batch, handle: str) -> None:
+        """The executor has it under that name; "": it never will."""
+        write_bytes(self.folder / "batches" / f"{batch.number:04d}.handle", handle.encode())
+
+    def drained(self) -> dict[str, Drained]:
+        """The nodes that take no more jobs."""
+        found = {path.stem: _read(path, Drained) for path in sorted((self.folder / "drained").glob("*.json"))}
+        return {node: one for node, one in found.items() if one is not None}
+
+    def drain(self, node: str, reason: str) -> None:
+        """Take a node out of the plan."""
+        write(made(self.folder / "drained") / f"{node}.json", Drained(reason=reason, since_utc=utc()))
+
+    def undrain(self) -> None:
+        """Let every node be tried again."""
+        shutil.rmtree(self.folder / "drained", ignore_errors=True)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether no job may begin."""
+        return (self.folder / "cancelled").exists()
+
+    def cancel(self) -> None:
+        """Let no job begin."""
+        write_bytes(self.folder / "cancelled", utc().encode())
+
+    def uncancel(self) -> None:
+        """Let them begin again."""
+        (self.folder / "cancelled").unlink(missing_ok=True)
+
+
+def place(results: Path, loaded: Loaded) -> Path:
+    """The folder of the fleet that this matrix starts."""
+    return results.absolute() / FOLDER / f"{loaded.matrix.name}-{loaded.sha256[:12]}"
+
+
+def create(folder: Path, plan: Plan) -> State:
+    """A new fleet. The plan is written last: a folder without one is as good as not there."""
+    write(made(folder) / "plan.json", plan)
+    return State(folder, plan)
+
+
+def open_state(folder: Path) -> State | None:
+    """The fleet in a folder; None where none was started. Raises `RecordInvalid` for a damaged one."""
+    plan = _read(folder / "plan.json", Plan)
+    return None if plan is None else State(folder, plan)
+
+
+def need_state(results: Path, loaded: Loaded) -> State:
+    """The fleet of a matrix. Raises `NotFound` where none was started: the file may have been changed since."""
+    found = open_state(place(results, loaded))
+    if found is None:
+        raise NotFound(
+            "no fleet of this matrix, as it is now, was started",
+            where=loaded.matrix.name,
+            fix="run: repro fleet run FILE; a changed matrix is another one",
+        )
+    return found
+
+
+def _read(path: Path, kind: type[P]) -> P | None:
+    state_files.need_no_link(path, "fleet")
+    return state_files.read(path, kind, _LIMIT, "fleet", "restore it, or remove it: its job then runs again")

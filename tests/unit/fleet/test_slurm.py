@@ -1,0 +1,98 @@
+"""What SLURM is told, and what is read from what it prints."""
+
+import re
+
+import pytest
+
+from harness.catalog.machines import Machine
+from harness.catalog.triples import Triple
+from harness.errors import BadInput, Unavailable
+from harness.fleet import state as states
+from harness.fleet.executors import slurm, slurm_commands
+from harness.fleet.plan import Job, Plan
+
+HOSTILE = "$(id); --wrap=id `x` ../.. \n"
+
+
+@pytest.fixture
+def state(tmp_path):
+    triple = Triple(model=HOSTILE, runtime=HOSTILE, suite=HOSTILE, options={HOSTILE: HOSTILE})
+    machine = Machine(name="gpu", devices=2, constraint="epyc&ib", partition="bench", time_limit_s=61)
+    jobs = tuple(Job(number=n, machine="gpu", node="n1", repeat=0, triple=triple) for n in range(3))
+    plan = Plan(
+        id="0123abcd", matrix="m", title=HOSTILE, sha256="0" * 64, executor="slurm", seed=0, machines=(machine,), jobs=jobs,
+        folder=str(tmp_path),
+    )  # fmt: skip
+    return states.create(tmp_path / "state", plan)
+
+
+def test_a_whole_node_and_one_job_at_a_time_is_asked_for(state):
+    batch = state.new_batch("n1", state.plan.jobs)
+    told = slurm.arguments(state, batch, state.plan.machines[0])
+    for word in ("--exclusive", "--mem=0", "--array=0-2%1", "--nodelist=n1", "--nodes=1", "--requeue", "--gres=gpu:2",
+                 "--constraint=epyc&ib", "--partition=bench", "--time=2", "--job-name=repro-0123abcd-0001"):  # fmt: skip
+        assert word in told
+
+
+def test_every_word_that_sbatch_gets_is_ours_or_held_to_a_grammar(state):
+    batch = state.new_batch("n1", state.plan.jobs)
+    told = [*slurm.arguments(state, batch, state.plan.machines[0]), *slurm._command(state, batch)]
+    assert not [word for word in told if HOSTILE.strip() in word or "id;" in word]
+    assert all(re.match(r"--[a-z-]+(=|$)", word) for word in slurm.arguments(state, batch, state.plan.machines[0]))
+    exported = next(word for word in told if word.startswith("--export="))
+    assert set(exported.removeprefix("--export=").split(",")) <= set(slurm.KEPT)
+    with pytest.raises(BadInput):
+        slurm.arguments(state, batch.model_copy(update={"node": "n1,n2"}), state.plan.machines[0])
+
+
+def test_options_of_sbatch_in_the_environment_change_nothing(monkeypatch):
+    monkeypatch.setenv("SBATCH_WRAP", "id")
+    monkeypatch.setenv("SBATCH_EXCLUSIVE", "user")
+    assert not [name for name in slurm._environment() if name.startswith("SBATCH_")]
+
+
+@pytest.mark.parametrize(
+    ("line", "devices", "features", "fit"),
+    [
+        ("n1|idle|4000|(null)|small|main", 0, ("small",), True),
+        ("n1|idle|4000|gpu:2|(null)|main", 2, (), True),
+        ("n1|allocated|4000|gpu:a100:4(S:0-1)|a,b|main", 4, ("a", "b"), True),
+        ("n1|mixed|4000|gpu:a:1,gpu:b:2,shard:8|a|main", 3, ("a",), True),
+        ("n1|idle*|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|down|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|drained|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|drng|4000|(null)|a|main", 0, ("a",), True),
+    ],
+)
+def test_lines_of_sinfo(line, devices, features, fit):
+    node = slurm_commands.node_of(line)
+    assert (node.name, node.memory_mib, node.devices, node.features) == ("n1", 4000, devices, features)
+    assert (node.why_not == "") is fit
+
+
+def program(folder, monkeypatch, text):
+    (folder / "squeue").write_text(f"#!/bin/sh\n{text}\n")
+    (folder / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", Unavailable),
+        ("squeue: error: slurm_receive_msg: Socket timed out on send/recv operation", Unavailable),
+        ("squeue: error: invalid option", BadInput),
+    ],
+)
+def test_a_controller_that_is_away_is_told_from_a_refusal(tmp_path, monkeypatch, said, kind):
+    program(tmp_path, monkeypatch, f"echo '{said}' >&2; exit 1")
+    with pytest.raises(BadInput) as told:
+        slurm_commands.ask("squeue")
+    assert type(told.value) is kind
+    assert "\n" not in str(told.value)
+
+
+def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInput, match="sinfo is not here"):
+        slurm.EXECUTOR.nodes()
