@@ -1,0 +1,123 @@
+"""A job as a registry tells it: read strictly, then held against the owner's policy and this machine. Pure.
+
+Nothing of its text goes any further: model, runtime and suite that are measured are the words of the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from harness.agent.policy import Policy
+from harness.catalog import devices
+from harness.catalog.device_names import read_name
+from harness.catalog.toml_file import Part
+from harness.catalog.triples import Triple
+from harness.errors import RecordInvalid, ReproError, one_line
+from runtimes.releases import split
+
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+MOST = 1000  # jobs of one answer
+
+
+class Row(Part):
+    """What is to be measured. A row with anything else, options included, is refused."""
+
+    model: Word
+    runtime: Word
+    suite: Word
+
+
+class Job(Part):
+    """One request."""
+
+    request: Digest
+    row: Row
+    hardware: Word
+    policy_sha256: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A name by which this machine's computing device is known, with its memory where that is told."""
+
+    name: str
+    memory_bytes: int | None = None
+
+
+def read(value: object) -> Job:
+    """One job. Raises `RecordInvalid` for a part that is missing, unknown or of another kind."""
+    try:
+        job = Job.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"is refused ({'.'.join(map(str, first['loc']))}: {first['msg']})"
+        raise RecordInvalid(one_line(what, 200), where=_named(value), fix="update repro-harness") from None
+    for text in (job.row.model, job.row.runtime, job.row.suite, job.hardware):
+        if not text.isprintable():
+            raise RecordInvalid("is refused (its text can't be printed)", where=_named(value))
+    return job
+
+
+def listed(answer: Mapping[str, Any]) -> list[object]:
+    """The jobs in an answer, unread. Raises `RecordInvalid`."""
+    found = answer.get("jobs")
+    if not isinstance(found, list) or len(found) > MOST:
+        raise RecordInvalid(f"must be a list of at most {MOST} jobs", where="jobs", fix="check the address")
+    return found
+
+
+def unfit(job: Job, policy: Policy, here: Sequence[Device], policies: frozenset[str]) -> str:
+    """Why the machine does not take it, in one line; "" where it does. `policies`: digests of those that we know."""
+    row = job.row
+    if policy.model(row.model) is None:
+        return one_line(f"the model {row.model!r} is not on your list", 200)
+    try:
+        allowed = policy.allows_runtime(row.runtime)
+    except ReproError:
+        allowed = False
+    if not allowed:
+        return one_line(f"the runtime {row.runtime!r} is not on your list", 200)
+    if row.suite not in policy.suites:
+        return one_line(f"the suite {row.suite!r} is not on your list", 200)
+    if not _means(job.hardware, policy.hardware, here):
+        return one_line(f"it asks for {job.hardware!r}, which is not this machine", 200)
+    if job.policy_sha256 not in policies:
+        return "the registry has a policy that this program does not know: update repro-harness"
+    return ""
+
+
+def triple_of(job: Job, policy: Policy) -> Triple:
+    """What is measured for a job that fits."""
+    model = policy.model(job.row.model)
+    assert model is not None  # noqa: S101 - `unfit` was asked
+    return Triple(
+        model=model,
+        runtime=str(split(job.row.runtime)),
+        suite=next(one for one in policy.suites if one == job.row.suite),
+        budget_s=60 * policy.most_minutes,
+    )
+
+
+def _means(hardware: str, names: Sequence[str], here: Sequence[Device]) -> bool:
+    """Whether the text means this machine: by a name of its owner's, by its device's, or by the same part of the device table."""
+    if any(hardware.casefold() == name.casefold() for name in names):
+        return True
+    wanted = read_name(hardware).key
+    asked = {one.sku for one in devices.candidates(hardware)}
+    for device in here:
+        if wanted and wanted == read_name(device.name).key:
+            return True
+        own = {one.sku for one in devices.candidates(device.name, device.memory_bytes)}
+        if len(own) == 1 and asked == own:
+            return True
+    return False
+
+
+def _named(value: object) -> str:
+    request = value.get("request") if isinstance(value, dict) else None
+    return one_line(f"job {str(request)[:12]}", 40)
