@@ -22,11 +22,19 @@ GROUPS = {
     "Measure": {
         "bench": ("harness.commands.bench:bench", "Measure a model on this machine and write a record."),
         "matrix": ("harness.commands.matrix:matrix", "Measure several configurations in one go, from a file."),
+        "fleet": ("harness.commands.fleet:fleet", "Measure a matrix on many machines, here or through SLURM."),
+        "agent": ("harness.commands.agent:agent", "Measure a registry's requests here, by your policy."),
         "tune": ("harness.commands.tune:tune", "Find the options with which a model is fastest on this machine."),
+        "bisect": ("harness.commands.bisect:bisect", "Find the first release of a runtime that is slower here."),
+        "watch": ("harness.commands.watch:watch", "Measure the newest release beside the last one."),
         "doctor": ("harness.commands.doctor:doctor", "Check what could disturb a measurement on this machine."),
         "runtime": ("harness.commands.runtime:runtime", "Install, list, check and remove runtimes."),
         "model": ("harness.commands.model:model", "List, show, fetch, verify and convert models."),
         "fit": ("harness.commands.fit:fit", "Say whether a model fits into memory, and how long a context."),
+        "forecast": (
+            "harness.commands.forecast:forecast",
+            "Forecast a model's speed on a device without a measurement.",
+        ),
         "suite": ("harness.commands.suite:suite", "List and show suites of workloads."),
         "device": ("harness.commands.device:device", "List and show GPUs and processors of the device table."),
     },
@@ -51,6 +59,10 @@ GROUPS = {
             "List your records at a registry and their status.",
         ),
         "withdraw": ("harness.commands.submit:withdraw", "Withdraw a record that you submitted."),
+        "row-report": (
+            "harness.commands.row_report:row_report",
+            "Report a row to the editors; list, withdraw, close reports.",
+        ),
         "request": ("harness.commands.request:request", "Ask for a measurement, claim one, decide on requests."),
     },
     "Registry": {
@@ -72,7 +84,7 @@ GROUPS = {
 # What a command needs beyond the core. Its `--help` does not.
 EXTRA_OF = {
     "export": "frames",
-    **dict.fromkeys(("submit", "submissions", "withdraw", "request"), "registry"),
+    **dict.fromkeys(("submit", "submissions", "withdraw", "request", "row-report", "agent"), "registry"),
     **dict.fromkeys(GROUPS["Registry"], "registry"),
     "site": "site",
     "serve": "service",

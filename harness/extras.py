@@ -15,7 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pandas",),
     "registry": _REGISTRY,
     "site": _REGISTRY,
-    "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", *_REGISTRY),
+    "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", "structlog", *_REGISTRY),
     "postgresql": ("psycopg", *_REGISTRY),
     "png": ("resvg_py",),
 }

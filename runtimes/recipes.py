@@ -58,6 +58,7 @@ class Recipe:
     oldest: str = ""  # the oldest release that is known to work; "": not known, the probe after installing decides
     environment: str = ""  # the runtime whose environment it is, where it has none of its own
     program: str = ""  # of llama.cpp's, compiled in it from the source of what was `built`, against the very libraries
+    amx_flags: tuple[str, ...] = ()  # more of CMAKE_ARGS where the processor has AMX
 
     def fault(self) -> str:
         """What keeps an adapter's recipe from being used; "" where nothing does. Only looks."""
@@ -94,6 +95,9 @@ class Recipe:
 _LLAMA = ("-DLLAVA_BUILD=OFF", "-DMTMD_BUILD=OFF")
 # ggml builds for Metal on a Mac unless it is told not to: a build for the CPU must not hold a GPU.
 _LLAMA_CPU = (*_LLAMA, "-DGGML_METAL=OFF") if platform.system() == "Darwin" else _LLAMA
+# ggml fills its tile configuration on the stack, and GCC 12 (others, too) drops the stores that the load does not name: the
+# first product on AMX ends in a fault (llama.cpp, pull request 26954). Without the macro its kernels for AVX-512 compute.
+_LLAMA_AMX = ("-DCMAKE_C_FLAGS=-U__AMX_INT8__", "-DCMAKE_CXX_FLAGS=-U__AMX_INT8__")
 # What converts a GGUF: of the same versions with both engines.
 _CONVERTING = ("accelerate", "gguf", "numpy", "safetensors", "tokenizers", "transformers")
 _TORCH_ASIDE = ("torchaudio", "torchcodec", "torchvision")  # builds for CUDA: torch without it can't load them
@@ -114,6 +118,7 @@ _OWN: Mapping[str, Recipe] = {
         },
         tools=("cc", "c++"),
         oldest="0.3.30",
+        amx_flags=_LLAMA_AMX,
     ),
     "mistralrs": Recipe(backends={"cpu": Build("mistralrs.txt", room_gib=1)}, release="mistralrs", oldest="0.9.5"),
     "pytorch": Recipe(

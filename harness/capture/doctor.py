@@ -46,10 +46,10 @@ class Observed:
     clock_cost_ns: int | None = None  # of one reading of the stamps' clock, measured here
 
 
-def gather(cache: Path) -> Observed:
-    """Look at the machine for a second."""
+def gather(cache: Path, watch_s: float = WATCH_S) -> Observed:
+    """Look at the machine for a second, or for `watch_s`."""
     before = read_load()
-    time.sleep(WATCH_S)
+    time.sleep(watch_s)
     quiet = between(before, read_load())
     return Observed(
         environment=capture(),

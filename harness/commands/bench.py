@@ -134,6 +134,7 @@ def bench(
         named = click.get_current_context().get_parameter_source("target") is ParameterSource.COMMANDLINE
         _refuse_with_a_sweep({"--against": against, "--challenge": challenge, "--registry": named})
     base = None if against is None else trusted(against)
+    signers = None if adapter.capabilities.synthetic else open_keys()
     request = Request(
         model=model,
         runtime=runtime,
@@ -148,19 +149,19 @@ def bench(
         challenge=_challenge(challenge, seed),
         against=None if base is None else base.stored,
         resume=resume,
-        signers=None if adapter.capabilities.synthetic else open_keys(),
+        signers=signers,
         deadlines=Deadlines.of(timeout_s),
     )
     if lists.swept:
         with shown() as progress:
             ended = sweeping.measure(request, lists, progress)
         return sweeping.report(ended, results, as_json=as_json)
-    bench_registry.ready(target, request.challenge, request.signers)
+    bench_registry.ready(target, request)
     try:
         with shown() as progress:
             path = bench(request, progress)
     except EngineFailed as failed:
-        _failed(Path(failed.record), target, keys=request.signers is not None, as_json=as_json)
+        _failed(Path(failed.record), target, keys=signers is not None, as_json=as_json)
         raise
     stored = read(path)
     unusable = reasons(stored.record)
@@ -181,7 +182,7 @@ def bench(
         err().print(first_line(stored.record), markup=False)
         return CHECKS_FAILED
     if not stored.record.run.synthetic:
-        _to_publish(stored, target, keys=request.signers is not None, console=err() if as_json else out())
+        _to_publish(stored, target, keys=signers is not None, console=err() if as_json else out())
     return 0
 
 

@@ -19,10 +19,10 @@ def explain(row: str, target: str | None, policy: str | None, as_of: str | None,
     from harness.terminal.console import print_json
     from harness.terminal.days import day_of
     from harness.terminal.explanation import document, print_explanation
-    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.registry_option import open_public, say
 
     day = day_of(as_of)
-    with row_alone(open_for_reading(target), row) as (reader, whole, left_out):
+    with row_alone(open_public(target), row) as (reader, whole, left_out):
         say(doubt for doubt in left_out if doubt.record != whole)
         found = explained(reader, whole, left_out, policy, day)
     if as_json:

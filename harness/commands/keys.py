@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from harness.paths import keys_folder
 from harness.terminal.keys import VARIABLE, secret
+from harness.terminal.registry_option import registry_option
 
 
 @click.group()
@@ -79,13 +81,44 @@ def show(role: str | None) -> None:
 
 
 @keys.command()
-def rotate() -> None:
+@click.option(
+    "--role",
+    type=click.Choice(["operator", "editor"]),
+    default="operator",
+    show_default=True,
+    help="Whose key to replace. An editor's is replaced at a registry and in the files together.",
+)
+@click.option("--reason", default="", help="Why; public in the log. An editor's needs it.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Write the change of the list of editors to this file, for other editors to sign.",
+)
+@registry_option
+def rotate(role: str, reason: str, file: Path | None, target: str | None) -> None:
     """Replace your key by the next one that it announced.
 
-    Then tell each registry: repro operator rotate. The old keys stay in a folder beside the new ones.
+    An operator then tells each registry: repro operator rotate. An editor's command changes the list of --registry and swaps the
+    files; where others must sign, run it again once the change is applied, and with each other registry. Old keys stay beside.
     """
     from harness.record import keys
     from harness.terminal.console import out
 
+    if role == "editor":
+        out().print(_editors_key(target, reason, file), markup=False, soft_wrap=True)
+        return
     place = keys_folder()
     out().print(keys.rotate(place, secret(place / keys.OPERATOR, "operator's")).to_json(), markup=False)
+
+
+def _editors_key(target: str | None, reason: str, file: Path | None) -> str:
+    from harness.errors import BadInput
+    from harness.extras import needs
+    from harness.terminal.editor_rotation import rotated
+    from harness.terminal.registry_option import open_for_writing
+
+    needs("registry", "keys rotate --role editor")
+    if not reason.strip():
+        raise BadInput("an editor's act needs a reason", where="--reason", fix="give --reason TEXT")
+    return rotated(open_for_writing(target), reason, file)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.errors import BadInput
-from harness.files import refusal
+from harness.files import append_text, appendable
+from harness.terminal.results_option import results_option
 
 if TYPE_CHECKING:
     from harness.verify.reading import Checked
@@ -22,13 +22,7 @@ def matrix() -> None:
 @matrix.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--resume", is_flag=True, help="Continue a matrix that was interrupted; retry what failed.")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for the records.",
-)
+@results_option
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the table to this file as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: bool) -> int:
@@ -40,7 +34,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
-    from harness.run.matrix import Entry, refuse_bad_sweep, run_matrix, run_swept
+    from harness.run.matrix import Entry, refuse_bad_sweep, refuse_machines, run_matrix, run_swept
     from harness.run.session import Session, alone
     from harness.run.sweep import Ended
     from harness.terminal.console import err, out, print_json
@@ -54,14 +48,15 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.verify.unusable import CHECKS_FAILED, first_line, reasons
 
     loaded = matrices.read(file)
+    refuse_machines(loaded)
     refuse_bad_sweep(loaded)
     store.writable(results)
     if summary is not None:
-        _appendable(summary)
+        appendable(summary)
     signers = open_keys()
     entries: list[Entry] = []
     swept: list[Ended] = []
-    count = len(loaded.matrix.triples)
+    count = len(loaded.matrix.configurations)
     try:
         with shown() as progress:
             run_matrix(
@@ -92,8 +87,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     checked = [None if entry.record is None else check(store.read(entry.record)) for entry in entries]
     rows = matrix_rows(entries, [None if one is None else one.stored.record for one in checked])
     if summary is not None:
-        with summary.open("a") as page:  # a job's page is shared: what is there stays
-            page.write(matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
+        append_text(summary, matrix_markdown(loaded.matrix.title or loaded.matrix.name, rows))
     if as_json:
         print_json(
             [
@@ -120,17 +114,6 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     if any(entry.record is None for entry in entries):
         return 3
     return CHECKS_FAILED if unusable else 0
-
-
-def _appendable(summary: Path) -> None:
-    """Found out now rather than after the measurements."""
-    if summary.exists() and not summary.is_file():  # a pipe would wait for a reader
-        raise BadInput("must be a regular file", where=str(summary), fix="name a file, or one to be made")
-    try:
-        with summary.open("a"):
-            pass
-    except OSError as error:
-        raise refusal(error, summary) from error
 
 
 def _agreements(records: list[Checked]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from harness.terminal.registry_option import registry_option
@@ -21,9 +23,9 @@ def list_operators(target: str | None, as_json: bool) -> None:
 
     from harness.registry.queries.operators import listing
     from harness.terminal.console import escape, out, print_json
-    from harness.terminal.registry_option import open_for_reading
+    from harness.terminal.registry_option import open_public
 
-    with open_for_reading(target).reading() as reader:
+    with open_public(target).reading() as reader:
         found = listing(reader)
     if as_json:
         print_json(found)
@@ -108,6 +110,66 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
 
 
 @operator.command()
+@click.argument("handle")
+@registry_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def limits(handle: str, target: str | None, as_json: bool) -> None:
+    """Show how much an operator may send to a service."""
+    from dataclasses import asdict
+
+    from harness.registry.actions.acts import utc
+    from harness.registry.queries.limits import in_force
+    from harness.terminal.console import out, print_json
+    from harness.terminal.registry_option import open_for_editors
+
+    with open_for_editors(target).reading() as reader:
+        found = in_force(reader, handle, utc()[:10])
+    if as_json:
+        print_json(asdict(found))
+        return
+    raised = f"raised until {found.until} by {found.by}: {found.why}" if found.raised else "as for everybody"
+    numbers = f"{found.events_per_hour} events an hour, {found.events_per_day} a day"
+    out().print(f"{handle}: {numbers}, {found.pending_records} records that wait; {raised}", markup=False)
+
+
+@operator.command(name="raise-limits")
+@click.argument("handle")
+@click.option("--per-hour", type=click.IntRange(60, 10_000), default=60, show_default=True, help="Events an hour.")
+@click.option("--per-day", type=click.IntRange(200, 100_000), default=200, show_default=True, help="Events a day.")
+@click.option(
+    "--pending", type=click.IntRange(5, 10_000), default=5, show_default=True, help="Records that may wait at first."
+)
+@click.option("--until", required=True, metavar="YYYY-MM-DD", help="Last day; a year from now at most.")
+@click.option("--reason", required=True, help="Why; public in the log.")
+@registry_option
+def raise_limits(
+    handle: str, per_hour: int, per_day: int, pending: int, until: str, reason: str, target: str | None
+) -> None:
+    """Let an operator send more to a service, as an editor."""
+    from harness.registry.actions import operators
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    wanted = operators.Limits(per_hour, per_day, pending, until)
+    entry = operators.raise_limits(open_for_writing(target), as_editor(), handle, wanted, reason)
+    out().print(f"{handle}: limits raised until {until}, entry {entry}", markup=False)
+
+
+@operator.command(name="end-limits")
+@click.argument("handle")
+@click.option("--reason", required=True, help="Why; public in the log.")
+@registry_option
+def end_limits(handle: str, reason: str, target: str | None) -> None:
+    """Undo `operator raise-limits`, as an editor."""
+    from harness.registry.actions import operators
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    entry = operators.end_limits(open_for_writing(target), as_editor(), handle, reason)
+    out().print(f"{handle}: limits as for everybody, entry {entry}", markup=False)
+
+
+@operator.command()
 @registry_option
 def rotate(target: str | None) -> None:
     """Tell a registry about your new key (after keys rotate).
@@ -150,3 +212,34 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
     actor = as_editor() if editorial else as_operator()
     entry = operators.revoke(open_for_writing(target), actor, key, from_index, reason, editorial=editorial)
     out().print(f"revoked from entry {from_index} on, entry {entry}", markup=False)
+
+
+@operator.command()
+@click.argument("key")
+@click.option("--reason", required=True, help="What shows that it was a mistake; public in the log.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Write a proposal to this file instead, for other editors to sign.",
+)
+@registry_option
+def unrevoke(key: str, reason: str, file: Path | None, target: str | None) -> None:
+    """Undo `operator revoke`, as editors.
+
+    As many must sign as the list demands. The key may act again, and its records count as before, but for a
+    row's own record whose place another took.
+    """
+    from harness.files import write_bytes
+    from harness.registry.actions import editors, operators
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    opened, actor = open_for_writing(target), as_editor()
+    if file is not None:
+        whole = operators.whole_key(opened, key)
+        write_bytes(file, editors.propose(opened, actor, operators.UNREVOKED, whole, {}, reason))
+        out().print(f"{file}: signed by {actor.handle}", markup=False)
+        return
+    entry = operators.unrevoke(opened, actor, key, reason)
+    out().print(f"no longer revoked, entry {entry}", markup=False)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from harness.commands.registry_editors import apply_, cosign, editors
+from harness.commands.registry_editors import apply_, cosign, editors, passkeys
+from harness.commands.registry_key import key
+from harness.commands.registry_publish import prove, publish
+from harness.commands.registry_webhooks import webhooks
+from harness.commands.registry_witness import witness
+from harness.commands.registry_witnesses import witnesses
 from harness.paths import keys_folder
 from harness.terminal.registry_option import registry_option
 
@@ -100,9 +105,9 @@ def log(wanted: str | None, as_json: bool, target: str | None) -> None:
 
     from harness.registry.queries.history import acts_of
     from harness.terminal.console import escape, out, print_json, whole
-    from harness.terminal.registry_option import open_for_reading
+    from harness.terminal.registry_option import open_public
 
-    with open_for_reading(target).reading() as reader:
+    with open_public(target).reading() as reader:
         found = acts_of(reader, wanted)
     if as_json:
         print_json(found)
@@ -119,19 +124,23 @@ def log(wanted: str | None, as_json: bool, target: str | None) -> None:
 
 @registry.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--public", "public_only", is_flag=True, help="Only what is public: no record that waits or was refused.")
 @registry_option
-def export(folder: Path, target: str | None) -> None:
+def export(folder: Path, public_only: bool, target: str | None) -> None:
     """Export a registry as plain files, without loss.
 
-    FOLDER must not exist; it appears whole or not at all.
+    FOLDER must not exist; it appears whole or not at all. With --public its log is whole, and of the rest only what is public.
     """
-    from harness.registry.exchange import files
+    from harness.registry.exchange import files, public
     from harness.terminal.console import out
     from harness.terminal.progress import shown
-    from harness.terminal.registry_option import open_for_reading
+    from harness.terminal.registry_option import open_for_reading, open_public
 
     with shown() as progress:
-        count = files.export(open_for_reading(target), folder, progress)
+        if public_only:
+            count = public.export(open_public(target), folder, progress)
+        else:
+            count = files.export(open_for_reading(target), folder, progress)
     out().print(f"{count} entries in {folder}", markup=False)
 
 
@@ -265,5 +274,5 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
     out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
 
 
-for more in (editors, cosign, apply_):
+for more in (editors, passkeys, cosign, apply_, publish, prove, key, witness, witnesses, webhooks):
     registry.add_command(more)

@@ -1,4 +1,4 @@
-"""`repro registry editors`, `cosign`, `apply`: who decides, and acts that several editors sign, passed round as a file."""
+"""`repro registry editors`, `passkeys`, `cosign`, `apply`: who decides, and acts that several sign, passed round as a file."""
 
 from __future__ import annotations
 
@@ -144,6 +144,51 @@ def apply_(file: Path, target: str | None) -> None:
     data = _text(file).encode()
     made = actions.apply(open_for_writing(target), data, str(file))
     out().print(f"{made.kind}, entry {made.entry}", markup=False)
+
+
+@click.command()
+@click.argument("web_origin", metavar="URL")
+@click.option("--rp-id", metavar="DOMAIN", help="Domain that passkeys are bound to; default: the URL's.")
+@click.option("--reason", required=True, help="Why; public in the log.")
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Write a proposal to this file instead, for other editors to sign.",
+)
+@registry_option
+def passkeys(web_origin: str, rp_id: str | None, reason: str, file: Path | None, target: str | None) -> None:
+    """Let editors sign with passkeys at URL, the console's web origin.
+
+    URL is scheme, domain and port alone, such as https://bench.example.org, or http://localhost:8000 on this machine. As many
+    editors sign as the list demands: with several, write a proposal with --out, then cosign and apply it.
+    """
+    from harness.files import write_bytes
+    from harness.registry.actions import editors as actions
+    from harness.terminal.console import out
+    from harness.terminal.registry_option import as_editor, open_for_writing
+
+    domain = _checked(web_origin, rp_id)
+    opened, actor = open_for_writing(target), as_editor()
+    if file is not None:
+        write_bytes(file, actions.propose_passkeys(opened, actor, web_origin, domain, reason))
+        out().print(f"{file}: passkeys at {web_origin}, signed by {actor.handle}", markup=False)
+        return
+    entry = actions.allow_passkeys(opened, actor, web_origin, domain, reason)
+    out().print(f"passkeys of {domain} at {web_origin}, from entry {entry}", markup=False)
+
+
+def _checked(web_origin: str, rp_id: str | None) -> str:
+    """The domain that passkeys are bound to. Raises `BadInput`."""
+    from harness.errors import BadInput
+    from harness.record.web_origin import check, host_of
+
+    domain = rp_id or host_of(web_origin)
+    try:
+        check(web_origin, domain)
+    except ValueError as error:
+        raise BadInput(f"{web_origin!r:.80} {error}", where="URL", fix="see: repro registry passkeys --help") from None
+    return domain
 
 
 def _text(path: Path) -> str:

@@ -22,11 +22,11 @@ def regressions(target: str | None, policy: str | None, everything: bool, as_jso
     from harness.registry.queries.regressions import candidates
     from harness.site.api.candidates import candidate
     from harness.terminal.console import print_json
-    from harness.terminal.registry_option import open_for_reading, reading, say
+    from harness.terminal.registry_option import open_public, reading, say
     from harness.terminal.regressions import print_candidates
     from harness.tiers.regressions import Label
 
-    with reading(open_for_reading(target)) as (reader, left_out):
+    with reading(open_public(target)) as (reader, left_out):
         found = candidates(reader, in_force(reader, policy).policy)
     say(left_out)
     shown = [one for one in found if everything or one.change.label is not Label.INSUFFICIENT]

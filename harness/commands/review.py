@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
-    from harness.registry.queries.queue import Queue
     from harness.registry.store import Registry
 
 
@@ -26,40 +25,20 @@ def review(context: click.Context, target: str | None, as_json: bool, examine_al
 
 
 def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
-    from harness.registry.queries import failures
-    from harness.registry.queries.queue import listed
-    from harness.terminal.console import out, print_json
+    from harness.registry.queries.desk import listed
+    from harness.terminal.console import print_json
     from harness.terminal.progress import shown
-    from harness.terminal.registry_option import open_for_reading, say
-    from harness.terminal.review import print_queue
+    from harness.terminal.registry_option import open_for_editors, say
+    from harness.terminal.review import print_listed, queue_document
 
-    registry = open_for_reading(target)
+    registry = open_for_editors(target)
     with shown(lines=False) as progress:
         found = listed(registry, examine_all=examine_all, progress=progress)
-    say(found.left_out)
-    with registry.reading() as reader:
-        failed, unreadable, more = failures.listed(reader)
+    say(found.queue.left_out)
     if as_json:
-        bad = [{"id": identity, "cannot_be_examined": why} for identity, why in unreadable]
-        print_json([*_told(found), *map(failures.plain, failed), *bad])
-        return
-    if found.waiting or not failed:
-        print_queue(out(), found)
-    for one in failed:
-        out().print(failures.line(one), markup=False, soft_wrap=True)
-    for identity, why in unreadable:
-        out().print(f"{identity[:12]}  cannot be examined: {why}", markup=False, soft_wrap=True)
-    if more:
-        out().print(f"{more} more records of runs that failed wait", markup=False)
-
-
-def _told(found: Queue) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    from harness.registry.queries.review import Waiting
-
-    told = [asdict(one) | ({"not_examined": True} if isinstance(one, Waiting) else {}) for one in found.found]
-    return [*told, *({"id": identity, "cannot_be_examined": why} for identity, why in found.unreadable)]
+        print_json(queue_document(found))
+    else:
+        print_listed(found)
 
 
 @review.command()
@@ -75,36 +54,33 @@ def show(context: click.Context, record: str, target: str | None, as_json: bool)
     from dataclasses import asdict
 
     from harness.registry.queries import failures
-    from harness.registry.queries.queue import shown
+    from harness.registry.queries.desk import examined
     from harness.terminal.console import out, print_json
-    from harness.terminal.registry_option import open_for_reading, say
+    from harness.terminal.registry_option import open_for_editors, say
     from harness.terminal.review import print_dossier
 
-    registry = open_for_reading(target or context.obj)
-    with registry.reading() as reader:
-        failed = failures.found(reader, record)
-    if failed is not None:
+    found = examined(open_for_editors(target or context.obj), record)
+    say(found.doubts)
+    if found.failure is not None:
         if as_json:
-            print_json(failures.plain(failed))
+            print_json(failures.plain(found.failure))
         else:
-            out().print(f"{failed.status}  {failures.line(failed)}", markup=False, soft_wrap=True)
-        return
-    found, left_out = shown(registry, record)
-    say(left_out)
-    if as_json:
-        print_json(asdict(found))
-    else:
-        print_dossier(out(), found)
+            out().print(f"{found.failure.status}  {failures.line(found.failure)}", markup=False, soft_wrap=True)
+    elif found.dossier is not None:
+        if as_json:
+            print_json(asdict(found.dossier))
+        else:
+            print_dossier(out(), found.dossier)
 
 
 def _decide(kind: str, record: str, target: str | None, reason: str) -> None:
-    from harness.registry.actions import failures
     from harness.registry.actions.review import Decision, decide
+    from harness.registry.queries.desk import is_failure
     from harness.terminal.console import out
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     registry = open_for_writing(target)
-    if failures.is_one(registry, record):
+    if is_failure(registry, record):
         _decide_failure(registry, kind, record, reason)
         return
     made = decide(registry, as_editor(), Decision(kind), record, reason)

@@ -59,10 +59,10 @@ def _rows(target: str | None, policy: str | None, day: date, everything: bool, a
 
     from harness.registry.queries.scores import ALONE, all_standings
     from harness.terminal.console import print_json
-    from harness.terminal.registry_option import open_for_reading, reading, say
+    from harness.terminal.registry_option import open_public, reading, say
     from harness.terminal.scores import print_rows
 
-    registry = open_for_reading(target)
+    registry = open_public(target)
     with reading(registry) as (reader, left_out):
         # Other processes help with a large database; they open it again, which what lies in memory can't be.
         alone = left_out or not reader.has_records(ALONE) or registry.in_memory

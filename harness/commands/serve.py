@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.terminal.registry_option import registry_option
+from harness.terminal.site_options import base_url_option
+
+if TYPE_CHECKING:
+    from harness.service.core import Service
 
 
 @click.command()
@@ -25,7 +30,17 @@ from harness.terminal.registry_option import registry_option
     metavar="FOLDER",
     help="Build the site in this folder, keep it up to date, and serve it, too.",
 )
-def serve(target: str | None, port: int, site: Path | None) -> None:
+@base_url_option
+@click.option(
+    "--private-witness",
+    "private_witnesses",
+    multiple=True,
+    metavar="NAME",
+    help="Witness that may be on this machine or its network, without TLS; repeatable.",
+)
+def serve(
+    target: str | None, port: int, site: Path | None, base_url: str | None, private_witnesses: tuple[str, ...]
+) -> None:
     """Listens on http://127.0.0.1: put a proxy with TLS before it. Run it where the registry's key is kept. Ctrl-C ends it.
 
     Of an exported demonstration a copy is served, which forgets at its end what it took.
@@ -33,8 +48,21 @@ def serve(target: str | None, port: int, site: Path | None) -> None:
     from harness.service.core import Service, Settings
     from harness.service.server import bound, run
     from harness.terminal.console import out
-    from harness.terminal.serving import kept_site, opened
+    from harness.terminal.serving import builder, kept_site, key_again, opened, visitors_editors
 
-    with opened(target) as (registry, key), bound(port) as own, kept_site(registry, site) as folder:
-        service = Service(registry, key, Settings(site=folder))
-        run(service, own, lambda address: out().print(f"{address} (Ctrl-C ends)", markup=False))
+    with builder(site) as keeper, opened(target) as (registry, key), bound(port) as own:
+        enrol = visitors_editors(target, registry, own.getsockname()[1])
+        again = key_again(registry)
+        service = Service(
+            registry, key, Settings(site, own_key=again, private_witnesses=private_witnesses, enrol=enrol)
+        )
+        with kept_site(service, keeper, base_url):
+            run(service, own, lambda address: out().print(f"{address} (Ctrl-C ends){_console(service)}", markup=False))
+
+
+def _console(service: Service) -> str:
+    """Where editors sign in, on a line of its own; "" where passkeys count nowhere yet."""
+    from harness.registry.actions.passkeys import allowed
+
+    found = allowed(service.registry)
+    return "" if found is None else f"\n{found.web_origin}/console/ (for editors)"

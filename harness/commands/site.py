@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from harness.terminal.registry_option import registry_option
-
-if TYPE_CHECKING:
-    from harness.site.build import Built, Wish
+from harness.terminal.site_options import base_url_option, told_of, wish_of
 
 
 @click.group()
@@ -23,9 +20,6 @@ _OUT = click.option(
 )
 _POLICY = click.option("--policy", help="Apply this policy instead of the registry's.")
 _AS_OF = click.option("--as-of", "as_of", metavar="YYYY-MM-DD", help="Score as on this day; default: today.")
-_BASE = click.option(
-    "--base-url", metavar="URL", help="Public address of the site; default: https:// and the registry's name."
-)
 _PNG = click.option("--png", is_flag=True, help="Also draw each network diagram as PNG; needs repro-harness[png].")
 
 
@@ -34,7 +28,7 @@ _PNG = click.option("--png", is_flag=True, help="Also draw each network diagram 
 @_OUT
 @_POLICY
 @_AS_OF
-@_BASE
+@base_url_option
 @_PNG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def build(
@@ -53,13 +47,13 @@ def build(
     from harness.terminal.registry_option import say
 
     with shown() as progress:
-        made = make(_wish(target, out, policy, as_of, base_url, png=png), progress)
+        made = make(wish_of(target, out, policy, as_of, base_url, png=png), progress)
     say(made.left_out)
     if as_json:
         print_json(asdict(made))
         return
     console().print(
-        f"{_told(made)}, {made.removed} removed: {out / 'index.html'}",
+        f"{told_of(made)}, {made.removed} removed: {out / 'index.html'}",
         markup=False,
     )
 
@@ -69,7 +63,7 @@ def build(
 @_OUT
 @_POLICY
 @_AS_OF
-@_BASE
+@base_url_option
 @_PNG
 @click.option(
     "--port",
@@ -100,33 +94,10 @@ def serve(
         progress.clear()
         if isinstance(made, Built):
             say(made.left_out)
-            console().print(_told(made), markup=False)
+            console().print(told_of(made), markup=False)
         else:
             err().print(f"not built: {made}", markup=False)
 
-    wish = _wish(target, out, policy, as_of, base_url, png=png)
+    wish = wish_of(target, out, policy, as_of, base_url, png=png)
     with progress:
         run(wish, port, told, lambda address: console().print(f"{address} (Ctrl-C ends)", markup=False), progress)
-
-
-def _told(made: Built) -> str:
-    from harness import units
-
-    return f"{units.count(made.rows, 'benchmark')}, {made.made} updated, {units.count(made.files, 'file')} written"
-
-
-def _wish(
-    target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, *, png: bool
-) -> Wish:
-    from harness.errors import BadInput
-    from harness.extras import needs
-    from harness.site.build import Wish
-    from harness.terminal.days import day_of
-    from harness.terminal.registry_option import open_for_reading
-
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise BadInput(f"{base_url!r:.80} must be an address", where="--base-url", fix="begin it with https://")
-    if png:
-        needs("png", "--png")
-    open_for_reading(target).close()  # a registry that forgot history is refused
-    return Wish(str(target), out, day_of(as_of), policy, base_url, png)

@@ -48,6 +48,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     found = _submission(record)
     note = private.read(folder := record if record.is_dir() else record.parent)
     device_ids = device_notes.ids(found, note)  # before anything is sent: a note that its record names must be there
+    note = note if device_ids else None  # the record does not name it
     if dry_run:
         return print_json(leaving(folder, found, device_ids))
     actor, registry = as_operator(), open_for_writing(target)

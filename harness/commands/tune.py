@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.terminal.backend_option import backend_option
+from harness.terminal.results_option import results_option
 
 
 @click.command()
@@ -49,13 +50,7 @@ from harness.terminal.backend_option import backend_option
     "--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Seed for the order of turns."
 )
 @click.option("--resume", is_flag=True, help="Continue a search that was interrupted.")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder for the records.",
-)
+@results_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def tune(
     model: str,

@@ -17,9 +17,12 @@ import click
 )
 @click.option(
     "--receipt",
+    "--proof",
+    "receipt",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also check a registry's receipt for the record, without asking anybody; a name alone: beside the record.",
+    help="Also check a registry's receipt for the record, or the proof that repro registry prove wrote, without asking anybody; "
+    "a name alone: beside the record.",
 )
 def verify(record: Path, keys_file: Path | None, receipt: Path | None) -> None:
     """Exit status 2 with the first fault that is found."""

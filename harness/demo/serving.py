@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from harness import program
+from harness.catalog.digest import hash_file
 from harness.demo.registry import key
 from harness.errors import BadInput
+from harness.paths import demonstrations_folder
 from harness.progress import Progress
 from harness.registry.exchange import files
+from harness.registry.opening import open_database
 from harness.registry.queries.told import about
 from harness.registry.store import Registry
+
+_FILE = "registry.sqlite"
+_MOST_FILES = 10_000  # of an export whose database is kept for the next time
 
 
 @contextmanager
@@ -26,7 +35,8 @@ def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519Pr
     """
     folder = Path(tempfile.mkdtemp(prefix="repro-serve-"))
     try:
-        registry = files.into(Path(place), str(folder / "registry"), progress)
+        kept, target = demonstrations_folder() / f"{_digest(Path(place))}.sqlite", folder / "registry"
+        registry = _again(kept, target) or files.into(Path(place), str(target), progress)
         own = key("registry")
         with registry.reading() as reader:
             told = about(reader)
@@ -36,6 +46,57 @@ def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519Pr
                 where=place,
                 fix=f"repro registry import {place} --registry FOLDER, where the registry's key is kept",
             )
+        if not _own(kept):
+            with suppress(OSError):  # a home that can't be written keeps nothing
+                _keep(target / _FILE, kept)
         yield registry, own
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _again(kept: Path, target: Path) -> Registry | None:
+    """The database that was made of these very files before: making it checks every record, which takes a second."""
+    if not _own(kept):
+        return None
+    with suppress(OSError):
+        target.mkdir()
+        shutil.copyfile(kept, target / _FILE)
+        return open_database(str(target))
+    shutil.rmtree(target, ignore_errors=True)
+    return None
+
+
+def _digest(export: Path) -> str:
+    """Of this program and of every file of the export."""
+    found = sha256(program.digest().encode())
+    for number, path in enumerate(sorted(export.rglob("*"))):
+        if number > _MOST_FILES:
+            raise BadInput("holds more files than a demonstration", where=str(export))
+        if path.is_file() and not path.is_symlink():
+            found.update(f"\n{path.relative_to(export).as_posix()} {hash_file(path)}".encode())
+    return found.hexdigest()
+
+
+def _own(kept: Path) -> bool:
+    """Whether it is there, and nobody else can have written it."""
+    with suppress(OSError):
+        return all(_safe(one) for one in (kept, kept.parent))
+    return False
+
+
+def _safe(path: Path) -> bool:
+    found = path.lstat()
+    return not path.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _keep(database: Path, kept: Path) -> None:
+    """The newest one alone, whole or not at all."""
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = kept.with_name(f".{kept.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(database, made)
+        for older in kept.parent.glob("*.sqlite"):
+            older.unlink(missing_ok=True)
+        os.replace(made, kept)
+    finally:
+        made.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from harness.catalog.identity import Identity
 from harness.catalog.suites import Loaded
 from harness.device_kinds import PROCESSOR, SERVERS, DeviceKind, of_facts
 from harness.measure.trial import Trial
-from harness.record.keys import Signers
+from harness.record.keys import RigSigner, Signers
 from harness.record.rig_runs import RigRun
 from harness.run.execute.launcher import Interpreter
 from harness.run.execute.loop import Outcome
@@ -62,7 +62,7 @@ class Prepared:
     given: Mapping[str, Scalar]  # settings as they were asked for
     options: Mapping[str, Scalar]  # all of them, defaults filled in
     cores: int
-    signers: Signers | None = None
+    signers: Signers | RigSigner | None = None
     left_out: tuple[LeftOut, ...] = ()  # of the suite, for want of room
 
     @property
@@ -95,7 +95,7 @@ class Machine:
     environment: Environment
     load_before: Load
     load_after: Load
-    bandwidth: Bandwidth
+    bandwidth: Bandwidth | None  # None: another machine computed, or none at all
     peak: Peak
 
 
@@ -127,6 +127,11 @@ class Evidence:
     def elsewhere(self) -> bool:
         """Whether what computed may be another machine: a server's speed is never booked on its client."""
         return DeviceKind.SERVER in self.computed_on
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether this machine's memory was read for the tokens: neither a simulation nor a server elsewhere reads it."""
+        return not (self.prepared.adapter.capabilities.synthetic or self.elsewhere)
 
     @property
     def device_ids(self) -> list[str]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.catalog.matrices import Loaded, Triple
+from harness.catalog.matrices import Loaded
+from harness.catalog.triples import Triple
+from harness.errors import BadInput
 from harness.progress import Progress
-from harness.record.keys import Signers
+from harness.record.keys import RigSigner, Signers
+from harness.record.schema import Experiment
 from harness.run.execute.launcher import Deadlines
 from harness.run.kept import Failed, Kept, attempted
 from harness.run.prepare import options
@@ -32,7 +35,13 @@ class Entry:
     error: str = ""
 
 
-def _request(triple: Triple, results: Path, resume: bool, signers: Signers | None) -> Request:
+def request_of(
+    triple: Triple,
+    results: Path,
+    resume: bool,
+    signers: Signers | RigSigner | None,
+    experiment: Experiment | None = None,
+) -> Request:
     """What `repro bench` would make of it; a resume goes on with what was cut off, or begins."""
     return Request(
         model=triple.model,
@@ -47,6 +56,7 @@ def _request(triple: Triple, results: Path, resume: bool, signers: Signers | Non
         or_new=resume,
         signers=signers,
         deadlines=Deadlines.of(triple.timeout_s),
+        experiment=experiment,
     )
 
 
@@ -67,11 +77,11 @@ def run_matrix(
     """
     kept = _kept(loaded, results, resume)
     entries = []
-    for index, triple in enumerate(loaded.matrix.triples, 1):
+    for index, triple in enumerate(loaded.matrix.configurations, 1):
         record, error = kept.record(triple.key), ""
         if record is None:
-            progress.stage(f"triple {index} of {len(loaded.matrix.triples)}: {triple}")
-            request = _request(triple, results, resume, signers)
+            progress.stage(f"triple {index} of {len(loaded.matrix.configurations)}: {triple}")
+            request = request_of(triple, results, resume, signers)
             found = attempted(partial(bench, request, progress), str(triple))
             if isinstance(found, Failed):
                 error = found.error
@@ -83,6 +93,17 @@ def run_matrix(
     if all(entry.record is not None for entry in entries) and loaded.matrix.sweep is None:
         kept.discard()
     return entries
+
+
+def refuse_machines(loaded: Loaded) -> None:
+    """Raises `BadInput` for a matrix that is for a fleet: what it says of machines would be left out in silence."""
+    matrix = loaded.matrix
+    if matrix.machines or matrix.pairs or matrix.needs is not None or matrix.budget_s is not None:
+        raise BadInput(
+            "machines, pairs, needs and budget_s are for a fleet",
+            where=loaded.matrix.name,
+            fix="run: repro fleet run FILE, or leave them out",
+        )
 
 
 def refuse_bad_sweep(loaded: Loaded) -> None:
@@ -111,7 +132,7 @@ def run_swept(
     triples = swept.cells()
     cells = []
     for triple in triples:
-        request = _request(triple, results, resume, signers)
+        request = request_of(triple, results, resume, signers)
         named = dict(setting.split("=", 1) for setting in triple.settings)
         own = replace(request, processes=triple.processes or PROCESSES)
         cells.append(Cell({name: named[name] for name in swept.swept}, own))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.record import store
-from harness.record.keys import Signers
+from harness.record.keys import RigSigner, Signers
+from harness.record.schema import Experiment
 from harness.run.execute.launcher import Deadlines
 from runtimes.releases import Named, split
 
@@ -29,7 +30,8 @@ class Request:
     challenge: str | None = None  # a registry's single-use number: it makes the seed and the forced ids
     resume: bool = False
     or_new: bool = False  # where there is nothing to resume, begin
-    signers: Signers | None = None  # the operator's open keys
+    signers: Signers | RigSigner | None = None  # the operator's open keys, or a machine's alone
+    experiment: Experiment | None = None  # that the run is a member of
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     @property

@@ -21,6 +21,8 @@ from harness.run.prepare.tokenise import tokenise
 from harness.run.request import Request
 from harness.run.scores import Rates, rates_of
 
+BUSY = "another measurement is running on this machine"
+
 
 class Session:
     """A run that was begun: everything is checked and in place. Whoever has one holds `alone`.
@@ -84,7 +86,7 @@ class Session:
 @contextmanager
 def alone(progress: Progress) -> Iterator[None]:
     """Nobody else measures on this machine meanwhile. Raises `BadInput` where somebody does."""
-    with locked(paths.cache() / "measuring.lock", "another measurement is running on this machine") as held:
+    with locked(paths.cache() / "measuring.lock", BUSY) as held:
         if not held:
             progress.remark("no lock can be held on this system: see to it that nothing else measures here")
         yield

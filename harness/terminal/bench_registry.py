@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.record.keys import Signers
     from harness.record.store import Stored
+    from harness.run.request import Request
 
 
-def ready(target: str | None, challenge: str | None, signers: Signers | None) -> None:
-    """Raises `BadInput` where the registry can't be read, or where it would not take a record with this challenge."""
+def ready(target: str | None, request: Request) -> None:
+    """Raises `BadInput` where the registry can't be read, or would not take a record of this run with its challenge."""
     if not target:
         return
     from harness.extras import needs
@@ -18,13 +18,18 @@ def ready(target: str | None, challenge: str | None, signers: Signers | None) ->
 
     needs("registry", "--registry")
     registry = open_for_reading(target)
+    challenge, signers = request.challenge, request.signers
     if challenge is None:
         return
+    from harness.catalog import suites
+    from harness.record.keys import Signers
     from harness.registry.actions.acts import utc
     from harness.registry.queries.challenges import usable
 
     with registry.reading() as reader:
-        usable(reader, challenge, None if signers is None else signers.public.handle, utc())
+        handle = None if not isinstance(signers, Signers) else signers.public.handle
+        budget = request.budget_s or (0 if request.processes else suites.load(request.suite).suite.budget_s)
+        usable(reader, challenge, handle, utc(), budget)
 
 
 def print_place(target: str, stored: Stored, *, aside: bool) -> None:

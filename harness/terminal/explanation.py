@@ -21,6 +21,11 @@ def print_explanation(found: Explanation) -> None:
     console = out()
     under = f"{found.loaded.label} {found.loaded.sha256[:12]}, {found.as_of.isoformat()}"
     print_score(console, found.row.hub, found.row.others, found.score, under)
+    if found.frozen is not None:
+        since = f"since {found.frozen.day}, entry {found.frozen.since}"
+        console.print(
+            f"[bold]Under review[/] {since}: operators reported the row; its tier is held until an editor decides"
+        )
     if found.cautions:
         console.print("[bold]Cautions[/] (they do not change the tier)")
         for one in found.cautions:
@@ -45,4 +50,5 @@ def document(found: Explanation) -> dict[str, Any]:
         "does_not_run": [failures.plain(one) for one in found.failures],
         "left_out": [asdict(one) for one in found.left_out],
     }
-    return {"row": found.id, **policy, **asdict(found.score), **beside}
+    review = {"under_review": found.frozen is not None}
+    return {"row": found.id, **policy, **asdict(found.score), **review, **beside}

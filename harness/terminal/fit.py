@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.run.prepare.fit import Found
 
 _TITLES = {Place.DEVICE: "GPU memory", Place.MEMORY: "main memory"}
-_SAID = {
+SAID = {
     Verdict.FITS: "yes, whole",
     Verdict.FROM_FILE: "it runs, but the weights do not stay in memory: they are read again from disk, which is slow",
     Verdict.NO: "no",
@@ -37,7 +37,7 @@ def print_fit(console: Console, found: Found) -> None:
     for reason in need.unknown:
         say(f"unknown: {reason}")
     say("")
-    say(f"{'fits':26} {_SAID[found.answer.verdict]}")
+    say(f"{'fits':26} {SAID[found.answer.verdict]}")
     say(f"{'longest context':26} {_longest(found)}")
     if found.answer.device_layers is not None:
         say(f"{'layers on the GPU':26} {_layers(found.answer)}")

@@ -80,11 +80,12 @@ def editor_keys() -> EditorSigners:
 
 def key_of(registry: Registry) -> Ed25519PrivateKey:
     """The registry's own key. Raises `BadInput` where it is not on this machine."""
-    from harness.record.editor_keys import registry_key
+    from harness.record.registry_keys import in_force
+    from harness.registry.queries.key_changes import present
 
     with registry.reading() as reader:
-        origin = reader.origin()
-    return registry_key(keys_folder(), origin, make=False)
+        found = present(reader)
+    return in_force(keys_folder(), found.origin, found.key)
 
 
 def introduced(registry: Registry, actor: Actor) -> list[Item]:

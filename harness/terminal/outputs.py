@@ -49,6 +49,7 @@ class ScoredRow:
     tier: Tier | None
     contested: bool
     records: Count
+    under_review: Annotated[bool, Field(description="operators asked editors to look at it: its tier is held")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Explained(Score):
     policy: str
     policy_sha256: Sha256
     as_of: Day
+    under_review: Annotated[bool, Field(description="operators asked editors to look at it: its tier is held")]
     evidence: tuple[dict[str, Any], ...]
     cautions: tuple[Caution, ...]
     does_not_run: tuple[dict[str, Any], ...]
@@ -151,7 +153,7 @@ def scored_row(one: Standing) -> ScoredRow:
     """As it is printed."""
     return ScoredRow(
         one.row, one.model_name, one.quantisation, one.engine, one.sku, one.workload, one.state, one.tier, one.contested,
-        one.records,
+        one.records, one.under_review,
     )  # fmt: skip
 
 

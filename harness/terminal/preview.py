@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 
 
 def print_fall(console: Console, registry: Registry, found: Submission, row: str) -> None:
-    """As if an editor had accepted it. Of a registry behind a URL its own words, once it has the record."""
+    """As if an editor had accepted it. Of a registry behind a URL in its own words, once it has the record."""
     from harness.registry.remote.registry import Remote
+    from harness.terminal.registry_option import open_public
 
     if isinstance(registry, Remote):
-        for line in registry.place(found.id) or [f"row {row[:12]}: submit it to see where it falls"]:
-            console.print(line, markup=False)
-        return
+        if said := registry.place(found.id):
+            for line in said:
+                console.print(line, markup=False)
+            return
+        registry = open_public(registry.target)
+        with registry.reading() as reader:
+            if reader.subject_of(row) is None:
+                console.print(f"row {row[:12]}: the row itself waits for an editor", markup=False)
+                return
     from harness.registry.queries import believed
     from harness.registry.queries.active_policy import in_force
     from harness.registry.queries.preview import falls

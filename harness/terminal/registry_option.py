@@ -42,6 +42,24 @@ def open_for_reading(target: str | None) -> Registry:
         return open_registry(place, progress)
 
 
+def open_for_editors(target: str | None) -> Registry:
+    """As `open_for_reading`; over a URL the service itself, which tells an editor what is not public."""
+    from harness.registry.remote.address import is_url
+    from harness.terminal.remote import open_remote
+
+    place = named(target)
+    return open_remote(place) if is_url(place) else open_for_reading(place)
+
+
+def open_public(target: str | None) -> Registry:
+    """As `open_for_reading`; of a registry behind a URL a copy of all that is public. Raises as `mirrored`."""
+    from harness.registry.reading import open_registry
+    from harness.terminal.progress import shown
+
+    with shown(lines=False) as progress:
+        return open_registry(named(target), progress)
+
+
 @contextmanager
 def reading(
     registry: Registry, rows: Collection[str] | None = None, keep: Collection[str] = ()
@@ -75,6 +93,20 @@ def open_for_writing(target: str | None) -> Registry:
         )
     registry = open_database(place)
     last_seen.look(registry, last_seen.folder())
+    return registry
+
+
+def open_database_here(target: str | None) -> Registry:
+    """The database itself, for what is the host's own business. Raises `BadInput` for a URL or exported files."""
+    from harness.errors import BadInput
+
+    registry = open_for_writing(target)
+    if registry.elsewhere:
+        raise BadInput(
+            "is served by another machine",
+            where=named(target),
+            fix="run it where the database is: name folder or postgresql://",
+        )
     return registry
 
 

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
+from harness.registry.queries import failures
+from harness.registry.queries.desk import Listed
 from harness.registry.queries.queue import Queue
 from harness.registry.queries.review import Dossier, Waiting
-from harness.terminal.console import escape, whole
+from harness.terminal.console import escape, out, whole
+
+
+def queue_document(found: Listed) -> list[dict[str, Any]]:
+    """As `repro review --json` prints it."""
+    told = [asdict(one) | ({"not_examined": True} if isinstance(one, Waiting) else {}) for one in found.queue.found]
+    broken = [*found.queue.unreadable, *((one.id, one.why) for one in found.broken_failures)]
+    unreadable = [{"id": identity, "cannot_be_examined": why} for identity, why in broken]
+    at = len(found.queue.unreadable)
+    return [*told, *unreadable[:at], *map(failures.plain, found.failures), *unreadable[at:]]
+
+
+def print_listed(found: Listed) -> None:
+    """The queue, then the runs that failed."""
+    console = out()
+    if found.queue.waiting or not found.failures:
+        print_queue(console, found.queue)
+    for failure in found.failures:
+        console.print(failures.line(failure), markup=False, soft_wrap=True)
+    for one in found.broken_failures:
+        console.print(f"{one.id[:12]}  cannot be examined: {one.why}", markup=False, soft_wrap=True)
+    if found.more_failures:
+        console.print(f"{found.more_failures} more records of runs that failed wait", markup=False)
 
 
 def print_queue(console: Console, found: Queue) -> None:
@@ -48,7 +75,7 @@ def print_dossier(console: Console, found: Dossier) -> None:
         ("headline", found.headline),
         (
             "challenge",
-            "began after the registry's single-use number"
+            f"began after the registry's single-use number; fresh: {', '.join(found.fresh) or 'nothing'}"
             if found.challenged
             else "none: only the operator says when it ran",
         ),

@@ -82,7 +82,8 @@ def print_rows(found: Sequence[Standing], under: str, left_out: int) -> None:
     for title in ("row", "model", "engine", "device", "workload", "state", "tier", "records"):
         table.add_column(title, justify="right" if title == "records" else "left")
     for one in found:
-        tier = "–" if one.tier is None else f"{one.tier}{', contested' if one.contested else ''}"
+        said = (", contested" if one.contested else "") + (", under review" if one.under_review else "")
+        tier = "–" if one.tier is None else f"{one.tier}{said}"
         texts = (f"{one.model_name} {one.quantisation}", one.engine, one.sku, one.workload.partition("/")[2])
         table.add_row(
             whole(console, one.row, 12), *(escape(text) for text in texts), str(one.state), tier, str(one.records)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from harness.registry.store import Registry
-    from harness.site.build import Built
+    from harness.service.core import Service
+    from harness.site.keeper import Keeper
 
 
 @contextmanager
@@ -41,36 +41,67 @@ def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
     yield registry, key_of(registry)
 
 
+def visitors_editors(target: str | None, registry: Registry, port: int) -> Callable[[Registry, str], int] | None:
+    """Of a demonstration that is served as a copy: how a visitor becomes one of its editors; passkeys count at this port then."""
+    from harness.registry.opening import is_export
+    from harness.terminal.registry_option import named
+
+    if not is_export(named(target)):
+        return None
+    from harness.demo import console
+
+    console.allow(registry, port)
+    return console.enrol
+
+
+def key_again(registry: Registry) -> Callable[[], Ed25519PrivateKey]:
+    """What finds the registry's key after the log has rotated it: in the files, where the command put it."""
+    from harness.terminal.keys import key_of
+
+    return lambda: key_of(registry)
+
+
 @contextmanager
-def kept_site(registry: Registry, folder: Path | None) -> Iterator[Path | None]:
-    """The site in the folder, built beside the service and again when the registry changes. Raises `BadInput` for the folder."""
+def builder(folder: Path | None) -> Iterator[Keeper | None]:
+    """The process that will build the site in the folder, while it loads the program. Raises `BadInput` for the folder."""
     if folder is None:
         yield None
         return
-    from harness.errors import ReproError
-    from harness.files import refusal
-    from harness.site import serve
-    from harness.site.build import Wish
-    from harness.terminal.console import err
-    from harness.terminal.days import day_of
-    from harness.terminal.registry_option import say
+    from harness.site.folder import usable
+    from harness.site.keeper import Keeper
 
+    usable(folder)
+    keeper = Keeper()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise refusal(error, folder) from error
-    wish, stop = Wish(registry.target, folder, day_of(None), None, None, False), Event()
-
-    def told(made: Built | ReproError) -> None:
-        if isinstance(made, ReproError):
-            err().print(f"site not built: {made}", markup=False)
-        else:
-            say(made.left_out)
-
-    thread = Thread(target=serve.keep, args=(wish, None, stop, told), daemon=True)
-    thread.start()
-    try:
-        yield folder
+        yield keeper
     finally:
-        stop.set()
-        thread.join()
+        keeper.stop()
+
+
+@contextmanager
+def kept_site(service: Service, keeper: Keeper | None, base_url: str | None = None) -> Iterator[None]:
+    """Meanwhile the service's site is built whenever the registry changes."""
+    folder = service.settings.site
+    if keeper is None or folder is None:
+        yield
+        return
+    from harness.site.folder import Wish
+    from harness.site.keeper import Told
+    from harness.terminal.days import day_of
+
+    def told(one: Told) -> None:
+        for line in one.left_out:
+            service.log("a record is left out", level="warning", line=line)
+        if one.code:
+            service.log("site not built", level="error", code=one.code, line=one.line)
+            return
+        service.metrics.site_builds.observe(one.seconds)
+        numbers = {"rows": one.rows, "made": one.made, "files": one.files, "removed": one.removed}
+        service.log("site built", level="info", entries=one.entries, duration_s=one.seconds, **numbers)
+
+    keeper.follow(Wish(service.registry.target, folder, day_of(None), base_url=base_url), told)
+    service.changed = keeper.wake
+    try:
+        yield
+    finally:
+        keeper.stop()

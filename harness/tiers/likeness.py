@@ -41,7 +41,7 @@ _SHARES = {"aligned": 0.7, "mirrored": 0.1, "reordered": 0.1, "one trial": 0.1}
 _LEAST_VALUES = 100  # distinct ones in a record, for its distribution
 MOST_TRIALS = 256  # of a record that are compared: their number squared is looked at
 MOST_VALUES = 1 << 16
-_DEGREE = 6  # of the curve: a first trial that still settles is no copy of another's
+_DEGREE = 6  # of the curve: first trials that settle alike are no copies
 _BLOCKS = 16
 
 

@@ -163,7 +163,7 @@ def _on_axis(
 
 
 def _tells(axis: str, version: str) -> bool:
-    """Whether the value is known; a setting that one record holds and another does not is no change of it."""
+    """Whether the value is known. A setting that only one of two records holds did not change."""
     return not version.startswith(UNKNOWN) and (version != "" or not axis.startswith("setting "))
 
 

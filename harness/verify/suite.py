@@ -65,9 +65,17 @@ def _differences(told: Workload, own: suites.Workload, record: Record, suite: Su
     elif (told.prompt_tokens, told.depth) not in _lengths(own):
         said = [f"{prompt} prompt tokens behind {depth or 0}" for prompt, depth in _lengths(own)]
         yield f"{told.prompt_tokens} prompt tokens behind {told.depth or 0}, the suite says {' or '.join(said)}"
+    text = suites.challenged_text_sha256(suite, own, record.run.challenge)
+    if told.text_sha256 != text and not (told.text_sha256 is None and _before_texts(record)):
+        yield "its prompt's text is not what its challenge draws"
     ids = suites.forced_ids(suite, own, record.runtime.vocab_size, record.run.challenge or "")
     if (told.forced_sha256 is None) != (ids is None) or (ids is not None and told.forced_sha256 != digest_of(ids)):
         yield "its forced ids are not the suite's"
+
+
+def _before_texts(record: Record) -> bool:
+    """Whether its version drew no texts from a challenge yet."""
+    return record.schema_version in ("1.0", "1.1", "1.2", "1.3", "1.4")
 
 
 def _lengths(own: suites.Workload) -> list[tuple[int, int | None]]:

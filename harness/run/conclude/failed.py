@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness import device_kinds
 from harness.capture.load import read_load
 from harness.capture.privacy import own_identifiers
@@ -18,7 +16,7 @@ from harness.record.samples import encode
 from harness.record.samples import schema as columns
 from harness.record.store import SAMPLES_FILE
 from harness.run.attempt import Attempt, numbered
-from harness.run.conclude import assemble, write
+from harness.run.conclude import head, write
 from harness.run.conclude.departures import unused_gpu
 from harness.run.conclude.excerpt import excerpt
 from harness.run.conclude.reason import Reason, reason_of, stage_of
@@ -54,41 +52,30 @@ def _write(attempt: Attempt, failed: WorkerFailed, reason: Reason) -> Path:
     samples = encode({name: [] for name in columns().names})
     record = _record(attempt, failed, reason, sha256(samples).hexdigest())
     gate.refuse_identifiers(record.model_dump(mode="json"), prepared.suite)
-    subjects = [
-        (SAMPLES_FILE, record.samples.sha256),
-        (prepared.identity.file, prepared.identity.sha256),
-        (f"{prepared.suite.label}.toml", prepared.suite.sha256),
-    ]
     return write.written(
-        prepared, attempt.rig_run, record, subjects, samples, tuple(failed.log.facts.get("device_ids") or ())
+        prepared,
+        attempt.rig_run,
+        record,
+        head.subjects(prepared, record),
+        samples,
+        tuple(failed.log.facts.get("device_ids") or ()),
     )
 
 
 def _record(attempt: Attempt, failed: WorkerFailed, reason: Reason, samples_sha256: str) -> schema.Record:
     prepared, suite, plan = attempt.prepared, attempt.prepared.suite.suite, attempt.plan
-    software = attempt.environment.software
     loaded = failed.log.facts
     told = loaded or _described(attempt)
     return schema.Record(
         schema_version=schema.SCHEMA_VERSION,
-        harness=schema.Harness(
-            version=harness.__version__,
-            commit=software.commit.value,
-            dirty=software.dirty.value,
-            worker_sha256=prepared.engine.bundle_sha256,
-        ),
+        harness=head.program(prepared, attempt.environment.software),
         run=_run(attempt, failed),
         model=prepared.identity.to_json(),
         runtime=_runtime(attempt, failed, told),
-        environment=assemble.coarse(attempt.environment.to_json()),
-        suite=assemble.suite_of(prepared),
-        tokenization=schema.Tokenization(
-            bos_id=loaded.get("bos_id"),
-            add_bos=bool(loaded.get("add_bos")),
-            template="none",
-            tokenizer_sha256=prepared.identity.tokenizer_sha256,
-        ),
-        workloads=() if plan is None else assemble.workloads(plan, suite),
+        environment=head.coarse(attempt.environment.to_json()),
+        suite=head.suite_of(prepared),
+        tokenization=head.tokenization(prepared, loaded.get("bos_id"), bool(loaded.get("add_bos"))),
+        workloads=() if plan is None else head.workloads(plan, suite, prepared.request.challenge),
         processes=(),
         results=(),
         process_results=(),
@@ -97,7 +84,7 @@ def _record(attempt: Attempt, failed: WorkerFailed, reason: Reason, samples_sha2
         checks=(),
         findings=unused_gpu(prepared),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=0),
-        operator=assemble.operator(prepared.signers, attempt.rig_run),
+        operator=head.operator(prepared.signers, attempt.rig_run),
         outcome=_outcome(attempt, failed, reason, told),
     )
 
@@ -123,7 +110,7 @@ def _outcome(attempt: Attempt, failed: WorkerFailed, reason: Reason, told: Mappi
             "stage": stage_of(log, "" if last is None else last.last),
             "error": excerpt(reason.said, (*names, *own_identifiers())),
             "loaded": bool(log.facts),
-            "given": {name: assemble.public_value(value) for name, value in sorted(prepared.options.items())},
+            "given": {name: head.public_value(value) for name, value in sorted(prepared.options.items())},
             "devices": None if log.facts or not told else _devices(told),
             "evidence": evidence,
         }
@@ -135,24 +122,10 @@ def _devices(told: Mapping[str, Any]) -> tuple[schema.Device, ...]:
 
 
 def _run(attempt: Attempt, failed: WorkerFailed) -> schema.Run:
-    prepared = attempt.prepared
-    before, after = assemble.loads(attempt.load_before, read_load())
-    return schema.Run(
-        started_utc=attempt.started_utc,
-        finished_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        seed=attempt.seed,
-        synthetic=prepared.adapter.capabilities.synthetic,
-        resumed=prepared.request.resume,
-        budget_s=attempt.budget_s,
-        stop_rule=STOP_RULE,
-        stop_detail=f"{len(failed.failures)} of {len(failed.failures)} processes failed",
-        precise=False,
-        failed_processes=tuple(schema.FailedProcess(index=f.index, reason=f.error.code) for f in failed.failures),
-        command=assemble.command(prepared, attempt.budget_s, attempt.seed),
-        load_before=before,
-        load_after=after,
-        challenge=prepared.request.challenge,
-    )
+    count = len(failed.failures)
+    begun = head.Begun(attempt.started_utc, attempt.seed, attempt.budget_s)
+    ended = head.Ended(STOP_RULE, f"{count} of {count} processes failed", False, failed.failures)
+    return head.run(attempt.prepared, begun, ended, head.loads(attempt.load_before, read_load()))
 
 
 def _runtime(attempt: Attempt, failed: WorkerFailed, told: Mapping[str, Any]) -> schema.Runtime:
@@ -169,12 +142,12 @@ def _runtime(attempt: Attempt, failed: WorkerFailed, told: Mapping[str, Any]) ->
         commit=told.get("commit", ""),
         build=told.get("build") or {},
         settings=settings,
-        options={name: assemble.public_value(value) for name, value in prepared.given.items()},
-        variables=assemble.engine_variables(prepared.engine.interpreter.secrets),
+        options={name: head.public_value(value) for name, value in prepared.given.items()},
+        variables=head.engine_variables(prepared.engine.interpreter.secrets),
         devices=_devices(loaded) if loaded else (),
         python=hello.get("python", ""),
-        packages=assemble.packages(prepared, hello.get("packages") or {}),
-        environment=assemble.build_of(prepared),
+        packages=head.packages(prepared, hello.get("packages") or {}),
+        environment=head.build_of(prepared),
         clock=loaded.get("clock", ""),
         vocab_size=loaded.get("vocab_size", 0),
         context_tokens=loaded.get("context_tokens", 0),

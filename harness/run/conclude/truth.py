@@ -76,7 +76,10 @@ def bandwidth_ceiling(evidence: Evidence) -> Ceiling:
         return Ceiling(None, "what a token of this model reads is not known")
     if size < cached:
         return Ceiling(None, "the weights fit into the last-level cache: main memory is no bound")
-    return Ceiling(evidence.machine.bandwidth.most_bytes_per_s, "the most that was measured here")
+    bandwidth = evidence.machine.bandwidth
+    if bandwidth is None:
+        return Ceiling(None, "the memory's bandwidth was not measured")
+    return Ceiling(bandwidth.most_bytes_per_s, "the most that was measured here")
 
 
 def _peak_ceiling(evidence: Evidence) -> Ceiling:

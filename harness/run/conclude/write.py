@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.record import envelope, private, rig_runs, schema, store
 from harness.record.canonical import digest
-from harness.record.keys import Signers
+from harness.record.keys import RigSigner, Signers
 from harness.record.rig_runs import RigRun
 from harness.record.statement import payload_of
 from harness.run.conclude.assemble import assemble
@@ -60,5 +60,5 @@ def _write(
     return path
 
 
-def _signed(payload: bytes, signers: Signers | None) -> bytes | None:
-    return None if signers is None else envelope.sign(payload, [signers.operator, signers.rig]).to_bytes()
+def _signed(payload: bytes, signers: Signers | RigSigner | None) -> bytes | None:
+    return None if signers is None else envelope.sign(payload, signers.keys).to_bytes()

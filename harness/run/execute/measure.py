@@ -40,7 +40,9 @@ class Measurement:
         self._attempt = attempt = begun(prepared)
         triple = _triple(prepared, prompts, attempt.seed)
         if request.against is not None:
-            baseline.refuse_other_work(request.against, plan_for(triple, ids, 0))
+            baseline.refuse_other_work(
+                request.against, plan_for(triple, ids, 0), challenged=request.challenge is not None
+            )
         self.journal = _journal(prepared, attempt.seed)
         plan = plan_for(triple, ids, 0)
         self._attempt = replace(attempt, started_utc=self.journal.started_utc, plan=plan)
@@ -90,13 +92,15 @@ class Measurement:
         prepared, environment = self._prepared, self._attempt.environment
         _refuse_changed(prepared)
         after = read_load()
-        self._progress.stage("measuring the memory's bandwidth")
         bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
-        bandwidth, peak = snapshot.bandwidth(bounding, environment), snapshot.peak(environment, bounding)
         attempt = numbered(self._attempt)
         work = Work(self._ids, self.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
-        machine = Machine(environment, attempt.load_before, after, bandwidth, peak)
-        return Evidence(prepared, work, self._outcome, machine)
+        machine = Machine(environment, attempt.load_before, after, None, snapshot.peak(environment, bounding))
+        found = Evidence(prepared, work, self._outcome, machine)
+        if not found.in_memory:
+            return found
+        self._progress.stage("measuring the memory's bandwidth")
+        return replace(found, machine=replace(machine, bandwidth=snapshot.bandwidth(bounding, environment)))
 
 
 def _guards(prepared: Prepared) -> Guards:

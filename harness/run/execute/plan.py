@@ -37,14 +37,14 @@ class Triple:
     reference: Mapping[str, Prompt] = field(default_factory=dict)  # what an engine that splits text is held against
 
 
-def texts_of(suite: Suite) -> Texts:
-    """Every text that must become ids, and to how many ids it is cut."""
+def texts_of(suite: Suite, challenge: str = "") -> Texts:
+    """Every text that must become ids, and to how many ids it is cut; with a challenge its own are drawn from it."""
     texts: dict[str, str] = {PROBE: suite.probe}
     lengths: dict[str, int | None] = {PROBE: None}
     for workload in suite.workloads:
         variations = VARIATIONS if workload.id == suite.cache_check else 0
         for variation in range(variations + 1):
-            text = suites.prompt_text(suite, workload, variation)
+            text = suites.prompt_text(suite, workload, variation, challenge)
             if text is not None:
                 key = _key(workload.id, variation)
                 texts[key], lengths[key] = text, suites.text_tokens(workload)

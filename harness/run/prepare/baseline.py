@@ -15,8 +15,8 @@ from runtimes.table import find
 
 
 def rule(request: Request, suite: Loaded) -> SequentialLooks | FixedNumber:
-    """The stopping rule; with a record to stand against, it looks at the verdict, too. Raises `BadInput` where the two
-    could not be compared.
+    """The stopping rule; with a record to compare with, it also looks at the verdict. Raises `BadInput` where the two
+    can't be compared.
     """
     if request.against is not None:
         _refuse(request.against, suite, request.named.name)
@@ -61,12 +61,14 @@ def refuse_other_model(stored: Stored, identity: Identity) -> None:
         )
 
 
-def refuse_other_work(stored: Stored, plan: Plan) -> None:
-    """Raises `BadInput` where the headline's prompt would be other ids than the record's."""
+def refuse_other_work(stored: Stored, plan: Plan, *, challenged: bool) -> None:
+    """Raises `BadInput` where the headline's prompt would be other ids than the record's, and no challenge draws them."""
     record = stored.record
     theirs = next((w for w in record.workloads if w.id == record.suite.headline), None)
     ours = next((w for w in plan.workloads if w.id == record.suite.headline), None)
-    if theirs is None or ours is None or theirs.prompt_sha256 != digest_of(ours.prompt):
+    # A challenge draws other words on purpose, as many; a given text stays what it was.
+    drawn = challenged or (theirs is not None and theirs.text_sha256 is not None)
+    if theirs is None or ours is None or not (drawn or theirs.prompt_sha256 == digest_of(ours.prompt)):
         raise BadInput(
             "its prompt was other token ids: not comparable", where=_where(stored), fix="measure without --against"
         )

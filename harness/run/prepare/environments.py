@@ -179,8 +179,10 @@ def place(cache: Path, runtime: str, backend: str, release: str = "") -> Place:
     made_with = here.cuda_build(recipe.backends[backend])
     cuda = made_with if isinstance(made_with, CudaBuild) else None
     lock = cuda_root.joined(lock, cuda)
-    flags = (*recipe.backends[backend].flags, *(cuda_root.flags(cuda) if cuda else ()), *own)
-    parts = (lock, *flags, platform.python_version(), platform.machine(), _instruction_set() if recipe.built else "")
+    instructions = _instruction_set() if recipe.built else ""
+    flags = (*recipe.backends[backend].flags, *(recipe.amx_flags if "amx_int8" in instructions.split() else ()))
+    flags += (*(cuda_root.flags(cuda) if cuda else ()), *own)
+    parts = (lock, *flags, platform.python_version(), platform.machine(), instructions)
     parts += (cuda.toolkit.said, cuda.toolkit.root, cuda.host_compiler) if cuda else ()
     if runtime not in table.BUILT_IN:
         parts += (adapter_files.digest(runtime),)
@@ -224,7 +226,7 @@ def every(cache: Path) -> list[tuple[Path, Installed]]:
 
 
 def _read(marker: Path) -> Installed | None:
-    """What an `install.json` says; None where it is missing or damaged: then the environment is made anew."""
+    """What an `install.json` says; None where it is missing or damaged: the environment is then made again."""
     try:
         data = json.loads(read_limited(marker, _MARKER_LIMIT, "the marker of an environment"))
         lists = {name: tuple(data[name]) for name in ("build_flags", "source_sha256") if name in data}

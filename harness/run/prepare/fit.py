@@ -38,6 +38,7 @@ class Question:
     context: int | None = None
     device: str = ""
     memory_gib: float | None = None
+    count: int = 1  # of equal devices, each with a part of the layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,13 @@ def _room(part: Device | None, question: Question, load: Load, computes: bool) -
     rooms = read_rooms(this_machine(), load.backend if computes and part is None else "", os.environ)
     if part is None:
         return memory_need.room_here(rooms, load, computes)
-    size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB)
+    size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB) * question.count
     if _shares(part):
         return Room(size, size, part.sku, shared=True, source="the device table")
     return replace(
         memory_need.room_here(rooms, load, False),
-        device=part.sku, device_free=size, device_total=size, source="the device table",
+        device=part.sku if question.count == 1 else f"{part.sku} ×{question.count}",
+        device_free=size, device_total=size, source="the device table",
     )  # fmt: skip
 
 

@@ -65,10 +65,12 @@ def _vocabulary(suite: Loaded) -> str:
     if suite.path.parent == paths.configs() / "suites":
         ours = [suite.label, suite.suite.headline]
         ours += [text for workload in suite.suite.workloads for text in (workload.id, workload.title)]
-    return " ".join((_words_of_the_schema(), "repro bench", *ours, *models.public_names(), *table.names()))
+    return " ".join((words_of_the_program(), *ours))
 
 
 @cache
-def _words_of_the_schema() -> str:
-    """Made once: a run asks several times a process, and pydantic takes long over it."""
-    return json.dumps(schema.Record.model_json_schema())
+def words_of_the_program() -> str:
+    """Made once: a run asks several times a process; a schema takes pydantic long, and every package is asked for adapters."""
+    return " ".join(
+        (json.dumps(schema.Record.model_json_schema()), "repro bench", *models.public_names(), *table.names())
+    )

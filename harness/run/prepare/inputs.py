@@ -18,7 +18,7 @@ from harness.errors import BadInput
 from harness.files import need_room
 from harness.progress import Progress
 from harness.record import store
-from harness.run.conclude.assemble import engine_variables, public_value
+from harness.run.conclude.head import engine_variables, public_value
 from harness.run.evidence import Engine, ModelHere, Prepared
 from harness.run.execute import bundle
 from harness.run.execute.launcher import Interpreter

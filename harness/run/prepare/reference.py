@@ -86,10 +86,10 @@ def _tokenizer(model_format: str, cache: Path, progress: Progress) -> tuple[str,
     """Who makes the ids, and its interpreter: an environment that is there, else llama.cpp's is installed for a GGUF."""
     names = REFERENCES[model_format]
     folder, _ = bundle.make(cache)
-    there = {one.runtime: place for place, one in environments.every(cache) if not one.release}
     for name in names:
-        if name in there:
-            return name, Interpreter(there[name] / "bin" / "python", folder, cache / "worker-home")
+        place = _there(name, cache)
+        if place is not None:
+            return name, Interpreter(place / "bin" / "python", folder, cache / "worker-home")
     if model_format != "gguf":
         raise _none(f"no environment of {' or '.join(names)} is installed", "tokenizer.json")
     progress.stage("the reference of a GGUF's token ids is llama.cpp's tokenizer: its environment is made first")
@@ -97,6 +97,16 @@ def _tokenizer(model_format: str, cache: Path, progress: Progress) -> tuple[str,
         return names[0], interpreter_for(names[0], cache, progress, backend="cpu")
     except (BadInput, RuntimeUnavailable, RunFailed) as error:
         raise _none(f"llama.cpp's environment can't be made: {error.what}", "a GGUF") from error
+
+
+def _there(name: str, cache: Path) -> Path | None:
+    """Its environment of the pinned release; one for the CPU first: another's build loads only where its driver is."""
+    found = [
+        (one.backend != "cpu", place)
+        for place, one in environments.every(cache)
+        if one.runtime == name and not one.release
+    ]
+    return min(found)[1] if found else None
 
 
 def _none(why: str, where: str) -> RuntimeUnavailable:

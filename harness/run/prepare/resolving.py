@@ -58,7 +58,7 @@ def ensure(cache: Path, asked: Named, recipe: Recipe, backend: str, progress: Pr
         if kept_locks.read(path, recipe, backend, asked.release) is None:
             progress.stage(f"resolving {asked} ({backend}) with pip; once")
             try:
-                one = _offered(asked, package_index.ask(recipe, backend))
+                one = offered(asked, package_index.ask(recipe, backend))
                 if one.yanked is not None:
                     progress.remark(f"{asked} was withdrawn by its authors ({one.yanked or 'no reason given'})")
                 kept_locks.keep(path, resolve(asked, recipe, backend, path.with_suffix(".log")))
@@ -77,7 +77,8 @@ def bring(cache: Path, asked: Named, recipe: Recipe, backend: str, file: Path) -
     kept_locks.keep(kept_locks.path_of(cache, asked.name, backend, asked.release), text)
 
 
-def _offered(asked: Named, answer: Answer) -> Offered:
+def offered(asked: Named, answer: Answer) -> Offered:
+    """What the index has of it. Raises `NotFound` where that is nothing, `BadInput` where it can't be had here."""
     found = answer.of(asked.release)
     if found is None:
         if answer.silent is not None:  # the index that did not answer may have it

@@ -24,23 +24,30 @@ def tokenise(prepared: Prepared, cache: Path, progress: Progress) -> tokens.Prom
     and can't be had.
     """
     adapter, can = prepared.adapter, prepared.adapter.capabilities
-    wanted, own = texts_of(prepared.suite.suite), reference.is_reference(adapter, prepared.identity.format)
-    kept = reference.key(reference.tokenizer_of(prepared.identity), prepared.suite.sha256)
+    wanted = texts_of(prepared.suite.suite, prepared.request.challenge or "")
+    own, named = reference.is_reference(adapter, prepared.identity.format), _named(prepared)
+    kept = reference.key(reference.tokenizer_of(prepared.identity), named)
     if own and not can.synthetic:
         made = tokens.made(cache, kept, wanted, lambda texts: _made(prepared, texts, progress, wanted), with_texts=True)
         return tokens.prompts(made, wanted)
     if can.synthetic or not (reference.needed(adapter) or tokens.there(cache, kept, wanted)):
         return tokens.prompts(_of_its_own(prepared, wanted, cache, progress), wanted)
-    made = reference.ids_of(prepared.model, wanted, prepared.suite.sha256, cache, progress)
+    made = reference.ids_of(prepared.model, wanted, named, cache, progress)
     found = tokens.prompts(made, wanted)
     return _gated(found, adapter.name) if can.takes_text or can.tokenises else found
+
+
+def _named(prepared: Prepared) -> str:
+    """What names the texts: the suite, and the challenge that drew some of them."""
+    challenge = prepared.request.challenge
+    return prepared.suite.sha256 + (f":{challenge}" if challenge else "")
 
 
 def _of_its_own(prepared: Prepared, wanted: tokens.Texts, cache: Path, progress: Progress) -> tokens.Tokenised:
     """What a simulation, a server or another's adapter, which nobody checked, makes of a text is its own affair."""
     tokenizer = reference.tokenizer_of(prepared.identity)
     whose = f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}"
-    key = reference.key(whose, prepared.suite.sha256)
+    key = reference.key(whose, _named(prepared))
     return tokens.made(cache, key, wanted, lambda texts: _made(prepared, texts, progress))
 
 

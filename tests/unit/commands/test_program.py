@@ -18,7 +18,9 @@ from harness.record import store
 from tests.support.program import REAL, Program, edited, faster, signed
 
 GROUPS = [
+    ("agent",),
     ("device",),
+    ("fleet",),
     (),
     ("registry",),
     ("keys",),
@@ -27,6 +29,7 @@ GROUPS = [
     ("operator",),
     ("request",),
     ("review",),
+    ("row-report",),
     ("runtime",),
     ("site",),
     ("suite",),

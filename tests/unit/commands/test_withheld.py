@@ -52,9 +52,9 @@ def test_what_a_record_masks_and_does_not_know_is_named(tmp_path):
 
 
 def test_the_masks_are_those_that_a_record_is_made_with():
-    from harness.run.conclude import assemble
+    from harness.run.conclude import head
     from harness.terminal.withheld import _MASKED
 
-    assert assemble.public_value("http://10.1.2.3:8000") in _MASKED
-    assert assemble._shown("GGML_X", "a path/with words") in _MASKED
-    assert assemble.public_value("GPU-4f1c2a8e-0000-1111-2222-333344445555") in _MASKED
+    assert head.public_value("http://10.1.2.3:8000") in _MASKED
+    assert head._shown("GGML_X", "a path/with words") in _MASKED
+    assert head.public_value("GPU-4f1c2a8e-0000-1111-2222-333344445555") in _MASKED

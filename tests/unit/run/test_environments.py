@@ -45,6 +45,14 @@ def test_other_flags_are_another_place(tmp_path, monkeypatch):
     assert own.folder != cpu.folder
 
 
+@pytest.mark.parametrize(
+    ("instructions", "told"), [("flags : avx512f amx_tile amx_int8", True), ("flags : avx512f", False)]
+)
+def test_llama_cpp_is_built_without_amx_which_its_kernels_crash_on(tmp_path, monkeypatch, instructions, told):
+    monkeypatch.setattr(environments, "_instruction_set", lambda: instructions)
+    assert ("-DCMAKE_CXX_FLAGS=-U__AMX_INT8__" in place(tmp_path, "llama.cpp", "cpu").flags) is told
+
+
 def test_unknown_backends_and_runtimes_without_a_recipe_are_refused(tmp_path):
     with pytest.raises(BadInput, match="take one of cpu, cuda"):
         place(tmp_path, "llama.cpp", "tpu")

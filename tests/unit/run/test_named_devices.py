@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import BadInput
-from harness.run.conclude.assemble import public_value
+from harness.run.conclude.head import public_value
 from harness.run.prepare.backend import wants_gpu
 from harness.run.prepare.device_choice import with_places
 

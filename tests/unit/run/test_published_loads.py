@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.capture.facts import Fact
 from harness.capture.load import Load
-from harness.run.conclude.assemble import coarse, loads
+from harness.run.conclude.head import coarse, loads
 from harness.run.prepare.environments import Installed
 from harness.worker.packages import built_here, file_list
 

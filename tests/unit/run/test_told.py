@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import BadInput, RunFailed
-from harness.run.conclude import assemble
+from harness.run.conclude import head
 from harness.run.prepare.engine_account import Told, contradiction
 
 
@@ -81,10 +81,10 @@ def test_an_engine_that_changes_between_processes_is_refused(change):
     ],
 )
 def test_the_address_of_another_machine_is_not_published(value, shown):
-    assert assemble.public_value(value) == shown
+    assert head.public_value(value) == shown
 
 
 def test_a_variable_that_names_a_key_is_never_published():
-    assert assemble._shown("VLLM_API_KEY", "abc") == "set, not recorded"
-    assert assemble._shown("NVIDIA_TOKEN", "7") == "set, not recorded"
-    assert assemble._shown("OMP_NUM_THREADS", "7") == "7"
+    assert head._shown("VLLM_API_KEY", "abc") == "set, not recorded"
+    assert head._shown("NVIDIA_TOKEN", "7") == "set, not recorded"
+    assert head._shown("OMP_NUM_THREADS", "7") == "7"
