@@ -3,7 +3,7 @@
 Beside what can't be, two oddities are named that break no bound: a size that contradicts its label, and a single GPU that
 decodes like a processor.
 
-The table is `tests/data/llama-bench-rows.csv`, or a file of the same columns. A row is judged where the table knows the part and
+The table is `configs/evidence/llama-bench.csv`, or a file of the same columns. A row is judged where the table knows the part and
 the model tells what a token reads at least; the others are counted by what is not known of them.
 """
 
@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.catalog import devices
+from harness.paths import configs
 from harness.registry.intake.plausibility import MARGIN
 
 GIB = 1 << 30
-ROWS = Path(__file__).parent.parent / "tests" / "data" / "llama-bench-rows.csv"
+ROWS = configs() / "evidence" / "llama-bench.csv"
 
 # What a collector called a machine → what the driver calls its GPU. Only labels that say more than the name are here.
 LABELS: Mapping[str, str] = {
