@@ -9,13 +9,6 @@ REGISTRY ?= results/demo-registry
 OUT ?= site
 # `make test TESTS=…` runs only those.
 TESTS ?=
-# These do not mind each other; what holds a rate against a truth, or runs real engines, runs alone afterwards.
-TOGETHER := tests/unit tests/property tests/simulation tests/conformance tests/e2e/test_bad_input.py tests/e2e/test_commands.py
-TOGETHER += tests/e2e/test_huggingface.py tests/e2e/test_registry_commands.py tests/e2e/test_registry_acts.py
-TOGETHER += tests/e2e/test_forked_program.py tests/e2e/test_broken_adapters.py tests/e2e/test_documents_run.py
-TOGETHER += tests/e2e/test_declared_adapters.py tests/e2e/test_device_commands.py tests/e2e/test_foreign_environment.py
-TOGETHER += tests/e2e/test_service_commands.py tests/e2e/test_resume.py tests/e2e/test_site_commands.py tests/e2e/test_sweeps.py tests/e2e/test_tune.py
-TOGETHER += tests/e2e/test_notebooks.py tests/browser
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
@@ -53,8 +46,8 @@ bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] 
 
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(TOGETHER)
-	$(VENV)/bin/python -m pytest tests/e2e $(addprefix --ignore=,$(filter tests/e2e/%,$(TOGETHER)))
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
+	$(VENV)/bin/python -m pytest -m '(alone or e2e) and not slow' tests/e2e
 else
 	$(VENV)/bin/python -m pytest $(TESTS)
 endif

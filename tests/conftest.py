@@ -1,17 +1,52 @@
 """Settings that hold for every test."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import tiny_gguf
 
+HERE = Path(__file__).parent
 # Two noisy cores: neither deadlines nor slow generation say anything about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 # Whoever runs the tests may set a width (pytest-xdist does): what a pipe gets has none.
 os.environ.pop("COLUMNS", None)
+
+LONGEST = ("e2e", "browser", "simulation", "property")  # folders, by how long a file of theirs takes
+
+
+def pytest_collection_modifyitems(config, items):
+    """Processes that share the files take the long ones first: then they end together."""
+    folders = {name: place for place, name in enumerate(LONGEST)}
+    of = {item: item.path.relative_to(HERE).parts[0] for item in items}
+    lost = [item.nodeid for item in items if of[item] != "e2e" and any(map(item.get_closest_marker, ("alone", "e2e")))]
+    if lost:
+        raise pytest.UsageError(f"`make test` looks for what runs alone in tests/e2e only: {lost[0]}")
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: folders.get(of[item], len(folders)))
+
+
+class Told:
+    """Names each failure as it comes: a run that is stopped later has told what it found."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason = (str(report.longrepr) if crash is None else crash.message).strip().partition("\n")[0]
+            told = f"\n{report.when} of {report.nodeid} failed after {report.duration:.0f} s: {reason}"
+            terminal.write_line(told[:400])
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Told(config))
 
 
 @pytest.fixture(scope="session")

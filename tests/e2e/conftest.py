@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.support import forked, tiny_gguf
+from tests.support import engines, forked, tiny_gguf
 
 
 class Repro:
@@ -41,6 +41,14 @@ class Repro:
 
     def records(self):
         return sorted(self.results.glob("*/record.json"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def real_engine(request):
+    """Where a test of the module runs a real engine: it is there."""
+    own = [item for item in request.session.items if item.module is request.module]
+    if any(item.get_closest_marker(mark) for item in own for mark in ("e2e", "slow")):
+        engines.ready()
 
 
 @pytest.fixture

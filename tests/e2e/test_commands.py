@@ -64,7 +64,9 @@ def test_recompute_counts_the_numbers(repro, record):
 def test_compare_with_itself_is_the_same(repro, record):
     found = json.loads(repro("compare", record, record, "--json").stdout)
     assert found["differences"] == []
-    assert {row["comparison"]["verdict"] for row in found["rows"]} == {"same"}
+    assert {row["comparison"]["ratio"] for row in found["rows"]} == {1.0}
+    # Where a busy machine made an interval wide, not even the same numbers are told to be the same.
+    assert {row["comparison"]["verdict"] for row in found["rows"]} <= {"same", "cannot_tell"}
     assert "A / B" in repro("compare", record, record).stdout
     refused(repro("compare", record, record, "--band", "0"))
 
@@ -88,8 +90,8 @@ def test_a_run_against_a_record_ends_with_the_verdict(repro, record, tiny):
     )
     measured(done)
     if done.returncode == 0:  # else a busy machine spoiled a check, and nothing is compared
-        assert "precise_and_decided" in done.stdout
-        assert "same" in done.stdout.split("differ in: ")[1]
+        decided = "precise_and_decided" in done.stdout
+        assert ("same" if decided else "cannot tell") in done.stdout.split("differ in: ")[1]
     line = refused(
         repro("bench", "--runtime", "simulated", "--suite", "default", "--model", tiny, "--against", record, *settings)
     )

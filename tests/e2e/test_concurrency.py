@@ -6,6 +6,7 @@ from harness.record.store import read
 from tests.e2e.conftest import measured, refused
 
 
+@pytest.mark.alone
 def test_throughput_is_that_of_all_requests(repro, tiny):
     settings = ("step_us=1000", "prefill_us=1", "seed=5", "between_ppm=0", "within_ppm=0")
     options = [part for text in settings for part in ("-o", text)]

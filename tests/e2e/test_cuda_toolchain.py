@@ -176,7 +176,7 @@ def test_a_kernel_that_does_not_compile_is_one_line(compiler, tmp_path):
 
 @pytest.mark.slow
 def test_the_whole_engine_is_built_for_a_gpu_by_a_driver_that_answers(machine):
-    """20 minutes on two idle cores, 1.3 GB of wheels. `pytest -m slow` asks for it."""
+    """41 minutes on two busy cores, 1.5 GB when done. `pytest -m slow` asks for it."""
     environment = machine("580.95.05", 13000, ADA, XDG_CACHE_HOME=str(paths.cache().parent))
     done = run(environment, "runtime", "install", "llama.cpp", "--backend", "cuda")
     assert done.returncode == 0, done.stderr

@@ -52,6 +52,7 @@ else:
 """
 
 
+@pytest.mark.alone
 def test_totals_count_and_samples_tell(library):
     before, after, sample, tick_ns, processes = asked(READ, library)
     assert (
@@ -82,6 +83,7 @@ def test_without_a_driver_there_is_no_meter(library):
     assert asked(READ, library, NVML_DOUBLE_BROKEN="1") is None
 
 
+@pytest.mark.alone
 def test_a_run_on_a_device_counts_its_energy(repro, tiny, library):
     done = repro("bench", "--model", tiny, *MODEL, "--processes", "1", "--all", **library)
     measured(done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +31,8 @@ from tests.support.program import REAL, Ended, Program, signed, written
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
 SIMULATED = ("--runtime", "simulated", "-o", "step_us=50", "-o", "prefill_us=2", "--processes", "1")
 # What a machine that is busy with tests may end with; every other command must end with 0.
-STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4), "tune": (0, 4)}
+# A model of a few thousand parameters is too far from all that was measured to be forecast.
+STATUSES = {"doctor": (0, 3), "bench": (0, 4), "matrix": (0, 4), "tune": (0, 4), "forecast": (0, 2)}
 MATRIX = """
 name = "mine"
 [[triples]]
@@ -119,10 +121,11 @@ def test_the_readme(world):
     matrix = world.folder / "configs" / "matrices" / "nightly.toml"
     matrix.parent.mkdir(parents=True)
     matrix.write_text(MATRIX.format(model=world.model, suite=SUITE))
+    shutil.copy(ROOT / "configs" / "matrices" / "fleet.toml", matrix.parent)
     made = {name: signed(world.folder / "results" / name, who) for name, who in (("A", "ann"), ("B", "bob"))}
     values = {f"results/{name}": str(folder) for name, folder in made.items()} | {"results/RECORD": str(made["A"])}
     ends = list(world.read("README.md", values | {"model.gguf": str(world.model)}))
-    assert len(ends) == 19
+    assert len(ends) == 21
     assert "decode_rate" in ends[-1].out
 
 
@@ -187,7 +190,7 @@ def test_an_adapter_author_writes_checks_and_measures(tmp_path):
     def repro(*words):
         done = subprocess.run(
             [python, "-c", "from harness.cli import main; main()", *map(str, words)],
-            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert done.returncode in STATUSES.get(words[0], (0,)), (words, done.stdout[-1000:], done.stderr[-1000:])
         return done.stdout

@@ -16,6 +16,8 @@ from harness.verify.reading import Verified, check
 from tests.e2e.conftest import Repro, refused
 from tests.support import tiny_gguf, tiny_models
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def here(tmp_path):

@@ -59,7 +59,7 @@ class Shipped:
         return subprocess.run(
             [self.python, "-c", "from harness.cli import main; main()", *map(str, words)],
             env=os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache"), "PIP_INDEX_URL": "http://127.0.0.1:9/none"},
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=300,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=900,
         )  # fmt: skip
 
 

@@ -401,7 +401,7 @@ main(["bench", "--model", "hf:owner/model/tiny.gguf", "--suite", sys.argv[1], "-
     }
     done = subprocess.run(
         [sys.executable, "-c", program, str(suite)], env=os.environ | home | {"XDG_CONFIG_HOME": str(tmp_path / "config")},
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert_refused(done, "the model needs about")
     assert served.sent <= 1 << 20

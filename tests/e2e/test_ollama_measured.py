@@ -64,6 +64,7 @@ def bench(repro, served, suite):
     )  # fmt: skip
 
 
+@pytest.mark.alone
 def test_a_model_of_its_store_is_measured_at_it_and_forgotten_before_it_is_repeated(repro, served, suite):
     _, double, _ = served
     done = bench(repro, served, suite)

@@ -95,6 +95,7 @@ def bench(repro, tiny, url, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.alone
 def test_a_server_is_timed_at_the_client_and_its_hardware_stays_unknown(repro, tiny):
     with serving() as url:
         done = bench(repro, tiny, url)
@@ -200,6 +201,7 @@ def findings(record):
     return {(f.code, f.severity, f.workload) for f in record.findings}
 
 
+@pytest.mark.alone
 def test_the_first_chunks_tokens_are_not_booked_as_speed(repro, tiny):
     with model_server.serving(sizes=[12, *([1] * 12)], step_s=0.004) as (url, _):
         # The workloads have 24 and 12 tokens; the shorter one comes in one chunk.
@@ -227,6 +229,7 @@ def test_a_stream_without_a_pace_ends_the_run_with_its_first_and_last_token(repr
     assert "no pace can be read" in repro("show", repro.records()[0].parent).stdout
 
 
+@pytest.mark.alone
 def test_a_servers_prefix_cache_is_caught(repro, tiny):
     with model_server.serving(takes_ids=False, prefix_cache=True, prefill_s=0.002, ids=False) as (url, _):
         for _ in range(2):  # the second run finds the prompts of the first in the server's cache
@@ -333,7 +336,7 @@ def real_server(tmp_path_factory):
         yield model, f"http://127.0.0.1:{port}/v1"
     finally:
         child.terminate()
-        child.wait(30)
+        child.wait(300)
         log.close()
 
 

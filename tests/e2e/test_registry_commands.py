@@ -209,11 +209,45 @@ def test_a_challenge_enters_seed_and_record(people, tmp_path):
         record = json.loads(measured(done).stdout)
         assert record["run"]["challenge"] == nonce
         forced = {w["id"]: w["forced_sha256"] for w in record["workloads"] if w["forced_sha256"] and w["output_tokens"]}
-        seen.append((record["run"]["seed"], forced))
+        texts = {w["id"]: (w["text_sha256"], w["prompt_sha256"], w["prompt_tokens"]) for w in record["workloads"]}
+        seen.append((record["run"]["seed"], forced, texts))
     assert seen[0][0] != seen[1][0]
     assert seen[0][1].keys() == seen[1][1].keys()
     assert all(seen[0][1][name] != seen[1][1][name] for name in seen[0][1])
+    fresh = {name for name, told in seen[0][2].items() if told[0] is not None}
+    assert "pp512@d0" in fresh
+    for name, told in seen[0][2].items():
+        other = seen[1][2][name]
+        assert told[2] == other[2]  # as many tokens: the numbers stay comparable
+        assert (told[0] != other[0]) == (told[1] != other[1]) == (name in fresh), name
     unknown = people("x", "bench", "--runtime", "simulated", "--model", model, "--challenge", "a" * 64)
     assert "this registry did not issue it" in refused(unknown)
     assert "a challenge sets the seed" in refused(people("x", "bench", "--challenge", "a" * 64, "--seed", "7"))
     assert "must be 64 hexadecimal digits" in refused(people("x", "bench", "--challenge", "abc"))
+
+
+def test_an_editor_with_a_passkey_is_added_and_shown(people, tmp_path):
+    from tests.support.passkey_world import RP_ID, WEB_ORIGIN, entry, passkey
+
+    owner, file, change = passkey("pat"), tmp_path / "pat.json", tmp_path / "change.json"
+    file.write_text(json.dumps({"handle": "pat", **entry(owner)}))
+    add = ("registry", "editors", "--add", file, "--reason", "a phone", "--out", change)
+    assert "names no web origin" in refused(people("ed", *add))
+    for url, words in [
+        ("http://bench.example.org", "must begin with https://"),
+        ("https://bench.example.org/console/", "must be scheme, domain and port"),
+        ("https://127.0.0.1", "must be scheme, domain and port"),
+    ]:
+        assert words in refused(people("ed", "registry", "passkeys", url, "--reason", "a console"))
+    said = people.good("ed", "registry", "passkeys", WEB_ORIGIN, "--rp-id", RP_ID, "--reason", "a console")
+    assert f"passkeys of {RP_ID} at {WEB_ORIGIN}, from entry 1" in said
+    people.good("ed", *add)
+    people.good("ed", "registry", "apply", change)
+    assert owner.key.text() in people.good("x", "registry", "editors")
+    assert "everything holds" in people.good("x", "audit", people.registry)
+    people.good("x", "registry", "export", tmp_path / "files")
+    assert "everything holds" in people.good("x", "audit", tmp_path / "files")
+    people.good("x", "registry", "rebuild", tmp_path / "again")
+    assert owner.key.text() in people.good("x", "registry", "editors", "--registry", tmp_path / "again")
+    file.write_text(file.read_text().replace("es256:04", "es256:05"))
+    assert "must be an editor's public file" in refused(people("ed", *add))

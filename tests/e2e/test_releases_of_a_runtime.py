@@ -78,7 +78,7 @@ class Shipped:
         return subprocess.run(
             [self.python, "-c", "from harness.cli import main; main()", *map(str, words)],
             env=own | self.index.variables | {"XDG_CACHE_HOME": str(self.folder / "cache")} | more,
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=300,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=900,
         )  # fmt: skip
 
 

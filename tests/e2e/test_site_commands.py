@@ -101,7 +101,7 @@ def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_
             ends = time.monotonic() + 30
             while True:
                 try:
-                    with urllib.request.urlopen(address[1], timeout=5) as answer:
+                    with urllib.request.urlopen(address[1], timeout=60) as answer:
                         if words in re.sub(r"<[^>]+>", "", answer.read().decode()):
                             return
                 except OSError:
@@ -114,7 +114,7 @@ def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_
         eventually("2 benchmarks by 2 operators")
     finally:
         server.send_signal(signal.SIGINT)
-        _, said = server.communicate(timeout=30)
+        _, said = server.communicate(timeout=600)
     assert server.returncode == 130
     assert "Traceback" not in said
 
@@ -130,7 +130,7 @@ def test_a_build_that_is_interrupted_leaves_the_old_site(variables, tmp_path, sm
     assert running.stderr is not None
     running.stderr.readline()  # it has begun to make pages
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=600)
     if running.returncode == 130:
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.glob(".site*")] == []

@@ -17,7 +17,8 @@ from harness.verify.recompute import verify
 from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+DECIDED = {"counting", "prefill_complete", "cache_honesty", "determinism", "engine_counters", "arithmetic"}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,15 @@ def place():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """`repro bench --suite quick` with three processes: a minute, and once the minutes of the build."""
-    repro = Repro(tmp_path_factory.mktemp("real"))
-    done = repro("bench", "--suite", "quick", "--processes", "3", timeout=3600)
-    measured(done)
-    return done, read(repro.records()[0])
+    """`repro bench --suite quick` with three processes: a minute. Again where the machine was too busy to tell; a failure stays one."""
+    for _ in range(3):
+        repro = Repro(tmp_path_factory.mktemp("real"))
+        done = measured(repro("bench", "--suite", "quick", "--processes", "3", timeout=3600))
+        stored = read(repro.records()[0])
+        status = {check.code: check.status for check in stored.record.checks}
+        if "fail" in status.values() or all(status[code] == "pass" for code in DECIDED):
+            break
+    return done, stored
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,7 @@ def test_the_result_is_printed_with_its_interval(run):
 def test_no_truth_check_fails(record):
     failed = [check for check in record.checks if check.status == "fail"]
     assert not failed
-    known = {check.code for check in record.checks if check.status == "pass"}
-    assert {"counting", "prefill_complete", "cache_honesty", "determinism", "engine_counters", "arithmetic"} <= known
+    assert {check.code for check in record.checks if check.status == "pass"} >= DECIDED
 
 
 def test_the_record_says_what_ran(record):

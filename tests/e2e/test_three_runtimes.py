@@ -91,6 +91,7 @@ def test_the_same_weights_compute_the_same_in_every_engine(tiny, bench):
     assert agree(torch, vllm).verdict in (Agreement.IDENTICAL, Agreement.PARTED)
 
 
+@pytest.mark.alone
 def test_the_real_model_agrees_between_pytorch_and_vllm_and_with_its_source(bench, tmp_path):
     llama, torch, vllm = (bench(runtime, REAL, "--processes", "1") for runtime in RUNTIMES)
     for stored in (torch, vllm):
@@ -114,6 +115,7 @@ def test_the_real_model_agrees_between_pytorch_and_vllm_and_with_its_source(benc
     assert "identical" in said.stdout
 
 
+@pytest.mark.alone
 def test_several_requests_at_once_give_the_ids_of_one_alone_and_a_curve(tiny, tmp_path):
     repro = Repro(tmp_path)
     done = repro(

@@ -38,7 +38,7 @@ def test_a_stopped_search_is_resumed(repro, tiny):
     while len(list(repro.results.glob(".partial/*/process-000.frames"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=600)
     assert running.returncode == 130, said
     assert "--resume" in said.splitlines()[-1]
     kept = {path: path.read_bytes() for path in repro.results.glob(".partial/*/process-000.frames")}

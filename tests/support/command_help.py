@@ -1,6 +1,7 @@
 """The help of every command, from which docs/cli.md is written: `make cli-docs`."""
 
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 import click
@@ -57,7 +58,9 @@ def page() -> str:
 
 
 def _block(context: click.Context) -> str:
-    return f"```text\n{context.command.get_help(context)}\n```\n"
+    command = copy(context.command)
+    command._help_option = None  # click keeps the one of whoever ran the command by itself before
+    return f"```text\n{command.get_help(context)}\n```\n"
 
 
 if __name__ == "__main__":

@@ -135,6 +135,7 @@ def _serve(number: int) -> None:
 
     for name in (*(where.partition(":")[0] for where, _ in COMMANDS.values()), *HEAVY):
         import_module(name)
+    import_module("harness.run.prepare.gate").words_of_the_program()  # the same in every child, a second of work
     if "huggingface_hub" in sys.modules:
         raise RuntimeError("huggingface_hub was imported before its variables are known")
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 INSTALLED = Path("/usr/lib/postgresql")  # Debian's place, one folder a version
-PATIENCE_S = 60
+PATIENCE_S = 300
 # Tests kill processes, never the machine: what the kernel has taken is not lost, so nothing waits for a disk.
 SETTINGS = """
 listen_addresses = ''
@@ -77,16 +77,42 @@ def cluster() -> Iterator[str | None]:
             _stop(server)
 
 
+_EMPTY: set[str] = set()  # made by `fresh`, and nothing else was asked of them
+
+
 def fresh(url: str) -> str:
     """The URL of a new, empty database in the same cluster."""
+    name = f"test_{uuid4().hex}"
+    _execute(url, "CREATE DATABASE {}", name)
+    made = urlsplit(url)._replace(path=f"/{name}").geturl()
+    _EMPTY.add(made)
+    return made
+
+
+def copied(source: str, target: str) -> None:
+    """Make `target`, which `fresh` has made, a copy of a database of its cluster to which nobody is connected."""
+    _EMPTY.remove(target)
+    _execute(target, "DROP DATABASE {}", _name(target))
+    _execute(target, "CREATE DATABASE {} TEMPLATE {}", _name(target), _name(source))
+
+
+def is_empty(url: str) -> bool:
+    """Whether the database is as `fresh` has made it."""
+    return url in _EMPTY
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _execute(url: str, statement: str, *names: str) -> None:
+    """At the database `postgres` of the cluster."""
     import psycopg
     from psycopg.sql import SQL, Identifier
 
-    name = f"test_{uuid4().hex}"
-    parts = urlsplit(url)
-    with psycopg.connect(parts._replace(scheme="postgresql").geturl(), autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    return parts._replace(path=f"/{name}").geturl()
+    place = urlsplit(url)._replace(scheme="postgresql", path="/postgres").geturl()
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute(SQL(statement).format(*map(Identifier, names)))
 
 
 def _as_postgres(*command: str | Path) -> list[str]:

@@ -11,6 +11,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -25,6 +26,7 @@ from harness.registry.facts import RecordFact
 from harness.registry.intake.ingest import Submission, checked
 from harness.registry.opening import open_database
 from harness.registry.store import Registry
+from tests.support import postgres
 
 ORIGIN = "test.example/registry"
 
@@ -149,9 +151,18 @@ def world(
     approvals: int = 1,
     demonstration: bool = False,
     policy: str = "network-v2",
+    anew: bool = False,
 ) -> World:
-    """A new registry at the place. In a folder it is a copy of one that this process founded before: the same, and sooner there."""
+    """A new registry at the place: where nothing is yet, a copy of one that this process founded before: the same, and sooner there.
+
+    `anew`: founded here, by the program as a test has changed it.
+    """
     asked = (names or ("ed",), threshold, approvals, demonstration, policy)
+    if anew:
+        return World(_founded(target, *asked))
+    if postgres.is_empty(target):
+        postgres.copied(_database(urlsplit(target)._replace(path="/postgres").geturl(), *asked), target)
+        return World(open_database(target))
     # At a server, in a file, where something is already.
     if "://" in target or Path(target).suffix or Path(target).exists():
         return World(_founded(target, *asked))
@@ -164,6 +175,14 @@ def _founded(
 ) -> Registry:
     made = charter(*names, threshold=threshold, approvals=approvals, demonstration=demonstration, policy=policy)
     return found(target, made.event(names[0]), [key(name) for name in names])
+
+
+@cache
+def _database(server: str, *asked: Any) -> str:
+    """The same as a database."""
+    place = postgres.fresh(server)
+    _founded(place, *asked).close()
+    return place
 
 
 @cache

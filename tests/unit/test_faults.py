@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 def program(code, *arguments, env, folder=None, fast=True):
     """`fast` leaves site-packages out: what needs the standard library alone starts twice as soon."""
     command = [sys.executable, *(["-S"] if fast else []), "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=env, cwd=folder or ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=env, cwd=folder or ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 # One line each: the name that the log shows, and Python that does it; `d` is a descriptor of the folder, `f` of the file f.

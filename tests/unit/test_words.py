@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TEMPLATES = sorted(file for file in (ROOT / "harness" / "site" / "templates").iterdir() if file.is_file())
+_PAGES = ("site", "service/console")
+TEMPLATES = sorted(f for one in _PAGES for f in (ROOT / "harness" / one / "templates").iterdir() if f.is_file())
 FILES = sorted(file for package in ("harness", "runtimes") for file in (ROOT / package).rglob("*.py"))
 # Phrase → what to say instead. Docstrings and comments are for developers; these are for users.
 BANNED = {

@@ -46,6 +46,8 @@ def test_its_commands_are_those_of_the_docs(flow):
     for command in ("make install", "repro doctor", "repro matrix run configs/matrices/nightly.toml"):
         assert command in text
     assert text.count("repro doctor") == 2
+    assert "repro watch --results" in text
+    assert text.count("flock --nonblock --conflict-exit-code 75 /var/lock/repro-harness.lock") == 2
 
 
 def test_zizmor_finds_nothing():

@@ -147,7 +147,7 @@ def in_time(work):
     ended = []
     worker = threading.Thread(target=lambda: ended.append(work()), daemon=True)
     worker.start()
-    worker.join(20)
+    worker.join(120)
     assert ended, "it waits for somebody to write into the pipe"
     return ended[0]
 

@@ -166,7 +166,7 @@ def test_nothing_is_left_when_its_owner_is_killed_at_any_moment(delay, after, si
             time.sleep(0.02)
         assert len(of_port(port)) == 3
         os.killpg(owner.pid, signal_)
-        owner.wait(10)
+        owner.wait(120)
         assert gone(port)
     finally:
         owner.kill()

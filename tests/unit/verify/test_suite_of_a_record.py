@@ -6,6 +6,7 @@ import pytest
 
 from harness.catalog import suites
 from harness.verify.suite import departures
+from harness.verify.token_ids import digest_of
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +81,57 @@ def test_workloads_of_another_name_order_or_number_are_named(real, suite):
     renamed = first.model_copy(update={"id": "another"})
     for workloads in [(*rest, first), (first, first, *rest), (renamed, *rest)]:
         assert departures(real.record.model_copy(update={"workloads": tuple(workloads)}), suite)
+
+
+NONCE = "a" * 64
+
+
+def challenged(record, suite, **told):
+    """As a run with the challenge would be, its texts and forced ids with it."""
+    workloads = []
+    for workload in record.workloads:
+        own = suite.workload(workload.id)
+        ids = suites.forced_ids(suite, own, record.runtime.vocab_size, NONCE)
+        fields = {
+            "text_sha256": suites.challenged_text_sha256(suite, own, NONCE),
+            "forced_sha256": None if ids is None else digest_of(ids),
+        }
+        workloads.append(workload.model_copy(update=fields))
+    run = record.run.model_copy(update={"challenge": NONCE})
+    update = {"run": run, "workloads": tuple(workloads), "schema_version": "1.5"} | told
+    return record.model_copy(update=update)
+
+
+def test_a_challenge_draws_the_words_of_synthetic_prompts_and_leaves_given_texts(real, suite):
+    record = challenged(real.record, suite)
+    assert departures(record, suite) == []
+    fresh = {w.id for w in record.workloads if w.text_sha256 is not None}
+    assert fresh == {w.id for w in suite.workloads if w.prompt_tokens is not None} & {w.id for w in record.workloads}
+    for workload in suite.workloads:
+        drawn = {suites.prompt_text(suite, workload, challenge=nonce) for nonce in ("", NONCE, "b" * 64)}
+        assert len(drawn) == (3 if workload.prompt_tokens is not None else 1)
+        if workload.prompt_tokens is not None:
+            assert len({len(text.split()) for text in drawn}) == 1
+
+
+def test_a_text_that_the_challenge_did_not_draw_is_named_unless_the_record_is_older(real, suite):
+    record = challenged(real.record, suite)
+    for wrong in (None, "0" * 64, suites.challenged_text_sha256(suite, suite.workload("pp512@d0"), "b" * 64)):
+        (said,) = departures(changed(record, "pp512@d0", text_sha256=wrong), suite)
+        assert "not what its challenge draws" in said
+    older = changed(record, "pp512@d0", text_sha256=None).model_copy(update={"schema_version": "1.4"})
+    assert departures(older, suite) == []
+    unchallenged = changed(real.record, "pp512@d0", text_sha256="0" * 64)
+    assert departures(unchallenged, suite)
+
+
+def test_records_with_and_without_a_challenge_stay_comparable(real, suite):
+    from harness.compare.records import compare_records
+
+    record = changed(challenged(real.record, suite), "pp512@d0", prompt_sha256="0" * 64)
+    rows = [row for row in compare_records(real.record, record, (0.9, 1.1)).rows if row.workload == "pp512@d0"]
+    assert rows
+    assert all(str(row.comparison.verdict) != "not_comparable" for row in rows)
+    other = changed(real.record, "pp512@d0", prompt_sha256="0" * 64)
+    rows = [row for row in compare_records(real.record, other, (0.9, 1.1)).rows if row.workload == "pp512@d0"]
+    assert all("prompt_sha256" in row.comparison.reason for row in rows)

@@ -31,7 +31,7 @@ def answers(fault: str, requests: str) -> tuple[int, list[dict[str, float]], str
         pass_fds=(writing,),
     )  # fmt: skip
     os.close(writing)
-    _, said = child.communicate(requests, timeout=60)
+    _, said = child.communicate(requests, timeout=300)
     with os.fdopen(reading) as pipe:
         return child.returncode, [json.loads(line) for line in pipe], said
 

@@ -1,0 +1,50 @@
+"""A fleet's records go to a registry: each once, what is refused stops nobody."""
+
+import shutil
+
+from harness.catalog import matrices
+from harness.catalog.machines import Machine
+from harness.fleet import state as states
+from harness.fleet.outcome import Ending, Outcome
+from harness.fleet.plan import Job, Plan
+from tests.e2e.conftest import refused
+from tests.support import fleet_matrices
+from tests.support.people import People
+
+
+def started(people: People, names):
+    """The path of a matrix whose fleet has ended; its jobs left these records."""
+    path = people.folder / "matrix.toml"
+    path.write_text(fleet_matrices.text(people.folder / "tiny.gguf", range(len(names))))
+    loaded = matrices.read(path)
+    jobs = tuple(
+        Job(number=n, machine="all", node="here", repeat=0, triple=one)
+        for n, one in enumerate(loaded.matrix.configurations)
+    )
+    plan = Plan(
+        id="x", matrix="three", title="three", sha256=loaded.sha256, executor="local", seed=0,
+        machines=(Machine(name="all"),), jobs=jobs,
+    )  # fmt: skip
+    folder = states.place(people.folder / "results", loaded)
+    folder.mkdir(parents=True)
+    state = states.create(folder, plan)
+    for number, name in enumerate(names):
+        state.conclude(
+            Outcome(number=number, node="here", ending=Ending.MEASURED, record=name, started_utc="", job_s=1.0)
+        )
+    return path
+
+
+def test_collected_records_are_sent_once_and_one_that_is_refused_is_told(people):
+    good, unsigned = (people.record("ann", name) for name in ("20260101T000000Z_good", "20260101T000001Z_unsigned"))
+    (unsigned / "record.dsse.json").unlink()
+    path = started(people, [good.name, unsigned.name])
+    first = people("ann", "fleet", "submit", path)
+    assert (first.returncode, f"{good.name}: queued as entry" in first.stdout) == (3, True), first.stderr
+    assert f"{unsigned.name}: not sent: " in first.stderr
+    assert "is not signed" in first.stderr
+    again = people("ann", "fleet", "submit", path)
+    assert "the registry has it already" in again.stdout
+    assert people.good("ann", "submissions").count("waits for an editor") == 1
+    shutil.rmtree(good)
+    assert "1 records are collected, 1 wait" in refused(people("ann", "fleet", "submit", path))
