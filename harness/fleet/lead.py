@@ -16,7 +16,7 @@ from harness.files import locked
 from harness.fleet import state as states
 from harness.fleet.executors import find
 from harness.fleet.executors.base import Executor
-from harness.fleet.outcome import LIVE, OVER, Phase, Seeing, Standing, Status, finished, live, standings
+from harness.fleet.outcome import LIVE, OVER, Held, Phase, Seeing, Standing, Status, finished, live, standings, stuck
 from harness.fleet.plan import Answers, Job, Plan, make_plan
 from harness.fleet.state import Batch, State
 from harness.state_files import put_aside
@@ -90,10 +90,10 @@ def take(state: State) -> list[Standing]:
     executor = find(state.plan.executor)
     batches = [(batch, state.handle(batch)) for batch in state.batches()]
     held = [(batch, handle) for batch, handle in batches if handle]
-    phases = executor.poll(state, held)
+    by_number = executor.poll(state, held)
     seen = Seeing(
         outcomes=state.outcomes(),
-        phases=phases,
+        held=by_number,
         submitted=frozenset(number for batch, handle in batches if handle != "" for number in batch.jobs),
         cancelled=state.cancelled,
         ends={},
@@ -178,6 +178,7 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
     """Until the engine holds no job any more; how they stand then. Waits for an engine that does not answer for now."""
     executor = find(state.plan.executor)
     silent_since: float | None = None
+    told = ""
     while True:
         try:
             found = take(state)
@@ -193,7 +194,21 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
             show(found)
             if not live(found):
                 return found
+            waiting = why_stuck(found)
+            if waiting and waiting != told:
+                remark(waiting)
+            told = waiting
         time.sleep(executor.poll_s)
+
+
+def why_stuck(found: Sequence[Standing]) -> str:
+    """In one line, what everything that is left waits for and can't have by itself; "": something goes on."""
+    left = stuck(found)
+    if not left:
+        return ""
+    reasons = "; ".join(sorted({f"{one.job.node}: {one.detail}" for one in left}))
+    queued = sum(one.status is Status.QUEUED for one in found)
+    return f"Nothing runs, {queued} jobs wait: {reasons}. Mend the node, or stop: repro fleet cancel"
 
 
 @contextmanager
@@ -210,7 +225,7 @@ def without_engine(state: State) -> list[Standing]:
         state.plan,
         Seeing(
             outcomes=state.outcomes(),
-            phases={number: Phase.QUEUED for batch in state.batches() for number in batch.jobs},
+            held={number: Held(Phase.QUEUED) for batch in state.batches() for number in batch.jobs},
             submitted=frozenset(),
             cancelled=state.cancelled,
             ends={},

@@ -29,6 +29,14 @@ class Phase(StrEnum):
     RUNNING = "running"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that its executor holds. `why`: what a queued one waits for, where it is more than its turn."""
+
+    phase: Phase
+    why: str = ""
+
+
 class Status(StrEnum):
     """Of any job."""
 
@@ -90,7 +98,7 @@ class Seeing:
     """What the state's folder and the executor say, read together."""
 
     outcomes: Mapping[int, Outcome]
-    phases: Mapping[int, Phase]
+    held: Mapping[int, Held]
     submitted: frozenset[int]
     cancelled: bool
     ends: Mapping[int, str]  # what the executor says of jobs that it no longer holds
@@ -102,11 +110,11 @@ def standings(plan: Plan, seen: Seeing) -> list[Standing]:
 
 
 def _standing(job: Job, seen: Seeing) -> Standing:
-    outcome, phase = seen.outcomes.get(job.number), seen.phases.get(job.number)
+    outcome, held = seen.outcomes.get(job.number), seen.held.get(job.number)
     if outcome is not None:
         return Standing(job, Status(outcome.ending.value), outcome, outcome.reason or outcome.spoilt)
-    if phase is not None:
-        return Standing(job, Status(phase.value))
+    if held is not None:
+        return Standing(job, Status(held.phase.value), detail=held.why)
     if seen.cancelled:
         return Standing(job, Status.CANCELLED, detail="repro fleet resume continues it")
     if job.number in seen.submitted:
@@ -122,6 +130,14 @@ def counts(found: Sequence[Standing]) -> dict[str, int]:
 def finished(found: Sequence[Standing]) -> bool:
     """Whether every job is over."""
     return all(one.status in OVER for one in found)
+
+
+def stuck(found: Sequence[Standing]) -> list[Standing]:
+    """The jobs that wait for more than their turn, where nothing runs and no other node goes on."""
+    left = [one for one in found if one.status in LIVE]
+    waiting = [one for one in left if one.status is Status.QUEUED and one.detail]
+    nodes = {one.job.node for one in waiting}
+    return waiting if all(one.status is Status.QUEUED and one.job.node in nodes for one in left) else []
 
 
 def live(found: Sequence[Standing]) -> bool:

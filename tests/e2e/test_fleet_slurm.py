@@ -54,8 +54,12 @@ def jobs_of(done):
     return json.loads(done.stdout)["jobs"]
 
 
+def standing(fleet, path):
+    return jobs_of(fleet("fleet", "status", path, "--json"))
+
+
 def status(fleet, path):
-    return [job["status"] for job in jobs_of(fleet("fleet", "status", path, "--json"))]
+    return [job["status"] for job in standing(fleet, path)]
 
 
 def measuring(fleet):
@@ -124,6 +128,19 @@ def test_a_preempted_job_is_requeued_and_continues(fleet, cluster):
     assert [job["status"] for job in jobs_of(done)] == ["measured"], (done.stderr, cluster.tail())
     assert attempts(fleet) == [2]
     assert len(fleet.records()) == 1
+
+
+def test_jobs_that_wait_for_a_drained_node_say_so_and_go_on_once_it_is_resumed(fleet, cluster):
+    path = fleet.matrix([4000, 4001], 'names = ["n1"]\n')
+    running = fleet.start("fleet", "run", path, "--executor", "slurm")
+    cluster.wait(lambda: bool(measuring(fleet)), "the first process")
+    cluster("scontrol", "update", "nodename=n1", "state=drain", "reason=hot")
+    cluster.wait(lambda: any("SLURM says" in one["detail"] for one in standing(fleet, path)), "a reason")
+    time.sleep(5)  # the command looks every two
+    cluster("scontrol", "update", "nodename=n1", "state=resume")
+    _, told = running.communicate(timeout=600)
+    assert running.returncode == 0, (told, cluster.tail())
+    assert told.count("Nothing runs, 1 jobs wait: n1: SLURM says") == 1, told
 
 
 def test_a_job_that_somebody_cancels_is_lost_with_the_reason_and_resumed(fleet, cluster):

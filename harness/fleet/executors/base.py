@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from harness.fleet.outcome import Phase
+from harness.fleet.outcome import Held
 from harness.fleet.plan import Node, Plan
 from harness.fleet.state import Batch, State
 
@@ -38,7 +38,7 @@ class Executor(Place, Protocol):
     def find(self, state: State, batch: Batch) -> str | None:
         """How the engine calls a batch whose submission was cut off; None where it never got it."""
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
         """The jobs that it holds, by number; of batches with the engine's names for them."""
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:

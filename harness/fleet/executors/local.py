@@ -15,7 +15,7 @@ import psutil
 
 from harness.errors import BadInput
 from harness.files import locked
-from harness.fleet.outcome import Phase
+from harness.fleet.outcome import Held, Phase
 from harness.fleet.plan import Node, Plan
 from harness.fleet.state import Batch, State
 from harness.run.prepare.gpus import count_nvidia, nvidia_names
@@ -53,18 +53,18 @@ class Local:
             return "unknown"
         return "" if any(state.attempts(number) for number in batch.jobs) else None
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
         """By the locks that the processes hold: the kernel drops them with the process."""
-        found: dict[int, Phase] = {}
+        found: dict[int, Held] = {}
         for batch, _handle in batches:
             led = held(runner_lock(state, batch))
             for number in batch.jobs:
                 if state.outcome(number) is not None:
                     continue
                 if held(state.job_folder(number) / "lock"):  # also one whose leader was killed
-                    found[number] = Phase.RUNNING
+                    found[number] = Held(Phase.RUNNING)
                 elif led:
-                    found[number] = Phase.QUEUED
+                    found[number] = Held(Phase.QUEUED)
         return found
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness import paths
 from harness.catalog.machines import NODE_NAME, Machine
-from harness.errors import BadInput
+from harness.errors import BadInput, one_line
 from harness.files import write_bytes
 from harness.fleet.executors.slurm_commands import ask, node_of, ranges
-from harness.fleet.outcome import Phase
+from harness.fleet.outcome import Held, Phase
 from harness.fleet.plan import Node, Plan
 from harness.fleet.state import Batch, State
 
@@ -28,6 +28,8 @@ KEPT = (
 SCRIPT = '#!/bin/sh\nexec "$@" "$SLURM_ARRAY_TASK_ID"\n'
 MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 unless a site changed it
 _RUNNING = frozenset(("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING"))
+# Reasons that pass by themselves.
+_ITS_TURN = frozenset(("", "None", "Priority", "Resources", "Dependency", "JobArrayTaskLimit", "BeginTime", "Cleaning"))
 _GONE = re.compile(r"Invalid job id|not found|job ID not", re.IGNORECASE)
 
 
@@ -75,19 +77,21 @@ class Slurm:
             return told[0]
         return "" if any(state.attempts(number) for number in batch.jobs) else None
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
         """What `squeue` lists of them."""
         by_handle = {handle: batch for batch, handle in batches if handle}
         if not by_handle:
             return {}
         names = ",".join(name_of(state, batch) for batch in by_handle.values())
-        told = ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%F|%K|%T")
-        found: dict[int, Phase] = {}
+        told = ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%F|%K|%T|%r")
+        found: dict[int, Held] = {}
         for line in told.splitlines():
-            handle, index, phase = line.strip().split("|")
+            handle, index, phase, reason = line.strip().split("|", 3)
             batch = by_handle.get(handle)
             if batch is not None and index.isdecimal() and int(index) < len(batch.jobs):
-                found[batch.jobs[int(index)]] = Phase.RUNNING if phase in _RUNNING else Phase.QUEUED
+                running = phase in _RUNNING
+                why = "" if running or reason in _ITS_TURN else one_line(f"SLURM says {reason}")
+                found[batch.jobs[int(index)]] = Held(Phase.RUNNING if running else Phase.QUEUED, why)
         return found
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:

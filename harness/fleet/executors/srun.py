@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.fleet.executors import local, slurm
-from harness.fleet.outcome import Phase
+from harness.fleet.outcome import Held
 from harness.fleet.plan import Job, Node, Plan
 from harness.fleet.state import Batch, State
 
@@ -52,7 +52,7 @@ class Srun:
         """By the lock of the process that leads it."""
         return local.EXECUTOR.find(state, batch)
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Phase]:
+    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
         """By the locks that those processes hold. A job counts as running while SLURM lets it wait, too."""
         return local.EXECUTOR.poll(state, batches)
 

@@ -9,6 +9,7 @@ from harness.catalog.triples import Triple
 from harness.errors import BadInput, Unavailable
 from harness.fleet import state as states
 from harness.fleet.executors import slurm, slurm_commands
+from harness.fleet.outcome import Held, Phase
 from harness.fleet.plan import Job, Plan
 
 HOSTILE = "$(id); --wrap=id `x` ../.. \n"
@@ -90,6 +91,23 @@ def test_a_controller_that_is_away_is_told_from_a_refusal(tmp_path, monkeypatch,
         slurm_commands.ask("squeue")
     assert type(told.value) is kind
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "held"),
+    [
+        ("PENDING", "Priority", Held(Phase.QUEUED)),
+        ("PENDING", "JobArrayTaskLimit", Held(Phase.QUEUED)),
+        ("PENDING", "ReqNodeNotAvail, UnavailableNodes:n1", Held(Phase.QUEUED, "SLURM says ReqNodeNotAvail, UnavailableNodes:n1")),
+        ("PENDING", "JobHeldAdmin", Held(Phase.QUEUED, "SLURM says JobHeldAdmin")),
+        ("RUNNING", "None", Held(Phase.RUNNING)),
+        ("COMPLETING", "NonZeroExitCode", Held(Phase.RUNNING)),
+    ],
+)  # fmt: skip
+def test_what_a_job_waits_for_is_told_where_it_is_more_than_its_turn(state, tmp_path, monkeypatch, phase, reason, held):
+    batch = state.new_batch("n1", state.plan.jobs)
+    program(tmp_path, monkeypatch, f"echo '77|1|{phase}|{reason}'")
+    assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {1: held}
 
 
 def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):

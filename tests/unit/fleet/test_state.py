@@ -7,7 +7,8 @@ import pytest
 from harness.catalog import matrices
 from harness.errors import BadInput, RecordInvalid
 from harness.fleet import state as states
-from harness.fleet.outcome import Ending, Outcome, Phase, Seeing, Status, counts, finished, live, standings
+from harness.fleet.lead import why_stuck
+from harness.fleet.outcome import Ending, Held, Outcome, Phase, Seeing, Status, counts, finished, live, standings
 from harness.fleet.plan import Node, make_plan
 
 MATRIX = """
@@ -33,8 +34,8 @@ def ended(number, ending=Ending.MEASURED):
     return Outcome(number=number, node=node, ending=ending, started_utc="2026-01-01T00:00:00Z", job_s=1.5)
 
 
-def seeing(outcomes=(), phases=(), submitted=(), cancelled=False, ends=()):
-    return Seeing(dict(outcomes), dict(phases), frozenset(submitted), cancelled, dict(ends))
+def seeing(outcomes=(), held=(), submitted=(), cancelled=False, ends=()):
+    return Seeing(dict(outcomes), dict(held), frozenset(submitted), cancelled, dict(ends))
 
 
 def test_what_was_written_is_read_again(state):
@@ -52,8 +53,18 @@ def test_what_was_written_is_read_again(state):
     assert again.handle(again.batches()[1]) is None  # not handed over yet, as far as anybody knows
 
 
+def test_a_fleet_is_stuck_where_each_node_that_is_left_waits_for_more_than_its_turn(state):
+    on_n1, on_n2 = Held(Phase.QUEUED, "SLURM says drained"), Held(Phase.QUEUED)
+    assert why_stuck(standings(state.plan, seeing(held={0: on_n1, 1: on_n2}))) == (
+        "Nothing runs, 2 jobs wait: n1: SLURM says drained. Mend the node, or stop: repro fleet cancel"
+    )
+    assert not why_stuck(standings(state.plan, seeing(held={0: on_n1, 2: on_n2})))  # the other node goes on
+    assert not why_stuck(standings(state.plan, seeing(held={0: on_n1, 1: Held(Phase.RUNNING)})))
+    assert not why_stuck(standings(state.plan, seeing(outcomes={0: ended(0)})))
+
+
 def test_an_outcome_counts_more_than_what_an_executor_says(state):
-    found = standings(state.plan, seeing({0: ended(0)}, {0: Phase.RUNNING, 1: Phase.RUNNING}, {0, 1, 2}))
+    found = standings(state.plan, seeing({0: ended(0)}, {0: Held(Phase.RUNNING), 1: Held(Phase.RUNNING)}, {0, 1, 2}))
     assert [one.status for one in found] == [Status.MEASURED, Status.RUNNING, Status.LOST, Status.WAITING]
     assert live(found)
     assert not finished(found)
@@ -61,7 +72,7 @@ def test_an_outcome_counts_more_than_what_an_executor_says(state):
 
 
 def test_what_is_not_over_is_cancelled_once_the_fleet_is(state):
-    found = standings(state.plan, seeing({0: ended(0)}, {1: Phase.RUNNING}, {0, 1, 2, 3}, cancelled=True))
+    found = standings(state.plan, seeing({0: ended(0)}, {1: Held(Phase.RUNNING)}, {0, 1, 2, 3}, cancelled=True))
     assert [one.status for one in found] == [Status.MEASURED, Status.RUNNING, Status.CANCELLED, Status.CANCELLED]
 
 
