@@ -16,7 +16,8 @@ import machine
 from harness import paths
 from harness.capture.source import this_machine
 from harness.catalog import fetch, model_folder, models
-from harness.fit.engines import Asked, engine_of
+from harness.fit.engine import Asked
+from harness.fit.engines import engine_of
 from harness.progress import SILENT
 from harness.run.bench import interpreter_for
 from harness.run.prepare.memory_need import features_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.fit.engines import Engine
+from harness.fit.engine import Engine
 from harness.fit.need import Need, Place
 from harness.fit.room import Room
 

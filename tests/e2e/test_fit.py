@@ -78,6 +78,24 @@ def test_several_of_a_part_hold_a_model_together(repro, llama):
     assert (shared["options"]["tensor_parallel"], shared["room"]["device_total_bytes"]) == (4, 32 << 30)
 
 
+@pytest.mark.parametrize(
+    ("runtime", "settings", "known"),
+    [
+        ("mlx", (), {"weights", "KV cache"}),
+        ("openvino", ("-o", "kv_cache_dtype=f16"), {"weights", "KV cache"}),
+        ("openvino", ("-o", "device=GPU"), {"weights"}),
+        ("mistralrs", ("-o", "dtype=f32"), {"weights", "KV cache"}),
+        ("mistralrs", (), {"weights"}),
+    ],
+)
+def test_each_runtime_of_ours_says_what_is_known_and_names_what_is_not(repro, llama, runtime, settings, known):
+    told = asked(repro, llama, "--runtime", runtime, *settings)
+    assert {part["kind"] for part in told["parts"] if part["bytes"]} == known
+    assert told["verdict"] in ("unknown", "does not fit")
+    assert told["unknown"]
+    assert "ask its author" not in repro("fit", llama, "--runtime", runtime).out
+
+
 def test_a_machine_that_shares_its_memory_needs_its_size(repro, llama):
     said = repro("fit", llama, "--device", "Apple M4 Max").refusal
     assert "--memory" in said
@@ -114,6 +132,9 @@ def test_an_unknown_architecture_is_unknown_and_no_number(repro, tmp_path):
         (("--count", "2"), "must be asked of a part of the table"),
         (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
         (("--device", "RTX 4090", "--count", "2", "--runtime", "pytorch"), "computes on one device"),
+        (("--device", "RTX 4090", "--runtime", "mistralrs"), "has no build that computes there"),
+        (("--device", "RTX 4090", "--runtime", "mlx"), "has no build that computes there"),
+        (("--device", "Arc A770", "--memory", "16", "--runtime", "openvino"), "add -o device=GPU"),
         (("--device", "RTX 4090", "-o", "devices=none"), "a processor computes from main memory"),
         (("--device", "RTX 4090", "-o", "devices=CUDA1"), "which GPU devices=CUDA1 means is not known"),
     ],

@@ -15,11 +15,12 @@ from harness.catalog.devices import Device
 from harness.catalog.gguf import Header
 from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
-from harness.fit.engines import Engine
+from harness.fit.engine import Engine
 from harness.fit.room import Room
 from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
 from runtimes.interface import Runtime, Scalar
+from runtimes.recipes import RECIPES
 from runtimes.releases import split
 from runtimes.table import find
 
@@ -70,6 +71,8 @@ def ask(question: Question, cache: Path) -> Found:
     if converted and not (form == "gguf" and adapter.capabilities.converts):
         fix = "take another runtime or another file"
         raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
+    if part is not None:
+        _refuse_part(part, adapter, given)
     build = _backend(question, part, given, cache)
     asked = _context(question, header)
     if question.count > 1 and "tensor_parallel" in adapter.options:
@@ -128,6 +131,22 @@ def _refuse_count(question: Question, part: Device | None, adapter: Runtime) -> 
 def _shares(part: Device) -> bool:
     """Whether it computes from the machine's memory."""
     return part.form == "integrated" or part.machines_memory
+
+
+def _refuse_part(part: Device, adapter: Runtime, given: Mapping[str, Scalar]) -> None:
+    """Raises `BadInput` where a runtime of ours has no build for such a part, or its settings leave it to the processor."""
+    recipe = RECIPES.get(adapter.name)
+    if recipe is None:
+        return
+    builds = recipe.backends.keys() - {"cpu"}
+    by_option = any(build.by_option for build in recipe.backends.values())  # OpenVINO's, for Intel's GPUs
+    if (not builds and not (by_option and part.vendor == "Intel")) or (builds == {"metal"} and part.vendor != "Apple"):
+        where, fix = f"--device {part.sku} --runtime {adapter.name}", "take another runtime, or leave --device out"
+        raise BadInput("it has no build that computes there", where=where, fix=fix)
+    if by_option and not str(given.get("device") or "").upper().startswith("GPU"):
+        raise BadInput(
+            "computes on the processor unless it is told", where=f"--runtime {adapter.name}", fix="add -o device=GPU"
+        )
 
 
 def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar], cache: Path) -> str:

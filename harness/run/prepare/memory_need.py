@@ -12,7 +12,8 @@ from harness.capture.source import Source, this_machine
 from harness.catalog.gguf import Header
 from harness.errors import NotEnoughSpace
 from harness.fit.answer import Answer, Verdict, answer, judge, limit
-from harness.fit.engines import DEVICE_BACKENDS, OWN_MEMORY, Asked, Engine, engine_of
+from harness.fit.engine import Asked, Engine
+from harness.fit.engines import DEVICE_BACKENDS, OWN_MEMORY, engine_of
 from harness.fit.need import Need, Place
 from harness.fit.room import Room
 from harness.progress import Progress
@@ -32,6 +33,7 @@ _WAYS: tuple[tuple[Mapping[str, Scalar], str], ...] = (
     (_SMALL, ": a smaller KV cache"),
     ({**_MAPPED, **_PLAIN, **_SMALL}, ": weights mapped, no copy of them, a smaller KV cache"),
 )
+_UNTOLD = "no driver that is asked tells the memory of this GPU"
 _WORDS = {Place.DEVICE: "GPU memory", Place.MEMORY: "memory"}
 
 
@@ -52,9 +54,9 @@ def on_device(backend: str, options: Mapping[str, Scalar]) -> bool | None:
     """Whether a GPU computes; None where that can't be told before the engine runs."""
     if str(options.get("devices") or "").strip().lower() == "none":
         return False
-    device = str(options.get("device") or "auto")
-    if device != "auto":
-        return device.startswith("cuda")
+    device = str(options.get("device") or "auto").lower()
+    if device != "auto":  # "cuda:1", MLX's "gpu", OpenVINO's "GPU.1"
+        return device.startswith(("cuda", "gpu"))
     if backend:
         return backend in DEVICE_BACKENDS
     box = backends.look()  # an interpreter of the operator's own, with whatever build is in it
@@ -84,7 +86,7 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
         return Room(rooms.memory_free, rooms.memory_total)
     if load.backend in DEVICE_BACKENDS - OWN_MEMORY:
         return Room(rooms.memory_free, rooms.memory_total, "GPU", shared=True)
-    found = taken(load.adapter, load.options, rooms.gpus, rooms.ordered) if rooms.gpus else rooms.why
+    found = taken(load.adapter, load.options, rooms.gpus, rooms.ordered) if rooms.gpus else rooms.why or _UNTOLD
     if isinstance(found, str):
         return Room(rooms.memory_free, rooms.memory_total, "GPU", unknown=found)
     return Room(
@@ -133,10 +135,11 @@ def refusal(load: Load, engine: Engine, found: Answer, room: Room, device: bool)
     need = found.need
     wanted = engine.cache(need.context)
     if engine.reserved is not None and wanted is not None and wanted > engine.reserved:
+        unit = "kv_space_gib" if "kv_space_gib" in load.options else "kv_space_mib"
         return NotEnoughSpace(
             f"{need.context:,} tokens need {memory(wanted)} of KV cache and {memory(engine.reserved)} are set aside",
             where=load.file,
-            fix=f"set -o kv_space_mib={-(-wanted >> 20)}",
+            fix=f"set -o {unit}={-(-wanted >> (30 if unit == 'kv_space_gib' else 20))}",
         )
     place = next(p for p in Place if _short(need, p, room, engine))
     free = limit(room, place, engine.share) or 0

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from harness.catalog import gguf
 from harness.fit import llama_cpp
 from harness.fit.answer import Verdict, answer, judge, longest
-from harness.fit.engines import Asked, engine_of, rearranged_types
+from harness.fit.engine import Asked
+from harness.fit.engines import engine_of, rearranged_types
 from harness.fit.llama_cpp import Settings
 from harness.fit.need import Place
 from harness.fit.reading import shape_of
