@@ -19,12 +19,14 @@ _NOTE = re.compile(
 )
 # What llama.cpp prints around the name: "Device 0: …, compute capability 8.6", "ggml_vulkan: 0 = … | uma: 0", "GPU name:   …".
 _BEFORE = re.compile(
-    r"^\s*(?:ggml_\w+:\s*)?(?:(?:device|gpu|cuda|rocm|vulkan|sycl)?\s*\d+\s*[:=]|(?:gpu name|device):)\s*"
+    r"^\s*(?:ggml_\w+:\s*)?(?:(?:device|gpu|cuda|rocm|hip|vulkan|sycl|opencl|metal|mtl)?\s*\d+\s*[:=]|(?:gpu name|device):)\s*"
 )
 _AFTER = re.compile(r"(?:,\s*compute capability|,\s*gfx\d|,\s*vmm:|\s\|\s*(?:uma|fp16):).*$", re.DOTALL)
 _CORES = re.compile(
     r"(\d+)(?:[- ]core gpu| gpu cores)(?![a-z])"
 )  # of Apple's chips, whose narrower ones have a narrower memory
+# AMD's chip, where "AMD Radeon Graphics" says nothing: some chips are one part's, or of parts with one memory.
+_CHIP = re.compile(r"(?<![a-z0-9])gfx(?:9[0-9a-f]{2}|\d{4})(?![0-9a-z])")
 _MEMORY = re.compile(r"(?<![a-z0-9.])(\d{1,4}) ?gi?b(?![a-z0-9])")
 
 
@@ -44,4 +46,6 @@ def read_name(name: str) -> Name:
     sizes = tuple(float(size) for size in _MEMORY.findall(text))
     words = re.findall(r"[a-z0-9+]+", _MEMORY.sub(" ", text))
     vendors = frozenset(_VENDORS[word] for word in words if word in _VENDORS)
-    return Name("".join(word for word in words if word not in _VENDORS and word not in _EMPTY), vendors, sizes)
+    key = "".join(word for word in words if word not in _VENDORS and word not in _EMPTY)
+    chip = None if key else _CHIP.search(name.casefold())
+    return Name(chip[0] if chip else key, vendors, sizes)

@@ -103,8 +103,7 @@ def candidates(name: str, memory_bytes: int | None = None) -> tuple[Device, ...]
 
 def find(name: str, memory_bytes: int | None = None) -> Device | None:
     """The part that bounds what is called `name`: of several the fastest, so that a bound is never too low; None for no part."""
-    found = candidates(name, memory_bytes)
-    return max(found, key=lambda device: device.bound_bytes_per_s or math.inf, default=None)
+    return max(candidates(name, memory_bytes), key=_bounds, default=None)
 
 
 def identify(name: str, description: str, memory_bytes: int | None) -> Device | None:
@@ -161,14 +160,14 @@ def _read_file(path: Path) -> list[Device]:
 
 
 def _by_name(devices: Iterable[Device], where: str) -> dict[str, tuple[Device, ...]]:
-    """Normalised name → the parts that it may mean, all told apart by their memory."""
+    """Normalised name → the parts that it may mean: told apart by their memory, or of one bandwidth, which holds for each."""
     index: dict[str, tuple[Device, ...]] = {}
     for device in devices:
         for name in (device.sku, *device.aliases):
             key = read_name(name).key
             others = [other for other in index.get(key, ()) if other is not device]
             for other in others:
-                if other.sku == device.sku or not _told_apart(other, device):
+                if other.sku == device.sku or not (_told_apart(other, device) or _alike(other, device)):
                     what = f"{other.sku!r} and {device.sku!r} are both called {name!r}"
                     raise BadInput(what, where=where, fix="drop one, or name each by what its driver reports")
             index[key] = (*others, device)
@@ -179,6 +178,16 @@ def _has_memory(device: Device, gib: float) -> bool:
     if device.memory_gib is None or device.form == "integrated":
         return True
     return LEAST_SHARE * device.memory_gib <= gib <= MOST_SHARE * device.memory_gib
+
+
+def _bounds(device: Device) -> tuple[float, float]:
+    return device.bound_bytes_per_s or math.inf, max(device.peak_flops.values(), default=math.inf)
+
+
+def _alike(a: Device, b: Device) -> bool:
+    """Whether one bandwidth holds for both, so that a name of both bounds a rate, though it identifies neither."""
+    known = a.bandwidth_bytes_per_s is not None and a.generation == b.generation
+    return known and (a.bandwidth_bytes_per_s, a.machines_memory) == (b.bandwidth_bytes_per_s, b.machines_memory)
 
 
 def _told_apart(a: Device, b: Device) -> bool:

@@ -90,9 +90,13 @@ def show(name: str, memory_gib: float | None, as_json: bool) -> None:
         print_json([_as_json(part) for part in found])
         return
     if len(found) > 1:
-        err().print(
-            f"{len(found)} parts share this name; a driver's memory size tells them apart (--memory)", markup=False
+        apart = len({part.memory_gib for part in found}) > 1
+        hint = (
+            "a driver's memory size tells them apart (--memory)"
+            if apart
+            else "it is known which bandwidth, not which part"
         )
+        err().print(f"{len(found)} parts share this name; {hint}", markup=False)
     for place, part in enumerate(found):
         if place:
             out().print("")

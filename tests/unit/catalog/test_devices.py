@@ -55,6 +55,26 @@ REPORTED = [
     ("Tesla V100-SXM2-16GB", 16160 * MIB, "V100 SXM2 16 GB"),
     ("Tesla V100-PCIE-32GB", 32510 * MIB, "V100 PCIe 32 GB"),
     ("NVIDIA A10", 23028 * MIB, "A10"),
+    ("NVIDIA A10G", 23028 * MIB, "A10G"),
+    ("NVIDIA H800", 81559 * MIB, "H800 SXM"),
+    ("NVIDIA H800 PCIe", 81559 * MIB, "H800 PCIe"),
+    ("NVIDIA H20", 97871 * MIB, "H20"),
+    ("NVIDIA L20", 46068 * MIB, "L20"),
+    ("Tesla V100-SXM3-32GB", 32480 * MIB, "V100 SXM3 32 GB"),
+    ("NVIDIA H100 SXM5 64GB", 64 * GIB, "H100 SXM 64 GB"),
+    ("NVIDIA H100 SXM5 96GB", 95 * GIB, "H100 SXM 96 GB"),
+    ("NVIDIA GeForce RTX 4090 D", 24564 * MIB, "GeForce RTX 4090 D"),
+    ("NVIDIA GeForce RTX 5090 D", 32607 * MIB, "GeForce RTX 5090 D"),
+    ("NVIDIA GeForce RTX 5090 D v2", 24463 * MIB, "GeForce RTX 5090 D v2"),
+    ("NVIDIA RTX PRO 6000D", 84 * GIB, "RTX PRO 6000D"),
+    ("NVIDIA RTX 5000 Ada Generation Laptop GPU", 16376 * MIB, "RTX 5000 Ada Generation Laptop GPU"),
+    ("NVIDIA CMP 40HX", 8192 * MIB, "CMP 40HX"),
+    ("NVIDIA CMP 170HX", None, "CMP 170HX"),
+    ("Orin (nvgpu)", 62841 * MIB, "Jetson AGX Orin 64 GB"),
+    ("NVIDIA Thor (nvgpu)", 125772 * MIB, "Jetson T5000"),
+    ("AMD Instinct MI300X VF", 196288 * MIB, "Instinct MI300X"),
+    ("AMD Instinct MI308X", 196592 * MIB, "Instinct MI308X"),
+    ("AMD Instinct MI60 / MI50", 16368 * MIB, "Radeon Instinct MI50 16 GB"),
     ("NVIDIA A100-SXM4-80GB", 81920 * MIB, "A100 SXM 80 GB"),
     ("A100-SXM4-40GB", 40536 * MIB, "A100 SXM 40 GB"),
     ("Tesla A100-SXM4-40GB", None, "A100 SXM 40 GB"),
@@ -139,6 +159,8 @@ REPORTED = [
     ("Qualcomm(R) Adreno(TM) X1-85 GPU", None, "Adreno X1-85"),
     ("Mali-G610", None, "Mali-G610"),
     # llama.cpp's own lines around the name
+    ("MTL0 : Apple M2 Max", None, "Apple M2 Max"),
+    ("HIP0: AMD Instinct MI210", None, "Instinct MI210"),
     ("Device 0: NVIDIA GeForce RTX 3090, compute capability 8.6, VMM: yes, VRAM: 24124 MiB", None, "GeForce RTX 3090"),
     ("Device 1: AMD Radeon RX 7900 XTX, gfx1100 (0x1100), VMM: no, Wave Size: 32", None, "Radeon RX 7900 XTX"),
     ("ggml_vulkan: 0 = AMD Radeon RX 9070 XT (RADV GFX1201) (radv) | uma: 0 | fp16: 1", None, "Radeon RX 9070 XT"),
@@ -153,16 +175,19 @@ NOT_TOLD = [
     "Ti",
     "Apple",
     "NVIDIA GeForce RTX 4095",
-    "NVIDIA GeForce RTX 4090 D",
-    "NVIDIA GeForce RTX 5090 D",
     "NVIDIA GeForce RTX 2080 with Max-Q Design",
     "NVIDIA GeForce RTX 3060 Lite Hash Rate Mobile",
     "NVIDIA RTX A5000 Laptop GPU",
-    "NVIDIA RTX 5000 Ada Generation Laptop GPU",
     "NVIDIA RTX 6000",
-    "NVIDIA A10G",
+    # Shares of a card for virtual machines, never the card's own name.
     "NVIDIA A10-24Q",
-    "NVIDIA H800",
+    "GRID T4-16Q",
+    "GRID T4-2B4",
+    "GRID V100D-32Q",
+    "NVIDIA A100-40C",
+    "NVIDIA A40-48Q",
+    "NVIDIA L40S-48Q",
+    "NVIDIA RTX6000-Ada-48Q",
     "NVIDIA H100 80GB HBM3 MIG 1g.10gb",
     "NVIDIA GeForce RTX 4090 Founders Edition",
     "NVIDIA GeForce RTX 4090 OC",
@@ -184,9 +209,10 @@ NOT_TOLD = [
     "NVIDIA A100-SXM4-16GB",
     "AMD A10",
     "AMD GeForce RTX 4090",
+    "AMD Radeon Graphics",
     "AMD Radeon Graphics (RADV GFX1201)",
+    "gfx1100",
     "AMD Radeon RX 6800/6800 XT / 6900 XT",
-    "AMD Instinct MI250X / MI250",
     "AMD EPYC 9654 96-Core Processor",
     "Intel(R) Arc(TM) Graphics",
     "llvmpipe (LLVM 15.0.7, 256 bits)",
@@ -248,6 +274,29 @@ def test_two_jetsons_of_one_name_and_size_are_unknown():
     assert devices.find("Xavier", 15 * GIB) is None
 
 
+ALIKE = [
+    ("AMD Radeon Graphics (RADV GFX1151)", None, 256_000_000_000),
+    ("AMD Radeon Graphics, gfx1151 (0x1151), VMM: no, Wave Size: 32", 96 * GIB, 256_000_000_000),
+    ("gfx1151", None, 256_000_000_000),
+    ("Intel(R) Arc(TM) Graphics (LNL)", None, 136_500_000_000),
+    ("AMD Instinct MI60 / MI50", 32752 * MIB, 1_024_000_000_000),
+    ("AMD Instinct MI250X/MI250", 65520 * MIB, 1_638_400_000_000),
+]
+
+
+@pytest.mark.parametrize(("name", "memory", "bandwidth"), ALIKE)
+def test_a_name_of_parts_of_one_bandwidth_bounds_and_identifies_none(name, memory, bandwidth):
+    found = devices.candidates(name, memory)
+    assert len(found) > 1
+    assert devices.identify(name, "", memory) is None
+    assert devices.find(name, memory).bound_bytes_per_s == bandwidth
+    assert not devices.find(name, memory).peak_flops  # of unlike parts no peak holds for each
+
+
+def test_a_part_is_known_by_its_name_before_its_chip():
+    assert devices.identify("AMD Radeon 8060S Graphics (RADV GFX1151)", "", None).sku == "Radeon 8060S"
+
+
 def test_memory_of_the_machines_choice_bounds_nothing():
     part = devices.find("AMD Radeon 780M Graphics")
     assert part.bandwidth_bytes_per_s == 120_000_000_000
@@ -285,7 +334,9 @@ def test_case_marks_and_the_vendors_name_change_nothing(device, data):
     name = data.draw(st.sampled_from([str, str.upper, str.lower]))(name)
     if device.vendor != "Apple":
         name = f"{device.vendor}{data.draw(st.sampled_from(['', '(R)', '(TM)', ' Corporation', '™']))} {name}"
-    assert devices.find(name, None if device.memory_gib is None else device.memory_gib * GIB) is device
+    memory = None if device.memory_gib is None else device.memory_gib * GIB
+    assert device in devices.candidates(name, memory)
+    assert devices.find(name, memory).bound_bytes_per_s == device.bound_bytes_per_s
 
 
 @given(st.sampled_from(devices.table()), st.sampled_from(["Ti", "SUPER", "Laptop GPU", "D", "X", "Max-Q"]))

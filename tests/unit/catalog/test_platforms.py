@@ -24,6 +24,19 @@ NAMED = [
     ("11th Gen Intel(R) Core(TM) i5-1135G7 @ 2.40GHz", "Core, 11th generation, laptop (UP3)", 68.272),
     ("Intel(R) N100", "Processor N100", 38.4),
     ("Raspberry Pi 5 Model B Rev 1.0", "Raspberry Pi 5 and CM5", 17.068),
+    ("AMD EPYC 4564P 16-Core Processor", "EPYC 4004 (Raphael)", 83.2),
+    ("AMD EPYC 4565P 16-Core Processor", "EPYC 4005 (Grado)", 89.6),
+    ("AMD Ryzen 7 5700G with Radeon Graphics", "Ryzen 5000G (Cezanne)", 51.2),
+    ("AMD Ryzen 7 8700G w/ Radeon 780M Graphics", "Ryzen 8000G (Phoenix)", 83.2),
+    ("AMD Ryzen 9 7945HX3D with Radeon Graphics", "Ryzen 7045 (Dragon Range)", 83.2),
+    ("AMD Ryzen 9 9955HX3D 16-Core Processor", "Ryzen 9000HX (Fire Range)", 89.6),
+    ("Intel(R) Xeon(R) W-2295 CPU @ 3.00GHz", "Xeon W-2200", 93.856),
+    ("Intel(R) Xeon(R) W-3375 CPU @ 2.50GHz", "Xeon W-3300", 204.8),
+    ("Intel(R) Xeon(R) w5-2465X", "Xeon W-2400 and W-2500", 153.6),
+    ("Intel(R) Xeon(R) w9-3495X", "Xeon W-3400 and W-3500", 307.2),
+    ("Apple M1", "Apple M1 (processor)", 68.256),
+    ("Apple M4", "Apple M4 (processor)", 120.0),
+    ("Apple M4 Pro", "Apple M4 Pro (processor)", 273.056),
     ("AWS Graviton3 (Neoverse-V1)", "AWS Graviton3", 307.2),
 ]
 
@@ -38,11 +51,16 @@ def test_a_processors_name_is_its_platform(name, platform, gb_s):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "AMD EPYC", "AMD EPYC 7R13 48-Core Processor", "Intel(R) Xeon(R) Processor", "Apple M2", "Neoverse-N1", "AMD EPYC 77631",
+    ["", "AMD EPYC", "AMD EPYC 7R13 48-Core Processor", "Intel(R) Xeon(R) Processor", "Apple M9", "Neoverse-N1", "AMD EPYC 77631",
      "QEMU Virtual CPU version 2.5+", "Intel(R) Core(TM) i7-9750H@2.60GHz"],
 )  # fmt: skip
 def test_a_name_that_is_no_platforms_is_unknown(name):
     assert platforms.find(name) is None
+
+
+@pytest.mark.parametrize("name", ["NVIDIA Grace", "NVIDIA Grace CPU Superchip", "Apple M4 Max", "Apple M3 Max"])
+def test_a_platform_sold_with_memories_of_several_speeds_has_no_bandwidth(name):
+    assert platforms.find(name).bandwidth_bytes_per_s() is None
 
 
 def test_a_platform_whose_memory_nobody_publishes_has_no_bandwidth():
