@@ -78,7 +78,7 @@ def parse(text: bytes, room: int, path: Path) -> Header:
         raise _bad(path, f"has a header that can't be read ({error})") from error
     tensors, end = [], 0
     for name, dtype, shape, offsets in entries:
-        whole = isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2
+        whole = all(isinstance(one, list) for one in (shape, offsets)) and isinstance(dtype, str) and len(offsets) == 2
         if dtype not in DTYPES or not whole or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
             raise _bad(path, f"describes the tensor {name!r} badly")
         n_bytes = DTYPES[dtype]

@@ -118,7 +118,7 @@ def _pytorch(asked: Asked) -> Engine:
     place = _place(asked)
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
     weights = _weights(asked, width)
-    caches = folders.caches(asked.header, expanded=True)
+    caches = folders.caches(asked.header)
 
     def cache(context: int) -> int | None:
         return folders.bytes_of(caches, context, _cache_width(asked, width))
@@ -140,7 +140,7 @@ def _vllm(asked: Asked) -> Engine:
     place = _place(asked)
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
     weights = _weights(asked, width)
-    caches = folders.caches(asked.header, expanded=False)
+    caches = folders.caches(asked.header)
     of_cache = _KV_BYTES.get(str(asked.options.get("kv_cache_dtype")), 0)
     reserved = None if asked.on_device else _number(asked.options, "kv_space_mib", 1024) * MIB
 
