@@ -79,7 +79,7 @@ def parse(text: bytes, room: int, path: Path) -> Header:
     tensors, end = [], 0
     for name, dtype, shape, offsets in entries:
         whole = all(isinstance(one, list) for one in (shape, offsets)) and isinstance(dtype, str) and len(offsets) == 2
-        if dtype not in DTYPES or not whole or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
+        if not whole or dtype not in DTYPES or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
             raise _bad(path, f"describes the tensor {name!r} badly")
         n_bytes = DTYPES[dtype]
         for count in shape:
