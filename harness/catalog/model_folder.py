@@ -11,7 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import folder_layers, gguf, huggingface_cache, packing, quantised, safetensors, shards
+from harness.catalog import folder_layers, gguf, huggingface_cache, packing, quantised, roles, safetensors, shards
+from harness.catalog.roles import Role
+from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
 from runtimes.support.hf_folder import PREPARED, read_json
 
@@ -92,7 +94,7 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
     scheme = _scheme(folder, inner)
     found = [gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for head in heads for t in head.tensors]
     try:
-        tensors = packing.counted(found, scheme)
+        tensors = packing.counted(_once(found, inner), scheme)
     except packing.Contradiction as error:
         fix = "fetch the folder again, or take another model"
         raise BadInput(str(error), where=str(folder), fix=fix) from error
@@ -105,6 +107,16 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
         tokenizer_sha256=None,  # 30 MB of JSON: `manifest` has it, from the cache
         scheme=scheme,
     )
+
+
+def _once(found: list[gguf.Tensor], inner: dict[str, Any]) -> list[gguf.Tensor]:
+    """Without a head that is the embedding stored once more: a tied one is held once, and is one matrix."""
+    if inner.get("tie_word_embeddings") is not True:
+        return found
+    of = {role: [t for t in found if roles.role(t.name, None) is role] for role in (Role.HEAD, Role.EMBEDDING)}
+    table = next((t for t in of[Role.EMBEDDING] if t.name.endswith(".weight")), None)
+    same = [t for t in of[Role.HEAD] if table and (t.type, t.shape) == (table.type, table.shape)]
+    return [t for t in found if t not in same]
 
 
 def title(path: Path) -> str:
@@ -142,7 +154,7 @@ def _numbers(inner: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _scheme(folder: Path, inner: dict[str, Any]) -> quantised.Scheme | None:
+def _scheme(folder: Path, inner: dict[str, Any]) -> Scheme | None:
     """By config.json, else by the files that older tools wrote beside it."""
     found = quantised.scheme(inner)
     for name in _QUANTISED_BY if found is None else ():

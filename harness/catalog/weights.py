@@ -106,7 +106,8 @@ def bytes_per_token(header: Header, float_bytes: int | None = None) -> int | Non
     """
 
     def read(tensor: Tensor) -> int:
-        own = FLOAT_BYTES.get(tensor.type)
+        packed = tensor.parameters is not None and tensor.parameters > tensor.elements  # bytes that are called floats
+        own = None if packed else FLOAT_BYTES.get(tensor.type)
         narrowed = own is not None and float_bytes is not None and float_bytes < own
         return tensor.elements * float_bytes if narrowed and float_bytes else tensor.n_bytes
 

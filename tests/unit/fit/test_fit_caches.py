@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.catalog.gguf import Header, Tensor
-from harness.catalog.quantised import Scheme
+from harness.catalog.scheme import Scheme
 from harness.fit import folders
 from harness.fit.caches import kept
 from harness.fit.reading import shape_of
