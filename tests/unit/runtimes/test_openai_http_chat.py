@@ -90,6 +90,7 @@ def test_a_count_that_text_and_template_do_not_explain_is_refused(model):
         with pytest.raises(RunFailed) as error:
             timed(loaded, 4)
     assert "counts 40 prompt tokens, and 9 of the text with 11 of its template are 20" in line(error)
+    assert error.value.code == "tokenizer"
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
