@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.catalog.gguf import Header
+from harness.catalog.gguf import Header, Tensor
 from harness.catalog.weights import FLOAT_BYTES
 from harness.fit.need import Need, Place
 
@@ -79,12 +79,17 @@ def weights(asked: Asked, width: int) -> int | None:
     if asked.converted:
         counts = [tensor.parameters for tensor in tensors]
         return None if None in counts else (width or 2) * sum(count for count in counts if count is not None)
-    return sum(t.elements * width if width and t.type in FLOAT_BYTES else t.n_bytes for t in tensors)
+    return sum(t.elements * width if width and plain(t) else t.n_bytes for t in tensors)
+
+
+def plain(tensor: Tensor) -> bool:
+    """Floats that are one parameter each: not those that stand for packed bytes, and no scales."""
+    return tensor.type in FLOAT_BYTES and tensor.parameters == tensor.elements
 
 
 def cache_width(asked: Asked, width: int) -> int:
     """Bytes of an element of the cache: as the weights are computed with; 0 where that is not known."""
     if width or asked.converted:
         return width or 2
-    kinds = {t.type for t in asked.header.tensors if t.type in FLOAT_BYTES and len(t.shape) > 1}
+    kinds = {t.type for t in asked.header.tensors if plain(t) and len(t.shape) > 1}
     return FLOAT_BYTES[kinds.pop()] if len(kinds) == 1 else 0

@@ -28,7 +28,7 @@ Cache = Callable[[int], int | None]
 def pytorch(asked: Asked) -> Engine:
     """Our loop's static cache."""
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
-    caches = folders.caches(asked.header, expanded=True)
+    caches = folders.caches(asked.header)
 
     def cache(context: int) -> int | None:
         return folders.bytes_of(caches, context, cache_width(asked, width))
@@ -39,7 +39,7 @@ def pytorch(asked: Asked) -> Engine:
 def vllm(asked: Asked) -> Engine:
     """On a GPU within its share of it; on a processor with a cache that is set aside."""
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
-    caches = folders.caches(asked.header, expanded=False)
+    caches = folders.caches(asked.header)
     of_cache = _KV_BYTES.get(str(asked.options.get("kv_cache_dtype")), 0)
     reserved = None if asked.on_device else number(asked.options, "kv_space_mib", 1024) * MIB
 
@@ -53,7 +53,7 @@ def vllm(asked: Asked) -> Engine:
 def mlx(asked: Asked) -> Engine:
     """Weights in the folder's own types; a cache that grows by steps."""
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
-    caches = _whole(folders.caches(asked.header, expanded=True), asked, "mlx-lm")
+    caches = _whole(folders.caches(asked.header), asked, "mlx-lm")
 
     def cache(context: int) -> int | None:
         cells = -(-context // _MLX_STEP) * _MLX_STEP
@@ -64,7 +64,7 @@ def mlx(asked: Asked) -> Engine:
 
 def openvino(asked: Asked) -> Engine:
     """Of a GGUF's weights no less than the file has: it unpacks their scales, and some of them whole."""
-    caches = _whole(folders.caches(asked.header, expanded=True), asked, "OpenVINO")
+    caches = _whole(folders.caches(asked.header), asked, "OpenVINO")
     kind = str(asked.options.get("kv_cache_dtype") or "auto")
     told = {"auto": "the type of its KV cache is the device's choice: -o kv_cache_dtype=f16 sets it",
             "u8": "how large a KV cache of u8 is with its scales is not known"}  # fmt: skip
@@ -92,7 +92,7 @@ def openvino(asked: Asked) -> Engine:
 
 def mistralrs(asked: Asked) -> Engine:
     """Matrices as the file has them; the embedding unpacked, to a type that the engine chooses."""
-    caches = _whole(folders.caches(asked.header, expanded=True), asked, "mistral.rs")
+    caches = _whole(folders.caches(asked.header), asked, "mistral.rs")
     kind = str(asked.options.get("dtype") or "auto")
 
     def cache(context: int) -> int | None:
