@@ -119,7 +119,7 @@ def _vulkan(source: Source, environment: Mapping[str, str]) -> _Seen:
     if cards is None or None in rooms:
         return None, _SILENT, True
     found = (*(room for room in rooms if room is not None), *(card for card in _amd(source) if card is not None))
-    return (found, "", len(found) == 1) if found else (None, _NO_DRIVER, True)
+    return (found, "", False) if found else (None, _NO_DRIVER, True)
 
 
 _NO_DRIVER = "no driver tells the memory of its GPU"

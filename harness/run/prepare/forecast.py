@@ -138,11 +138,12 @@ def _hardware(question: Question, found: Found, measured: Callable[[], float]) -
         platform = platforms.find(cpu)
         generation = platform.generation if platform is not None else "unknown"
         return Hardware(cpu, "cpu", generation, PROCESSOR, measured(), None, measured=True)
-    own = devices.find(found.room.device)
+    name, _, count = found.room.device.partition(" ×")
+    own = devices.find(name)
     if own is None:
         fix = "name its part: --device NAME"
         raise BadInput("the device table has no part of this machine's GPU", where=found.room.device, fix=fix)
-    return _of_part(own, backend or USUAL_FAMILY[own.vendor])
+    return _of_part(own, backend or USUAL_FAMILY[own.vendor], int(count or 1))
 
 
 def _family(question: Question, part: Device) -> str:

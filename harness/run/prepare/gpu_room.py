@@ -58,7 +58,7 @@ def _named(asked: str, gpus: Sequence[GpuRoom], ordered: bool) -> tuple[GpuRoom,
             matching = [one for one in gpus if one.place == place]
         elif is_uuid(text):
             matching = [one for one in gpus if one.uuid.upper().startswith(text.upper())]
-        elif number is not None and (ordered or len(gpus) == 1):
+        elif number is not None and ordered:
             matching = list(gpus[int(number[1]) : int(number[1]) + 1])
         elif number is not None:
             return NUMBERED

@@ -85,6 +85,12 @@ def test_of_cards_alike_any_will_do():
     assert room(busy, False, split_mode="none") == NUMBERED
 
 
+def test_a_number_of_a_single_card_may_be_another_ones():
+    """Vulkan counts what no driver tells of, too."""
+    assert room((LARGE,), False, devices="0") == NUMBERED
+    assert room((LARGE,), False, devices="0000:41:00.0") == ("RTX 4090", 23, 24)
+
+
 def test_all_of_them_need_no_order():
     assert room(ordered=False) == ("2 GPUs", 34, 36)
     assert room(ordered=False, adapter=VLLM, tensor_parallel=2) == ("2 GPUs", 22, 24)

@@ -10,7 +10,9 @@ from harness.run.prepare import memory_need
 from harness.run.prepare.backend import Toolbox
 from harness.run.prepare.memory_need import Load
 from runtimes.llama_cpp import LlamaCpp
+from runtimes.mlx import MLX
 from runtimes.openai_http import OpenAIHTTP
+from runtimes.openvino import OpenVINO
 from runtimes.pytorch import PyTorch
 from runtimes.simulated import Simulated
 from runtimes.vllm import VLLM
@@ -206,6 +208,18 @@ def test_vllm_is_told_how_much_to_set_aside(check):
     said = refused(check, adapter=VLLM, converted=True, memory=64, context=16384, kv_space_mib=1024)
     assert "set -o kv_space_mib=2049" in said
     check(adapter=VLLM, converted=True, memory=64, context=16384, kv_space_mib=2049)
+
+
+def test_a_gpu_of_unknown_memory_is_not_held_to_the_machines(check):
+    refused(check, adapter=OpenVINO, memory=1, device="CPU")
+    assert check(adapter=OpenVINO, memory=1, device="GPU.1") == []
+    refused(check, adapter=MLX, backend="metal", memory=1, device="gpu", converted=True)
+
+
+def test_openvino_is_told_how_much_to_set_aside(check):
+    said = refused(check, adapter=OpenVINO, memory=64, context=16384, kv_cache_dtype="f16", kv_space_gib=1)
+    assert "set -o kv_space_gib=2" in said
+    check(adapter=OpenVINO, memory=64, context=16384, kv_cache_dtype="f16", kv_space_gib=2)
 
 
 def test_a_silent_progress_will_do(header):
