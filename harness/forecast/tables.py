@@ -33,7 +33,7 @@ def pairs(
         part = forecaster.learned[kind]
         known = seen(part.points)
         lacking = [unseen(known, hardware, work) for hardware, work in asked]
-        told = rates_of(part, [(h, w, task, lack) for (h, w), lack in zip(asked, lacking, strict=True)])
+        told = rates_of(part, [(hardware, work, task) for hardware, work in asked])
         rates[kind] = [rate for rate, _ in told]
         anchors = anchors or [ANCHORS[lack] for lack in lacking]
     return {
