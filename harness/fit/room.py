@@ -21,6 +21,7 @@ class Room:
     device_total: int | None = None
     shared: bool = False
     source: str = ""
+    devices: tuple[tuple[str, int], ...] = ()  # name and all bytes of each, where a driver tells them
 
     def free(self, place: Place) -> int | None:
         """What may still be taken there."""

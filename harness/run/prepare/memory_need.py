@@ -91,7 +91,8 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
         return Room(rooms.memory_free, rooms.memory_total, "GPU", source=rooms.why)
     name = gpus[0][0] if len(gpus) == 1 else f"{len(gpus)} GPUs"
     free, total = sum(gpu[1] for gpu in gpus), sum(gpu[2] for gpu in gpus)
-    return Room(rooms.memory_free, rooms.memory_total, name, free, total, source="this machine's driver")
+    each = tuple((gpu[0], gpu[2]) for gpu in gpus)
+    return Room(rooms.memory_free, rooms.memory_total, name, free, total, source="this machine's driver", devices=each)
 
 
 def refuse_if_short(load: Load, progress: Progress) -> None:
