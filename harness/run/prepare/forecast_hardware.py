@@ -50,6 +50,10 @@ def own_parts(room: Room, backend: str) -> list[Device]:
     if not room.devices:
         why = f": {room.source}" if room.source else ""
         raise BadInput(f"no driver names this machine's GPU{why}", where="this machine", fix=NAME_IT)
+    if any(card.mig.value for card in read_gpus(this_machine()).nvidia.value or ()):
+        raise BadInput(
+            "nobody published rates of a card's slices", where=room.devices[0][0], fix="measure: repro bench"
+        )
     parts = [_one(devices.candidates(*own), f"{own[0]}, {own[1] / GIB:.3g} GiB") for own in room.devices]
     if len({part.sku for part in parts}) > 1:
         told = ", ".join(dict.fromkeys(part.sku for part in parts))

@@ -64,6 +64,13 @@ def test_what_can_not_be_told_says_what_to_give(gpus, words):
     assert "--count N" in caught.value.fix
 
 
+def test_a_card_that_is_cut_into_slices_is_not_taken_for_the_whole_one(monkeypatch):
+    card = SimpleNamespace(mig=known(True))
+    monkeypatch.setattr(forecast_hardware, "read_gpus", lambda _: SimpleNamespace(nvidia=known((card,))))
+    with pytest.raises(BadInput, match="slices"):
+        told(("NVIDIA H100 80GB HBM3", 80 * GIB))
+
+
 def test_a_gpu_that_no_driver_names_says_what_to_give():
     room = Room(32 * GIB, 32 * GIB, "GPU", source="no driver tells the memory of its GPU")
     with pytest.raises(BadInput, match="no driver tells the memory") as caught:
