@@ -27,10 +27,6 @@ def hardware_of_question(question: Question, found: Found, measured: Callable[[]
         size = None if question.memory_gib is None else round(question.memory_gib * GIB)
         part = _one(devices.of_machine(question.device, size), f"--device {question.device}")
         return _of_part(part, _family(question, part), question.count)
-    if question.count > 1:
-        raise BadInput(
-            "must be asked of a part of the table", where=f"--count {question.count}", fix="name it: --device NAME"
-        )
     if not found.room.device:
         cpu = read_cpu(this_machine()).model.value or "unknown processor"
         platform = platforms.find(cpu)
@@ -48,12 +44,8 @@ def own_parts(room: Room, backend: str) -> list[Device]:
             raise BadInput(f"this machine's chip is not known: {chip.reason}", where="this machine", fix=NAME_IT)
         return [_one(devices.of_machine(chip.value, room.memory_total), chip.value)]
     if not room.devices:
-        why = f": {room.source}" if room.source else ""
+        why = f": {room.unknown}" if room.unknown else ""
         raise BadInput(f"no driver names this machine's GPU{why}", where="this machine", fix=NAME_IT)
-    if any(card.mig.value for card in read_gpus(this_machine()).nvidia.value or ()):
-        raise BadInput(
-            "nobody published rates of a card's slices", where=room.devices[0][0], fix="measure: repro bench"
-        )
     parts = [_one(devices.candidates(*own), f"{own[0]}, {own[1] / GIB:.3g} GiB") for own in room.devices]
     if len({part.sku for part in parts}) > 1:
         told = ", ".join(dict.fromkeys(part.sku for part in parts))
@@ -88,10 +80,6 @@ def _family(question: Question, part: Device) -> str:
 
 
 def _of_part(part: Device, family: str, count: int = 1) -> Hardware:
-    if count > 1 and part.form == "integrated":
-        raise BadInput(
-            "is built into one machine; several of it were never measured", where=f"--count {count}", fix="take 1"
-        )
     hardware = hardware_of(part, family, count)
     if hardware is None:
         raise BadInput(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.capture.facts import known, unknown
-from harness.capture.rooms import Rooms
+from harness.capture.rooms import GpuRoom, Rooms
 from harness.catalog import devices
 from harness.catalog.devices import GIB
 from harness.errors import BadInput
@@ -14,12 +14,13 @@ from harness.forecast.evidence import FAMILIES
 from harness.run.prepare import forecast_hardware, memory_need
 from harness.run.prepare.fit import Question
 from harness.run.prepare.forecast_hardware import hardware_of_question, own_parts
+from runtimes.llama_cpp import LlamaCpp
 
 
 def machine(*gpus):
     """The question about this machine, with these GPUs."""
-    load = SimpleNamespace(backend="cuda", options={}, adapter=SimpleNamespace(name="llama.cpp"))
-    rooms = Rooms(32 * GIB, 32 * GIB, tuple((name, size // 2, size) for name, size in gpus))
+    load = SimpleNamespace(backend="cuda", options={}, adapter=LlamaCpp())
+    rooms = Rooms(32 * GIB, 32 * GIB, tuple(GpuRoom(name, size // 2, size) for name, size in gpus))
     return SimpleNamespace(room=memory_need.room_here(rooms, load, True), load=load)
 
 
@@ -54,6 +55,7 @@ def test_equal_cards_are_so_many_of_one_part():
         ((("NVIDIA GeForce RTX 3090", 24 * GIB), ("NVIDIA GeForce RTX 4090", 24 * GIB)), "unlike GPUs"),
         ((("NVIDIA GeForce RTX 3060", 12 * GIB), ("NVIDIA GeForce RTX 3060", 8 * GIB)), "unlike GPUs"),
         ((("NVIDIA GeForce RTX 3080", 20 * GIB),), "no part of this machine's GPU"),
+        ((("NVIDIA H100 80GB HBM3 MIG 1g.10gb", 10 * GIB),), "no part of this machine's GPU"),
         ((("AMD GPU", 8 * GIB),), "no part of this machine's GPU"),
     ],
 )
@@ -64,15 +66,8 @@ def test_what_can_not_be_told_says_what_to_give(gpus, words):
     assert "--count N" in caught.value.fix
 
 
-def test_a_card_that_is_cut_into_slices_is_not_taken_for_the_whole_one(monkeypatch):
-    card = SimpleNamespace(mig=known(True))
-    monkeypatch.setattr(forecast_hardware, "read_gpus", lambda _: SimpleNamespace(nvidia=known((card,))))
-    with pytest.raises(BadInput, match="slices"):
-        told(("NVIDIA H100 80GB HBM3", 80 * GIB))
-
-
 def test_a_gpu_that_no_driver_names_says_what_to_give():
-    room = Room(32 * GIB, 32 * GIB, "GPU", source="no driver tells the memory of its GPU")
+    room = Room(32 * GIB, 32 * GIB, "GPU", unknown="no driver tells the memory of its GPU")
     with pytest.raises(BadInput, match="no driver tells the memory") as caught:
         own_parts(room, "vulkan")
     assert "--device NAME" in caught.value.fix
