@@ -153,7 +153,7 @@ def _of_side(ended: Ended) -> Measured:
 
 def _request(state: State, job: Job) -> Request:
     """Raises `BadInput` for options that no matrix may have: the plan lies where others may write."""
-    refuse_options(job.triple)
+    refuse_options(job.triple, state.plan.allowed)
     return request_of(
         job.triple,
         state.results(job.number),

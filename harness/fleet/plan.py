@@ -93,6 +93,9 @@ class Plan(Part):
     folder: str = ""  # where it was started: paths of the matrix are seen from there
     cache: str = ""  # of each node, %n is its name; "": the executor's own
     harness: str = ""  # its version
+    allowed: tuple[
+        str, ...
+    ] = ()  # settings, NAME=VALUE, that reach a program, a file or an address: the user named them
 
     @model_validator(mode="after")
     def _agrees(self) -> Plan:
@@ -142,6 +145,7 @@ def make_plan(
     folder: str = "",
     cache: str = "",
     version: str = "",
+    allowed: tuple[str, ...] = (),
 ) -> Plan:
     """Every configuration on every node of every class. Raises `BadInput` where it can't be run as the matrix says."""
     matrix = loaded.matrix
@@ -181,6 +185,7 @@ def make_plan(
         folder=folder,
         cache=cache,
         harness=version,
+        allowed=allowed,
     )
 
 

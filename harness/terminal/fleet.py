@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _BAD = frozenset((Status.FAILED, Status.REFUSED, Status.DRAINED, Status.LEFT_OUT, Status.LOST, Status.CANCELLED))
 
 
-def read_matrix(file: Path) -> Loaded:
-    """The matrix, every configuration of which could be measured somewhere. Raises `BadInput`."""
+def read_matrix(file: Path, allowed: Sequence[str]) -> Loaded:
+    """The matrix, every configuration of which could be measured somewhere; `allowed` as `--allow-option`. Raises `BadInput`."""
     from harness.catalog import matrices
 
     loaded = matrices.read(file)
-    refuse_unrunnable(loaded)
+    refuse_unrunnable(loaded, allowed)
     return loaded
 
 
