@@ -14,20 +14,9 @@ from harness.catalog import policies
 from harness.errors import BadInput, Conflict
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import (
-    F,
-    Fact,
-    FailureFact,
-    Named,
-    PolicyFact,
-    RecordFact,
-    RegistryFact,
-    RequestFact,
-    TripleFact,
-)
+from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
-from harness.registry.intake import failures, ingest
-from harness.registry.intake.asked import answers
+from harness.registry.intake import failures, ingest, requests
 from harness.registry.intake.failures import FailedRun
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
@@ -188,7 +177,7 @@ class Batch:
         if event.kind == "record-submitted" and not item.dropped:
             one = self._along(event, item, item.submission, ingest).measured.measurement
             if not item.at:
-                self._refuse_other_hardware(event, one.hardware.sku)
+                requests.refuse_other_hardware(event, one.hardware.sku, self)
             home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
                 raise BadInput(
@@ -213,16 +202,6 @@ class Batch:
         registry = self.get(RegistryFact, "")
         intake.taken_by(found, demonstration=registry is not None and registry.demonstration)
         return found
-
-    def _refuse_other_hardware(self, event: Event, sku: str) -> None:
-        """A request for a part that the table knows is answered by that part, as many as asked for; an editor judges others."""
-        request = self.get(RequestFact, event.detail["request"]) if event.detail["request"] else None
-        if request is not None and answers(request.hardware, sku) is False:
-            raise BadInput(
-                f"the request asks for {request.hardware!r:.80}, and the record is of {sku}",
-                where=event.subject[:12],
-                fix="submit it without the request",
-            )
 
     def _may_open(self, record: str) -> None:
         """A row's own record is approved while no other row of its triple is open, and where it is precise enough to judge by."""
