@@ -72,14 +72,14 @@ def _done(state: State, jobs: Sequence[Job], by: str, ways: Ways, examine: Exami
         return out
     ended, machine = _endings(jobs), state.plan.machine(job)
     cache = paths.cache()
-    before = examine(cache, machine.devices > 0)
+    before = examine(cache, bool(machine.devices))
     if why := node_rules.grave(before, machine.tolerate):
         state.drain(job.node, why)
         return [one(ending=Ending.DRAINED, reason=why, before=before) for one in ended]
     for one in jobs:
         state.begin_attempt(one.number, by)
     measured, seconds = measure(state, jobs, ways)
-    after = examine(cache, machine.devices > 0)
+    after = examine(cache, bool(machine.devices))
     if spoilt := node_rules.grave(after, machine.tolerate):
         state.drain(job.node, f"after {job}: {spoilt}")
     return [
