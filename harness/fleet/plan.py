@@ -35,6 +35,7 @@ class Node(Part):
     device_kinds: tuple[str, ...] = ()  # what the scheduler, or the driver, calls its GPUs
     features: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    by_default: bool = True  # it takes jobs that name no partition
     why_not: str = ""
 
 
@@ -191,9 +192,10 @@ def make_plan(
 
 def _with(machine: Machine, needs: Needs) -> Machine:
     """What the matrix needs of any node, asked of this class, too: its jobs must be granted what they need."""
-    devices = max(machine.devices, needs.devices or (1 if needs.device_kind else 0))
     kind = machine.device_kind or needs.device_kind
-    return machine.model_copy(update={"devices": max(devices, 1) if kind else devices, "device_kind": kind})
+    least = needs.devices or (1 if kind else 0)
+    devices = max(machine.devices or 0, least) if least else machine.devices
+    return machine.model_copy(update={"devices": devices, "device_kind": kind})
 
 
 def _of_node(matrix: Matrix, machine: Machine, node: str, first: int) -> list[Job]:
@@ -262,9 +264,11 @@ def unfit(node: Node, machine: Machine, needs: Needs) -> str:
         return node.why_not
     if machine.partition is not None and node.partitions and machine.partition not in node.partitions:
         return f"is not in the partition {machine.partition}"
+    if machine.partition is None and not node.by_default:
+        return f"is not in the scheduler's default partition: name one, {' or '.join(node.partitions)}"
     if machine.constraint is not None and not _has(node.features, machine.constraint):
         return f"lacks {machine.constraint}"
-    if machine.devices > node.devices:
+    if (machine.devices or 0) > node.devices:
         return f"has {node.devices} GPUs, {machine.devices} are needed"
     if machine.device_kind is not None and not _all_are(node.device_kinds, machine.device_kind):
         return (

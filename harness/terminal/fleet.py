@@ -213,4 +213,5 @@ def report_of(state: State, results: Path, band_percent: float) -> FleetReport:
     home, waiting = at_home(found, results)
     if waiting:
         err().print(f"{waiting} records are not collected yet: repro fleet collect", markup=False)
-    return report(state.plan, found, home, state.drained(), band_percent / 100)
+    unfinished_s = sum(state.earlier_s(one.job.number) for one in found if one.outcome is None)
+    return report(state.plan, found, home, state.drained(), band_percent / 100, unfinished_s)
