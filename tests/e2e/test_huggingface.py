@@ -158,6 +158,11 @@ def test_a_repository_is_fetched_by_an_allow_list_and_pinned(repro, served, fold
     assert (shown["name"], shown["format"]) == ("owner/model", "safetensors")
 
 
+def test_a_pull_request_s_revision_is_asked_for_and_pinned(repro, served, folder):
+    fetched(repro("model", "fetch", "hf:owner/model@refs/pr/1"))
+    assert set(served.revisions) == {huggingface.COMMIT}
+
+
 def test_what_was_fetched_is_not_fetched_again_and_a_commit_needs_no_network(repro, served, folder):
     fetched(repro("model", "fetch", "hf:owner/model"))
     served.downloads.clear()
