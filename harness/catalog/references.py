@@ -74,7 +74,9 @@ def hugging_face(text: str) -> HuggingFaceReference:
     if match[2] and match[3] and not match[3].lower().endswith(".gguf"):
         whole = f"{match[2]}/{match[3]}".replace("/", "%2F").replace(" ", "")
         fix = f"name a .gguf file of it; a revision with a slash is written hf:{match[1]}@{whole}"
-        raise BadInput(f"only .gguf files are accepted, not {match[3]} of the revision {match[2]}", where="--model", fix=fix)
+        raise BadInput(
+            f"only .gguf files are accepted, not {match[3]} of the revision {match[2]}", where="--model", fix=fix
+        )
     return HuggingFaceReference(match[1], revision, match[3] or "", match[4] or "")
 
 
