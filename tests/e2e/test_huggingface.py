@@ -191,6 +191,12 @@ def test_a_repository_that_names_code_is_refused_before_its_weights(repro, serve
     assert done.returncode == 2
     assert "names code to run (auto_map)" in done.stderr
     assert "model.safetensors" not in served.downloads
+    read = repro("fit", "hf:owner/model", "--runtime", "pytorch", "--json")  # it runs nothing
+    assert read.returncode in (0, 3), read.stderr
+    assert json.loads(read.stdout)
+    assert "Traceback" not in read.stderr
+    done = repro("bench", "--model", "hf:owner/model", "--runtime", "pytorch")
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(
