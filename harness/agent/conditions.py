@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,23 @@ def devices(environment: Environment) -> tuple[Device, ...]:
     found += [Device(gpus.apple.value)] if gpus.apple.value else []
     processor = environment.cpu.model.value
     return tuple(found) or ((Device(processor),) if processor else ())
+
+
+@contextmanager
+def shown(here: Sequence[Device], count: int) -> Iterator[None]:
+    """Engines that are started meanwhile see so many of this machine's GPUs, where it has more of the same kind."""
+    alike = len({one.name for one in here}) == 1
+    added = node_rules.bound(count, os.environ) if alike and len(here) > count else {}
+    earlier = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in earlier.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def used_bytes(folders: Sequence[Path]) -> int:

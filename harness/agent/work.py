@@ -166,6 +166,8 @@ def _measured(agent: Agent, current: Current) -> Path:
         raise _Over(Ending.FAILED, f"the engine failed: {made.failure.reason}", record)
     if unusable := first_line(made):
         raise _Over(Ending.FAILED, unusable, record)
+    if other := jobs.elsewhere(current.job, agent.policy, made):
+        raise _Over(Ending.FAILED, other, record)
     return record
 
 
