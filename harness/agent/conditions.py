@@ -14,7 +14,7 @@ from harness.agent.jobs import Device
 from harness.agent.policy import Policy
 from harness.capture import doctor
 from harness.capture.doctor import Observed
-from harness.capture.host import on_battery
+from harness.capture.host import battery
 from harness.capture.snapshot import Environment
 from harness.capture.source import this_machine
 from harness.fleet import node_rules
@@ -35,9 +35,7 @@ class Moment:
 def now(policy: Policy) -> Moment:
     """The moment, by the machine's own clock."""
     local = time.localtime()
-    source = this_machine()
-    battery = on_battery(source.tree).value if source.linux else None
-    return Moment(local.tm_hour, local.tm_min, battery, os.path.lexists(policy.stop))
+    return Moment(local.tm_hour, local.tm_min, battery(this_machine()).value, os.path.lexists(policy.stop))
 
 
 def halted(policy: Policy, moment: Moment) -> str:

@@ -75,6 +75,9 @@ def turn(agent: Agent) -> Turn:
     if current is not None and (why := jobs.unfit(current.job, agent.policy, here, agent.policies)):
         _drop(agent, current, why)  # the owner changed the policy meanwhile
         current = None
+    begun = current is not None and not agent.state.measured(current.job.request)
+    if begun and (why := conditions.full(agent.policy, agent.used_bytes())):
+        return Turn(None, why)
     if current is None:
         current, why = _chosen(agent, here)
     if current is None:
