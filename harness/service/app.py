@@ -27,6 +27,9 @@ from harness.service.description import described
 from harness.service.pages import Pages
 
 _LOGGED = ("/v1/", "/console")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+# FastAPI's own tells addresses, errors and their words to whatever provider the environment names: ours is `telemetry`.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _PART = {"type": "string", "format": "binary"}
 _TEXT = {"type": "string", "contentEncoding": "base64"}
 _ABOUT = {
@@ -68,6 +71,7 @@ def app_of(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=life,
+        telemetry=_NO_TELEMETRY,
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     app.add_exception_handler(ReproError, problems.of_repro_error)
@@ -103,7 +107,8 @@ class _Counted:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 self._service.metrics.requests.labels(route, message["status"]).inc()
-                self._told(scope["method"], route, message["status"], time.monotonic() - began)
+                method = scope["method"] if scope["method"] in _METHODS else "other"  # else a request could name one
+                self._told(method, route, message["status"], time.monotonic() - began)
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 if route.startswith("/v1/"):

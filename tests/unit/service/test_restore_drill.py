@@ -80,7 +80,12 @@ def test_of_backups_the_newest_are_kept_and_other_folders_left_alone(plain, tmp_
         (backups / name).mkdir(parents=True)
     done = backup(tmp_path, plain.world.registry.target, keep=2)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in backups.iterdir()} == {"20260102T000000Z", "mine", ".lock", Path(done.stdout.strip()).name}
+    assert {path.name for path in backups.iterdir()} == {
+        "20260102T000000Z",
+        "mine",
+        ".lock",
+        Path(done.stdout.strip()).name,
+    }
 
 
 def test_a_backup_that_fails_leaves_no_folder_that_looks_like_one(tmp_path):
