@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def main() -> None:
         with (
             subprocess.Popen(
                 [str(Path(sys.executable).with_name("repro")), *command], cwd=ROOT, env=environment(home), stdout=subprocess.PIPE,
-                text=True,
+                stderr=subprocess.DEVNULL, text=True,
             ) as serving,
             sync_playwright() as play,
         ):  # fmt: skip
@@ -144,7 +145,9 @@ def main() -> None:
                 address = serving.stdout.readline().split()[0]
                 answered(f"{address}index.html", time.monotonic())
                 clock("`make serve`, installed, until its site answers")
-                with play.chromium.launch(executable_path=told.chromium, args=["--no-sandbox"]) as browser:
+                with play.chromium.launch(
+                    executable_path=shutil.which(told.chromium), args=["--no-sandbox"]
+                ) as browser:
                     walk(home, told.suite, address, browser.new_page())
             finally:
                 serving.send_signal(signal.SIGINT)

@@ -18,13 +18,15 @@ from harness.device_kinds import DeviceKind
 from runtimes.recipes import Build, Recipe
 
 __all__ = [
-    "FAILURE_REASONS", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing", "Device", "DeviceKind",
-    "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option", "Outliving", "Probing", "Reaching",
-    "Recipe", "Remembering", "Runtime",
-    "RuntimeFacts", "Scalar", "TakingText", "Watch", "with_defaults",
+    "FAILURE_REASONS", "PREFIX_CACHES", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing",
+    "Device", "DeviceKind", "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option",
+    "Outliving", "Probing", "Reaching", "Recipe", "Remembering", "Runtime", "RuntimeFacts", "Scalar", "TakingText",
+    "Watch", "with_defaults",
 ]  # fmt: skip
 
 Scalar = str | int | bool | None
+# What engines call the option that keeps a conversation: the harness fills it in, where a suite is one.
+PREFIX_CACHES = ("prefix_cache", "prefix_caching")
 SECRET = "REPRO_SECRET_"  # noqa: S105 - and an option's name: the worker's variable with what a secret option names
 
 
@@ -125,7 +127,8 @@ class Capabilities:
     scores: bool = True  # tells the likelihood of given ids
     batches: bool = False  # what it loads is `Batching`
     deepens: bool = False  # what it loads is `Remembering`: any ids, and any ids behind them
-    converses: bool = False  # what it loads is `Remembering`: the turns of a conversation, by its prefix cache
+    # What it loads is `Remembering`: the turns of a conversation, by its prefix cache. It has one of the options `PREFIX_CACHES`.
+    converses: bool = False
     converts: bool = False  # is `Converting`
     outlives: bool = False  # what it loads is `Outliving`
     describes: bool = False  # is `Describing`

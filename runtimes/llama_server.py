@@ -30,6 +30,8 @@ _ALL_LAYERS = 999
 _UNKNOWN_OPTION = re.compile(
     r"error: (?:invalid|unknown) argument:? *(\S*)|error while handling argument \"(\S+)\": ?(.*)"
 )
+# What the runtime llama.cpp does itself: the server is not told of it, so it is not offered.
+_IN_PROCESS = ("sequences", "prefix_cache", "draft", "draft_max")
 # A cache of prompts, in memory or as checkpoints, would answer a repeated prompt; a page for browsers is not measured.
 _OFF = (
     ("--no-warmup",), ("--fit", "off"), ("--offline",), ("--cache-ram", "0"), ("--ctx-checkpoints", "0"), ("--no-webui",),
@@ -38,14 +40,14 @@ _OFF = (
 
 
 class LlamaServer:
-    """The adapter. Its options are those of the runtime llama.cpp, with the same defaults."""
+    """The adapter. Its options are those of the runtime llama.cpp that a server is told of, with the same defaults."""
 
     name = "llama-server"
     formats = ("gguf",)
     capabilities = Capabilities(tokenises=False, forces=False, scores=False, serves=True)
     failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
-        **{name: one for name, one in LlamaCpp.options.items() if name not in ("sequences", "prefix_cache")},
+        **{name: one for name, one in LlamaCpp.options.items() if name not in _IN_PROCESS},
         "slots": Option("requests that it takes at once; each has the whole context", int, 1, minimum=1, maximum=256),
         "binary": Option(
             "a llama-server of your own, as a path or a name on PATH; default: built beside the runtime llama.cpp",
@@ -131,13 +133,14 @@ def _load_mode(program: Program, asked: str) -> list[str]:
 
 
 def _devices(options: Mapping[str, Any], choice: Chosen) -> list[Any]:
-    """Which devices, and how layers are split over them; nothing where there is the processor alone."""
+    """Which devices, and how layers are split over them; with the processor alone only what was asked for: it warns itself."""
     flags: list[Any] = []
     if choice.devices is not None:
         flags += ["--device", ",".join(one.name for one in choice.devices) or "none"]
-    if not choice.candidates:
-        return flags
     layers = options["gpu_layers"]
+    if not choice.candidates:
+        flags += ["--gpu-layers", _ALL_LAYERS if layers == -1 else layers] if layers is not None else []
+        return flags + (["--split-mode", choice.split_mode] if options["split_mode"] else [])
     flags += ["--gpu-layers", _ALL_LAYERS if layers in (None, -1) else layers]
     flags += ["--split-mode", choice.split_mode, "--main-gpu", choice.main_gpu]
     return flags + (["--tensor-split", ",".join(f"{share:g}" for share in choice.shares)] if choice.shares else [])

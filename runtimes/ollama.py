@@ -241,7 +241,7 @@ class LoadedOllama:
         self._make_ready(prompt, count)
         lines = Lines(watch, count, self._server.key)
         path = f"{self._server.base}/api/generate"
-        ended = self._server.stream(path, self._body(text, count), lines.take, watch.start, lines=True)
+        ended = self._server.stream(path, self._body(text, count), lines.take, lines.begin, lines=True)
         self._counters = dict(lines.counters)
         lines.refuse_incomplete(ended)
         self._refuse_other_count(prompt, lines)

@@ -188,6 +188,7 @@ class LoadedServer:
             "the server turns no text into ids (/tokenize, /extras/tokenize)",
             where="openai-http",
             fix="run the same model once with the runtime llama.cpp, pytorch or vllm: its ids are kept and used here",
+            code="no tokenizer",
         )
 
     def fresh(self, prompt: Sequence[int]) -> list[int]:
@@ -221,7 +222,7 @@ class LoadedServer:
             if fed is None and not self._as_ids and not self._text.counts:
                 fed = self._count_afterwards(prompt, sent)
             if fed is not None and fed != len(prompt):
-                raise differs(fed, len(prompt))
+                raise differs(fed, len(prompt), split=not self._as_ids)
         chunks.fill()
         return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
 

@@ -35,14 +35,14 @@ _SERVED = "model"
 
 
 class VLLMServer:
-    """The adapter. Its options are those of the runtime vllm, with the same defaults."""
+    """The adapter. Its options are those of the runtime vllm, with the same defaults; it keeps no conversation."""
 
     name = "vllm-server"
     formats = ("safetensors",)
     capabilities = Capabilities(tokenises=False, forces=False, scores=False, converts=True, serves=True)
     failure_signs = failure_signs.VLLM
     options: Mapping[str, Option] = {
-        **VLLM.options,
+        **{name: one for name, one in VLLM.options.items() if name != "prefix_caching"},
         "port": Option("the port of 127.0.0.1 to listen on; default: a free one", int, minimum=1, maximum=65535),
         "start_s": Option("seconds that it may take until it is ready", int, 1200, minimum=1, maximum=1700),
     }

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 _NUMBER = re.compile(r"\s*\+?(\d+)")  # as strtoul reads it: "1gpu" is 1
 _OLD_SLICE = re.compile(r"(GPU-[0-9a-f-]+)/(\d+)/(\d+)", re.IGNORECASE)
 
@@ -68,6 +67,23 @@ def cuda(environment: Mapping[str, str], cards: Sequence[Card]) -> Visible:
     if _number(entries[0]) is None:
         return _by_id(entries, cards)
     return _by_number([number for entry in entries if (number := _number(entry)) is not None], cards, by_place)
+
+
+def hip(environment: Mapping[str, str], count: int) -> tuple[int, ...] | None:
+    """Which of `count` AMD cards a HIP process sees, in its order; None where ids are given, or one comes twice.
+
+    ROCR_VISIBLE_DEVICES chooses first; HIP_VISIBLE_DEVICES, or CUDA's where it is not set, counts in what is left.
+    """
+    left = tuple(range(count))
+    second = "HIP_VISIBLE_DEVICES" if "HIP_VISIBLE_DEVICES" in environment else "CUDA_VISIBLE_DEVICES"
+    for text in (environment[name] for name in ("ROCR_VISIBLE_DEVICES", second) if name in environment):
+        entries = _entries(text)
+        numbers = [_number(entry) for entry in entries]
+        if None in numbers or (not entries and _kind(text.partition(",")[0].strip())):
+            return None
+        outside = next((at for at, number in enumerate(numbers) if (number or 0) >= len(left)), len(numbers))
+        left = tuple(left[number or 0] for number in numbers[:outside])
+    return left
 
 
 def _entries(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import plain_file
-from harness.catalog.quantised import Scheme
+from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
 
 MAX_KEYS, MAX_TENSORS, MAX_STRING, MAX_ARRAY, MAX_DIMS = 65_536, 262_144, 16 << 20, 1 << 24, 4

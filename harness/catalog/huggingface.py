@@ -6,38 +6,20 @@ digest was checked; the folders are named as that library names its own, so that
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, huggingface_files, huggingface_user, safetensors
+from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors
 from harness.catalog.huggingface_cache import COMMIT, folder_name
+from harness.catalog.huggingface_listing import Listed, RemoteFile, Source
 from harness.catalog.huggingface_stream import TooLong, read_piece, stream
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
-from harness.files import locked, need_room, read_if_there, sync, write_text
-from harness.inside import proper
+from harness.files import locked, need_room, sync
 from harness.progress import SILENT, Progress
-
-_SHA1 = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_LISTING_LIMIT = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as Hugging Face states it: sha256 of large ones, Git's digest of small ones."""
-
-    size: int
-    sha256: str | None
-    blob_id: str | None
-
-
-Listing = Mapping[str, RemoteFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +29,10 @@ class Remote:
     reference: HuggingFaceReference
     folder: Path
     weights: Mapping[str, int]
+
+
+class _Unreachable(BadInput):
+    """Hugging Face gave no answer, whatever the reason."""
 
 
 def download(reference: HuggingFaceReference, cache: Path, expected: Mapping[str, str], progress: Progress) -> Path:
@@ -59,30 +45,37 @@ def download(reference: HuggingFaceReference, cache: Path, expected: Mapping[str
         fix = f"name a .gguf file, or the repository: hf:{reference.repo}"
         raise BadInput("only .gguf files are accepted", where=str(reference), fix=fix)
     place = _place(reference, cache)
-    known = _known(place, reference)
-    commit, listing = known or _listed(reference)
-    folder = place / "snapshots" / commit
-    pinned = replace(reference, revision=commit)
+    listed = _found(place, reference)
+    folder = place / "snapshots" / listed.commit
+    pinned = replace(reference, revision=listed.commit)
+    if listed.source is Source.CACHE:
+        progress.remark(
+            "Hugging Face can't be reached: the commit is taken as your own cache has it, each file checked by the digest "
+            "that it is named by there"
+        )
     if reference.file or reference.quantisation:
-        names = huggingface_files.gguf_of(pinned, listing.keys())
-        _bring(pinned, folder, {name: listing[name] for name in names}, expected, progress)
+        names = huggingface_files.gguf_of(pinned, listed.files.keys())
+        _bring(pinned, folder, names, listed, expected, progress)
         path = folder / names[0]
     else:
-        path = _folder(pinned, folder, listing, expected, progress)
-    if known is None:
-        write_text(place / f"{commit}.json", json.dumps({name: asdict(one) for name, one in listing.items()}))
+        path = _folder(pinned, folder, listed, expected, progress)
+    if listed.source is Source.STATED:
+        huggingface_listing.keep(place, listed)
     return path
 
 
 def look(reference: HuggingFaceReference, cache: Path) -> Remote:
     """What a reference means there, with its descriptions in the cache; no weights are fetched. Raises `BadInput`."""
-    commit, listing = _known(_place(reference, cache), reference) or _listed(reference)
-    folder, pinned = _place(reference, cache) / "snapshots" / commit, replace(reference, revision=commit)
+    listed = _found(_place(reference, cache), reference)
+    folder = _place(reference, cache) / "snapshots" / listed.commit
+    pinned = replace(reference, revision=listed.commit)
     if reference.file or reference.quantisation:
-        names = huggingface_files.gguf_of(pinned, listing.keys())
-        return Remote(pinned, folder, {name: listing[name].size for name in names})
-    weights = _described(pinned, folder, listing, {}, SILENT)
-    return Remote(pinned, folder, {name: listing[name].size for name in weights})
+        names = huggingface_files.gguf_of(pinned, listed.files.keys())
+    else:
+        names = _described(pinned, folder, listed, {}, SILENT)
+    if listed.source is Source.CACHE:  # no piece of them can be asked for, and they are here
+        _bring(pinned, folder, names, listed, {}, SILENT)
+    return Remote(pinned, folder, {name: listed.files[name].size for name in names})
 
 
 def piece(reference: HuggingFaceReference, name: str, begin: int, count: int) -> bytes:
@@ -102,45 +95,48 @@ def _place(reference: HuggingFaceReference, cache: Path) -> Path:
 
 
 def _folder(
-    reference: HuggingFaceReference, folder: Path, listing: Listing, expected: Mapping[str, str], progress: Progress
+    reference: HuggingFaceReference, folder: Path, listed: Listed, expected: Mapping[str, str], progress: Progress
 ) -> Path:
     """Descriptions first: what names code, or has no weights, is refused before the weights are fetched."""
-    weights = _described(reference, folder, listing, expected, progress)
-    _bring(reference, folder, {name: listing[name] for name in weights}, expected, progress)
+    weights = _described(reference, folder, listed, expected, progress)
+    _bring(reference, folder, weights, listed, expected, progress)
     return folder
 
 
 def _described(
-    reference: HuggingFaceReference, folder: Path, listing: Listing, expected: Mapping[str, str], progress: Progress
+    reference: HuggingFaceReference, folder: Path, listed: Listed, expected: Mapping[str, str], progress: Progress
 ) -> list[str]:
     """Bring what describes the model; the names of its weights. Raises `BadInput`."""
-    huggingface_files.refuse_without_weights(reference, listing.keys())
-    described = huggingface_files.descriptions_of(listing.keys())
+    there = listed.files.keys()
+    huggingface_files.refuse_without_weights(reference, there)
+    described = huggingface_files.descriptions_of(there)
     if "config.json" not in described:
         raise BadInput("has no config.json", where=str(reference), fix="take a repository of one model")
     mapped = safetensors.INDEX in described
-    weights = [] if mapped else huggingface_files.weights_of(reference, listing.keys(), None)
-    _bring(reference, folder, {name: listing[name] for name in described}, expected, progress)
+    weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
+    _bring(reference, folder, described, listed, expected, progress)
     safetensors.refuse_code(folder)
     if mapped:
         named = safetensors.indexed(folder / safetensors.INDEX)
-        weights = huggingface_files.weights_of(reference, listing.keys(), named)
+        weights = huggingface_files.weights_of(reference, there, named)
     return list(weights)
 
 
-def _known(place: Path, reference: HuggingFaceReference) -> tuple[str, Listing] | None:
-    """What was listed before: a commit never changes. None for a branch, and for a commit that was never asked for."""
-    if not COMMIT.fullmatch(reference.revision):
-        return None
-    data = read_if_there(place / f"{reference.revision}.json", _LISTING_LIMIT, "the list of files")
+def _found(place: Path, reference: HuggingFaceReference) -> Listed:
+    """What a reference means: as listed before, else as Hugging Face says now, else a commit as the user's own cache has it."""
+    listed = huggingface_listing.known(place, reference)
+    if listed is not None:
+        return listed
     try:
-        found = {str(name): RemoteFile(**one) for name, one in json.loads(data or b"").items()}
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    return reference.revision, found
+        return _listed(reference)
+    except _Unreachable:
+        theirs = huggingface_listing.cached(reference)
+        if theirs is None:
+            raise
+        return theirs
 
 
-def _listed(reference: HuggingFaceReference) -> tuple[str, Listing]:
+def _listed(reference: HuggingFaceReference) -> Listed:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing is told to anybody
     from huggingface_hub import HfApi
 
@@ -148,7 +144,7 @@ def _listed(reference: HuggingFaceReference) -> tuple[str, Listing]:
         token = huggingface_user.token() or False
         return HfApi(token=token).model_info(reference.repo, revision=reference.revision, files_metadata=True)
 
-    return _facts(reference, _asked(reference, ask))
+    return huggingface_listing.stated(reference, _asked(reference, ask))
 
 
 def _asked(reference: HuggingFaceReference, ask: Callable[[], Any]) -> Any:
@@ -176,32 +172,20 @@ def _asked(reference: HuggingFaceReference, ask: Callable[[], Any]) -> Any:
         fix = "check the network and run the same command: it continues where it stopped"
         if commit is not None and COMMIT.fullmatch(commit):
             fix += f"; your Hugging Face cache knows {reference.revision} as @{commit}"
-        raise _refused(reference, f"can't be fetched ({reason})", fix) from error
-
-
-def _facts(reference: HuggingFaceReference, info: Any) -> tuple[str, Listing]:
-    commit = str(info.sha or "")
-    if not COMMIT.fullmatch(commit):
-        raise _refused(reference, "Hugging Face gives no commit for that revision", "name a commit")
-    found = {}
-    for entry in info.siblings or ():
-        name = str(entry.rfilename)
-        if proper(name.replace(" ", "_")):
-            sha256 = str(entry.lfs.sha256) if entry.lfs is not None else ""
-            blob = str(entry.blob_id or "")
-            found[name] = RemoteFile(
-                size=max(int(entry.size or 0), 0),
-                sha256=sha256 if _SHA256.fullmatch(sha256) else None,
-                blob_id=blob if _SHA1.fullmatch(blob) else None,
-            )
-    return commit, found
+        raise _Unreachable(f"can't be fetched ({reason})", where=str(reference), fix=fix) from error
 
 
 def _bring(
-    reference: HuggingFaceReference, folder: Path, wanted: Listing, expected: Mapping[str, str], progress: Progress
+    reference: HuggingFaceReference,
+    folder: Path,
+    names: Collection[str],
+    listed: Listed,
+    expected: Mapping[str, str],
+    progress: Progress,
 ) -> None:
     """Every file under its final name. Raises `BadInput` or `NotEnoughSpace`; what was fetched is kept."""
-    missing = [name for name in wanted if not (folder / name).exists()]
+    wanted = listed.files
+    missing = [name for name in names if not (folder / name).exists()]
     if not missing:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -212,6 +196,8 @@ def _bring(
             for name in missing
             if not _linked(theirs / name, folder / name, wanted[name], expected.get(name), progress)
         ]
+        if remote and listed.source is Source.CACHE:
+            raise huggingface_listing.unusable(reference, remote[0], wanted[remote[0]])
         need_room(folder, sum(wanted[name].size - _size(_part(folder / name)) for name in remote))
         total, done = sum(wanted[name].size for name in remote), 0
         for name in remote:

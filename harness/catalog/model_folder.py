@@ -11,7 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import gguf, huggingface_cache, packing, quantised, safetensors, shards
+from harness.catalog import folder_layers, gguf, huggingface_cache, packing, quantised, roles, safetensors, shards
+from harness.catalog.roles import Role
+from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
 from runtimes.support.hf_folder import PREPARED, read_json
 
@@ -60,9 +62,6 @@ _SEVERAL = {
     ),
 }
 _TEXT_PARTS = ("text_config", "llm_config", "language_config")
-_LAYER_KINDS = ("layer_types", "block_types", "_block_types", "layers_block_type", "attn_type_list")
-_FULL = frozenset(("full_attention", "sliding_attention", "chunked_attention", "attention", 1))
-_SPARSE = ("index_topk", "sparse_config", "sparse_attention_config")
 
 
 def header(path: Path) -> gguf.Header:
@@ -87,6 +86,7 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
     architecture = str(inner.get("model_type", "unknown"))
     metadata: dict[str, Any] = {"general.architecture": architecture, "general.name": title(folder)}
     metadata |= {f"{architecture}.{ours}": value for ours, value in _numbers(inner).items()}
+    metadata |= {f"{architecture}.{n}": value for n, value in folder_layers.described(architecture, inner).items()}
     template = read_json(folder / "tokenizer_config.json").get("chat_template")
     jinja = folder / "chat_template.jinja"
     if isinstance(template, str) or jinja.exists():
@@ -94,7 +94,7 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
     scheme = _scheme(folder, inner)
     found = [gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for head in heads for t in head.tensors]
     try:
-        tensors = packing.counted(found, scheme)
+        tensors = packing.counted(_once(found, inner), scheme)
     except packing.Contradiction as error:
         fix = "fetch the folder again, or take another model"
         raise BadInput(str(error), where=str(folder), fix=fix) from error
@@ -107,6 +107,16 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
         tokenizer_sha256=None,  # 30 MB of JSON: `manifest` has it, from the cache
         scheme=scheme,
     )
+
+
+def _once(found: list[gguf.Tensor], inner: dict[str, Any]) -> list[gguf.Tensor]:
+    """Without a head that is the embedding stored once more: a tied one is held once, and is one matrix."""
+    if inner.get("tie_word_embeddings") is not True:
+        return found
+    of = {role: [t for t in found if roles.role(t.name, None) is role] for role in (Role.HEAD, Role.EMBEDDING)}
+    table = next((t for t in of[Role.EMBEDDING] if t.name.endswith(".weight")), None)
+    same = [t for t in of[Role.HEAD] if table and (t.type, t.shape) == (table.type, table.shape)]
+    return [t for t in found if t not in same]
 
 
 def title(path: Path) -> str:
@@ -139,27 +149,12 @@ def _numbers(inner: dict[str, Any]) -> dict[str, Any]:
         found |= {ours: experts[name] for ours, name in pairs if type(experts.get(name)) is int}
     if inner.get("multi_query") is True and not inner.get("new_decoder_architecture"):
         found["attention.head_count_kv"] = 1
-    kinds = [kind for name in _LAYER_KINDS if isinstance(inner.get(name), list) for kind in inner[name]]
-    if not all(kind in _FULL for kind in kinds) or any(inner.get(name) for name in _SPARSE):
-        found.setdefault("ssm.state_size", 1)  # a state, or a part of the cache: how much is read is not known
-    for ours, theirs in (
-        ("attention.key_length", "global_head_dim"),
-        ("attention.head_count_kv", "num_global_key_value_heads"),
-    ):
-        if ours in found and type(inner.get(theirs)) is int:  # gemma4: the least of both kinds of layers
-            found[ours] = min(found[ours], inner[theirs])
-    listed = inner.get("layer_types")
-    if isinstance(listed, list) and all(isinstance(kind, str) for kind in listed):
-        found["attention.layer_types"] = tuple(listed)
     if inner.get("use_sliding_window") is False:
         found.pop("attention.sliding_window", None)
-    crossed = inner.get("cross_attention_layers")
-    if isinstance(crossed, list) and all(type(index) is int for index in crossed):
-        found["attention.cross_attention_layers"] = tuple(crossed)
     return found
 
 
-def _scheme(folder: Path, inner: dict[str, Any]) -> quantised.Scheme | None:
+def _scheme(folder: Path, inner: dict[str, Any]) -> Scheme | None:
     """By config.json, else by the files that older tools wrote beside it."""
     found = quantised.scheme(inner)
     for name in _QUANTISED_BY if found is None else ():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.catalog.gguf import Tensor
-from harness.catalog.quantised import Scheme
+from harness.catalog.scheme import Scheme
 
 FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
 # Last parts of names of what lies beside a packed weight.
@@ -98,7 +98,7 @@ def _split(name: str) -> tuple[str, str]:
 
 def _whole(tensor: Tensor) -> bool:
     """Whether an element is a parameter: floats of any width, and signed bytes."""
-    return tensor.type in FLOATS or tensor.type == "I8" or tensor.type.startswith("F8_")
+    return tensor.type in FLOATS or tensor.type == "I8" or tensor.type.startswith(("F8_", "F6_", "F4"))
 
 
 def _by_bits(tensor: Tensor, bits: int | None) -> int | None:
@@ -175,7 +175,8 @@ def _compressed(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | No
         return _rowwise(path, tensor, scales, scheme)
     if part == "compressed":  # 2:4: the mask has a bit a weight
         return parts["bitmask"].n_bytes * 8 if "bitmask" in parts else None
-    if part == "weight" and tensor.type not in FLOATS and scheme.bits not in (None, 8):
+    bytewise = tensor.type == "I8" and scheme.details.get("format") in ("int-quantized", "naive-quantized")
+    if part == "weight" and tensor.type not in FLOATS and scheme.bits not in (None, 8) and not bytewise:
         raise Contradiction(f"config.json says {scheme.label}, and {path} is {tensor.type}")
     return _elements(path, part, parts, scheme)
 
@@ -185,8 +186,13 @@ def _bitsandbytes(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | 
     state = next((name.rpartition("__")[2] for name in parts if "quant_state." in name), None)
     if state is not None and state != scheme.label.removeprefix("bitsandbytes-"):
         raise Contradiction(f"config.json says {scheme.label}, and {path} is {state}")
+    # Two to a byte, whatever type the file gives the bytes (`bnb_4bit_quant_storage`).
+    if scheme.bits == 4 and part == "weight" and (state is not None or f"{part}.absmax" in parts):
+        return tensor.n_bytes * 2
     if tensor.type == "U8":
         return tensor.n_bytes * 2 if scheme.bits == 4 else None
+    if "storage" in scheme.details and len(tensor.shape) == 2 and tensor.shape[1] == 1:
+        return None  # a column, as packed bytes are kept, without the state that would tell
     return _elements(path, part, parts, scheme)
 
 
@@ -196,6 +202,18 @@ def _modelopt(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None
     if scheme.bits == 8:
         raise Contradiction(f"config.json says {scheme.label}, and {path} is packed to 4 bits")
     return parts[part].n_bytes * 2
+
+
+def _quark(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
+    tensor, scales = parts[part], parts.get("weight_scale")
+    if part != "weight" or _whole(tensor):
+        return _elements(path, part, parts, scheme)
+    if scheme.mixed:  # two to a byte where a scale for 32 of them says so
+        said = tensor.n_bytes * 2
+        return said if tensor.type == "U8" and scales is not None and scales.elements * 32 == said else None
+    if scheme.bits == 8:
+        raise Contradiction(f"config.json says {scheme.label}, and {path} is {tensor.type}")
+    return _by_bits(tensor, scheme.bits)
 
 
 def _mxfp4(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
@@ -255,6 +273,7 @@ def _exl3(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
 
 _COUNTING: Mapping[str, Callable[[str, str, _Parts, Scheme], int | None]] = {
     "awq": _words, "gptq": _words, "auto-round": _words, "hqq": _hqq, "fp8": _fp8, "fbgemm_fp8": _fp8,
-    "bitsandbytes": _bitsandbytes, "compressed-tensors": _compressed, "mxfp4": _mxfp4, "modelopt": _modelopt, "eetq": _bytes,
+    "bitsandbytes": _bitsandbytes, "compressed-tensors": _compressed, "mxfp4": _mxfp4, "modelopt": _modelopt, "quark": _quark,
+    "eetq": _bytes,
     "quanto": _bytes, "aqlm": _aqlm, "torchao": _bytes, "exl2": _exl2, "exl3": _exl3, "mlx": _mlx, "bitnet": _bytes,
 }  # fmt: skip

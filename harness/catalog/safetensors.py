@@ -15,9 +15,11 @@ from harness.catalog.plain_file import MIB
 from harness.errors import BadInput
 
 MAX_HEADER = 100 << 20  # as the format's own library
-DTYPES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-    "U16": 2, "U32": 4, "U64": 8, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1,
+# The bits of an element, of every type of safetensors 0.8.
+BITS = {
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "C64": 64, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32,
+    "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F6_E2M3": 6,
+    "F6_E3M2": 6, "F4": 4,
 }  # fmt: skip
 TOKENIZER = "tokenizer.json"
 # Of the largest models known: 91,000 tensors need an index of 9 MB, a vocabulary of 262,000 words a tokenizer.json of 33 MB.
@@ -78,13 +80,14 @@ def parse(text: bytes, room: int, path: Path) -> Header:
         raise _bad(path, f"has a header that can't be read ({error})") from error
     tensors, end = [], 0
     for name, dtype, shape, offsets in entries:
-        whole = isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2
-        if dtype not in DTYPES or not whole or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
+        whole = all(isinstance(one, list) for one in (shape, offsets)) and isinstance(dtype, str) and len(offsets) == 2
+        if not whole or dtype not in BITS or not all(type(n) is int and n >= 0 for n in (*shape, *offsets)):
             raise _bad(path, f"describes the tensor {name!r} badly")
-        n_bytes = DTYPES[dtype]
+        n_bits = BITS[dtype]
         for count in shape:
-            n_bytes *= count
-        if offsets[0] != end or offsets[1] - offsets[0] != n_bytes:
+            n_bits *= count
+        n_bytes, odd = divmod(n_bits, 8)
+        if odd or offsets[0] != end or offsets[1] - offsets[0] != n_bytes:
             raise _bad(path, f"places the tensor {name!r} wrongly")
         end = offsets[1]
         tensors.append(Tensor(name, dtype, tuple(shape), n_bytes))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.catalog import labels, roles
+from harness.catalog import folder_layers, labels, roles
 from harness.catalog.architectures import KNOWN
 from harness.catalog.gguf import Header, Tensor
 from harness.catalog.roles import Role
@@ -106,7 +106,8 @@ def bytes_per_token(header: Header, float_bytes: int | None = None) -> int | Non
     """
 
     def read(tensor: Tensor) -> int:
-        own = FLOAT_BYTES.get(tensor.type)
+        packed = tensor.parameters is not None and tensor.parameters > tensor.elements  # bytes that are called floats
+        own = None if packed else FLOAT_BYTES.get(tensor.type)
         narrowed = own is not None and float_bytes is not None and float_bytes < own
         return tensor.elements * float_bytes if narrowed and float_bytes else tensor.n_bytes
 
@@ -144,6 +145,8 @@ def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int |
     kv_heads: Any = header.metadata.get(f"{architecture}.attention.head_count_kv", heads)
     if not layers or not heads or number("attention.kv_lora_rank") or number("ssm.state_size"):
         return None
+    if not header.version and header.text(f"{architecture}.{folder_layers.UNKNOWN}"):
+        return None
     if not 0 < layers <= MAX_LAYERS or type_k not in KV_BITS or type_v not in KV_BITS:
         return None
     listed = kv_heads[:layers] if isinstance(kv_heads, tuple) else (kv_heads,) * layers
@@ -154,7 +157,8 @@ def kv_bytes_read(header: Header, depth: int, type_k: str, type_v: str) -> int |
 
     def length(name: str) -> int:
         """The least of a layer's: those with a window may have another."""
-        found = [n for n in (number(f"attention.{name}"), number(f"attention.{name}_swa")) if n]
+        said = [header.metadata.get(f"{architecture}.attention.{key}") for key in (name, f"{name}_swa")]
+        found = [n for one in said for n in (one if isinstance(one, tuple) else (one,)) if type(n) is int and n > 0]
         return min(found, default=(number("embedding_length") or 0) // heads)
 
     bits = length("key_length") * KV_BITS[type_k] + length("value_length") * KV_BITS[type_v]

@@ -32,6 +32,14 @@ from harness.terminal.backend_option import backend_option
     metavar="GIB",
     help="Memory of --device, where the table has several sizes or none.",
 )
+@click.option(
+    "--count",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="So many of --device, each with a part of the model.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def fit(
     model: str,
@@ -42,6 +50,7 @@ def fit(
     settings: tuple[str, ...],
     device: str,
     memory_gib: float | None,
+    count: int,
     as_json: bool,
 ) -> None:
     """MODEL is a catalogue id, a path, hf:owner/name[@revision][:QUANTISATION or /file], or ollama:name[:tag]. Of a model of
@@ -61,7 +70,7 @@ def fit(
         )
     if kv_type is not None:
         settings = (*settings, *_kv_settings(kv_type, find(split(runtime).name).options, runtime))
-    found = ask(Question(model, runtime, settings, backend, context, device, memory_gib), paths.cache())
+    found = ask(Question(model, runtime, settings, backend, context, device, memory_gib, count), paths.cache())
     if as_json:
         print_json(to_json(found))
     else:

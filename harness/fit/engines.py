@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.catalog.gguf import Header
+from harness.catalog.gguf import Header, Tensor
 from harness.catalog.weights import FLOAT_BYTES
 from harness.fit import folders, llama_cpp
 from harness.fit.need import Need, Part, Place
@@ -118,7 +118,7 @@ def _pytorch(asked: Asked) -> Engine:
     place = _place(asked)
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
     weights = _weights(asked, width)
-    caches = folders.caches(asked.header, expanded=True)
+    caches = folders.caches(asked.header)
 
     def cache(context: int) -> int | None:
         return folders.bytes_of(caches, context, _cache_width(asked, width))
@@ -140,7 +140,7 @@ def _vllm(asked: Asked) -> Engine:
     place = _place(asked)
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
     weights = _weights(asked, width)
-    caches = folders.caches(asked.header, expanded=False)
+    caches = folders.caches(asked.header)
     of_cache = _KV_BYTES.get(str(asked.options.get("kv_cache_dtype")), 0)
     reserved = None if asked.on_device else _number(asked.options, "kv_space_mib", 1024) * MIB
 
@@ -188,14 +188,19 @@ def _weights(asked: Asked, width: int) -> int | None:
     if asked.converted:
         counts = [tensor.parameters for tensor in tensors]
         return None if None in counts else (width or 2) * sum(count for count in counts if count is not None)
-    return sum(t.elements * width if width and t.type in FLOAT_BYTES else t.n_bytes for t in tensors)
+    return sum(t.elements * width if width and _plain(t) else t.n_bytes for t in tensors)
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Floats that are one parameter each: not those that stand for packed bytes, and no scales."""
+    return tensor.type in FLOAT_BYTES and tensor.parameters == tensor.elements
 
 
 def _cache_width(asked: Asked, width: int) -> int:
     """Bytes of an element of the cache: as the weights are computed with; 0 where that is not known."""
     if width or asked.converted:
         return width or 2
-    kinds = {t.type for t in asked.header.tensors if t.type in FLOAT_BYTES and len(t.shape) > 1}
+    kinds = {t.type for t in asked.header.tensors if _plain(t) and len(t.shape) > 1}
     return FLOAT_BYTES[kinds.pop()] if len(kinds) == 1 else 0
 
 

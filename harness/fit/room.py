@@ -11,7 +11,8 @@ from harness.fit.need import Place
 class Room:
     """Bytes; None where it is not known. `device_*` of all devices that share a model, None where there is no such device.
 
-    `shared`: the device computes from the machine's memory. `source` says where the device's figure is from.
+    `shared`: the device computes from the machine's memory. `source` says where the device's figure is from, `unknown` why
+    there is none.
     """
 
     memory_free: int | None
@@ -21,6 +22,7 @@ class Room:
     device_total: int | None = None
     shared: bool = False
     source: str = ""
+    unknown: str = ""
 
     def free(self, place: Place) -> int | None:
         """What may still be taken there."""

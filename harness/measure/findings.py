@@ -123,6 +123,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "a conversation was measured without a prefix cache: each turn's whole prompt was computed",
         "never compare it with a record that has one on",
     ),
+    "split_unchecked": (
+        "no reference ids of the model's own tokenizer were at hand: the prompts are as the server split them",
+        "repro runtime install llama.cpp (of a folder: pytorch), and measure again: then its ids are held against them",
+    ),
     "drafted": (
         "speculative decoding was on: how many tokens were proposed and kept stands beside it",
         "never compare it with a rate without drafts: what is kept depends on the text",

@@ -53,6 +53,8 @@ def _print_place(say: Any, found: Found, place: Place) -> None:
     of = "how much is free is not known" if free is None else f"{memory(free)} may be taken"
     if place is Place.DEVICE and found.room.source:
         of += f" (by {found.room.source})"
+    elif place is Place.DEVICE and found.room.unknown:
+        of += f": {found.room.unknown}"
     say(f"{title}: {of}")
     for part in need.at(place):
         size = "unknown" if part.size_bytes is None else memory(part.size_bytes)
@@ -123,7 +125,7 @@ def to_json(found: Found) -> dict[str, Any]:
         "context_trained": found.engine.context_trained,
         "layers": found.answer.need.layers,
         "room": {
-            "source": found.room.source or "this machine",
+            "source": found.room.source or found.room.unknown or "this machine",
             "device": found.room.device or None,
             "shared": found.room.shared,
             "device_free_bytes": found.room.device_free,

@@ -116,15 +116,15 @@ def _prompt(subject: Subject) -> tuple[int, ...]:
 
 def _tokenizes_as_reference(subject: Subject) -> Outcome:
     can = subject.adapter.capabilities
-    if not (can.takes_text or can.tokenises):
-        return "unknown", "it is given ids, and its own are nobody else's"
     if not subject.reference:
         return (
             "unknown",
             "it is a simulation" if can.synthetic else "its own ids are the reference, or nobody knows them",
         )
     for prompt in subject.reference:
-        found = tokenizer_gate.difference(prompt, tokenizer_gate.own(subject.loaded, can, prompt))
+        found = tokenizer_gate.differs(subject.loaded, can, prompt)
+        if found is None:
+            return "unknown", "it turns no text into ids; it counts the prompts that it is given"
         if found:
             return "fail", found
     return "pass", f"{sum(len(prompt.ids) for prompt in subject.reference)} ids of {len(subject.reference)} texts"

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from harness.errors import RunFailed
+from harness.errors import BadInput, RunFailed
 from harness.worker.plan import Prompt
 from runtimes.interface import Capabilities, LoadedRuntime, TakingText
 from runtimes.support import shape
 
 CODE = "tokenizer"
+NONE = "no tokenizer"  # the code of what a server raises that turns no text into ids
 _BESIDE = 64  # characters around the shortest text of so many ids, in which one with exactly the same ids is looked for
 
 
 def hold(loaded: LoadedRuntime, can: Capabilities, prompts: Sequence[Prompt]) -> None:
     """Raises `RunFailed`, code `tokenizer`, at the first prompt that the engine splits otherwise."""
     for prompt in prompts:
-        found = difference(prompt, own(loaded, can, prompt))
+        found = differs(loaded, can, prompt)
         if found:
             raise RunFailed(
                 f"{loaded.facts.engine} splits text otherwise than the model's own tokenizer: {found}",
@@ -30,11 +31,19 @@ def hold(loaded: LoadedRuntime, can: Capabilities, prompts: Sequence[Prompt]) ->
             )
 
 
-def own(loaded: LoadedRuntime, can: Capabilities, prompt: Prompt) -> Sequence[int] | int:
-    """What the engine makes of a prompt's text: ids, or their number where it tells none."""
-    if can.takes_text:
-        return cast(TakingText, loaded).take(prompt.ids, prompt.text)
-    return loaded.tokenize(prompt.text, add_bos=loaded.facts.add_bos)
+def differs(loaded: LoadedRuntime, can: Capabilities, prompt: Prompt) -> str | None:
+    """How what the engine makes of a prompt's text differs; "" where it does not.
+
+    None of a server that turns no text into ids: it counts the prompts that it is given, and each trial holds its count.
+    """
+    try:
+        if can.takes_text:
+            return difference(prompt, cast(TakingText, loaded).take(prompt.ids, prompt.text))
+        return difference(prompt, loaded.tokenize(prompt.text, add_bos=loaded.facts.add_bos))
+    except BadInput as error:
+        if can.tokenises or error.code != NONE:
+            raise
+        return None
 
 
 def difference(prompt: Prompt, made: Sequence[int] | int) -> str:

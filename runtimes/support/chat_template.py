@@ -31,5 +31,5 @@ def refuse_unexplained(counted: int, ours: int, template: int) -> None:
             f"{ours + template}",
             where="openai-http",
             fix="it has another tokenizer, or cuts the prompt: check --model and the context of what it serves",
-            code="prompt differs",
+            code="tokenizer",
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import RunFailed
 from runtimes.interface import Watch
+from runtimes.support.reasoning import Reasoning
 from runtimes.support.server_account import account, tokens_so_far
 from runtimes.support.server_words import error_of
 
@@ -26,8 +27,7 @@ class Chunks:
         self._watch, self._limit, self._key, self._where = watch, limit, key, where
         self._stamped = self._events = self._began_ns = 0
         self._assumed = False
-        self._thought = 0  # tokens of reasoning that were stamped
-        self._answer_ns: int | None = None  # from the start to the first token that is none
+        self._reasoning = Reasoning()
         self.count = 0  # events that brought tokens
         self.ids: list[int] = []
         self.usage: dict[str, int] = {}
@@ -53,7 +53,7 @@ class Chunks:
             thought, said = texts_of(choice)
             brought = self._brought(event, bool(thought or said), ids)
             self._stamp(brought)
-            self._think(brought, bool(thought), bool(said))
+            self._reasoning.take(brought, thought, said, time.perf_counter_ns() - self._began_ns)
             self._learn(event, choice, ids)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunFailed(
@@ -80,13 +80,6 @@ class Chunks:
             (self._watch.again if number else self._watch.token)()
         self._stamped += tokens
 
-    def _think(self, tokens: int, thought: bool, said: bool) -> None:
-        """What came before the answer; the marks around it are taken out by the server, and belong to neither."""
-        if thought and not said:
-            self._thought += tokens
-        elif said and self._thought and self._answer_ns is None:
-            self._answer_ns = time.perf_counter_ns() - self._began_ns
-
     def _learn(self, event: dict[str, Any], choice: dict[str, Any], ids: list[int]) -> None:
         self._events += 1
         words = error_of(event, self._key)
@@ -107,11 +100,7 @@ class Chunks:
     def counters(self) -> dict[str, int]:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self.placed}
-        if self._thought:
-            found["reasoning_tokens"] = self._thought
-        if self._answer_ns is not None:
-            found["answer_ns"] = self._answer_ns
-        return found | self.account
+        return found | self._reasoning.counters | self.account
 
     @property
     def made(self) -> int:

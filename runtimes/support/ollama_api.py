@@ -21,7 +21,9 @@ WHERE = "ollama"
 PORT = 11434
 SHOWN = 8  # names in a message
 UNLOAD_S = 60.0
-_FROM = re.compile(r"^FROM\s+\S*sha256[:-]([0-9a-f]{64})\s*$", re.MULTILINE)
+_FROM = re.compile(
+    r"^FROM[ \t].*sha256[:-]([0-9a-f]{64})[\"']?\s*$", re.MULTILINE
+)  # folders of its path may hold spaces
 _ADAPTER = re.compile(r"^ADAPTER\s", re.MULTILINE)
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 

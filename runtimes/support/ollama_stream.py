@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from harness.errors import RunFailed
 from runtimes.interface import Watch
+from runtimes.support.reasoning import Reasoning
 from runtimes.support.server_words import error_of
 
 WHERE = "ollama"
@@ -21,9 +23,16 @@ class Lines:
     def __init__(self, watch: Watch, limit: int, key: str = "") -> None:
         self._watch, self._limit, self._key = watch, limit, key
         self._last, self._alike = "", 0
+        self._began_ns = 0
+        self._reasoning = Reasoning()
         self.count = 0  # lines that brought text
         self.models: set[str] = set()
         self.end: dict[str, Any] | None = None  # the line that ends the answer
+
+    def begin(self) -> None:
+        """The request is about to be sent."""
+        self._began_ns = time.perf_counter_ns()
+        self._watch.start()
 
     def take(self, line: bytes) -> bool:
         """One line; false where it is no whole JSON. Reading it takes some 5 µs, which is in the stamp."""
@@ -40,6 +49,8 @@ class Lines:
             self.count += 1
             self._alike = self._alike + 1 if str(text).strip() == self._last else 0
             self._last = str(text).strip()
+            at_ns = time.perf_counter_ns() - self._began_ns
+            self._reasoning.take(1, event.get("thinking"), event.get("response"), at_ns)
         if words := error_of(event, self._key):
             raise RunFailed(f"the server reports an error: {words}", where=WHERE, code="error of the server")
         if isinstance(event.get("model"), str):
@@ -64,7 +75,7 @@ class Lines:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self._placed}
         told = {ours: self._told(theirs) for theirs, ours in _TIMES.items()}
-        return found | {name: value for name, value in told.items() if value is not None}
+        return found | self._reasoning.counters | {name: value for name, value in told.items() if value is not None}
 
     @property
     def _placed(self) -> int:

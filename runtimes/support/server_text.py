@@ -33,7 +33,7 @@ class ServerText:
     def ids(self, text: str, add_bos: bool) -> list[int] | None:
         """Ids of `text`; None where the server turns no text into ids."""
         calls: tuple[tuple[str, dict[str, Any]], ...] = (
-            ("/tokenize", {"content": text, "add_special": add_bos}),  # llama-server
+            ("/tokenize", {"content": text, "add_special": add_bos, "parse_special": False}),  # llama-server
             ("/tokenize", {"model": self._model, "prompt": text, "add_special_tokens": add_bos}),  # vLLM
             ("/extras/tokenize", {"input": text}),  # llama-cpp-python
         )
@@ -104,11 +104,11 @@ class ServerText:
         )
 
 
-def differs(counted: int, wanted: int) -> RunFailed:
-    """The server makes another number of tokens of the prompt."""
+def differs(counted: int, wanted: int, *, split: bool = True) -> RunFailed:
+    """The server makes another number of tokens of the prompt; `split`: of a text, which its tokenizer cut into pieces."""
     return RunFailed(
         f"the server counts {counted} prompt tokens, not {wanted}",
         where="openai-http",
         fix="it has another tokenizer, or adds tokens: check --model against what it serves",
-        code="prompt differs",
+        code="tokenizer" if split else "prompt differs",
     )

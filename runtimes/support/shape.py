@@ -9,7 +9,16 @@ from typing import Any
 
 from harness import device_kinds
 from harness.device_kinds import DeviceKind
-from runtimes.interface import FAILURE_REASONS, Capabilities, Device, FailureSign, Option, Recipe, RuntimeFacts
+from runtimes.interface import (
+    FAILURE_REASONS,
+    PREFIX_CACHES,
+    Capabilities,
+    Device,
+    FailureSign,
+    Option,
+    Recipe,
+    RuntimeFacts,
+)
 
 _METHODS = ("tokenize", "generate", "score", "counters", "reset", "close")
 _INTEGERS, _TEXTS = ("vocab_size", "context_tokens"), ("engine", "version", "package", "commit", "clock")
@@ -70,7 +79,17 @@ def _capabilities_fault(adapter: Any) -> str:
         "reach": declared.reaches,
     }
     words = {"convert": "converts", "describe": "describes", "probe": "probes", "reach": "reaches"}
-    return _undeclared(adapter, "its class", methods, words)
+    return _undeclared(adapter, "its class", methods, words) or _prefix_fault(adapter.options, declared)
+
+
+def _prefix_fault(options: Mapping[str, Option], declared: Capabilities) -> str:
+    """An option that the harness turns on for a conversation, of an engine that is given no turns; or turns without it."""
+    named = [name for name in PREFIX_CACHES if name in options]
+    if named and not declared.converses:
+        return f"it has the option {named[0]}, and its capabilities must say converses=True"
+    if declared.converses and not named:
+        return f"its capabilities say converses, and it has no option {' or '.join(PREFIX_CACHES)}"
+    return ""
 
 
 def _undeclared(owner: Any, who: str, methods: Mapping[str, bool], words: Mapping[str, str]) -> str:
@@ -121,6 +140,11 @@ def loaded_fault(loaded: Any, declared: Capabilities) -> str:
             fault = "a token's number, or None"
         if fault:
             return f"facts.{field.name} must be {fault}, and is a {type(value).__name__}"
+    return _place_fault(facts) or methods_fault(loaded, declared)
+
+
+def methods_fault(loaded: Any, declared: Capabilities) -> str:
+    """A method of what an adapter loads, or of its class, that is declared and not there, or there and not declared."""
     methods = {
         "generate_batch": declared.batches,
         "fresh": declared.outlives,
@@ -128,7 +152,7 @@ def loaded_fault(loaded: Any, declared: Capabilities) -> str:
         "remember": declared.deepens or declared.converses,
     }
     words = {"generate_batch": "batches", "fresh": "outlives", "take": "takes_text", "remember": "deepens"}
-    return _place_fault(facts) or _undeclared(loaded, "what it loads", methods, words)
+    return _undeclared(loaded, "what it loads", methods, words)
 
 
 def _place_fault(facts: RuntimeFacts) -> str:

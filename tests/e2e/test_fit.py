@@ -65,6 +65,19 @@ def test_a_smaller_cache_lets_more_fit(repro, llama):
     assert plain < small
 
 
+def test_several_of_a_part_hold_a_model_together(repro, llama):
+    card = ("--device", "GeForce RTX 4060", "--context", "32768")
+    told = asked(repro, llama, *card, "--count", "4")
+    assert told["room"]["device"] == "GeForce RTX 4060 ×4"
+    assert (told["room"]["device_total_bytes"], told["verdict"]) == (32 << 30, "fits")
+    one = asked(repro, llama, *card, "--count", "4", "-o", "split_mode=none")
+    assert (one["room"]["device"], one["verdict"]) == ("GeForce RTX 4060", "does not fit")
+    three = asked(repro, llama, *card, "--count", "4", "-o", "tensor_split=1,1,0,1")
+    assert three["room"]["device_total_bytes"] == 24 << 30
+    shared = asked(repro, llama, *card, "--count", "4", "--runtime", "vllm")
+    assert (shared["options"]["tensor_parallel"], shared["room"]["device_total_bytes"]) == (4, 32 << 30)
+
+
 def test_a_machine_that_shares_its_memory_needs_its_size(repro, llama):
     said = repro("fit", llama, "--device", "Apple M4 Max").refusal
     assert "--memory" in said
@@ -98,6 +111,11 @@ def test_an_unknown_architecture_is_unknown_and_no_number(repro, tmp_path):
         (("--kv-type", "q9_0"), "is not offered"),
         (("--context", "131073"), "was trained for 131,072 tokens"),
         (("-o", "ubatch=0"), "below 1"),
+        (("--count", "2"), "must be asked of a part of the table"),
+        (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
+        (("--device", "RTX 4090", "--count", "2", "--runtime", "pytorch"), "computes on one device"),
+        (("--device", "RTX 4090", "-o", "devices=none"), "a processor computes from main memory"),
+        (("--device", "RTX 4090", "-o", "devices=CUDA1"), "which GPU devices=CUDA1 means is not known"),
     ],
 )
 def test_what_can_not_be_asked_is_refused_in_one_line(repro, llama, arguments, words):

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tests.support import forked, huggingface, tiny_gguf, tiny_models
 
+NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB
 
 
@@ -239,10 +241,10 @@ def their_cache(tmp_path, files):
     (place / "blobs").mkdir()
     (place / "refs").mkdir()
     (place / "refs" / "main").write_text(huggingface.COMMIT)
-    for number, (name, data) in enumerate(files.items()):
-        blob = place / "blobs" / f"b{number}"
-        blob.write_bytes(data)
-        (snapshot / name).symlink_to(f"../../blobs/b{number}")
+    for name, data in files.items():
+        digest = huggingface.blob_id(data) if name.endswith(huggingface.SMALL) else sha256(data).hexdigest()
+        (place / "blobs" / digest).write_bytes(data)
+        (snapshot / name).symlink_to(f"../../blobs/{digest}")
     return place
 
 
@@ -256,9 +258,15 @@ def test_what_their_cache_holds_is_used_and_never_fetched(repro, served, folder,
     assert sorted((str(p), p.lstat().st_mtime_ns) for p in place.rglob("*")) == before
 
 
+def damage(place, name):
+    """Other bytes, as many, under the same digest."""
+    path = (place / "snapshots" / huggingface.COMMIT / name).resolve()
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+
 def test_what_their_cache_holds_damaged_is_fetched(repro, served, folder, tmp_path):
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    their_cache(tmp_path, files | {"model.safetensors": files["model.safetensors"][:-1] + b"x"})
+    damage(their_cache(tmp_path, files), "model.safetensors")
     path = fetched(repro("model", "fetch", "hf:owner/model"))
     assert served.downloads == ["model.safetensors"]
     assert (path / "model.safetensors").read_bytes() == files["model.safetensors"]
@@ -266,10 +274,50 @@ def test_what_their_cache_holds_damaged_is_fetched(repro, served, folder, tmp_pa
 
 def test_without_network_the_commit_of_their_cache_is_named(repro, served, folder, tmp_path):
     their_cache(tmp_path, {})
-    served.address = "http://127.0.0.1:9"
+    served.address = NOWHERE
     done = repro("model", "fetch", "hf:owner/model")
     assert done.returncode == 2
     assert f"knows main as @{huggingface.COMMIT}" in done.stderr
+
+
+def test_without_network_a_commit_is_taken_from_their_cache_checked_and_said(repro, served, folder, tmp_path):
+    place = their_cache(tmp_path, {path.name: path.read_bytes() for path in folder.iterdir()})
+    before = sorted((str(p), p.lstat().st_mtime_ns) for p in place.rglob("*"))
+    served.address = NOWHERE
+    assert repro("fit", f"hf:owner/model@{huggingface.COMMIT}", "--runtime", "pytorch").returncode in (0, 1)
+    done = repro("model", "fetch", f"hf:owner/model@{huggingface.COMMIT}")
+    assert "Hugging Face can't be reached: the commit is taken as your own cache has it" in done.stderr
+    path = fetched(done)
+    assert (path / "model.safetensors").resolve().is_relative_to(place)
+    assert not list((repro.cache).rglob(f"{huggingface.COMMIT}.json"))  # it may lack files: asked again with a network
+    shown = json.loads(repro("model", "show", f"hf:owner/model@{huggingface.COMMIT}", "--json").stdout)
+    assert shown["name"] == "owner/model"
+    assert sorted((str(p), p.lstat().st_mtime_ns) for p in place.rglob("*")) == before
+
+
+def test_without_network_a_file_of_their_cache_is_taken_by_its_name(repro, served, tmp_path):
+    their_cache(tmp_path, {"tiny.gguf": MODEL})
+    served.address = NOWHERE
+    path = fetched(repro("model", "fetch", f"hf:owner/model@{huggingface.COMMIT}/tiny.gguf"))
+    assert path.read_bytes() == MODEL
+    done = repro("model", "fetch", f"hf:owner/model@{huggingface.COMMIT}:Q4_K_M")
+    assert done.returncode == 2
+    assert "your own cache may lack files: it has tiny.gguf" in done.stderr
+
+
+def test_without_network_what_their_cache_holds_damaged_or_unnamed_is_refused(repro, served, folder, tmp_path):
+    place = their_cache(tmp_path, {path.name: path.read_bytes() for path in folder.iterdir()})
+    served.address = NOWHERE
+    damage(place, "model.safetensors")
+    done = repro("model", "fetch", f"hf:owner/model@{huggingface.COMMIT}")
+    assert done.returncode == 2
+    assert "model.safetensors of your own cache is not the file of the digest" in done.stderr
+    link = place / "snapshots" / huggingface.COMMIT / "model.safetensors"
+    link.unlink()
+    link.write_bytes((folder / "model.safetensors").read_bytes())  # as on a system without links
+    done = repro("model", "fetch", f"hf:owner/model@{huggingface.COMMIT}")
+    assert done.returncode == 2
+    assert "has no digest there: it can't be checked" in done.stderr
 
 
 @pytest.mark.parametrize("how", ["variable", "file", "path"])

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from harness.catalog.gguf import TYPES
-from harness.catalog.safetensors import DTYPES
+from harness.catalog.safetensors import BITS
 from tests.support.tiny_gguf import METADATA, text, value
 
 LLAMA = {
@@ -22,7 +22,7 @@ def folder(place: Path, tensors: dict[str, tuple[str, tuple[int, ...]]], config:
     place.mkdir(parents=True, exist_ok=True)
     header, end = {}, 0
     for name, (kind, shape) in tensors.items():
-        size = DTYPES[kind] * math.prod(shape)
+        size = BITS[kind] * math.prod(shape) // 8
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [end, end + size]}
         end += size
     raw = json.dumps(header).encode()

@@ -14,7 +14,7 @@ from harness.record.samples import encode
 from harness.record.statement import payload_of
 from harness.record.store import SAMPLES_FILE, folder_name
 from harness.run.conclude import gpus_used, head
-from harness.run.conclude.departures import departures, drafts_of, unused_gpu
+from harness.run.conclude.departures import departures, drafts_of, split_of, unused_gpu
 from harness.run.conclude.energy import energy_per_token, peak_device_memory, telemetry, telemetry_of_each
 from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, tokens_a_pass, truth_checks
@@ -102,6 +102,7 @@ def _record(
         )
         + unused_gpu(prepared)
         + departures(prepared)
+        + split_of(evidence)
         + drafts_of(evidence)
         + _busy_gpus(evidence),
         samples=schema.Samples(file=SAMPLES_FILE, sha256=samples_sha256, rows=len(trials)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness import paths
-from harness.errors import RunFailed
+from harness.errors import RunFailed, RuntimeUnavailable
 from harness.files import locked
 from harness.progress import Progress
 from harness.run.evidence import Prepared
@@ -68,9 +68,12 @@ def _reference(prepared: Prepared, cache: Path, progress: Progress) -> tuple[Pro
     wanted = tokens.Texts(texts, dict.fromkeys(texts))
     named = "\n".join(("conformance", *texts.values()))
     kept = tokens.there(cache, reference.key(reference.tokenizer_of(model.identity), named), wanted)
-    if adapter.capabilities.synthetic or reference.is_reference(adapter, model.identity.format):
+    if not reference.held(adapter, model.identity.format, cache, kept=kept):
         return ()
-    if not (kept or reference.needed(adapter)):
+    try:
+        made = reference.ids_of(model, wanted, named, cache, progress)
+    except RuntimeUnavailable:
+        if reference.needed(adapter):
+            raise
         return ()
-    made = reference.ids_of(model, wanted, named, cache, progress)
     return tuple(tokens.gated(tokens.prompts(made, wanted)).reference.values())

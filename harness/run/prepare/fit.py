@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.capture import snapshot
-from harness.capture.rooms import read_rooms
+from harness.capture.rooms import GpuRoom, Rooms, read_rooms
 from harness.capture.source import this_machine
 from harness.catalog import devices, models
 from harness.catalog.devices import Device
@@ -17,9 +17,9 @@ from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engines import Engine
 from harness.fit.room import Room
-from harness.run.prepare import backend, choosing, headers, memory_need, options
+from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
-from runtimes.interface import Scalar
+from runtimes.interface import Runtime, Scalar
 from runtimes.releases import split
 from runtimes.table import find
 
@@ -63,6 +63,7 @@ def ask(question: Question, cache: Path) -> Found:
         raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
     part = _part(question)
+    _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)
     form = "gguf" if header.version else "safetensors"
     converted = form not in adapter.formats
@@ -71,14 +72,18 @@ def ask(question: Question, cache: Path) -> Found:
         raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
     build = _backend(question, part, given, cache)
     asked = _context(question, header)
+    if question.count > 1 and "tensor_parallel" in adapter.options:
+        given = {"tensor_parallel": question.count, **given}
     filled = options.fill(given, adapter.options, cores=snapshot.cores(), required_context=1) | {"context": asked}
     load = Load(adapter, build, filled, header, title, converted)
     computes = True if part else memory_need.on_device(build, filled) or False
+    rooms = read_rooms(this_machine(), build if computes and part is None else "", os.environ)
+    computes = computes and not rooms.hidden
     own = None if part is None else not _shares(part)
     engine = memory_need.engine_for(load, computes, own, memory_need.features_of(this_machine()))
     if engine is None:
         raise BadInput("how it lays out a model is not known", where=f"--runtime {adapter.name}", fix="ask its author")
-    room = _room(part, question, load, computes)
+    room = memory_need.room_here(rooms, load, computes) if part is None else _room_of(part, question, load, rooms)
     others = tuple(answer(engine, context, room) for context in _contexts(engine, asked))
     return Found(
         title, load, engine, room, _where(part, room, computes, named.release), answer(engine, asked, room), others
@@ -106,6 +111,20 @@ def _part(question: Question) -> Device | None:
     return found[0]
 
 
+def _refuse_count(question: Question, part: Device | None, adapter: Runtime) -> None:
+    """Raises `BadInput` where there can't be several of what is asked for, or the runtime takes one."""
+    if question.count == 1:
+        return
+    where = f"--count {question.count}"
+    if part is None:
+        raise BadInput("must be asked of a part of the table", where=where, fix="name it: --device NAME")
+    if _shares(part):
+        raise BadInput("is built into one machine; there are no several of it", where=where, fix="leave it out")
+    if not adapter.options.keys() & {"devices", "tensor_parallel"}:
+        fix = "leave it out, or take --runtime llama.cpp or vllm"
+        raise BadInput(f"{adapter.name} computes on one device", where=where, fix=fix)
+
+
 def _shares(part: Device) -> bool:
     """Whether it computes from the machine's memory."""
     return part.form == "integrated" or part.machines_memory
@@ -114,8 +133,8 @@ def _shares(part: Device) -> bool:
 def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar], cache: Path) -> str:
     """The build for this machine; for a part of the table any build for a GPU."""
     if part is not None:
-        if question.backend == "cpu" or given.get("device") == "cpu":
-            raise BadInput("a processor computes from main memory", where="--backend cpu", fix="leave --device out")
+        if question.backend == "cpu" or not memory_need.on_device("cuda", given):
+            raise BadInput("a processor computes from main memory", where="--device", fix="leave --device out")
         return "metal" if part.vendor == "Apple" else "cuda"
     if given.get("device") == "cpu":
         return "cpu"
@@ -144,18 +163,17 @@ def _contexts(engine: Engine, asked: int) -> list[int]:
     return kept
 
 
-def _room(part: Device | None, question: Question, load: Load, computes: bool) -> Room:
-    rooms = read_rooms(this_machine(), load.backend if computes and part is None else "", os.environ)
-    if part is None:
-        return memory_need.room_here(rooms, load, computes)
-    size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB) * question.count
+def _room_of(part: Device, question: Question, load: Load, rooms: Rooms) -> Room:
+    """Of so many of the part those that the settings take, beside this machine's memory. Raises `BadInput`."""
+    size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB)
     if _shares(part):
         return Room(size, size, part.sku, shared=True, source="the device table")
-    return replace(
-        memory_need.room_here(rooms, load, False),
-        device=part.sku if question.count == 1 else f"{part.sku} ×{question.count}",
-        device_free=size, device_total=size, source="the device table",
-    )  # fmt: skip
+    found = gpu_room.taken(load.adapter, load.options, (GpuRoom(part.sku, size, size),) * question.count, True)
+    if isinstance(found, str):
+        fix = "say how many there are, or leave the option out"
+        raise BadInput(found, where=f"--device {question.device} --count {question.count}", fix=fix)
+    room = memory_need.room_here(rooms, load, False)
+    return replace(room, device=found.name, device_free=found.free, device_total=found.total, source="the device table")
 
 
 def _where(part: Device | None, room: Room, computes: bool, release: str) -> str:

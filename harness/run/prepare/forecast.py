@@ -132,10 +132,6 @@ def _hardware(question: Question, found: Found, measured: Callable[[], float]) -
         size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
         part = devices.candidates(question.device, size)[0]
         return _of_part(part, _family(question, part), question.count)
-    if question.count > 1:
-        raise BadInput(
-            "must be asked of a part of the table", where=f"--count {question.count}", fix="name it: --device NAME"
-        )
     backend = found.load.backend
     if not found.room.device:
         cpu = read_cpu(this_machine()).model.value or "unknown processor"
@@ -154,10 +150,6 @@ def _family(question: Question, part: Device) -> str:
 
 
 def _of_part(part: Device, family: str, count: int = 1) -> Hardware:
-    if count > 1 and part.form == "integrated":
-        raise BadInput(
-            "is built into one machine; several of it were never measured", where=f"--count {count}", fix="take 1"
-        )
     hardware = hardware_of(part, family, count)
     if hardware is None:
         raise BadInput(

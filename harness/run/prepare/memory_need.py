@@ -17,6 +17,7 @@ from harness.fit.need import Need, Place
 from harness.fit.room import Room
 from harness.progress import Progress
 from harness.run.prepare import backend as backends
+from harness.run.prepare.gpu_room import taken
 from harness.units import memory
 from runtimes.interface import Runtime, Scalar
 
@@ -49,6 +50,8 @@ class Load:
 
 def on_device(backend: str, options: Mapping[str, Scalar]) -> bool | None:
     """Whether a GPU computes; None where that can't be told before the engine runs."""
+    if str(options.get("devices") or "").strip().lower() == "none":
+        return False
     device = str(options.get("device") or "auto")
     if device != "auto":
         return device.startswith("cuda")
@@ -76,22 +79,17 @@ def features_of(source: Source) -> frozenset[str]:
 
 
 def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
-    """The room that this machine has for this load: of several GPUs those that the runtime spreads a model over."""
+    """The room that this machine has for this load: of several GPUs those that its settings take."""
     if not device:
         return Room(rooms.memory_free, rooms.memory_total)
     if load.backend in DEVICE_BACKENDS - OWN_MEMORY:
         return Room(rooms.memory_free, rooms.memory_total, "GPU", shared=True)
-    gpus = rooms.gpus
-    number = str(load.options.get("device") or "").partition(":")[2]
-    if gpus and load.adapter.name == "pytorch":
-        gpus = gpus[int(number or 0) : int(number or 0) + 1] if number.isdigit() or not number else ()
-    elif gpus and load.adapter.name in ("vllm", "vllm-server"):
-        gpus = gpus[: int(load.options.get("tensor_parallel") or 1)]
-    if not gpus:
-        return Room(rooms.memory_free, rooms.memory_total, "GPU", source=rooms.why)
-    name = gpus[0][0] if len(gpus) == 1 else f"{len(gpus)} GPUs"
-    free, total = sum(gpu[1] for gpu in gpus), sum(gpu[2] for gpu in gpus)
-    return Room(rooms.memory_free, rooms.memory_total, name, free, total, source="this machine's driver")
+    found = taken(load.adapter, load.options, rooms.gpus, rooms.ordered) if rooms.gpus else rooms.why
+    if isinstance(found, str):
+        return Room(rooms.memory_free, rooms.memory_total, "GPU", unknown=found)
+    return Room(
+        rooms.memory_free, rooms.memory_total, found.name, found.free, found.total, source="this machine's driver"
+    )
 
 
 def refuse_if_short(load: Load, progress: Progress) -> None:
@@ -120,10 +118,12 @@ def _asked(load: Load) -> tuple[Engine, Answer, Room, bool] | None:
     device = on_device(load.backend, load.options) if load.adapter.capabilities.holds_model else None
     if device is None:
         return None
+    rooms = read_rooms(source, load.backend or "cuda" if device else "", os.environ)
+    device = device and not rooms.hidden
     engine = engine_for(load, device, features=features_of(source))
     if engine is None:
         return None
-    room = room_here(read_rooms(source, load.backend or "cuda" if device else "", os.environ), load, device)
+    room = room_here(rooms, load, device)
     context = load.options.get("context")
     return engine, answer(engine, context if type(context) is int else load.least_context, room), room, device
 

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import BadInput
-from runtimes.interface import Option, Scalar
+from runtimes.interface import PREFIX_CACHES, Option, Scalar
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
-PREFIX_CACHES = ("prefix_cache", "prefix_caching")  # as engines call it
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 

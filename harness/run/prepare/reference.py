@@ -45,6 +45,16 @@ def needed(adapter: Runtime) -> bool:
     return not can.synthetic and (can.takes_text or (can.tokenises and adapter.name in BUILT_IN))
 
 
+def held(adapter: Runtime, model_format: str, cache: Path, *, kept: bool) -> bool:
+    """Whether the adapter's ids are held against a reference: where one is needed or kept, and those of a server, which splits
+    text or makes ids elsewhere, where the reference's tokenizer is installed. For a server nothing is installed.
+    """
+    if adapter.capabilities.synthetic or is_reference(adapter, model_format):
+        return False
+    at_hand = any(_there(name, cache) is not None for name in REFERENCES[model_format])
+    return kept or needed(adapter) or (not adapter.capabilities.tokenises and at_hand)
+
+
 def tokenizer_of(identity: Identity) -> str:
     """What tells one tokenizer from another; a folder's configuration decides on BOS, too, and its whole digest stands for it."""
     return identity.sha256 if identity.format == "safetensors" else identity.tokenizer_sha256 or identity.sha256

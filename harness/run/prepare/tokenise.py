@@ -30,11 +30,16 @@ def tokenise(prepared: Prepared, cache: Path, progress: Progress) -> tokens.Prom
     if own and not can.synthetic:
         made = tokens.made(cache, kept, wanted, lambda texts: _made(prepared, texts, progress, wanted), with_texts=True)
         return tokens.prompts(made, wanted)
-    if can.synthetic or not (reference.needed(adapter) or tokens.there(cache, kept, wanted)):
+    if not reference.held(adapter, prepared.identity.format, cache, kept=tokens.there(cache, kept, wanted)):
         return tokens.prompts(_of_its_own(prepared, wanted, cache, progress), wanted)
-    made = reference.ids_of(prepared.model, wanted, named, cache, progress)
+    try:
+        made = reference.ids_of(prepared.model, wanted, named, cache, progress)
+    except RuntimeUnavailable:
+        if reference.needed(adapter):
+            raise
+        return tokens.prompts(_of_its_own(prepared, wanted, cache, progress), wanted)
     found = tokens.prompts(made, wanted)
-    return _gated(found, adapter.name) if can.takes_text or can.tokenises else found
+    return _gated(found, adapter.name) if can.takes_text or can.tokenises else tokens.gated(found)
 
 
 def _named(prepared: Prepared) -> str:

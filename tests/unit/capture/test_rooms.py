@@ -3,7 +3,7 @@
 import pytest
 
 from harness.capture.cgroup import memory_left_bytes
-from harness.capture.rooms import read_rooms
+from harness.capture.rooms import GpuRoom, read_rooms
 from harness.capture.source import Source, Tree
 
 GIB = 1 << 30
@@ -71,19 +71,63 @@ CARDS = {
 
 def test_a_radeon_tells_its_own_memory(tmp_path):
     source = Source("Linux", "x86_64", tree(tmp_path, CARDS))
-    assert read_rooms(source, "rocm", {}).gpus == (("RX 0", 7 * GIB, 8 * GIB), ("RX 1", 2 * GIB, 8 * GIB))
+    assert read_rooms(source, "rocm", {}).gpus == (GpuRoom("RX 0", 7 * GIB, 8 * GIB), GpuRoom("RX 1", 2 * GIB, 8 * GIB))
     assert read_rooms(source, "cpu", {}).gpus == ()
 
 
 @pytest.mark.parametrize(
     ("shown", "names"),
-    [("1", ["RX 1"]), ("1,0", ["RX 1", "RX 0"]), ("GPU-1234", None), ("7", None), ("", None)],
+    [
+        ("1", ["RX 1"]),
+        ("1,0", ["RX 1", "RX 0"]),
+        ("0,7,1", ["RX 0"]),
+        ("GPU-1234", None),
+        ("0,0", None),
+        ("7", []),
+        ("", []),
+    ],
 )
 def test_only_the_cards_that_are_shown_count(tmp_path, shown, names):
     source = Source("Linux", "x86_64", tree(tmp_path, CARDS))
     found = read_rooms(source, "rocm", {"HIP_VISIBLE_DEVICES": shown})
-    assert (found.gpus and [one[0] for one in found.gpus]) == names
-    assert bool(found.why) == (names is None)
+    assert (found.gpus and [one[0] for one in found.gpus]) == (names or (None if names is None else ()))
+    assert bool(found.why) == (not names)
+    assert found.hidden == (names == [])
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({"ROCR_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "0"}, ["RX 1"]),
+        ({"HIP_VISIBLE_DEVICES": "0", "CUDA_VISIBLE_DEVICES": "1"}, ["RX 0"]),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, ["RX 1"]),
+        ({"GGML_VK_VISIBLE_DEVICES": "1"}, ["RX 0", "RX 1"]),
+    ],
+)
+def test_hip_heeds_its_own_variables_and_cudas_where_its_own_is_not_set(tmp_path, environment, names):
+    source = Source("Linux", "x86_64", tree(tmp_path, CARDS))
+    assert [one.name for one in read_rooms(source, "rocm", environment).gpus] == names
+
+
+def test_vulkan_heeds_neither_cudas_nor_hips_variables(tmp_path):
+    source = Source("Linux", "x86_64", tree(tmp_path, CARDS))
+    found = read_rooms(source, "vulkan", {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "1"})
+    assert ([one.name for one in found.gpus], found.ordered) == (["RX 0", "RX 1"], False)
+    found = read_rooms(source, "vulkan", {"GGML_VK_VISIBLE_DEVICES": "1"})
+    assert (found.gpus, found.why) == (None, "which GPUs GGML_VK_VISIBLE_DEVICES means is not known")
+
+
+def test_a_part_within_a_processor_moves_the_numbers_of_the_cards(tmp_path):
+    files = {
+        name: "unknown\n" if name.endswith("card0/device/mem_info_vram_vendor") else text
+        for name, text in CARDS.items()
+    }
+    source = Source(
+        "Linux", "x86_64", tree(tmp_path, files | {"sys/class/drm/card1/device/uevent": "PCI_SLOT_NAME=0000:03:00.0\n"})
+    )
+    found = read_rooms(source, "rocm", {})
+    assert (found.gpus, found.ordered) == ((GpuRoom("RX 1", 2 * GIB, 8 * GIB, "0000:03:00.0"),), False)
+    assert read_rooms(source, "rocm", {"HIP_VISIBLE_DEVICES": "0"}).gpus is None
 
 
 def test_a_card_that_no_driver_tells_of_is_unknown(tmp_path):
@@ -99,8 +143,13 @@ def test_a_part_within_a_processor_is_not_held_to_what_is_set_aside_for_it(tmp_p
     assert read_rooms(Source("Linux", "x86_64", tree(tmp_path, files)), "vulkan", {}).gpus is None
 
 
-@pytest.mark.parametrize("name", ["GGML_CUDA_ENABLE_UNIFIED_MEMORY", "GGML_VK_ALLOW_SYSMEM_FALLBACK"])
-def test_a_card_that_may_overflow_into_the_machines_memory_has_no_known_bound(tmp_path, name):
-    found = read_rooms(Source("Linux", "x86_64", tree(tmp_path, CARDS)), "rocm", {name: "1"})
+@pytest.mark.parametrize(
+    ("name", "backend", "other"),
+    [("GGML_CUDA_ENABLE_UNIFIED_MEMORY", "rocm", "vulkan"), ("GGML_VK_ALLOW_SYSMEM_FALLBACK", "vulkan", "rocm")],
+)
+def test_a_card_that_may_overflow_into_the_machines_memory_has_no_known_bound(tmp_path, name, backend, other):
+    source = Source("Linux", "x86_64", tree(tmp_path, CARDS))
+    found = read_rooms(source, backend, {name: "1"})
     assert found.gpus is None
     assert name in found.why
+    assert read_rooms(source, other, {name: "1"}).gpus is not None

@@ -408,8 +408,11 @@ def test_signed_bytes_of_fewer_bits_are_unknown_because_torchao_packs_them_or_no
 
 def test_a_mixture_of_groups_names_what_it_mixes():
     groups = {
-        "a": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}, "input_activations": {"num_bits": 4}},
-        "b": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8}},
+        "a": {
+            "weights": {"num_bits": 4, "type": "float", "group_size": 16},
+            "input_activations": {"num_bits": 4, "type": "float"},
+        },
+        "b": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}},
     }
     found = quantised.scheme({"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}})
     assert (found.label, found.mixed, found.bits) == ("compressed-tensors-mixed", True, None)

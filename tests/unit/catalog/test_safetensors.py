@@ -35,6 +35,7 @@ def test_a_good_header_is_read(tmp_path):
         build({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 16]}}),
         build({"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}),
         build({"a": {"dtype": "F32", "shape": [4], "data_offsets": [0]}}),
+        build({"a": {"dtype": ["F32"], "shape": [4], "data_offsets": [0, 16]}}),
         build(b'{"a": 1, "a": 2}'),
         build(b"[1, 2]"),
         build(b"{" * 50),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.catalog.gguf import Header, Tensor
-from harness.catalog.quantised import Scheme
+from harness.catalog.scheme import Scheme
 from harness.fit import folders
 from harness.fit.caches import kept
 from harness.fit.reading import shape_of
@@ -149,13 +149,13 @@ def config(arch="llama", **numbers):
 
 
 def test_a_plain_folder_keeps_keys_and_values_of_each_token():
-    found = folders.caches(config(), expanded=True)
+    found = folders.caches(config())
     assert folders.bytes_of(found, 1000, 2) == 4 * 2 * 256 * 1000 * 2
 
 
 def test_layers_with_a_window_keep_no_more_than_that():
     kinds = ("sliding_attention", "full_attention") * 2
-    found = folders.caches(config("gemma2", attention__sliding_window=100, attention__layer_types=kinds), expanded=True)
+    found = folders.caches(config("gemma2", attention__sliding_window=100, attention__layer_types=kinds))
     assert folders.bytes_of(found, 1000, 2) == 2 * 2 * 256 * (1000 + 100) * 2
 
 
@@ -170,22 +170,17 @@ def test_layers_with_a_window_keep_no_more_than_that():
     ],
 )
 def test_a_folder_that_does_not_say_enough_is_unknown(numbers):
-    assert isinstance(folders.caches(config(**numbers), expanded=True), str)
+    assert isinstance(folders.caches(config(**numbers)), str)
 
 
-def test_a_compressed_cache_is_kept_whole_by_transformers_and_compressed_by_vllm():
-    numbers = {
-        "attention__kv_lora_rank": 512, "attention__qk_nope_length": 128, "attention__qk_rope_length": 64,
-        "attention__v_length": 128,
-    }  # fmt: skip
-    of_transformers, of_vllm = (folders.caches(config("deepseek_v3", **numbers), expanded=e) for e in (True, False))
-    assert folders.bytes_of(of_transformers, 1, 2) == 4 * 16 * (192 + 128) * 2
-    assert folders.bytes_of(of_vllm, 1, 2) == 4 * (512 + 64) * 2
+def test_a_compressed_cache_is_one_row_a_token_for_both_engines():
+    numbers = {"attention__kv_lora_rank": 512, "attention__qk_rope_length": 64}
+    assert folders.bytes_of(folders.caches(config("deepseek_v3", **numbers)), 1, 2) == 4 * (512 + 64) * 2
 
 
 def test_a_gguf_to_be_converted_has_what_its_conversion_will_have():
     plain = header("llama", block_count=4, **ATTENTION)
-    assert folders.bytes_of(folders.caches(plain, expanded=True), 10, 2) == 4 * 512 * 10 * 2
+    assert folders.bytes_of(folders.caches(plain), 10, 2) == 4 * 512 * 10 * 2
     state = header("mamba", block_count=4, embedding_length=8, ssm__conv_kernel=4, ssm__inner_size=8, ssm__state_size=8)
-    assert isinstance(folders.caches(state, expanded=True), str)
-    assert isinstance(folders.caches(replace(plain, metadata={"general.architecture": "x"}), expanded=True), str)
+    assert isinstance(folders.caches(state), str)
+    assert isinstance(folders.caches(replace(plain, metadata={"general.architecture": "x"})), str)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.capture.rooms import Rooms
+from harness.capture.rooms import GpuRoom, Rooms
 from harness.catalog import gguf
 from harness.errors import NotEnoughSpace
 from harness.progress import SILENT
@@ -43,9 +43,20 @@ def check(header, monkeypatch):
     """The check of an 8B model on a machine of that memory; what was remarked."""
 
     def run(
-        adapter=LlamaCpp, backend="cpu", memory=16, gpus=(), features=(), box=None, least=1, converted=False, **options
+        adapter=LlamaCpp,
+        backend="cpu",
+        memory=16,
+        gpus=(),
+        features=(),
+        box=None,
+        least=1,
+        converted=False,
+        why="",
+        **options,
     ):
-        rooms = Rooms(int(memory * GIB), 32 * GIB, gpus and tuple((n, int(f * GIB), int(t * GIB)) for n, f, t in gpus))
+        rooms = Rooms(
+            int(memory * GIB), 32 * GIB, gpus and tuple(GpuRoom(n, int(f * GIB), int(t * GIB)) for n, f, t in gpus), why
+        )
         monkeypatch.setattr(memory_need, "read_rooms", lambda *_: rooms)
         monkeypatch.setattr(memory_need, "features_of", lambda _: frozenset(features))
         if box is not None:
@@ -143,6 +154,21 @@ def test_what_the_settings_keep_off_the_card_is_not_asked_of_it(check):
 
 def test_several_cards_share_a_model(check):
     check(backend="cuda", gpus=(("RTX 3050", 4, 4), ("RTX 3050", 4, 4)))
+
+
+@pytest.mark.parametrize("options", [{"devices": "CUDA0"}, {"split_mode": "none"}, {"tensor_split": "1,0"}])
+def test_a_card_that_is_not_taken_is_no_room(check, options):
+    cards = (("RTX 3050", 4, 4), ("RTX 4090", 24, 24))
+    assert "of RTX 3050 are free" in refused(check, backend="cuda", gpus=cards, **options)
+    check(backend="cuda", gpus=cards)
+
+
+def test_without_a_device_the_machines_memory_is_the_room(check):
+    cards = (("RTX 4090", 24, 24),)
+    said = refused(check, backend="cuda", gpus=cards, memory=3, devices="none", load_mode="none")
+    assert "GPU" not in said
+    said = refused(check, backend="cuda", memory=3, why="CUDA_VISIBLE_DEVICES hides every device", load_mode="none")
+    assert "GPU" not in said
 
 
 def test_a_card_whose_memory_is_not_told_is_not_refused(check):

@@ -2,11 +2,18 @@
 
 from dataclasses import asdict
 from json import dumps
+from types import SimpleNamespace
 
 import pytest
 
-from harness.run.prepare import reference
+from harness.catalog import suites
+from harness.errors import RuntimeUnavailable
+from harness.progress import SILENT
+from harness.run.conclude.departures import split_of
+from harness.run.execute.plan import texts_of
+from harness.run.prepare import reference, tokenise, tokens
 from harness.run.prepare.environments import Installed
+from runtimes import table
 
 
 @pytest.fixture
@@ -19,6 +26,64 @@ def install(tmp_path):
         return folder
 
     return make
+
+
+def test_a_server_is_held_where_the_tokenizer_is_installed_and_nothing_is_installed_for_it(install, tmp_path):
+    server, splits = table.find("openai-http"), table.find("mistralrs")
+    assert not reference.held(server, "gguf", tmp_path, kept=False)
+    assert reference.held(server, "gguf", tmp_path, kept=True)
+    assert reference.held(splits, "gguf", tmp_path, kept=False)  # or refused
+    install("cpu-a", "cpu")
+    assert reference.held(server, "gguf", tmp_path, kept=False)
+    assert not reference.held(server, "safetensors", tmp_path, kept=False)
+    for name in ("llama.cpp", "simulated"):
+        assert not reference.held(table.find(name), "gguf", tmp_path, kept=True)
+
+
+def prepared(name="openai-http"):
+    suite = suites.load("quick-v1")
+    identity = SimpleNamespace(format="gguf", sha256="1" * 64, tokenizer_sha256="2" * 64)
+    request = SimpleNamespace(challenge=None)
+    return SimpleNamespace(
+        adapter=table.find(name), suite=suite, identity=identity, options={}, request=request, model=None
+    )
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_servers_prompts_are_the_references_or_its_own_where_none_can_be_made(install, tmp_path, monkeypatch, made):
+    install("cpu-a", "cpu")
+
+    def of(first):
+        def ids(*_args, **_more):
+            found = texts_of(suites.load("quick-v1").suite)
+            ids = {name: [first] * (found.lengths[name] or 9) for name in found.texts}
+            return tokens.Tokenised(ids, 1000, dict(found.texts))
+
+        return ids
+
+    def none(*_):
+        raise RuntimeUnavailable("llama.cpp can't open it", code="no reference")
+
+    monkeypatch.setattr(reference, "ids_of", of(1) if made else none)
+    monkeypatch.setattr(tokenise, "_made", of(2))
+    found = tokenise.tokenise(prepared(), tmp_path, SILENT)
+    assert {ids[0] for ids in found.ids.values()} == {1 if made else 2}
+    assert bool(found.reference) == made
+    if not made:
+        with pytest.raises(RuntimeUnavailable, match="can't open it"):
+            tokenise.tokenise(prepared("mistralrs"), tmp_path, SILENT)
+
+
+@pytest.mark.parametrize(("name", "held", "said"), [
+    ("openai-http", False, True), ("openai-http", True, False), ("llama.cpp", False, False), ("simulated", False, False),
+])  # fmt: skip
+def test_a_record_says_that_nobody_checked_the_split(name, held, said):
+    def evidence(prompt):
+        plan = SimpleNamespace(reference=(1,) if held else (), workloads=[SimpleNamespace(prompt=prompt)])
+        return SimpleNamespace(prepared=prepared(name), work=SimpleNamespace(plan=plan))
+
+    assert [one.code for one in split_of(evidence((1, 2)))] == (["split_unchecked"] if said else [])
+    assert not split_of(evidence(()))  # nothing was split
 
 
 def test_one_for_the_cpu_comes_first_for_it_loads_without_a_driver(install, tmp_path):

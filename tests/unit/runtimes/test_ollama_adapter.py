@@ -122,6 +122,12 @@ def test_the_model_is_found_by_the_digest_of_its_weights(model, serve, tmp_path)
     assert not double.loads()
 
 
+@pytest.mark.parametrize("store", ["/Volumes/My Disk/ollama/blobs/", "C:\\Users\\John Doe\\.ollama\\models\\blobs\\"])
+def test_a_store_may_lie_under_a_path_with_a_space(model, serve, store):
+    with serve(store=store) as (url, _):
+        assert load(model, url).facts.served == "tiny:latest"
+
+
 def test_a_blob_of_the_store_is_known_by_its_name(model, serve, tmp_path):
     from hashlib import sha256
 

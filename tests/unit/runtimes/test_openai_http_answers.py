@@ -5,8 +5,11 @@ import pytest
 from harness.errors import ReproError, RunFailed
 from harness.measure.metrics import measure_trial
 from harness.verify import check_rules
+from harness.worker import tokenizer_gate
+from harness.worker.plan import Prompt
+from runtimes.openai_http import OpenAIHTTP
 from tests.support.model_server import ids_of, serving
-from tests.support.server_trials import PROMPT, TOKENS, load, timed
+from tests.support.server_trials import PROMPT, TOKENS, line, load, timed
 
 
 @pytest.fixture
@@ -97,9 +100,23 @@ def test_a_prompt_that_its_tokenizer_counts_otherwise_is_refused_unseen(model):
     with serving(takes_ids=False, ids=False) as (url, double):
         loaded = load(model, url)
         loaded.tokenize("the sea", add_bos=True)
-        with pytest.raises(RunFailed, match="counts 2 prompt tokens, not 3"):
+        with pytest.raises(RunFailed, match="counts 2 prompt tokens, not 3") as error:
             timed(loaded, 4, prompt=[1, 10, 1000])  # the last one is no text at all
+        assert error.value.code == "tokenizer"
         assert all(len(seen) != 3 for seen in double.seen)
+
+
+def test_a_server_that_splits_otherwise_than_the_reference_is_refused_before_anything_is_timed(model):
+    text = "the quiet harbour"
+    with serving(takes_ids=False, ids=False) as (url, _):
+        loaded = load(model, url)
+        tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, tuple(ids_of(text)))])
+        with pytest.raises(RunFailed) as error:
+            tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8, 9, 10, 11))])
+        assert "4 tokens in place of 6" in line(error)
+        assert error.value.code == "tokenizer"
+    with serving(tokenizer="none") as (url, _):
+        tokenizer_gate.hold(load(model, url), OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8))])
 
 
 @pytest.mark.parametrize("takes_ids", [True, False])

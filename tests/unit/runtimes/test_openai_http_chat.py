@@ -90,11 +90,12 @@ def test_a_count_that_text_and_template_do_not_explain_is_refused(model):
         with pytest.raises(RunFailed) as error:
             timed(loaded, 4)
     assert "counts 40 prompt tokens, and 9 of the text with 11 of its template are 20" in line(error)
+    assert error.value.code == "tokenizer"
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_the_first_token_and_the_first_one_of_the_answer_are_two_things(model, name):
-    with serving(chat=True, reasoning=6, reasoning_name=name, ids=False, step_s=0.004) as (url, _):
+    with serving(chat=True, reasoning=6, reasoning_name=name, ids=False, step_s=0.02) as (url, _):
         one = timed(load(model, url, api="chat"), 12)
     assert one.engine["reasoning_tokens"] == 6
     assert one.token_ns[0] < 0.5 * one.engine["answer_ns"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import RunFailed
+from harness.errors import BadInput, RunFailed
 from harness.worker import tokenizer_gate
 from harness.worker.plan import Plan, Prompt
 from runtimes.interface import Capabilities
@@ -57,6 +57,28 @@ def test_anything_else_ends_the_worker_with_its_reason(made, words):
 
 def test_nothing_is_asked_of_an_engine_that_has_nothing_to_be_held_against():
     tokenizer_gate.hold(loaded(None), Capabilities(), [])
+
+
+def test_a_server_is_held_to_its_own_ids_where_it_tells_them():
+    can = Capabilities(tokenises=False, holds_model=False)
+    tokenizer_gate.hold(loaded(list(FRANCE.ids)), can, [FRANCE])
+    with pytest.raises(RunFailed) as caught:
+        tokenizer_gate.hold(loaded(list(range(11))), can, [FRANCE])
+    assert caught.value.code == "tokenizer"
+
+
+def test_a_server_without_a_tokenizer_is_held_by_the_counts_of_its_trials_and_by_no_other_error():
+    def refuse(code):
+        def tokenize(_text, add_bos):
+            raise BadInput("turns no text into ids", code=code)
+
+        return SimpleNamespace(facts=SimpleNamespace(engine="engine", add_bos=True), tokenize=tokenize)
+
+    can = Capabilities(tokenises=False, holds_model=False)
+    tokenizer_gate.hold(refuse("no tokenizer"), can, [FRANCE])
+    for code, able in (("", can), ("no tokenizer", Capabilities())):
+        with pytest.raises(BadInput):
+            tokenizer_gate.hold(refuse(code), able, [FRANCE])
 
 
 def words_of(text):
