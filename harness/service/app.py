@@ -89,7 +89,8 @@ def app_of(service: Service) -> FastAPI:
     _health(app, service)
     routes.add(app, service)
     if service.settings.site is not None:
-        app.router.default = Pages(service.settings.site)  # no route, which would answer another method of the API's addresses
+        # No route: that would answer other methods of the API's addresses.
+        app.router.default = Pages(service.settings.site)
     return app
 
 
