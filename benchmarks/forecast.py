@@ -69,7 +69,7 @@ def judge(kind: Kind, left_out: str, part: Learned, held: Sequence[Held]) -> Ite
             continue
         backend_seen = point.hardware.family in {p.hardware.family for p in part.points}
         try:
-            rate, _ = rate_of(part, (point.hardware, point.work, point.task, lacking), point.when)
+            rate, _ = rate_of(part, (point.hardware, point.work, point.task), point.when)
         except BadInput:
             yield Judged(left_out, kind, point, rows, odd, 0.0, False, False, 0.0, backend_seen, True)
             continue

@@ -43,6 +43,13 @@ class Option:
     maximum: int | None = None
     # Names a program, as a path or one on PATH: given, it is the engine, and no environment is made or looked for.
     program: bool = False
+    # Names a place outside of the engine, as text: an address, or a file that need not be there.
+    outside: bool = False
+
+    @property
+    def reaches(self) -> bool:
+        """Whether its value names a program, a file or an address: a matrix that others wrote may not, unasked."""
+        return self.program or self.outside or self.kind is Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ class OllamaRuntime:
         reaches=True,
     )
     options: Mapping[str, Option] = {
-        "url": Option("where it listens; default: as OLLAMA_HOST says, else http://127.0.0.1:11434", str, ""),
+        "url": Option(
+            "where it listens; default: as OLLAMA_HOST says, else http://127.0.0.1:11434", str, "", outside=True
+        ),
         "served_model": Option("the model's name there; default: the one whose weights --model names", str, ""),
         "context": Option("tokens that a request may fill (num_ctx)", int, minimum=8),
         "num_thread": Option("threads; default: the server's choice", int, minimum=1),

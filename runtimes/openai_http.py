@@ -44,7 +44,7 @@ class OpenAIHTTP:
         in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True, reaches=True
     )
     options: Mapping[str, Option] = {
-        "url": Option("the server's API", str, "http://127.0.0.1:8080/v1"),
+        "url": Option("the server's API", str, "http://127.0.0.1:8080/v1", outside=True),
         "served_model": Option("the model's name at the server; default: the only one that it lists", str, ""),
         "answers_as": Option("the name under which its answers come, where that is another", str, ""),
         "api": Option(

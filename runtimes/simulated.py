@@ -49,7 +49,9 @@ class Simulated:
         ),
         "between_ppm": Option("standard deviation between processes, parts per million", int, 10_000, minimum=0),
         "drift_ppm": Option("growth of a step from one trial to the next, parts per million", int, 0),
-        "ambient_file": Option("a file that counts the processes started with it: the machine's own course", str, ""),
+        "ambient_file": Option(
+            "a file that counts the processes started with it: the machine's own course", str, "", outside=True
+        ),
         "ambient_ppm": Option(
             "growth of a step from one process in ambient_file to the next, parts per million", int, 0
         ),
@@ -58,7 +60,9 @@ class Simulated:
         "seed": Option("seed of the noise; 0: a fresh one each process", int, 0, minimum=0),
         "fault": Option("what goes wrong", str, "none", FAULTS),
         "fault_at": Option("the trial in which it goes wrong, from 0", int, 0, minimum=0),
-        "fault_flag": Option("a file: the fault strikes only while it does not exist, and makes it", str, ""),
+        "fault_flag": Option(
+            "a file: the fault strikes only while it does not exist, and makes it", str, "", outside=True
+        ),
         "device": Option("the kind of device that it says it ran on", str, "cpu", ("cpu", "gpu")),
         "threads": Option("accepted and recorded", int, minimum=1),
         "context": Option("accepted and recorded", int, minimum=8),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from harness.agent.jobs import Device
 from harness.agent.policy import Policy
 from harness.capture import doctor
 from harness.capture.doctor import Observed
-from harness.capture.host import on_battery
+from harness.capture.host import battery
 from harness.capture.snapshot import Environment
 from harness.capture.source import this_machine
 from harness.fleet import node_rules
@@ -34,9 +35,7 @@ class Moment:
 def now(policy: Policy) -> Moment:
     """The moment, by the machine's own clock."""
     local = time.localtime()
-    source = this_machine()
-    battery = on_battery(source.tree).value if source.linux else None
-    return Moment(local.tm_hour, local.tm_min, battery, os.path.lexists(policy.stop))
+    return Moment(local.tm_hour, local.tm_min, battery(this_machine()).value, os.path.lexists(policy.stop))
 
 
 def halted(policy: Policy, moment: Moment) -> str:
@@ -76,6 +75,23 @@ def devices(environment: Environment) -> tuple[Device, ...]:
     found += [Device(gpus.apple.value)] if gpus.apple.value else []
     processor = environment.cpu.model.value
     return tuple(found) or ((Device(processor),) if processor else ())
+
+
+@contextmanager
+def shown(here: Sequence[Device], count: int) -> Iterator[None]:
+    """Engines that are started meanwhile see so many of this machine's GPUs, where it has more of the same kind."""
+    alike = len({one.name for one in here}) == 1
+    added = node_rules.bound(count, os.environ) if alike and len(here) > count else {}
+    earlier = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in earlier.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def used_bytes(folders: Sequence[Path]) -> int:

@@ -17,6 +17,10 @@ from harness.catalog.device_names import read_name
 from harness.catalog.toml_file import Part
 from harness.catalog.triples import Triple
 from harness.errors import RecordInvalid, ReproError, one_line
+from harness.record.schema import Record
+from harness.registry.intake.asked import answers, counted
+from harness.registry.intake.facts_told import part_of, value_of
+from harness.registry.intake.hardware import computing, hardware_of, has_gpu
 from runtimes.releases import split
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -86,6 +90,8 @@ def unfit(job: Job, policy: Policy, here: Sequence[Device], policies: frozenset[
         return one_line(f"the suite {row.suite!r} is not on your list", 200)
     if not _means(job.hardware, policy.hardware, here):
         return one_line(f"it asks for {job.hardware!r}, which is not this machine", 200)
+    if counted(job.hardware)[0] > len(here) and not _named_by_owner(job.hardware, policy.hardware):
+        return one_line(f"it asks for {job.hardware!r}, and this machine has {len(here)}", 200)
     if job.policy_sha256 not in policies:
         return "the registry has a policy that this program does not know: update repro-harness"
     return ""
@@ -103,12 +109,44 @@ def triple_of(job: Job, policy: Policy) -> Triple:
     )
 
 
+def elsewhere(job: Job, policy: Policy, record: Record) -> str:
+    """Why a record is not of the hardware that the job asks for: another device, another number of them, a processor that took
+    over; "" where it is.
+    """
+    try:
+        sku = hardware_of(record, "record").sku
+    except ReproError as error:
+        return f"its hardware is not known: {error.what}"
+    told = answers(job.hardware, sku)
+    if told is None and _named_by_owner(job.hardware, policy.hardware):
+        told = bool(computing(record)[0]) or not has_gpu(record)
+    if told is None:
+        told = _of_that_name(job.hardware, record)
+    return "" if told else one_line(f"it was computed on {sku}, and the request asks for {job.hardware!r}", 300)
+
+
+def _of_that_name(hardware: str, record: Record) -> bool:
+    """Of what is in no table, by its name: so many GPUs and nothing else, or the processor alone."""
+    (gpus, shared), (count, name) = computing(record), counted(hardware)
+    wanted = read_name(name).key
+    if gpus:
+        called = [{read_name(one.name).key, read_name(one.description).key} for one in gpus]
+        return bool(wanted) and shared is None and len(gpus) == count and all(wanted in keys for keys in called)
+    processor = value_of(part_of(record, "cpu"), "model")
+    return bool(wanted) and isinstance(processor, str) and read_name(processor).key == wanted
+
+
+def _named_by_owner(hardware: str, names: Sequence[str]) -> bool:
+    return any(hardware.casefold() == name.casefold() for name in names)
+
+
 def _means(hardware: str, names: Sequence[str], here: Sequence[Device]) -> bool:
     """Whether the text means this machine: by a name of its owner's, by its device's, or by the same part of the device table."""
-    if any(hardware.casefold() == name.casefold() for name in names):
+    if _named_by_owner(hardware, names):
         return True
-    wanted = read_name(hardware).key
-    asked = {one.sku for one in devices.candidates(hardware)}
+    _, name = counted(hardware)
+    wanted = read_name(name).key
+    asked = {one.sku for one in devices.candidates(name)}
     for device in here:
         if wanted and wanted == read_name(device.name).key:
             return True

@@ -15,6 +15,7 @@ from harness.agent.state import Current, Stage
 from harness.agent.work import Agent, Result, pursue
 from harness.catalog import policies
 from harness.errors import Conflict, Interrupted, NotFound, RecordInvalid, ReproError, TooMany, Unavailable
+from harness.registry.intake.asked import counted
 
 WAIT_S = 60.0  # between two looks
 MOST_LOST = 5  # jobs that others took first, before it waits
@@ -74,9 +75,15 @@ def turn(agent: Agent) -> Turn:
     if current is not None and (why := jobs.unfit(current.job, agent.policy, here, agent.policies)):
         _drop(agent, current, why)  # the owner changed the policy meanwhile
         current = None
+    begun = current is not None and not agent.state.measured(current.job.request)
+    if begun and (why := conditions.full(agent.policy, agent.used_bytes())):
+        return Turn(None, why)
     if current is None:
         current, why = _chosen(agent, here)
-    return Turn(None, why) if current is None else Turn(pursue(agent, current))
+    if current is None:
+        return Turn(None, why)
+    with conditions.shown(here, counted(current.job.hardware)[0]):
+        return Turn(pursue(agent, current))
 
 
 def _chosen(agent: Agent, here: Sequence[Device]) -> tuple[Current | None, str]:

@@ -23,6 +23,7 @@ from harness.catalog.toml_file import Part
 from harness.catalog.triples import Triple
 from harness.errors import RecordInvalid
 from harness.files import locked, write_bytes
+from harness.record import store
 from harness.state_files import P, utc
 
 _LIMIT = 1 << 20
@@ -52,6 +53,7 @@ class Current(Part):
     lease: Digest
     triple: Triple
     stage: Stage
+    looked: bool = False  # after the run, and nothing disturbed the machine
     record: str = ""  # id, once it is in the queue
 
 
@@ -132,6 +134,10 @@ class State:
     def results(self, request: str) -> Path:
         """The folder of its record and journal."""
         return self.folder / "results" / request[:16]
+
+    def measured(self, request: str) -> bool:
+        """Whether there is a record of it."""
+        return self.results(request).is_dir() and bool(store.below(self.results(request)))
 
     def put_aside(self, request: str) -> Path | None:
         """Out of the way of another try, with what is in it; where it lies then. None where there is nothing."""

@@ -47,18 +47,23 @@ class Watch:
         current: Current,
         progress: Progress,
         moment: Callable[[Policy], Moment],
-        used_bytes: int = 0,
+        used_bytes: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy, self._desk, self._current, self._progress = policy, desk, current, progress
-        self._moment, self._used, self._clock = moment, used_bytes, clock
+        self._moment, self._used_bytes, self._clock = moment, used_bytes, clock
+        self._used: int | None = None  # before its first step
         self._beat_at = -BEAT_S
         self._longest_s: float | None = None
         self._measuring = False
 
     def stage(self, text: str) -> None:
-        """A step of the run begins."""
+        """A step of the run begins: what the one before it put on the disk, an engine for example, is counted."""
         self._progress.stage(text)
+        if not self._measuring:
+            self._used = self._used_bytes()
+            if why := full(self._policy, self._used):
+                raise Stopped(why, fix="allow more, or remove what you don't need")
         self.between()
 
     def advance(self, text: str, done: int, total: int) -> None:
@@ -66,8 +71,10 @@ class Watch:
         self._progress.advance(text, done, total)
         if self._measuring:
             return
-        if total > LARGE and (why := full(self._policy, self._used, total - done)):
-            raise Stopped(why, fix="allow more, or remove what you don't need")
+        if total > LARGE:
+            self._used = self._used_bytes() if self._used is None else self._used
+            if why := full(self._policy, self._used, total - done):
+                raise Stopped(why, fix="allow more, or remove what you don't need")
         self.between()
 
     def remark(self, text: str) -> None:

@@ -126,7 +126,8 @@ def pursue(agent: Agent, current: Current) -> Result:
         if current.stage is Stage.TAKING:
             current = _taken(agent, current)
         if current.stage is Stage.MEASURING:
-            current = _sent(agent, current, _measured(agent, current))
+            current, record = _measured(agent, current)
+            current = _sent(agent, current, record)
         return _finished(agent, current)
     except Lost as error:
         return _lost(agent, current, error)
@@ -157,16 +158,31 @@ def _taken(agent: Agent, current: Current) -> Current:
     return current
 
 
-def _measured(agent: Agent, current: Current) -> Path:
-    """Its record; one that an earlier start left is taken as it is."""
+def _measured(agent: Agent, current: Current) -> tuple[Current, Path]:
+    """Its record; one that an earlier start left is taken, after the look at the machine that this start may have missed."""
     found = _records(agent, current)
     record = found[0] if found else _run(agent, current, agent.state.results(current.job.request))
+    if not current.looked:
+        current = _undisturbed(agent, current)
     made = store.read(record).record
     if made.failure is not None:
         raise _Over(Ending.FAILED, f"the engine failed: {made.failure.reason}", record)
     if unusable := first_line(made):
         raise _Over(Ending.FAILED, unusable, record)
-    return record
+    if other := jobs.elsewhere(current.job, agent.policy, made):
+        raise _Over(Ending.FAILED, other, record)
+    return current, record
+
+
+def _undisturbed(agent: Agent, current: Current) -> Current:
+    """After the run, noted as seen: what disturbs the machine later, while the record waits, is not the run's."""
+    spoilt = conditions.spoilt(agent.policy, agent.look(paths.cache()))
+    if spoilt:  # the number is real, and says more of the neighbours than of the model
+        agent.state.put_aside(current.job.request)
+        raise Lost(f"the machine was disturbed meanwhile: {spoilt}", where=current.job.request[:12])
+    current = current.model_copy(update={"looked": True})
+    agent.state.keep(current)
+    return current
 
 
 def _records(agent: Agent, current: Current) -> list[Path]:
@@ -176,11 +192,11 @@ def _records(agent: Agent, current: Current) -> list[Path]:
 
 
 def _run(agent: Agent, current: Current, results: Path) -> Path:
-    watch = Watch(agent.policy, agent.leases, current, agent.progress, agent.moment, agent.used_bytes())
+    watch = Watch(agent.policy, agent.leases, current, agent.progress, agent.moment, agent.used_bytes)
     request = request_of(current.triple, results, resume=True, signers=agent.signers)
     try:
         watch.between()
-        record = agent.measure(request, watch)
+        return agent.measure(request, watch)
     except Interrupted:
         raise
     except Unavailable as error:  # a download that broke off, not the registry: no request fails of it
@@ -191,11 +207,6 @@ def _run(agent: Agent, current: Current, results: Path) -> Path:
         raise _Over(Ending.FAILED, str(error)) from None
     except ReproError as error:
         raise _Over(Ending.REFUSED, str(error)) from None
-    spoilt = conditions.spoilt(agent.policy, agent.look(paths.cache()))
-    if spoilt:  # the number is real, and says more of the neighbours than of the model
-        agent.state.put_aside(current.job.request)
-        raise Lost(f"the machine was disturbed meanwhile: {spoilt}", where=current.job.request[:12])
-    return record
 
 
 def _sent(agent: Agent, current: Current, record: Path) -> Current:

@@ -14,8 +14,10 @@ from harness.capture.load import Between, between, read_load
 from harness.capture.memory import usable_bytes
 from harness.capture.meters import Nvidia
 from harness.capture.snapshot import Environment, capture
+from harness.capture.source import Tree, this_machine
 
 WATCH_S = 1.0
+BUSY_PERCENT = 20  # a desktop that is drawn takes less
 OWN_POWERSAVE = frozenset({"intel_pstate", "amd-pstate-epp", "amd_pstate_epp"})
 BALANCED = 128  # `balance_performance` on the scale of the preference
 SLOW_CLOCK_NS = 1_000  # a thousandth of a fast token; a call into the kernel costs less, a reading of HPET more
@@ -43,6 +45,7 @@ class Observed:
     python: tuple[int, int]
     cuda_toolkit: bool = False
     device_others: int | None = None  # other processes that compute on NVIDIA devices; None where that can't be seen
+    device_busy_percent: int | None = None  # of the busiest AMD device; None where the kernel does not tell
     clock_cost_ns: int | None = None  # of one reading of the stamps' clock, measured here
 
 
@@ -59,6 +62,7 @@ def gather(cache: Path, watch_s: float = WATCH_S) -> Observed:
         python=(sys.version_info.major, sys.version_info.minor),
         cuda_toolkit=shutil.which("nvcc") is not None,
         device_others=_device_others(),
+        device_busy_percent=busy_percent(this_machine().tree),
         clock_cost_ns=clock_cost_ns(),
     )
 
@@ -92,6 +96,12 @@ def _device_others() -> int | None:
         meter.close()
 
 
+def busy_percent(tree: Tree) -> int | None:
+    """How busy the busiest of AMD's devices is, as its driver tells; None where there is none."""
+    told = [tree.line(name).value or "" for name in tree.names("sys/class/drm/card*/device/gpu_busy_percent")]
+    return max((int(text) for text in told if text.isdecimal()), default=None)
+
+
 def examine(seen: Observed, *, gpu: bool = False) -> list[Check]:
     """Every check, in order of how often it spoils numbers; with `gpu`, the lack of one is bad."""
     return [
@@ -109,6 +119,7 @@ def examine(seen: Observed, *, gpu: bool = False) -> list[Check]:
         _gpu(seen.environment, gpu),
         *([_toolkit(seen.cuda_toolkit)] if gpu else []),
         *([] if seen.device_others is None else [_device(seen.device_others)]),
+        *([] if seen.device_busy_percent is None else [_busy(seen.device_busy_percent)]),
     ]
 
 
@@ -262,6 +273,17 @@ def _gpu(environment: Environment, needed: bool) -> Check:
     if needed:
         return Check("GPU", "bad", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "check the driver (nvidia-smi)")
     return Check("GPU", "note", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "measurements run on the CPU")
+
+
+def _busy(percent: int) -> Check:
+    if percent > BUSY_PERCENT:
+        return Check(
+            "AMD GPU in use",
+            "bad",
+            f"it is {percent} % busy",
+            "end what computes on it: the run would measure that, too",
+        )
+    return Check("AMD GPU in use", "ok", f"it is {percent} % busy")
 
 
 def _device(others: int) -> Check:

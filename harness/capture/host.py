@@ -66,16 +66,21 @@ def read_host(source: Source) -> Host:
         python=known(f"{platform.python_implementation()} {platform.python_version()}"),
         container=known(_in_container(source)),
         virtualisation=_virtualisation(source),
-        on_battery=on_battery(tree) if source.linux else _on_battery(),
+        on_battery=battery(source),
         clock_source=tree.line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
     )
 
 
+def battery(source: Source) -> Fact[bool]:
+    """Whether the machine runs on its battery, on any system."""
+    return on_battery(source.tree) if source.linux else _on_battery()
+
+
 def _on_battery() -> Fact[bool]:
-    battery: Any = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-    if battery is None:
+    found: Any = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    if found is None:
         return unknown("no battery is shown")
-    plugged = battery.power_plugged  # None where the system can't tell
+    plugged = found.power_plugged  # None where the system can't tell
     return unknown("the system does not tell mains from battery") if plugged is None else known(not plugged)
 
 

@@ -37,6 +37,8 @@ class _Device(Part):
     memory_gib: int | None = Field(default=None, ge=1, le=1024)
     bandwidth_gb_s: float | None = Field(default=None, ge=10, le=100_000)
     machines_memory: bool = False
+    machines_gib: list[Annotated[int, Field(ge=1, le=1024)]] = Field(default_factory=list)
+    also_called: list[Text] = Field(default_factory=list)
     peak_tflops: dict[Dtype, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(default_factory=dict)
     source: Text
 
@@ -47,6 +49,8 @@ class _Device(Part):
             raise ValueError(f"{self.sku}: peaks without int8 bound nothing; give it, or no peaks")
         if self.form != "integrated" and (self.memory_gib is None or self.machines_memory):
             raise ValueError(f"{self.sku}: memory_gib must be given; only an integrated part uses the machine's memory")
+        if self.form != "integrated" and (self.machines_gib or self.also_called):
+            raise ValueError(f"{self.sku}: only an integrated part is told by the memory of its machine")
         return self
 
 
@@ -77,6 +81,8 @@ class Device:
     machines_memory: bool  # the machine's own modules, which may be faster than the vendor's figure
     peak_flops: Mapping[str, float]
     source: str
+    machines_gib: tuple[int, ...] = ()  # the sizes of the machines that it is sold in; (): not known
+    also_called: tuple[str, ...] = ()  # names of another part that a system gives it, too
 
     @property
     def bound_bytes_per_s(self) -> int | None:
@@ -99,6 +105,18 @@ def candidates(name: str, memory_bytes: int | None = None) -> tuple[Device, ...]
     sizes = read.sizes_gib if memory_bytes is None else (*read.sizes_gib, memory_bytes / GIB)
     named = _shipped()[1].get(read.key, ())
     return tuple(d for d in named if read.vendors <= {d.vendor} and all(_has_memory(d, gib) for gib in sizes))
+
+
+def of_machine(name: str, machine_bytes: int | None = None) -> tuple[Device, ...]:
+    """Every part that a system may mean by `name` in a machine with so much memory; of GPUs that share it those sold so.
+
+    A driver reports a share of it: that is what `candidates` takes.
+    """
+    read = read_name(name)
+    also = (d for d in table() if read.key in {read_name(other).key for other in d.also_called})
+    sizes = [round(gib) for gib in read.sizes_gib] + ([] if machine_bytes is None else [round(machine_bytes / GIB)])
+    found = (*candidates(name, machine_bytes), *also)
+    return tuple(d for d in found if not d.machines_gib or all(gib in d.machines_gib for gib in sizes))
 
 
 def find(name: str, memory_bytes: int | None = None) -> Device | None:
@@ -155,6 +173,8 @@ def _read_file(path: Path) -> list[Device]:
             machines_memory=found.machines_memory,
             peak_flops=MappingProxyType({dtype: peak * 1e12 for dtype, peak in found.peak_tflops.items()}),
             source=file.documents[found.source],
+            machines_gib=tuple(found.machines_gib),
+            also_called=tuple(found.also_called),
         )
         for found in file.device
     ]

@@ -54,12 +54,8 @@ class Identity:
         return found | {"files": {quote(name, safe=_KEPT): value for name, value in self.files.items()}}
 
 
-def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
-    """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
-
-    `path` is a GGUF (of several shards the first), or a folder of safetensors; one that `repro model prepare` made says what it
-    was made from.
-    """
+def header_of(path: Path) -> gguf.Header:
+    """The header of the model in a file or folder. Raises `BadInput` for anything else, none of whose content is told."""
     if plain_file.kind(path) != "a folder" and path.suffix.lower() != ".gguf" and not gguf.is_one(path):
         fix = f"name its folder: {path.parent}" if path.suffix.lower() == ".safetensors" else "name one of these"
         raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix=fix)
@@ -67,6 +63,16 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
     kind = header.text("general.type") or "model"
     if kind != "model":
         raise BadInput(f"holds a {kind[:40]}, not a model", where=str(path), fix="name the language model itself")
+    return header
+
+
+def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
+    """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
+
+    `path` is a GGUF (of several shards the first), or a folder of safetensors; one that `repro model prepare` made says what it
+    was made from.
+    """
+    header = header_of(path)
     origin = model_folder.origin(path, cache)
     files = model_folder.files(path) if path.is_dir() else shards.files(path)
     found = {one.name: digest.cached(one, cache, progress) for one in files}

@@ -26,7 +26,9 @@ class Machine(Lists):
     repeats: int = Field(default=1, ge=1, le=100)
     constraint: Constraint | None = Field(default=None, description="features, as the scheduler's --constraint")
     partition: Ident | None = Field(default=None, description="of the scheduler; default: its own")
-    devices: int = Field(default=0, ge=0, le=64, description="GPUs that a run may use; the node's others must be idle")
+    devices: int | None = Field(
+        default=None, ge=0, le=64, description="GPUs that a run is shown, 0: none; default: as the engine finds them"
+    )
     device_kind: Ident | None = Field(default=None, description="of the node's GPUs, all of them: a100, rtx-4090")
     time_limit_s: int | None = Field(default=None, ge=60, description="of a job; default: the scheduler's")
     tolerate: tuple[str, ...] = Field(default=(), max_length=20, description="doctor's checks that take no node out")

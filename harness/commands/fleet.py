@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.errors import BadInput
+from harness.terminal.allow_option import allow_option
 from harness.terminal.registry_option import registry_option
 
 MATRIX = click.argument("matrix", type=click.Path(path_type=Path))
@@ -49,21 +50,24 @@ def fleet() -> None:
 
 
 @fleet.command()
-@_options(EXECUTOR, RESULTS, CACHE, JSON)
-def plan(matrix: Path, executor: str, results: Path, node_cache: str, as_json: bool) -> None:
+@_options(EXECUTOR, RESULTS, CACHE, allow_option, JSON)
+def plan(matrix: Path, executor: str, results: Path, node_cache: str, allowed: tuple[str, ...], as_json: bool) -> None:
     """Print every job with its estimated time; start nothing."""
     from harness.fleet import estimates, lead
     from harness.terminal.fleet import print_plan, read_matrix
 
-    made = lead.planned(read_matrix(matrix), lead.Wanted(executor, results, node_cache))
+    wanted = lead.Wanted(executor, results, node_cache, allowed=allowed)
+    made = lead.planned(read_matrix(matrix, allowed), wanted)
     known = estimates.of_plan(made, estimates.past(results))
     estimates.refuse_beyond_budget(made, known)
     print_plan(made, known, as_json=as_json)
 
 
 @fleet.command()
-@_options(EXECUTOR, RESULTS, CACHE, DETACH, JSON)
-def run(matrix: Path, executor: str, results: Path, node_cache: str, detach: bool, as_json: bool) -> int:
+@_options(EXECUTOR, RESULTS, CACHE, allow_option, DETACH, JSON)
+def run(
+    matrix: Path, executor: str, results: Path, node_cache: str, allowed: tuple[str, ...], detach: bool, as_json: bool
+) -> int:
     """Start a fleet, wait for it, and take its records home.
 
     Exit status 3 when a job has no number, 4 when a record's own checks failed. Ctrl-C stops local jobs; SLURM's continue.
@@ -73,10 +77,10 @@ def run(matrix: Path, executor: str, results: Path, node_cache: str, detach: boo
     from harness.terminal.fleet import answers, lead_to_end, read_matrix
     from harness.terminal.keys import open_keys
 
-    loaded = read_matrix(matrix)
+    loaded = read_matrix(matrix, allowed)
     writable(results)
     signers = open_keys()
-    wanted = lead.Wanted(executor, results, node_cache, answers(signers))
+    wanted = lead.Wanted(executor, results, node_cache, answers(signers), allowed)
     made = lead.planned(loaded, wanted)
     estimates.refuse_beyond_budget(made, estimates.of_plan(made, estimates.past(results)))
     state = lead.start(loaded, wanted)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.files import append_text, appendable
+from harness.terminal.allow_option import allow_option
 from harness.terminal.results_option import results_option
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ def matrix() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--resume", is_flag=True, help="Continue a matrix that was interrupted; retry what failed.")
 @results_option
+@allow_option
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the table to this file as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: bool) -> int:
+def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summary: Path | None, as_json: bool) -> int:
     """Measure every configuration of FILE, one record each.
 
     One that fails does not stop the others. Exit status 3 when one failed, 4 when a record's own checks failed.
@@ -34,7 +36,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
-    from harness.run.matrix import Entry, refuse_bad_sweep, refuse_machines, run_matrix, run_swept
+    from harness.run.matrix import Entry, refuse_bad_sweep, refuse_machines, refuse_reaching, run_matrix, run_swept
     from harness.run.session import Session, alone
     from harness.run.sweep import Ended
     from harness.terminal.console import err, out, print_json
@@ -50,6 +52,7 @@ def run(file: Path, resume: bool, results: Path, summary: Path | None, as_json: 
     loaded = matrices.read(file)
     refuse_machines(loaded)
     refuse_bad_sweep(loaded)
+    refuse_reaching(loaded, allowed)
     store.writable(results)
     if summary is not None:
         appendable(summary)

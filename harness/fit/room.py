@@ -23,6 +23,9 @@ class Room:
     shared: bool = False
     source: str = ""
     unknown: str = ""
+    devices: tuple[
+        tuple[str, int], ...
+    ] = ()  # name and all bytes of each that an engine may see, where a driver tells them
 
     def free(self, place: Place) -> int | None:
         """What may still be taken there."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from harness.catalog import models, suites
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.catalog import identity, models, suites
 from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
 from harness.errors import BadInput
@@ -14,10 +17,10 @@ from runtimes.table import find
 TEXT_LIMIT = 2000  # characters of an option's value
 
 
-def refuse_unrunnable(loaded: Loaded) -> None:
+def refuse_unrunnable(loaded: Loaded, allowed: Sequence[str] = ()) -> None:
     """Raises `BadInput` for the first configuration with an unknown model, suite, runtime, option or value.
 
-    Each part is looked at once, however often the matrix repeats it.
+    Each part is looked at once, however often the matrix repeats it. `allowed`: settings, NAME=VALUE, that the user named.
     """
     seen: set[str] = set()
     of_pairs = [triple for pair in loaded.matrix.pairs for triple in pair.triples]
@@ -25,12 +28,21 @@ def refuse_unrunnable(loaded: Loaded) -> None:
         for part in (f"m{triple.model}", f"s{triple.suite}"):
             if part not in seen:
                 seen.add(part)
-                (models.resolve if part[0] == "m" else suites.load)(part[1:])
-        refuse_options(triple)
+                (_refuse_no_model if part[0] == "m" else suites.load)(part[1:])
+        refuse_options(triple, allowed)
 
 
-def refuse_options(triple: Triple) -> None:
-    """Raises `BadInput` for an option or value that its runtime does not declare, and for one that sends a secret away."""
+def _refuse_no_model(name: str) -> None:
+    """Raises `BadInput` for an unknown one, and for a file or folder of this machine that is none: its header alone is read."""
+    found = models.resolve(name)
+    if isinstance(found, Path):
+        identity.header_of(found)
+
+
+def refuse_options(triple: Triple, allowed: Sequence[str] = ()) -> None:
+    """Raises `BadInput` for an option or value that its runtime does not declare, for one that sends a secret away, and for one
+    that names a program, a file or an address that is not `allowed`.
+    """
     adapter = find(split(triple.runtime).name)
     long = next((name for name, value in triple.options.items() if len(str(value)) > TEXT_LIMIT), None)
     if long is not None:
@@ -39,8 +51,10 @@ def refuse_options(triple: Triple) -> None:
         options.parse(triple.settings, adapter.options, adapter.name)
     except BadInput as error:
         raise BadInput(error.what, where=f"options of {triple}"[:200], fix=error.fix) from None
-    for name in triple.options:
+    for text in triple.settings:  # not by the keys: one may hold a "="
+        name = text.partition("=")[0]
         _refuse_secret(name, adapter.options[name])
+    options.refuse_reaching(triple.settings, adapter.options, allowed)
 
 
 def _refuse_secret(name: str, option: Option) -> None:

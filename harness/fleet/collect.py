@@ -13,13 +13,14 @@ from pathlib import Path
 
 from harness.errors import BadInput, RecordInvalid
 from harness.files import read_if_there, write_bytes
+from harness.fleet.answering import other_work
 from harness.fleet.outcome import Standing
 from harness.fleet.state import State
 from harness.inside import inside
 from harness.record import envelope, keys, private, store
 from harness.record.keys import Signers
 from harness.record.store import Stored
-from harness.verify.reading import follow
+from harness.verify.reading import follow, well_formed
 
 KEYS = "fleet-nodes"  # beside the operator's keys: node → rig key, hexadecimal
 _LIMIT = 4096
@@ -43,16 +44,21 @@ def collect(
     Raises `BadInput` where nothing can be written; a record that does not hold is told of, and left where it is.
     """
     store.writable(results)
-    return [_one(state, one, results, signers, known) for one in found]
+    taken: dict[str, int] = {}
+    return [_one(state, one, results, signers, known, taken) for one in found]
 
 
-def _one(state: State, one: Standing, results: Path, signers: Signers | None, known: Path) -> Collected:
+def _one(
+    state: State, one: Standing, results: Path, signers: Signers | None, known: Path, taken: dict[str, int]
+) -> Collected:
+    """`taken`: the records of this fleet so far, and the job of each."""
     if one.outcome is None or one.outcome.record is None:
         return Collected(one)
     try:
         name = _folder(one.outcome.record)
         target = results / name
         stored = store.read(state.results(one.job.number) / name)
+        _refuse_other_work(state, one, stored, taken)
         if not target.exists():
             sealed = _sealed(state, one, stored, signers, known)
             note = private.read(stored.path.parent)
@@ -65,13 +71,24 @@ def _one(state: State, one: Standing, results: Path, signers: Signers | None, kn
         return Collected(one, refused=str(error))
 
 
+def _refuse_other_work(state: State, one: Standing, stored: Stored, taken: dict[str, int]) -> None:
+    """Raises `RecordInvalid` for a record that does not answer the job, or that another job has already."""
+    where, again = str(stored.path), f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume"
+    with well_formed(where):
+        if other := other_work(state.plan, one.job, stored.record):
+            raise RecordInvalid(f"is of other work than job {one.job.number}: its {other}", where=where, fix=again)
+    if taken.setdefault(stored.id, one.job.number) != one.job.number:
+        raise RecordInvalid(f"is the record of job {taken[stored.id]}, too", where=where, fix=again)
+
+
 def _sealed(state: State, one: Standing, stored: Stored, signers: Signers | None, known: Path) -> bytes | None:
     """The envelope with both signatures; None for a record that nobody signs. Raises `RecordInvalid` for what does not hold."""
     where, operator, data = str(stored.path), stored.record.operator, stored.envelope()
     follow(stored)
     if data is None or operator is None:
         if state.plan.operator is not None and not stored.record.run.synthetic:
-            raise RecordInvalid("lacks its node's signature", where=where, fix="run: repro fleet resume --retry-failed")
+            fix = f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume"
+            raise RecordInvalid("lacks its node's signature", where=where, fix=fix)
         return None
     if signers is None:
         raise RecordInvalid("waits for the operator's signature", where=where, fix="collect it where your keys are")
@@ -99,6 +116,7 @@ def _folder(name: str) -> str:
 
 def _same_key(known: Path, node: str, key: str, where: str) -> None:
     path = inside(known / KEYS, node, where)
+    _refuse_neighbours_key(path, key, where)
     earlier = read_if_there(path, _LIMIT, "the node's key")
     if earlier is None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,6 +127,19 @@ def _same_key(known: Path, node: str, key: str, where: str) -> None:
             where=where,
             fix=f"if the node was installed again, remove {path}",
         )
+
+
+def _refuse_neighbours_key(path: Path, key: str, where: str) -> None:
+    """A record that was laid into another node's job would else make its key that node's."""
+    of_executor = path.name.partition("-")[0]
+    for other in path.parent.glob(f"{of_executor}-*") if path.parent.is_dir() else ():
+        known = read_if_there(other, _LIMIT, "the node's key") or b""
+        if other.name != path.name and known.decode(errors="replace").strip() == key:
+            raise RecordInvalid(
+                f"is signed by the key of {other.name}, another node",
+                where=where,
+                fix=f"if {other.name} is no more, remove {other}",
+            )
 
 
 def at_home(found: Sequence[Standing], results: Path) -> tuple[dict[int, Stored], int]:

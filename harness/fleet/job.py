@@ -53,16 +53,34 @@ def run_job(state: State, number: int, by: str, *, ways: Ways | None = None, exa
         with held_alone(_node_lock(state.plan, job.node), f"another fleet measures on {job.node}"):
             environment = node_rules.bound(state.plan.machine(job).devices, os.environ)
             os.environ.update(environment)
-            found = _done(state, missing, by, ways or Ways(), examine or _examined)
+            with _timed(state, missing, began):
+                found = _done(state, missing, by, ways or Ways(), examine or _examined)
         shared = {
             "started_utc": started,
             "job_s": round((time.monotonic() - began) / len(missing), 3),
             "devices": tuple(f"{name}={value}" for name, value in environment.items()),
         }
         for outcome in found:
-            attempts = max(state.attempts(outcome.number), 1)
-            state.conclude(outcome.model_copy(update=shared | {"attempts": attempts}))
+            state.end_attempt(outcome.number, 0.0)  # this one's time is the outcome's
+            tries = {
+                "attempts": max(state.attempts(outcome.number), 1),
+                "earlier_s": round(state.earlier_s(outcome.number), 3),
+            }
+            state.conclude(outcome.model_copy(update=shared | tries))
         return True
+
+
+@contextmanager
+def _timed(state: State, jobs: Sequence[Job], began: float) -> Iterator[None]:
+    """What is cut off took its node's time, too."""
+    before = {one.number: state.attempts(one.number) for one in jobs}
+    try:
+        yield
+    except BaseException:
+        for one in jobs:
+            if state.attempts(one.number) > before[one.number]:
+                state.end_attempt(one.number, (time.monotonic() - began) / len(jobs))
+        raise
 
 
 def _done(state: State, jobs: Sequence[Job], by: str, ways: Ways, examine: Examine) -> list[Outcome]:
@@ -72,14 +90,14 @@ def _done(state: State, jobs: Sequence[Job], by: str, ways: Ways, examine: Exami
         return out
     ended, machine = _endings(jobs), state.plan.machine(job)
     cache = paths.cache()
-    before = examine(cache, machine.devices > 0)
+    before = examine(cache, bool(machine.devices))
     if why := node_rules.grave(before, machine.tolerate):
         state.drain(job.node, why)
         return [one(ending=Ending.DRAINED, reason=why, before=before) for one in ended]
     for one in jobs:
         state.begin_attempt(one.number, by)
     measured, seconds = measure(state, jobs, ways)
-    after = examine(cache, machine.devices > 0)
+    after = examine(cache, bool(machine.devices))
     if spoilt := node_rules.grave(after, machine.tolerate):
         state.drain(job.node, f"after {job}: {spoilt}")
     return [
@@ -116,7 +134,7 @@ def kept_out(state: State, jobs: Sequence[Job]) -> list[Outcome]:
 
 def _over_budget(state: State) -> str:
     budget = state.plan.budget_s
-    used = 0.0 if budget is None else sum(one.job_s for one in state.outcomes().values())
+    used = 0.0 if budget is None else sum(state.spent_s(one.number) for one in state.plan.jobs)
     return (
         f"the budget of {budget} node-seconds is used up ({used:.0f} s)"
         if budget is not None and used >= budget

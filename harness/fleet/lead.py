@@ -29,12 +29,15 @@ Show = Callable[[Sequence[Standing]], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How to start: records go to `results`; `cache` of each node, %n for its name, "" for the executor's own."""
+    """How to start: records go to `results`; `cache` of each node, %n for its name, "" for the executor's own; `allowed`:
+    settings that reach beyond the engine, as the user named them.
+    """
 
     executor: str
     results: Path
     cache: str = ""
     operator: Answers | None = None
+    allowed: tuple[str, ...] = ()
 
 
 def planned(loaded: Loaded, wanted: Wanted) -> Plan:
@@ -51,6 +54,7 @@ def planned(loaded: Loaded, wanted: Wanted) -> Plan:
         folder=str(Path.cwd()),
         cache=cache,
         version=__version__,
+        allowed=wanted.allowed,
     )
     if cache and "%n" not in cache and len(made.by_node()) > 1:
         raise BadInput(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 from harness import paths
 from harness.errors import EngineFailed, Interrupted, ReproError, RunFailed, one_line, visible
 from harness.fleet.admit import refuse_options
+from harness.fleet.answering import experiment
 from harness.fleet.outcome import Ending
-from harness.fleet.plan import Job, Plan, Turn
+from harness.fleet.plan import Job, Plan
 from harness.fleet.state import State
 from harness.progress import Progress
 from harness.record import keys, store
 from harness.record.keys import RigSigner
-from harness.record.schema import Experiment
 from harness.run.bench import bench
 from harness.run.kept import Kept
 from harness.run.matrix import request_of
@@ -153,26 +151,13 @@ def _of_side(ended: Ended) -> Measured:
 
 def _request(state: State, job: Job) -> Request:
     """Raises `BadInput` for options that no matrix may have: the plan lies where others may write."""
-    refuse_options(job.triple)
+    refuse_options(job.triple, state.plan.allowed)
     return request_of(
         job.triple,
         state.results(job.number),
         resume=True,
         signers=signer(state.plan, job.node),
         experiment=None if job.turn is None else experiment(state.plan, job, job.turn),
-    )
-
-
-def experiment(plan: Plan, job: Job, turn: Turn) -> Experiment:
-    """What both sides' records say of the pair, declared by the plan."""
-    declared = [plan.id, plan.sha256, job.node, job.repeat, turn.pair, turn.rounds, turn.seed]
-    return Experiment(
-        name=turn.pair,
-        id=sha256(json.dumps(declared).encode()).hexdigest(),
-        member=int(turn.side == "b"),
-        members=2,
-        processes=turn.rounds,
-        seed=turn.seed,
     )
 
 

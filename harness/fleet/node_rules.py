@@ -12,9 +12,18 @@ from harness.fleet.outcome import Seen
 WATCH_S = (
     0.5  # how long the doctor looks at the load, before and after each run: a job's overhead is little more than this
 )
-# What a scheduler grants, then what engines heed. SLURM sets the first for NVIDIA and AMD alike.
-GRANTED = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "SLURM_JOB_GPUS")
-HEEDED = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+# What a scheduler grants, the first that is there; SLURM sets the first for NVIDIA and AMD alike.
+GRANTED = (
+    "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL", "SLURM_JOB_GPUS",
+)  # fmt: skip
+# Shows no device at all. HIP takes an empty list for none given; ggml's Vulkan ends at a number that is no device.
+HIDDEN = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "ROCR_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_VK_VISIBLE_DEVICES": "",
+    "ONEAPI_DEVICE_SELECTOR": "*:cpu",
+}
 
 
 def examined(cache: Path, *, gpu: bool) -> tuple[Seen, ...]:
@@ -33,14 +42,26 @@ def grave(found: Sequence[Seen], tolerated: Sequence[str]) -> str:
     return "; ".join(told)
 
 
-def bound(devices: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that show an engine its devices alone.
+def bound(devices: int | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that show an engine its devices alone: CUDA, HIP, ggml's Vulkan and SYCL. None: as it finds them; 0: none.
 
-    An exclusive job sees every GPU of its node, whatever it asked for. A run without devices keeps the environment as it is:
-    there is nothing to choose.
+    An exclusive job sees every GPU of its node, whatever it asked for. HIP counts within what ROCr shows, SYCL within what Level
+    Zero's mask shows, and Vulkan has an order of its own, of which the first are taken.
     """
-    if not devices:
+    if devices is None:
         return {}
+    if devices == 0:
+        return dict(HIDDEN)
     granted = next((environment[name] for name in GRANTED if environment.get(name)), "")
     listed = [part.strip() for part in granted.split(",") if part.strip()] or [str(index) for index in range(devices)]
-    return dict.fromkeys(HEEDED, ",".join(listed[:devices]))
+    own, places = ",".join(listed[:devices]), range(len(listed[:devices]))
+    within = ",".join(map(str, places))
+    amd_alone = "ROCR_VISIBLE_DEVICES" in environment and "CUDA_VISIBLE_DEVICES" not in environment
+    level_zero = {"ZE_AFFINITY_MASK": own} if own.replace(",", "").isdecimal() else {}
+    return {
+        "CUDA_VISIBLE_DEVICES": within if amd_alone else own,
+        "ROCR_VISIBLE_DEVICES": own,
+        "HIP_VISIBLE_DEVICES": within,
+        "GGML_VK_VISIBLE_DEVICES": within,
+        "ONEAPI_DEVICE_SELECTOR": ";".join(f"level_zero:{place}" for place in places),
+    } | level_zero

@@ -65,7 +65,7 @@ class Seen(Part):
 
 
 class Outcome(Part):
-    """Written once, when a job is over. `record`: its folder's name. Seconds are the job's whole and its run's alone."""
+    """Written once, when a job is over. `record`: its folder's name. Seconds are this try's whole and its run's alone."""
 
     number: Number
     node: Name
@@ -80,6 +80,9 @@ class Outcome(Part):
     started_utc: str
     job_s: float = Field(ge=0, allow_inf_nan=False)
     run_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    earlier_s: float = Field(
+        default=0.0, ge=0, allow_inf_nan=False
+    )  # of tries before: cut off, or ended and tried again
     devices: tuple[str, ...] = ()  # that the run was bound to
 
 

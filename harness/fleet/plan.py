@@ -35,6 +35,7 @@ class Node(Part):
     device_kinds: tuple[str, ...] = ()  # what the scheduler, or the driver, calls its GPUs
     features: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    by_default: bool = True  # it takes jobs that name no partition
     why_not: str = ""
 
 
@@ -93,6 +94,9 @@ class Plan(Part):
     folder: str = ""  # where it was started: paths of the matrix are seen from there
     cache: str = ""  # of each node, %n is its name; "": the executor's own
     harness: str = ""  # its version
+    allowed: tuple[
+        str, ...
+    ] = ()  # settings, NAME=VALUE, that reach a program, a file or an address: the user named them
 
     @model_validator(mode="after")
     def _agrees(self) -> Plan:
@@ -142,6 +146,7 @@ def make_plan(
     folder: str = "",
     cache: str = "",
     version: str = "",
+    allowed: tuple[str, ...] = (),
 ) -> Plan:
     """Every configuration on every node of every class. Raises `BadInput` where it can't be run as the matrix says."""
     matrix = loaded.matrix
@@ -181,14 +186,16 @@ def make_plan(
         folder=folder,
         cache=cache,
         harness=version,
+        allowed=allowed,
     )
 
 
 def _with(machine: Machine, needs: Needs) -> Machine:
     """What the matrix needs of any node, asked of this class, too: its jobs must be granted what they need."""
-    devices = max(machine.devices, needs.devices or (1 if needs.device_kind else 0))
     kind = machine.device_kind or needs.device_kind
-    return machine.model_copy(update={"devices": max(devices, 1) if kind else devices, "device_kind": kind})
+    least = needs.devices or (1 if kind else 0)
+    devices = max(machine.devices or 0, least) if least else machine.devices
+    return machine.model_copy(update={"devices": devices, "device_kind": kind})
 
 
 def _of_node(matrix: Matrix, machine: Machine, node: str, first: int) -> list[Job]:
@@ -257,9 +264,11 @@ def unfit(node: Node, machine: Machine, needs: Needs) -> str:
         return node.why_not
     if machine.partition is not None and node.partitions and machine.partition not in node.partitions:
         return f"is not in the partition {machine.partition}"
+    if machine.partition is None and not node.by_default:
+        return f"is not in the scheduler's default partition: name one, {' or '.join(node.partitions)}"
     if machine.constraint is not None and not _has(node.features, machine.constraint):
         return f"lacks {machine.constraint}"
-    if machine.devices > node.devices:
+    if (machine.devices or 0) > node.devices:
         return f"has {node.devices} GPUs, {machine.devices} are needed"
     if machine.device_kind is not None and not _all_are(node.device_kinds, machine.device_kind):
         return (

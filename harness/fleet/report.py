@@ -85,8 +85,11 @@ def report(
     records: Mapping[int, Stored],
     drained: Mapping[str, Drained],
     band: float = BAND,
+    unfinished_s: float = 0.0,
 ) -> FleetReport:
-    """From how the jobs stand and the records that are at home, by the numbers of their jobs."""
+    """From how the jobs stand and the records that are at home, by the numbers of their jobs. `unfinished_s`: what jobs that are
+    not over took until now.
+    """
     outcomes = [one.outcome for one in found if one.outcome is not None]
     unusable = {one.job.number: _unusable(one, records.get(one.job.number)) for one in found}
     beyond = [one.job_s - one.run_s for one in outcomes if one.ending is Ending.MEASURED and one.run_s]
@@ -109,7 +112,7 @@ def report(
         failures=failures,
         drained={node: one.reason for node, one in drained.items()},
         tolerated=_tolerated(plan, found),
-        node_hours=sum(one.job_s for one in outcomes) / 3600,
+        node_hours=(sum(one.job_s + one.earlier_s for one in outcomes) + unfinished_s) / 3600,
         overhead_s=median(beyond) if beyond else None,
     )
 

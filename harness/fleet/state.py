@@ -8,8 +8,9 @@ begins. `logs/`: what the jobs printed.
 
 from __future__ import annotations
 
+import calendar
 import contextlib
-import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -37,6 +38,14 @@ class Batch(Part):
     number: int = Field(ge=1)
     node: Name
     jobs: tuple[Number, ...]
+
+
+class Attempt(Part):
+    """A job began. `seconds`: how long it took where it was cut off; 0 where an outcome tells; None: it runs, or was killed."""
+
+    by: str
+    started_utc: str
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Drained(Part):
@@ -104,9 +113,53 @@ class State:
     def begin_attempt(self, number: int, what: str) -> int:
         """Note that a job begins, under its lock; how often it has begun by now."""
         folder = made(self.job_folder(number) / "attempts")
-        count = len(list(folder.iterdir())) + 1
-        write_bytes(folder / f"{count:04d}.json", json.dumps({"by": what, "started_utc": utc()}).encode())
+        before = self._attempts(number)
+        if before and before[-1].seconds is None:  # killed: later on nobody can tell when
+            self._end(number, len(before), self._until_its_last_sign(number, before[-1]))
+        count = len(before) + 1
+        write(folder / f"{count:04d}.json", Attempt(by=what, started_utc=utc()))
         return count
+
+    def end_attempt(self, number: int, seconds: float) -> None:
+        """Note how long the last one took that no outcome tells of: it was cut off. 0: an outcome does."""
+        if count := self.attempts(number):
+            self._end(number, count, seconds)
+
+    def earlier_s(self, number: int) -> float:
+        """Seconds of a job that its outcome, if it has one, does not tell of: attempts that were cut off, outcomes before."""
+        attempts = self._attempts(number)
+        spent = sum(one.seconds or 0.0 for one in attempts)
+        if attempts and attempts[-1].seconds is None and self.outcome(number) is None:
+            spent += self._until_its_last_sign(number, attempts[-1])
+        for path in (self.folder / "jobs" / f"{number:05d}").glob("outcome-*.json"):
+            before = _read(path, Outcome)
+            spent += 0.0 if before is None else before.job_s
+        return spent
+
+    def spent_s(self, number: int) -> float:
+        """All that a job took of its node until now."""
+        outcome = self.outcome(number)
+        return self.earlier_s(number) if outcome is None else outcome.job_s + outcome.earlier_s
+
+    def _attempts(self, number: int) -> list[Attempt]:
+        paths = sorted((self.folder / "jobs" / f"{number:05d}" / "attempts").glob("*.json"))
+        return [one for path in paths if (one := _read(path, Attempt)) is not None]
+
+    def _end(self, number: int, count: int, seconds: float) -> None:
+        path = self.folder / "jobs" / f"{number:05d}" / "attempts" / f"{count:04d}.json"
+        begun = _read(path, Attempt)
+        if begun is not None:
+            write(path, begun.model_copy(update={"seconds": round(seconds, 3)}))
+
+    def _until_its_last_sign(self, number: int, attempt: Attempt) -> float:
+        """Of one that was killed: until the newest file of its run, which it writes after each process."""
+        began = calendar.timegm(time.strptime(attempt.started_utc, "%Y-%m-%dT%H:%M:%SZ"))
+        signs = [0.0]
+        for place, _, names in os.walk(self.folder / "jobs" / f"{number:05d}" / "results"):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    signs.append(os.lstat(os.path.join(place, name)).st_mtime)  # noqa: PTH118
+        return max(0.0, max(signs) - began)
 
     def attempts(self, number: int) -> int:
         """How often a job has begun."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.forecast.physics import ideal_seconds, log_depth, usual_layers
 from harness.forecast.pooling import Effect, Features
-from harness.forecast.values import Hardware, Kind, Point, Task, Work
+from harness.forecast.values import Hardware, Kind, Point, Task, Work, architecture_of
 
 _COMMON = (
     Effect("family", "family"),
@@ -84,7 +84,7 @@ def _keys(hardware: Hardware, work: Work, task: Task, lab: str, when: float) -> 
         "quantisation": work.quantisation,
         "year": str(int(when)),
         "model": work.model,
-        "architecture": work.model.partition(" ")[0],
+        "architecture": architecture_of(work),
         "experts": str(work.experts),
         "split": str(hardware.count > 1),
         "form": hardware.form,

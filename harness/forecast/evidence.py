@@ -24,10 +24,12 @@ _USUAL_BITS = {
 }  # fmt: skip
 _LEAST, _MOST = 0.75, 1.35
 PROCESSOR = "processor"
-# Kernels that are usual on a vendor's devices.
-USUAL_FAMILY = {
-    "NVIDIA": "cuda", "AMD": "rocm", "Apple": "metal", "Intel": "sycl", "Qualcomm": "opencl", "Arm": "vulkan",
+# Kernels that run on a vendor's devices, the usual ones first.
+FAMILIES = {
+    "NVIDIA": ("cuda", "vulkan", "opencl"), "AMD": ("rocm", "vulkan", "opencl"), "Apple": ("metal", "vulkan"),
+    "Intel": ("sycl", "vulkan", "opencl"), "Qualcomm": ("opencl", "vulkan"), "Arm": ("vulkan", "opencl"),
 }  # fmt: skip
+USUAL_FAMILY = {vendor: families[0] for vendor, families in FAMILIES.items()}
 _F16 = 2  # bytes of an element of the KV cache, which is f16 where nothing else is said
 
 

@@ -46,7 +46,7 @@ ANCHORS = {
 }
 
 
-Question = tuple[Hardware, Work, Task, Unseen]
+Question = tuple[Hardware, Work, Task]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Learned:
 
     pool: Pool
     points: tuple[Point, ...]
-    reaches: Mapping[Unseen, Reach]
+    reach: Reach
     all_points: tuple[Point, ...]
     odd: Mapping[int, float]
     limits: Limits
@@ -94,7 +94,7 @@ def learned(kind: Kind, points: Sequence[Point], spread: Spread) -> Learned:
     own = tuple(points[i] for i in kept)
     if slow:
         pool = pool_of(kind, own, spread)
-    return Learned(pool, own, reaches(pool, own), tuple(points), found, limits(own), max(point.when for point in own))
+    return Learned(pool, own, reach_of(pool, own), tuple(points), found, limits(own), max(point.when for point in own))
 
 
 def pool_of(kind: Kind, points: Sequence[Point], spread: Spread) -> Pool:
@@ -111,27 +111,18 @@ def keys_of(unseen: Unseen, points: Sequence[Point], pool: Pool) -> list[str]:
     return [p.work.model if unseen is Unseen.MODEL else p.hardware.name for p in points]
 
 
-def reaches(pool: Pool, points: Sequence[Point]) -> dict[Unseen, Reach]:
-    """Of each situation, by leaving out what it lacks, and no less than of one that lacks more.
-
-    Lacking both reaches as far as the farther of the two. Where little is lacking, the errors of a fit look smaller than those of
-    its forecasts, since the spreads were estimated on the same points: docs/measurements/forecast.md says by how much.
+def reach_of(pool: Pool, points: Sequence[Point]) -> Reach:
+    """The farthest that any situation asks for, by leaving out what it lacks; one for all, so that the deviation alone says who
+    knows less: whoever lacks more has the wider interval.
     """
-    found: dict[Unseen, Reach] = {}
     # Nobody measured on the machine of who asks: what the points of one machine share tells nothing of it.
     across = pool.shared(OF_MACHINE)
+    found = []
     for unseen in (Unseen.DEVICE, Unseen.MODEL, Unseen.PAIR, Unseen.CONTEXT):
         keys = keys_of(unseen, points, pool)
         residual, deviation = pool.elsewhere(groups_of(keys), across)
-        found[unseen] = reach(np.abs(residual / deviation), keys)
-    found[Unseen.BOTH] = _farthest(found[Unseen.MODEL], found[Unseen.DEVICE])
-    found[Unseen.PAIR] = _farthest(found[Unseen.PAIR], found[Unseen.BOTH])
-    found[Unseen.CONTEXT] = _farthest(found[Unseen.CONTEXT], found[Unseen.PAIR])
-    return found
-
-
-def _farthest(a: Reach, b: Reach) -> Reach:
-    return Reach(max(a.of_80, b.of_80), max(a.of_95, b.of_95))
+        found.append(reach(np.abs(residual / deviation), keys))
+    return Reach(max(one.of_80 for one in found), max(one.of_95 for one in found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +161,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
         )
     part = forecaster.learned[task.kind]
     lacking = unseen(seen(part.points), hardware, work)
-    rate, wider = rate_of(part, (hardware, work, task, lacking))
+    rate, wider = rate_of(part, (hardware, work, task))
     asked = features([(hardware, work, task)], [""], [part.when])
     _, deviation = part.pool.predict(asked)
     nearest = kernel(part.pool.effects, part.pool.spread, asked, part.pool.features)[0]
@@ -180,7 +171,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
         rate=rate,
         anchor=ANCHORS[lacking],
         basis=tuple(part.points[i] for i in order),
-        narrows=narrows(part, asked, float(deviation[0]), (hardware, work, task, lacking)),
+        narrows=narrows(part, asked, float(deviation[0]), (hardware, work, task)),
         wider=wider,
     )
 
@@ -201,20 +192,18 @@ def rates_of(
     More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
     device's memory and arithmetic allow.
     """
-    outside = [part.limits.wider(hardware, work, task) for hardware, work, task, _ in questions]
-    ladders = [ladder(task) for _, _, task, _ in questions]
+    outside = [part.limits.wider(hardware, work, task) for hardware, work, task in questions]
+    ladders = [ladder(task) for _, _, task in questions]
     steps = [each.tasks() for each in ladders]
-    asked = [
-        (hardware, work, step) for (hardware, work, _, _), own in zip(questions, steps, strict=True) for step in own
-    ]
+    asked = [(hardware, work, step) for (hardware, work, _), own in zip(questions, steps, strict=True) for step in own]
     log_seconds, deviation = part.pool.predict(features(asked, [""] * len(asked), [when or part.when] * len(asked)))
     bound = np.log([most_per_s(*one) for one in asked])
+    reach = part.reach
+    far = np.array([0.0, -reach.of_80, reach.of_80, -reach.of_95, reach.of_95])
     found, start = [], 0
-    for (_, _, _, lacking), each, (variance, wider) in zip(questions, ladders, outside, strict=True):
+    for each, (variance, wider) in zip(ladders, outside, strict=True):
         own = slice(start, start + len(each.depths) * len(each.prompts))
         start = own.stop
-        reach = part.reaches[lacking]
-        far = np.array([0.0, -reach.of_80, reach.of_80, -reach.of_95, reach.of_95])
         ends = far * np.sqrt(deviation[own, None] ** 2 + variance) - log_seconds[own, None]
         found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
     return found
@@ -222,34 +211,19 @@ def rates_of(
 
 def narrows(part: Learned, asked: Features, deviation: float, question: Question) -> str:
     """The one measurement, of those that anybody could make, after which the 95 % interval would be the narrowest, in words."""
-    hardware, work, task, lacking = question
+    hardware, work, task = question
     elsewhere = replace(hardware, name="any", generation="any")
     offered = {
-        "a record of this model on this device, at any quantisation": (
-            hardware,
-            replace(work, quantisation="any"),
-            Unseen.CONTEXT,
-        ),
-        "a record of any 7B Q4 on this device": (hardware, USUAL, _with_device(lacking)),
-        f"a record of this model on any device with {hardware.family}": (elsewhere, work, _with_model(lacking)),
+        "a record of this model on this device, at any quantisation": (hardware, replace(work, quantisation="any")),
+        "a record of any 7B Q4 on this device": (hardware, USUAL),
+        f"a record of this model on any device with {hardware.family}": (elsewhere, work),
     }
-    new = [(h, w, Task(task.kind, task.tokens)) for h, w, _ in offered.values()]
+    new = [(h, w, Task(task.kind, task.tokens)) for h, w in offered.values()]
     others = features(new, [f"new {i}" for i in offered], [part.when] * len(new))
     left = np.sqrt(np.maximum(deviation**2 - _shared(part.pool, asked, others), 1e-6))
-    after = {
-        words: float(sd) * part.reaches[then].of_95
-        for (words, (_, _, then)), sd in zip(offered.items(), left, strict=True)
-    }
+    after = dict(zip(offered, left.tolist(), strict=True))
     best = min(after, key=lambda words: after[words])
-    return best if after[best] < LESS * deviation * part.reaches[lacking].of_95 else SEVERAL
-
-
-def _with_device(lacking: Unseen) -> Unseen:
-    return {Unseen.BOTH: Unseen.MODEL, Unseen.DEVICE: Unseen.PAIR}.get(lacking, lacking)
-
-
-def _with_model(lacking: Unseen) -> Unseen:
-    return {Unseen.BOTH: Unseen.DEVICE, Unseen.MODEL: Unseen.PAIR}.get(lacking, lacking)
+    return best if after[best] < LESS * deviation else SEVERAL
 
 
 def _shared(pool: Pool, asked: Features, others: Features) -> Floats:

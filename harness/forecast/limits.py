@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput
-from harness.forecast.values import Hardware, Point, Task, Work
+from harness.forecast.values import Hardware, Point, Task, Work, architecture_of
 
 MOST = 4.0  # times beyond the smallest or largest that was measured: farther out nothing is told
 SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the deviation grows by so much
@@ -38,10 +38,11 @@ class Limits:
 
     spans: tuple[tuple[Measure, Span], ...]
     processors: Span
+    architectures: frozenset[tuple[str, str]]  # that were measured, each with a family of kernels
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
         """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside."""
-        variance, reasons = 0.0, []
+        variance, reasons = 0.0, self._unmeasured(hardware, work)
         for measure, span in self.spans:
             slope, most = SLOPE, MOST
             if measure is _bandwidth and hardware.family == "cpu":
@@ -57,6 +58,14 @@ class Limits:
                 reasons.append(f"{span.title} lies outside of what was measured: {_told(value, span)}")
         return variance, tuple(reasons)
 
+    def _unmeasured(self, hardware: Hardware, work: Work) -> list[str]:
+        """In words, where nothing of the model's architecture is known: its effect's whole variance is in the width already."""
+        own = architecture_of(work)
+        if (own, hardware.family) in self.architectures:
+            return []
+        ever = own in {name for name, _ in self.architectures}
+        return [f"the architecture {own} was never measured" + (f" with {hardware.family}" if ever else "")]
+
 
 def limits(points: Sequence[Point]) -> Limits:
     """Of these points, all of one kind of rate."""
@@ -68,7 +77,8 @@ def limits(points: Sequence[Point]) -> Limits:
         spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
     own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
     processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
-    return Limits(tuple(spans), processors)
+    architectures = frozenset((architecture_of(p.work), p.hardware.family) for p in points)
+    return Limits(tuple(spans), processors, architectures)
 
 
 def _told(value: float, span: Span) -> str:

@@ -10,7 +10,7 @@ from harness.catalog.gguf import Header
 from harness.errors import BadInput
 from harness.fit.reading import shape_of
 from harness.forecast.evidence import quantisation_class
-from harness.forecast.values import Work
+from harness.forecast.values import Work, architecture_of
 
 SAME = 0.03  # of log parameters: finetunes add a few tokens to a vocabulary
 
@@ -51,7 +51,7 @@ def same_model(architecture: str, parameters: int, known: Iterable[Work]) -> str
     away = {
         abs(math.log(work.parameters / parameters)): work.model
         for work in known
-        if work.model.partition(" ")[0] == architecture
+        if architecture_of(work) == architecture
     }
     nearest = min(away, default=math.inf)
     return away[nearest] if nearest < SAME else f"{architecture} {parameters / 1e9:.3g}B"

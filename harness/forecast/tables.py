@@ -12,13 +12,14 @@ from harness.tiers.anchor import Anchor
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A model on a device, at one context: tokens/s, the class of its decode rate, bytes of weights and cache."""
+    """A model on a device, at one context: tokens/s, the class of each rate, bytes of weights and cache."""
 
     hardware: Hardware
     work: Work
     decode: Interval
     prefill: Interval
-    anchor: Anchor
+    decode_anchor: Anchor
+    prefill_anchor: Anchor
     held_bytes: float
 
 
@@ -27,20 +28,23 @@ def pairs(
 ) -> dict[tuple[str, str], Pair]:
     """By device's and model's name: decode of `tokens` after `context`, prefill of so long a prompt."""
     asked = [(hardware, work) for hardware in parts for work in works]
-    rates: dict[Kind, list[Interval]] = {}
-    anchors: list[Anchor] = []
-    for kind, task in ((Kind.DECODE, Task(Kind.DECODE, tokens, context)), (Kind.PREFILL, Task(Kind.PREFILL, context))):
-        part = forecaster.learned[kind]
+    told: list[list[tuple[Interval, Anchor]]] = []
+    for task in (Task(Kind.DECODE, tokens, context), Task(Kind.PREFILL, context)):
+        part = forecaster.learned[task.kind]
         known = seen(part.points)
-        lacking = [unseen(known, hardware, work) for hardware, work in asked]
-        told = rates_of(part, [(h, w, task, lack) for (h, w), lack in zip(asked, lacking, strict=True)])
-        rates[kind] = [rate for rate, _ in told]
-        anchors = anchors or [ANCHORS[lack] for lack in lacking]
+        rates = rates_of(part, [(hardware, work, task) for hardware, work in asked])
+        # What was measured of one rate says nothing of the other's class.
+        anchors = [ANCHORS[unseen(known, hardware, work)] for hardware, work in asked]
+        told.append([(rate, anchor) for (rate, _), anchor in zip(rates, anchors, strict=True)])
     return {
         (hardware.name, work.model): Pair(
-            hardware, work, decode, prefill, anchor, work.file_bytes + (work.cache_bytes or 0.0) * (context + tokens)
+            hardware,
+            work,
+            decode,
+            prefill,
+            decode_anchor,
+            prefill_anchor,
+            work.file_bytes + (work.cache_bytes or 0.0) * (context + tokens),
         )
-        for (hardware, work), decode, prefill, anchor in zip(
-            asked, rates[Kind.DECODE], rates[Kind.PREFILL], anchors, strict=True
-        )
+        for (hardware, work), (decode, decode_anchor), (prefill, prefill_anchor) in zip(asked, *told, strict=True)
     }

@@ -53,6 +53,11 @@ class Work:
     layers: int | None = None  # each starts its kernels anew for each token; None: not known
 
 
+def architecture_of(work: Work) -> str:
+    """The first word of its name: "llama 8B" is a llama."""
+    return work.model.partition(" ")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """Decode `tokens` after `depth` tokens, or prefill a prompt of `tokens` behind `depth` earlier ones."""

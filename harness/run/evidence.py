@@ -86,6 +86,7 @@ class Work:
     budget_s: int | None
     started_utc: str
     rig_run: RigRun | None
+    unchecked_split: bool = False  # the prompts' ids are the engine's own, and were held against nothing
 
 
 @dataclass(frozen=True, slots=True)

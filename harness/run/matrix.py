@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
-from harness.errors import BadInput
+from harness.errors import BadInput, ReproError
 from harness.progress import Progress
 from harness.record.keys import RigSigner, Signers
 from harness.record.schema import Experiment
@@ -112,6 +112,21 @@ def refuse_bad_sweep(loaded: Loaded) -> None:
         adapter = find(split(loaded.matrix.sweep.runtime).name)
         for cell in loaded.matrix.sweep.cells():
             options.parse(cell.settings, adapter.options, adapter.name)
+
+
+def refuse_reaching(loaded: Loaded, allowed: Sequence[str]) -> None:
+    """Raises `BadInput` for a setting that names a program, a file or an address, unless the user named it, too.
+
+    What else is wrong with a configuration is told in its turn.
+    """
+    swept = () if loaded.matrix.sweep is None else loaded.matrix.sweep.cells()
+    for triple in (*loaded.matrix.configurations, *swept):
+        try:
+            adapter = find(split(triple.runtime).name)
+            options.parse(triple.settings, adapter.options, adapter.name)
+        except ReproError:
+            continue
+        options.refuse_reaching(triple.settings, adapter.options, allowed)
 
 
 def run_swept(

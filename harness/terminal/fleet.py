@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _BAD = frozenset((Status.FAILED, Status.REFUSED, Status.DRAINED, Status.LEFT_OUT, Status.LOST, Status.CANCELLED))
 
 
-def read_matrix(file: Path) -> Loaded:
-    """The matrix, every configuration of which could be measured somewhere. Raises `BadInput`."""
+def read_matrix(file: Path, allowed: Sequence[str]) -> Loaded:
+    """The matrix, every configuration of which could be measured somewhere; `allowed` as `--allow-option`. Raises `BadInput`."""
     from harness.catalog import matrices
 
     loaded = matrices.read(file)
-    refuse_unrunnable(loaded)
+    refuse_unrunnable(loaded, allowed)
     return loaded
 
 
@@ -213,4 +213,5 @@ def report_of(state: State, results: Path, band_percent: float) -> FleetReport:
     home, waiting = at_home(found, results)
     if waiting:
         err().print(f"{waiting} records are not collected yet: repro fleet collect", markup=False)
-    return report(state.plan, found, home, state.drained(), band_percent / 100)
+    unfinished_s = sum(state.earlier_s(one.job.number) for one in found if one.outcome is None)
+    return report(state.plan, found, home, state.drained(), band_percent / 100, unfinished_s)

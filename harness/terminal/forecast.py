@@ -29,22 +29,27 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     say(f"{found.load.adapter.name} ({hardware.family}) on {_named(hardware)}, {rate}, context {context:,}")
     say("")
     say(f"{'fits':26} {SAID[found.answer.verdict]}")
-    if outlook.decode is None or outlook.prefill is None or outlook.ttft is None:
+    if outlook.decode is None:
         say(f"{'forecast':26} none: {outlook.refused}")
         return
     say(f"{'':26} {'middle':>12} {'80 % of such':>21} {'95 % of such':>21}  class")
     say(_line(f"decode after {context:,}, tok/s", outlook.decode.rate, outlook.decode))
-    say(_line(f"prefill of {context:,}, tok/s", outlook.prefill.rate, outlook.prefill))
-    say(_line(f"TTFT of {context:,}, s", outlook.ttft, outlook.prefill))
-    for anchor in dict.fromkeys(one.anchor for one in (outlook.decode, outlook.prefill)):
+    told_of = {"decode": outlook.decode}
+    if outlook.prefill is None or outlook.ttft is None:
+        say(f"{'prefill, TTFT':26} none: {outlook.no_prefill}")
+    else:
+        told_of["prefill"] = outlook.prefill
+        say(_line(f"prefill of {context:,}, tok/s", outlook.prefill.rate, outlook.prefill))
+        say(_line(f"TTFT of {context:,}, s", outlook.ttft, outlook.prefill))
+    for anchor in dict.fromkeys(one.anchor for one in told_of.values()):
         say(f"{anchor.value:>4}  {WORDS[anchor]}: a forecast, no measurement")
-    for reason in dict.fromkeys((*outlook.decode.wider, *outlook.prefill.wider)):
+    for reason in dict.fromkeys(reason for one in told_of.values() for reason in one.wider):
         say(f"      wide: {reason}")
     if hardware.family == "cpu":
         say(
             "      few processors are among the evidence: one with few cores, or that others use at the same time, is slower"
         )
-    for title, one in (("decode", outlook.decode), ("prefill", outlook.prefill)):
+    for title, one in told_of.items():
         say("")
         say(f"{title} rests most on")
         for point in one.basis:
@@ -89,6 +94,7 @@ def to_json(outlook: Outlook) -> dict[str, Any]:
         "context": found.answer.need.context,
         "fits": found.answer.verdict.value,
         "refused": outlook.refused or None,
+        "prefill_refused": outlook.no_prefill or None,
         "decode": _as_json(outlook.decode),
         "prefill": _as_json(outlook.prefill),
         "ttft_s": None if outlook.ttft is None else asdict(outlook.ttft),

@@ -116,6 +116,8 @@ def _prompt(subject: Subject) -> tuple[int, ...]:
 
 def _tokenizes_as_reference(subject: Subject) -> Outcome:
     can = subject.adapter.capabilities
+    if not tokenizer_gate.asks(subject.adapter.name, can):
+        return "unknown", "it is given ids, and its own are nobody else's"
     if not subject.reference:
         return (
             "unknown",

@@ -12,10 +12,16 @@ from harness.errors import BadInput, RunFailed
 from harness.worker.plan import Prompt
 from runtimes.interface import Capabilities, LoadedRuntime, TakingText
 from runtimes.support import shape
+from runtimes.table import BUILT_IN
 
 CODE = "tokenizer"
 NONE = "no tokenizer"  # the code of what a server raises that turns no text into ids
 _BESIDE = 64  # characters around the shortest text of so many ids, in which one with exactly the same ids is looked for
+
+
+def asks(name: str, can: Capabilities) -> bool:
+    """Whether an adapter is held against a reference: not another's that says that its ids are nobody else's affair."""
+    return can.takes_text or can.tokenises or (name in BUILT_IN and not can.synthetic)
 
 
 def hold(loaded: LoadedRuntime, can: Capabilities, prompts: Sequence[Prompt]) -> None:

@@ -302,6 +302,7 @@ def test_a_chosen_device_and_model_say_what_their_page_says(kinds, site, with_sc
     table = (site / kinds["what runs on a device"]).read_text("utf-8")
     line = table[table.index(">llama 8B<") :].split("</tr>")[0]
     decode, prefill = re.findall(r'<span class="forecast">([\d.,]+)</span>', line)
-    assert f"decode {decode.rstrip('0').rstrip('.') if '.' in decode else decode} tok/s" in told
-    assert f"prefill {prefill} tok/s" in told
+    of_decode, of_prefill = re.findall(r'<span class="forecast">(M~|~|E)</span>', line)
+    assert f"Decode, class {of_decode}: {decode.rstrip('0').rstrip('.') if '.' in decode else decode} tok/s" in told
+    assert f"prefill, class {of_prefill}: {prefill} tok/s" in told
     assert not with_script.troubles

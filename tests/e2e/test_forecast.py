@@ -40,8 +40,28 @@ def test_a_part_of_the_table_gets_three_intervals_their_class_and_what_they_rest
     assert told["decode"]["class"] == "~"
     rate = told["decode"]["tokens_per_s"]
     assert 40 < rate["low_95"] < rate["middle"] < rate["high_95"] < 110  # 504 GB/s over 4.6 GiB are 101
-    assert told["ttft_s"]["middle"] > 8192 / told["prefill"]["tokens_per_s"]["middle"]
+    prefill, ttft = told["prefill"]["tokens_per_s"], told["ttft_s"]
+    assert ttft["middle"] == pytest.approx(8192 / prefill["middle"])  # as docs/metrics.md has the prefill rate
+    assert (ttft["low_95"], ttft["high_80"]) == pytest.approx((8192 / prefill["high_95"], 8192 / prefill["low_80"]))
     assert all(one["source"] and one["origin"] == "imported" for one in told["decode"]["rests_on"])
+
+
+@pytest.mark.parametrize("context", [1, 15, 127])
+def test_a_prompt_shorter_than_all_that_were_measured_gets_no_rate_of_another_one(repro, llama, context):
+    arguments = ("forecast", llama, "--device", "RTX 4070", "--context", context)
+    done = repro(*arguments)
+    assert done.code == 0, done.err
+    assert f"the shortest prompt that was measured has 128 tokens, this one {context}" in done.out
+    told = json.loads(repro(*arguments, "--json").out)
+    assert told["prefill"] is told["ttft_s"] is told["refused"] is None
+    assert "128 tokens" in told["prefill_refused"]
+    assert told["decode"]["tokens_per_s"]["middle"] > 60
+
+
+@pytest.mark.parametrize(("memory", "bandwidth"), [("36", 410), ("48", 546), ("64", 546), ("128", 546)])
+def test_the_memory_of_the_machine_tells_which_chip_it_has(repro, llama, memory, bandwidth):
+    told = json.loads(repro("forecast", llama, "--device", "Apple M4 Max", "--memory", memory, "--json").out)
+    assert told["bandwidth_bytes_per_s"] == bandwidth * 10**9
 
 
 def test_this_machine_is_forecast_by_its_own_bandwidth_and_the_interval_is_wide(repro, llama, monkeypatch):
@@ -89,6 +109,14 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "RTX 4070", "--context", "9999999"), "trained for 131,072"),
         (("--count", "2"), "must be asked of a part of the table"),
         (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
+        (("--device", "RTX 4070", "--backend", "metal"), "take one of cuda, vulkan, opencl"),
+        (("--device", "RTX 4070", "--backend", "rocm"), "can't run these kernels"),
+        (("--device", "RX 7900 XTX", "--backend", "cuda"), "take one of rocm, vulkan, opencl"),
+        (("--device", "Arc B580", "--backend", "cuda"), "take one of sycl, vulkan, opencl"),
+        (("--device", "Apple M4 Max", "--memory", "64", "--backend", "sycl"), "take one of metal, vulkan"),
+        (("--device", "Apple M4 Max", "--memory", "40"), "choose one of: 36, 48, 64, 128"),
+        (("--device", "Apple M4 Max"), "say how much the machine has"),
+        (("--device", "Apple M5 Max", "--memory", "64"), '--device "Apple M5 Max (40-core GPU)"'),
     ],
 )
 def test_what_can_not_be_forecast_is_refused_in_one_line(repro, llama, arguments, wrong):

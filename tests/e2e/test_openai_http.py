@@ -119,6 +119,8 @@ def test_what_a_server_made_of_the_prompts_stays_its_own(repro, tiny):
     measured(done)
     first, second = (read(path).record for path in sorted(repro.records(), key=lambda path: path.stat().st_mtime))
     assert first.workloads[0].prompt_sha256 != second.workloads[0].prompt_sha256
+    assert ("split_unchecked", "note", "") in findings(first)
+    assert ("split_unchecked", "note", "") not in findings(second)
 
 
 def test_nothing_of_the_client_is_booked_for_an_unknown_server(repro, tiny):

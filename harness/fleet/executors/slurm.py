@@ -42,11 +42,12 @@ class Slurm:
     def nodes(self) -> Sequence[Node]:
         """As `sinfo` lists them, a node once."""
         found: dict[str, Node] = {}
-        for line in ask("sinfo", "--Node", "--noheader", "--format=%N|%T|%m|%G|%f|%R").splitlines():
+        for line in ask("sinfo", "--Node", "--noheader", "--format=%N|%T|%m|%G|%f|%P").splitlines():
             node = node_of(line)
             earlier = found.get(node.name)
             partitions = (*(earlier.partitions if earlier else ()), *node.partitions)
-            found[node.name] = node.model_copy(update={"partitions": partitions})
+            by_default = node.by_default or bool(earlier and earlier.by_default)
+            found[node.name] = node.model_copy(update={"partitions": partitions, "by_default": by_default})
         return tuple(found.values())
 
     def default_cache(self) -> str:

@@ -18,7 +18,10 @@ _AWAY = re.compile(
     r"slurm_load_\w+ error: (?!Invalid)|auth/munge: .*(socket|Connection)",
     re.IGNORECASE,
 )
-_DOWN = ("down", "drain", "fail", "maint", "reboot", "power", "unk", "inval", "future", "planned", "blocked")
+# By a state's first letters. A node that is planned is idle: the backfill keeps it for a job that waits, which may be ours.
+_DOWN = (
+    "down", "drain", "fail", "maint", "reboot", "power", "unk", "inval", "future", "blocked", "error", "no_respond", "perfctrs",
+)  # fmt: skip
 
 
 def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -> str:
@@ -46,7 +49,7 @@ def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -
 
 
 def node_of(line: str) -> Node:
-    """A line of `sinfo`: name, state, MiB, generic resources, features, partition."""
+    """A line of `sinfo`: name, state, MiB, generic resources, features, partition, which bears a * where it is the default."""
     name, state, memory, resources, features, partition = (part.strip() for part in line.split("|"))
     bad = next((word for word in _DOWN if state.rstrip("*~#!%$@^-").startswith(word)), None)
     silent = state.endswith("*")
@@ -56,21 +59,24 @@ def node_of(line: str) -> Node:
         devices=gpus(resources),
         device_kinds=gpu_kinds(resources),
         features=tuple(one for one in features.split(",") if one and one != "(null)"),
-        partitions=(partition,),
+        partitions=(partition.removesuffix("*"),),
+        by_default=partition.endswith("*"),
         why_not=f"is {state}" if bad or silent else "",
     )
 
 
+# `gpu`, `gpu:2`, `gpu:a100:4(S:0-1)`, `gpu:1g.5gb:7`: a word that is no number is the type.
+_GPU = re.compile(r"(?:^|,)gpu(?::(?!\d+(?:[,(]|$))([\w.+-]+))?(?::(\d+))?(?=[,(]|$)")
+
+
 def gpus(resources: str) -> int:
     """How many `gpu:2`, `gpu:a100:4(S:0-1)` or `gpu:a:1,gpu:b:1` are."""
-    return sum(
-        int(count or 1) for count in re.findall(r"(?:^|,)gpu(?::[A-Za-z][\w.-]*)?(?::(\d+))?(?=[,(]|$)", resources)
-    )
+    return sum(int(count or 1) for _, count in _GPU.findall(resources))
 
 
 def gpu_kinds(resources: str) -> tuple[str, ...]:
     """What the site calls them, each once; none where it gives them no type."""
-    return tuple(dict.fromkeys(re.findall(r"(?:^|,)gpu:([A-Za-z][\w.-]*)", resources)))
+    return tuple(dict.fromkeys(kind for kind, _ in _GPU.findall(resources) if kind))
 
 
 def ranges(count: int) -> str:

@@ -16,7 +16,7 @@ from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
 from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
-from harness.registry.intake import failures, ingest
+from harness.registry.intake import failures, ingest, requests
 from harness.registry.intake.failures import FailedRun
 from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
@@ -176,6 +176,8 @@ class Batch:
             self._may_open(event.subject)
         if event.kind == "record-submitted" and not item.dropped:
             one = self._along(event, item, item.submission, ingest).measured.measurement
+            if not item.at:
+                requests.refuse_other_hardware(event, one.hardware.sku, self)
             home = self._home(parts_of(one.subject), one.hardware.sku)
             if home is not None and event.detail["row"] in ("", event.subject):
                 raise BadInput(

@@ -44,7 +44,7 @@ def hardware_of(record: Record, where: str, *, listed: bool = True) -> HardwareC
     if any(device.kind == DeviceKind.SERVER for device in record.runtime.devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
     kinds = {device.kind for device in record.runtime.devices}
-    if DeviceKind.LOCAL_SERVER in kinds and not kinds & {DeviceKind.CPU, *GPUS} and _has_gpu(record):
+    if DeviceKind.LOCAL_SERVER in kinds and not kinds & {DeviceKind.CPU, *GPUS} and has_gpu(record):
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
@@ -118,7 +118,7 @@ def _gpus(record: Record) -> tuple[Device, ...]:
     return discrete if old and discrete else found
 
 
-def _has_gpu(record: Record) -> bool:
+def has_gpu(record: Record) -> bool:
     """Whether the machine that the record describes has a GPU that a server on it may have used."""
     gpu = part_of(record, "gpu")
     return any(value_of(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))

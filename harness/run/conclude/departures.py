@@ -5,7 +5,6 @@ from __future__ import annotations
 from harness.record import schema
 from harness.run.evidence import Evidence, Prepared
 from harness.run.prepare.options import keeps_prefix
-from harness.run.prepare.reference import is_reference
 from harness.verify import drafts
 
 
@@ -26,9 +25,8 @@ def departures(prepared: Prepared) -> tuple[schema.Finding, ...]:
 
 def split_of(evidence: Evidence) -> tuple[schema.Finding, ...]:
     """Prompts whose ids nobody held against those of the model's own tokenizer."""
-    prepared, plan = evidence.prepared, evidence.work.plan
-    own = prepared.adapter.capabilities.synthetic or is_reference(prepared.adapter, prepared.identity.format)
-    if own or plan.reference or not any(workload.prompt for workload in plan.workloads):
+    work = evidence.work
+    if not work.unchecked_split or not any(workload.prompt for workload in work.plan.workloads):
         return ()
     text = "nobody checked how the prompts are split: no reference ids of the model's own tokenizer were at hand"
     return (schema.Finding(code="split_unchecked", severity="note", workload="", metric="", text=text, evidence={}),)

@@ -46,7 +46,7 @@ class Measurement:
         self.journal = _journal(prepared, attempt.seed)
         plan = plan_for(triple, ids, 0)
         self._attempt = replace(attempt, started_utc=self.journal.started_utc, plan=plan)
-        self._ids = ids
+        self._ids, self._unchecked_split = ids, prompts.unchecked
         progress.stage(f"measuring {prepared.suite.label}")
         self._progress = progress
         self._outcome: Outcome | None = None
@@ -94,7 +94,15 @@ class Measurement:
         after = read_load()
         bounding = snapshot.cores_for(prepared.options.get("threads"), environment)
         attempt = numbered(self._attempt)
-        work = Work(self._ids, self.plan, attempt.seed, attempt.budget_s, attempt.started_utc, attempt.rig_run)
+        work = Work(
+            self._ids,
+            self.plan,
+            attempt.seed,
+            attempt.budget_s,
+            attempt.started_utc,
+            attempt.rig_run,
+            self._unchecked_split,
+        )
         machine = Machine(environment, attempt.load_before, after, None, snapshot.peak(environment, bounding))
         found = Evidence(prepared, work, self._outcome, machine)
         if not found.in_memory:

@@ -91,24 +91,35 @@ def ask(question: Question, cache: Path) -> Found:
 
 
 def _part(question: Question) -> Device | None:
-    """The part of the device table. Raises `BadInput` where the name means none, or several of different memory."""
+    """The part of the device table; the first of several that differ in bandwidth alone.
+
+    Raises `BadInput` where the name means none, or several of different memory.
+    """
     if not question.device:
         return None
     size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
-    found = devices.candidates(question.device, size)
+    found, named = devices.of_machine(question.device, size), devices.of_machine(question.device)
+    if not found and named:
+        told = ", ".join(str(one) for one in sorted({gib for part in named for gib in _sizes(part)}))
+        where = f"--device {question.device} --memory {question.memory_gib:g}"
+        raise BadInput("no part of this name is sold with so much memory", where=where, fix=f"choose one of: {told}")
     if not found:
         near = devices.nearest(question.device)
         fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"
         raise BadInput("the table has no part of this name", where=f"--device {question.device}", fix=fix)
+    if size is None and all(part.memory_gib is None or _shares(part) for part in found):
+        fix = "say how much the machine has: --memory GIB"
+        raise BadInput("uses the machine's memory, of any size", where=f"--device {question.device}", fix=fix)
     sizes = sorted({part.memory_gib for part in found if part.memory_gib is not None})
     if len(sizes) > 1 and size is None:
         told = ", ".join(f"{one}" for one in sizes)
         fix = f"choose one with --memory: {told}"
         raise BadInput(f"{len(found)} parts share this name", where=f"--device {question.device}", fix=fix)
-    if size is None and (found[0].memory_gib is None or _shares(found[0])):
-        fix = "say how much the machine has: --memory GIB"
-        raise BadInput("uses the machine's memory, of any size", where=f"--device {question.device}", fix=fix)
     return found[0]
+
+
+def _sizes(part: Device) -> tuple[int, ...]:
+    return part.machines_gib or (() if part.memory_gib is None else (part.memory_gib,))
 
 
 def _refuse_count(question: Question, part: Device | None, adapter: Runtime) -> None:

@@ -10,18 +10,16 @@ from harness import evidence
 from harness.capture import bandwidth, snapshot
 from harness.capture.cpu import read_cpu
 from harness.capture.source import this_machine
-from harness.catalog import devices, platforms
-from harness.catalog.devices import Device
 from harness.catalog.weights import KV_BITS
 from harness.errors import BadInput
 from harness.fit.answer import Verdict, judge
-from harness.forecast.evidence import PROCESSOR, SINGLE, USUAL_FAMILY, hardware_of
 from harness.forecast.forecaster import Forecaster, forecast
 from harness.forecast.models import work_of
 from harness.forecast.offload import Host, offloaded
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Origin, Point, Task, Work
 from harness.run.prepare import fit
 from harness.run.prepare.fit import Found, Question
+from harness.run.prepare.forecast_hardware import hardware_of_question
 from runtimes.releases import split
 
 STEP_TOKENS = 128  # that are decoded after the context
@@ -32,7 +30,7 @@ RUNTIMES = ("llama.cpp", "llama-server")
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Whether it fits, and where it does the rates; `refused` says why there are none."""
+    """Whether it fits, and where it does the rates; `refused` says why there are none, `no_prefill` why none of a prompt."""
 
     found: Found
     hardware: Hardware
@@ -41,6 +39,7 @@ class Outlook:
     prefill: Forecast | None
     ttft: Interval | None
     refused: str = ""
+    no_prefill: str = ""
 
 
 def ask(
@@ -59,7 +58,7 @@ def ask(
     kinds = tuple(KV_BITS[str(options.get(name) or "f16")] for name in ("type_k", "type_v"))
     known = {p.work for p in evidence.shipped().points}
     work = work_of(found.load.header, found.title, (kinds[0], kinds[1]), known)
-    hardware = _hardware(question, found, measured or _measure)
+    hardware = hardware_of_question(question, found, measured or _measure)
     host = _host(question, found, measured or _measure)
     if isinstance(host, str):
         return Outlook(found, hardware, work, None, None, None, host)
@@ -78,7 +77,10 @@ def nearest(records: Sequence[Point], hardware: Hardware, work: Work) -> list[Po
 
 
 def rates(forecaster: Forecaster, found: Found, hardware: Hardware, work: Work, host: Host | None = None) -> Outlook:
-    """The two rates at the context of the answer, and the time to the first token of a prompt that fills it."""
+    """The two rates at the context of the answer, and the time to the first token of a prompt that fills it.
+
+    Of a prompt shorter than all that were measured neither rate nor time is told: it is no prefill, but a few steps at once.
+    """
 
     def told(task: Task) -> Forecast:
         if host is None:
@@ -87,22 +89,29 @@ def rates(forecaster: Forecaster, found: Found, hardware: Hardware, work: Work, 
 
     context = found.answer.need.context
     decode = told(Task(Kind.DECODE, STEP_TOKENS, context))
-    prefill = told(Task(Kind.PREFILL, max(context, SINGLE)))
-    return Outlook(found, hardware, work, decode, prefill, first_token(prefill.rate, decode.rate, context))
+    shortest = _shortest(forecaster, hardware)
+    if context < shortest:
+        why = f"the shortest prompt that was measured has {shortest} tokens, this one {context}"
+        return Outlook(found, hardware, work, decode, None, None, no_prefill=why)
+    prefill = told(Task(Kind.PREFILL, context))
+    return Outlook(found, hardware, work, decode, prefill, first_token(prefill.rate, context))
 
 
-def first_token(prefill: Interval, decode: Interval, tokens: int) -> Interval:
-    """Seconds of a prompt and one step. The ends are those of both together, which is never too narrow."""
+def _shortest(forecaster: Forecaster, hardware: Hardware) -> int:
+    """Of the prompts that were published, and of those of records with this family of kernels; the others tell nothing of it."""
+    points = forecaster.learned[Kind.PREFILL].points
+    own = (p for p in points if p.origin is Origin.IMPORTED or p.hardware.family == hardware.family)
+    return min(point.task.tokens for point in own)
 
-    def seconds(a: float, b: float) -> float:
-        return tokens / a + 1 / b
 
+def first_token(prefill: Interval, tokens: int) -> Interval:
+    """Seconds of a prompt: its last step gives the first token, and choosing that one is in the rate (docs/metrics.md)."""
     return Interval(
-        seconds(prefill.middle, decode.middle),
-        seconds(prefill.high_80, decode.high_80),
-        seconds(prefill.low_80, decode.low_80),
-        seconds(prefill.high_95, decode.high_95),
-        seconds(prefill.low_95, decode.low_95),
+        tokens / prefill.middle,
+        tokens / prefill.high_80,
+        tokens / prefill.low_80,
+        tokens / prefill.high_95,
+        tokens / prefill.low_95,
     )
 
 
@@ -124,38 +133,6 @@ def _host(question: Question, found: Found, measured: Callable[[], float]) -> Ho
     ):  # fmt: skip
         return f"{layers - answer.device_layers} layers would have to stay in main memory, which can't hold them"
     return Host(None if question.device else measured(), layers - answer.device_layers, layers)
-
-
-def _hardware(question: Question, found: Found, measured: Callable[[], float]) -> Hardware:
-    """The part of the table, this machine's GPU by its name, or its processor with the bandwidth that it has."""
-    if question.device:
-        size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
-        part = devices.candidates(question.device, size)[0]
-        return _of_part(part, _family(question, part), question.count)
-    backend = found.load.backend
-    if not found.room.device:
-        cpu = read_cpu(this_machine()).model.value or "unknown processor"
-        platform = platforms.find(cpu)
-        generation = platform.generation if platform is not None else "unknown"
-        return Hardware(cpu, "cpu", generation, PROCESSOR, measured(), None, measured=True)
-    own = devices.find(found.room.device)
-    if own is None:
-        fix = "name its part: --device NAME"
-        raise BadInput("the device table has no part of this machine's GPU", where=found.room.device, fix=fix)
-    return _of_part(own, backend or USUAL_FAMILY[own.vendor])
-
-
-def _family(question: Question, part: Device) -> str:
-    return USUAL_FAMILY[part.vendor] if question.backend == "auto" else question.backend
-
-
-def _of_part(part: Device, family: str, count: int = 1) -> Hardware:
-    hardware = hardware_of(part, family, count)
-    if hardware is None:
-        raise BadInput(
-            "no document has its bandwidth, so nothing can be forecast", where=part.sku, fix="measure: repro bench"
-        )
-    return hardware
 
 
 def _measure() -> float:

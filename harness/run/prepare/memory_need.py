@@ -88,8 +88,9 @@ def room_here(rooms: Rooms, load: Load, device: bool) -> Room:
     if isinstance(found, str):
         return Room(rooms.memory_free, rooms.memory_total, "GPU", unknown=found)
     return Room(
-        rooms.memory_free, rooms.memory_total, found.name, found.free, found.total, source="this machine's driver"
-    )
+        rooms.memory_free, rooms.memory_total, found.name, found.free, found.total, source="this machine's driver",
+        devices=tuple((one.name, one.total) for one in rooms.gpus or ()),
+    )  # fmt: skip
 
 
 def refuse_if_short(load: Load, progress: Progress) -> None:

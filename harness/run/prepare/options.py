@@ -14,6 +14,9 @@ from harness.errors import BadInput
 from runtimes.interface import PREFIX_CACHES, Option, Scalar
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLACE = re.compile(
+    r"[/\\]|^[~.]"
+)  # what a path or an address has, and a device's, a type's or an engine's name has not
 _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
@@ -63,6 +66,25 @@ def _typed(name: str, value: str, option: Option) -> Scalar:
     if option.choices and value not in option.choices:
         raise BadInput(f"{value!r} is not offered", where=f"-o {name}", fix=f"take one of {', '.join(option.choices)}")
     return value
+
+
+def refuse_reaching(
+    settings: Sequence[str], declared: Mapping[str, Option], allowed: Sequence[str], where: str = "options"
+) -> None:
+    """Raises `BadInput` for the first setting of a matrix that names a program, file or address, unless the user named it, too.
+
+    A matrix is data that others may have written. An option that its adapter declares as free text counts by its look.
+    """
+    for text in settings:
+        name, _, value = text.partition("=")
+        option = declared[name]
+        free = option.kind is str and not option.choices
+        if (option.reaches or (free and _PLACE.search(value))) and text not in allowed:
+            raise BadInput(
+                "names a program, a file or an address, and a matrix may not by itself",
+                where=f"{where}.{name}",
+                fix=f"if you mean it, say so: --allow-option {name}=VALUE, as it stands there",
+            )
 
 
 def secrets(

@@ -46,13 +46,13 @@ def needed(adapter: Runtime) -> bool:
 
 
 def held(adapter: Runtime, model_format: str, cache: Path, *, kept: bool) -> bool:
-    """Whether the adapter's ids are held against a reference: where one is needed or kept, and those of a server, which splits
-    text or makes ids elsewhere, where the reference's tokenizer is installed. For a server nothing is installed.
+    """Whether the prompts are a reference's: where one is needed or kept, and for the servers that ours drive, where the
+    reference's tokenizer is installed. For a server nothing is installed.
     """
     if adapter.capabilities.synthetic or is_reference(adapter, model_format):
         return False
     at_hand = any(_there(name, cache) is not None for name in REFERENCES[model_format])
-    return kept or needed(adapter) or (not adapter.capabilities.tokenises and at_hand)
+    return kept or needed(adapter) or (adapter.name in BUILT_IN and at_hand)
 
 
 def tokenizer_of(identity: Identity) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import RuntimeUnavailable
@@ -15,6 +16,7 @@ from harness.run.execute.plan import texts_of
 from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import reference, tokens
 from harness.run.prepare.admission import admit
+from harness.worker import tokenizer_gate
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -31,15 +33,17 @@ def tokenise(prepared: Prepared, cache: Path, progress: Progress) -> tokens.Prom
         made = tokens.made(cache, kept, wanted, lambda texts: _made(prepared, texts, progress, wanted), with_texts=True)
         return tokens.prompts(made, wanted)
     if not reference.held(adapter, prepared.identity.format, cache, kept=tokens.there(cache, kept, wanted)):
-        return tokens.prompts(_of_its_own(prepared, wanted, cache, progress), wanted)
+        return _of_its_own(prepared, wanted, cache, progress)
     try:
         made = reference.ids_of(prepared.model, wanted, named, cache, progress)
     except RuntimeUnavailable:
         if reference.needed(adapter):
             raise
-        return tokens.prompts(_of_its_own(prepared, wanted, cache, progress), wanted)
+        return _of_its_own(prepared, wanted, cache, progress)
     found = tokens.prompts(made, wanted)
-    return _gated(found, adapter.name) if can.takes_text or can.tokenises else tokens.gated(found)
+    if can.takes_text or can.tokenises:
+        return _gated(found, adapter.name)
+    return tokens.gated(found) if tokenizer_gate.asks(adapter.name, can) else found
 
 
 def _named(prepared: Prepared) -> str:
@@ -48,12 +52,13 @@ def _named(prepared: Prepared) -> str:
     return prepared.suite.sha256 + (f":{challenge}" if challenge else "")
 
 
-def _of_its_own(prepared: Prepared, wanted: tokens.Texts, cache: Path, progress: Progress) -> tokens.Tokenised:
+def _of_its_own(prepared: Prepared, wanted: tokens.Texts, cache: Path, progress: Progress) -> tokens.Prompts:
     """What a simulation, a server or another's adapter, which nobody checked, makes of a text is its own affair."""
     tokenizer = reference.tokenizer_of(prepared.identity)
     whose = f"{prepared.adapter.name} {prepared.options.get('url', '')} {tokenizer}"
     key = reference.key(whose, _named(prepared))
-    return tokens.made(cache, key, wanted, lambda texts: _made(prepared, texts, progress))
+    made = tokens.made(cache, key, wanted, lambda texts: _made(prepared, texts, progress))
+    return replace(tokens.prompts(made, wanted), unchecked=not prepared.adapter.capabilities.synthetic)
 
 
 def _gated(found: tokens.Prompts, runtime: str) -> tokens.Prompts:

@@ -38,13 +38,15 @@ class Tokenised:
 class Prompts:
     """The ids of every text, cut to length, the size of the vocabulary, and the texts that have just these ids.
 
-    `reference` is what an engine's own ids must equal; empty where nothing is held against it.
+    `reference` is what an engine's own ids must equal; empty where nothing is held against it. `unchecked`: the ids are the
+    engine's own, and nobody knows the reference's.
     """
 
     ids: Mapping[str, tuple[int, ...]]
     vocabulary: int
     texts: Mapping[str, str | None]
     reference: Mapping[str, Prompt] = field(default_factory=dict)
+    unchecked: bool = False
 
 
 def there(cache: Path, key: str, wanted: Texts) -> bool:

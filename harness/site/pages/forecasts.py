@@ -64,7 +64,7 @@ def _fitting(lines: list[Line]) -> list[Line]:
 
 
 def _data(found: Listed) -> str:
-    """For the script: names, and of each pair class, what it holds in GiB, whether that fits, and five numbers of each rate."""
+    """For the script: names; of each pair both classes, what it holds in GiB, whether that fits, five numbers of each rate."""
     cells = [[_cell(found, part, work.model) for work in found.works] for part in found.parts]
     told = {
         "context": CONTEXT,
@@ -82,4 +82,4 @@ def _cell(found: Listed, part: Part, model: str) -> list[object]:
         for rate in (pair.decode, pair.prefill)
         for value in (rate.middle, rate.low_80, rate.high_80, rate.low_95, rate.high_95)
     ]
-    return [pair.anchor.value, round(pair.held_bytes / GIB, 1), held, *rates]
+    return [pair.decode_anchor.value, pair.prefill_anchor.value, round(pair.held_bytes / GIB, 1), held, *rates]

@@ -123,14 +123,14 @@
     const device = document.getElementById("forecast-device"), model = document.getElementById("forecast-model");
     const words = document.getElementById("forecast-told");
     const three = (value) => value.toLocaleString("en-GB", { maximumSignificantDigits: 3 });
-    const of = (title, [middle, low80, high80, low95, high95]) =>
-      `${title} ${three(middle)} tok/s (80 %: ${three(low80)} to ${three(high80)}; 95 %: ${three(low95)} to ${three(high95)})`;
+    const of = (title, kind, [middle, low80, high80, low95, high95]) =>
+      `${title}, class ${kind}: ${three(middle)} tok/s (80 %: ${three(low80)} to ${three(high80)}; 95 %: ${three(low95)} to ${three(high95)})`;
     const show = () => {
       words.textContent = "";
       if (!device.value || !model.value || !window.REPRO_FORECASTS) return;
-      const [kind, gib, held, ...rates] = window.REPRO_FORECASTS.cells[device.value][model.value];
+      const [decode, prefill, gib, held, ...rates] = window.REPRO_FORECASTS.cells[device.value][model.value];
       words.textContent = held
-        ? `Forecast, class ${kind}: ${of("decode", rates.slice(0, 5))}; ${of("prefill", rates.slice(5))}. Weights and cache: ${gib} GiB.`
+        ? `Forecast. ${of("Decode", decode, rates.slice(0, 5))}; ${of("prefill", prefill, rates.slice(5))}. Weights and cache: ${gib} GiB.`
         : `${gib} GiB of weights and cache are more than its memory.`;
     };
     let asked = null;

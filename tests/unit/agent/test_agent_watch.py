@@ -37,7 +37,7 @@ class Time:
 
 
 def watching(desk, clock, used=0):
-    return Watch(OWN, desk, CURRENT, SILENT, lambda _: clock.moment, used, clock)
+    return Watch(OWN, desk, CURRENT, SILENT, lambda _: clock.moment, lambda: used, clock)
 
 
 def test_nothing_happens_while_a_worker_measures():

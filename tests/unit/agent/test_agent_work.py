@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -236,6 +237,55 @@ def test_a_machine_that_was_disturbed_sends_nothing_and_may_try_again(scene):
     scene.change(look=disturbed)
     assert scene.turn().result is Result.LOST
     assert scene.queue() == {}
+    assert scene.turn().result is Result.ANSWERED
+    assert list(scene.queue().values()) == [request]
+
+
+def test_a_record_that_a_crash_left_is_looked_after_before_it_is_sent(scene):
+    """Killed between the record and the look: whoever finds the record looks."""
+    request, look, measure = scene.ask(), scene.agent.look, scene.agent.measure
+
+    def killed(job, watch):
+        measure(job, watch)
+        raise KeyboardInterrupt
+
+    scene.change(measure=killed)
+    with pytest.raises(KeyboardInterrupt):
+        scene.turn()
+    assert kept(scene, request)
+    scene.change(look=lambda cache: replace(look(cache), device_others=1))
+    assert scene.turn().why.startswith("GPU in use")  # nothing is begun
+    looks = []
+
+    def disturbed(cache):
+        looks.append(1)
+        return replace(look(cache), device_others=1) if len(looks) == 2 else look(cache)
+
+    scene.change(look=disturbed, measure=measure)
+    assert scene.turn().result is Result.LOST
+    assert scene.queue() == {}
+
+
+def test_an_engine_that_fills_the_disk_ends_the_job_before_it_measures(scene):
+    """What pip puts there tells no size beforehand: it is counted when the next step begins."""
+    request, measure = scene.ask(), scene.agent.measure
+    policy = scene.agent.policy.model_copy(update={"most_disk_gib": 1})
+    measured = []
+
+    def installs(job, watch):
+        work.paths.cache().mkdir(parents=True, exist_ok=True)
+        with (work.paths.cache() / "engine").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 1 << 30)
+        watch.stage("measuring")
+        measured.append(1)
+        return measure(job, watch)
+
+    scene.change(measure=installs, policy=policy)
+    assert scene.turn().result is Result.STOPPED
+    assert measured == []
+    assert "the policy allows 1" in scene.turn().why  # and takes no lease for it
+    (work.paths.cache() / "engine").unlink()
+    scene.change(measure=measure)
     assert scene.turn().result is Result.ANSWERED
     assert list(scene.queue().values()) == [request]
 

@@ -417,6 +417,7 @@ def test_one_name_may_mean_two_parts_of_different_memory(folder):
         ("memory_gib = 4", "memory_gib = 3.5", "memory_gib"),
         ("memory_gib = 4\n", "", "memory_gib must be given"),
         ("memory_gib = 4", "memory_gib = 4\nmachines_memory = true", "only an integrated part"),
+        ("memory_gib = 4", "memory_gib = 4\nmachines_gib = [4]", "told by the memory of its machine"),
         ('form = "server"', 'form = "cloud"', "form"),
         ('vendor = "Intel"', 'vendor = "intel"', "vendor"),
         ('sku = "Arc A310"', 'sku = "Arc A310"\ncolour = "blue"', "colour"),
@@ -425,6 +426,19 @@ def test_one_name_may_mean_two_parts_of_different_memory(folder):
 )
 def test_a_broken_table_is_refused_in_one_line(folder, before, after, words):
     assert words in broken_tables.refusal(devices.read, folder / "intel.toml", before, after)
+
+
+@pytest.mark.parametrize(("gib", "skus"), [(36, ["Apple M4 Max 32-core GPU"]), (64, ["Apple M4 Max"]), (40, [])])
+def test_the_machines_memory_tells_chips_of_one_name_apart_and_a_drivers_share_of_it_does_not(gib, skus):
+    assert [part.sku for part in devices.of_machine("Apple M4 Max", gib * GIB)] == skus
+    assert (
+        devices.identify("Apple M4 Max", "", gib * GIB).sku == "Apple M4 Max"
+    )  # Metal shows 27 of 36 GiB, or 48 of 64
+
+
+def test_a_card_of_its_own_memory_is_told_as_its_driver_tells_it():
+    (part,) = devices.of_machine("NVIDIA GeForce RTX 3060", 8 * GIB)
+    assert part.sku == "GeForce RTX 3060 8 GB"
 
 
 def test_an_empty_folder_is_no_table(tmp_path):

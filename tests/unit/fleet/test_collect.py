@@ -6,7 +6,7 @@ import pytest
 
 from harness.catalog.machines import Machine
 from harness.catalog.triples import Triple
-from harness.demo.records import person
+from harness.demo.records import SUITE, person
 from harness.fleet import state as states
 from harness.fleet.collect import at_home, collect
 from harness.fleet.outcome import Ending, Outcome, Standing, Status
@@ -17,6 +17,7 @@ from harness.record.store import ENVELOPE_FILE, RECORD_FILE, SAMPLES_FILE
 from harness.verify.signatures import signed_by
 from tests.support import program
 
+TRIPLE = Triple(model="/models/synthetic-1b.gguf", runtime="llama.cpp", suite="synthetic")
 NAME = "20260101T000000Z_model_runtime_suite_01234567"
 
 
@@ -32,9 +33,7 @@ def ann(tmp_path):
 
 @pytest.fixture
 def state(tmp_path, ann):
-    jobs = tuple(
-        Job(number=n, machine="all", node="n1", repeat=0, triple=Triple(model="m", runtime="r")) for n in range(2)
-    )
+    jobs = tuple(Job(number=n, machine="all", node="n1", repeat=0, triple=TRIPLE) for n in range(2))
     answers = Answers(handle="ann", operator_key=ann.public.operator_key, next_key_sha256="0" * 64)
     plan = Plan(
         id="x", matrix="m", title="m", sha256="0" * 64, executor="slurm", seed=0, machines=(Machine(name="all"),), jobs=jobs,
@@ -46,17 +45,41 @@ def state(tmp_path, ann):
 @pytest.fixture
 def standing(state):
     """A job whose record, signed by its node alone, lies in the node's folder."""
-    folder = program.signed(state.results(0) / NAME)
-    data = envelope.sign((folder / RECORD_FILE).read_bytes(), [person("ann").rig]).to_bytes()
-    (folder / ENVELOPE_FILE).write_bytes(data)
+    by_its_node(program.edited(program.signed(state.results(0) / NAME), answering))
     return of(state, NAME)
 
 
-def of(state, name):
-    outcome = Outcome(
-        number=0, node="n1", ending=Ending.MEASURED, record=name, started_utc="2026-01-01T00:00:00Z", job_s=1.0
+def answering(predicate):
+    """The demonstration's work under the names of the plan: its suite is none of ours, so that its digest is told nowhere."""
+    predicate["run"]["command"] = (
+        "repro bench --model synthetic-1b.gguf --runtime llama.cpp --suite synthetic-v1 --seed 0"
     )
-    return Standing(state.plan.jobs[0], Status.MEASURED, outcome)
+
+
+def by_its_node(folder, node="ann"):
+    """Signed by the node alone."""
+    data = envelope.sign((folder / RECORD_FILE).read_bytes(), [person(node).rig]).to_bytes()
+    (folder / ENVELOPE_FILE).write_bytes(data)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def suite(monkeypatch):
+    """The digest that the demonstration's records name is of no file."""
+    from harness.catalog.suites import Loaded, load
+
+    known = load("quick").suite.model_copy(update={"name": "synthetic", "version": 1})
+    monkeypatch.setattr(
+        "harness.fleet.answering.suites.load",
+        lambda name: Loaded(known, SUITE, None) if name == "synthetic" else load(name),
+    )
+
+
+def of(state, name, number=0):
+    outcome = Outcome(
+        number=number, node="n1", ending=Ending.MEASURED, record=name, started_utc="2026-01-01T00:00:00Z", job_s=1.0
+    )
+    return Standing(state.plan.jobs[number], Status.MEASURED, outcome)
 
 
 @pytest.fixture
@@ -143,3 +166,26 @@ def test_a_node_with_another_key_than_before_is_refused(home, tmp_path, standing
 @pytest.mark.parametrize("name", ["../../etc", "/etc", ".hidden", "a/b", "", "x" * 300, "a\nb"])
 def test_an_outcome_names_no_place_of_its_own(home, state, standing, name):
     assert "can't be a record's folder" in refused(home, of(state, name))
+
+
+def test_a_record_of_other_work_gets_no_name_of_ours(home, state, standing):
+    """Signed by its node, whole, and of another model than the job asks for."""
+    folder = state.results(0) / NAME
+    by_its_node(program.edited(folder, lambda predicate: predicate["model"].update(name="synthetic-70b")))
+    assert "is of other work than job 0: its model" in refused(home, standing)
+
+
+def test_a_record_in_two_jobs_is_taken_for_one(tmp_path, home, state, standing, ann):
+    program.copied(state.results(0) / NAME, state.results(1) / NAME)
+    first, second = collect(state, [standing, of(state, NAME, 1)], home.folder, ann, tmp_path / "known")
+    assert first.refused == ""
+    assert "is the record of job 0, too" in second.refused
+    assert second.record is None
+
+
+def test_a_record_that_the_neighbour_measured_is_refused_and_notes_no_key(home, tmp_path, standing):
+    known = tmp_path / "known" / "fleet-nodes"
+    known.mkdir(parents=True)
+    (known / "slurm-n2").write_text(person("ann").rig.public_key().public_bytes_raw().hex())
+    assert "is signed by the key of slurm-n2, another node" in refused(home, standing)
+    assert not (known / "slurm-n1").exists()

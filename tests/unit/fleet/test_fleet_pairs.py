@@ -9,7 +9,8 @@ from harness.errors import BadInput, Interrupted, RunFailed
 from harness.fleet import job as jobs
 from harness.fleet import lead
 from harness.fleet import state as states
-from harness.fleet.measured import Ways, experiment
+from harness.fleet.answering import experiment
+from harness.fleet.measured import Ways
 from harness.fleet.outcome import Ending
 from harness.fleet.plan import Node, make_plan
 from harness.measure.rounds import order

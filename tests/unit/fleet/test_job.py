@@ -213,16 +213,38 @@ def test_a_job_that_is_cut_off_again_and_again_is_given_up(state, measure):
 
 
 @pytest.mark.parametrize(
-    ("devices", "environment", "shown"),
+    ("devices", "environment", "shown", "within"),
     [
-        (0, {"CUDA_VISIBLE_DEVICES": "0,1"}, {}),
-        (1, {"CUDA_VISIBLE_DEVICES": "0,1"}, "0"),
-        (1, {"CUDA_VISIBLE_DEVICES": "2,3"}, "2"),
-        (2, {"SLURM_JOB_GPUS": "4,5,6"}, "4,5"),
-        (2, {}, "0,1"),
-        (1, {"CUDA_VISIBLE_DEVICES": "GPU-aa,GPU-bb"}, "GPU-aa"),
+        (1, {"CUDA_VISIBLE_DEVICES": "0,1"}, "0", "0"),
+        (1, {"CUDA_VISIBLE_DEVICES": "2,3"}, "2", "0"),
+        (2, {"SLURM_JOB_GPUS": "4,5,6"}, "4,5", "0,1"),
+        (2, {}, "0,1", "0,1"),
+        (1, {"CUDA_VISIBLE_DEVICES": "GPU-aa,GPU-bb"}, "GPU-aa", "0"),
+        (1, {"ZE_AFFINITY_MASK": "3,2"}, "3", "0"),
     ],
 )
-def test_an_engine_is_shown_its_devices_alone(devices, environment, shown):
+def test_an_engine_is_shown_its_devices_alone(devices, environment, shown, within):
     found = node_rules.bound(devices, environment)
-    assert found == ({} if not devices else dict.fromkeys(node_rules.HEEDED, shown))
+    assert (found["CUDA_VISIBLE_DEVICES"], found["ROCR_VISIBLE_DEVICES"]) == (shown, shown)
+    # HIP counts within ROCr's list, SYCL within Level Zero's mask; Vulkan's first ones are always there.
+    assert (found["HIP_VISIBLE_DEVICES"], found["GGML_VK_VISIBLE_DEVICES"]) == (within, within)
+    assert found["ONEAPI_DEVICE_SELECTOR"] == ";".join(f"level_zero:{place}" for place in within.split(","))
+    assert found.get("ZE_AFFINITY_MASK") == (None if shown.startswith("GPU") else shown)
+
+
+def test_where_rocr_alone_grants_no_variable_filters_twice():
+    found = node_rules.bound(1, {"ROCR_VISIBLE_DEVICES": "2,3"})
+    assert [found[name] for name in ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")] == [
+        "2",
+        "0",
+        "0",
+    ]
+
+
+def test_none_are_shown_where_a_class_says_so_and_nothing_is_changed_where_it_says_nothing():
+    granted = {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert node_rules.bound(None, granted) == {}
+    hidden = node_rules.bound(0, granted)
+    assert set(hidden) == set(node_rules.bound(1, granted)) - {"ZE_AFFINITY_MASK"}
+    assert hidden["GGML_VK_VISIBLE_DEVICES"] == ""  # a number that is no device ends ggml's Vulkan
+    assert {hidden[name] for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")} == {"-1"}

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from harness.catalog.machines import Machine
+from harness.catalog.machines import Machine, Needs
 from harness.catalog.triples import Triple
 from harness.errors import BadInput, Unavailable
 from harness.fleet import state as states
 from harness.fleet.executors import slurm, slurm_commands
 from harness.fleet.outcome import Held, Phase
-from harness.fleet.plan import Job, Plan
+from harness.fleet.plan import Job, Plan, unfit
 
 HOSTILE = "$(id); --wrap=id `x` ../.. \n"
 
@@ -63,6 +63,14 @@ def test_options_of_sbatch_in_the_environment_change_nothing(monkeypatch):
         ("n1|down|4000|(null)|a|main", 0, ("a",), False),
         ("n1|drained|4000|(null)|a|main", 0, ("a",), False),
         ("n1|drng|4000|(null)|a|main", 0, ("a",), True),
+        ("n1|planned|4000|(null)|a|main*", 0, ("a",), True),  # idle, and kept for a job that waits
+        ("n1|error|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|no_respond|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|perfctrs|4000|(null)|a|main", 0, ("a",), False),
+        ("n1|idle|4000|gpu:1g.5gb:7|a|main", 7, ("a",), True),
+        ("n1|idle|4000|gpu:1g.5gb:7(S:0),gpu:3g.20gb:2(S:1)|a|main", 9, ("a",), True),
+        ("n1|idle|4000|gpu:h100-80g:8(S:0-1),nic:2|a|main", 8, ("a",), True),
+        ("n1|idle|4000|gpu|a|main", 1, ("a",), True),
     ],
 )
 def test_lines_of_sinfo(line, devices, features, fit):
@@ -71,9 +79,25 @@ def test_lines_of_sinfo(line, devices, features, fit):
     assert (node.why_not == "") is fit
 
 
-def program(folder, monkeypatch, text):
-    (folder / "squeue").write_text(f"#!/bin/sh\n{text}\n")
-    (folder / "squeue").chmod(0o755)
+def test_the_kinds_of_slices_and_cards_are_told():
+    assert slurm_commands.gpu_kinds("gpu:1g.5gb:7(S:0),gpu:a100:2,gpu:3") == ("1g.5gb", "a100")
+
+
+def test_a_node_of_another_partition_takes_no_job_that_names_none(tmp_path, monkeypatch):
+    """sbatch would refuse it, after others were handed over."""
+    lines = "n1|idle|4000|(null)|a|main*\\nn1|idle|4000|(null)|a|big\\nn2|idle|4000|(null)|a|big"
+    program(tmp_path, monkeypatch, f"printf '{lines}\\n'", "sinfo")
+    first, second = slurm.EXECUTOR.nodes()
+    assert (first.partitions, first.by_default) == (("main", "big"), True)
+    assert (second.partitions, second.by_default) == (("big",), False)
+    assert unfit(first, Machine(name="a"), Needs()) == ""
+    assert "default partition: name one, big" in unfit(second, Machine(name="a"), Needs())
+    assert unfit(second, Machine(name="a", partition="big"), Needs()) == ""
+
+
+def program(folder, monkeypatch, text, name="squeue"):
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
 
 

@@ -1,17 +1,20 @@
 """What is foretold of what was not measured: its class, its width, what it rests on."""
 
 from dataclasses import replace
-from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from harness import evidence
 from harness.catalog import devices
 from harness.errors import BadInput
 from harness.forecast import odd
+from harness.forecast.conformal import reach
+from harness.forecast.effects import OF_MACHINE
 from harness.forecast.evidence import hardware_of, merged
-from harness.forecast.forecaster import Unseen, forecast, learned, seen, unseen
+from harness.forecast.forecaster import Unseen, forecast, keys_of, learned, seen, unseen
 from harness.forecast.physics import bandwidth_ratio, ideal_seconds
+from harness.forecast.pooling import groups_of
 from harness.forecast.values import Hardware, Kind, Origin, Task
 from harness.tiers.anchor import Anchor
 
@@ -48,12 +51,33 @@ def test_the_class_says_how_near_the_measurements_are(name, family, work, anchor
 
 @pytest.mark.parametrize("kind", Kind)
 def test_what_rests_on_more_reaches_no_fewer_deviations(kind):
-    reaches = evidence.forecaster().learned[kind].reaches
-    order = (Unseen.CONTEXT, Unseen.PAIR, Unseen.BOTH, Unseen.MODEL)
-    for nearer, farther in pairwise(order):
-        assert reaches[nearer].of_80 >= reaches[farther].of_80
-        assert reaches[nearer].of_95 >= reaches[farther].of_95
-    assert all(1.0 < one.of_80 < one.of_95 < 4.0 for one in reaches.values())
+    """One reach for all, no less than what any situation asks for: who knows less is told apart by the deviation alone."""
+    part = evidence.forecaster().learned[kind]
+    assert 1.0 < part.reach.of_80 < part.reach.of_95 < 4.0
+    for missing in (Unseen.CONTEXT, Unseen.PAIR, Unseen.MODEL, Unseen.DEVICE):
+        keys = keys_of(missing, part.points, part.pool)
+        residual, deviation = part.pool.elsewhere(groups_of(keys), part.pool.shared(OF_MACHINE))
+        asked = reach(np.abs(residual / deviation), keys)
+        assert part.reach.of_80 >= asked.of_80
+        assert part.reach.of_95 >= asked.of_95
+
+
+@pytest.mark.parametrize("task", [DECODE, replace(DECODE, depth=4096), Task(Kind.PREFILL, 4096)])
+@pytest.mark.parametrize("strange", ["gemma2", "cohere2", "mamba"])
+@pytest.mark.parametrize(("name", "family"), [("Radeon RX 7900 XTX", "rocm"), ("GeForce RTX 4090", "cuda")])
+def test_an_architecture_that_nobody_measured_is_wider_than_one_that_many_did_and_is_named(name, family, strange, task):
+    device, never = part(name, family), replace(QWEN, model=f"{strange} 8B")
+    told = forecast(evidence.forecaster(), device, never, task)
+    for known in ("llama 8B", "qwen3 8B"):
+        own = forecast(evidence.forecaster(), device, replace(QWEN, model=known), task)
+        assert told.rate.width > 1.05 * own.rate.width
+        assert not own.wider
+    assert told.wider == (f"the architecture {strange} was never measured",)
+
+
+def test_an_architecture_that_was_measured_with_other_kernels_says_so():
+    told = forecast(evidence.forecaster(), part("Arc B580", "sycl"), replace(QWEN, model="deepseek2 8B"), DECODE)
+    assert told.wider == ("the architecture deepseek2 was never measured with sycl",)
 
 
 def test_no_forecast_is_a_measured_class():

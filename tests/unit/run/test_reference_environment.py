@@ -13,7 +13,9 @@ from harness.run.conclude.departures import split_of
 from harness.run.execute.plan import texts_of
 from harness.run.prepare import reference, tokenise, tokens
 from harness.run.prepare.environments import Installed
+from harness.worker import tokenizer_gate
 from runtimes import table
+from runtimes.interface import Capabilities
 
 
 @pytest.fixture
@@ -68,22 +70,31 @@ def test_a_servers_prompts_are_the_references_or_its_own_where_none_can_be_made(
     monkeypatch.setattr(tokenise, "_made", of(2))
     found = tokenise.tokenise(prepared(), tmp_path, SILENT)
     assert {ids[0] for ids in found.ids.values()} == {1 if made else 2}
-    assert bool(found.reference) == made
+    assert (bool(found.reference), found.unchecked) == (made, not made)
     if not made:
         with pytest.raises(RuntimeUnavailable, match="can't open it"):
             tokenise.tokenise(prepared("mistralrs"), tmp_path, SILENT)
 
 
-@pytest.mark.parametrize(("name", "held", "said"), [
-    ("openai-http", False, True), ("openai-http", True, False), ("llama.cpp", False, False), ("simulated", False, False),
-])  # fmt: skip
-def test_a_record_says_that_nobody_checked_the_split(name, held, said):
+@pytest.mark.parametrize("unchecked", [True, False])
+def test_a_record_says_that_nobody_checked_the_split(unchecked):
     def evidence(prompt):
-        plan = SimpleNamespace(reference=(1,) if held else (), workloads=[SimpleNamespace(prompt=prompt)])
-        return SimpleNamespace(prepared=prepared(name), work=SimpleNamespace(plan=plan))
+        plan = SimpleNamespace(workloads=[SimpleNamespace(prompt=prompt)])
+        return SimpleNamespace(work=SimpleNamespace(plan=plan, unchecked_split=unchecked))
 
-    assert [one.code for one in split_of(evidence((1, 2)))] == (["split_unchecked"] if said else [])
+    assert [one.code for one in split_of(evidence((1, 2)))] == (["split_unchecked"] if unchecked else [])
     assert not split_of(evidence(()))  # nothing was split
+
+
+def test_anothers_adapter_whose_ids_are_nobody_elses_affair_is_given_the_references_and_not_asked(tmp_path):
+    def none_of_ours(name="theirs"):
+        return SimpleNamespace(name=name, capabilities=Capabilities(tokenises=False))
+
+    assert not reference.held(none_of_ours(), "gguf", tmp_path, kept=False)
+    assert reference.held(none_of_ours(), "gguf", tmp_path, kept=True)
+    assert not tokenizer_gate.asks("theirs", Capabilities(tokenises=False))
+    assert tokenizer_gate.asks("theirs", Capabilities())
+    assert tokenizer_gate.asks("openai-http", Capabilities(tokenises=False))
 
 
 def test_one_for_the_cpu_comes_first_for_it_loads_without_a_driver(install, tmp_path):

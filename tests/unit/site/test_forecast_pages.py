@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from harness import evidence
+from harness.forecast.forecaster import forecast
+from harness.forecast.values import Kind, Task
 from harness.progress import SILENT
+from harness.site import addresses
 from harness.site.build import Wish, build
 from harness.site.data import forecasts
 from harness.site.pages.render import static
@@ -62,11 +66,23 @@ def test_the_script_has_every_pair_with_its_class(site: Path) -> None:
     text = (site / "assets/forecasts.js").read_text()
     data = json.loads(text.removeprefix("window.REPRO_FORECASTS=").removesuffix(";\n"))
     assert len(data["devices"]) == len(data["cells"]) == len(set(data["devices"]))
-    assert {cell[0] for line in data["cells"] for cell in line} <= {"M~", "~", "E"}
+    assert {kind for line in data["cells"] for cell in line for kind in cell[:2]} <= {"M~", "~", "E"}
     for line in data["cells"]:
         assert len(line) == len(data["models"])
-        for _, _, _, middle, low_80, high_80, low_95, high_95, *_ in line:
+        for _, _, _, _, middle, low_80, high_80, low_95, high_95, *_ in line:
             assert low_95 <= low_80 <= middle <= high_80 <= high_95
+
+
+def test_each_rate_has_its_own_class(site: Path) -> None:
+    found = forecasts.listed()
+    pair = next(one for one in found.pairs.values() if one.decode_anchor is not one.prefill_anchor)
+    for kind, own in ((Kind.DECODE, pair.decode_anchor), (Kind.PREFILL, pair.prefill_anchor)):
+        task = Task(kind, 128 if kind is Kind.DECODE else forecasts.CONTEXT)
+        assert forecast(evidence.forecaster(), pair.hardware, pair.work, task).anchor is own
+    text = (site / addresses.listed("forecast/models", pair.work.model)).read_text()
+    line = text[text.index(f"<bdi>{pair.hardware.name}</bdi>") :].split("</tr>")[0]
+    decode, prefill = re.findall(r'<span class="forecast">(M~|~|E)</span>', line)
+    assert (decode, prefill) == (pair.decode_anchor.value, pair.prefill_anchor.value)
 
 
 def test_the_second_ratio_is_what_the_bandwidths_make_of_the_hub() -> None:
