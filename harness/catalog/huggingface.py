@@ -72,7 +72,7 @@ def look(reference: HuggingFaceReference, cache: Path) -> Remote:
     if reference.file or reference.quantisation:
         names = huggingface_files.gguf_of(pinned, listed.files.keys())
     else:
-        names = _described(pinned, folder, listed, {}, SILENT)
+        names = _described(pinned, folder, listed, {}, SILENT, to_run=False)
     if listed.source is Source.CACHE:  # no piece of them can be asked for, and they are here
         _bring(pinned, folder, names, listed, {}, SILENT)
     return Remote(pinned, folder, {name: listed.files[name].size for name in names})
@@ -104,7 +104,13 @@ def _folder(
 
 
 def _described(
-    reference: HuggingFaceReference, folder: Path, listed: Listed, expected: Mapping[str, str], progress: Progress
+    reference: HuggingFaceReference,
+    folder: Path,
+    listed: Listed,
+    expected: Mapping[str, str],
+    progress: Progress,
+    *,
+    to_run: bool = True,
 ) -> list[str]:
     """Bring what describes the model; the names of its weights. Raises `BadInput`."""
     there = listed.files.keys()
@@ -115,7 +121,7 @@ def _described(
     mapped = safetensors.INDEX in described
     weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
     _bring(reference, folder, described, listed, expected, progress)
-    safetensors.refuse_code(folder)
+    safetensors.refuse_code(folder, to_run=to_run)
     if mapped:
         named = safetensors.indexed(folder / safetensors.INDEX)
         weights = huggingface_files.weights_of(reference, there, named)

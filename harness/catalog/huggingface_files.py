@@ -42,11 +42,9 @@ def gguf_of(reference: HuggingFaceReference, names: Collection[str]) -> list[str
 def _of_quantisation(reference: HuggingFaceReference, names: Collection[str]) -> str:
     found = {name: _label(name) for name in _models(names)}
     asked = reference.quantisation.upper()
-    matching = [
-        name
-        for name, label in found.items()
-        if label.endswith(asked) and label[: -len(asked)][-1:] in ("", "-", ".", "_")
-    ]
+    # An underscore is a part of such a word: K_M is none, and no end of Q4_K_M.
+    before = ("", "-", ".", "_") if _QUANTISATION.fullmatch(asked.removeprefix("UD-")) else ("", "-", ".")
+    matching = [name for name, label in found.items() if label.endswith(asked) and label[: -len(asked)][-1:] in before]
     # UD-Q4_K_M is another recipe than Q4_K_M: taken only where it is asked for, or the only one.
     plain = [name for name in matching if not _of_family(found[name], asked)]
     chosen = plain or matching
@@ -70,9 +68,12 @@ def _models(names: Collection[str]) -> list[str]:
 
 
 def _label(name: str) -> str:
-    last = name.rpartition("/")[2]
+    folder, _, last = name.rpartition("/")
     shard = shards.shard_of(last)
-    return (shard.stem if shard else last[: -len(".gguf")]).upper()
+    label = (shard.stem if shard else last[: -len(".gguf")]).upper()
+    named = folder.rpartition("/")[2].upper()
+    # Large models lie in a folder named for the quantisation, their files sometimes without it.
+    return named if _QUANTISATION.search(named) and not _QUANTISATION.search(label) else label
 
 
 def descriptions_of(names: Collection[str]) -> list[str]:

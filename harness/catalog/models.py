@@ -131,6 +131,9 @@ def resolve(text: str) -> Reference:
         there = path.exists() or path.is_symlink()
     except (RuntimeError, OSError, ValueError) as error:
         raise BadInput(f"must be a path ({error})", where="--model", fix="check it") from error
+    if not there and (spelt := references.meant(text)) is not None:
+        what = "must be a file or folder that is there, or a reference"
+        raise BadInput(f"{text[:200]!r} {what}", where="--model", fix=f"check the path, or write {spelt}")
     if there or "/" in text or text.lower().endswith((".gguf", ".safetensors")):
         return _given(path)
     return load(text)

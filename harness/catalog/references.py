@@ -13,7 +13,11 @@ HUGGING_FACE, OLLAMA, FILE = "hf:", "ollama:", "file:"
 HOW_HUGGING_FACE = "write hf:owner/name, hf:owner/name:Q4_K_M or hf:owner/name@revision/file.gguf"
 HOW_OLLAMA = "write ollama:name or ollama:name:tag, as `ollama list` prints it"
 _REPO = r"([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*)"
-_HUGGING_FACE = re.compile(rf"{_REPO}(?:@([A-Za-z0-9._-]+))?(?:/([A-Za-z0-9._/ -]+)|:([A-Za-z0-9._-]+))?")
+# A revision's own slash is written %2F, as in the hub's addresses; those of pull requests and conversions may have theirs.
+_REVISION = r"refs/pr/[0-9]+|refs/convert/[A-Za-z0-9_-]+|(?:[A-Za-z0-9._-]|%2[Ff])+"
+_HUGGING_FACE = re.compile(rf"{_REPO}(?:@({_REVISION}))?(?:/([A-Za-z0-9._/ -]+)|:([A-Za-z0-9._-]+))?")
+_ADDRESS = re.compile(rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/{_REPO}(.*)", re.IGNORECASE)
+_AT = re.compile(r"/(?:tree|blob|resolve)/([^/?]+)(?:/([^?]+))?(?:\?.*)?")
 _OLLAMA = re.compile(r"((?:[A-Za-z0-9][A-Za-z0-9._-]*/)*[A-Za-z0-9][A-Za-z0-9._-]*)(?::([A-Za-z0-9][A-Za-z0-9._-]*))?")
 
 
@@ -27,7 +31,7 @@ class HuggingFaceReference:
     quantisation: str = ""
 
     def __str__(self) -> str:
-        return f"hf:{self.repo}@{self.revision}" + (
+        return f"hf:{self.repo}@{self.revision.replace('/', '%2F')}" + (
             f"/{self.file}" if self.file else f":{self.quantisation}" if self.quantisation else ""
         )
 
@@ -61,11 +65,41 @@ OLLAMA_HOST = "registry.ollama.ai"
 def hugging_face(text: str) -> HuggingFaceReference:
     """Of `hf:owner/name[@revision][/file | :quantisation]`. Raises `BadInput`."""
     match = _HUGGING_FACE.fullmatch(text.removeprefix(HUGGING_FACE))
-    if match is None or ".." in (match[3] or "") or match[2] in (".", "..") or not proper(match[1]):
+    revision = re.sub("%2f", "/", match[2] or "main", flags=re.IGNORECASE) if match else ""
+    wrong = match is None or ".." in (match[3] or "") or any(part in ("", ".", "..") for part in revision.split("/"))
+    if match is None or wrong or not proper(match[1]):
         raise BadInput(f"{text!r} is not a Hugging Face reference", where="--model", fix=HOW_HUGGING_FACE)
     if match[3] and not all(map(proper, match[3].replace(" ", "_").split("/"))):
         raise BadInput(f"{text!r} names no proper file", where="--model", fix=HOW_HUGGING_FACE)
-    return HuggingFaceReference(match[1], match[2] or "main", match[3] or "", match[4] or "")
+    if match[2] and match[3] and not match[3].lower().endswith(".gguf"):
+        whole = f"{match[2]}/{match[3]}".replace("/", "%2F").replace(" ", "")
+        fix = f"name a .gguf file of it; a revision with a slash is written hf:{match[1]}@{whole}"
+        raise BadInput(
+            f"only .gguf files are accepted, not {match[3]} of the revision {match[2]}", where="--model", fix=fix
+        )
+    return HuggingFaceReference(match[1], revision, match[3] or "", match[4] or "")
+
+
+def meant(text: str) -> str | None:
+    """How a model of Hugging Face that is written in another way is written here; None where it does not look like one."""
+    address = _ADDRESS.fullmatch(text)
+    if address is not None:
+        rest = address[2].rstrip("/")
+        at = _AT.fullmatch(rest)
+        rest = f"@{at[1]}" + (f"/{at[2]}" if at[2] else "") if at else rest
+        return _spelt(f"{address[1]}{'' if rest.startswith('?') else rest}") or f"{HUGGING_FACE}{address[1]}"
+    plain = re.sub(r"^(?:hf|huggingface):(?://)?", "", text, flags=re.IGNORECASE)
+    if plain != text or re.fullmatch(rf"{_REPO}(?:@[^/:]+)?(?::[A-Za-z0-9._-]+)?", text):
+        return _spelt(plain)
+    return None
+
+
+def _spelt(rest: str) -> str | None:
+    try:
+        hugging_face(HUGGING_FACE + rest)
+    except BadInput:
+        return None
+    return HUGGING_FACE + rest
 
 
 def ollama(text: str) -> OllamaReference:

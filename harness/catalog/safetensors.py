@@ -99,19 +99,21 @@ def parse(text: bytes, room: int, path: Path) -> Header:
 INDEX = "model.safetensors.index.json"
 
 
-def check_folder(folder: Path) -> list[Path]:
+def check_folder(folder: Path, *, to_run: bool = True) -> list[Path]:
     """The weight files that an engine would load from a model folder. Raises `BadInput` for anything that could run code when
     loaded, and for weights that can't be told or are elsewhere.
+
+    Not `to_run`: no engine gets it, only headers and JSON are read. Then Python beside it, or named by it, does no harm.
     """
-    refuse_code(folder)
+    refuse_code(folder, to_run=to_run)
     weights = _loaded(folder)
     for path in weights:
         read(path)
     return weights
 
 
-def refuse_code(folder: Path) -> None:
-    """Raises `BadInput` for anything below the folder that could run code when a model is loaded."""
+def refuse_code(folder: Path, *, to_run: bool = True) -> None:
+    """Raises `BadInput` for anything below the folder that could run code when a model is loaded; see `check_folder`."""
     for path in _entries(folder):
         what, suffix = plain_file.kind(path), path.suffix.lower()
         if what == "a folder" and not path.is_symlink():
@@ -119,15 +121,16 @@ def refuse_code(folder: Path) -> None:
         if what != "a file":
             what = "a link to a folder" if what == "a folder" else what
             raise BadInput(f"must be a file, this is {what}", where=str(path), fix="use a copy without it")
-        if suffix == ".py" or suffix in PICKLES:
+        if suffix in PICKLES or (suffix == ".py" and to_run):
             kind = "Python" if suffix == ".py" else "a pickle or array file"
             raise BadInput(
                 f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy"
             )
         plain_file.need_file(path, _limit(path))
         # tokenizer.json is data of the tokenizers library alone, and large.
-        if suffix == ".json" and path.name != TOKENIZER and "auto_map" in _keys(path):
-            raise BadInput("it names code to run (auto_map)", where=str(path), fix="use a model without custom code")
+        if suffix == ".json" and path.name != TOKENIZER and "auto_map" in _keys(path) and to_run:
+            fix = "use a model without custom code; `repro fit` reads it all the same"
+            raise BadInput("it names code to run (auto_map)", where=str(path), fix=fix)
 
 
 def _entries(folder: Path) -> list[Path]:

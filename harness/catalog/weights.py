@@ -32,9 +32,9 @@ MAX_LAYERS = 4096  # no model has more; a header that says so lies
 FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
-def quantisation(header: Header) -> str:
+def quantisation(header: Header, file_name: str = "") -> str:
     """The recipe's name: a folder's from its configuration, a GGUF's from its metadata where its tensors don't contradict."""
-    return labels.label(header)
+    return labels.label(header, file_name)
 
 
 def recipe(tensors: Sequence[Tensor]) -> dict[str, int]:

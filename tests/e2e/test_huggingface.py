@@ -158,6 +158,11 @@ def test_a_repository_is_fetched_by_an_allow_list_and_pinned(repro, served, fold
     assert (shown["name"], shown["format"]) == ("owner/model", "safetensors")
 
 
+def test_a_pull_request_s_revision_is_asked_for_and_pinned(repro, served, folder):
+    fetched(repro("model", "fetch", "hf:owner/model@refs/pr/1"))
+    assert set(served.revisions) == {huggingface.COMMIT}
+
+
 def test_what_was_fetched_is_not_fetched_again_and_a_commit_needs_no_network(repro, served, folder):
     fetched(repro("model", "fetch", "hf:owner/model"))
     served.downloads.clear()
@@ -186,6 +191,12 @@ def test_a_repository_that_names_code_is_refused_before_its_weights(repro, serve
     assert done.returncode == 2
     assert "names code to run (auto_map)" in done.stderr
     assert "model.safetensors" not in served.downloads
+    read = repro("fit", "hf:owner/model", "--runtime", "pytorch", "--json")  # it runs nothing
+    assert read.returncode in (0, 3), read.stderr
+    assert json.loads(read.stdout)
+    assert "Traceback" not in read.stderr
+    done = repro("bench", "--model", "hf:owner/model", "--runtime", "pytorch")
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(

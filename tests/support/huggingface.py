@@ -61,8 +61,8 @@ class Registry:
                 self.answer(status, b"{}", X_Error_Code=code, X_Error_Message=code)
 
             def do_GET(self):
-                if match := re.fullmatch(r"/api/models/(\w+/\w+)/revision/([\w.]+)(\?.*)?", self.path):
-                    return self.info(match[1], match[2])
+                if match := re.fullmatch(r"/api/models/(\w+/\w+)/revision/([\w.%]+)(\?.*)?", self.path):
+                    return self.info(match[1], unquote(match[2]))
                 if match := re.fullmatch(r"/(\w+/\w+)/resolve/([\w.]+)/([\w./%-]+)", self.path):
                     return self.file(match[1], match[2], unquote(match[3]))
                 return self.refuse(404, "RepoNotFound")
@@ -74,7 +74,7 @@ class Registry:
                     return self.refuse(404, "RepoNotFound")
                 if registry.gated or self.barred():
                     return self.refuse(403, "GatedRepo")
-                if revision not in ("main", COMMIT):
+                if revision not in ("main", "refs/pr/1", COMMIT):
                     return self.refuse(404, "RevisionNotFound")
                 siblings = [self.stated(name, data) for name, data in registry.files.items()]
                 body = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}

@@ -25,21 +25,21 @@ def read(reference: models.Reference, cache: Path) -> tuple[str, Header]:
         case OllamaReference():
             return reference.title, model_folder.header(fetch.fetch(reference, cache, SILENT))
         case path:
-            return model_folder.title(path), model_folder.header(path)
+            return model_folder.title(path), model_folder.header(path, to_run=False)
 
 
 def _of_hugging_face(reference: HuggingFaceReference, cache: Path) -> Header:
     found = huggingface.look(reference, cache)
     files = [found.folder / name for name in found.weights]
     if all(path.exists() for path in files):
-        return model_folder.header(files[0] if reference.file or reference.quantisation else found.folder)
+        return model_folder.header(files[0] if reference.file or reference.quantisation else found.folder, to_run=False)
     return remote_header.read(reference, found)
 
 
 def _of_catalogue(entry: Model, cache: Path) -> Header:
     files = fetch.files_in(entry, cache)
     if all(path.exists() for path in files):
-        return model_folder.header(files[0] if entry.format == "gguf" else files[0].parent)
+        return model_folder.header(files[0] if entry.format == "gguf" else files[0].parent, to_run=False)
     if isinstance(entry.source, HuggingFaceFile):
         file = entry.files[0].name if entry.format == "gguf" else ""
         return _of_hugging_face(HuggingFaceReference(entry.source.repo, entry.source.revision, file), cache)

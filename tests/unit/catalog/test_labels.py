@@ -70,11 +70,10 @@ def test_a_label_that_the_tensors_contradict_is_named_for_the_tensors(tmp_path, 
         ("llama-Q8_0.gguf", "the file's name says Q8_0, and most weights are Q4_K"),
         ("llama.f16.gguf", "the file's name says F16"),
         ("llama-fp16.gguf", "the file's name says F16"),
-        ("Llama-UD-IQ2_XXS.GGUF", "the file's name says IQ2_XXS"),
+        ("Llama-UD-IQ2_XXS.GGUF", "the file's name says UD-IQ2_XXS"),
         ("llama-q4_k_s.gguf", "the file's name says Q4_K_S, and general.file_type says Q4_K_M"),
         ("llama-q4_k_m.gguf", None),
         ("llama-Q4_K.gguf", None),
-        ("Llama-UD-Q4_K_XL.gguf", None),
         ("f16-made-q4_k_m.gguf", None),
         ("llama.gguf", None),
         ("a-QQ8_0X.gguf", None),
@@ -85,6 +84,39 @@ def test_a_file_s_name_is_held_against_what_it_holds(tmp_path, name, words):
     who = identify(path, path, tmp_path / "cache")
     assert who.quantisation == "Q4_K_M"
     assert [words in remark for remark in who.remarks] == ([True] if words else [])
+
+
+UD = {
+    "m-UD-Q4_K_XL.gguf": (15, ("Q4_K", "Q5_K", "IQ4_XS", "Q4_K", "Q8_0"), "UD-Q4_K_XL"),
+    "m-UD-Q4_K_XL-00001-of-00001.gguf": (15, ("Q4_K",), "UD-Q4_K_XL"),
+    "m-ud-q8_k_xl.gguf": (7, ("Q8_0", "Q8_0", "BF16"), "UD-Q8_K_XL"),
+    "n-UD-Q8_K_XL.gguf": (7, ("BF16", "BF16", "Q8_0"), "UD-Q8_K_XL"),
+    "m-UD-IQ1_S.gguf": (24, ("IQ2_XXS", "IQ2_XXS", "IQ1_S"), "UD-IQ1_S"),
+    "m-UD-Q2_K_XL.gguf": (10, ("IQ3_XXS", "Q3_K", "Q3_K", "Q2_K"), "UD-Q2_K_XL"),
+    "m-UD-TQ1_0.gguf": (24, ("IQ1_S",), "UD-TQ1_0"),
+    "m-Q4_K_L.gguf": (15, ("Q4_K", "Q6_K", "Q4_K"), "Q4_K_L"),
+    "m-Q4_K_M.gguf": (15, ("Q4_K", "Q4_K", "IQ4_XS"), "Q4_K_M-mixed"),  # renamed, and no plain recipe gives less
+    "m.gguf": (17, ("Q5_K", "Q5_K", "Q4_K"), "Q5_K_M-mixed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UD)
+def test_a_mixture_of_its_own_is_named_for_its_recipe_and_not_accused(tmp_path, name):
+    file_type, types, label = UD[name]
+    if "-of-" in name:
+        read = gguf.read(model(tmp_path, file_type, types))
+        assert (labels.label(read, name), labels.remarks(read, name)) == (label, ())
+        return
+    path = model(tmp_path, file_type, types, name)
+    who = identify(path, path, tmp_path / "cache")
+    assert (who.quantisation, who.remarks) == (label, ())
+
+
+def test_a_name_of_a_mixture_that_the_tensors_deny_names_nothing(tmp_path):
+    path = model(tmp_path, 15, ("Q4_K",), "m-UD-Q8_K_XL.gguf")
+    who = identify(path, path, tmp_path / "cache")
+    assert who.quantisation == "Q4_K_M"
+    assert who.remarks == ("the file's name says UD-Q8_K_XL, and most weights are Q4_K",)
 
 
 def test_without_a_file_type_the_label_is_that_of_most_weights(tmp_path):

@@ -70,6 +70,27 @@ def test_a_folder_that_could_run_code_is_refused(tmp_path, name, content, words)
         safetensors.check_folder(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "read"),
+    [
+        ("modeling.py", b"raise SystemExit", True),
+        ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', True),
+        ("pytorch_model.bin", b"x", False),
+        ("config.json", b"{", False),
+    ],
+)
+def test_what_no_engine_gets_may_name_code_and_is_read(tmp_path, name, content, read):
+    (tmp_path / "m.safetensors").write_bytes(build(GOOD))
+    (tmp_path / name).write_bytes(content)
+    if read:
+        assert len(safetensors.check_folder(tmp_path, to_run=False)) == 1
+    else:
+        with pytest.raises(BadInput):
+            safetensors.check_folder(tmp_path, to_run=False)
+    with pytest.raises(BadInput):
+        safetensors.check_folder(tmp_path)
+
+
 def test_a_folder_without_weights_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"no \.safetensors file"):
         safetensors.check_folder(tmp_path)
