@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPMethod
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -29,7 +30,7 @@ from harness.service.description import described
 from harness.service.pages import Pages
 
 _LOGGED = ("/v1/", "/console")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+_METHODS = frozenset(HTTPMethod)
 # FastAPI's own tells addresses, errors and their words to whatever provider the environment names: ours is `telemetry`.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _PART = {"type": "string", "format": "binary"}
