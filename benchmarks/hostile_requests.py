@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))  # the tests are no package of the distribution
 from benchmarks.hostile import family, memory  # noqa: E402
 from harness.progress import SILENT  # noqa: E402
 from harness.record import keys, registry_keys  # noqa: E402
-from harness.registry.actions import editors  # noqa: E402
+from harness.registry.actions import editors, proposals  # noqa: E402
 from harness.registry.exchange.audit import audit  # noqa: E402
 from harness.service.server import bound  # noqa: E402
 from tests.support import postgres  # noqa: E402
@@ -137,15 +137,25 @@ def attacked(place: str, home: Path, seed: int, count: int) -> tuple[dict[str, T
         seconds = time.monotonic() - began
         alive = desk.client.get("/readyz").status_code == 200 and desk.get("/console/").status_code == 200
         taken, status = found.size() - before, made.status(found.record)
+        kept = proposals.waiting(made.registry) == [found.proposal]
     faults = audit(made.registry, None, SILENT).faults
     errors = (home / "log").read_text().count('"status": 500')
     all_sent = sum(sum(one.statuses.values()) for one in told.values())
     line = (
-        f"{all_sent:,} requests in {seconds:.0f} s; {taken} entries more, the record that waited is {status}, audit: "
+        f"{all_sent:,} requests in {seconds:.0f} s; {taken} entries more, the record that waited is {status}, "
+        f"the proposal {'waits' if kept else 'is gone'}, audit: "
         f"{len(faults)} faults; memory of service and helpers {memories[0]:.0f} MiB before, {max(memories):.0f} at most, "
         f"{memories[-1]:.0f} after"
     )
-    wrong = taken or status != "pending" or faults or errors or not alive or any(one.flaws for one in told.values())
+    wrong = (
+        taken
+        or status != "pending"
+        or faults
+        or errors
+        or not alive
+        or not kept
+        or any(one.flaws for one in told.values())
+    )
     return told, line, not wrong
 
 

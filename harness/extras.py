@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "service": ("fastapi", "starlette", "uvicorn", "python_multipart", "prometheus_client", "structlog", *_REGISTRY),
     "postgresql": ("psycopg", *_REGISTRY),
     "png": ("resvg_py",),
+    "telemetry": ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.sdk"),
 }
 
 
@@ -44,7 +45,8 @@ def missing(extra: str, module: str, where: str) -> MissingExtra:
 def of_module(name: str | None) -> tuple[str, str] | None:
     """The extra that brings the module `name` or one inside it, and that module's package; None where it is of no extra."""
     package = (name or "").partition(".")[0]
-    return next(((extra, package) for extra, modules in EXTRAS.items() if package in modules), None)
+    roots = ((extra, {one.partition(".")[0] for one in modules}) for extra, modules in EXTRAS.items())
+    return next(((extra, package) for extra, modules in roots if package in modules), None)
 
 
 def _installed(module: str) -> bool:

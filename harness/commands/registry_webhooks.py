@@ -55,7 +55,8 @@ def list_webhooks(target: str | None) -> None:
         counts = (str(box.waiting), str(box.delivered_or_given_up))
         # Of an address the host alone: its path is often a secret, too.
         host = escape(urlsplit(hook.url).netloc)
-        table.add_row(hook.id, host, ", ".join(hook.topics), *counts, escape(box.last_said) or "–")
+        last = f"gone since {hook.gone}" if hook.gone else escape(box.last_said) or "–"
+        table.add_row(hook.id, host, ", ".join(hook.topics), *counts, last)
     out().print(table)
 
 

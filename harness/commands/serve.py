@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,11 @@ def serve(
     """
     from harness.service.core import Service, Settings
     from harness.service.server import bound, run
+    from harness.service.telemetry import wanted
     from harness.terminal.console import out
     from harness.terminal.serving import builder, kept_site, key_again, opened, visitors_editors
 
+    telemetry = wanted(os.environ)
     with builder(site) as keeper, opened(target) as (registry, key), bound(port) as own:
         enrol = visitors_editors(target, registry, own.getsockname()[1])
         again = key_again(registry)
@@ -57,7 +60,8 @@ def serve(
             registry, key, Settings(site, own_key=again, private_witnesses=private_witnesses, enrol=enrol)
         )
         with kept_site(service, keeper, base_url):
-            run(service, own, lambda address: out().print(f"{address} (Ctrl-C ends){_console(service)}", markup=False))
+            told = f" (Ctrl-C ends){_console(service)}"
+            run(service, own, lambda address: out().print(f"{address}{told}", markup=False), telemetry)
 
 
 def _console(service: Service) -> str:

@@ -58,7 +58,7 @@ def _differences(plan: Plan, job: Job, record: Record) -> Iterator[str]:
         yield "model"
     if not _of_suite(triple.suite, Path(plan.folder), record):
         yield "suite"
-    if dict(record.runtime.options) != _published(triple):
+    if dict(record.runtime.options) != published(triple):
         yield "options"
     if record.run.experiment != (None if job.turn is None else experiment(plan, job, job.turn)):
         yield "pair"
@@ -121,7 +121,7 @@ def _of_suite(text: str, folder: Path, record: Record) -> bool:
     return known.sha256 == said.sha256
 
 
-def _published(triple: Triple) -> dict[str, Scalar]:
+def published(triple: Triple) -> dict[str, Scalar]:
     """The options as a record says them."""
     adapter = find(split(triple.runtime).name)
     files = {name for name in triple.options if _is_file(adapter.options.get(name))}

@@ -13,9 +13,11 @@ from statistics import median
 from harness.catalog import suites
 from harness.catalog.triples import Triple
 from harness.errors import BadInput
+from harness.fleet.answering import published
 from harness.fleet.plan import Plan
 from harness.record import store
 from harness.record.schema import Record
+from runtimes.interface import Scalar
 
 MOST_READ = 500  # records, the newest first
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -28,6 +30,8 @@ class Past:
     model: str
     runtime: str
     suite: str
+    options: frozenset[tuple[str, Scalar]]
+    processes: int
     seconds: float
 
 
@@ -51,16 +55,35 @@ def _past(record: Record) -> Past | None:
         asked = dict(zip(words[2::2], words[3::2], strict=False))
         seconds = calendar.timegm(time.strptime(record.run.finished_utc, _TIME))
         seconds -= calendar.timegm(time.strptime(record.run.started_utc, _TIME))
-        return Past(Path(asked["--model"]).name, asked["--runtime"], record.suite.name, max(float(seconds), 1.0))
+        if not record.processes:  # a run that failed
+            return None
+        options = frozenset(record.runtime.options.items())
+        name = Path(asked["--model"]).name
+        return Past(
+            name, asked["--runtime"], record.suite.name, options, len(record.processes), max(float(seconds), 1.0)
+        )
     except (ValueError, KeyError):
         return None
 
 
 def estimate_s(triple: Triple, known: Sequence[Past]) -> float | None:
-    """The median of the earlier runs of the same model, runtime and suite; None without any. Raises `BadInput` for the suite."""
-    key = (Path(triple.model).name, triple.runtime, suites.load(triple.suite).suite.name)
-    own = [one.seconds for one in known if (one.model, one.runtime, one.suite) == key]
-    return median(own) if own else None
+    """The median of the earlier runs of the same model, runtime, suite and options, by its number of processes; None without any:
+    another option may take ten times as long. Raises `BadInput` for the suite.
+    """
+    key = (
+        Path(triple.model).name,
+        triple.runtime,
+        suites.load(triple.suite).suite.name,
+        frozenset(published(triple).items()),
+    )
+    own = [one for one in known if (one.model, one.runtime, one.suite, one.options) == key]
+    if not own:
+        return None
+    if triple.processes is None:
+        found = median(one.seconds for one in own)
+    else:
+        found = triple.processes * median(one.seconds / one.processes for one in own)
+    return found if triple.budget_s is None else min(found, triple.budget_s)
 
 
 def of_plan(plan: Plan, known: Sequence[Past]) -> Mapping[int, float | None]:

@@ -7,13 +7,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPMethod
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import __version__
@@ -27,6 +30,9 @@ from harness.service.description import described
 from harness.service.pages import Pages
 
 _LOGGED = ("/v1/", "/console")
+_METHODS = frozenset(HTTPMethod)
+# FastAPI's own tells addresses, errors and their words to whatever provider the environment names: ours is `telemetry`.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _PART = {"type": "string", "format": "binary"}
 _TEXT = {"type": "string", "contentEncoding": "base64"}
 _ABOUT = {
@@ -68,6 +74,7 @@ def app_of(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=life,
+        telemetry=_NO_TELEMETRY,
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     app.add_exception_handler(ReproError, problems.of_repro_error)
@@ -83,7 +90,8 @@ def app_of(service: Service) -> FastAPI:
     _health(app, service)
     routes.add(app, service)
     if service.settings.site is not None:
-        app.mount("/", Pages(service.settings.site), name="site")
+        # No route: that would answer other methods of the API's addresses.
+        app.router.default = Pages(service.settings.site)
     return app
 
 
@@ -97,25 +105,35 @@ class _Counted:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
-        began = time.monotonic()
+        began, asked = time.monotonic(), _as_get(scope)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
+                route = getattr(asked.get("route"), "path", "other")
                 self._service.metrics.requests.labels(route, message["status"]).inc()
-                self._told(scope["method"], route, message["status"], time.monotonic() - began)
+                method = scope["method"] if scope["method"] in _METHODS else "other"  # else a request could name one
+                self._told(method, route, message["status"], time.monotonic() - began)
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                if route.startswith("/v1/"):
+                if route.startswith("/v1/") or message["status"] >= 400:  # what is not there yet, a cache must not keep
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         refused = _with_nul(scope)
-        return await (refused or self._app)(scope, receive, counted)
+        return await (refused or self._app)(asked, receive, counted)
 
     def _told(self, method: str, route: str, status: int, duration_s: float) -> None:
         if route.startswith(_LOGGED) or status == 500:  # plain files are a proxy's business
             self._service.log("answered", method=method, route=route, status=status, duration_s=duration_s)
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD of what the API tells by GET is answered as that; the server leaves the body out. Nothing of the console is."""
+    if scope["method"] != "HEAD" or scope["path"].startswith("/console"):
+        return scope
+    found = {**scope, "method": "GET"}
+    routes = (one for one in scope["app"].routes if isinstance(one, APIRoute))
+    return found if any(one.matches(found)[0] is Match.FULL for one in routes) else scope
 
 
 def _with_nul(scope: Scope) -> Response | None:

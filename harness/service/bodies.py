@@ -26,8 +26,9 @@ SECONDS = 30.0  # for which it may arrive
 DEPTH = 32  # of JSON
 ALL_LIMIT = 256 << 20  # bytes of all bodies that are being read or worked on
 PARTS = ("event", "record", "samples", "device_note")
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-_MOST_BRACKETS = 10_000
+# Possessive, and with or without its end: a text is gone over once, and no place in it is kept to come back to.
+_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_MOST_TOKENS = 10_000
 
 
 @dataclass(slots=True)
@@ -48,6 +49,9 @@ async def read(request: Request, held: Held, limit: int = LIMIT) -> bytes:
 
     The caller gives the bytes back: `held.bytes -= len(body)`.
     """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise WrongType(f"{coding[:40]!r} is not read here", where="content-encoding", fix="send the body as it is")
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told[:20]) > limit:
         raise _large(limit)
@@ -97,14 +101,11 @@ def _large(limit: int) -> TooLarge:
 
 def json_object(body: bytes) -> Mapping[str, object]:
     """The object in a body, its depth counted before anything is parsed. Raises `BadInput`."""
-    depth = brackets = 0  # counted in bytes: UTF-16, which the parser would take, may hide them
-    for found in _TOKENS.finditer(body):
-        token = found[0]
-        if token in (b"{", b"["):
-            depth, brackets = depth + 1, brackets + 1
-        elif token in (b"}", b"]"):
-            depth -= 1
-        if depth > DEPTH or brackets > _MOST_BRACKETS:
+    depth = 0  # counted in bytes: UTF-16, which the parser would take, may hide them
+    for number, found in enumerate(_TOKENS.finditer(body)):
+        first = body[found.start()]
+        depth += (first in b"{[") - (first in b"}]")
+        if depth > DEPTH or number >= _MOST_TOKENS:
             raise BadInput(f"is nested deeper than {DEPTH}, or of too many parts", where="body", fix="send plain JSON")
     try:
         value = json.loads(body.decode(), object_pairs_hook=_once)

@@ -72,6 +72,7 @@ class Service:
     nonce_key: bytes = b""
     log: Log = _quiet
     changed: Callable[[], None] = lambda: None  # called when something new is in the log; must not block
+    stopped: Callable[[], None] = lambda: None  # called last
     public_log: PublicLog = field(default_factory=PublicLog)
     held: Held = field(default_factory=Held)
     metrics: Metrics = field(default_factory=Metrics)
@@ -118,6 +119,7 @@ class Service:
         if self._given is not None and self.registry is not self._given:
             self.registry.close()
             self.registry = self._given
+        self.stopped()
 
     @property
     def waiting(self) -> int:

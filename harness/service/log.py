@@ -88,7 +88,7 @@ def standard() -> Log:
     """To standard error; libraries' warnings and errors, too."""
     log = Log(sys.stderr)
     handler = Handler(log)
-    for name in ("uvicorn", "asyncio", "harness"):
+    for name in ("uvicorn", "asyncio", "harness", "opentelemetry", "urllib3"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.WARNING)

@@ -13,6 +13,7 @@ from harness.service import http1
 from harness.service.app import app_of
 from harness.service.core import Service
 from harness.service.log import standard
+from harness.service.telemetry import Telemetry
 
 HOST = "127.0.0.1"
 
@@ -31,9 +32,12 @@ def bound(port: int) -> socket.socket:
     return own
 
 
-def run(service: Service, own: socket.socket, ready: Callable[[str], None]) -> None:
+def run(service: Service, own: socket.socket, ready: Callable[[str], None], telemetry: Telemetry | None = None) -> None:
     """Serve until interrupted; what was begun is finished first. `ready` is told the address."""
-    service.log = standard()
+    log = standard()
+    service.log = log
+    if telemetry is not None:
+        service.log, service.stopped = telemetry.beside(log), telemetry.close
     service.start()
 
     def told(address: str) -> None:
@@ -45,6 +49,7 @@ def run(service: Service, own: socket.socket, ready: Callable[[str], None]) -> N
 
 def listen(app: ASGIApp, own: socket.socket, ready: Callable[[str], None]) -> None:
     """As `run`, of any application."""
+    own.listen(2048)  # whoever is told the address may come at once
     ready(f"http://{HOST}:{own.getsockname()[1]}/")
     uvicorn.Server(config(app)).run(sockets=[own])
 

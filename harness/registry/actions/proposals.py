@@ -1,9 +1,13 @@
-"""Changes that several editors must sign, while they wait for signatures: kept beside the log, and gone once it has them."""
+"""Changes that several editors must sign, while they wait for signatures: kept beside the log, and gone once it has them.
+
+Nobody can drop one: it ends when the log has it or has overtaken it, after `WAITS_S`, or for a newer one of who proposed it.
+Else one editor, or a thief with an editor's session, could keep every change of several from being signed.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from harness.errors import BadInput, NotFound, ReproError
@@ -19,7 +23,8 @@ from harness.registry.store import Registry
 from harness.tlog import event as events
 from harness.tlog.event import Event
 
-MOST = 20  # that wait at a time
+WAITS_S = 14 * 86_400
+MOST_OF_ONE = 3  # of one editor: the next takes the place of the oldest of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,10 @@ def opened(reader: Reader, data: bytes) -> Proposal:
     )
 
 
-def waiting(registry: Registry) -> list[Proposal]:
+def waiting(registry: Registry, now_s: int | None = None) -> list[Proposal]:
     """Those that may still be signed, the oldest first."""
     with registry.reading() as reader:
-        found = []
-        for data in console_tables.proposals(reader).values():
-            try:
-                one = opened(reader, data)
-                ruled(reader, one.event)
-            except ReproError:  # the log, or the list of editors, has overtaken it
-                continue
-            found.append(one)
-        return found
+        return _waiting(reader, _now(now_s))
 
 
 def one(registry: Registry, digest: str) -> Proposal:
@@ -74,21 +71,49 @@ def one(registry: Registry, digest: str) -> Proposal:
     raise NotFound("there is no such proposal", where=digest[:12], fix="see the list of editors")
 
 
-def keep(registry: Registry, data: bytes) -> Proposal:
-    """Until enough editors have signed it. Raises `BadInput` where too many wait."""
-    others = [one.sha256 for one in waiting(registry)]
+def keep(registry: Registry, data: bytes, now_s: int | None = None) -> Proposal:
+    """Until enough editors have signed it: with the signatures that are there already, which may then be enough."""
+    now = _now(now_s)
     with registry.counting() as reader:
         found = opened(reader, data)
-        for digest in console_tables.proposals(reader):
-            if digest not in others:
-                console_tables.drop_proposal(reader, digest)
-        if found.sha256 not in others and len(others) >= MOST:
-            raise BadInput(f"{MOST} proposals wait already", where="proposal", fix="sign or drop one of them first")
-        console_tables.keep_proposal(reader, found.sha256, data, int(time.time()))
+        others = _waiting(reader, now)
+        known = next((one for one in others if one.sha256 == found.sha256), None)
+        if known is not None:
+            found = opened(reader, _merged(known.envelope, data))
+        console_tables.keep_proposal(reader, found.sha256, found.envelope, now)
+        own = [one.sha256 for one in others if one.event.by == found.event.by and one.sha256 != found.sha256]
+        displaced = own[: max(len(own) + 1 - MOST_OF_ONE, 0)]
+        kept = {one.sha256 for one in others} - set(displaced) | {found.sha256}
+        console_tables.keep_proposals(reader, kept)
     return found
 
 
-def drop(registry: Registry, digest: str) -> None:
-    """It waits no more: it is in the log, or an editor wants it no more."""
+def taken(registry: Registry, digest: str) -> None:
+    """It waits no more: it is in the log."""
     with registry.counting() as reader:
         console_tables.drop_proposal(reader, digest)
+
+
+def _waiting(reader: Reader, now: int) -> list[Proposal]:
+    found = []
+    for data in console_tables.proposals(reader, now - WAITS_S).values():
+        try:
+            one = opened(reader, data)
+            ruled(reader, one.event)
+        except ReproError:  # the log, or the list of editors, has overtaken it
+            continue
+        found.append(one)
+    return found
+
+
+def _merged(known: bytes, data: bytes) -> bytes:
+    """Two envelopes of one payload as one: of two editors who sign at once neither undoes the other's signature."""
+    first, second = envelope.read(known, "proposal"), envelope.read(data, "proposal")
+    there = {one.keyid for one in second.signatures}
+    return replace(
+        second, signatures=(*(one for one in first.signatures if one.keyid not in there), *second.signatures)
+    ).to_bytes()
+
+
+def _now(now_s: int | None) -> int:
+    return int(time.time()) if now_s is None else now_s

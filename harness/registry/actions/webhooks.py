@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +29,9 @@ MOST_WAITING = 10_000  # of one receiver: what comes then is not put into the ou
 AT_ONCE = 20  # that one pass delivers to a receiver
 _LEASE_MS = 300_000  # longer than all its answers take
 _KEPT_MS = 30 * 86_400_000
-_AT = "at"  # how far the log was told
+_AT = "at"  # how far the log was told, and which topics' states are known
+_MARKS = {str(Topic.TIER): "tiers", str(Topic.REGRESSION): "regressions"}
+_GONE = "it answers 410: gone"  # by the specification such a receiver is told nothing more
 Post = Callable[..., outgoing.Answer]
 
 
@@ -49,9 +51,10 @@ def add(registry: Registry, url: str, topics: Iterable[Topic], *, private: bool)
     outgoing.proper(url, private=private)
     made = Webhook(secrets.token_hex(6), url, secrets.token_bytes(SECRET_BYTES), wanted, private)
     with registry.counting() as reader:
-        if len(table.listed(reader)) >= MOST_WEBHOOKS:
+        others = table.listed(reader)
+        if len(others) >= MOST_WEBHOOKS:
             raise BadInput(f"there are {MOST_WEBHOOKS} already", where="webhooks", fix="remove one")
-        _begun(reader)
+        _begun(reader, wanted, {topic for one in others if not one.gone for topic in one.topics})
         table.add(reader, made)
     return Added(made.id, shown(made.secret))
 
@@ -70,16 +73,25 @@ def listed(registry: Registry) -> list[tuple[Webhook, Outbox]]:
         return [(one, table.outbox_of(reader, one.id)) for one in table.listed(reader)]
 
 
-def _begun(reader: Reader) -> None:
-    """What was before the first webhook is told to nobody."""
-    if not table.told(reader, _AT):
+def _told(reader: Reader) -> list[Webhook]:
+    return [one for one in table.listed(reader) if not one.gone]
+
+
+def _begun(reader: Reader, wanted: Iterable[str], followed: Collection[str]) -> None:
+    """What was before the first webhook, or the first of a topic, is told to nobody; nor what was while there was none."""
+    if not followed:
+        table.untell(reader, _AT)
         table.tell(reader, _AT, {"entry": str(reader.size())})
+    for topic in set(wanted) - set(followed):
+        table.untell(reader, topic)
+        if topic in _MARKS:
+            table.untell(reader, _AT, _MARKS[topic])
 
 
 def collect(registry: Registry, day: date | None = None) -> int:
     """Put what happened since the last time into the outbox, once, whichever process does it; how many messages."""
     with registry.reading() as reader:
-        hooks, known, size, origin = table.listed(reader), table.told(reader, _AT), reader.size(), reader.origin()
+        hooks, known, size, origin = _told(reader), table.told(reader, _AT), reader.size(), reader.origin()
         if not hooks:
             return 0
         first = int(known.get("entry", size))
@@ -108,13 +120,12 @@ def _put(registry: Registry, known: dict[str, str], told: dict[str, dict[str, st
     with registry.counting() as reader:
         if table.told(reader, _AT) != known:
             return 0  # another process was faster: it has put the same
-        hooks = table.listed(reader)
-        waiting = {hook.id: table.outbox_of(reader, hook.id).waiting for hook in hooks}
+        hooks = _told(reader)
+        room = {hook.id: MOST_WAITING - table.outbox_of(reader, hook.id).waiting for hook in hooks}
         messages = [
             Message(f"msg_{secrets.token_hex(16)}", hook.id, one.body(), 0)
-            for one in news
             for hook in hooks
-            if one.topic in hook.topics and waiting[hook.id] < MOST_WAITING
+            for one in [one for one in news if one.topic in hook.topics][: max(room[hook.id], 0)]
         ]
         table.put(reader, messages, at_ms)
         for topic, values in told.items():
@@ -152,13 +163,20 @@ def deliver_to(registry: Registry, receiver: str, post: Post = outgoing.post, no
     now = _now(now_ms)
     with registry.counting() as reader:
         hook = next((one for one in table.listed(reader) if one.id == receiver), None)
-        claimed = [] if hook is None else table.claim(reader, receiver, now, _LEASE_MS, AT_ONCE)
-    results = [(one, _sent(hook, one, post)) for one in claimed if hook is not None]
+        if hook is None:
+            return Delivered(0, 0)
+        claimed = table.claim(reader, receiver, now, _LEASE_MS, AT_ONCE)
+    results: list[tuple[Message, str]] = []
+    for one in claimed:
+        results.append((one, _sent(hook, one, post)))
+        if results[-1][1] == _GONE:
+            break
     with registry.counting() as reader:
         for one, said in results:
             wait = None if said == "" else wait_s(one.tries + 1)
-            gone = said.endswith("410")
-            table.tried(reader, one.id, None if wait is None or gone else now + wait * 1000, said or "delivered")
+            table.tried(reader, one.id, None if wait is None else now + wait * 1000, said or "delivered")
+        if results and results[-1][1] == _GONE:
+            table.end(reader, receiver, utc(), _GONE)
     failed = sum(said != "" for _, said in results)
     return Delivered(len(results) - failed, failed)
 
@@ -175,4 +193,4 @@ def _sent(hook: Webhook, one: Message, post: Post) -> str:
         )
     except ReproError as error:
         return one_line(error.what, 200)
-    return "" if 200 <= answer.status < 300 else f"it answers {answer.status}"
+    return "" if 200 <= answer.status < 300 else _GONE if answer.status == 410 else f"it answers {answer.status}"

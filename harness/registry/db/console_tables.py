@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, text, update
@@ -65,8 +66,13 @@ def drop_proposal(reader: Reader, sha256: str) -> None:
     reader.connection.execute(delete(tables.proposals).where(tables.proposals.c.sha256 == sha256))
 
 
-def proposals(reader: Reader) -> dict[str, bytes]:
-    """Envelopes by the digests of their payloads, the oldest first."""
+def keep_proposals(reader: Reader, digests: Collection[str]) -> None:
+    """These, and no others."""
+    reader.connection.execute(delete(tables.proposals).where(tables.proposals.c.sha256.not_in(sorted(digests))))
+
+
+def proposals(reader: Reader, since_s: int) -> dict[str, bytes]:
+    """Those made since: envelopes by the digests of their payloads, the oldest first."""
     table = tables.proposals.c
-    wanted = select(table.sha256, table.envelope).order_by(table.at_s, table.sha256)
+    wanted = select(table.sha256, table.envelope).where(table.at_s >= since_s).order_by(table.at_s, table.sha256)
     return {str(name): raw(data, f"proposal {name[:12]}") for name, data in reader.connection.execute(wanted)}

@@ -15,6 +15,8 @@ _TOLD = text(
     "ON CONFLICT (topic, name) DO UPDATE SET value = excluded.value"
 )
 
+_GONE = "gone"  # beside the topics in `told`: receivers by id
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -25,6 +27,7 @@ class Webhook:
     secret: bytes = field(repr=False)
     topics: tuple[str, ...]
     private: bool  # this machine and its network may be meant
+    gone: str = ""  # when it said that it wants nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,25 @@ def remove(reader: Reader, identity: str) -> None:
     """With what waits for it."""
     reader.connection.execute(delete(tables.outbox).where(tables.outbox.c.webhook == identity))
     reader.connection.execute(delete(tables.webhooks).where(tables.webhooks.c.id == identity))
+    untell(reader, _GONE, identity)
+
+
+def end(reader: Reader, identity: str, at: str, said: str) -> None:
+    """It wants nothing more: nothing waits for it, and nothing is put into its outbox."""
+    own = update(tables.outbox).where(tables.outbox.c.webhook == identity, tables.outbox.c.next_ms.is_not(None))
+    reader.connection.execute(own.values(next_ms=None, said=said))
+    tell(reader, _GONE, {identity: at})
 
 
 def listed(reader: Reader) -> list[Webhook]:
     """All."""
-    rows = reader.connection.execute(select(tables.webhooks).order_by(tables.webhooks.c.id)).mappings()
-    return [
-        Webhook(row["id"], row["url"], bytes(row["secret"]), tuple(row["topics"].split(",")), bool(row["private"]))
-        for row in rows
-    ]
+    rows = reader.connection.execute(select(tables.webhooks).order_by(tables.webhooks.c.id)).mappings().all()
+    gone = told(reader, _GONE)
+    found = []
+    for row in rows:
+        topics, private = tuple(row["topics"].split(",")), bool(row["private"])
+        found.append(Webhook(row["id"], row["url"], bytes(row["secret"]), topics, private, gone.get(row["id"], "")))
+    return found
 
 
 def outbox_of(reader: Reader, identity: str) -> Outbox:
@@ -134,6 +147,7 @@ def tell(reader: Reader, topic: str, values: Mapping[str, str]) -> None:
         reader.connection.execute(_TOLD, lines)
 
 
-def untell(reader: Reader, topic: str) -> None:
-    """Nothing is known of it."""
-    reader.connection.execute(delete(tables.told).where(tables.told.c.topic == topic))
+def untell(reader: Reader, topic: str, name: str | None = None) -> None:
+    """Nothing is known of it, or of that name in it."""
+    own = delete(tables.told).where(tables.told.c.topic == topic)
+    reader.connection.execute(own if name is None else own.where(tables.told.c.name == name))

@@ -79,8 +79,10 @@ def about(reader: Reader) -> dict[str, Any]:
 
 
 def consistency(reader: Reader, old: int, size: int) -> list[str]:
-    """The proof that the log of `size` entries begins with the one of `old`. Raises `BadInput`."""
-    return [one.hex() for one in merkle.consistency_proof(old, min(size, reader.size()), reader.node)]
+    """The proof that the log of `size` entries begins with the one of `old`. Raises `BadInput`, `NotFound`."""
+    if size > reader.size():
+        raise NotFound(f"the log has {reader.size()} entries", where="size", fix="ask for no more")
+    return [one.hex() for one in merkle.consistency_proof(old, size, reader.node)]
 
 
 def demonstration(reader: Reader) -> bool:

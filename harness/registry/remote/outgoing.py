@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -20,8 +20,20 @@ from harness.registry.remote.in_time import FAILURES, in_time
 
 ANSWER_LIMIT = 64 << 10  # bytes
 SECONDS = 10.0  # in all, from the connection to the answer's last byte
-# Addresses that hold an IPv4 address inside: whoever names one could mean a private one.
-_TRANSLATED = tuple(IPv6Network(one) for one in ("64:ff9b::/32", "2002::/16", "2001::/32", "::/96"))
+# IANA's registries of special-purpose addresses (iana-ipv4-special-registry, iana-ipv6-special-registry): what is not reachable
+# from everywhere, and whole blocks of protocols in which single addresses are; multicast and reserved ones besides.
+_SPECIAL_4 = [
+    IPv4Network(one)
+    for one in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+        "224.0.0.0/4", "240.0.0.0/4",
+    )
+]  # fmt: skip
+# All that was ever given out; outside are site-local addresses, a link's own, NAT64, 100::/64 and 5f00::/16.
+_UNICAST_6 = IPv6Network("2000::/3")
+# Protocols (Teredo, ORCHID, benchmarks …), documentation, 6to4. Teredo and 6to4 hold an IPv4 address, a private one perhaps.
+_SPECIAL_6 = [IPv6Network(one) for one in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -72,16 +84,11 @@ def proper(url: str, *, private: bool) -> None:
 def public(address: str) -> bool:
     """Whether the address, as a resolver writes it, is of the public network."""
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return _global(found.ipv4_mapped)
-        if any(found in network for network in _TRANSLATED):
-            return False
-    return _global(found)
-
-
-def _global(address: IPv4Address | IPv6Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if isinstance(found, IPv4Address):
+        return not any(found in network for network in _SPECIAL_4)
+    return found in _UNICAST_6 and not any(found in network for network in _SPECIAL_6)
 
 
 def _chosen(host: str, addresses: list[str], *, private: bool) -> str:

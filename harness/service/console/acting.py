@@ -57,7 +57,6 @@ def routes(app: FastAPI, service: Service) -> None:
     add(app, service, "POST", "/console/several", _several)
     add(app, service, "GET", "/console/proposals/{digest}", _proposal)
     add(app, service, "POST", "/console/proposals/{digest}", _cosign)
-    add(app, service, "POST", "/console/proposals/{digest}/drop", _drop)
 
 
 async def _prepare(visit: Visit) -> Response:
@@ -140,20 +139,15 @@ async def _cosign(visit: Visit) -> Response:
     return await _offer(visit, passkeys.cosigned(found.envelope, key, assertion, "proposal"))
 
 
-async def _drop(visit: Visit) -> Response:
-    found = await asyncio.to_thread(proposals.one, visit.service.registry, visit.request.path_params["digest"])
-    await asyncio.to_thread(proposals.drop, visit.service.registry, found.sha256)
-    return RedirectResponse("/console/editors", 303)
-
-
 async def _offer(visit: Visit, data: bytes) -> Response:
     """Into the log where enough editors have signed, else to the others."""
     found = await visit.service.ask(proposals.opened, data)
     if found.missing:
-        await asyncio.to_thread(proposals.keep, visit.service.registry, data)
+        found = await asyncio.to_thread(proposals.keep, visit.service.registry, data)
+    if found.missing:
         return RedirectResponse(f"/console/proposals/{found.sha256}", 303)
-    entry = await _take(visit, data)
-    await asyncio.to_thread(proposals.drop, visit.service.registry, found.sha256)
+    entry = await _take(visit, found.envelope)
+    await asyncio.to_thread(proposals.taken, visit.service.registry, found.sha256)
     return RedirectResponse(f"{_page_of(found.event)}?entry={entry}", 303)
 
 

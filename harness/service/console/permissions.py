@@ -51,6 +51,5 @@ TABLE: Mapping[tuple[str, str], Permission] = {
     ("POST", "/console/acts"): Permission(_SIGNED_IN, 1),
     ("POST", "/console/several"): Permission(frozenset({Role.EDITOR}), 20),
     ("POST", "/console/proposals/{digest}"): Permission(_SIGNED_IN, 1),
-    ("POST", "/console/proposals/{digest}/drop"): Permission(frozenset({Role.EDITOR})),
 }
 RENEWING = frozenset({"editors-changed"})

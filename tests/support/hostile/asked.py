@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from harness.record import signed_request
 from harness.registry.actions import nonces
+from harness.registry.actions.passkeys import Prepared
 from tests.support.authenticator import Authenticator
 from tests.support.console_desk import COOKIE
 from tests.support.hostile.passkeys import forged
@@ -31,7 +32,7 @@ _PAGES = (
 )  # fmt: skip
 _FORMS = (
     "/console/acts", "/console/prepare", "/console/prepare-several", "/console/several", "/console/sign-out",
-    "/console/proposals/" + "0" * 64, "/console/proposals/" + "0" * 64 + "/drop",
+    "/console/proposals/" + "0" * 64,
 )  # fmt: skip
 
 
@@ -119,12 +120,16 @@ def another_page(scene: Scene, rng: Random) -> Hostile:
 def session_without_passkey(scene: Scene, rng: Random) -> Hostile:
     """An editor's cookie and token are stolen, whole; the act is signed by no passkey of theirs, or by it for something else."""
     assert scene.act is not None
-    payload = scene.act.payload
+    assert scene.proposal is not None
+    proposal = f"/console/proposals/{scene.proposal.sha256}"
+    path = rng.choice(("/console/acts", "/console/several", proposal, proposal, proposal + "/drop"))
+    act = Prepared(scene.proposal.event.payload()) if path.startswith(proposal) else scene.act
+    payload = act.payload
     owner = scene.desk.passkey
     stranger = Authenticator(rng.choice((-7, -8)), "localhost", f"mallory {rng.random()}")
     signs = rng.choice((owner, stranger))
-    found = forged(signs, scene.act, scene.desk.origin) | (
-        {} if signs is owner else {"": signs.assertion(scene.act.challenge, scene.desk.origin)}
+    found = forged(signs, act, scene.desk.origin) | (
+        {} if signs is owner else {"": signs.assertion(act.challenge, scene.desk.origin)}
     )
     made = found[rng.choice(list(found))]
     fields = [("csrf", scene.csrf), ("payload", base64.b64encode(payload).decode())]
@@ -135,7 +140,6 @@ def session_without_passkey(scene: Scene, rng: Random) -> Hostile:
     encoded["credential"] = base64.b64encode(rng.choice((owner, signs)).credential_id).decode()
     if rng.random() < 0.2:
         encoded[rng.choice(list(encoded))] = rng.choice(("", "*", "A", base64.b64encode(rng.randbytes(300)).decode()))
-    path = rng.choice(("/console/acts", "/console/several"))
     return posted(scene, rng, path, fields + list(encoded.items()), scene.desk.cookie)
 
 

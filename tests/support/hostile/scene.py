@@ -9,9 +9,10 @@ from threading import Lock
 
 from harness.record import envelope, signed_request
 from harness.record.envelope import key_id
-from harness.registry.actions import acts
+from harness.registry.actions import acts, editors, proposals
 from harness.registry.actions.acts import Actor, Wish
 from harness.registry.actions.passkeys import Prepared, prepared
+from harness.registry.actions.proposals import Proposal
 from harness.tlog import event as events
 from harness.tlog.event import Event
 from tests.support.authenticator import Authenticator
@@ -35,6 +36,7 @@ class Scene:
     csrf: str = ""
     act_form: list[tuple[str, str]] = field(default_factory=list)  # an approval, not signed
     act: Prepared | None = None  # another
+    proposal: Proposal | None = None  # of another editor: it waits for the desk's signature
     used: str = ""  # a number for signed requests that was used
     lock: Lock = field(default_factory=Lock)
 
@@ -80,11 +82,14 @@ def made(world: World, desk: Desk, operators: int = 6, unsent: int = 4) -> Scene
     scene.taken, scene.record = first, event_of(first["event"]).subject
     scene.unsent_parts = [_submission(scene, people[n % operators], f"unsent {n}") for n in range(unsent)]
     assert desk.sign_in().status_code == 303
-    editors = desk.get("/console/editors").text
-    scene.csrf = dict(form_to(editors, "/console/sign-out").fields)["csrf"]
+    shown = desk.get("/console/editors").text
+    scene.csrf = dict(form_to(shown, "/console/sign-out").fields)["csrf"]
     page = desk.prepare("record-approved", scene.record).text
     scene.act_form = desk.signed(form_to(page, "/console/acts"), Authenticator(name="nobody's", rp_id="localhost"))
     scene.act = prepared(world.registry, desk.handle, "record-approved", scene.record, reason="complete, and possible")
+    document = editors.changed(world.registry, editors.Change(threshold=2))
+    data = editors.propose_editors(world.registry, world.editor(), document, "two from now on")
+    scene.proposal = proposals.keep(world.registry, data)
     scene.used = scene.nonce()
     read = desk.client.get("/v1/submissions", headers=scene.signed("/v1/submissions", people[0], nonce=scene.used))
     assert read.status_code == 200, read.text

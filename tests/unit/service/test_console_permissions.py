@@ -48,7 +48,6 @@ EXPECTED: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/console/acts"): (401, 401, 303, 403, 401),
     ("POST", "/console/several"): (401, 401, 200, 403, 401),
     ("POST", "/console/proposals/{digest}"): (401, 401, 303, 303, 401),
-    ("POST", "/console/proposals/{digest}/drop"): (401, 401, 303, 403, 401),
 }
 # How many entries a success makes. All others make none.
 ENTRIES = {
@@ -136,7 +135,6 @@ class Scene:
         if self.desk.cookie and role in ("editor", "expired editor"):
             form = form_to(self.desk.get(where).text, where)
             self.form["/console/proposals/{digest}"] = self.desk.signed(form)
-        self.form["/console/proposals/{digest}/drop"] = [("csrf", csrf)]
         self.form["/console/sign-out"] = [("csrf", csrf)]
 
     def _become(self, role: str) -> None:

@@ -190,7 +190,12 @@ def test_a_witness_that_answers_nonsense_is_asked_later_and_leaves_nothing(tmp_p
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1", "::1", "::",
-     "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "ff02::1"],
+     "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "ff02::1",
+     "100.127.255.255", "172.31.0.1", "192.0.0.8", "192.0.0.170", "192.0.2.1", "192.88.99.1", "198.19.0.1", "198.51.100.1",
+     "203.0.113.1", "255.255.255.255", "fec0::1", "feff::1", "fe80::1", "fc00::1", "100::1", "100:0:0:1::1", "2001::1",
+     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:1::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff::1", "2001:db8::1",
+     "2002:c0a8:101::1", "3fff::1", "3fff:fff::1", "5f00::1", "64:ff9b:1::a00:1", "64:ff9b::5db8:d822", "::ffff:10.0.0.7",
+     "::ffff:0:10.0.0.7", "::ffff:192.0.0.8", "4000::1", "e000::1"],
 )  # fmt: skip
 def test_no_address_of_this_machine_or_its_network_is_asked(address):
     assert not outgoing.public(address)
@@ -200,8 +205,9 @@ def test_no_address_of_this_machine_or_its_network_is_asked(address):
 
 
 def test_a_public_address_is_one():
-    assert outgoing.public("93.184.216.34")
-    assert outgoing.public("2606:2800:220:1:248:1893:25c8:1946")
+    for address in ("93.184.216.34", "1.1.1.1", "172.32.0.1", "192.0.1.1", "198.20.0.1", "223.255.255.255", "100.128.0.1",
+                    "2606:2800:220:1:248:1893:25c8:1946", "2001:200::1", "2001:4860:4860::8888", "2a00::1", "::ffff:1.1.1.1"):  # fmt: skip
+        assert outgoing.public(address), address
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.progress import SILENT
+from harness.registry.actions import proposals
 from harness.registry.exchange.audit import audit
 from harness.service import bodies, http1
 from tests.support.console_desk import console
+from tests.support.console_forms import form_to
 from tests.support.hostile import lines, scene
 from tests.support.hostile.families import FAMILIES, made
 from tests.support.hostile.request import ask, flaw
@@ -44,6 +46,7 @@ def test_a_few_of_each_family_are_problem_documents_and_nothing_is_taken(attacke
         flaws = [one for one in pool.map(tried, planned) if one]
     assert not flaws, "\n".join(flaws)
     assert (attacked.size(), attacked.world.status(attacked.record)) == (before, "pending")
+    assert proposals.waiting(attacked.world.registry) == [attacked.proposal]
     assert attacked.desk.get("/console/").status_code == 200  # the editor's session goes on
     assert not audit(attacked.world.registry, None, SILENT).faults
 
@@ -56,5 +59,11 @@ def test_what_could_have_been_taken_is_taken_when_it_is_sent_as_it_is(attacked):
     act, owner = attacked.act, attacked.desk.passkey
     true = act.sealed(owner.key, owner.assertion(act.challenge, attacked.desk.origin))
     assert attacked.desk.client.post("/v1/events", files={"event": ("event", true)}).status_code == 201
+    where, desk = f"/console/proposals/{attacked.proposal.sha256}", attacked.desk
+    assert (
+        desk.post(where, desk.signed(form_to(desk.get(where).text, where)))
+        .headers["location"]
+        .startswith("/console/editors?")
+    )
     path = "/v1/submissions"
     assert attacked.desk.client.get(path, headers=attacked.signed(path, attacked.people[0])).status_code == 200

@@ -6,17 +6,20 @@ import base64
 import json
 import socket
 import time
+import tracemalloc
 from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
 
+from harness.errors import BadInput
 from harness.registry.actions import acts
 from harness.registry.actions.acts import Actor
 from harness.service import bodies
 from tests.support import parquet_bombs
-from tests.support.registry_world import key
+from tests.support.registry_world import key, world
+from tests.support.served import served
 from tests.unit.service.conftest import problem
 
 FORM = "multipart/form-data; boundary=b"
@@ -52,6 +55,8 @@ HOSTILE = [
     ("application/json", b"[]" * 200_000, 400),
     ("application/json", b'{"event": NaN}', 400),
     ("application/json", b"1" * 100_000, 400),
+    ("application/json", b'{"event":"' + b'\\"' * 200_000, 400),
+    ("application/json", b'"' * 1_000_000, 400),
     ("application/json", '{"event": "AA=="}'.encode("utf-16"), 400),
     ("application/json", ('{"event":"\u2200"' + ',"x":[' * 50).encode("utf-16"), 400),
     ("application/json", json.dumps({"event": b64(b"{}")}).encode(), 422),
@@ -77,6 +82,51 @@ def test_what_is_hostile_is_a_problem_document_and_nothing_is_taken(shared, kind
     response = shared.client.post("/v1/events", content=body, headers={"content-type": kind})
     assert problem(response)["status"] == status, response.text
     assert shared.size() == 1
+
+
+def test_a_text_in_json_costs_no_more_than_its_length_and_a_body_of_another_coding_is_refused(shared):
+    """A regular expression with a way back took 1 GiB for 8 MiB of text, and hours for a text of escapes without an end."""
+    body = b'{"event":"' + b"A" * (8 << 20) + b'"}'
+    tracemalloc.start()
+    try:
+        bodies.json_object(body)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
+        tracemalloc.reset_peak()
+        began = time.process_time()
+        with pytest.raises(BadInput):
+            bodies.json_object(b'{"event":"' + b'\\"' * 20_000)
+        assert time.process_time() - began < 1
+    finally:
+        tracemalloc.stop()
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert problem(shared.client.post("/v1/events", content=b"{}", headers=headers))["field"] == "content-encoding"
+
+
+def test_head_is_answered_as_get_and_other_methods_are_named_also_beside_a_site(tmp_path):
+    made = world(str(tmp_path / "registry"))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("the site")
+    with served(made.registry, key("registry"), site=tmp_path / "site", limited=False) as client:
+        assert client.get("/v1/entries/0").status_code == 200  # whose receipt signs the first checkpoint
+        for path in ("/checkpoint", "/tile/0/000.p/1", "/v1/registry", "/healthz", "/index.html"):
+            whole, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == whole.headers["content-length"]
+        for method, path, allowed in (
+            ("GET", "/v1/events", "POST"),
+            ("PUT", "/checkpoint", "GET"),
+            ("PUT", "/index.html", "GET, HEAD"),
+        ):
+            found = client.request(method, path)
+            assert (problem(found)["status"], found.headers["allow"]) == (405, allowed)
+        assert client.head("/console/sign-in").status_code == 405  # nothing of the console comes with another method
+        absent = client.get("/tile/0/000")
+        assert (absent.status_code, absent.headers["cache-control"]) == (
+            404,
+            "no-store",
+        )  # it will be there, with more entries
+        longer = problem(client.get("/v1/consistency?old=1&size=2"))
+        assert (longer["status"], longer["field"]) == (404, "size")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +158,7 @@ def shared(tmp_path_factory):
         ("GET", "/v1/home?subject_sha256=%00&device_sha256=x", 400),
         ("GET", "/v1/consistency?old=5&size=1", 400),
         ("GET", "/v1/consistency?old=-1&size=1", 400),
-        ("GET", "/v1/consistency?old=0&size=99999999999999999999", 200),
+        ("GET", "/v1/consistency?old=0&size=99999999999999999999", 404),
         ("GET", "/v1/submissions", 401),
         ("GET", "/v1/records/aa/status", 401),
         ("POST", "/v1/challenges", 401),

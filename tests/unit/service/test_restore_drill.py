@@ -57,7 +57,7 @@ def test_a_running_registry_is_backed_up_restored_audited_and_served(service, pl
     writer.join()
     assert done.returncode == 0, done.stderr
     assert set(codes) == {201}
-    (kept,) = (tmp_path / "backups").iterdir()
+    (kept,) = (tmp_path / "backups").glob("[!.]*")
     assert done.stdout.strip() == str(kept)
 
     moved = repro(tmp_path, "registry", "import", str(kept), "--registry", fresh)
@@ -80,11 +80,41 @@ def test_of_backups_the_newest_are_kept_and_other_folders_left_alone(plain, tmp_
         (backups / name).mkdir(parents=True)
     done = backup(tmp_path, plain.world.registry.target, keep=2)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in backups.iterdir()} == {"20260102T000000Z", "mine", Path(done.stdout.strip()).name}
+    assert {path.name for path in backups.iterdir()} == {
+        "20260102T000000Z",
+        "mine",
+        ".lock",
+        Path(done.stdout.strip()).name,
+    }
 
 
 def test_a_backup_that_fails_leaves_no_folder_that_looks_like_one(tmp_path):
     done = backup(tmp_path, str(tmp_path / "nothing"))
     assert done.returncode != 0
     assert "there is no registry" in done.stderr
-    assert not [path for path in (tmp_path / "backups").iterdir() if not path.name.endswith(".part")]
+    assert [path.name for path in (tmp_path / "backups").iterdir()] == [".lock"]
+
+
+STAND_IN = """#!/bin/sh
+# In the place of `repro`: exports a file, and audits as $AUDIT says.
+if [ "$1" = audit ]; then exit "$(cat "$AUDIT")"; fi
+mkdir "$3" && date +%N > "$3/log"
+"""
+
+
+def test_bad_nights_leave_one_copy_that_failed_and_one_unfinished_and_never_more(tmp_path):
+    program, says, backups = tmp_path / "repro", tmp_path / "says", tmp_path / "backups"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    told = {"REPRO": str(program), "REPRO_REGISTRY": "x", "AUDIT": str(says)}
+
+    def night(status: int) -> int:
+        says.write_text(str(status))
+        return repro(tmp_path, "sh", str(ROOT / "deploy" / "backup.sh"), str(backups), **told).returncode
+
+    assert [night(status) for status in (1, 143, 1, 137, 3, 143)] == [1, 143, 1, 137, 3, 143]
+    assert {path.name for path in backups.glob("[!.]*")} == {"failed-audit", "unfinished"}
+    failed = (backups / "failed-audit" / "log").read_text()
+    assert night(0) == 0  # what failed stays to be looked at
+    assert (backups / "failed-audit" / "log").read_text() == failed
+    assert len(list(backups.glob("[!.]*"))) == 2

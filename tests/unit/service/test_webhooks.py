@@ -120,6 +120,65 @@ def test_only_2xx_is_taken_and_410_ends_it(made, status, again):
     assert len(receiver.got) == (2 if again else 1)
 
 
+def test_what_happened_while_there_was_no_receiver_is_told_to_nobody(made):
+    registry, receiver = made.registry, Receiver()
+    row = made.accepted("ann")
+    both = [Topic.QUEUE, Topic.TIER]
+    first = webhooks.add(registry, PUBLIC, both, private=False)
+    webhooks.collect(registry)
+    webhooks.remove(registry, first.id)
+    for name, letter in (("bob", "B"), ("cat", "C")):
+        made.accepted(name, row, rig=f"of {name}", sku=f"Synthetic GPU {letter}")
+    webhooks.add(registry, PUBLIC, both, private=False)
+    assert webhooks.collect(registry) == 0
+    made.submit(made.record("dan"))
+    assert webhooks.collect(registry) == 1
+    webhooks.deliver(registry, receiver)
+    assert [body["type"] for _, body, _ in receiver.got] == ["log.record-submitted"]
+
+
+def test_nor_what_changed_while_others_followed_other_topics(made):
+    registry = made.registry
+    row = made.accepted("ann")
+    webhooks.add(registry, PUBLIC, [Topic.DECISION], private=False)
+    tiers = webhooks.add(registry, PUBLIC + "/tiers", [Topic.TIER], private=False)
+    webhooks.collect(registry)
+    webhooks.remove(registry, tiers.id)
+    for name, letter in (("bob", "B"), ("cat", "C")):
+        made.accepted(name, row, rig=f"of {name}", sku=f"Synthetic GPU {letter}")
+    webhooks.collect(registry)
+    webhooks.add(registry, PUBLIC + "/tiers", [Topic.TIER], private=False)
+    assert webhooks.collect(registry) == 0
+
+
+def test_one_look_at_the_log_puts_no_more_than_the_limit_into_an_outbox(made, monkeypatch):
+    monkeypatch.setattr(webhooks, "MOST_WAITING", 2)
+    webhooks.add(made.registry, PUBLIC, [Topic.QUEUE], private=False)
+    for number in range(3):
+        made.submit(made.record(f"ann{number}"))
+    assert webhooks.collect(made.registry) == 2
+    made.submit(made.record("bob"))
+    assert webhooks.collect(made.registry) == 0
+
+
+def test_a_receiver_that_is_gone_is_told_nothing_more_until_it_is_added_again(made):
+    registry, receiver = made.registry, Receiver(status=410)
+    gone = webhooks.add(registry, PUBLIC, [Topic.QUEUE], private=False)
+    for number in range(3):
+        made.submit(made.record(f"ann{number}"))
+    webhooks.collect(registry)
+    assert webhooks.deliver(registry, receiver) == webhooks.Delivered(0, 1)
+    made.submit(made.record("bob"))
+    assert webhooks.collect(registry) == 0
+    assert webhooks.deliver(registry, receiver) == webhooks.Delivered(0, 0)
+    ((hook, box),) = webhooks.listed(registry)
+    assert (bool(hook.gone), box.waiting, box.last_said) == (True, 0, "it answers 410: gone")
+    webhooks.remove(registry, gone.id)
+    webhooks.add(registry, PUBLIC, [Topic.QUEUE], private=False)
+    made.submit(made.record("cat"))
+    assert webhooks.collect(registry) == 1
+
+
 def test_a_receiver_that_is_silent_holds_up_no_other(made):
     """The silent one answers only once the other has everything: one after the other, neither would end."""
     registry, others = made.registry, threading.Event()
