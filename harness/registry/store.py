@@ -18,11 +18,15 @@ from harness.registry.facts import RegistryFact
 from harness.registry.rules.base import public
 from harness.tlog import checkpoint
 from harness.tlog.checkpoint import Checkpoint
+from harness.tlog.event import Event
 
 if TYPE_CHECKING:
     from harness.registry.db.databases import Engine
     from harness.registry.db.transaction import Batch, Item, Taken
     from harness.tlog.entry import Entry
+
+# Raises why there is no room for the item of that number after these, which the same transaction has taken.
+Room = Callable[[Reader, int, Sequence[Event]], None]
 
 
 class Registry:
@@ -62,25 +66,25 @@ class Registry:
         """
         return sessions.reading(self.engine, closed=closed)
 
-    def append(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
+    def append(self, items: Sequence[Item], now: str, room: Room | None = None) -> list[Taken | ReproError]:
         """Take what may be taken, in order, in one transaction; of each its entry, or why not. Durable on return."""
         from harness.registry.db.transaction import Batch  # who only reads needs no schema
 
         with sessions.writing(self.engine) as reader:
             batch = Batch(reader)
-            found = list(_each(batch, items, now))
+            found = list(_each(batch, items, now, room))
             batch.write()
             return found
 
     def append_sealed(
-        self, items: Sequence[Item], now: str, seal: Callable[[Checkpoint], bytes]
+        self, items: Sequence[Item], now: str, seal: Callable[[Checkpoint], bytes], room: Room | None = None
     ) -> list[Taken | ReproError]:
         """As `append`; `seal` signs the tree as it is then, in the same transaction: what is durable is sealed."""
         from harness.registry.db.transaction import Batch
 
         with sessions.writing(self.engine) as reader:
             batch = Batch(reader)
-            found = list(_each(batch, items, now))
+            found = list(_each(batch, items, now, room))
             batch.write()
             size = reader.size()
             if any(isinstance(one, ReproError) for one in found) and checkpoints.newest_size(reader) == size:
@@ -150,9 +154,15 @@ def _by_its_key(reader: Reader, size: int, note: bytes) -> None:
         raise Unavailable("the registry's key was rotated", where="checkpoint", fix="send the same again") from error
 
 
-def _each(batch: Batch, items: Sequence[Item], now: str) -> Iterator[Taken | ReproError]:
-    for item in items:
+def _each(batch: Batch, items: Sequence[Item], now: str, room: Room | None = None) -> Iterator[Taken | ReproError]:
+    ahead: list[Event] = []
+    for number, item in enumerate(items):
         try:
-            yield batch.take(item, now)
+            if room is not None:
+                room(batch.reader, number, ahead)
+            taken = batch.take(item, now)
         except ReproError as error:
             yield error
+        else:
+            ahead.append(taken.event)
+            yield taken

@@ -233,7 +233,7 @@ class Service:
     def _take(self, parcels: Sequence[Brought]) -> Sequence[Answer | ReproError]:
         self.refresh_key()
         with self.metrics.commits.time():
-            answers = incoming.take(self.registry, self.key, parcels)
+            answers = incoming.take(self.registry, self.key, parcels, limited=self.settings.limited)
         if self._cosigner is not None:
             self._cosigner.wake()
         self.changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -123,6 +124,6 @@ def _signed(app: FastAPI, service: Service) -> None:
         who = await asker(service, request, body)
         await service.ask(told.joined, who)
         await service.spend_key(who.key)
-        await service.ask(told.may_challenge, who, OPEN_CHALLENGES, acts.utc())
-        made = await asyncio.to_thread(acts.challenge, service.registry, service.key, who.handle, CHALLENGE_DAYS)
+        may = partial(told.may_challenge, asker=who, most=OPEN_CHALLENGES, now=acts.utc())
+        made = await asyncio.to_thread(acts.challenge, service.registry, service.key, who.handle, CHALLENGE_DAYS, may)
         return Issued(challenge=made[0], expires=made[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import BadInput
+from harness.errors import BadInput, ReproError
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item as Item
 from harness.registry.db.transaction import Taken as Taken
@@ -151,8 +151,16 @@ def submit(
     return registry.append_all([*first, item], utc())[-1]
 
 
-def challenge(registry: Registry, key: Ed25519PrivateKey, handle: str, days: int) -> tuple[str, str]:
-    """Issue a single-use number to an operator: (number, UTC time of its end)."""
+def challenge(
+    registry: Registry, key: Ed25519PrivateKey, handle: str, days: int, may: Callable[[Reader], None] | None = None
+) -> tuple[str, str]:
+    """Issue a single-use number to an operator: (number, UTC time of its end). `may` raises why not, in the same transaction."""
     nonce, ends = secrets.token_hex(32), utc(datetime.now(UTC) + timedelta(days=days))
-    act(registry, Actor("registry", (key,)), "challenge-issued", nonce, detail={"handle": handle, "expires": ends})
+    actor, detail = Actor("registry", (key,)), {"handle": handle, "expires": ends}
+    with registry.reading() as reader:
+        made = event(reader, actor, "challenge-issued", nonce, detail=detail)
+    item = Item(made.signed(actor.keys).to_bytes())
+    (taken,) = registry.append([item], utc(), None if may is None else lambda reader, *_: may(reader))
+    if isinstance(taken, ReproError):
+        raise taken
     return nonce, ends

@@ -12,8 +12,9 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import BadInput, Conflict, NotAllowed, RecordInvalid, ReproError, TooLarge
+from harness.errors import BadInput, Conflict, NotAllowed, RecordInvalid, ReproError, TooLarge, TooMany
 from harness.record import envelope
+from harness.registry.actions import limits
 from harness.registry.actions.acts import utc
 from harness.registry.db import device_digests
 from harness.registry.db.reader import Reader
@@ -184,13 +185,21 @@ def _same(reader: Reader, event: Event) -> int | None:
     return record.index
 
 
-def take(registry: Registry, key: Ed25519PrivateKey, parcels: Sequence[Brought]) -> list[Answer | ReproError]:
-    """All that may be, in order, in one transaction with one checkpoint; of each its receipt, or why not."""
+def take(
+    registry: Registry, key: Ed25519PrivateKey, parcels: Sequence[Brought], *, limited: bool = False
+) -> list[Answer | ReproError]:
+    """All that may be, in order, in one transaction with one checkpoint; of each its receipt, or why not.
+
+    `limited`: the queue must have room for it in that transaction, whatever it had when the request came.
+    """
+
+    def room(reader: Reader, number: int, ahead: Sequence[Event]) -> None:
+        limits.queue_has_room(reader, parcels[number].event, ahead)
 
     def seal(tree: Checkpoint) -> bytes:
         return checkpoint.sign(tree, key)
 
-    found = registry.append_sealed([one.item for one in parcels], utc(), seal)
+    found = registry.append_sealed([one.item for one in parcels], utc(), seal, room if limited else None)
     fresh = [one.entry.index for one in found if isinstance(one, Taken)]
     with registry.reading() as reader:
         proofs = dict(zip(fresh, receipts(reader, fresh), strict=True))
@@ -201,7 +210,7 @@ def take(registry: Registry, key: Ed25519PrivateKey, parcels: Sequence[Brought])
             index = taken.entry.index
             answers.append(Answer(proofs[index] or proven(registry, key, index), True, one.item.envelope))
             continue
-        before = earlier(registry, one.opened) if isinstance(taken, Conflict) else None
+        before = earlier(registry, one.opened) if isinstance(taken, Conflict | TooMany) else None
         answers.append(taken if before is None else there(registry, key, before))
     return answers
 

@@ -17,15 +17,17 @@ from harness.errors import TooMany
 from harness.registry.db import service_tables
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RequestFact, RequestStatus
-from harness.registry.queries import limits
+from harness.registry.queries import failures, limits
 from harness.registry.rules.limits import EVENTS_PER_DAY, EVENTS_PER_HOUR
 from harness.registry.store import Registry
+from harness.tiers.values import Status
 from harness.tlog.event import Event
 
 WHOLE_QUEUE = 10_000
 PENDING_REQUESTS = 20  # of one operator
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _OF_DAY = "limits:"
+_SUBMISSIONS = ("record-submitted", "failure-submitted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +115,28 @@ def of_address(registry: Registry, address: str, day: str) -> str:
     return hmac.new(secret, network(address).encode(), "sha256").hexdigest()[:32]
 
 
-def queue_has_room(reader: Reader, event: Event) -> None:
-    """Raises `TooMany` where the queue is full, or holds enough of an operator: requests, or records before one was accepted."""
+def queue_has_room(reader: Reader, event: Event, ahead: Sequence[Event] = ()) -> None:
+    """Raises `TooMany` where the queue is full, or holds enough of an operator: requests, or records before one was accepted.
+
+    `ahead`: taken before it in the same transaction, which the reader does not see yet.
+    """
     if event.kind == "request-opened":
         own_requests = (one for one in reader.all(RequestFact).values() if one.by == event.by)
-        if sum(one.status is RequestStatus.PENDING for one in own_requests) >= PENDING_REQUESTS:
+        coming = sum(one.kind == event.kind and one.by == event.by for one in ahead)
+        if sum(one.status is RequestStatus.PENDING for one in own_requests) + coming >= PENDING_REQUESTS:
             raise too_many(f"{PENDING_REQUESTS} requests of {event.by} wait for an editor", _HOUR_MS / 1000)
-    if event.kind not in ("record-submitted", "failure-submitted"):
+    if event.kind not in _SUBMISSIONS:
         return
+    submitters = [one.by for one in ahead if one.kind in _SUBMISSIONS]
     own = service_tables.of_operator(reader, event.by)
     found = limits.of(reader, event.by, _day(time.time_ns() // 1_000_000))
-    if own.get("pending", 0) >= found.pending_records and not own.get("accepted"):
-        what = f"{own['pending']} records of {event.by} wait already, and none was accepted yet"
-        raise too_many(what, _HOUR_MS / 1000)
-    if service_tables.pending(reader) >= WHOLE_QUEUE:
+    if not own.get("accepted"):
+        failed = sum(fact.status is Status.PENDING for _, fact in failures.of_operator(reader, event.by))
+        waiting = own.get("pending", 0) + failed + submitters.count(event.by)
+        if waiting >= found.pending_records:
+            what = f"{waiting} records of {event.by} wait already, and none was accepted yet"
+            raise too_many(what, _HOUR_MS / 1000)
+    if service_tables.pending(reader) + len(submitters) >= WHOLE_QUEUE:
         raise too_many(f"the queue holds {WHOLE_QUEUE} records", _HOUR_MS / 1000)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import text
 
 from harness.errors import BadInput, TooMany
 from harness.record.envelope import key_id as key_id_of
-from harness.registry.actions import acts, limits
+from harness.registry.actions import acts, incoming, limits
+from harness.registry.actions.incoming import Parcel
 from harness.registry.actions.limits import (
     DAILY,
     EDITORS_DAILY,
@@ -24,9 +26,11 @@ from harness.registry.actions.limits import (
 )
 from harness.registry.opening import open_database
 from harness.registry.queries.limits import in_force
+from tests.support.failed_runs import submitted
 from tests.support.passkey_world import change
 from tests.support.registry_world import key, world
 from tests.unit.service.conftest import problem
+from tests.unit.service.test_signed_reads import signed
 
 HOUR, DAY = 3_600_000, 86_400_000
 START = 1_800_000_000_000
@@ -279,3 +283,51 @@ def operator_key_id(made, name):
 
 def in_days(count):
     return (datetime.now(UTC).date() + timedelta(days=count)).isoformat()
+
+
+def brought_by(over, items):
+    """What the writer gets of these events, in one transaction or several."""
+    parcels = [Parcel(item["event"], item.get("record"), item.get("samples")) for item in items]
+    opened = [incoming.opened(over.world.registry, one) for one in parcels]
+    return [incoming.brought(one, demonstration=False) for one in opened]
+
+
+@pytest.mark.parametrize("together", [1, 4, 7])
+def test_no_more_records_of_a_newcomer_wait_whoever_sends_them_at_once(limited, together):
+    """All had room when they came; what counts is the room at the writer's turn."""
+    limited.world.join("ann")
+    found = [limited.world.record("ann", sku=f"Synthetic GPU {letter}") for letter in "ABCDEFG"]
+    waiting = brought_by(limited, [limited.submission(one) for one in found])
+    answers = []
+    for first in range(0, 7, together):
+        answers += incoming.take(
+            limited.world.registry, key("registry"), waiting[first : first + together], limited=True
+        )
+    assert [isinstance(one, TooMany) for one in answers] == [False] * 5 + [True] * 2
+    # What is there is told, however full it is.
+    (again,) = incoming.take(limited.world.registry, key("registry"), waiting[:1], limited=True)
+    assert again.new is False
+
+
+def test_no_more_requests_of_an_operator_wait_whoever_sends_them_at_once(limited, monkeypatch):
+    monkeypatch.setattr(limits, "PENDING_REQUESTS", 2)
+    limited.world.join("ann")
+    detail = {"model": "m", "hardware": "h", "runtime": "r"}
+    made = [{"event": limited.event("ann", "request-opened", f"{number:064x}", **detail)} for number in range(4)]
+    answers = incoming.take(limited.world.registry, key("registry"), brought_by(limited, made), limited=True)
+    assert [isinstance(one, TooMany) for one in answers] == [False, False, True, True]
+
+
+def test_failed_runs_of_a_newcomer_wait_in_the_same_room(limited):
+    for number in range(5):
+        submitted(limited.world, "ann", seed=number)
+    said = problem(limited.post(limited.submission(limited.world.record("ann"))))
+    assert (said["status"], said["detail"]) == (429, "5 records of ann wait already, and none was accepted yet")
+
+
+def test_three_challenges_are_open_however_many_are_asked_for_at_once(limited):
+    limited.world.join("ann")
+    own = limited.world.person("ann").operator
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: signed(limited, "/v1/challenges", own, method="POST").status_code, range(12)))
+    assert sorted(answers) == [201] * 3 + [429] * 9
