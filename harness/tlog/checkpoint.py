@@ -127,6 +127,14 @@ def open_note(
     return text, frozenset(signers)
 
 
+def of_keys(note: bytes, keys: Mapping[str, Ed25519PublicKey], where: str) -> bytes:
+    """The note with the lines of these keys alone; `read` says whether they hold. Raises `RecordInvalid`."""
+    text, signatures = split(note, where)
+    known = {(name, key_hash(name, key)) for name, key in keys.items()}
+    kept = dict.fromkeys(one for one in signatures if (one[0], one[1][:4]) in known)
+    return text + b"\n" + "".join(f"— {who} {base64.b64encode(what).decode()}\n" for who, what in kept).encode()
+
+
 def key_hash(name: str, public: Ed25519PublicKey, kind: bytes = ED25519) -> bytes:
     """The four bytes that tell a name's keys apart (signed-note, "Signatures"); `kind`: the type of signature, one byte.
 

@@ -20,6 +20,7 @@ from harness.tlog import checkpoint
 KIND = b"\x04"  # the type of signature
 _SIZE = 4 + 8 + 64  # bytes: key, time, signature
 _LATEST_S = 2**63 - 1
+MOST_AHEAD_S = 300  # of whoever reads it: what a witness's clock may be ahead
 
 
 @dataclass(frozen=True, slots=True)

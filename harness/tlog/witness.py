@@ -88,8 +88,8 @@ def origin_of(request: Request) -> str:
 def checked(request: Request, keys: Mapping[str, Ed25519PublicKey], seen: Head) -> tuple[bytes, Checkpoint]:
     """The text to sign, and the tree: signed by its log, and a log that has only grown since `seen`. `keys`: the log's, by name.
 
-    Raises `NotFound` (no keys), `BadInput` (malformed), `NotAllowed` (not signed by the log), `OtherSize`, and `RecordInvalid`
-    where it shows another past.
+    Raises `NotFound` (no keys), `BadInput` (malformed), `NotAllowed` (not signed by the log), `OtherSize`, `Conflict` for another
+    tree of the same size, and `RecordInvalid` where it is not shown to continue what was signed.
     """
     if not keys:
         raise NotFound("is not a log that this witness knows", where=_WHERE, fix="ask whoever runs the witness")
@@ -108,6 +108,8 @@ def checked(request: Request, keys: Mapping[str, Ed25519PublicKey], seen: Head) 
         other = OtherSize(f"the last one signed has {seen.size} entries", where=_WHERE, fix="send the proof from there")
         other.size = seen.size
         raise other
+    if tree.size == seen.size and tree.root != seen.root and not request.proof:
+        raise _another(f"is another log of {seen.size} entries than the one signed last")
     if not merkle.verify_consistency(seen.size, tree.size, seen.root, tree.root, request.proof):
         raise RecordInvalid(
             f"is not shown to continue the log of {seen.size} entries", where=_WHERE, fix="a log only grows"
@@ -120,8 +122,12 @@ def _tree(text: bytes) -> Checkpoint:
         return checkpoint.parse(text, _WHERE, extended=True)
     except RecordInvalid as error:
         if text.split(b"\n")[1:2] == [b"0"]:  # the one fault that the protocol counts as another past
-            raise RecordInvalid("must have the root of an empty log", where=_WHERE) from None
+            raise _another("must have the root of an empty log") from None
         raise _malformed(error.what) from None
+
+
+def _another(what: str) -> Conflict:
+    return Conflict(what, where=_WHERE, fix="a log only grows")
 
 
 def _malformed(what: str) -> BadInput:

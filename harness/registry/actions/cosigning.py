@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -17,6 +19,7 @@ from harness.tlog.witness import Request
 
 Post = Callable[..., Answer]
 SIZE_TYPE = "text/x.tlog.size"
+_SIZE = re.compile(rb"(0|[1-9][0-9]{0,15})\n?")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 3600.0
 
 
@@ -82,12 +85,12 @@ def ask(registry: Registry, one: Due, peers: Peers, now: float, post: Post = out
     """Ask one witness, and keep its signature. Never raises what the witness or the network did wrong; it is asked later then."""
     peer = peers.of(one.name)
     try:
-        line = _signed(registry, one, peer, post, private=one.name in peers.private)
+        note = _signed(registry, one, peer, post, private=one.name in peers.private)
     except ReproError as error:
         peer.failures += 1
         peer.not_before = now + min(_FIRST_WAIT_S * 2 ** (peer.failures - 1), _LONGEST_WAIT_S)
         return Asked(one.name, None, error)
-    _, lines = cosignature.parted(line, one.name)
+    _, lines = cosignature.parted(note, one.name)
     mine = {name: text for name, text in lines.items() if name == f"{one.name}+{one.cosigner.hash.hex()}"}
     with registry.counting() as reader:
         cosignatures.put(reader, one.size, mine)
@@ -103,13 +106,10 @@ def _signed(registry: Registry, one: Due, peer: Peer, post: Post, *, private: bo
         body = witness.write(Request(min(peer.size, one.size), proof, one.note))
         answer = post(f"{one.url.rstrip('/')}/add-checkpoint", body, {"Content-Type": "text/plain"}, private=private)
         if answer.status == 200:
-            note = one.note + answer.body
-            if one.name not in cosignature.times(note, [one.cosigner], one.name):
-                raise Unavailable("answered without its cosignature", where=one.name, fix="check its key")
-            return note
-        if answer.status != 409 or answer.media_type != SIZE_TYPE or not answer.body.strip().isdigit():
+            return _held(one, answer.body)
+        if answer.status != 409 or answer.media_type != SIZE_TYPE or _SIZE.fullmatch(answer.body) is None:
             raise Unavailable(f"answered {answer.status}", where=one.name, fix="ask whoever runs it")
-        peer.size = int(answer.body[:17])
+        peer.size = int(answer.body)
         if peer.size > one.size:
             raise NotAllowed(
                 f"has signed {peer.size} entries of this log, and here it has {one.size}: entries are missing here",
@@ -117,3 +117,16 @@ def _signed(registry: Registry, one: Due, peer: Peer, post: Post, *, private: bo
                 fix="run: repro audit; compare with an export",
             )
     raise Unavailable("names another size each time", where=one.name, fix="ask whoever runs it")
+
+
+def _held(one: Due, answer: bytes) -> bytes:
+    """The note with what the witness answered, which holds for every reader: over this text, and not from the future."""
+    note = one.note + answer
+    if b"\n\n" in answer or answer.startswith(b"\n"):  # the registry's own line would be text
+        raise Unavailable("answered more than signature lines", where=one.name, fix="ask whoever runs it")
+    signed = cosignature.times(note, [one.cosigner], one.name).get(one.name)
+    if signed is None:
+        raise Unavailable("answered without its cosignature", where=one.name, fix="check its key")
+    if signed > time.time() + cosignature.MOST_AHEAD_S:  # every audit would find it
+        raise Unavailable("answered a cosignature from the future", where=one.name, fix="its clock must be set")
+    return note

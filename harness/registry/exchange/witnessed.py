@@ -15,7 +15,6 @@ from harness.tlog import cosignature
 from harness.tlog.cosignature import Cosigner
 
 MOST_BEHIND = timedelta(hours=1)  # for which the newest entries may lack the signatures that are asked for
-_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def newest(
         except RecordInvalid as error:
             wrong.append((size, error.what))
             continue
-        late = [name for name, at_s in times.items() if at_s > (now + _SKEW).timestamp()]
+        late = [name for name, at_s in times.items() if at_s > now.timestamp() + cosignature.MOST_AHEAD_S]
         wrong += [(size, f"the cosignature of {name} is from the future") for name in late]
         if len(times) - len(late) >= asked.threshold and (found is None or size > found.size):
             good = sorted(set(times) - set(late))

@@ -123,8 +123,10 @@ class Witness:
             # A clock that was set back dates no larger tree before a smaller one.
             at_s = max(int(self.now()), known.at_s, 1)
             line = cosignature.line(text, self.key, self.name, at_s)
-            own, _ = cosignature.parted(request.note, origin)
-            self._keep(replace(known, size=tree.size, root=tree.root.hex(), at_s=at_s, note=(own + line).decode()))
+            note = (
+                checkpoint.of_keys(request.note, known.by_name, origin) + line
+            )  # what strangers wrote below is not shown
+            self._keep(replace(known, size=tree.size, root=tree.root.hex(), at_s=at_s, note=note.decode()))
             return line
 
     def newest(self, digest: str) -> bytes | None:

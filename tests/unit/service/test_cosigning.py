@@ -163,6 +163,8 @@ def test_a_witness_that_has_seen_more_says_that_entries_are_missing_here(tmp_pat
         Answer(409, cosigning.SIZE_TYPE, b"99999999999999999999999\n"),
         Answer(409, cosigning.SIZE_TYPE, "٣\n".encode()),
         Answer(409, cosigning.SIZE_TYPE, b"0\n"),
+        Answer(409, cosigning.SIZE_TYPE, b" " * 20 + b"5\n"),
+        Answer(409, cosigning.SIZE_TYPE, b"5 5\n"),
         Unavailable("does not answer", where="x"),
     ],
 )
@@ -183,6 +185,31 @@ def test_a_witness_that_answers_nonsense_is_asked_later_and_leaves_nothing(tmp_p
         asked = cosigning.ask(made.registry, due, peers, 1e6 * failures, post)
         assert asked.error is not None
         assert cosigning.due(made.registry, peers, 1e6 * failures + 4.9 * 2 ** (failures - 1)) == []
+    assert newest(made) == before
+    assert not audit(made.registry, None, SILENT).faults
+
+
+def _of_another_text(note: bytes) -> bytes:
+    """With an empty line the registry's own signature becomes text, and that text is what it signs."""
+    text, _, lines = note.rpartition(b"\n\n")
+    return b"\n" + cosignature.line(text + b"\n\n" + lines, key("w1"), OWN.name, int(time.time()))
+
+
+def _of_next_year(note: bytes) -> bytes:
+    return cosignature.line(checkpoint.split(note, "x")[0], key("w1"), OWN.name, int(time.time()) + 365 * 86400)
+
+
+@pytest.mark.parametrize("answered", [_of_another_text, _of_next_year])
+def test_what_no_reader_would_take_from_a_witness_is_not_kept(tmp_path, answered):
+    made = world(str(tmp_path / "registry"))
+    witnesses.add(made.registry, made.editor(), "https://w.example", cosignature.vkey(OWN), "of a friend")
+    sign_checkpoint(made.registry, key("registry"))
+    before, peers = newest(made), Peers()
+    (due,) = cosigning.due(made.registry, peers, 0.0)
+    asked = cosigning.ask(
+        made.registry, due, peers, 0.0, lambda *_, **__: Answer(200, "text/plain", answered(due.note))
+    )
+    assert isinstance(asked.error, Unavailable)
     assert newest(made) == before
     assert not audit(made.registry, None, SILENT).faults
 

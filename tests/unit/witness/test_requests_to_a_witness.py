@@ -137,7 +137,7 @@ WRONG = {
     "from where it was not": (409, lambda: asking(5, 12)),
     "from nothing": (409, lambda: asking(0, 12)),
     "a log that shrank": (409, lambda: asking(5, 5)),
-    "a fork of the same size": (422, lambda: asking(9, 9, FORK)),
+    "a fork of the same size": (409, lambda: asking(9, 9, FORK)),
     "a fork that grew": (422, lambda: asking(9, 12, FORK)),
     "a fork with the honest log's proof": (
         422,
@@ -187,7 +187,9 @@ def test_each_wrong_request_has_its_status_and_nothing_is_signed(served, case):
     assert answer.status_code == status, answer.text
     assert "—" not in answer.text
     if status == 409:
-        assert (answer.text, answer.headers["content-type"]) == ("9\n", "text/x.tlog.size")
+        told = ("is another log of 9 entries than the one signed last\n", "text/plain; charset=utf-8")
+        wanted = told if case == "a fork of the same size" else ("9\n", "text/x.tlog.size")
+        assert (answer.text, answer.headers["content-type"]) == wanted
     held(found, post(client, asking(9, 9)), 9)  # what it knows is what it knew
 
 
@@ -195,7 +197,7 @@ def test_each_wrong_request_has_its_status_and_nothing_is_signed(served, case):
     ("size", "root", "proof", "status"),
     [
         (0, EMPTY_ROOT, (), 200),
-        (0, bytes(32), (), 422),
+        (0, bytes(32), (), 409),
         (0, EMPTY_ROOT, (bytes(32),), 422),
         (1, leaf_hash(b"leaf"), (), 200),
         (1, leaf_hash(b"leaf"), (bytes(32),), 422),
@@ -304,3 +306,16 @@ def test_another_key_of_a_log_counts_only_where_the_log_announced_it(tmp_path):
         with pytest.raises(BadInput):
             found.cosign(asking(9, 12))
         found.cosign(asking(9, 12, key=STRANGER))
+
+
+def test_what_strangers_wrote_below_a_checkpoint_is_not_shown_by_the_witness(served):
+    """Anybody can send a log's checkpoint with ninety-nine lines of their own: with the witness's it would be no note any more."""
+    found, client = served
+    note = checkpoint.sign(head(3), LOG)
+    data = base64.b64encode(bytes(40)).decode()
+    for number in range(99):
+        note += f"— words.of.a.stranger/{number} {data}\n".encode()
+    assert post(client, b"old 0\n\n" + note).status_code == 200
+    shown = client.get(f"/{sha256(ORIGIN.encode()).hexdigest()}/checkpoint").content
+    assert [name for name, _ in checkpoint.split(shown, "x")[1]] == [ORIGIN, found.name]
+    assert cosignature.times(shown, [Cosigner(found.name, found.key.public_key())], "x")
