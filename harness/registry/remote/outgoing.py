@@ -6,6 +6,7 @@ that answers otherwise a moment later leads nowhere. No redirects, no proxy, a b
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from harness.errors import BadInput, NotAllowed, Unavailable, one_line
 from harness.registry.remote.in_time import FAILURES, in_time
 
 ANSWER_LIMIT = 64 << 10  # bytes
+LONGEST_URL = 2000
 SECONDS = 10.0  # in all, from the connection to the answer's last byte
 # IANA's registries of special-purpose addresses (iana-ipv4-special-registry, iana-ipv6-special-registry): what is not reachable
 # from everywhere, and whole blocks of protocols in which single addresses are; multicast and reserved ones besides.
@@ -34,6 +36,7 @@ _SPECIAL_4 = [
 _UNICAST_6 = IPv6Network("2000::/3")
 # Protocols (Teredo, ORCHID, benchmarks …), documentation, 6to4. Teredo and 6to4 hold an IPv4 address, a private one perhaps.
 _SPECIAL_6 = [IPv6Network(one) for one in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
+_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -75,10 +78,17 @@ def post(
 
 
 def proper(url: str, *, private: bool) -> None:
-    """Raises `BadInput` for what can't be an address, or is not encrypted, without asking anybody."""
-    scheme, host, _ = _parts(url)
+    """Raises `BadInput` for what can't be an address or is not encrypted, `NotAllowed` for a number of this
+    machine or its network, in whatever spelling the system knows. Asks nobody: where a name leads is seen when it is asked.
+    """
+    scheme, host, port = _parts(url)
     if scheme != "https" and not private:
         raise BadInput("must be encrypted", where=url[:120], fix=f"use https://{host}")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return
+    _chosen(host, [str(one[4][0]) for one in found], private=private)
 
 
 def public(address: str) -> bool:
@@ -117,9 +127,19 @@ def _parts(url: str) -> tuple[str, str, int]:
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
         scheme, host, port = "", "", None
-    if scheme not in ("http", "https") or not host or "@" in url or not url.isascii() or not url.isprintable():
+    plain = url.isascii() and url.isprintable() and " " not in url and "@" not in url and len(url) <= LONGEST_URL
+    if scheme not in ("http", "https") or not plain or not _is_host(host) or port == 0:
         raise BadInput(f"{url[:120]!r} must be an address", where="url", fix="as https://example.org")
     return scheme, host, port or (443 if scheme == "https" else 80)
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return len(host) <= 253 and _NAME.fullmatch(host) is not None
+    try:
+        return "%" not in host and bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _bounded(response: httpcore2.Response, url: str) -> bytes:

@@ -51,6 +51,8 @@ def test_any_changed_byte_refuses(algorithm):
             refused(replace(true, **{name: changed}), r".", owner)
         for changed in (b"", data[:-1], data + b"\0"):
             refused(replace(true, **{name: changed}), r".", owner)
+    for signature in (b"", bytes(3), b"\x30\x03\x02\x01"):
+        refused(replace(true, signature=signature), "did not sign", owner)
 
 
 @ALGORITHMS

@@ -286,7 +286,14 @@ def test_secrets_are_in_no_export_and_in_no_words(made, tmp_path, caplog):
         assert secret not in every
 
 
-@pytest.mark.parametrize("url", ["http://hooks.example/x", "ftp://x.example", "https://me@x.example/", "https://", "x"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://hooks.example/x", "ftp://x.example", "https://me@x.example/", "https://", "x", "https://a b/", " https://a.example/",
+     "https://a..example/", "https://.example/", "https://a.example:0/", "https://a.example:65536/", f"https://{'a' * 64}.example/",
+     f"https://{'a.' * 130}example/", "https://a.example/" + "x" * 2000, "https://a.example\\@127.0.0.1/", "https://127.0.0.1/",
+     "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/", "https://0/", "https://[::1]/",
+     "https://[::ffff:7f00:1]/", "https://[fe80::1%25eth0]/", "https://[1:2]/", "https://169.254.169.254/latest"],
+)  # fmt: skip
 def test_an_address_that_can_not_be_used_is_refused_when_it_is_added(made, url):
     with pytest.raises(BadInput):
         webhooks.add(made.registry, url, [Topic.QUEUE], private=False)
