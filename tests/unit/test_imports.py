@@ -194,6 +194,12 @@ def test_what_is_no_sql_is_not_taken_for_it(source):
 # Small files, quick help
 
 
+def test_only_one_place_of_the_tests_runs_a_loop():
+    """A browser's tests leave their thread with a loop that runs: another in it fails, where they came first."""
+    said = [path.name for path in (ROOT / "tests").rglob("*.py") if "asyncio" + ".run(" in path.read_text("utf-8")]
+    assert said == ["coroutines.py"]
+
+
 def test_no_file_is_longer_than_its_reader_s_patience():
     long = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in MODULES.items()}
     assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}

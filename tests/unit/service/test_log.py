@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from harness.service import log as logs
 from harness.service.core import Service, Settings
 from harness.service.log import FIELDS, Handler, Log
+from tests.support.coroutines import finished
 from tests.support.registry_world import key
 
 
@@ -68,9 +67,7 @@ def test_requests_leave_routes_and_no_traces(plain, query):
             for path in (f"/v1/operators/{word}", f"/v1/rows/{word}?x={word}", f"/{word}", "/v1/entries/0", "/healthz"):
                 await client.get(path)
 
-    # In a thread of its own: a browser's tests leave this one with a loop that runs.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(ask())).result()
+    finished(ask)
     service.stop()
     found = lines(stream)
     assert all(set(one) <= FIELDS for one in found)

@@ -25,6 +25,7 @@ from harness.service.app import app_of
 from harness.service.core import Service, Settings
 from harness.service.log import FIELDS, Log
 from harness.service.telemetry import VARIABLE, Telemetry, wanted
+from tests.support.coroutines import finished
 from tests.support.registry_world import key
 
 REPRO = str(Path(sys.executable).with_name("repro"))
@@ -50,9 +51,7 @@ def test_an_answer_is_a_span_and_a_duration_of_listed_fields_alone(plain):
 
     service.start()
     try:
-        import asyncio
-
-        asyncio.run(ask())
+        finished(ask)
     finally:
         service.stop()
     found = [(one.name, dict(one.attributes or {})) for one in spans.get_finished_spans()]
