@@ -22,7 +22,7 @@ from harness.registry.remote.address import address
 from harness.registry.remote.client import Client
 from harness.registry.remote.leases import Leases
 from harness.registry.remote.reader import RemoteReader, Signer
-from harness.registry.store import Registry
+from harness.registry.store import Registry, Room
 from harness.tlog import checkpoint, merkle
 from harness.tlog import event as events
 from harness.tlog.checkpoint import Checkpoint, parse_vkey
@@ -64,8 +64,8 @@ class Remote(Registry):
         about, self._about = self._about or self._look(), None
         yield RemoteReader(self._client, about, self._signer)
 
-    def append(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
-        """One after the other; of each its entry, or why not."""
+    def append(self, items: Sequence[Item], now: str, room: Room | None = None) -> list[Taken | ReproError]:
+        """One after the other; of each its entry, or why not. Whether there is `room` its service says."""
         found: list[Taken | ReproError] = []
         for item in items:
             try:
