@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.terminal.backend_option import backend_option
+from harness.terminal.part_options import count_option, memory_option
 
 
 @click.command()
@@ -25,21 +26,8 @@ from harness.terminal.backend_option import backend_option
     "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."
 )
 @click.option("--device", default="", metavar="NAME", help="Ask for a part of the device table, not for this machine.")
-@click.option(
-    "--memory",
-    "memory_gib",
-    type=click.FloatRange(min=0.1, max=1 << 20),
-    metavar="GIB",
-    help="Memory of --device, where the table has several sizes or none.",
-)
-@click.option(
-    "--count",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="So many of --device, each with a part of the model.",
-)
+@memory_option
+@count_option("So many of --device, each with a part of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def fit(
     model: str,

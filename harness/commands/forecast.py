@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.terminal.part_options import count_option, memory_option
+
 if TYPE_CHECKING:
     from harness.forecast.values import Point
 
@@ -13,21 +15,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--device", default="", metavar="NAME", help="A part of the device table; default: this machine.")
-@click.option(
-    "--memory",
-    "memory_gib",
-    type=click.FloatRange(min=0.1, max=1 << 20),
-    metavar="GIB",
-    help="Memory of --device, where the table has several sizes or none.",
-)
-@click.option(
-    "--count",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="So many of --device, each with a part of the layers.",
-)
+@memory_option
+@count_option("So many of --device, each with a part of the layers.")
 @click.option("--runtime", default="llama.cpp", show_default=True, help="Runtime that is to run it.")
 @click.option(
     "--backend",

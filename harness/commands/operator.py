@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.terminal.proposal_option import proposal_option
 from harness.terminal.registry_option import registry_option
 
 
@@ -217,12 +218,7 @@ def revoke(key: str, from_index: int, reason: str, editorial: bool, target: str 
 @operator.command()
 @click.argument("key")
 @click.option("--reason", required=True, help="What shows that it was a mistake; public in the log.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(path_type=Path),
-    help="Write a proposal to this file instead, for other editors to sign.",
-)
+@proposal_option
 @registry_option
 def unrevoke(key: str, reason: str, file: Path | None, target: str | None) -> None:
     """Undo `operator revoke`, as editors.

@@ -13,6 +13,7 @@ from harness.commands.registry_webhooks import webhooks
 from harness.commands.registry_witness import witness
 from harness.commands.registry_witnesses import witnesses
 from harness.paths import keys_folder
+from harness.terminal.proposal_option import proposal_option
 from harness.terminal.registry_option import registry_option
 
 
@@ -205,12 +206,7 @@ def upgrade(target: str | None) -> None:
     help="Editors who must approve a record; default: the policy's.",
 )
 @click.option("--reason", required=True, help="Why; public in the log.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(path_type=Path),
-    help="Write a proposal to this file instead, for other editors to sign.",
-)
+@proposal_option
 @registry_option
 def policy(policy: str, approvals: int | None, reason: str, file: Path | None, target: str | None) -> None:
     """Adopt a policy; as many editors sign as the list demands.

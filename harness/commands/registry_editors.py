@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.terminal.proposal_option import proposal_option
 from harness.terminal.registry_option import registry_option
 
 if TYPE_CHECKING:
@@ -150,12 +151,7 @@ def apply_(file: Path, target: str | None) -> None:
 @click.argument("web_origin", metavar="URL")
 @click.option("--rp-id", metavar="DOMAIN", help="Domain that passkeys are bound to; default: the URL's.")
 @click.option("--reason", required=True, help="Why; public in the log.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(path_type=Path),
-    help="Write a proposal to this file instead, for other editors to sign.",
-)
+@proposal_option
 @registry_option
 def passkeys(web_origin: str, rp_id: str | None, reason: str, file: Path | None, target: str | None) -> None:
     """Let editors sign with passkeys at URL, the console's web origin.

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.paths import keys_folder
+from harness.terminal.proposal_option import proposal_option
 from harness.terminal.registry_option import registry_option
 
 
@@ -34,12 +35,7 @@ def show(target: str | None) -> None:
 
 @key.command()
 @click.option("--reason", required=True, help="Why; public in the log.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(path_type=Path),
-    help="Write a proposal to this file instead, for other editors to sign.",
-)
+@proposal_option
 @registry_option
 def announce(reason: str, file: Path | None, target: str | None) -> None:
     """Make the next key, and have the log announce its digest.
