@@ -85,6 +85,15 @@ def people(founded, tmp_path):
     return People(tmp_path)
 
 
+@pytest.fixture
+def url(people):
+    """The address of a service of the registry of `hosted`."""
+    from tests.support.people import at_a_service
+
+    with at_a_service(people) as found:
+        yield found
+
+
 def refused(done, code=2):
     """One line on standard error, no traceback; returns it."""
     assert done.returncode == code, (done.returncode, done.stderr[-2000:])

@@ -12,22 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.editor_keys import registry_key
-from harness.registry.opening import open_database
-from tests.support.people import People
-from tests.support.served import served
-
-ORIGIN = "example.org/bench"
+from tests.support.people import People, at_a_service, hosted
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A registry with two rows, a reproduction, and a record that waits."""
-    found = People(tmp_path_factory.mktemp("filled"))
-    found.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    found.good("ed", "registry", "new", "--origin", ORIGIN)
-    for who in ("ann", "bob"):
-        found.operator(who)
+    found = hosted(tmp_path_factory.mktemp("filled"), "ann", "bob")
     first = found.good("ann", "submit", found.record("ann", "one")).split()[0]
     found.good("ed", "review", "approve", first, "--reason", "complete")
     second = found.good("bob", "submit", found.record("bob", "two", seed=9)).split()[0]
@@ -43,13 +34,6 @@ def people(filled, tmp_path):
     made = People(tmp_path)
     made.row = filled.row
     return made
-
-
-@contextmanager
-def at_a_service(people):
-    key = registry_key(people.folder / "ed" / "repro-harness" / "keys", ORIGIN, make=False)
-    with served(open_database(str(people.registry)), key) as client:
-        yield str(client.base_url).rstrip("/")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from harness.service.log import FIELDS
-from tests.support.people import People
+from tests.support.people import hosted
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 900
@@ -24,11 +24,7 @@ PATIENCE_S = 900
 
 @pytest.fixture
 def people(tmp_path):
-    found = People(tmp_path)
-    found.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    found.good("ed", "registry", "new", "--origin", "example.org/bench")
-    found.operator("ann")
-    return found
+    return hosted(tmp_path, "ann")
 
 
 def answered(url: str) -> httpx2.Response:

@@ -7,28 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.record.editor_keys import registry_key
-from harness.registry.opening import open_database
-from tests.e2e.test_service_commands import ORIGIN
-from tests.support.people import People
-from tests.support.served import served
+from tests.support.people import hosted
 
 
 @pytest.fixture
 def people(tmp_path):
-    found = People(tmp_path)
-    found.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    found.good("ed", "registry", "new", "--origin", ORIGIN)
-    for name in ("ann", "bob"):
-        found.operator(name)
-    return found
-
-
-@pytest.fixture
-def url(people):
-    key = registry_key(people.folder / "ed" / "repro-harness" / "keys", ORIGIN, make=False)
-    with served(open_database(str(people.registry)), key) as client:
-        yield str(client.base_url).rstrip("/")
+    return hosted(tmp_path, "ann", "bob")
 
 
 def test_two_verified_operators_report_a_row_over_a_url_and_an_editor_closes_it(people, url):

@@ -6,27 +6,12 @@ import json
 
 import pytest
 
-from harness.record.editor_keys import registry_key
-from harness.registry.opening import open_database
-from tests.e2e.test_service_commands import ORIGIN
-from tests.support.people import People
-from tests.support.served import served
+from tests.support.people import hosted
 
 
 @pytest.fixture
 def people(tmp_path):
-    found = People(tmp_path)
-    found.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    found.good("ed", "registry", "new", "--origin", ORIGIN)
-    found.operator("ann")
-    return found
-
-
-@pytest.fixture
-def url(people):
-    key = registry_key(people.folder / "ed" / "repro-harness" / "keys", ORIGIN, make=False)
-    with served(open_database(str(people.registry)), key) as client:
-        yield str(client.base_url).rstrip("/")
+    return hosted(tmp_path, "ann")
 
 
 def both(people, url, *words):

@@ -12,19 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import People
+from tests.support.people import ORIGIN, hosted
 
 ROOT = Path(__file__).parents[2]
-ORIGIN = "example.org/bench"
 NAME = "witness.example.org/w1"
 
 
 @pytest.fixture
 def people(tmp_path):
-    found = People(tmp_path)
-    found.good("ed", "keys", "new", "--role", "editor", "--handle", "ed")
-    found.good("ed", "registry", "new", "--origin", ORIGIN)
-    return found
+    return hosted(tmp_path)
 
 
 class Running:
