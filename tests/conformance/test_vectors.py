@@ -15,6 +15,7 @@ from tests.conformance import make_vectors
 from tests.conformance.building import BASE, FOLDER, OPERATOR, RIG, SAMPLES, WHOLE, pae, sealed, written
 from tests.conformance.verifier import main as independent
 from tests.conformance.verifier import verdict
+from tests.support.patience import PATIENCE_S
 
 VECTORS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 # Rule of the format → what `repro verify` says where it is broken.
@@ -77,7 +78,7 @@ def test_the_command_and_the_script_end_alike(name, tmp_path):
     place = folder_of(base64.b64decode(VECTORS[name]["envelope"]), tmp_path / "record")
     program = "from harness.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "verify", str(place)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", program, "verify", str(place)], capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == (0 if VECTORS[name]["expected"] == "valid" else 2), done.stderr
     assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.support import engines, forked, tiny_gguf
+from tests.support.patience import PATIENCE_S
 
 
 class Repro:
@@ -28,7 +29,7 @@ class Repro:
         """The same in an interpreter that has imported nothing: where imports and their order are the subject."""
         return subprocess.run(
             [*forked.PROGRAM, *map(str, arguments)],
-            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False,
+            env=self.environment | environment, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 
     def start(self, *arguments):

@@ -20,6 +20,7 @@ from harness.registry.facts import RecordFact
 from harness.registry.opening import open_database
 from tests.e2e.conftest import refused
 from tests.support import tiny_gguf
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
 from tests.support.served import served
 from tests.unit.agent.conftest import Scene
@@ -133,7 +134,7 @@ def test_kill_9_at_random_points_loses_and_doubles_nothing(tmp_path):
             if number < kills:
                 time.sleep(draw.uniform(0.5, 8.0))
                 agent.send_signal(signal.SIGKILL)
-            _, told = agent.communicate(timeout=600)
+            _, told = agent.communicate(timeout=PATIENCE_S)
             assert number < kills or agent.returncode == 0, told.decode()
             if len(queue(tmp_path / "registry")) == len(requests) and number >= kills:
                 break

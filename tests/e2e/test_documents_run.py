@@ -26,6 +26,7 @@ from harness.record import keys
 from harness.registry.intake.measurement import measurement_of
 from tests.support import documents, tiny_gguf
 from tests.support.documents import ROOT
+from tests.support.patience import PATIENCE_S
 from tests.support.program import REAL, Ended, Program, signed, written
 
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
@@ -190,7 +191,7 @@ def test_an_adapter_author_writes_checks_and_measures(tmp_path):
     def repro(*words):
         done = subprocess.run(
             [python, "-c", "from harness.cli import main; main()", *map(str, words)],
-            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False,
+            env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
         assert done.returncode in STATUSES.get(words[0], (0,)), (words, done.stdout[-1000:], done.stderr[-1000:])
         return done.stdout

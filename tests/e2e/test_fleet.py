@@ -10,6 +10,7 @@ from harness.record import store
 from tests.e2e.conftest import INTERRUPT, refused
 from tests.support import fleet_matrices
 from tests.support.fleet_kills import attempts, distinct_records, kill_often
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -54,14 +55,14 @@ def test_a_pair_takes_turns_and_a_kill_in_its_middle_loses_nothing(repro, matrix
     sides = "processes = 3\na = { options = { step_us = 4000 } }\nb = { options = { step_us = 8000 } }"
     path = matrix([], pair=sides)
     running = repro.start("fleet", "run", path)
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while (
         len(list(repro.results.glob(".fleet/*/jobs/*/results/.partial/*/process-*"))) < 3 and time.monotonic() < until
     ):
         time.sleep(0.05)
     for one in children_of(repro):
         one.send_signal(signal.SIGKILL)
-    running.communicate(timeout=600)
+    running.communicate(timeout=PATIENCE_S)
     done = repro("fleet", "resume", path, "--json")
     assert [job["status"] for job in jobs_of(done)] == ["measured"] * 2, done.stderr
     a, b = (store.read(repro.folder / job["record"]).record for job in jobs_of(done))
@@ -96,13 +97,13 @@ def test_one_that_fails_and_one_that_can_not_run_stop_nobody(repro, matrix):
 def test_ctrl_c_stops_the_jobs_and_resume_continues_them(repro, matrix):
     path = matrix([40000])
     running = repro.start("fleet", "run", path)
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while (
         not list(repro.results.glob(".fleet/*/jobs/*/results/.partial/*/process-*.frames")) and time.monotonic() < until
     ):
         time.sleep(0.1)
     running.send_signal(INTERRUPT)
-    _, told = running.communicate(timeout=600)
+    _, told = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, told
     assert "repro fleet resume" in told
     assert [job["status"] for job in jobs_of(repro("fleet", "status", path, "--json"))] == ["cancelled"]
@@ -116,7 +117,7 @@ def test_ctrl_c_stops_the_jobs_and_resume_continues_them(repro, matrix):
 def test_a_killed_job_is_lost_and_resume_continues_it(repro, matrix):
     path = matrix([40000])
     assert repro("fleet", "run", path, "--detach").returncode == 0
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while (
         not list(repro.results.glob(".fleet/*/jobs/*/results/.partial/*/process-*.frames")) and time.monotonic() < until
     ):

@@ -19,6 +19,7 @@ from harness.verify.reading import follow
 from tests.e2e.conftest import INTERRUPT, Repro
 from tests.support import fleet_matrices, slurm_cluster, tiny_gguf
 from tests.support.fleet_kills import attempts, distinct_records, kill_often
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(bool(slurm_cluster.missing()), reason=slurm_cluster.missing() or "SLURM is here")
 
@@ -109,7 +110,7 @@ def test_a_killed_node_daemon_and_a_killed_controller_lose_nothing(fleet, cluste
     cluster.start_controller()
     cluster.start_node("n2")
     cluster.tended(lambda: running.poll() is not None, "the fleet")
-    out, told = running.communicate(timeout=600)
+    out, told = running.communicate(timeout=PATIENCE_S)
     assert running.returncode in (0, 3, 4), told
     done = json.loads(out)["jobs"]
     if any(job["status"] == "lost" for job in done):
@@ -138,7 +139,7 @@ def test_jobs_that_wait_for_a_drained_node_say_so_and_go_on_once_it_is_resumed(f
     cluster.wait(lambda: any("SLURM says" in one["detail"] for one in standing(fleet, path)), "a reason")
     time.sleep(5)  # the command looks every two
     cluster("scontrol", "update", "nodename=n1", "state=resume")
-    _, told = running.communicate(timeout=600)
+    _, told = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, (told, cluster.tail())
     assert told.count("Nothing runs, 1 jobs wait: n1: SLURM says") == 1, told
 
@@ -161,7 +162,7 @@ def test_cancel_stops_the_jobs_and_ctrl_c_only_the_watching(fleet, cluster):
     running = fleet.start("fleet", "run", path, "--executor", "slurm")
     cluster.wait(lambda: bool(measuring(fleet)), "the first process")
     running.send_signal(INTERRUPT)
-    _, told = running.communicate(timeout=600)
+    _, told = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130
     assert "the jobs continue" in told
     assert status(fleet, path) == ["running", "queued"]

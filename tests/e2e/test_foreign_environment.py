@@ -11,6 +11,7 @@ import pytest
 from harness import read_record
 from tests.e2e.conftest import measured, refused
 from tests.support import packages, tiny_gguf
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
@@ -59,7 +60,7 @@ class Shipped:
         return subprocess.run(
             [self.python, "-c", "from harness.cli import main; main()", *map(str, words)],
             env=os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache"), "PIP_INDEX_URL": "http://127.0.0.1:9/none"},
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=900,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
 
 

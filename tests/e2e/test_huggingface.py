@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import forked, huggingface, tiny_gguf, tiny_models
+from tests.support.patience import PATIENCE_S
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 MODEL = tiny_gguf.build(tensors={**tiny_gguf.TENSORS, "blk.0.big": (512, 12288)})  # 24 MiB
@@ -460,7 +461,7 @@ main(["bench", "--model", "hf:owner/model/tiny.gguf", "--suite", sys.argv[1], "-
     }
     done = subprocess.run(
         [sys.executable, "-c", program, str(suite)], env=os.environ | home | {"XDG_CONFIG_HOME": str(tmp_path / "config")},
-        cwd=tmp_path, capture_output=True, text=True, timeout=600,
+        cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert_refused(done, "the model needs about")
     assert served.sent <= 1 << 20

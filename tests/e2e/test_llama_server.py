@@ -13,6 +13,7 @@ from harness.record.store import read
 from tests.e2e.conftest import Repro, measured, refused
 from tests.e2e.test_resume import wait_for_process
 from tests.support import tiny_gguf, tiny_models, vulkan_server
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -96,7 +97,7 @@ def test_no_server_is_left_when_the_run_is_stopped(repro, arguments, model, how,
     else:
         wait_for_process(repro, 0, 3)
     running.send_signal(how)
-    running.communicate(timeout=600)
+    running.communicate(timeout=PATIENCE_S)
     wait_until(lambda: not servers_of(model))
 
 
@@ -106,7 +107,7 @@ def test_a_server_that_dies_in_mid_run_loses_nothing_and_the_run_goes_on(repro, 
     for process in servers_of(model):
         if "llama-server" in process.name():
             process.kill()
-    _, said = running.communicate(timeout=600)
+    _, said = running.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in said
     if running.returncode not in (0, 4):  # it was told, and what was measured is kept
         assert "llama-server was killed by SIGKILL" in said

@@ -5,6 +5,7 @@ import signal
 import time
 
 from tests.e2e.conftest import measured, refused
+from tests.support.patience import PATIENCE_S
 
 MATRIX = """
 name = "three"
@@ -64,7 +65,7 @@ def test_an_interrupted_matrix_is_resumed(repro, tiny):
         time.sleep(0.1)
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    _, text = running.communicate(timeout=600)
+    _, text = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, text
     assert "continue with --resume" in text
     before = {path: path.stat().st_mtime_ns for path in repro.records()}

@@ -22,6 +22,7 @@ from harness.run.prepare import memory_need
 from harness.run.request import Request
 from tests.e2e.conftest import measured, refused
 from tests.support import model_server
+from tests.support.patience import PATIENCE_S
 
 SUITE = Path(__file__).parents[1] / "data" / "small-v1.toml"
 
@@ -328,7 +329,7 @@ def real_server(tmp_path_factory):
         env=os.environ | {"PYTHONPATH": str(extra)}, stdout=log, stderr=log,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and child.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -338,7 +339,7 @@ def real_server(tmp_path_factory):
         yield model, f"http://127.0.0.1:{port}/v1"
     finally:
         child.terminate()
-        child.wait(300)
+        child.wait(PATIENCE_S)
         log.close()
 
 

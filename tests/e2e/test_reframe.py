@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import fleet_matrices
 from tests.support.documents import ROOT
+from tests.support.patience import PATIENCE_S
 
 REFRAME = os.environ.get("REPRO_REFRAME") or shutil.which("reframe") or ""
 pytestmark = pytest.mark.skipif(not Path(REFRAME).is_file(), reason="ReFrame is not installed (REPRO_REFRAME)")
@@ -27,7 +28,7 @@ def run(repro, tiny, *settings):
     ]
     return subprocess.run(
         [REFRAME, "-c", ROOT / "contrib" / "reframe" / "repro_check.py", "--prefix", repro.folder, "-r", "--performance-report", *asked],
-        env=repro.environment | {"HOME": str(repro.folder)}, cwd=repro.folder, capture_output=True, text=True, check=False, timeout=600,
+        env=repro.environment | {"HOME": str(repro.folder)}, cwd=repro.folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
 
 

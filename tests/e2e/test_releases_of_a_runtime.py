@@ -12,6 +12,7 @@ import pytest
 from harness import read_record
 from tests.e2e.conftest import measured, refused
 from tests.support import packages, simple_index, tiny_gguf
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "tests" / "data" / "small-v1.toml"
@@ -78,7 +79,7 @@ class Shipped:
         return subprocess.run(
             [self.python, "-c", "from harness.cli import main; main()", *map(str, words)],
             env=own | self.index.variables | {"XDG_CACHE_HOME": str(self.folder / "cache")} | more,
-            cwd=self.folder, capture_output=True, text=True, check=False, timeout=900,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import measured
+from tests.support.patience import PATIENCE_S
 
 RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3",
        "-o", "step_us=1500", "-o", "prefill_us=5", "-o", "seed=4")  # fmt: skip
@@ -50,7 +51,7 @@ def test_a_stopped_run_is_resumed_with_what_it_has(repro, tiny, how):
     wait_for_process(repro, 1, 5)
     assert workers_of(repro)  # else the look for one that is left would find none in any case
     running.send_signal(how)
-    _, said = running.communicate(timeout=600)
+    _, said = running.communicate(timeout=PATIENCE_S)
     if how is signal.SIGINT:
         assert running.returncode == 130
         last = said.strip().splitlines()[-1]

@@ -16,10 +16,10 @@ import httpx2
 import pytest
 
 from harness.service.log import FIELDS
+from tests.support.patience import PATIENCE_S
 from tests.support.people import hosted
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 900
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_pages_that_a_receipt_names_come_with_the_approval(people, tmp_path)
             assert "ann" in answered(page).text
         assert httpx2.get(f"{url}/readyz").json()["site"]["failures"] == 0
         service.send_signal(signal.SIGINT)
-        assert service.wait(300) == 130
+        assert service.wait(PATIENCE_S) == 130
         *lines, last = service.stderr.read().splitlines()
     assert last == "repro: interrupted"
     written = [json.loads(line) for line in lines if line]

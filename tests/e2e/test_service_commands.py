@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from harness.record.editor_keys import registry_key
+from tests.support.patience import PATIENCE_S
 from tests.support.people import ORIGIN, hosted
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +144,7 @@ def test_the_demonstration_is_served_as_a_copy_until_ctrl_c(tmp_path):
         assert httpx2.get(f"{address}healthz").json()["status"] == "ok"
         assert httpx2.get(f"{address}v1/registry").json()["demonstration"] is True
         served_copy.send_signal(signal.SIGINT)
-        assert served_copy.wait(300) == 130
+        assert served_copy.wait(PATIENCE_S) == 130
         assert served_copy.stderr.read().splitlines()[-1] == "repro: interrupted"
     assert not list(tmp_path.glob("repro-serve-*"))
 

@@ -17,6 +17,7 @@ import pytest
 
 from harness.registry.actions.create import sign_checkpoint
 from tests.support import forked
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import World, key, world
 
 DEMO = Path(__file__).parents[2] / "results" / "demo-registry"
@@ -114,7 +115,7 @@ def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_
         eventually("2 benchmarks by 2 operators")
     finally:
         server.send_signal(signal.SIGINT)
-        _, said = server.communicate(timeout=600)
+        _, said = server.communicate(timeout=PATIENCE_S)
     assert server.returncode == 130
     assert "Traceback" not in said
 
@@ -130,7 +131,7 @@ def test_a_build_that_is_interrupted_leaves_the_old_site(variables, tmp_path, sm
     assert running.stderr is not None
     running.stderr.readline()  # it has begun to make pages
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=600)
+    running.communicate(timeout=PATIENCE_S)
     if running.returncode == 130:
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.glob(".site*")] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.e2e.conftest import measured, refused
 from tests.support import model_server
+from tests.support.patience import PATIENCE_S
 
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 FAST = ("bench", "--runtime", "simulated", "--suite", SMALL, "--processes", "3")
@@ -49,11 +50,11 @@ def test_a_cell_that_fails_to_load_is_recorded_and_the_others_go_on(repro, tiny)
 def test_an_interrupted_sweep_is_resumed(repro, tiny):
     run = (*FAST, "--model", tiny, "-o", "step_us=5000,5100")
     running = repro.start(*run)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not list(repro.results.glob(".partial/*/process-001.frames")) and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=600)
+    _, said = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, said
     assert "--resume" in said.splitlines()[-1]
     assert not repro.records()
@@ -137,7 +138,7 @@ def test_a_server_that_dies_in_mid_sweep_leaves_what_was_measured(repro, tiny):
         watcher = threading.Thread(target=die_after_the_first_round, daemon=True)
         watcher.start()
         done = repro(*run)
-        watcher.join(120)
+        watcher.join(PATIENCE_S)
         assert done.returncode == 3, (done.stdout, done.stderr)
         assert not repro.records()
         assert done.stderr.count("--resume continues with them") >= 2

@@ -16,6 +16,7 @@ from harness.run.prepare import environments
 from harness.verify.recompute import verify
 from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured
+from tests.support.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 DECIDED = {"counting", "prefill_complete", "cache_honesty", "determinism", "engine_counters", "arithmetic"}
@@ -125,7 +126,9 @@ for token in llm.generate(ids, temp=0.0, top_k=1, repeat_penalty=1.0):
         break
 print(json.dumps([len(ids), out]))
 """
-    done = subprocess.run([place.python, "-P", "-c", program], capture_output=True, text=True, check=True, timeout=600)
+    done = subprocess.run(
+        [place.python, "-P", "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     prompt_tokens, theirs = json.loads(done.stdout.strip().splitlines()[-1])
     assert prompt_tokens == workload.prompt_tokens
     assert list(ours) == theirs

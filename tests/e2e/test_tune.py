@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests.e2e.conftest import measured, refused
+from tests.support.patience import PATIENCE_S
 
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 FIXED = ("--suite", SMALL, "--budget", "600")
@@ -34,11 +35,11 @@ def test_the_planted_best_is_found_and_measured_again(repro, tiny):
 def test_a_stopped_search_is_resumed(repro, tiny):
     run = ("tune", tiny, "simulated", "-o", "step_us=5000,5100,5200", *FIXED)
     running = repro.start(*run)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while len(list(repro.results.glob(".partial/*/process-000.frames"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=600)
+    _, said = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, said
     assert "--resume" in said.splitlines()[-1]
     kept = {path: path.read_bytes() for path in repro.results.glob(".partial/*/process-000.frames")}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
 from tests.support.people import ORIGIN, hosted
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,7 @@ class Running:
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(300) == 130
+        assert self.process.wait(PATIENCE_S) == 130
         self.process.stdout.close()
         self.process.stderr.close()
 

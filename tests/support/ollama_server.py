@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support import vulkan_server
+from tests.support.patience import PATIENCE_S
 
 
 @dataclass
@@ -327,7 +328,7 @@ class Engine:
         request = urllib.request.Request(
             self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        return urllib.request.urlopen(request, timeout=120)
+        return urllib.request.urlopen(request, timeout=PATIENCE_S)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from tests.support.patience import PATIENCE_S
+
 INSTALLED = Path("/usr/lib/postgresql")  # Debian's place, one folder a version
-PATIENCE_S = 300
 # Tests kill processes, never the machine: what the kernel has taken is not lost, so nothing waits for a disk.
 SETTINGS = """
 listen_addresses = ''

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from harness.service.server import bound, config
+from tests.support.patience import PATIENCE_S
 
 TICK_S = 0.1  # uvicorn's own
 
@@ -58,7 +59,7 @@ def running(app: Starlette) -> Iterator[httpx2.Client]:
     try:
         # Nothing here is TLS, whose roots take 40 ms to read.
         address = f"http://127.0.0.1:{own.getsockname()[1]}"
-        with httpx2.Client(base_url=address, timeout=300, verify=False) as client:
+        with httpx2.Client(base_url=address, timeout=PATIENCE_S, verify=False) as client:
             yield client
     finally:
         server.end()

@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo", "munged", "setpriv")
 NODES = ("n1", "n2", "n3")
-PATIENCE_S = 600  # a busy machine: nothing waits longer than it must
 
 CONFIGURATION = """
 ClusterName=test

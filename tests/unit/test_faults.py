@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import faults
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim is preloaded by Linux's loader")
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,7 @@ def program(code, *arguments, env, folder=None, fast=True):
     """`fast` leaves site-packages out: what needs the standard library alone starts twice as soon."""
     command = [sys.executable, *(["-S"] if fast else []), "-c", code, *map(str, arguments)]
     return subprocess.run(
-        command, env=env, cwd=folder or ROOT, capture_output=True, text=True, timeout=300, check=False
+        command, env=env, cwd=folder or ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

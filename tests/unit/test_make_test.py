@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,5 +18,7 @@ def test_interpreters_keep_what_they_compiled_where_the_environment_says_not_to(
     outer = {"MAKEFLAGS", "MFLAGS"}  # of the `make test` that runs this
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
     assert done.stdout.splitlines() == ["kept: []"] * 2

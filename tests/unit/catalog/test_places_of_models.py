@@ -11,6 +11,7 @@ from harness.catalog.identity import identify
 from harness.errors import BadInput
 from harness.record.canonical import canonical
 from tests.support import tiny_gguf, tiny_models
+from tests.support.patience import PATIENCE_S
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -147,7 +148,7 @@ def in_time(work):
     ended = []
     worker = threading.Thread(target=lambda: ended.append(work()), daemon=True)
     worker.start()
-    worker.join(120)
+    worker.join(PATIENCE_S)
     assert ended, "it waits for somebody to write into the pipe"
     return ended[0]
 

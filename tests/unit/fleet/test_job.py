@@ -15,6 +15,7 @@ from harness.fleet.measured import Ways
 from harness.fleet.outcome import Ending, Seen
 from harness.fleet.plan import Job, Plan
 from harness.run.session import BUSY
+from tests.support.patience import PATIENCE_S
 
 HOT = (Seen(name="other load", level="bad", what="other programs use 90 % of the cores"),)
 FINE = (Seen(name="clock governor", level="warn", what="it is powersave"),)
@@ -78,21 +79,21 @@ def test_two_at_once_measure_once(state, measure):
 
     def slow(request, progress):
         begun.set()
-        assert go.wait(300)
+        assert go.wait(PATIENCE_S)
         return measure(request, progress)
 
     first = threading.Thread(
         target=jobs.run_job, args=(made, 0, "one"), kwargs={"ways": Ways(bench=slow), "examine": fine}
     )
     first.start()
-    assert begun.wait(300)
+    assert begun.wait(PATIENCE_S)
     second = threading.Thread(
         target=jobs.run_job, args=(made, 0, "two"), kwargs={"ways": Ways(bench=slow), "examine": fine}
     )
     second.start()
     go.set()
-    first.join(300)
-    second.join(300)
+    first.join(PATIENCE_S)
+    second.join(PATIENCE_S)
     assert len(measure.calls) == 1
 
 

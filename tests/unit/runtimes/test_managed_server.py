@@ -14,6 +14,7 @@ from harness.errors import BadInput, RunFailed
 from runtimes.interface import FailureSign
 from runtimes.support import listening
 from runtimes.support.managed_server import HOST, ManagedServer, free_port
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 # A server in a few lines, with a child of its own: PORT, seconds until it answers, and what it does then.
@@ -166,7 +167,7 @@ def test_nothing_is_left_when_its_owner_is_killed_at_any_moment(delay, after, si
             time.sleep(0.02)
         assert len(of_port(port)) == 3
         os.killpg(owner.pid, signal_)
-        owner.wait(120)
+        owner.wait(PATIENCE_S)
         assert gone(port)
     finally:
         owner.kill()

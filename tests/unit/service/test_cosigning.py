@@ -26,6 +26,7 @@ from harness.registry.remote.outgoing import Answer
 from harness.service.witness.state import Witness, opened
 from harness.tlog import checkpoint, cosignature, proof
 from harness.tlog.cosignature import Cosigner
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import ORIGIN, World, key, world
 from tests.support.served import served
 from tests.support.witnessed import witnessed as running
@@ -283,7 +284,7 @@ def test_who_drips_a_header_now_and_then_is_left_when_the_time_is_over(monkeypat
         threading.Thread(target=drip, daemon=True).start()
         with pytest.raises(Unavailable, match="does not answer"):
             outgoing.post(f"http://127.0.0.1:{listening.getsockname()[1]}/", b"x", {}, private=True)
-        assert left.wait(300)  # the receiver was hung up on, however much it still had to say
+        assert left.wait(PATIENCE_S)  # the receiver was hung up on, however much it still had to say
 
 
 def test_a_slow_witness_holds_up_no_event_and_no_end(tmp_path):

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from harness.progress import SILENT
 from harness.registry.exchange.audit import audit
 from tests.support import postgres
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import world
 from tests.unit.service.conftest import over
 
@@ -52,7 +53,7 @@ def test_only_the_writer_is_ended_while_it_is_idle(server):
 
 def _taken(service, joining):
     """Its status once it is taken; until then the service says that it is busy, as a client is told to try again."""
-    ends = time.monotonic() + 300
+    ends = time.monotonic() + PATIENCE_S
     while True:
         found = service.post({"event": joining}).status_code
         if found in (200, 201):

@@ -21,13 +21,13 @@ from sqlalchemy.exc import OperationalError
 from harness.progress import SILENT
 from harness.record import envelope
 from harness.registry.exchange.audit import audit
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import world
 from tests.unit.service.conftest import Over
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 5  # benchmarks/reliability.py asks for more
 STEP = max(int(os.environ.get("REPRO_FAULT_STEP", "53")) // 8, 1)
-PATIENCE_S = 900
 PAUSE_S = 0.4  # at most, between a client's acts: the load lasts as long as the kills do
 
 

@@ -19,13 +19,13 @@ from harness.progress import SILENT
 from harness.registry.actions.create import sign_checkpoint
 from harness.site.build import Wish, build
 from harness.terminal.days import day_of
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
 from tests.unit.service.test_killed_service import told
 from tests.unit.site.test_build import tree
 
 ROOT = Path(__file__).parents[3]
 KILLS = max(int(os.environ.get("REPRO_KILLS", "25")) // 5, 3)  # benchmarks/reliability.py asks for more
-PATIENCE_S = 900
 
 
 class Served:

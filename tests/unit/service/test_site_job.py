@@ -22,11 +22,10 @@ from harness.site.build import Wish, build
 from harness.site.job import Follower, publish
 from harness.site.keeper import Keeper, Told
 from harness.terminal.days import day_of
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
 from tests.support.served import served
 from tests.unit.site.test_build import tree
-
-PATIENCE_S = 900
 
 
 def until(found, what: str):

@@ -21,6 +21,7 @@ from harness.registry.remote import outgoing
 from harness.registry.remote.outgoing import Answer
 from harness.registry.standard_webhooks import PREFIX, WAITS_S, headers
 from harness.service.courier import Courier
+from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import world
 
 PUBLIC = "https://hooks.example/registry"
@@ -185,7 +186,7 @@ def test_a_receiver_that_is_silent_holds_up_no_other(made):
 
     def post(url, _body, _sent, *, private):
         if url.endswith("/silent"):
-            assert others.wait(300)
+            assert others.wait(PATIENCE_S)
         else:
             others.set()
         return Answer(200, "text/plain", b"")
@@ -203,7 +204,7 @@ def test_a_service_delivers_to_others_while_one_receiver_is_silent(made, monkeyp
 
     def deliver_to(_registry, receiver):
         if receiver == silent:
-            ended.wait(300)
+            ended.wait(PATIENCE_S)
         others.release()
         return webhooks.Delivered(0, 0)
 
@@ -215,7 +216,7 @@ def test_a_service_delivers_to_others_while_one_receiver_is_silent(made, monkeyp
     courier = Courier(registry, seconds=0.01)
     try:
         for _ in range(3):  # round after round
-            assert others.acquire(timeout=300)
+            assert others.acquire(timeout=PATIENCE_S)
     finally:
         ended.set()
         courier.close()
@@ -322,7 +323,7 @@ def test_a_service_delivers_to_a_real_receiver_what_it_can_verify(made):
         added = webhooks.add(made.registry, url, [Topic.QUEUE], private=True)
         courier = Courier(made.registry, seconds=0.05)
         made.submit(made.record("ann"))
-        assert arrived.wait(300)
+        assert arrived.wait(PATIENCE_S)
         courier.close()
         server.shutdown()
     sent, body = got[0]

@@ -18,10 +18,10 @@ from harness.tlog import checkpoint, cosignature, merkle, witness
 from harness.tlog.checkpoint import Checkpoint
 from harness.tlog.merkle import Tree, leaf_hash
 from harness.tlog.witness import Request
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 4  # benchmarks/reliability.py asks for more
-PATIENCE_S = 900
 ORIGIN = "log.example/a"
 LOG = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VKEY = checkpoint.vkey(ORIGIN, LOG.public_key())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.alternating import alternate, orders
+from tests.support.patience import PATIENCE_S
 
 PEERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 CHILD = """
@@ -31,7 +32,7 @@ def answers(fault: str, requests: str) -> tuple[int, list[dict[str, float]], str
         pass_fds=(writing,),
     )  # fmt: skip
     os.close(writing)
-    _, said = child.communicate(requests, timeout=300)
+    _, said = child.communicate(requests, timeout=PATIENCE_S)
     with os.fdopen(reading) as pipe:
         return child.returncode, [json.loads(line) for line in pipe], said
 
