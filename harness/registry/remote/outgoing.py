@@ -1,7 +1,7 @@
 """HTTP to an address that somebody else named: over TLS, and never to this machine or its network, unless that is declared.
 
 The name is resolved once, every address that it has must be public, and the connection goes to the one that was looked at: a name
-that answers otherwise a moment later leads nowhere. No redirects, no proxy, a bounded answer in bounded time, the name's included.
+that answers otherwise a moment later leads nowhere. No redirects, no proxy, a bounded answer in bounded time, its name included.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def _chosen(host: str, addresses: list[str], *, private: bool) -> str:
 
 
 def _soon(resolve: Resolve, host: str, port: int) -> list[str]:
-    """Its addresses. Raises as `resolve`, and `Unavailable` where that takes too long: whose name it is may let the system's resolver
-    wait for minutes, and nothing ends that wait, which goes on in a thread that nobody listens to.
+    """Its addresses. Raises as `resolve`, and `Unavailable` where that takes too long: whose name it is may let the system's
+    resolver wait, which nothing ends: that goes on in a thread that nobody listens to.
     """
     told: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
