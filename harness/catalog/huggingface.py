@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors
+from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors, tasks
 from harness.catalog.huggingface_cache import COMMIT, folder_name
 from harness.catalog.huggingface_listing import Listed, RemoteFile, Source
 from harness.catalog.huggingface_stream import TIMEOUT_S, TooLong, read_piece, stream
@@ -20,6 +20,7 @@ from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import locked, need_room, sync
 from harness.progress import SILENT, Progress
+from runtimes.support.hf_folder import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def _described(
     weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
     _bring(reference, folder, described, listed, expected, progress)
     safetensors.refuse_code(folder, to_run=to_run)
+    if to_run:
+        tasks.refuse_folder(read_json(folder / "config.json"), str(reference))
     if mapped:
         named = safetensors.indexed(folder / safetensors.INDEX)
         weights = huggingface_files.weights_of(reference, there, named)
