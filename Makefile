@@ -44,6 +44,8 @@ install: $(VENV)/.core ## make the core's environment, .venv
 bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] [ARGS=…]
 	$(REPRO) bench --model '$(MODEL)' --runtime '$(RUNTIME)' --suite '$(SUITE)' $(ARGS)
 
+# Hundreds of interpreters start: each would compile every module anew where the environment says to keep nothing.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'

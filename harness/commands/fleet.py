@@ -184,7 +184,7 @@ def submit(matrix: Path, results: Path, target: str | None) -> int:
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     state = need_state(results, matrices.read(matrix))
-    home, waiting = at_home(standing_of(state), results)
+    home, waiting = at_home(state.plan, standing_of(state), results)
     if waiting or not home:
         raise BadInput(
             f"{len(home)} records are collected, {waiting} wait", where=str(matrix), fix="run: repro fleet collect FILE"

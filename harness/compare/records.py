@@ -113,7 +113,9 @@ def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:
     said = [f"{name}: {why}" for name, record in sides for why in failings(record, row.workload, row.metric)]
     if not said:
         return row
-    none = Comparison(None, None, None, row.comparison.level, Verdict.NOT_COMPARABLE, "; ".join(said))
+    one = row.comparison
+    why = [one.reason] if one.verdict is Verdict.NOT_COMPARABLE else []
+    none = Comparison(None, None, None, one.level, Verdict.NOT_COMPARABLE, "; ".join([*why, *said]))
     return replace(row, comparison=none)
 
 

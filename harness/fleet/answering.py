@@ -1,7 +1,7 @@
-"""Does a record answer the job under which it lies? Its model, runtime, suite, options and pair must be those of the plan.
+"""Does a record answer the job under which it lies? Its model, runtime, suite, options, pair and seed must be those of the plan.
 
-A node's signature says that the node measured it, not for which job: a record of other work, laid into a job's folder, would
-else get the operator's name.
+A node's signature says that the node measured it, not for which job: a record of other work, or an older one of the same work,
+laid into a job's folder, would else get the operator's name.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def _differences(plan: Plan, job: Job, record: Record) -> Iterator[str]:
         yield "options"
     if record.run.experiment != (None if job.turn is None else experiment(plan, job, job.turn)):
         yield "pair"
+    if record.run.seed != plan.run_seed(job):
+        yield "seed, which is this job's alone"
 
 
 def _asked(command: str) -> dict[str, str]:

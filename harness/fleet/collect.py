@@ -15,6 +15,7 @@ from harness.errors import BadInput, RecordInvalid
 from harness.files import read_if_there, write_bytes
 from harness.fleet.answering import other_work
 from harness.fleet.outcome import Standing
+from harness.fleet.plan import Plan
 from harness.fleet.state import State
 from harness.inside import inside
 from harness.record import envelope, keys, private, store
@@ -44,21 +45,17 @@ def collect(
     Raises `BadInput` where nothing can be written; a record that does not hold is told of, and left where it is.
     """
     store.writable(results)
-    taken: dict[str, int] = {}
-    return [_one(state, one, results, signers, known, taken) for one in found]
+    return [_one(state, one, results, signers, known) for one in found]
 
 
-def _one(
-    state: State, one: Standing, results: Path, signers: Signers | None, known: Path, taken: dict[str, int]
-) -> Collected:
-    """`taken`: the records of this fleet so far, and the job of each."""
+def _one(state: State, one: Standing, results: Path, signers: Signers | None, known: Path) -> Collected:
     if one.outcome is None or one.outcome.record is None:
         return Collected(one)
     try:
         name = _folder(one.outcome.record)
         target = results / name
         stored = store.read(state.results(one.job.number) / name)
-        _refuse_other_work(state, one, stored, taken)
+        _refuse_other_work(state, one, stored)
         if not target.exists():
             sealed = _sealed(state, one, stored, signers, known)
             note = private.read(stored.path.parent)
@@ -71,14 +68,12 @@ def _one(
         return Collected(one, refused=str(error))
 
 
-def _refuse_other_work(state: State, one: Standing, stored: Stored, taken: dict[str, int]) -> None:
-    """Raises `RecordInvalid` for a record that does not answer the job, or that another job has already."""
+def _refuse_other_work(state: State, one: Standing, stored: Stored) -> None:
+    """Raises `RecordInvalid` for a record that does not answer the job."""
     where, again = str(stored.path), f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume"
     with well_formed(where):
         if other := other_work(state.plan, one.job, stored.record):
             raise RecordInvalid(f"is of other work than job {one.job.number}: its {other}", where=where, fix=again)
-    if taken.setdefault(stored.id, one.job.number) != one.job.number:
-        raise RecordInvalid(f"is the record of job {taken[stored.id]}, too", where=where, fix=again)
 
 
 def _sealed(state: State, one: Standing, stored: Stored, signers: Signers | None, known: Path) -> bytes | None:
@@ -142,8 +137,11 @@ def _refuse_neighbours_key(path: Path, key: str, where: str) -> None:
             )
 
 
-def at_home(found: Sequence[Standing], results: Path) -> tuple[dict[int, Stored], int]:
-    """The records that were taken home, by the numbers of their jobs, and how many wait at their nodes. Raises `BadInput`."""
+def at_home(plan: Plan, found: Sequence[Standing], results: Path) -> tuple[dict[int, Stored], int]:
+    """The records that were taken home, by the numbers of their jobs, and how many wait at their nodes.
+
+    Raises `BadInput`, also for one that an outcome names and that is no job's: an outcome lies where others may write.
+    """
     home: dict[int, Stored] = {}
     waiting = 0
     for one in found:
@@ -151,7 +149,11 @@ def at_home(found: Sequence[Standing], results: Path) -> tuple[dict[int, Stored]
             continue
         folder = results / _folder(one.outcome.record)
         if folder.exists():
-            home[one.job.number] = store.read(folder)
+            stored = home[one.job.number] = store.read(folder)
+            if stored.record.run.seed != plan.run_seed(one.job):
+                raise RecordInvalid(
+                    f"is not the record of job {one.job.number}", where=str(folder), fix="run: repro fleet collect"
+                )
         else:
             waiting += 1
     return home, waiting

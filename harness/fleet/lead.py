@@ -93,7 +93,7 @@ def take(state: State) -> list[Standing]:
     """
     executor = find(state.plan.executor)
     batches = [(batch, state.handle(batch)) for batch in state.batches()]
-    held = [(batch, handle) for batch, handle in batches if handle]
+    held = [(batch, handle or "") for batch, handle in batches if handle != ""]
     by_number = executor.poll(state, held)
     seen = Seeing(
         outcomes=state.outcomes(),
@@ -175,7 +175,7 @@ def cancel(state: State) -> None:
     state.cancel()  # first: a job that starts meanwhile sees it
     with _leading(state.folder):
         adopt(state, executor)
-        executor.cancel(state, [(batch, handle) for batch in state.batches() if (handle := state.handle(batch))])
+        executor.cancel(state, [(batch, state.handle(batch) or "") for batch in state.batches()])
 
 
 def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: None) -> list[Standing]:

@@ -19,6 +19,7 @@ from harness.fleet.state import State
 from harness.progress import Progress
 from harness.record import keys, store
 from harness.record.keys import RigSigner
+from harness.record.store import Stored
 from harness.run.bench import bench
 from harness.run.kept import Kept
 from harness.run.matrix import request_of
@@ -84,15 +85,16 @@ def measure(state: State, jobs: Sequence[Job], ways: Ways) -> tuple[list[Measure
 
 def _left(state: State, job: Job) -> Measured | None:
     results = state.results(job.number)
-    found = store.below(results) if results.is_dir() else []
-    return _of_record(found[0]) if found else None
+    found = [store.read(path) for path in store.below(results)] if results.is_dir() else []
+    own = [one for one in found if one.record.run.seed == state.plan.run_seed(job)]
+    return _of_record(own[0]) if own else None
 
 
-def _of_record(path: Path) -> Measured:
-    failure = store.read(path).record.failure
+def _of_record(stored: Stored) -> Measured:
+    failure = stored.record.failure
     if failure is None:
-        return Measured(Ending.MEASURED, path)
-    return Measured(Ending.FAILED, path, f"the engine failed: {failure.reason}", str(failure.reason))
+        return Measured(Ending.MEASURED, stored.path)
+    return Measured(Ending.FAILED, stored.path, f"the engine failed: {failure.reason}", str(failure.reason))
 
 
 def _alone(state: State, job: Job, bench: Bench) -> Measured:
@@ -142,7 +144,7 @@ def _waiting(act: Callable[[], T]) -> T:
 
 def _of_side(ended: Ended) -> Measured:
     if ended.record is not None:
-        return _of_record(ended.record)
+        return _of_record(store.read(ended.record))
     code = (
         "run-failed" if ended.failure is None else str(getattr(store.read(ended.failure).record.failure, "reason", ""))
     )
@@ -158,6 +160,7 @@ def _request(state: State, job: Job) -> Request:
         resume=True,
         signers=signer(state.plan, job.node),
         experiment=None if job.turn is None else experiment(state.plan, job, job.turn),
+        seed=state.plan.run_seed(job),
     )
 
 

@@ -128,6 +128,13 @@ class Plan(Part):
         first = min(job.number, job.turn.partner)
         return self.jobs[first], self.jobs[first + 1]
 
+    def run_seed(self, job: Job) -> int:
+        """Draws the order of the trials. It is this job's alone, or its pair's: its record bears it, and no earlier one of
+        the same configuration does.
+        """
+        first = self.together(job)[0].number
+        return int.from_bytes(sha256(f"{self.id} {first}".encode()).digest()[:6])
+
     def by_node(self) -> dict[str, tuple[Job, ...]]:
         """The jobs of each node, in the order in which it takes them."""
         found: dict[str, list[Job]] = {}

@@ -41,8 +41,9 @@ def request_of(
     resume: bool,
     signers: Signers | RigSigner | None,
     experiment: Experiment | None = None,
+    seed: int | None = None,
 ) -> Request:
-    """What `repro bench` would make of it; a resume goes on with what was cut off, or begins."""
+    """What `repro bench` would make of it; a resume goes on with what was cut off, or begins. `seed`: None is the suite's."""
     return Request(
         model=triple.model,
         runtime=triple.runtime,
@@ -52,6 +53,7 @@ def request_of(
         backend=triple.backend,
         processes=triple.processes,
         budget_s=triple.budget_s,
+        seed=seed,
         resume=resume,
         or_new=resume,
         signers=signers,

@@ -210,7 +210,7 @@ def report_of(state: State, results: Path, band_percent: float) -> FleetReport:
     from harness.fleet.report import report
 
     found = standing_of(state)
-    home, waiting = at_home(found, results)
+    home, waiting = at_home(state.plan, found, results)
     if waiting:
         err().print(f"{waiting} records are not collected yet: repro fleet collect", markup=False)
     unfinished_s = sum(state.earlier_s(one.job.number) for one in found if one.outcome is None)

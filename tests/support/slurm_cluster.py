@@ -8,6 +8,7 @@ lies in one folder and ends with it.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -21,6 +22,8 @@ from pathlib import Path
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo", "munged", "setpriv")
 NODES = ("n1", "n2", "n3")
+NUMBERS = 1000  # of jobs that one controller gives at most: a start's first one lies so far above the one before
+_FIRST = re.compile(r"FirstJobId=(\d+)")
 PATIENCE_S = 600  # a busy machine: nothing waits longer than it must
 
 CONFIGURATION = """
@@ -51,6 +54,8 @@ JobRequeue=1
 SlurmdTimeout=15
 KillWait=10
 MinJobAge=300
+DebugFlags=NO_CONF_HASH
+FirstJobId={first}
 {nodes}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
@@ -104,7 +109,11 @@ class Cluster:
         child.wait(timeout=PATIENCE_S)
 
     def start_controller(self) -> None:
-        """With the state that an earlier one left."""
+        """With the state that an earlier one left, and with numbers above all that it gave: one that was killed had not saved the last
+        ones, and a node that still runs a job of that number is drained.
+        """
+        path = self.folder / "slurm.conf"
+        path.write_text(_FIRST.sub(lambda found: f"FirstJobId={int(found[1]) + NUMBERS}", path.read_text()))
         self.start("slurmctld", "-D")
         self.wait(
             lambda: (
@@ -138,8 +147,8 @@ class Cluster:
         return states == ["idle"] * len(NODES)
 
     def tended(self, until, what: str) -> None:
-        """`wait`, with an administrator who resumes drained nodes: a controller that was killed before it saved a job's start gives
-        its number to another, and drains the node that still runs the first.
+        """`wait`, with an administrator who resumes drained nodes: where daemons are killed, the scheduler drains some. Whatever a
+        job must start for waits like this.
         """
 
         def resumed() -> bool:
@@ -183,7 +192,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=2000 Features=virtual,{node}"
         for node, port in zip(NODES, ports[1:], strict=True)
     ]
-    text = CONFIGURATION.format(host=host, controller=ports[0], folder=folder, nodes="\n".join(lines))
+    text = CONFIGURATION.format(host=host, controller=ports[0], folder=folder, first=1, nodes="\n".join(lines))
     (folder / "slurm.conf").write_text(text)
     made = Cluster(folder)
     try:

@@ -39,7 +39,7 @@ class Executor(Place, Protocol):
         """How the engine calls a batch whose submission was cut off; None where it never got it."""
 
     def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
-        """The jobs that it holds, by number; of batches with the engine's names for them."""
+        """The jobs that it holds, by number; of batches with the engine's names for them, "" where nobody noted one."""
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
         """Why it no longer holds these jobs, as far as it remembers."""

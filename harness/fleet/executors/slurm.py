@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness import paths
 from harness.catalog.machines import NODE_NAME, Machine
@@ -30,7 +31,7 @@ MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 unless a site changed it
 _RUNNING = frozenset(("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING"))
 # Reasons that pass by themselves.
 _ITS_TURN = frozenset(("", "None", "Priority", "Resources", "Dependency", "JobArrayTaskLimit", "BeginTime", "Cleaning"))
-_GONE = re.compile(r"Invalid job id|not found|job ID not", re.IGNORECASE)
+_FORMAT = "%F|%K|%T|%U|%j|%r"
 
 
 class Slurm:
@@ -73,51 +74,69 @@ class Slurm:
 
     def find(self, state: State, batch: Batch) -> str | None:
         """By its name; a batch of which a job has begun was handed over, and is over."""
-        told = ask("squeue", "--noheader", "--array", f"--name={name_of(state, batch)}", "--format=%F").split()
-        if told:
-            return told[0]
+        if found := _listed(state, [batch]):
+            return found[0].handle
         return "" if any(state.attempts(number) for number in batch.jobs) else None
 
     def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
         """What `squeue` lists of them."""
-        by_handle = {handle: batch for batch, handle in batches if handle}
-        if not by_handle:
-            return {}
-        names = ",".join(name_of(state, batch) for batch in by_handle.values())
-        told = ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%F|%K|%T|%r")
         found: dict[int, Held] = {}
-        for line in told.splitlines():
-            handle, index, phase, reason = line.strip().split("|", 3)
-            batch = by_handle.get(handle)
-            if batch is not None and index.isdecimal() and int(index) < len(batch.jobs):
-                running = phase in _RUNNING
-                why = "" if running or reason in _ITS_TURN else one_line(f"SLURM says {reason}")
-                found[batch.jobs[int(index)]] = Held(Phase.RUNNING if running else Phase.QUEUED, why)
+        for one in _listed(state, [batch for batch, _ in batches]):
+            running = one.phase in _RUNNING
+            why = "" if running or one.reason in _ITS_TURN else one_line(f"SLURM says {one.reason}")
+            if one.job is not None:
+                found[one.job] = Held(Phase.RUNNING if running else Phase.QUEUED, why)
         return found
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
         """What the controller still remembers of them, for some minutes: time limit, cancelled, node failure."""
-        if not handle.isdecimal():
-            return {}
-        try:
-            told = ask("scontrol", "show", "job", handle, "--oneliner")
-        except BadInput as error:
-            if _GONE.search(str(error)):
-                return dict.fromkeys(numbers, "SLURM no longer knows it")
-            raise
-        reasons = {}
-        for line in told.splitlines():
-            fields = dict(part.partition("=")[::2] for part in line.split())
-            index = fields.get("ArrayTaskId", "")
-            if index.isdecimal() and int(index) < len(batch.jobs):
-                exit_code = fields.get("ExitCode", "")
-                reasons[batch.jobs[int(index)]] = f"SLURM says {fields.get('JobState', '?')}, exit {exit_code}"
-        return {number: reasons[number] for number in numbers if number in reasons}
+        found = {one.job: one for one in _listed(state, [batch], "--states=all")}
+        return {number: _end(found.get(number)) for number in numbers}
 
     def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
-        """`scancel`, also of batches that nobody noted the number of."""
+        """`scancel`, by name: also of batches that nobody noted the number of."""
         for batch, _ in batches:
-            ask("scancel", f"--name={name_of(state, batch)}", "--quiet")
+            ask("scancel", _ours(), f"--name={name_of(state, batch)}", "--quiet")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Of `squeue`. `handle`: the array's number; `job`: the fleet's, None while SLURM lists the array as one."""
+
+    handle: str
+    job: int | None
+    phase: str
+    reason: str
+
+
+def _listed(state: State, batches: Sequence[Batch], *more: str) -> list[_Line]:
+    """Our jobs of the batches, by their names and their user.
+
+    Never by number: a controller that was killed gives out again the numbers that it had not saved.
+    """
+    by_name = {name_of(state, batch): batch for batch in batches}
+    if not by_name:
+        return []
+    told = ask("squeue", "--noheader", "--array", *more, _ours(), f"--name={','.join(by_name)}", f"--format={_FORMAT}")
+    found = []
+    for line in told.splitlines():
+        handle, index, phase, user, name, reason = line.strip().split("|", len(_FORMAT.split("|")) - 1)
+        batch = by_name.get(name)
+        if batch is not None and user == str(os.getuid()):
+            job = batch.jobs[int(index)] if index.isdecimal() and int(index) < len(batch.jobs) else None
+            found.append(_Line(handle, job, phase, reason))
+    return found
+
+
+def _ours() -> str:
+    """An administrator's commands would reach another user's job of that name, too."""
+    return f"--user={os.getuid()}"
+
+
+def _end(line: _Line | None) -> str:
+    if line is None:
+        return "SLURM no longer knows it"
+    return one_line(f"SLURM says {line.phase}" + (f", {line.reason}" if line.reason not in _ITS_TURN else ""))
 
 
 def arguments(state: State, batch: Batch, machine: Machine) -> list[str]:

@@ -263,6 +263,15 @@ def test_an_invalid_finding_bars_its_own_workload_and_metric_only(good, failing)
     assert verdicts("") == {row.metric for row in compare_records(record, record, (0.9, 1.1)).rows}
 
 
+def test_what_differs_is_told_of_a_number_that_is_not_to_be_used_too(good, failing):
+    from harness.compare.records import compare_records
+
+    a, b = store.read(good).record, store.read(failing).record
+    other = a.model_copy(update={"workloads": tuple(one.model_copy(update={"depth": 9}) for one in a.workloads)})
+    reasons = {row.comparison.reason for row in compare_records(other, b, (0.9, 1.1)).rows}
+    assert reasons == {"differs in depth; B: failed checks: made_up, physics_decode"}
+
+
 @pytest.mark.parametrize(
     "change",
     [

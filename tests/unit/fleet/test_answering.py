@@ -1,4 +1,4 @@
-"""A record answers the job under which it lies, or is not signed: model, runtime, suite, options, processes, pair."""
+"""A record answers the job under which it lies, or is not signed: model, runtime, suite, options, processes, pair, seed."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def record(simulated_record):
 def differs(record, tmp_path):
     """What a job with these changes would say of the record."""
 
-    def asked(turn=None, record=record, **changes):
+    def asked(turn=None, record=record, seed=None, **changes):
         given = {"model": "tiny.gguf", "runtime": "simulated", "suite": "quick", "processes": 3, "options": OPTIONS}
         triples = [Triple(**(given | changes)), Triple(model="m", runtime="simulated")]
         other = turn and turn.model_copy(update={"side": "b", "partner": 0})
@@ -32,7 +32,8 @@ def differs(record, tmp_path):
             id="x", matrix="m", title="m", sha256="0" * 64, executor="slurm", seed=0, machines=(Machine(name="all"),),
             jobs=jobs, folder=str(tmp_path),
         )  # fmt: skip
-        return other_work(plan, jobs[0], record), plan
+        run = record.run.model_copy(update={"seed": plan.run_seed(jobs[0]) if seed is None else seed})
+        return other_work(plan, jobs[0], record.model_copy(update={"run": run})), plan
 
     return asked
 
@@ -57,6 +58,7 @@ def test_a_record_of_the_work_answers_it(differs):
         ({"options": OPTIONS | {"threads": 2}}, "options"),
         ({"processes": 4}, "number of processes"),
         ({"processes": None}, "number of processes"),
+        ({"seed": 0}, "seed, which is this job's alone"),
     ],
 )
 def test_a_record_of_other_work_is_told_by_what_differs(differs, changes, what):

@@ -7,6 +7,7 @@ import pytest
 from harness.catalog.machines import Machine
 from harness.catalog.triples import Triple
 from harness.demo.records import SUITE, person
+from harness.errors import RecordInvalid
 from harness.fleet import state as states
 from harness.fleet.collect import at_home, collect
 from harness.fleet.outcome import Ending, Outcome, Standing, Status
@@ -45,14 +46,16 @@ def state(tmp_path, ann):
 @pytest.fixture
 def standing(state):
     """A job whose record, signed by its node alone, lies in the node's folder."""
-    by_its_node(program.edited(program.signed(state.results(0) / NAME), answering))
+    seed = state.plan.run_seed(state.plan.jobs[0])
+    by_its_node(program.edited(program.signed(state.results(0) / NAME), lambda found: answering(found, seed)))
     return of(state, NAME)
 
 
-def answering(predicate):
+def answering(predicate, seed):
     """The demonstration's work under the names of the plan: its suite is none of ours, so that its digest is told nowhere."""
+    predicate["run"]["seed"] = seed
     predicate["run"]["command"] = (
-        "repro bench --model synthetic-1b.gguf --runtime llama.cpp --suite synthetic-v1 --seed 0"
+        f"repro bench --model synthetic-1b.gguf --runtime llama.cpp --suite synthetic-v1 --seed {seed}"
     )
 
 
@@ -92,13 +95,13 @@ def home(tmp_path, state, ann):
     return take
 
 
-def test_what_a_node_signed_comes_home_with_both_signatures(home, standing):
+def test_what_a_node_signed_comes_home_with_both_signatures(home, state, standing):
     taken = home(standing)
     assert taken.refused == ""
     stored = store.read(taken.record)
     assert signed_by(stored, None) == "ann"
     assert len(json.loads((taken.record / ENVELOPE_FILE).read_bytes())["signatures"]) == 2
-    assert at_home([standing], home.folder)[0] == {0: stored}
+    assert at_home(state.plan, [standing], home.folder)[0] == {0: stored}
     before = {path: path.stat().st_mtime_ns for path in taken.record.iterdir()}
     assert home(standing).record == taken.record
     assert {path: path.stat().st_mtime_ns for path in taken.record.iterdir()} == before
@@ -175,12 +178,24 @@ def test_a_record_of_other_work_gets_no_name_of_ours(home, state, standing):
     assert "is of other work than job 0: its model" in refused(home, standing)
 
 
-def test_a_record_in_two_jobs_is_taken_for_one(tmp_path, home, state, standing, ann):
+def test_a_record_in_two_jobs_is_taken_for_its_own(tmp_path, home, state, standing, ann):
     program.copied(state.results(0) / NAME, state.results(1) / NAME)
     first, second = collect(state, [standing, of(state, NAME, 1)], home.folder, ann, tmp_path / "known")
     assert first.refused == ""
-    assert "is the record of job 0, too" in second.refused
+    assert "is of other work than job 1: its seed" in second.refused
     assert second.record is None
+
+
+def test_an_older_record_of_the_same_work_on_the_same_node_gets_no_name_of_ours(home, state, standing):
+    """Of a fleet before, or by hand: whole, and signed by the node."""
+    by_its_node(program.edited(state.results(0) / NAME, lambda predicate: answering(predicate, 7)))
+    assert "is of other work than job 0: its seed, which is this job's alone" in refused(home, standing)
+
+
+def test_an_outcome_that_names_an_older_record_at_home_puts_it_into_no_report(home, state, standing):
+    program.edited(program.copied(state.results(0) / NAME, home.folder / NAME), lambda found: answering(found, 7))
+    with pytest.raises(RecordInvalid, match="is not the record of job 0"):
+        at_home(state.plan, [standing], home.folder)
 
 
 def test_a_record_that_the_neighbour_measured_is_refused_and_notes_no_key(home, tmp_path, standing):

@@ -15,6 +15,7 @@ from harness.fleet.measured import Ways
 from harness.fleet.outcome import Ending, Seen
 from harness.fleet.plan import Job, Plan
 from harness.run.session import BUSY
+from tests.support import program
 
 HOT = (Seen(name="other load", level="bad", what="other programs use 90 % of the cores"),)
 FINE = (Seen(name="clock governor", level="warn", what="it is powersave"),)
@@ -99,9 +100,19 @@ def test_two_at_once_measure_once(state, measure):
 def test_a_record_that_was_written_before_the_kill_is_taken_and_not_measured_again(state, measure, simulated_record):
     made = state()
     made.begin_attempt(0, "killed")
-    shutil.copytree(simulated_record.parent, made.results(0) / simulated_record.parent.name)
+    folder = program.copied(simulated_record.parent, made.results(0) / simulated_record.parent.name)
+    seed = made.plan.run_seed(made.plan.jobs[0])
+    program.edited(folder, lambda predicate: predicate["run"].update(seed=seed))
     assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
     assert not measure.calls
+    assert made.outcome(0).record == simulated_record.parent.name
+
+
+def test_a_record_that_is_not_the_jobs_spares_no_measurement(state, measure, simulated_record):
+    made = state()
+    shutil.copytree(simulated_record.parent, made.results(0) / "20260101T000000Z_older")
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
+    assert len(measure.calls) == 1
     assert made.outcome(0).record == simulated_record.parent.name
 
 

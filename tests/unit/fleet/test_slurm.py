@@ -1,5 +1,6 @@
 """What SLURM is told, and what is read from what it prints."""
 
+import os
 import re
 
 import pytest
@@ -130,8 +131,43 @@ def test_a_controller_that_is_away_is_told_from_a_refusal(tmp_path, monkeypatch,
 )  # fmt: skip
 def test_what_a_job_waits_for_is_told_where_it_is_more_than_its_turn(state, tmp_path, monkeypatch, phase, reason, held):
     batch = state.new_batch("n1", state.plan.jobs)
-    program(tmp_path, monkeypatch, f"echo '77|1|{phase}|{reason}'")
+    program(tmp_path, monkeypatch, f"echo '{line(state, batch, phase, reason)}'")
     assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {1: held}
+
+
+def line(state, batch, phase="RUNNING", reason="None", handle=77, user=None, name=None):
+    """Of `squeue`, of the batch's second job."""
+    name = name or slurm.name_of(state, batch)
+    return f"{handle}|1|{phase}|{os.getuid() if user is None else user}|{name}|{reason}"
+
+
+def test_a_strangers_job_of_our_number_or_name_is_not_ours(state, tmp_path, monkeypatch):
+    """A controller that was killed gives numbers again, and anybody may choose any name."""
+    batch = state.new_batch("n1", state.plan.jobs)
+    for other in (line(state, batch, name="repro-ffffffff-0001"), line(state, batch, user=os.getuid() + 1)):
+        program(tmp_path, monkeypatch, f"echo '{other}'")
+        assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {}
+        assert slurm.EXECUTOR.find(state, batch) is None
+        assert slurm.EXECUTOR.ends(state, batch, "77", [1]) == {1: "SLURM no longer knows it"}
+
+
+def test_of_two_batches_that_got_the_same_number_the_one_that_slurm_has_is_held(state, tmp_path, monkeypatch):
+    first, second = (state.new_batch("n1", jobs) for jobs in (state.plan.jobs[:2], state.plan.jobs[1:]))
+    program(tmp_path, monkeypatch, f"echo '{line(state, first)}'")
+    assert slurm.EXECUTOR.poll(state, [(first, "77"), (second, "77")]) == {1: Held(Phase.RUNNING)}
+
+
+def test_what_is_cancelled_and_asked_for_is_this_users_and_by_name(state, tmp_path, monkeypatch):
+    batch, said = state.new_batch("n1", state.plan.jobs), tmp_path / "said"
+    for name in ("squeue", "scancel"):
+        program(tmp_path, monkeypatch, f'echo "$@" >> {said}', name)
+    slurm.EXECUTOR.poll(state, [(batch, "77")])
+    slurm.EXECUTOR.cancel(state, [(batch, "77")])
+    told = said.read_text().splitlines()
+    assert len(told) == 2
+    for one in told:
+        assert f"--user={os.getuid()} --name=repro-0123abcd-0001" in one
+        assert "77" not in one.split()
 
 
 def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):
