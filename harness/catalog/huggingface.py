@@ -185,7 +185,7 @@ def _asked(reference: HuggingFaceReference, ask: Callable[[], Any]) -> Any:
         raise _unreachable(reference, error, status) from error
 
 
-_NOT_LET_IN = {401: "that the token is none of its own", 403: "that access is refused", 451: "that law forbids it"}
+_NOT_LET_IN = {401: "that the token is not valid", 403: "that access is refused", 451: "that law forbids it"}
 _LET_IN = "see the repository's page there; check HF_TOKEN, or run: hf auth login"
 
 
@@ -197,7 +197,7 @@ def _unreachable(reference: HuggingFaceReference, error: Exception, status: int)
         reason = "too many requests" if status == 429 else "out of order"
         reason, fix = f"{reason}, {status}", "wait, and run the same command: it continues where it stopped"
     elif isinstance(error, ValueError | TypeError):
-        reason = "what answers is no Hugging Face: a proxy, a login page, or a wrong HF_ENDPOINT"
+        reason = "what answers is not Hugging Face: a proxy, a login page, or a wrong HF_ENDPOINT"
     commit = huggingface_user.commit_of(reference.repo, reference.revision)
     if commit is not None and COMMIT.fullmatch(commit):
         fix += f"; your Hugging Face cache knows {reference.revision} as @{commit}"

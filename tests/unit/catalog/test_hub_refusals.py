@@ -57,12 +57,12 @@ def refused(address, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "body", "words", "fix"),
     [
-        (401, b'{"error": "Invalid credentials in Authorization header"}', "the token is none of its own (401)", "check HF_TOKEN"),
+        (401, b'{"error": "Invalid credentials in Authorization header"}', "the token is not valid (401)", "check HF_TOKEN"),
         (403, b"forbidden", "access is refused (403)", "see the repository's page"),
         (429, b"", "too many requests, 429", "wait, and run the same command"),
         (503, b"busy", "out of order, 503", "wait, and run the same command"),
-        (200, b"<html>sign in</html>", "what answers is no Hugging Face", "check the network"),
-        (200, json.dumps(["a list"]).encode(), "what answers is no Hugging Face", "check the network"),
+        (200, b"<html>sign in</html>", "what answers is not Hugging Face", "check the network"),
+        (200, json.dumps(["a list"]).encode(), "what answers is not Hugging Face", "check the network"),
     ],
 )  # fmt: skip
 def test_each_answer_that_is_no_model_says_what_to_do(tmp_path, monkeypatch, status, body, words, fix):
