@@ -9,8 +9,7 @@ import psutil
 from harness.capture import cgroup
 from harness.capture.facts import Fact, known, unknown
 from harness.capture.source import Source
-
-TIERS_GIB = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
+from harness.catalog.memory_tiers import tier_gib
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +22,6 @@ class Memory:
     swap_total_bytes: Fact[int]
     swap_used_bytes: Fact[int]
     huge_pages: Fact[str]
-
-
-def tier_gib(total_bytes: int) -> int:
-    """The smallest size on sale that holds what the system sees; firmware keeps a few per cent for itself."""
-    return next((tier for tier in TIERS_GIB if total_bytes <= tier * 2**30), TIERS_GIB[-1])
 
 
 def chosen(text: str) -> str | None:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from harness.catalog import toml_file
 from harness.catalog.device_names import read_name
+from harness.catalog.memory_tiers import tier_gib
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 from harness.paths import configs
@@ -28,6 +29,8 @@ GIB = 1 << 30
 # A driver may keep pages for itself and for ECC: a T4 shows 14.6 of its 16 GiB. Sizes of one name lie further apart.
 LEAST_SHARE, MOST_SHARE = 0.88, 1.05
 NAMED_WITHIN = 0.02  # an H100 has 94 or 96 GB
+# Metal shows three quarters of a Mac's memory where nobody set another limit.
+SHOWN, NEAR = 0.75, 0.01
 
 
 class _Device(Part):
@@ -118,6 +121,20 @@ def of_machine(name: str, machine_bytes: int | None = None) -> tuple[Device, ...
     sizes = [round(gib) for gib in read.sizes_gib] + ([] if machine_bytes is None else [round(machine_bytes / GIB)])
     found = (*candidates(name, machine_bytes), *also)
     return tuple(d for d in found if not d.machines_gib or all(gib in d.machines_gib for gib in sizes))
+
+
+def as_recorded(part: Device, tier: int | None, shown_bytes: int | None) -> Device | None:
+    """Of the parts that a system calls as it calls `part`, the one of a machine of this memory tier (GiB); None: may be several.
+
+    A tier holds several sizes. Then what the driver showed decides, where it is the usual share of one of them.
+    """
+    like = of_machine(part.sku)
+    if not any(one.machines_gib for one in like):
+        return part
+    sizes = {gib for one in like for gib in one.machines_gib if tier is None or tier_gib(gib * GIB) == tier}
+    usual = {gib for gib in sizes if shown_bytes is not None and abs(shown_bytes / (SHOWN * gib * GIB) - 1) < NEAR}
+    found = [one for one in like if (usual or sizes) & set(one.machines_gib)]
+    return found[0] if len(found) == 1 else None
 
 
 def find(name: str, memory_bytes: int | None = None) -> Device | None:

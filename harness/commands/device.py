@@ -64,7 +64,7 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
 
 @device.command()
 @click.argument("name")
-@click.option("--memory", "memory_gib", type=click.FloatRange(min=0.1), help="Memory in GiB, as the driver reports it.")
+@click.option("--memory", "memory_gib", type=click.FloatRange(min=0.1), help="GiB: as the driver reports it, of a Mac the machine's.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of every part that NAME may mean.")
 def show(name: str, memory_gib: float | None, as_json: bool) -> None:
     """Show what the table says of a part.
@@ -75,7 +75,7 @@ def show(name: str, memory_gib: float | None, as_json: bool) -> None:
     from harness.catalog import devices, platforms
     from harness.terminal.console import err, out, print_json
 
-    found = devices.candidates(name, None if memory_gib is None else round(memory_gib * devices.GIB))
+    found = devices.of_machine(name, None if memory_gib is None else round(memory_gib * devices.GIB))
     platform = platforms.find(name) if not found and memory_gib is None else None
     if platform is not None:
         if as_json:
@@ -91,11 +91,8 @@ def show(name: str, memory_gib: float | None, as_json: bool) -> None:
         return
     if len(found) > 1:
         apart = len({part.memory_gib for part in found}) > 1
-        hint = (
-            "a driver's memory size tells them apart (--memory)"
-            if apart
-            else "it is known which bandwidth, not which part"
-        )
+        whose = "the machine's" if any(part.machines_gib for part in found) else "a driver's"
+        hint = f"{whose} memory size tells them apart (--memory)" if apart else "it is known which bandwidth, not which part"
         err().print(f"{len(found)} parts share this name; {hint}", markup=False)
     for place, part in enumerate(found):
         if place:
@@ -108,7 +105,7 @@ def _unknown(name: str, memory_gib: float | None) -> Exception:
     from harness.catalog import devices
     from harness.errors import BadInput
 
-    others = devices.candidates(name) if memory_gib is not None else ()
+    others = devices.of_machine(name) if memory_gib is not None else ()
     near = [found.sku for found in others] or devices.nearest(name)
     what = f"no part of this name has {memory_gib:g} GiB" if others else "the table has no part of this name"
     fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"

@@ -36,6 +36,15 @@ def test_show_of_a_shared_name_shows_all_and_memory_chooses(repro):
     assert (one["sku"], one["bandwidth_bytes_per_s"]) == ("GeForce RTX 3060 8 GB", 240_000_000_000)
 
 
+def test_show_of_a_mac_is_told_by_the_memory_of_the_machine(repro):
+    both = repro("device", "show", "Apple M4 Max")
+    assert "410 GB/s" in both.stdout
+    assert "546 GB/s" in both.stdout
+    assert "the machine's memory size tells them apart" in both.stderr
+    [one] = json.loads(repro("device", "show", "Apple M4 Max", "--memory", "36", "--json").stdout)
+    assert (one["sku"], one["bandwidth_bytes_per_s"]) == ("Apple M4 Max 32-core GPU", 410_000_000_000)
+
+
 def test_show_says_unknown_where_no_document_has_a_figure(repro):
     assert "bandwidth    unknown" in repro("device", "show", "Adreno (TM) 830").stdout
     assert "unknown" in repro("device", "show", "AMD EPYC 9V74 80-Core Processor").stdout
@@ -50,6 +59,7 @@ def test_show_of_a_processor_is_its_platform(repro):
     [
         (["show", "GeForce RTX 4095"], "the nearest are: GeForce RTX 4090"),
         (["show", "NVIDIA GeForce RTX 4090", "--memory", "48"], "no part of this name has 48 GiB"),
+        (["show", "Apple M4 Max", "--memory", "27"], "no part of this name has 27 GiB"),
         (["show", ""], "no part of this name"),
         (["show", "xyzzy\n[bold]"], "repro device list"),
         (["list", "--vendor", "3dfx"], "use one of AMD"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness import evidence
 from harness.catalog import devices, platforms
+from harness.catalog.devices import Device
 from harness.forecast.evidence import PROCESSOR, SINGLE, hardware_of, quantisation_class
 from harness.forecast.models import same_model
 from harness.forecast.values import Hardware, Kind, Origin, Point, Task, Work
@@ -76,7 +77,7 @@ def _hardware(record: Record) -> Hardware | None:
         return None
     if gpus:
         names = {(gpu.name, gpu.description, gpu.memory_bytes) for gpu in gpus}
-        part = devices.called(*names.pop()) if len(names) == 1 else None
+        part = _part(record, *names.pop()) if len(names) == 1 else None
         return None if part is None or family == "cpu" else hardware_of(part, family, len(gpus))
     told = record.derived.get("measured_bandwidth")
     rate = told.get("read_bytes_per_s") if isinstance(told, Mapping) else None
@@ -86,6 +87,13 @@ def _hardware(record: Record) -> Hardware | None:
     platform = platforms.find(name)
     generation = "unknown" if platform is None else platform.generation
     return Hardware(name, "cpu", generation, PROCESSOR, float(rate), None, measured=True)
+
+
+def _part(record: Record, name: str, description: str, memory_bytes: int | None) -> Device | None:
+    """None, too, where chips of unlike bandwidth have this name and the machine's memory leaves open which it was."""
+    part = devices.called(name, description, memory_bytes)
+    tier = value_of(part_of(record, "memory"), "tier_gib")
+    return part and devices.as_recorded(part, tier if isinstance(tier, int) else None, memory_bytes)
 
 
 def _work(record: Record) -> Work | None:

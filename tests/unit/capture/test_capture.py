@@ -13,6 +13,7 @@ from harness.capture.load import Load, between
 from harness.capture.peaks import cpu_peak
 from harness.capture.source import Source, Tree, known, parse_sysctl
 from harness.capture.topology import cpu_list, read_topology, usable_cores
+from harness.catalog.memory_tiers import tier_gib
 
 LAPTOP_CPU = """processor\t: {n}
 vendor_id\t: GenuineIntel
@@ -143,7 +144,7 @@ def test_another_system_is_unknown_and_never_raises():
 
 @pytest.mark.parametrize(("total", "tier"), [(7.7 * 2**30, 8), (25_276_514_304, 24), (15.5 * 2**30, 16), (2**42, 4096)])
 def test_memory_is_published_as_a_coarse_tier(total, tier):
-    assert memory.tier_gib(int(total)) == tier
+    assert tier_gib(int(total)) == tier
 
 
 @given(st.text())

@@ -498,6 +498,27 @@ def test_the_machines_memory_tells_chips_of_one_name_apart_and_a_drivers_share_o
     )  # Metal shows 27 of 36 GiB, or 48 of 64
 
 
+@pytest.mark.parametrize(
+    ("tier", "shown", "sku"),
+    [
+        (48, 27, "Apple M4 Max 32-core GPU"),  # 36 GB are in the tier of 48: what Metal shows decides
+        (48, 36, "Apple M4 Max"),
+        (48, 33, None),  # somebody set another limit
+        (48, None, None),
+        (64, 60, "Apple M4 Max"),
+        (None, 27, "Apple M4 Max 32-core GPU"),
+        (None, None, None),
+        (24, 18, None),  # not sold so
+    ],
+)
+def test_a_record_tells_chips_of_one_name_apart_or_none(tier, shown, sku):
+    part = devices.find("Apple M4 Max")
+    found = devices.as_recorded(part, tier, shown and shown * GIB)
+    assert (found and found.sku) == sku
+    card = devices.find("NVIDIA GeForce RTX 4090")
+    assert devices.as_recorded(card, tier, shown and shown * GIB) is card
+
+
 def test_a_card_of_its_own_memory_is_told_as_its_driver_tells_it():
     (part,) = devices.of_machine("NVIDIA GeForce RTX 3060", 8 * GIB)
     assert part.sku == "GeForce RTX 3060 8 GB"

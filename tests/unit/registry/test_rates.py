@@ -87,6 +87,21 @@ def test_only_accepted_records_count_and_a_forecast_names_them(here: World) -> N
     assert told.basis[0].source == row
 
 
+@pytest.mark.parametrize(("shown", "bandwidths"), [(27, {410e9}), (36, {546e9}), (30, set())])
+def test_a_record_of_a_mac_reads_at_the_bandwidth_of_its_own_memory_or_tells_nothing(
+    shown: int, bandwidths: set[float]
+) -> None:
+    record = next(iter(find([MEASURED]))).record
+    told = records._runtime(replace(REAL, sku="Apple M4 Max"))
+    (gpu,) = told.devices
+    gpu = gpu.model_copy(update={"memory_bytes": shown << 30})
+    runtime = told.model_copy(update={"environment": {"backend": "metal"}, "devices": (gpu,)})
+    memory = {"tier_gib": {"value": 48}}
+    found = record.model_copy(update={"runtime": runtime, "environment": {**record.environment, "memory": memory}})
+    points = list(rates.points_of(found, "f" * 64, "ann rig", 2026))
+    assert {point.hardware.bandwidth_bytes_per_s for point in points} == bandwidths
+
+
 def test_the_command_rests_on_the_records_of_a_registry(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
