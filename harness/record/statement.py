@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,8 +28,22 @@ class _Taken(BaseModel):
     predicate: Record
 
 
+class Read(NamedTuple):
+    """What a statement holds: the record, its id, and by name the sha256 of what it binds beside it."""
+
+    record: Record
+    id: str
+    bound: Mapping[str, str]
+
+
 def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     """The record in the bytes, and its id. Raises `RecordInvalid`: damaged, foreign, or from a newer schema."""
+    found = read(payload, where)
+    return found.record, found.id
+
+
+def read(payload: bytes, where: str) -> Read:
+    """As `record_of`, with what the statement binds."""
     value = parse(payload, where)
     if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
         raise RecordInvalid("is not an in-toto statement", where=where, fix="name a record.json of this harness")
@@ -59,7 +73,7 @@ def record_of(payload: bytes, where: str) -> tuple[Record, str]:
     contradiction = fault(record)
     if contradiction:
         raise RecordInvalid(contradiction, where=where, fix="do not trust this record")
-    return record, digest(payload)
+    return Read(record, digest(payload), bound)
 
 
 def subject_sha256(payload: bytes, name: str, where: str) -> str:

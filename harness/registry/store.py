@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import RecordInvalid, ReproError, Unavailable
-from harness.registry.db import checkpoints, databases, sessions
+from harness.registry.db import checkpoints, databases, foreseen, sessions
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RegistryFact
 from harness.registry.rules.base import public
@@ -71,7 +71,7 @@ class Registry:
         from harness.registry.db.transaction import Batch  # who only reads needs no schema
 
         with sessions.writing(self.engine) as reader:
-            batch = Batch(reader)
+            batch = Batch(foreseen.of_items(reader, items))
             found = list(_each(batch, items, now, room))
             batch.write()
             return found
@@ -83,7 +83,7 @@ class Registry:
         from harness.registry.db.transaction import Batch
 
         with sessions.writing(self.engine) as reader:
-            batch = Batch(reader)
+            batch = Batch(foreseen.of_items(reader, items))
             found = list(_each(batch, items, now, room))
             batch.write()
             size = reader.size()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPMethod
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -119,7 +120,7 @@ class _Counted:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refused = _with_nul(scope)
+        refused = _refused(scope)
         return await (refused or self._app)(asked, receive, counted)
 
     def _told(self, method: str, route: str, status: int, duration_s: float) -> None:
@@ -136,12 +137,18 @@ def _as_get(scope: Scope) -> Scope:
     return found if any(one.matches(found)[0] is Match.FULL for one in routes) else scope
 
 
-def _with_nul(scope: Scope) -> Response | None:
-    """The answer to an address that holds a NUL: no text of a database may, and PostgreSQL refuses to be asked for one."""
+def _refused(scope: Scope) -> Response | None:
+    """The answer to an address that holds a NUL (no text of a database may, and PostgreSQL refuses to be asked for one), or that
+    says one thing twice: whoever stands before the service may have read the other one.
+    """
     if "\0" in scope["path"]:
         return problems.problem(NotFound("there is nothing at this address", where="path", fix="see: /v1/openapi.json"))
     if b"%00" in scope["query_string"]:
         return problems.problem(BadInput("must not hold a NUL", where="query", fix="see: /v1/openapi.json"))
+    names = [name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
+    if len(set(names)) != len(names) and scope["path"].startswith("/v1/"):
+        what = BadInput("names something twice", where="query", fix="send each name once")
+        return problems.problem(what)
     return None
 
 

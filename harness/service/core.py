@@ -132,11 +132,14 @@ class Service:
 
     async def again(self, found: Opened) -> Answer | None:
         """The receipt of what is there already."""
+        if found.entry is None:
+            return None
         return await asyncio.to_thread(incoming.again, self.registry, self.key, found, demonstration=self.demonstration)
 
     async def checked(self, found: Opened) -> Brought:
         """With its record checked, in a process that may die of it."""
-        await asyncio.to_thread(self._room, found)
+        if self.settings.limited:
+            await asyncio.to_thread(self._room, found)
         if found.parcel.record is None or self.settings.helpers == 0:
             return await asyncio.to_thread(incoming.brought, found, demonstration=self.demonstration)
         if self._pool is None:
@@ -226,9 +229,8 @@ class Service:
         await self._limiter.ask(spent)
 
     def _room(self, found: Opened) -> None:
-        if self.settings.limited:
-            with self.registry.reading() as reader:
-                limits.queue_has_room(reader, found.event)
+        with self.registry.reading() as reader:
+            limits.queue_has_room(reader, found.event)
 
     def _take(self, parcels: Sequence[Brought]) -> Sequence[Answer | ReproError]:
         self.refresh_key()

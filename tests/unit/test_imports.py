@@ -92,6 +92,12 @@ def test_tlog_knows_neither_files_nor_time_nor_tables():
     assert not below(loaded, "sqlalchemy", "os", "pathlib", "time", "socket", "harness.registry", "harness.catalog")
 
 
+def test_a_service_that_starts_loads_nothing_that_sends():
+    loaded = loaded_by("import harness.service.core", "import harness.service.server")
+    assert "harness.registry.remote.outgoing" in loaded
+    assert not below(loaded, "httpx2", "httpcore2")
+
+
 # No circles
 
 

@@ -16,7 +16,7 @@ from harness.errors import BadInput, Conflict, NotAllowed, RecordInvalid, ReproE
 from harness.record import envelope
 from harness.registry.actions import limits
 from harness.registry.actions.acts import utc
-from harness.registry.db import device_digests
+from harness.registry.db import device_digests, foreseen
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.facts import EditorsFact, FailureFact, KeyFact, OperatorFact, RecordFact, RegistryFact
@@ -55,6 +55,7 @@ class Opened:
     digest: str  # of the event's payload
     key: str  # id of the key that vouches for it
     newcomer: bool
+    entry: int | None  # of the very same thing, where that was in the log when this was opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,11 @@ def opened(registry: Registry, parcel: Parcel) -> Opened:
         raise NotAllowed(f"{event.kind} is the registry's own act", where="event", fix="ask its editors")
     if event.kind in _WITHOUT_WORDS and event.reason:
         raise BadInput(f"must be empty in {event.kind}: it would be public at once", where="reason", fix="leave it out")
-    with registry.reading() as reader:
+    digest = sha256(sealed.payload).hexdigest()
+    with registry.reading() as plain:
+        reader = foreseen.of_signed(plain, event, sealed)
         key, newcomer = _signer(reader, sealed, event)
-    return Opened(parcel, event, sha256(sealed.payload).hexdigest(), key, newcomer)
+        return Opened(parcel, event, digest, key, newcomer, _place(reader, event, digest))
 
 
 def _signer(reader: Reader, sealed: envelope.Envelope, event: Event) -> tuple[str, bool]:
@@ -163,12 +166,15 @@ def _without_note(parcel: Parcel) -> None:
 
 
 def earlier(registry: Registry, found: Opened) -> int | None:
-    """The entry of the very same thing; None where the log has it not. A record, and an operator's key, enter once, whenever the
-    event was signed.
-    """
+    """The entry of the very same thing, by now; None where the log has it not."""
     with registry.reading() as reader:
-        index = reader.place_of(found.digest)
-        return _same(reader, found.event) if index is None else index
+        return _place(reader, found.event, found.digest)
+
+
+def _place(reader: Reader, event: Event, digest: str) -> int | None:
+    """As `earlier`. A record, and an operator's key, enter once, whenever the event was signed."""
+    index = reader.place_of(digest)
+    return _same(reader, event) if index is None else index
 
 
 def _same(reader: Reader, event: Event) -> int | None:
@@ -217,12 +223,11 @@ def take(
 
 def again(registry: Registry, key: Ed25519PrivateKey, found: Opened, *, demonstration: bool) -> Answer | None:
     """The receipt of what is there already, whose device note is kept, as an earlier try may not have; None of what is not."""
-    index = earlier(registry, found)
-    if index is None:
+    if found.entry is None:
         return None
     if found.event.kind == "record-submitted" and found.parcel.note is not None:
         _note(registry, brought(found, demonstration=demonstration))
-    return there(registry, key, index)
+    return there(registry, key, found.entry)
 
 
 def there(registry: Registry, key: Ed25519PrivateKey, index: int) -> Answer:

@@ -136,7 +136,7 @@ def queue_has_room(reader: Reader, event: Event, ahead: Sequence[Event] = ()) ->
         if waiting >= found.pending_records:
             what = f"{waiting} records of {event.by} wait already, and none was accepted yet"
             raise too_many(what, _HOUR_MS / 1000)
-    if service_tables.pending(reader) + len(submitters) >= WHOLE_QUEUE:
+    if service_tables.pending(reader) + service_tables.pending_failures(reader) + len(submitters) >= WHOLE_QUEUE:
         raise too_many(f"the queue holds {WHOLE_QUEUE} records", _HOUR_MS / 1000)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, Table, and_, bindparam, func, or_, select
 
 from harness.errors import BadInput, RecordInvalid
 from harness.registry.db import prefixes, tables
-from harness.registry.facts import F, KeyFact, OperatorFact, RecordFact, RegistryFact, TripleFact
+from harness.registry.facts import F, Fact, KeyFact, OperatorFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import parse
 from harness.tlog import entry as entries
 from harness.tlog import merkle
@@ -21,6 +22,9 @@ _FACT = select(tables.facts.c.value).where(
     tables.facts.c.kind == bindparam("kind"), tables.facts.c.name == bindparam("name")
 )
 _ENTRY = select(tables.entries.c.payload).where(tables.entries.c.idx == bindparam("idx"))
+_LINES = select(tables.entries.c.idx, tables.entries.c.payload).where(
+    tables.entries.c.idx.in_(bindparam("indices", expanding=True))
+)
 _DIGEST = select(tables.entries.c.digest).where(tables.entries.c.idx == bindparam("idx"))
 _EVENT = select(tables.entries.c.idx).where(tables.entries.c.event_sha256 == bindparam("digest"))
 _NODE = select(tables.nodes.c.hash).where(
@@ -38,7 +42,7 @@ _HOME = (
 )
 
 
-T = TypeVar("T", int, str)
+T = TypeVar("T", int, str, tuple[Any, Any])
 CHUNK = 500  # values in one question: SQLite takes 32,766
 
 
@@ -47,6 +51,13 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     wanted = sorted(values)
     for start in range(0, len(wanted), CHUNK):
         yield wanted[start : start + CHUNK]
+
+
+@lru_cache(maxsize=64)  # by how many groups there are: building a statement costs more than running it
+def _pairs(table: Table, groups: int) -> Select[Any]:
+    first, second, value = tuple(table.columns)[:3]
+    each = (and_(first == bindparam(f"a{n}"), second.in_(bindparam(f"b{n}", expanding=True))) for n in range(groups))
+    return select(first, second, value).where(or_(*each))
 
 
 def raw(value: Any, where: str) -> bytes:
@@ -76,6 +87,10 @@ def whole(value: Any, where: str) -> int:
     return value
 
 
+def _no_node(level: int, index: int) -> RecordInvalid:
+    return RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
+
+
 class Reader:
     """Questions about one state of a registry. A `View` for the ledger, too."""
 
@@ -88,6 +103,28 @@ class Reader:
             return None
         found = self.connection.execute(_FACT, {"kind": kind.KIND, "name": name}).scalar_one_or_none()
         return None if found is None else parse(kind, found, name)
+
+    def some(self, wanted: Iterable[tuple[type[Any], str]]) -> dict[tuple[type[Any], str], Fact | None]:
+        """As `get`, of many: one that can't be read is left out."""
+        found: dict[tuple[type[Any], str], Fact | None] = dict.fromkeys(one for one in wanted if "\0" not in one[1])
+        kinds = {kind.KIND: kind for kind, _ in found}
+        for kind, name, value in self._paired(tables.facts, [(k.KIND, name) for k, name in found]):
+            try:
+                found[kinds[kind], name] = parse(kinds[kind], value, name)
+            except RecordInvalid:
+                del found[kinds[kind], name]
+        return found
+
+    def _paired(self, table: Table, wanted: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+        """Rows of the first three columns of a table whose key is the first two, many by one question."""
+        for some in chunks(wanted):
+            groups: dict[Any, list[Any]] = {}
+            for a, b in some:
+                groups.setdefault(a, []).append(b)
+            told: dict[str, Any] = {}
+            for number, (a, group) in enumerate(groups.items()):
+                told |= {f"a{number}": a, f"b{number}": group}
+            yield from self.connection.execute(_pairs(table, len(groups)), told)
 
     def need(self, kind: type[F], name: str = "") -> F:
         """As `get`, of what every registry has, or its tables name. Raises `RecordInvalid` where it is missing."""
@@ -146,6 +183,14 @@ class Reader:
         wanted = select(table.idx, table.digest, table.event_sha256, table.envelope_sha256)
         return {index: (digest, event, envelope) for index, digest, event, envelope in self.connection.execute(wanted)}
 
+    def lines(self, indices: Iterable[int]) -> dict[int, Entry]:
+        """Those lines of the log that are there."""
+        found: dict[int, Entry] = {}
+        for some in chunks(indices):
+            for index, payload in self.connection.execute(_LINES, {"indices": some}):
+                found[index] = entries.read(raw(payload, f"entry {index}"), f"entry {index}")
+        return found
+
     def payloads(self) -> Iterator[tuple[int, bytes]]:
         """The lines of the log as stored, in order."""
         wanted = select(tables.entries.c.idx, tables.entries.c.payload)
@@ -193,12 +238,28 @@ class Reader:
         """A hash of the Merkle tree. Raises `RecordInvalid` where the database lacks it."""
         found = self.connection.execute(_NODE, {"level": level, "idx": index}).scalar_one_or_none()
         if found is None:
-            raise RecordInvalid(f"the tree lacks node {level}/{index}", where="log", fix="run: repro audit")
+            raise _no_node(level, index)
         return raw(found, f"node {level}/{index}")
+
+    def nodes_for(self, ask: Callable[[merkle.Node], object]) -> merkle.Node:
+        """Answers for the nodes that `ask` asks for, whatever these are; they are read by one question. Raises as `node`."""
+        wanted: set[tuple[int, int]] = set()
+
+        def asked(level: int, index: int) -> bytes:
+            wanted.add((level, index))
+            return bytes(merkle.HASH_SIZE)
+
+        ask(asked)
+        rows = self._paired(tables.nodes, wanted)
+        found = {(level, index): raw(value, f"node {level}/{index}") for level, index, value in rows}
+        for level, index in wanted - found.keys():
+            raise _no_node(level, index)
+        return lambda level, index: found[level, index]
 
     def root(self) -> bytes:
         """Of the whole log."""
-        return merkle.root(self.size(), self.node)
+        size = self.size()
+        return merkle.root(size, self.nodes_for(lambda node: merkle.root(size, node)))
 
     def body(self, digest: str) -> bytes | None:
         """The bytes with that sha256; None where they were dropped."""

@@ -14,4 +14,4 @@ def named(data: bytes, where: str) -> str:
 
 def ids(found: Submission, note: bytes | None) -> tuple[str, ...]:
     """What the note beside a record says, if that record names it. Raises `BadInput` for a missing or another one."""
-    return private.ids_of(note, named(found.envelope, found.id[:12]), f"{found.id[:12]}, {private.FILE}")
+    return private.ids_of(note, found.note_sha256, f"{found.id[:12]}, {private.FILE}")

@@ -94,7 +94,7 @@ def read(data: bytes, samples: bytes, where: str) -> FailedRun:
 def _opened(data: bytes, samples: bytes, where: str) -> tuple[FailedRun, Record]:
     if len(samples) > SAMPLES_LIMIT:
         raise RecordInvalid(f"failed, and its samples have {len(samples)} bytes", where=where)
-    stored, operator = signed_record(data, samples, where)
+    stored, operator, _ = signed_record(data, samples, where)
     record, outcome = stored.record, stored.record.failure
     if outcome is None:
         raise BadInput("did not fail", where=where, fix="submit it as the measurement that it is")

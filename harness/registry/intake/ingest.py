@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from harness.catalog import suites
 from harness.errors import BadInput, RecordInvalid
@@ -19,10 +20,9 @@ from harness.measure.metrics import Metric, measure_trials
 from harness.measure.trial import Purpose
 from harness.measure.warmup import MOST as MOST_WARMUPS
 from harness.names import flaw
-from harness.record import envelope
+from harness.record import envelope, private, statement
 from harness.record.samples import decode
 from harness.record.schema import Operator, Record
-from harness.record.statement import record_of
 from harness.record.store import Stored
 from harness.registry.db.records import longest
 from harness.registry.intake.projection import Measured, device_digest, earlier_digest, measured_of, subject_digest
@@ -62,11 +62,12 @@ class Submission:
     measured: Measured
     envelope: bytes
     samples: bytes
+    note_sha256: str  # of the device note that it names; "" for none
 
     @property
     def record(self) -> Record:
         """The whole record, read again from the bytes that were checked."""
-        return record_of(envelope.read(self.envelope, self.id).payload, self.id)[0]
+        return statement.record_of(envelope.read(self.envelope, self.id).payload, self.id)[0]
 
 
 def checked(data: bytes, samples: bytes, where: str) -> Submission:
@@ -109,7 +110,15 @@ def well_formed(where: str) -> Iterator[None]:
         raise RecordInvalid(f"is malformed ({type(error).__name__}: {error})", where=where) from error
 
 
-def signed_record(data: bytes, samples: bytes, where: str) -> tuple[Stored, Operator]:
+class SignedRecord(NamedTuple):
+    """What `signed_record` found. `note_sha256`: of the device note that the record names, "" for none."""
+
+    stored: Stored
+    operator: Operator
+    note_sha256: str
+
+
+def signed_record(data: bytes, samples: bytes, where: str) -> SignedRecord:
     """The record in an envelope's bytes, signed by the keys that it names, times and challenge proper. Raises `RecordInvalid`."""
     if len(data) > ENVELOPE_LIMIT or len(samples) > SAMPLES_LIMIT:
         raise RecordInvalid(f"has {len(data)} and {len(samples)} bytes, over the limits", where=where)
@@ -117,7 +126,7 @@ def signed_record(data: bytes, samples: bytes, where: str) -> tuple[Stored, Oper
     # Whose keys they should be stands inside; a signature of theirs over these very bytes is what makes it theirs.
     if sealed.payload_type != envelope.PAYLOAD_TYPE:
         raise RecordInvalid(f"is signed as {sealed.payload_type!r}, not as a record", where=where)
-    record, identity = record_of(sealed.payload, where)
+    record, identity, bound = statement.read(sealed.payload, where)
     operator = record.operator
     if operator is None:
         raise RecordInvalid("is not signed by an operator", where=where, fix=HOW_TO_SIGN)
@@ -131,7 +140,8 @@ def signed_record(data: bytes, samples: bytes, where: str) -> tuple[Stored, Oper
         )
     with well_formed(where):
         _challenged(record, where)
-    return Stored(Path(where), identity, record, sealed.payload), operator
+    stored = Stored(Path(where), identity, record, sealed.payload)
+    return SignedRecord(stored, operator, bound.get(private.FILE, ""))
 
 
 def claims_of(record: Record, operator: Operator) -> Claims:
@@ -149,14 +159,14 @@ def claims_of(record: Record, operator: Operator) -> Claims:
 
 
 def _opened(data: bytes, samples: bytes, where: str) -> tuple[Submission, Record]:
-    stored, operator = signed_record(data, samples, where)
+    stored, operator, note = signed_record(data, samples, where)
     record = stored.record
     refuse_failed(stored)
     with well_formed(where):
         _in_shape(record, where)
         measured = measured_of(stored)
         _fits(measured, where)
-    return Submission(stored.id, claims_of(record, operator), measured, data, samples), record
+    return Submission(stored.id, claims_of(record, operator), measured, data, samples, note), record
 
 
 _NAMES = ("operator", "quantisation", "engine", "sku", "generation", "os_family", "runtime_series", "model_name")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from harness.errors import BadInput, NotFound, RecordInvalid
 from harness.registry.db import checkpoints
@@ -65,10 +64,12 @@ def receipt(reader: Reader, index: int) -> Receipt | None:
 def receipts(reader: Reader, indices: Sequence[int]) -> list[Receipt | None]:
     """As `receipt`, of several entries of one state: what their proofs share is read once."""
     size, note = checkpoints.newest_size(reader), reader.checkpoint()
-    lines = [_line(reader, index) for index in indices]
+    lines = _lines(reader, indices)
     if note is None or not any(index < size for index in indices):
         return [None] * len(indices)
-    registry, node = reader.need(RegistryFact), cache(reader.node)
+    registry = reader.need(RegistryFact)
+    below = [line.index for line in lines if line.index < size]
+    node = reader.nodes_for(lambda asked: [merkle.inclusion_proof(index, size, asked) for index in below])
     key = vkey(registry.origin, next(iter(public(registry.key_of(size)).values())))
 
     def made(line: Entry) -> Receipt | None:
@@ -80,8 +81,9 @@ def receipts(reader: Reader, indices: Sequence[int]) -> list[Receipt | None]:
     return [made(line) for line in lines]
 
 
-def _line(reader: Reader, index: int) -> Entry:
-    found = reader.entry(index)
-    if found is None:
-        raise NotFound("there is no such entry", where=str(index), fix="see: repro registry log")
-    return found
+def _lines(reader: Reader, indices: Sequence[int]) -> list[Entry]:
+    found = reader.lines(indices)
+    for index in indices:
+        if index not in found:
+            raise NotFound("there is no such entry", where=str(index), fix="see: repro registry log")
+    return [found[index] for index in indices]

@@ -1,27 +1,31 @@
 """HTTP to an address that somebody else named: over TLS, and never to this machine or its network, unless that is declared.
 
 The name is resolved once, every address that it has must be public, and the connection goes to the one that was looked at: a name
-that answers otherwise a moment later leads nowhere. No redirects, no proxy, a bounded answer in bounded time.
+that answers otherwise a moment later leads nowhere. No redirects, no proxy, a bounded answer in bounded time, its name included.
 """
 
 from __future__ import annotations
 
+import queue
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpcore2
 
 from harness import __version__
 from harness.errors import BadInput, NotAllowed, Unavailable, one_line
-from harness.registry.remote.in_time import FAILURES, in_time
+
+if TYPE_CHECKING:
+    import httpcore2  # loaded when something is sent: a service that starts has nothing to send
 
 ANSWER_LIMIT = 64 << 10  # bytes
 LONGEST_URL = 2000
-SECONDS = 10.0  # in all, from the connection to the answer's last byte
+SECONDS = 10.0  # in all, from the question for its address to the answer's last byte
 # IANA's registries of special-purpose addresses (iana-ipv4-special-registry, iana-ipv6-special-registry): what is not reachable
 # from everywhere, and whole blocks of protocols in which single addresses are; multicast and reserved ones besides.
 _SPECIAL_4 = [
@@ -56,17 +60,20 @@ def post(
 
     Raises `NotAllowed` for an address that must not be asked, `BadInput` for none, `Unavailable` for one that does not answer.
     """
+    from harness.registry.remote.in_time import FAILURES, in_time
+
     scheme, host, port = _parts(url)
     if scheme != "https" and not private:
         raise NotAllowed("must be encrypted", where=url[:120], fix=f"use https://{host}")
-    address = _chosen(host, (resolve or _resolved)(host, port), private=private)
+    ends = time.monotonic() + SECONDS
+    address = _chosen(host, _soon(resolve or _resolved, host, port), private=private)
     shown = f"[{address}]" if ":" in address else address
     parts = urlsplit(url)
     sent = {"User-Agent": f"repro-harness/{__version__}", **headers, "Host": parts.netloc if parts.port else host}
     target = f"{scheme}://{shown}:{port}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     try:
         with (
-            in_time(SECONDS) as pool,
+            in_time(max(ends - time.monotonic(), 0)) as pool,
             pool.stream(
                 "POST", target, headers=list(sent.items()), content=body, extensions={"sni_hostname": host}
             ) as response,
@@ -111,6 +118,28 @@ def _chosen(host: str, addresses: list[str], *, private: bool) -> str:
             fix="name a public address, or let the host declare it",
         )
     return addresses[0]
+
+
+def _soon(resolve: Resolve, host: str, port: int) -> list[str]:
+    """Its addresses. Raises as `resolve`, and `Unavailable` where that takes too long: whose name it is may let the system's
+    resolver wait, which nothing ends: that goes on in a thread that nobody listens to.
+    """
+    told: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            told.put(resolve(host, port))
+        except Exception as error:  # it is raised where somebody waits for it
+            told.put(error)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    try:
+        found = told.get(timeout=SECONDS)
+    except queue.Empty:
+        raise _silent(host, "its name was not resolved in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _resolved(host: str, port: int) -> list[str]:

@@ -286,6 +286,21 @@ def test_who_drips_a_header_now_and_then_is_left_when_the_time_is_over(monkeypat
         assert left.wait(300)  # the receiver was hung up on, however much it still had to say
 
 
+def test_a_name_that_is_not_resolved_in_time_does_not_answer(monkeypatch):
+    """The system's resolver waits as long as the name's own servers let it."""
+    monkeypatch.setattr(outgoing, "SECONDS", 0.2)
+    over = threading.Event()
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        assert over.wait(300)
+        return ["192.0.2.1"]
+
+    with pytest.raises(Unavailable, match="its name was not resolved in time"):
+        outgoing.post("https://slow.example/", b"x", {}, resolve=resolve)
+    assert not over.is_set()
+    over.set()
+
+
 def test_a_slow_witness_holds_up_no_event_and_no_end(tmp_path):
     made = world(str(tmp_path / "registry"))
     with socket.socket() as silent:

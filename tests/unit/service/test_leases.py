@@ -203,6 +203,7 @@ def test_who_may_call_what(service, people, role):
         ("/v1/jobs/{r}/lease?lease={l}&for_s=1", 400),
         ("/v1/jobs/{r}/lease?lease={l}&for_s=99999999999999999999", 400),
         ("/v1/jobs/{r}/lease?lease={l}&for_s=x", 400),
+        ("/v1/jobs/{r}/lease?lease={l}&for_s=600&for_s=3600", 400),
         ("/v1/jobs/..%2F..%2Fetc/lease?lease={l}", 404),
         ("/v1/jobs/%25/lease?lease={l}", 404),
         ("/v1/leases/'%20OR%201=1/heartbeat", 404),

@@ -325,6 +325,15 @@ def test_failed_runs_of_a_newcomer_wait_in_the_same_room(limited):
     assert (said["status"], said["detail"]) == (429, "5 records of ann wait already, and none was accepted yet")
 
 
+def test_failed_runs_fill_the_whole_queue_too(limited, monkeypatch):
+    monkeypatch.setattr(limits, "WHOLE_QUEUE", 2)
+    for name in ("ann", "bob"):
+        submitted(limited.world, name)
+    limited.world.join("cat")
+    said = problem(limited.post(limited.submission(limited.world.record("cat"))))
+    assert (said["status"], said["detail"]) == (429, "the queue holds 2 records")
+
+
 def test_three_challenges_are_open_however_many_are_asked_for_at_once(limited):
     limited.world.join("ann")
     own = limited.world.person("ann").operator
