@@ -41,6 +41,11 @@ def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch
         for name, record in (("good", good), ("the other", other))
         for why in failings(record, workload, metric)
     ]
+    said += [
+        f"{name}: a process failed, so that the others are no pairs"
+        for name, record in (("good", good), ("the other", other))
+        if record.run.failed_processes
+    ]
     if len(ours) != len(theirs):
         said.append(f"{len(ours)} and {len(theirs)} processes")
     return Batch(ours, theirs, "; ".join(said))

@@ -17,7 +17,7 @@ from harness.files import locked
 from harness.hunt import beside, releases
 from harness.hunt.batch import read_batch
 from harness.hunt.beside import Begin, SideFailed, side
-from harness.hunt.points import PAIRS, Judged, Point, Standing, judge, point
+from harness.hunt.points import PAIRS, SUCCESSIVE, Judged, Point, Standing, judge, point
 from harness.hunt.question import Candidate, Question, slug
 from harness.hunt.ready import ready
 from harness.progress import Progress
@@ -63,7 +63,7 @@ class Watched:
     measured: bool = False
     note: str = ""
     failed: bool = False
-    records: tuple[Path, ...] = ()  # of the last two points, for a registry
+    records: tuple[Path, ...] = ()  # of the last two points that count, for a registry
 
     @property
     def candidate(self) -> bool:
@@ -133,7 +133,7 @@ class Watch:
         folder = made(self._folder) / step.folder_name
         with locked(self._folder / "watch.lock", "another repro watch works on this"):
             kept = self._kept(folder)
-            before = self._points(kept)
+            before = [one for one, _ in self._points(kept)]
             if before and judge(before).standing is not Standing.OPEN:
                 return self._told(step, kept, measured=False)
             try:
@@ -147,22 +147,25 @@ class Watch:
             return self._told(step, self._kept(folder), measured=True)
 
     def _told(self, step: Step, kept: Sequence[tuple[Stored, Stored]], *, measured: bool) -> Watched:
-        points = self._points(kept)
-        records = tuple(record.path for pair in kept[-2:] for record in pair)
-        return Watched(self._question.runtime, step, tuple(points), judge(points), measured, records=records)
+        usable = self._points(kept)
+        points = tuple(one for one, _ in usable)
+        records = tuple(record.path for _, pair in usable[-SUCCESSIVE:] for record in pair)
+        return Watched(self._question.runtime, step, points, judge(points), measured, records=records)
 
     def _kept(self, folder: Path) -> list[tuple[Stored, Stored]]:
         """The records of the points that have both, newest release's first."""
         found = [[beside.done(one / name) for name in SIDES] for one in sorted(folder.glob("point-*"))]
         return [(newest, last) for newest, last in found if newest is not None and last is not None]
 
-    def _points(self, kept: Sequence[tuple[Stored, Stored]]) -> list[Point]:
-        """Those whose records' own checks held."""
-        power, found = self._question.orientation, []
+    def _points(self, kept: Sequence[tuple[Stored, Stored]]) -> list[tuple[Point, tuple[Stored, Stored]]]:
+        """Those whose records' own checks held, with these records."""
+        power = self._question.orientation
+        found: list[tuple[Point, tuple[Stored, Stored]]] = []
         for newest, last in kept:
             batch = read_batch(last.record, newest.record, self._question.workload, self._question.metric)
             if not batch.dropped and not batch.unfit:
-                found.append(point([v**power for v in batch.other], [v**power for v in batch.good]))
+                told = point([v**power for v in batch.other], [v**power for v in batch.good])
+                found.append((told, (newest, last)))
         return found
 
     def _measure(self, step: Step, folder: Path, number: int) -> None:

@@ -1,0 +1,31 @@
+"""Two records of one batch: processes are compared in the pairs in which they took turns, or not at all."""
+
+import pytest
+
+from harness.hunt.batch import read_batch
+from harness.record import store
+from harness.record.schema import FailedProcess
+
+
+@pytest.fixture
+def record(simulated_record):
+    return store.read(simulated_record).record
+
+
+def failing(record):
+    """As many processes as before, and one more that failed between them."""
+    failed = (FailedProcess(index=1, reason="timeout"),)
+    return record.model_copy(update={"run": record.run.model_copy(update={"failed_processes": failed})})
+
+
+def test_whole_processes_are_pairs(record):
+    found = read_batch(record, record, record.suite.headline, "decode_rate")
+    assert (found.dropped, found.unfit, len(found.good), found.good) == ("", "", 3, found.other)
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_where_a_process_failed_the_others_are_not_taken_for_pairs(record, both):
+    """With one of each lost, the counts are equal, no look comes after so many, and a hunt would never end."""
+    other = failing(record)
+    found = read_batch(other if both else record, other, record.suite.headline, "decode_rate")
+    assert "the other: a process failed" in found.dropped

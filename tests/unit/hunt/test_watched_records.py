@@ -1,0 +1,44 @@
+"""The records behind a change that a watch shows are those that it rests on."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.hunt import watch
+from harness.hunt.batch import Batch
+from harness.hunt.question import Question
+from harness.progress import SILENT
+from harness.run.prepare.package_index import Answer, Offered
+from tests.support import program
+
+SPEEDS = (100, 101, 100, 99, 100, 101, 100, 99)
+SLOW = Batch(SPEEDS, tuple(9 * one // 10 for one in SPEEDS))
+NIGHTS = {1: SLOW, 2: Batch((), (), dropped="the clock was not steady"), 3: SLOW}
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch, simulated_record):
+    """Three nights on disk; the second one's records failed a check of their own."""
+    monkeypatch.setattr(watch, "read_batch", lambda _good, other, *_: NIGHTS[other.run.seed])
+    question = Question(
+        runtime="llama.cpp", candidates=(), model="m", suite="quick", suite_sha256="0" * 64, workload="decode",
+        metric="decode_rate", band_percent=3.0, backend="cpu", seed=0,
+    )  # fmt: skip
+    made = watch.Watch(question, tmp_path, tmp_path / "cache", None, _never, SILENT, _never)
+    for night in NIGHTS:
+        for name in watch.SIDES:
+            folder = tmp_path / "watch" / "llama.cpp-m-00000000-decode_rate" / "0.3.36-after-0.3.35"
+            kept = program.copied(simulated_record.parent, folder / f"point-{night:02d}" / name / "record")
+            program.edited(kept, lambda predicate, night=night: predicate["run"].update(seed=night))
+    return made
+
+
+def _never(*_):
+    raise AssertionError("nothing is measured: two nights agree")
+
+
+def test_a_night_that_does_not_count_is_not_submitted_in_place_of_one_that_does(watched):
+    found = watched.run(Answer((Offered("0.3.36", usable=True), Offered("0.3.35", usable=True))))
+    assert (found.candidate, found.measured, len(found.points)) == (True, False, 2)
+    nights = [path.parents[2].name for path in map(Path, found.records)]
+    assert nights == ["point-01", "point-01", "point-03", "point-03"]
