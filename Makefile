@@ -33,6 +33,7 @@ $(VENV)/.site: $(VENV)/.core
 # What serves a registry over HTTP.
 $(VENV)/.service: $(VENV)/.core
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[frames,service]' --constraint constraints.txt
+	@$(VENV)/bin/python -m compileall -q harness # else the first start does it before it answers
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core

@@ -16,7 +16,7 @@ from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailab
 from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
 from runtimes.support import failure_signs
 from runtimes.support.cuda_events import CudaEvents
-from runtimes.support.hf_folder import Tokenizer, convert_gguf
+from runtimes.support.hf_folder import Tokenizer, convert_gguf, refuse_made_up
 from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, off_device_mib, processor
 
 COMPILE = ("off", "default", "reduce-overhead", "max-autotune")
@@ -121,13 +121,14 @@ class LoadedPyTorch:
 
     def _open(self, transformers: Any, model: ModelFiles, options: Mapping[str, Any], dtype: str) -> Any:
         try:
-            loaded = transformers.AutoModelForCausalLM.from_pretrained(
+            loaded, told = transformers.AutoModelForCausalLM.from_pretrained(
                 model.path,
                 dtype=dtype if dtype == "auto" else getattr(self._torch, dtype),
                 attn_implementation=options["attention"],
                 local_files_only=True,
                 trust_remote_code=False,  # never code from a model's repository
                 use_safetensors=True,
+                output_loading_info=True,
             )
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             if isinstance(error, self._torch.OutOfMemoryError):
@@ -138,6 +139,7 @@ class LoadedPyTorch:
                 where=model.path.name,
                 fix="check config.json and -o attention against this transformers, or take another model",
             ) from error
+        refuse_made_up(told, model.path.name)
         return loaded.eval().to(self._device)
 
     @contextmanager

@@ -28,6 +28,7 @@ FORMS: tuple[str, ...] = get_args(Form)
 GIB = 1 << 30
 # A driver may keep pages for itself and for ECC: a T4 shows 14.6 of its 16 GiB. Sizes of one name lie further apart.
 LEAST_SHARE, MOST_SHARE = 0.88, 1.05
+NAMED_WITHIN = 0.02  # an H100 has 94 or 96 GB
 # Metal shows three quarters of a Mac's memory where nobody set another limit.
 SHOWN, NEAR = 0.75, 0.01
 
@@ -101,13 +102,13 @@ def table() -> tuple[Device, ...]:
 def candidates(name: str, memory_bytes: int | None = None) -> tuple[Device, ...]:
     """Every part that a driver may mean by `name`; none where the table has no such part.
 
-    `memory_bytes` tells apart parts of one name; a part whose memory is another one is not the part. Where the GPU shares the
-    machine's memory, sizes are ignored: drivers report any share of it.
+    `memory_bytes` tells apart parts of one name; a part whose memory is another one is not the part. A size in the name is the
+    vendor's, to the gigabyte. Where the GPU shares the machine's memory, sizes are ignored: drivers report any share of it.
     """
     read = read_name(name)
-    sizes = read.sizes_gib if memory_bytes is None else (*read.sizes_gib, memory_bytes / GIB)
-    named = _shipped()[1].get(read.key, ())
-    return tuple(d for d in named if read.vendors <= {d.vendor} and all(_has_memory(d, gib) for gib in sizes))
+    named = [d for d in _shipped()[1].get(read.key, ()) if read.vendors <= {d.vendor}]
+    named = [d for d in named if all(_is_called(d, gib) for gib in read.sizes_gib)]
+    return tuple(d for d in named if memory_bytes is None or _has_memory(d, memory_bytes / GIB))
 
 
 def of_machine(name: str, machine_bytes: int | None = None) -> tuple[Device, ...]:
@@ -204,7 +205,8 @@ def _by_name(devices: Iterable[Device], where: str) -> dict[str, tuple[Device, .
             key = read_name(name).key
             others = [other for other in index.get(key, ()) if other is not device]
             for other in others:
-                if other.sku == device.sku or not (_told_apart(other, device) or _alike(other, device)):
+                apart = _told_apart(other, device) or _alike(other, device) or _named_apart(key, other, device)
+                if other.sku == device.sku or not apart:
                     what = f"{other.sku!r} and {device.sku!r} are both called {name!r}"
                     raise BadInput(what, where=where, fix="drop one, or name each by what its driver reports")
             index[key] = (*others, device)
@@ -217,6 +219,12 @@ def _has_memory(device: Device, gib: float) -> bool:
     return LEAST_SHARE * device.memory_gib <= gib <= MOST_SHARE * device.memory_gib
 
 
+def _is_called(device: Device, gib: float) -> bool:
+    if device.memory_gib is None or device.form == "integrated":
+        return True
+    return abs(gib - device.memory_gib) <= NAMED_WITHIN * device.memory_gib
+
+
 def _bounds(device: Device) -> tuple[float, float]:
     return device.bound_bytes_per_s or math.inf, max(device.peak_flops.values(), default=math.inf)
 
@@ -225,6 +233,16 @@ def _alike(a: Device, b: Device) -> bool:
     """Whether one bandwidth holds for both, so that a name of both bounds a rate, though it identifies neither."""
     known = a.bandwidth_bytes_per_s is not None and a.generation == b.generation
     return known and (a.bandwidth_bytes_per_s, a.machines_memory) == (b.bandwidth_bytes_per_s, b.machines_memory)
+
+
+def _named_apart(key: str, a: Device, b: Device) -> bool:
+    """Whether each name of theirs with that key tells its own memory."""
+
+    def names_it(one: Device) -> bool:
+        names = [name for name in map(read_name, (one.sku, *one.aliases)) if name.key == key]
+        return all(name.sizes_gib == (one.memory_gib,) for name in names)
+
+    return a.memory_gib != b.memory_gib and names_it(a) and names_it(b)
 
 
 def _told_apart(a: Device, b: Device) -> bool:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors
+from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors, tasks
 from harness.catalog.huggingface_cache import COMMIT, folder_name
 from harness.catalog.huggingface_listing import Listed, RemoteFile, Source
-from harness.catalog.huggingface_stream import TooLong, read_piece, stream
+from harness.catalog.huggingface_stream import TIMEOUT_S, TooLong, read_piece, stream
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import locked, need_room, sync
 from harness.progress import SILENT, Progress
+from runtimes.support.hf_folder import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def _described(
     weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
     _bring(reference, folder, described, listed, expected, progress)
     safetensors.refuse_code(folder, to_run=to_run)
+    if to_run:
+        tasks.refuse_folder(read_json(folder / "config.json"), str(reference))
     if mapped:
         named = safetensors.indexed(folder / safetensors.INDEX)
         weights = huggingface_files.weights_of(reference, there, named)
@@ -148,7 +151,9 @@ def _listed(reference: HuggingFaceReference) -> Listed:
 
     def ask() -> Any:
         token = huggingface_user.token() or False
-        return HfApi(token=token).model_info(reference.repo, revision=reference.revision, files_metadata=True)
+        return HfApi(token=token).model_info(
+            reference.repo, revision=reference.revision, files_metadata=True, timeout=TIMEOUT_S
+        )
 
     return huggingface_listing.stated(reference, _asked(reference, ask))
 
@@ -173,12 +178,30 @@ def _asked(reference: HuggingFaceReference, ask: Callable[[], Any]) -> Any:
     except TooLong as error:
         raise _refused(reference, str(error), "fetch again; if it stays so, do not use it") from error
     except Exception as error:  # the transport's own exceptions change with the library's version
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        commit = huggingface_user.commit_of(reference.repo, reference.revision)
-        fix = "check the network and run the same command: it continues where it stopped"
-        if commit is not None and COMMIT.fullmatch(commit):
-            fix += f"; your Hugging Face cache knows {reference.revision} as @{commit}"
-        raise _Unreachable(f"can't be fetched ({reason})", where=str(reference), fix=fix) from error
+        answer = getattr(error, "response", None)
+        status = answer.status_code if isinstance(error, errors.HfHubHTTPError) and answer is not None else 0
+        if status in _NOT_LET_IN:
+            raise _refused(reference, f"Hugging Face answers {_NOT_LET_IN[status]} ({status})", _LET_IN) from error
+        raise _unreachable(reference, error, status) from error
+
+
+_NOT_LET_IN = {401: "that the token is not valid", 403: "that access is refused", 451: "that law forbids it"}
+_LET_IN = "see the repository's page there; check HF_TOKEN, or run: hf auth login"
+
+
+def _unreachable(reference: HuggingFaceReference, error: Exception, status: int) -> _Unreachable:
+    """Why there was no answer of use; `status` 0: none at all."""
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    fix = "check the network and run the same command: it continues where it stopped"
+    if status == 429 or status >= 500:
+        reason = "too many requests" if status == 429 else "out of order"
+        reason, fix = f"{reason}, {status}", "wait, and run the same command: it continues where it stopped"
+    elif isinstance(error, ValueError | TypeError):
+        reason = "what answers is not Hugging Face: a proxy, a login page, or a wrong HF_ENDPOINT"
+    commit = huggingface_user.commit_of(reference.repo, reference.revision)
+    if commit is not None and COMMIT.fullmatch(commit):
+        fix += f"; your Hugging Face cache knows {reference.revision} as @{commit}"
+    return _Unreachable(f"can't be fetched ({reason})", where=str(reference), fix=fix)
 
 
 def _bring(

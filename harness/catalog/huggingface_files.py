@@ -19,9 +19,10 @@ DESCRIPTIONS = (
     INDEX,
 )
 WHOLE = "model.safetensors"
-_NO_MODELS = ("mmproj", "imatrix")  # a projector, statistics
 _SOME = 8
-_QUANTISATION = re.compile(r"(?:I|T)?Q\d[A-Z0-9_]*$|BF16$|F16$|F32$|(?:MX|NV)FP4\w*$")
+_KINDS = r"(?:I|T)?Q\d[A-Z0-9_]*|BF16|F16|F32|(?:MX|NV)FP4\w*"
+_QUANTISATION = re.compile(rf"(?:{_KINDS})$")
+_INSIDE = re.compile(rf"(?<![A-Z0-9])(?:{_KINDS})(?![A-Z0-9])")
 
 
 def gguf_of(reference: HuggingFaceReference, names: Collection[str]) -> list[str]:
@@ -45,6 +46,9 @@ def _of_quantisation(reference: HuggingFaceReference, names: Collection[str]) ->
     # An underscore is a part of such a word: K_M is none, and no end of Q4_K_M.
     before = ("", "-", ".", "_") if _QUANTISATION.fullmatch(asked.removeprefix("UD-")) else ("", "-", ".")
     matching = [name for name, label in found.items() if label.endswith(asked) and label[: -len(asked)][-1:] in before]
+    # Some say behind it how it was made: Q4_K_M-imat.
+    inside = re.compile(rf"(?:^|[-.]){re.escape(asked)}[-.]") if _QUANTISATION.fullmatch(asked) else None
+    matching = matching or [name for name, label in found.items() if inside and inside.search(label)]
     # UD-Q4_K_M is another recipe than Q4_K_M: taken only where it is asked for, or the only one.
     plain = [name for name in matching if not _of_family(found[name], asked)]
     chosen = plain or matching
@@ -64,7 +68,12 @@ def _of_family(label: str, asked: str) -> bool:
 
 def _models(names: Collection[str]) -> list[str]:
     files = [name for name in names if name.lower().endswith(".gguf")]
-    return [n for n in shards.firsts(files) if not any(word in n.rpartition("/")[2].lower() for word in _NO_MODELS)]
+    return [name for name in shards.firsts(files) if not _is_beside(name.rpartition("/")[2].upper())]
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a file is a projector, or the statistics that a quantisation was made with, and not a model made with them."""
+    return "MMPROJ" in name or ("IMATRIX" in name and not _INSIDE.search(name))
 
 
 def _label(name: str) -> str:

@@ -11,7 +11,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import folder_layers, gguf, huggingface_cache, packing, quantised, roles, safetensors, shards
+from harness.catalog import (
+    folder_layers,
+    gguf,
+    huggingface_cache,
+    packing,
+    quantised,
+    roles,
+    safetensors,
+    shards,
+    tasks,
+)
 from harness.catalog.roles import Role
 from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
@@ -65,12 +75,22 @@ _TEXT_PARTS = ("text_config", "llm_config", "language_config")
 
 
 def header(path: Path, *, to_run: bool = True) -> gguf.Header:
-    """The header of a model, file or folder. Raises `BadInput`; not `to_run`, a folder may name code, which nobody then runs."""
-    return _folder_header(path, to_run) if path.is_dir() else shards.header(path)
+    """The header of a model, file or folder. Raises `BadInput`.
+
+    Not `to_run`, a folder may name code, which nobody then runs, and the model may be made for another task.
+    """
+    if path.is_dir():
+        return _folder_header(path, to_run)
+    found = shards.header(path)
+    if to_run:
+        tasks.refuse_gguf(found, str(path))
+    return found
 
 
 def _folder_header(folder: Path, to_run: bool) -> gguf.Header:
     parts = safetensors.check_folder(folder, to_run=to_run)  # first of all
+    if to_run:
+        tasks.refuse_folder(read_json(folder / "config.json"), str(folder))
     return described(folder, [safetensors.read(path) for path in parts])
 
 

@@ -33,15 +33,15 @@ def stores() -> list[Path]:
 def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -> Path:
     """The GGUF, its digest checked against the manifest's. Raises `BadInput` where the store does not have it whole."""
     below = Path("manifests", reference.host, reference.model, reference.tag)
-    place = next((one for one in stores() if (one / below).is_file()), None)
-    if place is None:
+    found = next(((one, kept) for one in stores() if (kept := _kept(one, below)) is not None), None)
+    if found is None:
         told = " or ".join(map(str, stores()))
         base = str(reference).rpartition(":")[0]
         others = " or ".join(f"{base}:{tag}" for tag in _tags(below.parent))
         have = f"take {others}, or " if others else ""
         fix = f"{have}run: ollama pull {reference.short}, or set OLLAMA_MODELS to its store"
         raise BadInput(f"is not in Ollama's store ({told})", where=str(reference), fix=fix)
-    manifest = place / below
+    place, manifest = found
     layers = _layers(manifest)
     if any(layer.get("mediaType") == _ADAPTER for layer in layers):
         raise BadInput(
@@ -58,6 +58,22 @@ def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -
     if digest.cached(blob, cache, progress) != match[1]:
         raise BadInput("its sha256 is not that of its name", where=str(blob), fix=f"run: ollama pull {reference.short}")
     return blob
+
+
+def _kept(store: Path, below: Path) -> Path | None:
+    """The manifest there; names differ by more than their case, as Ollama has it. Raises `BadInput` for a store of another's."""
+    places = [store]
+    try:
+        if (store / below).is_file():
+            return store / below
+        for part in below.parts:
+            inside = [one for place in places if place.is_dir() for one in place.iterdir()]
+            places = [one for one in inside if one.name.lower() == part.lower()]
+        files = [place for place in places if place.is_file()]
+    except OSError as error:
+        fix = "check its permissions, or set OLLAMA_MODELS to your own store"
+        raise BadInput(f"Ollama's store can't be read ({error.strerror})", where=str(store), fix=fix) from error
+    return files[0] if len(files) == 1 else None
 
 
 def _tags(model: Path) -> list[str]:

@@ -81,7 +81,9 @@ def _packed(tensor: Tensor) -> bool:
 
 
 def _beside(part: str) -> bool:
-    return part.rpartition(".")[2] in _BESIDE or "quant_state." in part
+    last = part.rpartition(".")[2]
+    # torchao's: `_weight_scale`, `_weight_zero_point` and others beside `_weight_qdata`.
+    return last in _BESIDE or "quant_state." in part or (last.startswith("_weight_") and last != "_weight_qdata")
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -230,6 +232,8 @@ def _hqq(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
 
 
 def _fp8(path: str, part: str, parts: _Parts, scheme: Scheme) -> int | None:
+    if part == "weight" and scheme.mixed and parts[part].type in ("I8", "U8"):  # experts, two weights in a byte
+        return parts[part].n_bytes * 2
     if part == "weight" and not (parts[part].type in FLOATS or parts[part].type.startswith("F8_")):
         raise Contradiction(f"config.json says {scheme.label}, and {path} is {parts[part].type}")
     return _elements(path, part, parts, scheme)

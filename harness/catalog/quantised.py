@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.catalog import quantised_groups as _groups
+from harness.catalog import quantised_torchao
 from harness.catalog.scheme import Config, Scalar, Scheme, float8, group_word, number, word
 
 
@@ -30,7 +32,7 @@ def scheme(config: Config) -> Scheme | None:
     reader = _READERS.get(method)
     if reader is None:
         return Scheme(method, f"unknown ({re.sub(r'[^A-Za-z0-9._-]+', '-', method)[:40] or 'no name'})")
-    return reader(found)
+    return _with_experts(reader(found), config.get("expert_dtype") or found.get("expert_dtype") or "")
 
 
 def from_other_file(found: Config) -> Config | None:
@@ -62,22 +64,33 @@ def _method(found: Config) -> str:
 
 def _ints(title: str, method: str, found: Config, bits: int | None, group: int | None, details: Config) -> Scheme:
     said = "unknown" if bits is None else str(bits)
-    mixed = any(isinstance(found.get(n), dict) and found[n] for n in ("dynamic", "extra_config"))
+    mixed = _differ(found.get("dynamic")) or _differ(found.get("extra_config"))
     label = f"{title}-int{said}{group_word(group)}" if bits is not None else f"{title}-unknown"
     kept = {name: value for name, value in details.items() if isinstance(value, str | int | bool)}
     return Scheme(method, label + ("-mixed" if mixed else ""), bits, max(group or 0, 0), mixed, kept)
 
 
+def _differ(modules: Any) -> bool:
+    """Whether some modules are quantised otherwise; those that are left whole ("-:name", 16 bits) are no other kind."""
+    others = modules.items() if isinstance(modules, dict) else ()
+    return any(
+        not name.startswith("-:") and not (isinstance(one, dict) and (number(one, "bits") or 0) >= 16)
+        for name, one in others
+    )
+
+
 def _awq(found: Config) -> Scheme:
     details = {"zero_point": found.get("zero_point"), "version": found.get("version")}
+    # Marlin's layout is as true, and not counted here.
+    method = "awq in another layout" if str(found.get("version")).lower() == "marlin" else "awq"
     return _ints(
-        "AWQ", "awq", found, number(found, "bits", "w_bit"), number(found, "group_size", "q_group_size"), details
+        "AWQ", method, found, number(found, "bits", "w_bit"), number(found, "group_size", "q_group_size"), details
     )
 
 
 def _gptq(found: Config) -> Scheme:
     details = {n: found.get(n) for n in ("desc_act", "sym", "static_groups", "checkpoint_format")}
-    form = str(found.get("checkpoint_format") or "gptq").lower()
+    form = str(found.get("checkpoint_format") or found.get("format") or "gptq").lower()
     # Marlin's and others' layouts are as true, and not counted here.
     known = form in ("gptq", "gptq_v2") and found.get("is_marlin_format") is not True
     return _ints(
@@ -93,12 +106,12 @@ def _gptq(found: Config) -> Scheme:
 def _auto_round(found: Config) -> Scheme:
     details = {n: found.get(n) for n in ("sym", "packing_format", "data_type")}
     kind = re.sub(r"[^a-z0-9_]", "", str(found.get("data_type") or "int").lower())[:12]
+    bits, group, seen = number(found, "bits"), number(found, "group_size"), number(found, "act_bits")
+    acts = f"-a{seen}" if seen and seen < 16 else ""
     if kind != "int":
-        group = number(found, "group_size")
-        return Scheme(
-            "auto-round in another layout", f"AutoRound-{kind}{number(found, 'bits') or ''}{group_word(group)}"
-        )
-    return _ints("AutoRound", "auto-round", found, number(found, "bits"), number(found, "group_size"), details)
+        return Scheme("auto-round in another layout", f"AutoRound-{kind}{bits or ''}{acts}{group_word(group)}")
+    one = _ints("AutoRound", "auto-round", found, bits, group, details)
+    return replace(one, label=one.label.replace(f"int{bits}", f"int{bits}{acts}"))
 
 
 def _hqq(found: Config) -> Scheme:
@@ -116,7 +129,16 @@ def _fp8(found: Config) -> Scheme:
     if isinstance(block, list) and block and all(type(n) is int for n in block):
         shape = "b" + "x".join(map(str, block))
     parts = [form, shape, *([activations] if activations in ("static", "dynamic") else [])]
-    return Scheme("fp8", "-".join(("FP8", *parts)), 8)
+    details: dict[str, Scalar] = {"scales": word(found["scale_fmt"], 20)} if found.get("scale_fmt") else {}
+    return Scheme("fp8", "-".join(("FP8", *parts)), 8, details=details)
+
+
+def _with_experts(one: Scheme, kind: object) -> Scheme:
+    """DeepSeek V4 says of its experts alone that they have another type (`expert_dtype`)."""
+    named = word(kind, 12).lower()
+    if one.method != "fp8" or not named or named.startswith(("fp8", "float8")):
+        return one
+    return replace(one, label=f"{one.label}-{named}-experts", bits=None, mixed=True)
 
 
 def _fbgemm(_: Config) -> Scheme:
@@ -142,7 +164,9 @@ def _named(method: str, title: str, name: str, bits: int | None) -> Callable[[Co
         word = str(found.get(name, "")).lower()
         known = re.fullmatch(r"(?:q?int|float|fp)(\d)(?:_\w+)?", word)
         width = int(known[1]) if known else bits
-        return Scheme(method, f"{title}-{re.sub(r'[^a-z0-9_]', '', word)[:20] or 'unknown'}", width)
+        acts = re.sub(r"[^a-z0-9_]", "", str(found.get("activations") or "").lower())[:12]
+        seen = f"-a{acts.removeprefix('q').removeprefix('int')}" if acts else ""
+        return Scheme(method, f"{title}-{re.sub(r'[^a-z0-9_]', '', word)[:20] or 'unknown'}{seen}", width)
 
     return read
 
@@ -157,28 +181,12 @@ def _aqlm(found: Config) -> Scheme:
     return Scheme("aqlm", f"AQLM-{bits:g}bit-{books}x{width}-g{size * outer}", None, size * outer, details=details)
 
 
-def _torchao(found: Config) -> Scheme:
-    kind: Any = found.get("quant_type")
-    arguments: Any = found.get("quant_type_kwargs")
-    if isinstance(kind, dict) and "default" in kind:
-        kind = kind["default"]
-    if isinstance(kind, dict):
-        kind, arguments = kind.get("_type"), kind.get("_data")
-    if not isinstance(kind, str):
-        return Scheme("torchao", "torchao-unknown")
-    word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.removesuffix("Config")).lower()
-    group = number(arguments, "group_size") if isinstance(arguments, dict) else None
-    # Of `int8_dynamic_activation_int4_weight` the weights count.
-    width = re.search(r"(?:u?int|float)(\d)_weight", word)
-    name = re.sub(r"[^a-z0-9_]", "", word)[:40]
-    return Scheme("torchao", f"torchao-{name}{group_word(group)}", int(width[1]) if width else None, max(group or 0, 0))
-
-
 def _exl(title: str) -> Callable[[Config], Scheme]:
     def read(found: Config) -> Scheme:
         bits = found.get("bits")
         said = f"{bits:g}bpw" if isinstance(bits, int | float) and not isinstance(bits, bool) else "unknown"
-        return Scheme(title.lower(), f"{title}-{said}", mixed=True)
+        head = number(found, "head_bits")
+        return Scheme(title.lower(), f"{title}-{said}", mixed=True, details={"head_bits": head} if head else {})
 
     return read
 
@@ -213,6 +221,6 @@ _READERS: Mapping[str, Callable[[Config], Scheme]] = {
     "bitsandbytes": _bitsandbytes, "compressed-tensors": _groups.compressed, "compressed_tensors": _groups.compressed,
     "mxfp4": lambda _: Scheme("mxfp4", "MXFP4", 4, 32), "modelopt": _groups.modelopt, "quark": _groups.quark, "hqq": _hqq,
     "eetq": _named("eetq", "EETQ", "weights", 8), "quanto": _named("quanto", "quanto", "weights", None), "aqlm": _aqlm,
-    "torchao": _torchao, "exl2": _exl("EXL2"), "exl3": _exl("EXL3"), "mlx": _mlx,
+    "torchao": quantised_torchao.torchao, "exl2": _exl("EXL2"), "exl3": _exl("EXL3"), "mlx": _mlx,
     "bitnet": _bitnet,
 }  # fmt: skip

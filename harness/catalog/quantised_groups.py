@@ -13,12 +13,13 @@ from typing import Any
 from harness.catalog.scheme import Config, Scalar, Scheme, float8, group_word, number, word
 
 _MOST = 200  # characters of a detail
+_LABEL = 64  # characters of a label, as a row holds it
 
 
 def compressed(found: Config) -> Scheme:
     """compressed-tensors' `config_groups`."""
     groups = found.get("config_groups")
-    kinds = {_of_group(one) for one in groups.values()} if isinstance(groups, dict) else set()
+    kinds = {_of_group(one) for one in _with_weights(groups)}
     sparse = found.get("sparsity_config")
     pattern = str(sparse.get("sparsity_structure", "")) if isinstance(sparse, dict) else ""
     tail = f"-sparse{pattern.replace(':', 'of')}" if re.fullmatch(r"\d:\d", pattern) else ""
@@ -26,13 +27,44 @@ def compressed(found: Config) -> Scheme:
     details = _cache(found) | _said_of(groups)
     if isinstance(found.get("format"), str):
         details["format"] = word(found["format"].replace("-", "_"), 40).replace("_", "-")
+    details |= _beside(found)
     if not kinds:
         return Scheme(title, f"{title}{tail}" if tail else f"{title}-unknown", details=details)
     if len(kinds) > 1:
-        names = ", ".join(sorted(name for name, _, _ in kinds))
-        return Scheme(title, f"{title}-mixed{tail}", mixed=True, details=details | {"groups": names[:_MOST]})
+        names = sorted(name for name, _, _ in kinds)
+        whole = f"{title}-mixed-{'+'.join(names)}{tail}"
+        label = whole if len(whole) <= _LABEL else f"{title}-mixed-of-{len(names)}{tail}"
+        return Scheme(title, label, mixed=True, details=details | {"groups": ", ".join(names)[:_MOST]})
     ((name, bits, group),) = kinds
     return Scheme(title, f"{title}-{name}{tail}", bits, group, details=details)
+
+
+def _with_weights(groups: Any) -> list[Any]:
+    """The groups less those of attention or cache alone, whose weights are null."""
+    found = groups.values() if isinstance(groups, dict) else ()
+    return [one for one in found if not (isinstance(one, dict) and "weights" in one and one["weights"] is None)]
+
+
+def _beside(found: Config) -> dict[str, Scalar]:
+    """What else is computed: rotations before a matrix, and attention in few bits."""
+    transforms, groups = found.get("transform_config"), found.get("config_groups")
+    said: dict[str, Scalar] = {}
+    named = transforms.get("config_groups") if isinstance(transforms, dict) else None
+    kinds = {
+        word(one.get("type") or "unnamed", 20)
+        for one in (named.values() if isinstance(named, dict) else ())
+        if isinstance(one, dict)
+    }
+    if kinds:
+        said["transforms"] = ", ".join(sorted(kinds))
+    seen = {
+        f"{_kind(one['input_activations'])}{number(one['input_activations'], 'num_bits')}"
+        for one in (groups.values() if isinstance(groups, dict) else ())
+        if isinstance(one, dict) and one.get("weights", 0) is None and isinstance(one.get("input_activations"), dict)
+    }
+    if len(seen) == 1:
+        said["attention"] = seen.pop()
+    return said
 
 
 def _of_group(one: Any) -> tuple[str, int | None, int]:
@@ -42,6 +74,7 @@ def _of_group(one: Any) -> tuple[str, int | None, int]:
         return "unknown", None, 0
     bits, group, kind = weights["num_bits"], number(weights, "group_size"), _kind(weights)
     seen = number(inputs, "num_bits") if isinstance(inputs, dict) else None
+    seen = seen if seen and seen < 16 else None
     # Activations of another kind than the weights have their own word: w4a8 is int8 or fp8.
     other = f"-{_kind(inputs)}{seen}" if isinstance(inputs, dict) and seen and _kind(inputs) != kind else ""
     uneven = "-asym" if weights.get("symmetric") is False else ""
@@ -71,9 +104,9 @@ def _kind(part: Config) -> str:
 def _said_of(groups: Any) -> dict[str, Scalar]:
     """How activations are held and in which order weights were rounded, where all groups say the same."""
     said: dict[str, set[str]] = {"activations": set(), "order": set()}
-    for one in groups.values() if isinstance(groups, dict) else ():
+    for one in _with_weights(groups):
         weights, inputs = (one.get(n) if isinstance(one, dict) else None for n in ("weights", "input_activations"))
-        if isinstance(inputs, dict) and number(inputs, "num_bits"):
+        if isinstance(inputs, dict) and 0 < (number(inputs, "num_bits") or 0) < 16:
             how = [inputs[n] for n in ("strategy", "dynamic") if isinstance(inputs.get(n), str)]
             said["activations"].add(
                 " ".join((f"{_kind(inputs)}{number(inputs, 'num_bits')}", *(word(h, 20) for h in how)))

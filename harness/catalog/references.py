@@ -18,7 +18,10 @@ _REVISION = r"refs/pr/[0-9]+|refs/convert/[A-Za-z0-9_-]+|(?:[A-Za-z0-9._-]|%2[Ff
 _HUGGING_FACE = re.compile(rf"{_REPO}(?:@({_REVISION}))?(?:/([A-Za-z0-9._/ -]+)|:([A-Za-z0-9._-]+))?")
 _ADDRESS = re.compile(rf"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/{_REPO}(.*)", re.IGNORECASE)
 _AT = re.compile(r"/(?:tree|blob|resolve)/([^/?]+)(?:/([^?]+))?(?:\?.*)?")
-_OLLAMA = re.compile(r"((?:[A-Za-z0-9][A-Za-z0-9._-]*/)*[A-Za-z0-9][A-Za-z0-9._-]*)(?::([A-Za-z0-9][A-Za-z0-9._-]*))?")
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_OLLAMA = re.compile(
+    rf"((?:{_PART}(?::[0-9]{{1,5}})?/{_PART}/|{_PART}/)?{_PART})(?::({_PART}))?"
+)  # a host may have a port
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def ollama(text: str) -> OllamaReference:
     """Of `ollama:[[host/]namespace/]name[:tag]`. Raises `BadInput`."""
     match = _OLLAMA.fullmatch(text.removeprefix(OLLAMA))
     parts = match[1].split("/") if match else []
-    if match is None or len(parts) > 3 or not all(map(proper, parts)):
+    if match is None or not all(proper(part.partition(":")[0]) for part in parts):
         raise BadInput(f"{text!r} is not a name of Ollama's", where="--model", fix=HOW_OLLAMA)
     host = parts[0] if len(parts) == 3 else OLLAMA_HOST
     model = "/".join(parts[-2:]) if len(parts) > 1 else f"library/{parts[0]}"

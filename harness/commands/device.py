@@ -64,7 +64,12 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
 
 @device.command()
 @click.argument("name")
-@click.option("--memory", "memory_gib", type=click.FloatRange(min=0.1), help="GiB: as the driver reports it, of a Mac the machine's.")
+@click.option(
+    "--memory",
+    "memory_gib",
+    type=click.FloatRange(min=0.1),
+    help="GiB: as the driver reports it, of a Mac the machine's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of every part that NAME may mean.")
 def show(name: str, memory_gib: float | None, as_json: bool) -> None:
     """Show what the table says of a part.
@@ -92,7 +97,11 @@ def show(name: str, memory_gib: float | None, as_json: bool) -> None:
     if len(found) > 1:
         apart = len({part.memory_gib for part in found}) > 1
         whose = "the machine's" if any(part.machines_gib for part in found) else "a driver's"
-        hint = f"{whose} memory size tells them apart (--memory)" if apart else "it is known which bandwidth, not which part"
+        hint = (
+            f"{whose} memory size tells them apart (--memory)"
+            if apart
+            else "it is known which bandwidth, not which part"
+        )
         err().print(f"{len(found)} parts share this name; {hint}", markup=False)
     for place, part in enumerate(found):
         if place:

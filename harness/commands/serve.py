@@ -46,11 +46,13 @@ def serve(
 
     Of an exported demonstration a copy is served, which forgets at its end what it took.
     """
+    from harness.terminal.serving import begin, builder, kept_site, key_again, opened, visitors_editors
+
+    begin(target)
     from harness.service.core import Service, Settings
     from harness.service.server import bound, run
     from harness.service.telemetry import wanted
     from harness.terminal.console import out
-    from harness.terminal.serving import builder, kept_site, key_again, opened, visitors_editors
 
     telemetry = wanted(os.environ)
     with builder(site) as keeper, opened(target) as (registry, key), bound(port) as own:

@@ -40,6 +40,8 @@ def vllm(asked: Asked) -> Engine:
     """On a GPU within its share of it; on a processor with a cache that is set aside."""
     width = _TORCH_BYTES.get(str(asked.options.get("dtype")), 0)
     caches = folders.caches(asked.header)
+    if architecture(asked) == "minicpm3" and not isinstance(caches, str):  # the one whose compressed rows it unpacks
+        caches = "how vLLM keeps the cache of minicpm3 is not known"
     of_cache = _KV_BYTES.get(str(asked.options.get("kv_cache_dtype")), 0)
     reserved = None if asked.on_device else number(asked.options, "kv_space_mib", 1024) * MIB
 

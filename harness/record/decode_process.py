@@ -148,6 +148,14 @@ class _Child:
 _held: list[_Server] = []  # one, or none
 
 
+def begin() -> None:
+    """Start the server, which loads the decoder while this process does something else. What fails is the next file's."""
+    with _LOCK, suppress(OSError):
+        if not _held or not _held[0].alive():
+            stop()
+            _held.append(_Server())
+
+
 def columns(data: bytes, where: str) -> dict[str, list[Any]]:
     """The columns of a samples file, by name: numbers, texts, lists as arrays of int64, maps as lists of pairs."""
     if len(data) < 12 or int.from_bytes(data[-8:-4], "little") > FOOTER_LIMIT:  # costs no process

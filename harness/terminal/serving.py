@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from harness.site.keeper import Keeper
 
 
+def begin(target: str | None) -> None:
+    """Of a demonstration without a copy every record is read: what decodes samples loads while this process loads the rest."""
+    from harness.paths import demonstrations_folder
+    from harness.terminal.registry_option import named
+
+    if any(demonstrations_folder().glob("*.sqlite")):
+        return
+    from harness.registry.opening import is_export
+
+    if is_export(named(target)):
+        from harness.record import decode_process
+
+        decode_process.begin()
+
+
 @contextmanager
 def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
     """The registry's database, and its key; of an exported demonstration a copy. Raises `BadInput`."""

@@ -6,7 +6,7 @@ Shared by the adapters that read such folders; the libraries are imported where 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -86,6 +86,18 @@ def trained_context(folder: Path) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def refuse_made_up(told: Mapping[str, Any], where: str) -> None:
+    """Raises `BadInput` where transformers made weights up: `told` is its account of a load, and it only warns."""
+    missing = sorted(map(str, told.get("missing_keys") or ()))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise BadInput(
+            f"the folder lacks {missing[0]}{more}: transformers would make it up at random",
+            where=where,
+            fix="fetch the folder again, or take a model that is a language model as a whole",
+        )
+
+
 def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
     """Dequantise a GGUF to bf16 safetensors with configuration and tokenizer. Raises `BadInput` where transformers can't.
 
@@ -101,14 +113,16 @@ def convert_gguf(model: Path, folder: Path, progress: Callable[[str, int, int], 
     (place / name).symlink_to(model.resolve())
     try:
         progress("reading and dequantising the GGUF", 0, 3)
-        loaded = AutoModelForCausalLM.from_pretrained(
+        loaded, told = AutoModelForCausalLM.from_pretrained(
             place,
             gguf_file=name,
             dtype=torch.bfloat16,
             quantization_config=GgufConfig(dequantize=True),
             local_files_only=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
+        refuse_made_up(told, name)
         progress("writing safetensors", 1, 3)
         loaded.save_pretrained(folder)
         del loaded

@@ -18,6 +18,7 @@ from harness.errors import BadInput, RunFailed
 from runtimes.support.server_words import error_of, said, status_line, told
 
 TIMEOUT_S = 600.0
+ASK_S = 60.0  # of what is only looked up: a port that takes a call and says nothing is no server
 ANSWER_LIMIT = 16 << 20  # bytes of one JSON answer
 LINE_LIMIT = 1 << 20  # bytes of one line of a stream
 OTHER_LIMIT = 1 << 16  # bytes kept of an answer that is no stream, to say what it was
@@ -113,7 +114,7 @@ class Server:
 
     def _asked(self, path: str, body: Any) -> tuple[Answer, int | None]:
         """The answer, and the seconds after which the server wishes to be asked again."""
-        connection = self._connect()
+        connection = self._connect(TIMEOUT_S if body is not None else ASK_S)
         try:
             if body is None:
                 connection.request("GET", path, headers=self._headers())
@@ -200,6 +201,7 @@ class Server:
                         fix="it limits requests: lift its limit, or measure it alone" if answer.status == 429 else "",
                         code=f"status {answer.status}",
                     )
+                self._refuse_compressed(answer.headers, path)
                 return self._lines(answer, path, event) if lines else self._events(answer, path, event)
         except (ConnectionRefusedError, ssl.SSLCertVerificationError) as error:
             raise self._silent(error) from error
@@ -238,6 +240,17 @@ class Server:
                 raise self._no_stream(line, path)
         return ""
 
+    def _refuse_compressed(self, headers: HTTPMessage, path: str) -> None:
+        """What is compressed comes in blocks, whose times are the compressor's. Nobody asked for it."""
+        coding = str(headers.get("Content-Encoding") or "identity").strip().lower()
+        if coding not in ("", "identity"):
+            raise RunFailed(
+                f"the server compresses its stream ({told(coding, self.key)[:20]})",
+                where=path,
+                fix="a proxy before it may do so: give the server's own address, or switch it off",
+                code="compressed",
+            )
+
     def _failed(self, data: bytes, path: str) -> RunFailed:
         words = said(data, self.key) or "without words"
         return RunFailed(f"the server reports an error: {words}", where=path, code="error of the server")
@@ -260,10 +273,10 @@ class Server:
         found = {"Content-Type": content} if content else {}
         return found | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self, timeout_s: float = TIMEOUT_S) -> http.client.HTTPConnection:
         if self.tls is not None:
-            return http.client.HTTPSConnection(self.host, self.port, timeout=TIMEOUT_S, context=self.tls)
-        return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
+            return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=self.tls)
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
 
     def _silent(self, error: BaseException) -> BadInput:
         if isinstance(error, ssl.SSLCertVerificationError):

@@ -25,6 +25,7 @@ class Behaviour:
     reasoning: int = 0  # tokens of a chat's answer that are reasoning
     reasoning_name: str = "reasoning_content"
     headers: dict = field(default_factory=dict)  # of errors
+    coding: str = ""  # that it says its streams have
     busy: int = 0  # requests to which it answers 503 at first
     takes_ids: bool = True
     tokenizer: str = "llama"  # llama, vllm, extras, none
@@ -170,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
         does, self._chat = self.does, chat
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
+        if self.does.coding:
+            self.send_header("Content-Encoding", self.does.coding)
         self.end_headers()
         if does.raw_lines is not None and count > 1:
             for line in does.raw_lines:

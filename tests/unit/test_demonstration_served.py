@@ -11,9 +11,11 @@ from harness.demo import serving
 from harness.errors import BadInput
 from harness.paths import demonstrations_folder
 from harness.progress import SILENT
+from harness.record import decode_process
 from harness.registry.actions import acts
 from harness.registry.exchange import files
 from harness.registry.facts import OperatorFact
+from harness.terminal.serving import begin
 from tests.support.registry_world import world
 
 DEMO = Path(__file__).parents[2] / "results" / "demo-registry"
@@ -50,6 +52,19 @@ def test_the_copy_is_kept_until_program_or_files_change_and_only_if_it_is_ours(t
     monkeypatch.setattr(serving.program, "digest", lambda: "another program")
     assert head(place) == first
     assert len(made) == 4
+
+
+def test_what_decodes_samples_begins_early_for_a_first_copy_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    begun = []
+    monkeypatch.setattr(decode_process, "begin", lambda: begun.append(True))
+    begin(str(tmp_path))  # no demonstration
+    assert begun == []
+    begin(str(DEMO))
+    assert begun == [True]
+    head(DEMO)
+    begin(str(DEMO))
+    assert begun == [True]
 
 
 def test_what_is_done_to_a_served_copy_is_not_kept(tmp_path, monkeypatch):

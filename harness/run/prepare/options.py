@@ -20,6 +20,7 @@ _PLACE = re.compile(
 _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
+_DRAFTING = re.compile(r"draft|speculat")  # as engines call it: model_draft, speculative_config
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 
@@ -33,10 +34,17 @@ def parse(settings: Sequence[str], declared: Mapping[str, Option], runtime: str)
             raise BadInput(f"{text!r} is not NAME=VALUE", where="-o", fix=f"for example -o {next(iter(declared))}=…")
         option = declared.get(name)
         if option is None:
-            near = difflib.get_close_matches(name, declared, n=3) or sorted(declared)
-            raise BadInput(f"{runtime} has no option {name!r}", where="-o", fix=f"did you mean {', '.join(near)}?")
+            raise BadInput(f"{runtime} has no option {name!r}", where="-o", fix=_instead(name, declared))
         found[name] = _typed(name, value, option)
     return found
+
+
+def _instead(name: str, declared: Mapping[str, Option]) -> str:
+    """What to write for an option that is not declared."""
+    if _DRAFTING.search(name):
+        return "speculative decoding is measured where it is declared: -o draft=lookup of the runtime llama.cpp"
+    near = difflib.get_close_matches(name, declared, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(sorted(declared))}"
 
 
 def _typed(name: str, value: str, option: Option) -> Scalar:

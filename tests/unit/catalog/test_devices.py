@@ -63,6 +63,9 @@ REPORTED = [
     ("Tesla V100-SXM3-32GB", 32480 * MIB, "V100 SXM3 32 GB"),
     ("NVIDIA H100 SXM5 64GB", 64 * GIB, "H100 SXM 64 GB"),
     ("NVIDIA H100 SXM5 96GB", 95 * GIB, "H100 SXM 96 GB"),
+    ("NVIDIA H100 SXM5 94GB", 95830 * MIB, "H100 SXM5 94 GB"),
+    ("NVIDIA H100", 95830 * MIB, "H100 SXM5 94 GB"),  # what the driver calls the SXM modules of 94 and of 64 GB
+    ("NVIDIA H100", 65247 * MIB, "H100 SXM 64 GB"),
     ("NVIDIA GeForce RTX 4090 D", 24564 * MIB, "GeForce RTX 4090 D"),
     ("NVIDIA GeForce RTX 5090 D", 32607 * MIB, "GeForce RTX 5090 D"),
     ("NVIDIA GeForce RTX 5090 D v2", 24463 * MIB, "GeForce RTX 5090 D v2"),
@@ -281,6 +284,7 @@ ALIKE = [
     ("Intel(R) Arc(TM) Graphics (LNL)", None, 136_500_000_000),
     ("AMD Instinct MI60 / MI50", 32752 * MIB, 1_024_000_000_000),
     ("AMD Instinct MI250X/MI250", 65520 * MIB, 1_638_400_000_000),
+    ("Intel(R) Arc(TM) Pro A40/A50 Graphics", 6 * GIB, 192_000_000_000),
 ]
 
 
@@ -291,6 +295,13 @@ def test_a_name_of_parts_of_one_bandwidth_bounds_and_identifies_none(name, memor
     assert devices.identify(name, "", memory) is None
     assert devices.find(name, memory).bound_bytes_per_s == bandwidth
     assert not devices.find(name, memory).peak_flops  # of unlike parts no peak holds for each
+
+
+def test_a_size_in_a_name_is_the_vendors_to_the_gigabyte():
+    """An H100 has 80, 94 or 96 GB, each with a memory of its own."""
+    assert [d.sku for d in devices.candidates("NVIDIA H100 SXM5 94GB")] == ["H100 SXM5 94 GB"]
+    assert devices.candidates("H100 SXM 94 GB") == ()
+    assert devices.candidates("H100 SXM 80GB")[0].sku == "H100 SXM"
 
 
 def test_a_part_is_known_by_its_name_before_its_chip():

@@ -57,6 +57,7 @@ def test_a_name_leads_to_its_weights(store, tmp_path):
         ("ollama:tiny", "registry.ollama.ai/library/tiny/latest"),
         ("ollama:someone/tiny:v1", "registry.ollama.ai/someone/tiny/v1"),
         ("ollama:hf.co/owner/tiny-GGUF:Q8_0", "hf.co/owner/tiny-GGUF/Q8_0"),
+        ("ollama:registry.example.com:5000/a/tiny:v2", "registry.example.com:5000/a/tiny/v2"),
     ],
 )
 def test_each_kind_of_name_is_found(store, tmp_path, text, name):
@@ -120,3 +121,22 @@ def test_the_tags_that_are_there_are_named(store, tmp_path):
     put(store, "registry.ollama.ai/library/tiny/3b")
     with pytest.raises(BadInput, match="take ollama:tiny:1b or ollama:tiny:3b, or run: ollama pull tiny:latest"):
         who_is("ollama:tiny", tmp_path)
+
+
+def test_case_tells_no_two_models_apart(store, tmp_path):
+    put(store, "hf.co/Owner/Tiny-GGUF/Q8_0")
+    assert who_is("ollama:hf.co/owner/tiny-gguf:q8_0", tmp_path).sha256 == sha256(DATA).hexdigest()
+    put(store, "hf.co/owner/tiny-gguf/q8_0")
+    with pytest.raises(BadInput, match="is not in Ollama's store"):
+        who_is("ollama:hf.co/OWNER/TINY-GGUF:Q8_0", tmp_path)  # which of the two?
+
+
+def test_a_store_of_somebody_else_is_one_line(store, tmp_path, monkeypatch):
+    put(store)
+
+    def denied(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(store), "is_file", denied)
+    with pytest.raises(BadInput, match=r"can't be read \(Permission denied\)"):
+        who_is("ollama:tiny:1b", tmp_path)

@@ -415,5 +415,5 @@ def test_a_mixture_of_groups_names_what_it_mixes():
         "b": {"weights": {"num_bits": 8, "type": "float"}, "input_activations": {"num_bits": 8, "type": "float"}},
     }
     found = quantised.scheme({"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}})
-    assert (found.label, found.mixed, found.bits) == ("compressed-tensors-mixed", True, None)
+    assert (found.label, found.mixed, found.bits) == ("compressed-tensors-mixed-nvfp4+w8a8-fp8", True, None)
     assert found.details == {"groups": "nvfp4, w8a8-fp8"}

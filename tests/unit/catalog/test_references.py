@@ -156,6 +156,27 @@ def test_a_quantisation_that_is_not_one_file_names_what_is_there(asked, words):
         gguf_of(HuggingFaceReference("o/n", "main", "", asked), NAMES)
 
 
+MADE = [
+    "m-Q4_K_M-imat.gguf",
+    "m-Q4_K_S-imatrix.gguf",
+    "m-imatrix.gguf",
+    "imatrix_unsloth.gguf",
+    "m-Q6_K.gguf",
+    "m-mmproj-Q8_0.gguf",
+]
+
+
+@pytest.mark.parametrize(("asked", "file"), [("Q4_K_M", MADE[0]), ("q4_k_s", MADE[1]), ("Q6_K", MADE[4])])
+def test_a_model_made_with_statistics_is_one_and_the_statistics_are_none(asked, file):
+    assert gguf_of(HuggingFaceReference("o/n", "main", "", asked), MADE) == [file]
+
+
+@pytest.mark.parametrize("asked", ["Q4_K", "K_M", "Q8_0"])
+def test_a_part_of_such_a_name_is_no_quantisation(asked):
+    with pytest.raises(BadInput, match="no file is of that quantisation"):
+        gguf_of(HuggingFaceReference("o/n", "main", "", asked), [*MADE, "n-Q4_K_M-imat.gguf"])
+
+
 def test_a_repository_that_lacks_a_shard_is_refused():
     with pytest.raises(BadInput, match="lacks 1 of 2 shards"):
         gguf_of(HuggingFaceReference("o/n", "main", "BF16/model-BF16-00001-of-00002.gguf"), NAMES[:4])

@@ -4,6 +4,7 @@ import pytest
 
 from harness.catalog import model_folder, weights
 from harness.fit import folders
+from harness.fit.engines import Asked, engine_of
 from tests.support import model_headers
 from tests.support.model_headers import LLAMA
 
@@ -106,3 +107,15 @@ def test_what_a_step_reads_of_several_kinds_is_bounded_from_below_and_of_unknown
     whole, narrow = GEMMA4, 10 * 8 + 2 * 2  # heads of keys; each at least 256 long
     assert weights.kv_bytes_read(read(tmp_path, whole), 100, "bf16", "bf16") == narrow * 256 * 2 * 2 * 100
     assert weights.kv_bytes_read(read(tmp_path, LLAMA | {"swa_head_dim": 32}), 10, "bf16", "bf16") is None
+
+
+def test_rows_that_vllm_unpacks_are_not_counted_as_compressed_ones(tmp_path):
+    config = {n: v for n, v in KIMI.items() if n != "linear_attn_config"} | {"model_type": "minicpm3"}
+    header = read(tmp_path, config)
+    sizes = {
+        name: {part.kind: part for part in engine_of(Asked(name, header, {"dtype": "bfloat16"}, on_device=True)).need(100, None).parts}
+        for name in ("pytorch", "vllm")
+    }  # fmt: skip
+    assert sizes["pytorch"]["KV cache"].size_bytes == 4 * (512 + 64) * 2 * 100
+    assert sizes["vllm"]["KV cache"].size_bytes is None
+    assert "minicpm3" in sizes["vllm"]["KV cache"].unknown

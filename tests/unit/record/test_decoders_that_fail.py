@@ -49,6 +49,14 @@ def test_what_is_no_answer_refuses_its_own_file_and_the_next_is_read(way):
     assert answered(b"another")
 
 
+def test_a_server_that_was_begun_early_reads_the_first_file():
+    decode_process.begin()
+    decode_process.begin()
+    (server,) = decode_process._held
+    assert answered(b"one")
+    assert decode_process._held == [server]
+
+
 def test_an_answer_that_lies_ready_is_never_taken_for_the_next_files():
     assert answered(b"twice")
     assert answered(b"next")

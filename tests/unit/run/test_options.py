@@ -21,6 +21,8 @@ def test_values_get_their_types():
     ("text", "words"),
     [
         ("thread=4", "did you mean threads"),
+        ("xyzzy=1", "it has "),
+        ("model_draft=x.gguf", "speculative decoding is measured where it is declared: -o draft=lookup"),
         ("threads", "is not NAME=VALUE"),
         ("threads=many", "is not a whole number"),
         ("threads=0", "is below 1"),

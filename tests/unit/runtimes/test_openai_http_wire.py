@@ -1,9 +1,12 @@
 """What lies between client and server: certificates, redirects, proxies, limits, and what a server was asked and did not heed."""
 
+import socket
+
 import pytest
 
 from harness.errors import BadInput, RunFailed
 from runtimes.interface import SECRET
+from runtimes.support import sse
 from tests.support import certificates
 from tests.support.model_server import serving
 from tests.support.server_trials import line, load, timed
@@ -61,6 +64,22 @@ def test_a_redirect_is_not_followed_and_its_place_is_named(model):
         load(model, url.replace("/v1", "/x"))
     assert "307 Temporary Redirect, to http://other.example/v1;" in line(error)
     assert "abc" not in line(error)
+
+
+def test_a_port_that_takes_a_call_and_says_nothing_is_left_in_time(model, monkeypatch):
+    monkeypatch.setattr(sse, "ASK_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(BadInput) as error:
+        load(model, f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+    assert "no server answers at 127.0.0.1:" in line(error)
+    assert "timed out" in line(error)
+
+
+def test_a_stream_that_is_compressed_is_named_and_not_timed(model):
+    with serving(coding="gzip") as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed) as error:
+            timed(loaded, 8)
+    assert "the server compresses its stream (gzip)" in line(error)
 
 
 def test_no_proxy_of_the_environment_is_asked(model, monkeypatch):
