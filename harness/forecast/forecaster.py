@@ -204,7 +204,9 @@ def rates_of(
     for each, (variance, wider) in zip(ladders, outside, strict=True):
         own = slice(start, start + len(each.depths) * len(each.prompts))
         start = own.stop
-        ends = far * np.sqrt(deviation[own, None] ** 2 + variance) - log_seconds[own, None]
+        # The middle first: were ends cut alone, an interval far above what physics allows would shrink to nothing.
+        middle = np.minimum(-log_seconds[own], bound[own])[:, None]
+        ends = middle + far * np.sqrt(deviation[own, None] ** 2 + variance)
         found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
     return found
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from harness import evidence
 from harness.catalog import devices
 from harness.errors import BadInput
+from harness.forecast.conformal import Reach
 from harness.forecast.evidence import hardware_of
-from harness.forecast.forecaster import forecast
+from harness.forecast.forecaster import forecast, rate_of
 from harness.forecast.limits import MOST
 from harness.forecast.physics import most_per_s
 from harness.forecast.values import Hardware, Interval, Kind, Task, Work
@@ -52,6 +53,17 @@ def test_intervals_lie_in_each_other_and_below_what_memory_and_arithmetic_allow(
     assert found.high_95 <= most_per_s(hardware, work, Task(kind, 128)) * NEAR
     if depth in (0, 4096):
         assert found.high_95 <= most_per_s(hardware, work, task) * NEAR
+
+
+def test_an_interval_above_what_memory_allows_is_moved_below_it_and_keeps_its_width():
+    part = evidence.forecaster().learned[Kind.DECODE]
+    surest = replace(part, reach=Reach(of_80=0.01, of_95=0.02))
+    work = next(work for work in WORKS if (work.model, work.quantisation) == ("gemma3 27B", "F16"))
+    hardware = next(one for one in PARTS if one.name == "GB10")
+    found, _ = rate_of(surest, (hardware, work, DECODE))
+    most = most_per_s(hardware, work, DECODE)
+    assert found.middle == pytest.approx(most)
+    assert found.low_95 < found.low_80 < most * 0.999
 
 
 @settings(max_examples=15, deadline=None)
