@@ -216,7 +216,7 @@ def test_a_submission_that_was_killed_before_it_was_noted_is_found_again(fleet, 
 
 def test_kill_9_of_repro_fleet_at_random_points_loses_and_doubles_nothing_on_slurm(fleet, cluster):
     """Eight of the thirty points that benchmarks/fleet_slurm.py tries."""
-    path = fleet.matrix([100])
+    path = fleet.matrix([1500])
     killed = kill_often(fleet, path, 8, seed=5, longest_s=2.5, executor="slurm")
     done = to_the_end(fleet, cluster, "resume", path)
     assert killed >= 4

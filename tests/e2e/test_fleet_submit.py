@@ -13,7 +13,7 @@ from tests.support.people import People
 
 
 def started(people: People, names):
-    """The path of a matrix whose fleet has ended; its jobs left these records."""
+    """The path of a matrix whose fleet has ended; its jobs left these records at home."""
     path = people.folder / "matrix.toml"
     path.write_text(fleet_matrices.text(people.folder / "tiny.gguf", range(len(names))))
     loaded = matrices.read(path)
@@ -28,17 +28,20 @@ def started(people: People, names):
     folder = states.place(people.folder / "results", loaded)
     folder.mkdir(parents=True)
     state = states.create(folder, plan)
-    for number, name in enumerate(names):
+    for job, name in zip(jobs, names, strict=True):
+        people.record("ann", name, seed=plan.run_seed(job))
         state.conclude(
-            Outcome(number=number, node="here", ending=Ending.MEASURED, record=name, started_utc="", job_s=1.0)
+            Outcome(number=job.number, node="here", ending=Ending.MEASURED, record=name, started_utc="", job_s=1.0)
         )
     return path
 
 
 def test_collected_records_are_sent_once_and_one_that_is_refused_is_told(people):
-    good, unsigned = (people.record("ann", name) for name in ("20260101T000000Z_good", "20260101T000001Z_unsigned"))
-    (unsigned / "record.dsse.json").unlink()
+    good, unsigned = (
+        people.folder / "results" / name for name in ("20260101T000000Z_good", "20260101T000001Z_unsigned")
+    )
     path = started(people, [good.name, unsigned.name])
+    (unsigned / "record.dsse.json").unlink()
     first = people("ann", "fleet", "submit", path)
     assert (first.returncode, f"{good.name}: queued as entry" in first.stdout) == (3, True), first.stderr
     assert f"{unsigned.name}: not sent: " in first.stderr
