@@ -140,7 +140,9 @@ def submission(one: Body, first: Person, who: Person, number: int) -> Submission
     measured = replace(one.measured, measurement=own, samples_sha256=digest)  # type: ignore[type-var]
     key = who.operator.public_key().public_bytes_raw().hex()
     times = (HONEST.started.strftime("%Y-%m-%dT%H:%M:%SZ"), "2026-11-01T12:05:00Z")
-    return Submission(identity, Claims(who.handle, key, rig, *times, "", False, digest), measured, data, one.samples)
+    return Submission(
+        identity, Claims(who.handle, key, rig, *times, "", False, digest), measured, data, one.samples, ""
+    )
 
 
 def build(folder: Path, records: int, honest: int) -> tuple[registry_world.World, list[str], str]:
