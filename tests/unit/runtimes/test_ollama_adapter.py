@@ -1,5 +1,7 @@
 """The adapter against a double of Ollama's API: which model it is, where it lies, what it forgets, and how an answer can end."""
 
+import itertools
+
 import pytest
 
 from harness.errors import BadInput, ReproError, RunFailed
@@ -256,12 +258,15 @@ def test_after_each_load_another_text_warms_it(model, serve, prompt):
 
 
 def test_its_times_and_counts_are_the_engines_account(model, serve, prompt):
-    with serve(step_s=0.003, prefill_s=0.0005) as (url, _):
-        one = timed(load(model, url), 24, prompt)
+    with serve(step_s=0.01, prefill_s=0.0005) as (url, _):
+        loaded = load(model, url)
+        one = timed(loaded, 24, prompt)
+        # On a busy machine the first tokens may be read together: then there is no rate of the prompt.
+        tries = itertools.chain([one], (timed(loaded, 24, prompt) for _ in range(8)))
+        assert any(measure_trial(each).prefill_rate is not None for each in tries)
     assert one.engine["load_ns"] == 1_334_875
     assert one.engine["completion_tokens"] == one.engine["chunks"] == one.engine["placed_tokens"] == 24
     assert check_rules.engine_counters([one]).status == "pass"
-    assert measure_trial(one).prefill_rate is not None
     assert "prefill_tokens" not in one.engine  # its count is of the prompt, not of what it computed
 
 
