@@ -151,9 +151,7 @@ _held: list[_Server] = []  # one, or none
 def begin() -> None:
     """Start the server, which loads the decoder while this process does something else. What fails is the next file's."""
     with _LOCK, suppress(OSError):
-        if not _held or not _held[0].alive():
-            stop()
-            _held.append(_Server())
+        _running()
 
 
 def columns(data: bytes, where: str) -> dict[str, list[Any]]:
@@ -205,14 +203,19 @@ def _answer(child: _Child, data: bytes) -> dict[str, list[Any]] | Refusal:
     return found
 
 
+def _running() -> _Server:
+    """The server, started where none is alive."""
+    if not _held or not _held[0].alive():
+        stop()
+        _held.append(_Server())
+    return _held[0]
+
+
 def _new_child(where: str) -> _Child:
     """Raises `RecordInvalid` where no process can be started."""
     for _ in range(2):  # a server that somebody ended is no file's fault
         try:
-            if not _held or not _held[0].alive():
-                stop()
-                _held.append(_Server())
-            return _held[0].next_child()
+            return _running().next_child()
         except (OSError, _Died) as error:
             reason = getattr(error, "strerror", None) or str(error)
             with suppress(OSError):
