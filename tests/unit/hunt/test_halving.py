@@ -131,6 +131,14 @@ def test_without_good_or_bad_there_is_no_hunt():
         hunted([1, 1, 0.9], crashing=frozenset({0}))
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_good_or_bad_that_can_not_be_had_is_no_fault_of_the_words(place):
+    with pytest.raises(RunFailed, match="can't be measured: has no wheel") as told:
+        hunted([1, 1, 0.9], refused=frozenset({place}))
+    assert told.value.exit_code == 3
+    assert str(told.value).startswith(f"r{place}: ")
+
+
 def test_a_spoilt_batch_is_measured_again():
     found, state = hunted([1, 0.9], failing=1)
     assert found.ended == Ended(End.FOUND, 0, 1)
