@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from harness.fleet.outcome import Ending, Standing
+from harness.fleet.outcome import Ending, Standing, Status
 from harness.fleet.pair_ratios import METRICS, PairRatio, pair_ratios, result
 from harness.fleet.plan import Job, Plan
 from harness.fleet.state import Drained
@@ -157,7 +157,7 @@ def _cell(one: Standing, stored: Stored | None) -> Cell:
 
 def _unusable(one: Standing, stored: Stored | None) -> str:
     if one.outcome is None or stored is None:
-        return one.detail or str(one.status)
+        return "is not collected yet" if one.status is Status.MEASURED else one.detail or str(one.status)
     if stored.record.failure is not None:
         return f"the run failed: {stored.record.failure.reason}"
     if one.outcome.spoilt:
