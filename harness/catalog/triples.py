@@ -46,7 +46,13 @@ class Triple(Part):
     def public(self) -> str:
         """In words, without the folders of this machine: a report is handed on."""
         plain = self.model if self.model.startswith(("hf:", "ollama:")) else PurePath(self.model).name
-        return str(self.model_copy(update={"model": plain}))
+        options = {name: PurePath(value).name if _is_path(value) else value for name, value in self.options.items()}
+        return str(self.model_copy(update={"model": plain, "suite": PurePath(self.suite).name, "options": options}))
 
     def __str__(self) -> str:
-        return " ".join((self.model, self.runtime, self.suite, *self.settings))
+        backend = () if self.backend == "auto" else (f"backend={self.backend}",)
+        return " ".join((self.model, self.runtime, self.suite, *backend, *self.settings))
+
+
+def _is_path(value: Value) -> bool:
+    return isinstance(value, str) and value.startswith(("/", "~", "./", "../"))

@@ -72,6 +72,38 @@ def test_a_table_is_no_higher_than_a_terminal(plan):
     assert fleet_watched._table(made, "100 queued").row_count == fleet_watched.MOST_ROWS
 
 
+TWINS = """
+name = "twins"
+[[triples]]
+model = "/a/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+options = { ambient_file = "/home/me/ambient" }
+[[triples]]
+model = "/b/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+options = { ambient_file = "/home/me/ambient" }
+[[triples]]
+model = "/b/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+backend = "cpu"
+"""
+
+
+def test_configurations_that_words_do_not_tell_apart_have_a_row_each_and_no_folder_is_told(tmp_path):
+    (tmp_path / "m.toml").write_text(TWINS)
+    plan = make_plan(matrices.read(tmp_path / "m.toml"), [Node(name="n1"), Node(name="n2")], "slurm", "x")
+    made = report(plan, [standing(job, Status.QUEUED) for job in plan.jobs], {}, {})
+    assert [len(row.cells) for row in made.rows] == [2, 2, 2]
+    texts = sorted(row.configuration.partition(" [")[0] for row in made.rows)
+    assert texts == ["model.gguf simulated short.toml ambient_file=ambient"] * 2 + [
+        "model.gguf simulated short.toml backend=cpu"
+    ]
+    assert len({row.configuration for row in made.rows}) == 3
+
+
 def test_a_number_that_is_still_at_its_node_is_told_so(plan):
     found = [standing(job, Status.MEASURED) for job in plan.jobs[:1]]
     made = report(plan, found, {}, {})
