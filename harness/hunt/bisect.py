@@ -6,7 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, ReproError, RunFailed, Unavailable, one_line
+from harness.errors import (
+    BadInput,
+    Conflict,
+    EngineFailed,
+    Interrupted,
+    NotEnoughSpace,
+    ReproError,
+    RunFailed,
+    Unavailable,
+    one_line,
+)
 from harness.hunt.beside import Begin, Side, SideFailed, measure, side, waiting_alone
 from harness.hunt.finding import Finding, Step, step_of, verdicts
 from harness.hunt.halving import Ended, Verdict, following, steps
@@ -83,9 +93,9 @@ class Hunt:
             good = self._question.candidates[0]
             try:
                 self._good = self._prepare(self._question, good, self._cache, self._progress)
-            except (NotEnoughSpace, Conflict, Unavailable):
+            except (Interrupted, NotEnoughSpace, Conflict, Unavailable):
                 raise
-            except BadInput as error:
+            except (BadInput, RunFailed) as error:
                 raise _unmeasurable(good.name, error) from None
         try:
             other = self._prepare(self._question, self._question.candidates[place], self._cache, self._progress)
@@ -139,7 +149,7 @@ class Hunt:
 
 def _unmeasurable(name: str, error: ReproError) -> ReproError:
     """Of good or bad: the words were right, and there is no hunt all the same."""
-    if not isinstance(error, BadInput):
+    if isinstance(error, EngineFailed):  # it names its record
         return error
     where = f"{name}, {error.where}" if error.where and error.where != name else name
     return RunFailed(f"can't be measured: {error.what}", where=where, fix=error.fix)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import BadInput, RunFailed
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from harness.hunt.batch import Batch
 from harness.hunt.beside import SideFailed
 from harness.hunt.bisect import Hunt
@@ -76,6 +76,7 @@ class World:
     absent: frozenset[int] = frozenset()  # can't be installed
     refused: frozenset[int] = frozenset()  # can't be had here at all
     crashing: frozenset[int] = frozenset()
+    broken: frozenset[int] = frozenset()  # an environment without what a worker needs
     failing: int = 0  # batches whose own checks fail, from the first on
     ended: int = 0
     processes: int = 0
@@ -94,6 +95,8 @@ class World:
         def compare(sides: Any, seed: int, begin: object, progress: object) -> None:
             good, other = (places[side.request.runtime] for side in sides)
             for at, place in enumerate((good, other)):
+                if place in self.broken:
+                    raise SideFailed(at, RuntimeUnavailable("no module numpy", where="worker"))
                 if place in self.crashing:
                     raise SideFailed(at, RunFailed("the engine crashed"))
             self.ended += 1
