@@ -46,7 +46,7 @@ class Triple(Part):
     def public(self) -> str:
         """In words, without the folders of this machine: a report is handed on."""
         plain = self.model if self.model.startswith(("hf:", "ollama:")) else PurePath(self.model).name
-        options = {name: PurePath(value).name if _is_path(value) else value for name, value in self.options.items()}
+        options = {name: _without_folder(value) for name, value in self.options.items()}
         return str(self.model_copy(update={"model": plain, "suite": PurePath(self.suite).name, "options": options}))
 
     def __str__(self) -> str:
@@ -54,5 +54,6 @@ class Triple(Part):
         return " ".join((self.model, self.runtime, self.suite, *backend, *self.settings))
 
 
-def _is_path(value: Value) -> bool:
-    return isinstance(value, str) and value.startswith(("/", "~", "./", "../"))
+def _without_folder(value: Value) -> Value:
+    is_path = isinstance(value, str) and value.startswith(("/", "~", "./", "../"))
+    return PurePath(str(value)).name if is_path else value
