@@ -79,7 +79,7 @@ def start(loaded: Loaded, wanted: Wanted) -> State:
         raise BadInput(
             "was started already and is not over",
             where=loaded.matrix.name,
-            fix=f"see: repro fleet status; continue with: repro fleet resume; to begin anew cancel it and remove {folder}",
+            fix=f"see: repro fleet status; continue with: repro fleet resume; to begin again cancel it and remove {folder}",
         )
     made = planned(loaded, wanted)
     with _leading(folder):

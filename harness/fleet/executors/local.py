@@ -91,7 +91,7 @@ def led(state: State, batch: Batch, word: str) -> str:
         raise BadInput(
             "is gone, and the matrix's paths are seen from there",
             where=str(folder),
-            fix=f"put the folder back, or remove {state.folder} and start anew",
+            fix=f"put the folder back, or remove {state.folder} and start it again",
         )
     with state.log(f"batch-{batch.number:04d}").open("ab") as file:
         child = subprocess.Popen(
