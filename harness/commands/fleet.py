@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -233,17 +232,11 @@ def report(matrix: Path, results: Path, band: float, page: Path | None, html: Pa
     from harness.files import write_bytes, write_text
     from harness.fleet.state import need_state
     from harness.fleet.words import markdown
-    from harness.reports import files
     from harness.reports.fleet import page as html_page
     from harness.terminal.console import print_json
-    from harness.terminal.fleet import print_report, report_of
+    from harness.terminal.fleet import print_report, refuse_report, report_of
 
-    if isnan(band):  # it lies within any range
-        raise BadInput("must be a number", where="--band", fix="give per cent, such as 3")
-    if html is not None:
-        files.refuse(html, None)
-    if page is not None:
-        files.refuse_markdown(page)
+    refuse_report(band, page, html)
     made = report_of(need_state(results, matrices.read(matrix)), results, band)
     if as_json:
         print_json(asdict(made))
