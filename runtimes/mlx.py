@@ -1,7 +1,7 @@
 """MLX: an mlx-lm model driven by our own loop over its KV cache, batch 1; Metal on a Mac, the processor elsewhere.
 
-The loop is mlx-lm's `generate_step` without its sampler: the next step is queued before the last one's id is waited for, so that
-the host builds its graph meanwhile, as it does for a user. A token is stamped when its evaluation has ended.
+The loop is mlx-lm's `generate_step`, greedy, its log-probabilities included: the next step is queued before the last one's id is
+waited for, so that the host builds its graph meanwhile, as it does for a user. A token is stamped when its evaluation has ended.
 """
 
 from __future__ import annotations
@@ -228,10 +228,15 @@ class LoadedMLX:
 
     def _queue(self, token: Any, choose: bool) -> Any:
         """A step, handed to the device: the id that it chooses, or its logits where none is chosen."""
-        logits = self._model(token[None], cache=self._cache)[:, -1, :]
-        result = self._mx.argmax(logits, axis=-1) if choose else logits
-        self._mx.async_eval(result)
-        return result
+        mx, logits = self._mx, self._model(token[None], cache=self._cache)[:, -1, :]
+        if not choose:
+            mx.async_eval(logits)
+            return logits
+        # mlx-lm computes them for every token, greedy or not: on a processor, a tenth of a small model's step.
+        logprobs = logits - mx.logsumexp(logits, keepdims=True)
+        chosen = mx.argmax(logprobs, axis=-1)
+        mx.async_eval(chosen, logprobs)
+        return chosen
 
     def score(self, tokens: Sequence[int]) -> float:
         """Teacher-forced, in chunks over a cache of its own."""
