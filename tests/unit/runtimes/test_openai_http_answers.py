@@ -202,7 +202,7 @@ def test_a_server_that_splits_otherwise_than_the_reference_is_refused_before_any
         tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, tuple(ids_of(text)))])
         with pytest.raises(RunFailed) as error:
             tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8, 9, 10, 11))])
-        assert "4 tokens in place of 6" in line(error)
+        assert "the server splits text otherwise than the model's own tokenizer: 4 tokens in place of 6" in line(error)
         assert error.value.code == "tokenizer"
     with serving(tokenizer="none") as (url, _):
         tokenizer_gate.hold(load(model, url), OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8))])
