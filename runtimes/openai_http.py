@@ -258,12 +258,21 @@ class LoadedServer:
         return {"logit_bias": {str(eos): -100}} if eos >= 0 else {}
 
     def _complete(self, chunks: Chunks, count: int, ended: str) -> None:
-        """Raises `RunFailed` unless every token came; how the stream ended afterwards does not matter then."""
-        if chunks.counted and chunks.count and chunks.made >= count:
+        """Raises `RunFailed` unless every token came, and no more; how the stream ended afterwards does not matter then.
+
+        With ids, the first of more than were asked for are known, and are what was asked for.
+        """
+        came = (chunks.made if chunks.counted else chunks.count) if chunks.count else 0
+        if came == count or (came > count and len(chunks.ids) == came):
             return
-        if not chunks.counted and chunks.count >= count:
-            return
-        sent = f"{chunks.made if chunks.counted else chunks.count} of {count} tokens had come"
+        if came > count:
+            raise RunFailed(
+                f"the server made {came} {'tokens' if chunks.counted else 'chunks'}, asked for were {count} tokens",
+                where="openai-http",
+                fix="it does not heed max_tokens: take one that does, or one that tells the ids of its tokens",
+                code="more tokens",
+            )
+        sent = f"{came} of {count} tokens had come"
         if ended:
             raise RunFailed(f"{ended}: {sent}", where="openai-http", code="stream broke off")
         if not chunks.counted:
@@ -275,7 +284,7 @@ class LoadedServer:
             )
         reason = f" (it says: {chunks.finish[:40]})" if chunks.finish not in ("", "stop") else ""
         raise RunFailed(
-            f"the server sent {chunks.made} tokens of {count}{reason}",
+            f"the server sent {came} tokens of {count}{reason}",
             where="openai-http",
             fix="it ended the text: take a server with ignore_eos, or give -o eos_id=N to bias the end token away",
             code="fewer tokens",

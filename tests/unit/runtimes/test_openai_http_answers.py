@@ -102,6 +102,17 @@ def test_an_answer_that_ended_for_a_length_of_the_servers_own_is_no_answer(model
             timed(loaded, 8)
 
 
+def test_a_server_that_does_not_heed_the_number_of_tokens_is_told(model):
+    for told, what in (({"usage": True}, "12 tokens"), ({"usage": False, "finish": "stop"}, "12 chunks")):
+        with serving(sizes=[1] * 12, ids=False, **told) as (url, _):
+            loaded = load(model, url)
+            with pytest.raises(RunFailed) as error:
+                timed(loaded, 8)
+        assert f"the server made {what}, asked for were 8 tokens; it does not heed max_tokens" in line(error)
+    with serving(sizes=[1] * 12) as (url, _):
+        assert timed(load(model, url), 8).output_ids == tuple(range(8))  # with ids the first of them are known
+
+
 @pytest.mark.parametrize(("takes_ids", "tokenizer"), [(True, "none"), (True, "llama"), (False, "llama")])
 def test_a_prompt_that_the_server_cut_is_seen_though_its_streams_count_nothing(model, takes_ids, tokenizer):
     with serving(takes_ids=takes_ids, tokenizer=tokenizer, usage=False, ids=False, keeps=6) as (url, _):
