@@ -62,6 +62,12 @@ class Session:
         plan, headline = self._measurement.plan, self._measurement.processes.run.headline
         return {log.index: rates_of(log, headline, plan.workloads) for log in self.complete}
 
+    @property
+    def last_failure(self) -> str:
+        """Why the newest process that failed did, in one line; "" where none has."""
+        failures = self._measurement.processes.failures
+        return str(failures[-1].error) if failures else ""
+
     def step(self) -> bool:
         """One process more; false where there was none to do, and the run is at its end."""
         with _kept():

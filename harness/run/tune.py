@@ -35,6 +35,10 @@ class Rated(Running, Protocol):
     def rates(self) -> Mapping[int, Rates]:
         """By the index of each complete process."""
 
+    @property
+    def last_failure(self) -> str:
+        """Why the newest process that failed did; "" where none has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -157,7 +161,7 @@ class _Search:
         if isinstance(found, Failed):
             self._fail(place, found.error)
         elif len(run.complete) == before:
-            self._fail(place, "its process failed")
+            self._fail(place, run.last_failure or "its process failed")
         else:
             self._count(self._clock() - began)
 

@@ -170,6 +170,8 @@ def _claim(found: Tuned, search: Search) -> list[str]:
     """What is sure, what is tied, and the line to paste."""
     ties = ", ".join(_name(found, place) for place in found.tied)
     lines = [f"not told from the winner: {ties}"] if ties else []
+    if found.winner == 0 and all(one.error for one in found.candidates[1:]):
+        return [*lines, "no other candidate could be measured: nothing stands beside the default"]
     if found.winner == 0:
         return [*lines, "nothing of this is faster than the default: no options are needed"]
     if found.gain is None:

@@ -13,6 +13,7 @@ from harness.run.request import Request
 from harness.run.scores import Objective
 from harness.run.sweep import Cell
 from harness.run.tune import MOST_ROUNDS, Tuning, tune
+from harness.terminal import tuning as tuning_in_words
 from tests.support.simulated_runs import Machine, SimulatedRun
 
 BEST = 7
@@ -160,6 +161,16 @@ def test_candidates_that_fail_are_left_out(tmp_path):
     assert found.winner in (2, 10)
     with pytest.raises(RunFailed, match="no candidate can be measured"):
         tuned(machine(1, failing=frozenset(f"cell{i}" for i in range(12))), tmp_path)
+
+
+def test_a_candidate_whose_process_is_lost_says_why(tmp_path):
+    found, _ = tuned(machine(1, lost=frozenset(("cell1", "cell2"))), tmp_path, (100, 150, 80))
+    assert [one.error for one in found.candidates] == ["", "the engine crashed", "the engine crashed"]
+    said = tuning_in_words._claim(found, tuning_in_words.Search(tuning(), (), (), ""))
+    assert said == ["no other candidate could be measured: nothing stands beside the default"]
+    found, _ = tuned(machine(1), tmp_path, (120, 100, 90))
+    said = tuning_in_words._claim(found, tuning_in_words.Search(tuning(), (), (), ""))
+    assert said[-1] == "nothing of this is faster than the default: no options are needed"
 
 
 def test_a_candidate_without_the_rate_that_is_asked_for_is_left_out(tmp_path):

@@ -26,6 +26,7 @@ class Machine:
     process_s: float = 10.0
     started: int = 0
     failing: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()  # whose processes come to no end, and the run goes on
     order: list[str] = field(default_factory=list)
 
     def clock(self) -> float:
@@ -69,8 +70,15 @@ class SimulatedRun:
         """See `Running`."""
         if len(self.medians) >= self.processes:
             return False
-        self.medians.append(self.machine.process(self.name, self.rate))
+        made = self.machine.process(self.name, self.rate)
+        if self.name not in self.machine.lost:
+            self.medians.append(made)
         return True
+
+    @property
+    def last_failure(self) -> str:
+        """See `Rated`."""
+        return "the engine crashed" if self.name in self.machine.lost else ""
 
     def rates(self) -> dict[int, Rates]:
         """See `Rated`."""
