@@ -16,7 +16,8 @@ def subject(record: Record) -> str:
     name = f"{model.get('name')} ({quantisation})" if quantisation else str(model.get("name"))
     devices = runtime.devices or (record.failure.devices if record.failure is not None else None) or ()
     device = ", ".join(dict.fromkeys(one.description or one.name for one in devices))
-    return f"{name} with {runtime.name} {runtime.version}".rstrip() + (f" on {device}" if device else "")
+    version = "(version not told)" if runtime.version.startswith("not told") else runtime.version
+    return f"{name} with {runtime.name} {version}".rstrip() + (f" on {device}" if device else "")
 
 
 def prefill_of(record: Record) -> tuple[str, MetricResult] | None:

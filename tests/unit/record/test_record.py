@@ -13,7 +13,7 @@ import pytest
 import harness
 from harness import files
 from harness.errors import BadInput, NotEnoughSpace, RecordInvalid
-from harness.record import canonical, samples, store
+from harness.record import canonical, samples, store, words
 from harness.record.schema import Record
 from harness.record.statement import payload_of, record_of
 from harness.verify.recompute import verify
@@ -224,6 +224,12 @@ def test_a_record_that_is_named_in_several_ways_is_one(stored, tmp_path):
     found = store.find([folder, stored.path, folder.parent, tmp_path / "link", folder / ".." / folder.name])
     assert [one.id for one in found].count(stored.id) == 1
     assert found[0].path == stored.path
+
+
+def test_a_version_that_nobody_told_is_no_version_in_words(stored):
+    untold = stored.record.runtime.model_copy(update={"version": "not told by the server"})
+    said = words.subject(stored.record.model_copy(update={"runtime": untold}))
+    assert f"with {untold.name} (version not told)" in said
 
 
 def test_records_become_a_frame(stored):
