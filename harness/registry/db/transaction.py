@@ -68,6 +68,8 @@ class Item:
     at: str = ""  # when the registry first took it, in a replay
     dropped: bool = False  # the body was taken down later: only a replay of the log may say so
     note: bytes | None = None  # the device note of a record that goes to another machine
+    # What will be asked of the log: how long it was when the event was signed, and the payload's digest. Asked anew where wrong.
+    hint: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Batch:
     _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
     _size: int = -1
     _last: Entry | None = None
+    _before: merkle.Node | None = None  # the complete subtrees of the log as it was: whatever grows, grows from these
 
     def __post_init__(self) -> None:
         self._size = self.reader.size()
@@ -297,7 +300,16 @@ class Batch:
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))
-        return self.reader.node(level, index) if found is None else found
+        if found is not None:
+            return found
+        if self._before is None:
+            size = self._size - len(self.entries)
+            self._before = self.reader.nodes_for(lambda asked: merkle.root(size, asked))
+        return self._before(level, index)
+
+    def tree(self) -> tuple[int, bytes]:
+        """Size and root of the log with all of it."""
+        return self._size, merkle.root(self._size, self._node)
 
     def write(self) -> None:
         """All of it."""
