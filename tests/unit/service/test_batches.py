@@ -8,6 +8,7 @@ import threading
 from harness.errors import BadInput, Unavailable
 from harness.service import batches
 from harness.service.batches import Batches
+from tests.support.coroutines import finished
 from tests.support.patience import PATIENCE_S
 
 
@@ -18,7 +19,7 @@ def asked(own, *values):
         return await asyncio.gather(*(own.ask(one) for one in values), return_exceptions=True)
 
     try:
-        return asyncio.run(all_of_them())
+        return finished(all_of_them)
     finally:
         own.close()
 
@@ -43,7 +44,7 @@ def test_what_came_meanwhile_goes_into_the_next_batch():
         return await asyncio.gather(first, *others)
 
     try:
-        assert asyncio.run(one_and_then_four()) == [0, 2, 4, 6, 8]
+        assert finished(one_and_then_four) == [0, 2, 4, 6, 8]
     finally:
         own.close()
     assert seen == [[0], [1, 2, 3], [4]]
@@ -103,6 +104,6 @@ def test_who_has_gone_holds_up_nobody():
         return await stays
 
     try:
-        assert asyncio.run(one_goes()) == 2
+        assert finished(one_goes) == 2
     finally:
         own.close()
