@@ -49,7 +49,7 @@ bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] 
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
+	$(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
 	$(VENV)/bin/python -m pytest -m '(alone or e2e) and not slow' tests/e2e
 else
 	$(VENV)/bin/python -m pytest $(TESTS)

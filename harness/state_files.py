@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import os
 import time
 from pathlib import Path
@@ -14,11 +15,17 @@ from harness.errors import BadInput, RecordInvalid, one_line
 from harness.files import read_if_there, refusal, write_bytes
 
 P = TypeVar("P", bound=Part)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def utc() -> str:
     """The time, as such files have it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return time.strftime(_TIME, time.gmtime())
+
+
+def seconds_of(text: str) -> int:
+    """Since 1970, of a time as `utc` writes it. Raises `ValueError`."""
+    return calendar.timegm(time.strptime(text, _TIME))
 
 
 def made(folder: Path) -> Path:

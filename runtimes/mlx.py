@@ -1,7 +1,7 @@
 """MLX: an mlx-lm model driven by our own loop over its KV cache, batch 1; Metal on a Mac, the processor elsewhere.
 
-The loop is mlx-lm's `generate_step` without its sampler: the next step is queued before the last one's id is waited for, so that
-the host builds its graph meanwhile, as it does for a user. A token is stamped when its evaluation has ended.
+The loop is mlx-lm's `generate_step`, greedy, its log-probabilities included: the next step is queued before the last one's id is
+waited for, so that the host builds its graph meanwhile, as it does for a user. A token is stamped when its evaluation has ended.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class MLX:
         from mlx_lm.models import cache
 
         used = {
-            "mlx.core": (mx, "async_eval eval clear_cache device_info get_active_memory set_default_device stream"),
+            "mlx.core": (
+                mx,
+                "async_eval eval clear_cache device_info get_active_memory set_default_device stream synchronize",
+            ),
             "mlx_lm.utils": (utils, "load_model"),
             "mlx_lm.models.cache": (cache, "make_prompt_cache"),
         }
@@ -105,7 +108,7 @@ class LoadedMLX:
         with self._told():
             self._model = self._open(model, options["dtype"])
             self._cache = self._make(self._model)
-        self._prompted, self._decoded = False, 0
+        self._prompted, self._decoded, self._ahead = False, 0, False
         self.facts = self._facts(mlx_lm, model, options)
 
     def _open(self, model: ModelFiles, dtype: str) -> Any:
@@ -205,8 +208,11 @@ class LoadedMLX:
             queued = self._queue(fed[0], forced is None)
             for index in range(steps):
                 following = None
-                if index + 1 < steps:
-                    following = self._queue(queued if forced is None else fed[index + 1], forced is None)
+                if output_tokens:
+                    # After the last token too, as mlx-lm: a processor computes most of a step while it is queued, so that
+                    # each stamp would have a part of the next step behind it but the last one.
+                    feed = queued if forced is None else fed[min(index + 1, len(fed) - 1)]
+                    following = self._queue(feed, forced is None)
                 mx.eval(queued)
                 if output_tokens:
                     made.append(int(queued.item()) if forced is None else forced[index])
@@ -214,8 +220,10 @@ class LoadedMLX:
                 if index % CLEAR == 0:
                     mx.clear_cache()
                 queued = following
+            mx.synchronize()  # the step too many is not the next trial's
         self._prompted = bool(prompt)
         self._decoded = steps - self._prompted
+        self._ahead = bool(output_tokens)
         return made
 
     def _prefill(self, tokens: Sequence[int]) -> None:
@@ -228,10 +236,15 @@ class LoadedMLX:
 
     def _queue(self, token: Any, choose: bool) -> Any:
         """A step, handed to the device: the id that it chooses, or its logits where none is chosen."""
-        logits = self._model(token[None], cache=self._cache)[:, -1, :]
-        result = self._mx.argmax(logits, axis=-1) if choose else logits
-        self._mx.async_eval(result)
-        return result
+        mx, logits = self._mx, self._model(token[None], cache=self._cache)[:, -1, :]
+        if not choose:
+            mx.async_eval(logits)
+            return logits
+        # mlx-lm computes them for every token, greedy or not: on a processor, a tenth of a small model's step.
+        logprobs = logits - mx.logsumexp(logits, keepdims=True)
+        chosen = mx.argmax(logprobs, axis=-1)
+        mx.async_eval(chosen, logprobs)
+        return chosen
 
     def score(self, tokens: Sequence[int]) -> float:
         """Teacher-forced, in chunks over a cache of its own."""
@@ -249,14 +262,15 @@ class LoadedMLX:
         """What the cache holds after the trial, less what was decoded, is what the prefill computed."""
         found = {"decode_steps": self._decoded}
         if self._prompted:
-            found["prefill_tokens"] = max(int(one.offset) for one in self._cache) - self._decoded
+            computed = max(int(one.offset) for one in self._cache)
+            found["prefill_tokens"] = computed - self._decoded - self._ahead
         return found
 
     def reset(self) -> None:
         """A new cache: nothing of the last trial is kept."""
         self._cache = self._make(self._model)
         self._mx.clear_cache()
-        self._prompted, self._decoded = False, 0
+        self._prompted, self._decoded, self._ahead = False, 0, False
 
     def close(self) -> None:
         """Free model and cache."""

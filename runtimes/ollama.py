@@ -295,9 +295,25 @@ class LoadedOllama:
             self._seen.append(tuple(other))
 
     def _refuse_other_count(self, prompt: Sequence[int], lines: Lines) -> None:
-        if lines.fed != len(prompt):
-            counted = "no" if lines.fed is None else str(lines.fed)
-            raise _other_tokenizer(f"the server counts {counted} prompt tokens, not {len(prompt)}")
+        """Raises `RunFailed`. Of a text that it split as we do beforehand, fewer tokens are not another tokenizer's."""
+        if lines.fed == len(prompt):
+            return
+        if lines.fed is None:
+            raise RunFailed(
+                f"the server does not tell how many prompt tokens it took, {len(prompt)} are sent",
+                where=WHERE,
+                fix="an old one tells none where they lay in its cache: take a newer Ollama, or the runtime llama.cpp",
+                code="prompt not counted",
+            )
+        counted = f"the server counts {lines.fed} prompt tokens, not {len(prompt)}"
+        if tuple(prompt) in self._texts and lines.fed < len(prompt):
+            raise RunFailed(
+                f"{counted}, which it made of this text beforehand",
+                where=WHERE,
+                fix="it cut the prompt, or leaves out what lay in its cache: take a newer Ollama, or the runtime llama.cpp",
+                code="prompt cut",
+            )
+        raise _other_tokenizer(counted)
 
     def _refuse_loaded_again(self, lines: Lines) -> None:
         if lines.counters.get("load_ns", 0) > _LOADED_AGAIN_NS:

@@ -95,7 +95,7 @@ class LoadedServer:
         )
         self._counters: dict[str, int] = {}
         self._fingerprints: set[str] = set()
-        self._counted: set[tuple[int, ...]] = set()
+        self._counted: dict[tuple[int, ...], int | None] = {}  # prompt → the server's number of its tokens
         self._template: int | None = None  # tokens that it adds; None: not known
         self._text = ServerText(self._server, self._served.name, model.path)
         self._as_ids, self._chat = self._takes(str(options["api"]))
@@ -211,18 +211,17 @@ class LoadedServer:
             self._template = self._added(prompt)
         chunks = Chunks(watch, count, self._server.key)
         ended = self._server.stream(self._path, self._body(sent, count, self._left_out), chunks.take, chunks.begin)
-        fed = chunks.usage.get("prompt_tokens")
+        fed = chunks.usage.get("prompt_tokens") or None  # a nought is no count
         self._counters = dict(chunks.counters)
         served.same_model(self._served, chunks.models)
         self._same_server(chunks.fingerprints)
         self._complete(chunks, count, ended)
+        if fed is None:
+            fed = self._count_afterwards(prompt, sent)
         if self._chat:
             self._explain(prompt, fed)
-        else:
-            if fed is None and not self._as_ids and not self._text.counts:
-                fed = self._count_afterwards(prompt, sent)
-            if fed is not None and fed != len(prompt):
-                raise differs(fed, len(prompt), split=not self._as_ids)
+        elif fed is not None and fed != len(prompt):
+            raise differs(fed, len(prompt), split=not self._as_ids)
         chunks.fill()
         return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
 
@@ -234,11 +233,11 @@ class LoadedServer:
         for ids in (content[half:], content[half : half + half // 2]):
             text = self._text.text(ids)
             pieces.append((text, len(self._text.ids(text, False) or ids)))
-        return chat_template.added(pieces, self._chat_tokens) if half > 1 else None
+        return chat_template.added(pieces, self._prompt_count) if half > 1 else None
 
-    def _chat_tokens(self, text: str) -> int | None:
-        """The server's own number of prompt tokens of a chat."""
-        body = self._body(text, 1, self._left_out | {"stream_options"}) | {"stream": False}
+    def _prompt_count(self, prompt: Any) -> int | None:
+        """The server's own number of tokens of what a request holds, text or ids, template included."""
+        body = self._body(prompt, 1, self._left_out | {"stream_options"}) | {"stream": False}
         return _prompt_tokens(self._server.call(self._path, body))
 
     def _explain(self, prompt: Sequence[int], fed: int | None) -> None:
@@ -259,12 +258,21 @@ class LoadedServer:
         return {"logit_bias": {str(eos): -100}} if eos >= 0 else {}
 
     def _complete(self, chunks: Chunks, count: int, ended: str) -> None:
-        """Raises `RunFailed` unless every token came; how the stream ended afterwards does not matter then."""
-        if chunks.counted and chunks.count and chunks.made >= count:
+        """Raises `RunFailed` unless every token came, and no more; how the stream ended afterwards does not matter then.
+
+        With ids, the first of more than were asked for are known, and are what was asked for.
+        """
+        came = (chunks.made if chunks.counted else chunks.count) if chunks.count else 0
+        if came == count or (came > count and len(chunks.ids) == came):
             return
-        if not chunks.counted and chunks.count >= count:
-            return
-        sent = f"{chunks.made if chunks.counted else chunks.count} of {count} tokens had come"
+        if came > count:
+            raise RunFailed(
+                f"the server made {came} {'tokens' if chunks.counted else 'chunks'}, asked for were {count} tokens",
+                where="openai-http",
+                fix="it does not heed max_tokens: take one that does, or one that tells the ids of its tokens",
+                code="more tokens",
+            )
+        sent = f"{came} of {count} tokens had come"
         if ended:
             raise RunFailed(f"{ended}: {sent}", where="openai-http", code="stream broke off")
         if not chunks.counted:
@@ -276,7 +284,7 @@ class LoadedServer:
             )
         reason = f" (it says: {chunks.finish[:40]})" if chunks.finish not in ("", "stop") else ""
         raise RunFailed(
-            f"the server sent {chunks.made} tokens of {count}{reason}",
+            f"the server sent {came} tokens of {count}{reason}",
             where="openai-http",
             fix="it ended the text: take a server with ignore_eos, or give -o eos_id=N to bias the end token away",
             code="fewer tokens",
@@ -292,15 +300,18 @@ class LoadedServer:
                 code="server changed",
             )
 
-    def _count_afterwards(self, prompt: Sequence[int], text: Any) -> int:
-        """Of a server without a tokenizer, whose streams tell no usage: asked when the text has been measured, once."""
-        if tuple(prompt) not in self._counted:
-            body = {"model": self._served.name, "prompt": text, "max_tokens": 1, "temperature": 0}
-            counted = _prompt_tokens(self._server.call(self._path, body))
-            if counted != len(prompt):
-                raise differs(counted or 0, len(prompt))
-            self._counted.add(tuple(prompt))
-        return len(prompt)
+    def _count_afterwards(self, prompt: Sequence[int], sent: Any) -> int | None:
+        """Of a server whose streams tell no usage: asked when the prompt has been measured, once. It may have cut it.
+
+        None where it tells none of its answers. Raises `RunFailed` where it turned a text into ids that nobody has counted then.
+        """
+        key = tuple(prompt)
+        if key not in self._counted:
+            self._counted[key] = self._prompt_count(sent)
+        counted = self._counted[key]
+        if counted is None and not self._chat and not self._as_ids and not self._text.counts:
+            raise differs(0, len(prompt))
+        return counted
 
     def score(self, tokens: Sequence[int]) -> float:
         """Servers do not tell likelihoods of a given text in one common way."""

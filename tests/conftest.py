@@ -1,6 +1,7 @@
 """Settings that hold for every test."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ settings.register_profile("default", settings.get_profile("search"), derandomize
 settings.load_profile("default")
 # Whoever runs the tests may set a width (pytest-xdist does): what a pipe gets has none.
 os.environ.pop("COLUMNS", None)
+
+# Tests kill processes, never the machine: what the kernel has taken is not lost, so nothing waits for a disk.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
+# Some write programs and start them there.
+STARTS = os.access(MEMORY, os.W_OK) and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+if STARTS and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 LONGEST = ("e2e", "browser", "simulation", "property")  # folders, by how long a file of theirs takes
 

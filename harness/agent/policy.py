@@ -13,6 +13,8 @@ from harness.catalog import models, suites, toml_file
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 from harness.files import write_text
+from harness.fleet.node_rules import refuse_unknown
+from harness.state_files import made
 from runtimes.releases import split
 from runtimes.table import find
 
@@ -44,6 +46,15 @@ class Policy(Part):
     def _hours(cls, value: list[str]) -> list[str]:
         for one in value:
             hours.read(one)
+        return value
+
+    @field_validator("stop_file")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        try:
+            Path(value or "").expanduser()
+        except RuntimeError:
+            raise ValueError(f"{value!r} begins with the name of a user who has no home here") from None
         return value
 
     @property
@@ -102,7 +113,7 @@ def write_example(path: Path) -> None:
     """A policy to begin with. Raises `BadInput` where there is one."""
     if path.exists():
         raise BadInput("there is a policy already", where=str(path), fix="edit it, or name another file")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     write_text(path, EXAMPLE)
 
 
@@ -111,6 +122,7 @@ def _refuse_unusable(policy: Policy, where: str) -> None:
     unknown = next((name for name in policy.files if name not in policy.models), None)
     if unknown is not None:
         raise BadInput("must be one of models", where=f"{where}: files.{unknown}", fix="add it there, or drop it here")
+    refuse_unknown(policy.tolerate, f"{where}: tolerate")
     try:
         for name in policy.models:
             models.resolve(policy.files.get(name, name))

@@ -24,7 +24,7 @@ from harness.catalog.triples import Triple
 from harness.errors import RecordInvalid
 from harness.files import locked, write_bytes
 from harness.record import store
-from harness.state_files import P, utc
+from harness.state_files import P, made, utc
 
 _LIMIT = 1 << 20
 
@@ -124,7 +124,7 @@ class State:
         """Its owner's word; also to try again what ended here."""
         (self.folder / "done" / f"{request}.json").unlink(missing_ok=True)
         path = self.folder / "approved" / request
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made(path.parent)
         write_bytes(path, utc().encode())
 
     def approved(self, request: str) -> bool:
@@ -170,7 +170,7 @@ def of(origin: str) -> State:
 
 
 def _write(path: Path, value: Part) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)  # a full disk ends no agent: it waits, and asks again
     state_files.write(path, value)
 
 

@@ -16,6 +16,10 @@ from harness.capture.meters import Nvidia
 from harness.capture.snapshot import Environment, capture
 from harness.capture.source import Tree, this_machine
 
+CHECKS = (
+    "other load", "virtual machine", "clock governor", "CPU quota", "memory", "swap", "power", "clock source", "build tools",
+    "disk", "Python", "GPU", "CUDA toolkit", "GPU in use", "AMD GPU in use",
+)  # fmt: skip
 WATCH_S = 1.0
 BUSY_PERCENT = 20  # a desktop that is drawn takes less
 OWN_POWERSAVE = frozenset({"intel_pstate", "amd-pstate-epp", "amd_pstate_epp"})
@@ -116,7 +120,7 @@ def examine(seen: Observed, *, gpu: bool = False) -> list[Check]:
         _tools(seen.missing_tools),
         _disk(seen.free_disk_bytes),
         _python(seen.python),
-        _gpu(seen.environment, gpu),
+        _gpu(seen.environment, seen.device_busy_percent is not None, gpu),
         *([_toolkit(seen.cuda_toolkit)] if gpu else []),
         *([] if seen.device_others is None else [_device(seen.device_others)]),
         *([] if seen.device_busy_percent is None else [_busy(seen.device_busy_percent)]),
@@ -266,10 +270,13 @@ def _toolkit(there: bool) -> Check:
     )
 
 
-def _gpu(environment: Environment, needed: bool) -> Check:
+def _gpu(environment: Environment, amd: bool, needed: bool) -> Check:
+    """`amd`: its driver tells of a device; what that is called, amdsmi knows, which may not be installed."""
     nvidia = environment.gpu.nvidia
     if nvidia.value:
         return Check("GPU", "ok", ", ".join(gpu.name.value or "unnamed" for gpu in nvidia.value))
+    if amd or environment.gpu.amd.value:
+        return Check("GPU", "ok", ", ".join(environment.gpu.amd.value or ("of AMD, as its driver tells",)))
     if needed:
         return Check("GPU", "bad", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "check the driver (nvidia-smi)")
     return Check("GPU", "note", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "measurements run on the CPU")

@@ -48,6 +48,12 @@ def find(reference: OllamaReference, cache: Path, progress: Progress = SILENT) -
             "has an adapter (LoRA) beside its weights", where=str(reference), fix="take the model without it"
         )
     weights = [layer for layer in layers if layer.get("mediaType") == _MODEL]
+    if not weights:
+        raise BadInput(
+            "has no GGUF in this store: Ollama computes it elsewhere (cloud), or keeps it in another form",
+            where=str(reference),
+            fix="take a model whose weights lie here as a GGUF",
+        )
     match = _DIGEST.fullmatch(str(weights[0].get("digest"))) if len(weights) == 1 else None
     if match is None:
         fix = "take a model of one GGUF"

@@ -27,10 +27,10 @@ def read(path: Path, kind: type[P], see: str) -> tuple[P, str]:
     data = read_limited(path, LIMIT, "the file")
     try:
         return kind.model_validate(tomllib.loads(data.decode())), sha256(data).hexdigest()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
     except ValidationError as error:
         raise BadInput(_first_problem(error), where=str(path), fix=f"see {see}") from error
+    except (ValueError, RecursionError) as error:  # also no UTF-8, and a number of more digits than Python takes
+        raise BadInput(f"is not valid TOML: {error}", where=str(path), fix="mend that line") from error
 
 
 def _first_problem(error: ValidationError) -> str:

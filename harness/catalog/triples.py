@@ -46,7 +46,14 @@ class Triple(Part):
     def public(self) -> str:
         """In words, without the folders of this machine: a report is handed on."""
         plain = self.model if self.model.startswith(("hf:", "ollama:")) else PurePath(self.model).name
-        return str(self.model_copy(update={"model": plain}))
+        options = {name: _without_folder(value) for name, value in self.options.items()}
+        return str(self.model_copy(update={"model": plain, "suite": PurePath(self.suite).name, "options": options}))
 
     def __str__(self) -> str:
-        return " ".join((self.model, self.runtime, self.suite, *self.settings))
+        backend = () if self.backend == "auto" else (f"backend={self.backend}",)
+        return " ".join((self.model, self.runtime, self.suite, *backend, *self.settings))
+
+
+def _without_folder(value: Value) -> Value:
+    is_path = isinstance(value, str) and value.startswith(("/", "~", "./", "../"))
+    return PurePath(str(value)).name if is_path else value

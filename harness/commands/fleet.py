@@ -74,7 +74,8 @@ def run(
     """
     from harness.fleet import estimates, lead
     from harness.record.store import writable
-    from harness.terminal.fleet import answers, lead_to_end, read_matrix
+    from harness.terminal.console import print_json
+    from harness.terminal.fleet import answers, lead_to_end, read_matrix, standing_json, standing_of
     from harness.terminal.keys import open_keys
 
     loaded = read_matrix(matrix, allowed)
@@ -85,7 +86,10 @@ def run(
     estimates.refuse_beyond_budget(made, estimates.of_plan(made, estimates.past(results)))
     state = lead.start(loaded, wanted)
     if detach:
-        click.echo(f"started; see: repro fleet status {matrix}")
+        if as_json:
+            print_json(standing_json(state.plan, standing_of(state)))
+        else:
+            click.echo(f"started; see: repro fleet status {matrix}")
         return 0
     return lead_to_end(state, results, signers, stop_with_us=executor == "local", as_json=as_json)
 
@@ -122,21 +126,24 @@ def resume(matrix: Path, results: Path, retry_failed: bool, detach: bool, as_jso
     from harness.catalog import matrices
     from harness.fleet import lead
     from harness.fleet.state import need_state
-    from harness.terminal.console import err
-    from harness.terminal.fleet import lead_to_end
+    from harness.terminal.console import err, print_json
+    from harness.terminal.fleet import lead_to_end, standing_json, standing_of
     from harness.terminal.keys import open_keys
+    from harness.units import count
 
     state, signers = need_state(results, matrices.read(matrix)), open_keys()
-    count = lead.resume(state, retry_failed=retry_failed)
-    err().print(f"{count} jobs handed over", markup=False)
+    handed_over = lead.resume(state, retry_failed=retry_failed)
+    err().print(f"{count(handed_over, 'job')} handed over", markup=False)
     if detach:
+        if as_json:
+            print_json(standing_json(state.plan, standing_of(state)))
         return 0
     return lead_to_end(state, results, signers, stop_with_us=state.plan.executor == "local", as_json=as_json)
 
 
 @fleet.command()
-@_options(RESULTS)
-def cancel(matrix: Path, results: Path) -> None:
+@_options(RESULTS, JSON)
+def cancel(matrix: Path, results: Path, as_json: bool) -> None:
     """Stop every job, and keep what was measured.
 
     `repro fleet resume` continues it.
@@ -144,11 +151,16 @@ def cancel(matrix: Path, results: Path) -> None:
     from harness.catalog import matrices
     from harness.fleet import lead
     from harness.fleet.state import need_state
-    from harness.terminal.fleet import print_standing, standing_of
+    from harness.terminal.console import print_json
+    from harness.terminal.fleet import print_standing, standing_json, standing_of
 
     state = need_state(results, matrices.read(matrix))
     lead.cancel(state)
-    print_standing(standing_of(state))
+    found = standing_of(state)
+    if as_json:
+        print_json(standing_json(state.plan, found))
+    else:
+        print_standing(found)
 
 
 @fleet.command()
@@ -170,11 +182,12 @@ def collect(matrix: Path, results: Path, as_json: bool) -> int:
 
 
 @fleet.command()
-@_options(RESULTS, registry_option)
-def submit(matrix: Path, results: Path, target: str | None) -> int:
+@_options(RESULTS, registry_option, JSON)
+def submit(matrix: Path, results: Path, target: str | None, as_json: bool) -> int:
     """Send every record that is collected to a registry.
 
-    They wait in its queue until editors decide. What the registry has already stays; exit status 3 when it refused one.
+    They wait in its queue until editors decide. What the registry has already stays. A record whose node failed its checks
+    after the run is not sent. Exit status 3 when one is not at the registry.
     """
     from harness.catalog import matrices
     from harness.fleet.collect import at_home
@@ -184,12 +197,14 @@ def submit(matrix: Path, results: Path, target: str | None) -> int:
     from harness.terminal.registry_option import as_operator, open_for_writing
 
     state = need_state(results, matrices.read(matrix))
-    home, waiting = at_home(state.plan, standing_of(state), results)
+    found = standing_of(state)
+    home, waiting = at_home(state.plan, found, results)
     if waiting or not home:
         raise BadInput(
-            f"{len(home)} records are collected, {waiting} wait", where=str(matrix), fix="run: repro fleet collect FILE"
+            f"collected: {len(home)}, not yet: {waiting}", where=str(matrix), fix="run: repro fleet collect FILE"
         )
-    return submit_all(home.values(), open_for_writing(target), as_operator())
+    spoilt = {one.job.number: one.outcome.spoilt for one in found if one.outcome is not None}
+    return submit_all(home, spoilt, open_for_writing(target), as_operator(), as_json=as_json)
 
 
 @fleet.command()
@@ -217,13 +232,11 @@ def report(matrix: Path, results: Path, band: float, page: Path | None, html: Pa
     from harness.files import write_bytes, write_text
     from harness.fleet.state import need_state
     from harness.fleet.words import markdown
-    from harness.reports import files
     from harness.reports.fleet import page as html_page
     from harness.terminal.console import print_json
-    from harness.terminal.fleet import print_report, report_of
+    from harness.terminal.fleet import print_report, refuse_report, report_of
 
-    if html is not None:
-        files.refuse(html, None)
+    refuse_report(band, page, html)
     made = report_of(need_state(results, matrices.read(matrix)), results, band)
     if as_json:
         print_json(asdict(made))

@@ -38,7 +38,7 @@ def watch(
     as_json: bool,
 ) -> int:
     """RUNTIMES: all that are installed here unless named. Measures eight pairs of processes a night, until two successive
-    nights agree. With a registry, the signed records behind a change are submitted: once accepted, its regressions show it.
+    ones agree. With a registry, the signed records behind a change are submitted: once accepted, its regressions show it.
     Exit status 3 when a runtime could not be watched.
     """
     from harness.files import appendable

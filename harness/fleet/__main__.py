@@ -16,13 +16,15 @@ from pathlib import Path
 from types import FrameType
 
 from harness.errors import BadInput, Interrupted, ReproError
-from harness.files import locked
 from harness.fleet.state import Batch, State, open_state
 
 
 def main(arguments: list[str]) -> int:
     """Do it; the exit status."""
     signal.signal(signal.SIGTERM, _stopped)  # as Ctrl-C: the worker is stopped, the journal kept
+    signal.signal(
+        signal.SIGINT, _stopped
+    )  # `cancel` sends it; whoever a script starts in its background has it ignored
     try:
         match arguments:
             case ["job", folder, batch, index]:
@@ -68,9 +70,9 @@ def _all(state: State, batch: Batch) -> int:
 
     It is a copy of this one, which has imported everything once: a second of each job's otherwise.
     """
-    from harness.fleet.executors.local import runner_lock
+    from harness.fleet.executors.local import leading
 
-    with locked(runner_lock(state, batch), "the batch is running already"):
+    with leading(state, batch):
         import harness.fleet.job  # noqa: F401
 
         for index, number in enumerate(batch.jobs):
@@ -92,9 +94,9 @@ def _all(state: State, batch: Batch) -> int:
 def _lead(state: State, batch: Batch) -> int:
     """Each job by an `srun` of its own, one after the other; what came back is taken before the next begins."""
     from harness.fleet.carrying import carried
-    from harness.fleet.executors.local import runner_lock
+    from harness.fleet.executors.local import leading
 
-    with locked(runner_lock(state, batch), "the batch is running already"):
+    with leading(state, batch):
         for number in batch.jobs:
             if state.cancelled:
                 return 1

@@ -9,6 +9,7 @@ from harness.catalog import identity, models, suites
 from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
 from harness.errors import BadInput
+from harness.fleet.node_rules import refuse_unknown
 from harness.run.prepare import options
 from runtimes.interface import Option
 from runtimes.releases import split
@@ -18,10 +19,12 @@ TEXT_LIMIT = 2000  # characters of an option's value
 
 
 def refuse_unrunnable(loaded: Loaded, allowed: Sequence[str] = ()) -> None:
-    """Raises `BadInput` for the first configuration with an unknown model, suite, runtime, option or value.
+    """Raises `BadInput` for the first configuration with an unknown model, suite, runtime, option or value, or an unknown check.
 
     Each part is looked at once, however often the matrix repeats it. `allowed`: settings, NAME=VALUE, that the user named.
     """
+    for machine in loaded.matrix.machines:
+        refuse_unknown(machine.tolerate, f"machines {machine.name}: tolerate")
     seen: set[str] = set()
     of_pairs = [triple for pair in loaded.matrix.pairs for triple in pair.triples]
     for triple in (*loaded.matrix.configurations, *of_pairs):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from harness import paths
-from harness.errors import BadInput, RecordInvalid
+from harness.errors import BadInput
 from harness.files import locked, read_limited
 from harness.fleet import parcel
 from harness.fleet.executors import place_of, srun
@@ -41,7 +41,7 @@ def carried(state: State, job: Job) -> None:
         status = srun.carry(state, job, again, output, log)
         try:
             whole = parcel.take(state, together, read_limited(output, 2 * parcel.MOST, "the job's output"), str(output))
-        except RecordInvalid as error:
+        except BadInput as error:  # what is wrong with one parcel, or a full disk, ends no other job
             whole, status = False, status or 1
             sys.stderr.write(f"{utc()} {error}\n")
         if whole:

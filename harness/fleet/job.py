@@ -23,10 +23,11 @@ from harness.fleet.outcome import Ending, Outcome, Seen
 from harness.fleet.plan import Job, Plan
 from harness.fleet.state import State
 from harness.progress import SILENT
+from harness.run.session import alone
 from harness.run.waiting import patiently
 from harness.state_files import utc
 
-PATIENCE_S = 3600.0  # for a lock: a job whose leader was killed may still be measuring on the node
+PATIENCE_S = 86_400.0  # for a lock: another fleet, or a job whose leader was killed, may measure on the node for hours
 MOST_ATTEMPTS = 20  # pre-empted as often as that, it is given up
 
 Examine = Callable[[Path, bool], tuple[Seen, ...]]
@@ -49,8 +50,8 @@ def run_job(state: State, number: int, by: str, *, ways: Ways | None = None, exa
             return True
         if state.cancelled:
             return False
-        began, started = time.monotonic(), utc()
         with held_alone(_node_lock(state.plan, job.node), f"another fleet measures on {job.node}"):
+            began, started = time.monotonic(), utc()  # what it waited for another fleet is that fleet's time
             environment = node_rules.bound(state.plan.machine(job).devices, os.environ)
             os.environ.update(environment)
             with _timed(state, missing, began):
@@ -143,7 +144,14 @@ def _over_budget(state: State) -> str:
 
 
 def _examined(cache: Path, gpu: bool) -> tuple[Seen, ...]:
+    """Once nobody else measures here: a run of ours beside the fleet is waited for, and takes no node out."""
+    patiently(_nobody_measures, SILENT, PATIENCE_S, 0.1)
     return node_rules.examined(cache, gpu=gpu)
+
+
+def _nobody_measures() -> None:
+    with alone(SILENT):
+        pass
 
 
 def _node_lock(plan: Plan, node: str) -> Path:

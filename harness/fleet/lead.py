@@ -20,9 +20,11 @@ from harness.fleet.outcome import LIVE, OVER, Held, Phase, Seeing, Standing, Sta
 from harness.fleet.plan import Answers, Job, Plan, make_plan
 from harness.fleet.state import Batch, State
 from harness.state_files import put_aside
+from harness.units import count
 
 MOST_IN_BATCH = 1000
 PATIENCE_S = 1800.0  # for an engine that does not answer: a controller may be restarted
+LEAST_REST = 25  # times as long as a look takes: whoever watches a large fleet may sit on a machine that measures
 
 Show = Callable[[Sequence[Standing]], None]
 
@@ -64,6 +66,8 @@ def planned(loaded: Loaded, wanted: Wanted) -> Plan:
         )
     if cache and not Path(cache).is_absolute():
         raise BadInput("must be an absolute path", where="--node-cache", fix="for example /scratch/repro/%n")
+    if wanted.cache and wanted.executor == "local":
+        raise BadInput("is for SLURM's nodes", where="--node-cache", fix="leave it out, or set XDG_CACHE_HOME")
     return made
 
 
@@ -75,7 +79,7 @@ def start(loaded: Loaded, wanted: Wanted) -> State:
         raise BadInput(
             "was started already and is not over",
             where=loaded.matrix.name,
-            fix="see: repro fleet status; continue with: repro fleet resume",
+            fix=f"see: repro fleet status; continue with: repro fleet resume; to begin again cancel it and remove {folder}",
         )
     made = planned(loaded, wanted)
     with _leading(folder):
@@ -184,6 +188,7 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
     silent_since: float | None = None
     told = ""
     while True:
+        asked = time.monotonic()
         try:
             found = take(state)
             silent_since = None
@@ -202,7 +207,7 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
             if waiting and waiting != told:
                 remark(waiting)
             told = waiting
-        time.sleep(executor.poll_s)
+        time.sleep(max(executor.poll_s, LEAST_REST * (time.monotonic() - asked)))
 
 
 def why_stuck(found: Sequence[Standing]) -> str:
@@ -212,7 +217,8 @@ def why_stuck(found: Sequence[Standing]) -> str:
         return ""
     reasons = "; ".join(sorted({f"{one.job.node}: {one.detail}" for one in left}))
     queued = sum(one.status is Status.QUEUED for one in found)
-    return f"Nothing runs, {queued} jobs wait: {reasons}. Mend the node, or stop: repro fleet cancel"
+    waiting = f"{count(queued, 'job')} {'waits' if queued == 1 else 'wait'}"
+    return f"Nothing runs, {waiting}: {reasons}. Mend the node, or stop: repro fleet cancel"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import paths
-from harness.errors import EngineFailed, Interrupted, ReproError, RunFailed, one_line, visible
+from harness.errors import BadInput, EngineFailed, Interrupted, ReproError, RunFailed, one_line, visible
 from harness.fleet.admit import refuse_options
 from harness.fleet.answering import experiment
 from harness.fleet.outcome import Ending
@@ -32,7 +32,7 @@ from harness.state_files import utc
 Bench = Callable[[Request, Progress], Path]
 Begin = Callable[[Request, Progress], Running]
 T = TypeVar("T")
-PATIENCE_S = 3600.0  # for whoever else measures on the node
+PATIENCE_S = 86_400.0  # for whoever else measures on the node: a long run of theirs refuses no job of ours
 PAIRS = ".pairs"  # beside the jobs' folders: which records a pair that was cut off has already
 
 
@@ -84,10 +84,17 @@ def measure(state: State, jobs: Sequence[Job], ways: Ways) -> tuple[list[Measure
 
 
 def _left(state: State, job: Job) -> Measured | None:
+    """What an earlier attempt left. A record that can't be read is as good as not there: the job measures again."""
     results = state.results(job.number)
-    found = [store.read(path) for path in store.below(results)] if results.is_dir() else []
-    own = [one for one in found if one.record.run.seed == state.plan.run_seed(job)]
-    return _of_record(own[0]) if own else None
+    for path in store.below(results) if results.is_dir() else []:
+        try:
+            stored = store.read(path)
+        except BadInput as error:
+            Lines().remark(f"{error}; it is left, and measured again")
+            continue
+        if stored.record.run.seed == state.plan.run_seed(job):
+            return _of_record(stored)
+    return None
 
 
 def _of_record(stored: Stored) -> Measured:
@@ -125,6 +132,8 @@ def _in_turns(state: State, jobs: Sequence[Job], begin: Begin) -> list[Measured]
             left = _left(state, job)
             if left is not None and left.record is not None:
                 kept.note(cell.key, left.record)
+            else:
+                kept.forget(cell.key)
         ended = _waiting(lambda: _swept(Sweep(cells, kept, turn.seed, turn.budget_s), begin))
     except Interrupted:
         raise

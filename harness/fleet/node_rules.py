@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.capture import doctor
 from harness.capture.doctor import Check
+from harness.errors import BadInput
 from harness.fleet.outcome import Seen
 
 WATCH_S = (
@@ -34,6 +35,13 @@ def examined(cache: Path, *, gpu: bool) -> tuple[Seen, ...]:
 def wrong(checks: Sequence[Check]) -> tuple[Seen, ...]:
     """Those that did not pass."""
     return tuple(Seen(name=one.name, level=one.level, what=one.what) for one in checks if one.level in ("warn", "bad"))
+
+
+def refuse_unknown(tolerated: Sequence[str], where: str) -> None:
+    """Raises `BadInput` for a word that is no check of the doctor's: it would tolerate nothing, and nobody would be told."""
+    unknown = next((one for one in tolerated if one not in doctor.CHECKS), None)
+    if unknown is not None:
+        raise BadInput(f"there is no check {unknown!r}", where=where, fix=f"take some of {', '.join(doctor.CHECKS)}")
 
 
 def grave(found: Sequence[Seen], tolerated: Sequence[str]) -> str:

@@ -24,12 +24,13 @@ from pydantic import Field, ValidationError
 
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput, RecordInvalid
-from harness.files import read_limited
+from harness.files import read_limited, refusal
 from harness.fleet.outcome import Ending, Outcome
 from harness.fleet.plan import Job
 from harness.fleet.state import State
 from harness.record import private
 from harness.record.store import ENVELOPE_FILE, RECORD_FILE, SAMPLES_FILE
+from harness.state_files import made
 
 MOST = 512 << 20  # bytes of a body, and of the output that holds it
 _FILES = (RECORD_FILE, SAMPLES_FILE, ENVELOPE_FILE, private.FILE)
@@ -70,11 +71,13 @@ def packed(state: State, jobs: Sequence[Job]) -> bytes:
 def opened(data: bytes, where: str) -> Parcel | None:
     """The last whole parcel in a job's output; None where there is none. Raises `RecordInvalid` for one that is none of ours."""
     for found in reversed(list(_FRAME.finditer(data))):
+        if int(found[2]) > MOST:
+            continue
         try:
             body = zlib.decompressobj().decompress(base64.b64decode(found[3]), int(found[2]) + 1)
         except (binascii.Error, zlib.error):
             continue
-        if len(body) == int(found[2]) <= MOST and sha256(body).hexdigest().encode() == found[1]:
+        if len(body) == int(found[2]) and sha256(body).hexdigest().encode() == found[1]:
             try:
                 return Parcel.model_validate_json(body)
             except ValidationError:
@@ -106,16 +109,23 @@ def _keep(state: State, job: Job, outcome: Outcome, files: Mapping[str, str], wh
     name, results = outcome.record, state.results(job.number)
     if name is None or (_NAME.fullmatch(name) is not None and (results / name).exists()):
         return
-    own = {file: files.get(f"{job.number}/{name}/{file}") for file in _FILES}
-    if _NAME.fullmatch(name) is None or own[RECORD_FILE] is None or own[SAMPLES_FILE] is None:
+    texts = {file: files.get(f"{job.number}/{name}/{file}") for file in _FILES}
+    if _NAME.fullmatch(name) is None or texts[RECORD_FILE] is None or texts[SAMPLES_FILE] is None:
         raise RecordInvalid("names a record that is not in it", where=where, fix="run: repro fleet resume")
-    results.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=results, prefix=".arriving-"))
     try:
-        for file, text in own.items():
-            if text is not None:
-                (scratch / file).write_bytes(base64.b64decode(text))
+        own = {file: base64.b64decode(text) for file, text in texts.items() if text is not None}
+    except ValueError:
+        raise RecordInvalid("has a file that is not base64", where=where, fix="run: repro fleet resume") from None
+    try:
+        scratch = Path(tempfile.mkdtemp(dir=made(results), prefix=".arriving-"))
+    except OSError as error:
+        raise refusal(error, results) from error
+    try:
+        for file, data in own.items():
+            (scratch / file).write_bytes(data)
         scratch.chmod(0o755)
         scratch.rename(results / name)
+    except OSError as error:
+        raise refusal(error, results / name) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

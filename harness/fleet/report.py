@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from harness.fleet.outcome import Ending, Standing
+from harness.fleet.outcome import Ending, Standing, Status
 from harness.fleet.pair_ratios import METRICS, PairRatio, pair_ratios, result
 from harness.fleet.plan import Job, Plan
 from harness.fleet.state import Drained
@@ -129,13 +129,17 @@ def _tolerated(plan: Plan, found: Sequence[Standing]) -> tuple[str, ...]:
 
 
 def _rows(found: Sequence[Standing], records: Mapping[int, Stored]) -> list[Row]:
-    groups: dict[tuple[str, str], list[Standing]] = {}
+    """Two configurations that words don't tell apart, models of one name in two folders, have a row each, and a mark."""
+    groups: dict[tuple[str, str, str], list[Standing]] = {}
+    keys: dict[str, set[str]] = {}
     for one in found:
-        groups.setdefault((one.job.machine, _called(one.job)), []).append(one)
+        groups.setdefault((one.job.machine, _called(one.job), one.job.triple.key), []).append(one)
+        keys.setdefault(_called(one.job), set()).add(one.job.triple.key)
     made = []
-    for (machine, text), own in sorted(groups.items()):
+    for (machine, text, key), own in sorted(groups.items()):
         cells = tuple(_cell(one, records.get(one.job.number)) for one in own)
-        made.append(Row(machine, text, cells, *_over_nodes(cells)))
+        told = text if len(keys[text]) == 1 else f"{text} [{key[:6]}]"
+        made.append(Row(machine, told, cells, *_over_nodes(cells)))
     return made
 
 
@@ -157,7 +161,7 @@ def _cell(one: Standing, stored: Stored | None) -> Cell:
 
 def _unusable(one: Standing, stored: Stored | None) -> str:
     if one.outcome is None or stored is None:
-        return one.detail or str(one.status)
+        return "is not collected yet" if one.status is Status.MEASURED else one.detail or str(one.status)
     if stored.record.failure is not None:
         return f"the run failed: {stored.record.failure.reason}"
     if one.outcome.spoilt:

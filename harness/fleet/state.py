@@ -8,25 +8,24 @@ begins. `logs/`: what the jobs printed.
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness import state_files
 from harness.catalog.matrices import Loaded
 from harness.catalog.toml_file import Part
-from harness.errors import NotFound, RecordInvalid
+from harness.errors import BadInput, NotFound, RecordInvalid
 from harness.files import read_if_there, write_bytes
 from harness.fleet.outcome import Outcome
 from harness.fleet.plan import Job, Name, Number, Plan
-from harness.state_files import P, made, utc, write
+from harness.state_files import P, made, seconds_of, utc, write
 
 FOLDER = ".fleet"
 _LIMIT = 64 << 20
@@ -47,6 +46,12 @@ class Attempt(Part):
     started_utc: str
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
+    @field_validator("started_utc")
+    @classmethod
+    def _a_time(cls, value: str) -> str:
+        seconds_of(value)
+        return value
+
 
 class Drained(Part):
     """Why a node takes no more jobs of this fleet."""
@@ -61,6 +66,7 @@ class State:
 
     folder: Path
     plan: Plan
+    _known: dict[int, tuple[tuple[int, ...], Outcome]] = field(default_factory=dict, repr=False, compare=False)
 
     def job_folder(self, number: int) -> Path:
         """Of one job; made where it is missing."""
@@ -75,12 +81,24 @@ class State:
         return made(self.folder / "logs") / f"{name}.log"
 
     def outcome(self, number: int) -> Outcome | None:
-        """How a job ended; None while it has not. Raises `RecordInvalid` for a damaged file."""
-        found = _read(path := self._outcome(number), Outcome)
-        if found is not None and (found.number, found.node) != (number, self.plan.jobs[number].node):
+        """How a job ended; None while it has not. Raises `RecordInvalid` for a damaged file.
+
+        A file is read once: whoever watches a fleet asks several times a second, beside what is measured.
+        """
+        path = self._outcome(number)
+        version = _version(path)
+        if version is None:
+            return None
+        if number in self._known and self._known[number][0] == version:
+            return self._known[number][1]
+        found = _read(path, Outcome)
+        if found is None:
+            return None
+        if (found.number, found.node) != (number, self.plan.jobs[number].node):
             raise RecordInvalid(
                 "is of another job, or of another node", where=str(path), fix="remove it: the job runs again"
             )
+        self._known[number] = version, found
         return found
 
     def outcomes(self) -> dict[int, Outcome]:
@@ -153,7 +171,7 @@ class State:
 
     def _until_its_last_sign(self, number: int, attempt: Attempt) -> float:
         """Of one that was killed: until the newest file of its run, which it writes after each process."""
-        began = calendar.timegm(time.strptime(attempt.started_utc, "%Y-%m-%dT%H:%M:%SZ"))
+        began = seconds_of(attempt.started_utc)
         signs = [0.0]
         for place, _, names in os.walk(self.folder / "jobs" / f"{number:05d}" / "results"):
             for name in names:
@@ -163,8 +181,7 @@ class State:
 
     def attempts(self, number: int) -> int:
         """How often a job has begun."""
-        folder = self.folder / "jobs" / f"{number:05d}" / "attempts"
-        return len(list(folder.iterdir())) if folder.is_dir() else 0
+        return len(list((self.folder / "jobs" / f"{number:05d}" / "attempts").glob("*.json")))
 
     def batches(self) -> list[Batch]:
         """All that were, or were about to be, handed over."""
@@ -252,6 +269,17 @@ def need_state(results: Path, loaded: Loaded) -> State:
             fix="run: repro fleet run FILE; a changed matrix is another one",
         )
     return found
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """Of a file that is always replaced as a whole; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BadInput(f"the fleet's state can't be read ({error.strerror})", where=str(path)) from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read(path: Path, kind: type[P]) -> P | None:

@@ -100,7 +100,7 @@ def _of(place: int, act: Callable[[], T]) -> T:
         raise
     except KeyboardInterrupt:
         raise Interrupted(
-            "stopped before anything was measured", where="bisect", fix="continue with --resume"
+            "stopped before anything was measured", fix="the same command goes on; repro bisect takes --resume for it"
         ) from None
     except ReproError as error:
         raise SideFailed(place, error) from error

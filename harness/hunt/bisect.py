@@ -6,7 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, ReproError, RunFailed, Unavailable, one_line
+from harness.errors import (
+    BadInput,
+    Conflict,
+    EngineFailed,
+    Interrupted,
+    NotEnoughSpace,
+    ReproError,
+    RunFailed,
+    Unavailable,
+    one_line,
+)
 from harness.hunt.beside import Begin, Side, SideFailed, measure, side, waiting_alone
 from harness.hunt.finding import Finding, Step, step_of, verdicts
 from harness.hunt.halving import Ended, Verdict, following, steps
@@ -80,7 +90,13 @@ class Hunt:
     def _ready(self, place: int) -> tuple[Request, Request] | None:
         """Requests of good and of the candidate; None where that can't be had, which is noted."""
         if self._good is None:
-            self._good = self._prepare(self._question, self._question.candidates[0], self._cache, self._progress)
+            good = self._question.candidates[0]
+            try:
+                self._good = self._prepare(self._question, good, self._cache, self._progress)
+            except (Interrupted, NotEnoughSpace, Conflict, Unavailable):
+                raise
+            except (BadInput, RunFailed) as error:
+                raise _unmeasurable(good.name, error) from None
         try:
             other = self._prepare(self._question, self._question.candidates[place], self._cache, self._progress)
         except (Interrupted, NotEnoughSpace, Conflict, Unavailable):
@@ -109,7 +125,7 @@ class Hunt:
                 self._compare((one, two), seed, self._begin, self._progress)
         except SideFailed as failed:
             if failed.side == 0:
-                raise failed.error from None
+                raise _unmeasurable(self._question.candidates[0].name, failed.error) from None
             self._skip(place, failed.error)
             return False
         return True
@@ -117,7 +133,7 @@ class Hunt:
     def _skip(self, place: int, error: ReproError) -> None:
         """Note it; without bad there is nothing to hunt for."""
         if place == self._last:
-            raise error
+            raise _unmeasurable(self._question.candidates[place].name, error)
         self._state.skip(place, one_line(str(error)))
         self._progress.remark(f"{self._question.candidates[place].name} is skipped: {error}")
 
@@ -129,3 +145,11 @@ class Hunt:
         verdict = "more pairs are needed" if step.verdict is None else str(step.verdict).replace("_", " ")
         told = f"{ratio(step.ratio)} ({interval(step.low, step.high)}) after {step.pairs} pairs"
         self._progress.remark(f"{step.name}: {told}: {verdict}")
+
+
+def _unmeasurable(name: str, error: ReproError) -> ReproError:
+    """Of good or bad: the words were right, and there is no hunt all the same."""
+    if isinstance(error, EngineFailed):  # it names its record
+        return error
+    where = f"{name}, {error.where}" if error.where and error.where != name else name
+    return RunFailed(f"can't be measured: {error.what}", where=where, fix=error.fix)

@@ -29,7 +29,7 @@ def read(file: Path, distribution: str) -> tuple[Candidate, ...]:
     text = read_text_limited(file, LIMIT, "the list of candidates")
     found: list[Candidate] = []
     seen: dict[str, int] = {}
-    for number, path in _paths(text, file):
+    for number, path in _paths(text.removeprefix("\ufeff"), file):  # as editors of Windows begin a file
         where = f"{file}, line {number}"
         if len(found) >= MOST:
             raise BadInput(f"has more than {MOST} candidates", where=str(file), fix="shorten it")
@@ -48,11 +48,16 @@ def _paths(text: str, file: Path) -> Iterator[tuple[int, Path]]:
         said = line.strip()
         if not said or said.startswith("#"):
             continue
-        if not said.isprintable() or len(said) > 4096:
+        try:
+            if not said.isprintable() or len(said) > 4096:
+                raise ValueError(said)
+            path = Path(os.path.abspath(file.parent / Path(said).expanduser()))  # noqa: PTH100 - a link stays one
+            path.is_file()
+        except (ValueError, RuntimeError, OSError):  # nobody's home, a name that no file system takes
             raise BadInput(
                 f"must be a path, and is {one_line(said, 80)!r}", where=f"{file}, line {number}", fix="mend that line"
-            )
-        yield number, Path(os.path.abspath(file.parent / Path(said).expanduser()))  # noqa: PTH100 - a link stays one
+            ) from None
+        yield number, path
 
 
 def _interpreter(path: Path, where: str) -> Candidate:

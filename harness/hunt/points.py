@@ -46,8 +46,8 @@ class Standing(StrEnum):
     """What the points of one step from release to release say."""
 
     CANDIDATE = "candidate"
-    SETTLED = "settled"  # two successive nights without a change: it needs no third
-    OPEN = "open"  # another night is needed
+    SETTLED = "settled"  # two successive points without a change: it needs no third
+    OPEN = "open"  # another point is needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,12 @@ def _named(runtime: str, good: str, bad: str) -> tuple[Named, Named]:
                 where=option,
                 fix=f"see which there are: repro runtime list {runtime} --available",
             )
-    if good == bad:
-        raise BadInput(f"good and bad are both {good}: nothing lies between", where="--bad", fix="name another release")
+    if releases.order(good) == releases.order(bad):  # 1.0 and 1.0.0 are one release
+        raise BadInput(
+            f"good {good} and bad {bad} are one release: nothing lies between",
+            where="--bad",
+            fix="name another release",
+        )
     if releases.order(good) > releases.order(bad):
         raise BadInput(
             f"good {good} must be the older one, bad is {bad}", where="--good", fix="exchange them, or ask for --faster"

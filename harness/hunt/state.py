@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import state_files
 from harness.catalog.toml_file import Part
-from harness.errors import BadInput, one_line
+from harness.errors import BadInput, RecordInvalid, one_line
 from harness.files import locked, write_bytes
 from harness.hunt import beside
 from harness.hunt.batch import Batch, read_batch
@@ -98,6 +98,8 @@ def opened(results: Path, question: Question, *, resume: bool) -> Iterator[State
     made(results.absolute())
     with locked(folder.with_name(f".{folder.name}.lock"), "another repro bisect works on this"):
         known = _read(folder / "question.json", Question)
+        if known is not None and (len(known.candidates) < 2 or known.folder_name != folder.name):
+            raise RecordInvalid("asks something else than this hunt", where=str(folder), fix="remove that folder")
         state = State(folder, known if resume and known is not None else question)
         if resume and known is None:
             raise BadInput("no hunt of these words was begun", where="--resume", fix="start it without --resume")

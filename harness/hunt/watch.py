@@ -1,15 +1,17 @@
 """The newest release of a runtime against the last one on this machine: a point a night, until two agree.
 
 On disk below `watch/RUNTIME-MODEL-SUITE-METRIC/` of the results: `NEWEST-after-LAST/point-01/newest/` and `…/last/`, each with a
-record. The step to watch is read from there: what was the newest before is the last one now. Without a history the last one is
-the pinned release.
+record; other options, another backend or a path of a model put a digest of them behind that name. The step to watch is read from
+there: what was the newest before, and ran, is the last one now. Without a history the last one is the pinned release.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, RunFailed, Unavailable
@@ -33,6 +35,7 @@ from runtimes.recipes import Recipe
 FOLDER = "watch"
 SIDES = ("newest", "last")
 _STEP = re.compile(r"(?P<newest>.+)-after-(?P<last>.+)")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,40}")  # a model's name that stands whole in a folder's
 Prepare = Callable[[Question, Candidate, Path, Progress], Request]
 
 
@@ -53,7 +56,7 @@ class Step:
 class Watched:
     """How one runtime stands: its step, the points so far, what they say; `measured` tonight.
 
-    `note`: why nothing was measured; `failed`: that this is an error.
+    `note`: why nothing was measured; `failed`: that this is an error. `dropped`: why nights that were measured do not count.
     """
 
     runtime: str
@@ -64,6 +67,7 @@ class Watched:
     note: str = ""
     failed: bool = False
     records: tuple[Path, ...] = ()  # of the last two points that count, for a registry
+    dropped: tuple[str, ...] = ()
 
     @property
     def candidate(self) -> bool:
@@ -75,7 +79,8 @@ def next_step(history: Sequence[Step], answer: Answer, recipe: Recipe, pinned: s
     """What is to be watched; None where there is one release only. Pure.
 
     A newest release that the history knows stays held against what it was held against. A newer one is held against the newest
-    that this machine has watched; on a machine without history, against the pinned release, or the one before where that is it.
+    that this machine has watched and that can still be had; without such a one, against the pinned release, or the one before
+    where that is it.
     """
     newest = releases.newest(answer, recipe)
     if not newest:
@@ -83,7 +88,10 @@ def next_step(history: Sequence[Step], answer: Answer, recipe: Recipe, pinned: s
     known = next((one for one in history if one.newest == newest), None)
     if known is not None:
         return known
-    older = [one.newest for one in history if grammar.order(one.newest) < grammar.order(newest)]
+    usable = {one.release for one in answer.releases if one.usable}
+    older = [
+        one.newest for one in history if one.newest in usable and grammar.order(one.newest) < grammar.order(newest)
+    ]
     if older:
         return Step(newest, max(older, key=grammar.order))
     if pinned and grammar.order(pinned) < grammar.order(newest):
@@ -93,10 +101,33 @@ def next_step(history: Sequence[Step], answer: Answer, recipe: Recipe, pinned: s
 
 
 def history(folder: Path) -> list[Step]:
-    """The steps that were watched in this folder."""
-    found = (_STEP.fullmatch(path.name) for path in sorted(folder.glob("*-after-*")) if path.is_dir())
+    """The steps that were watched in this folder, and whose newest release ran: one that never did is nobody's last one."""
+    found = (_STEP.fullmatch(path.name) for path in sorted(folder.glob("*-after-*")) if _ran(path))
     steps = (Step(match["newest"], match["last"]) for match in found if match is not None)
     return [one for one in steps if grammar.is_release(one.newest) and grammar.is_release(one.last)]
+
+
+@dataclass(slots=True)
+class _Nights:
+    """The nights of one step: points with their records; why others do not count; `unfit`: why no other night would, either."""
+
+    usable: list[tuple[Point, tuple[Stored, Stored]]] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    unfit: str = ""
+
+
+def _apart(question: Question) -> str:
+    """What keeps nights of other options, of another backend, of a model under another path out of a history."""
+    model = "" if _PLAIN.fullmatch(question.model) else question.model
+    if not (question.settings or model or question.backend not in ("", "cpu")):
+        return ""
+    told = json.dumps([question.backend, sorted(question.settings), model])
+    return f"-{sha256(told.encode()).hexdigest()[:8]}"
+
+
+def _ran(step: Path) -> bool:
+    """Whether its newest release was measured; the record of a failure is none."""
+    return any(beside.done(point / SIDES[0]) is not None for point in step.glob("point-*"))
 
 
 class Watch:
@@ -117,7 +148,7 @@ class Watch:
         name = "-".join(
             slug(one) for one in (question.runtime, question.model, question.suite_sha256[:8], question.metric)
         )
-        self._folder = results.absolute() / FOLDER / name
+        self._folder = results.absolute() / FOLDER / (name + _apart(question))
 
     def run(self, answer: Answer) -> Watched:
         """Measure a point where one is needed. `answer`: the releases that the index has.
@@ -133,9 +164,10 @@ class Watch:
         folder = made(self._folder) / step.folder_name
         with locked(self._folder / "watch.lock", "another repro watch works on this"):
             kept = self._kept(folder)
-            before = [one for one, _ in self._points(kept)]
-            if before and judge(before).standing is not Standing.OPEN:
-                return self._told(step, kept, measured=False)
+            nights = self._nights(kept)
+            before = [one for one, _ in nights.usable]
+            if nights.unfit or (before and judge(before).standing is not Standing.OPEN):
+                return self._told(step, nights, measured=False)
             try:
                 self._measure(step, folder, len(kept) + 1)
             except SideFailed as failed:
@@ -144,28 +176,35 @@ class Watch:
                 return Watched(
                     self._question.runtime, step, tuple(before), note=f"{step.newest}: {failed.error}", failed=True
                 )
-            return self._told(step, self._kept(folder), measured=True)
+            return self._told(step, self._nights(self._kept(folder)), measured=True)
 
-    def _told(self, step: Step, kept: Sequence[tuple[Stored, Stored]], *, measured: bool) -> Watched:
-        usable = self._points(kept)
-        points = tuple(one for one, _ in usable)
-        records = tuple(record.path for _, pair in usable[-SUCCESSIVE:] for record in pair)
-        return Watched(self._question.runtime, step, points, judge(points), measured, records=records)
+    def _told(self, step: Step, nights: _Nights, *, measured: bool) -> Watched:
+        points, dropped = tuple(one for one, _ in nights.usable), tuple(nights.dropped)
+        if nights.unfit:
+            note = f"{step.newest} can't be held against {step.last}: {nights.unfit}"
+            return Watched(
+                self._question.runtime, step, points, measured=measured, note=note, failed=True, dropped=dropped
+            )
+        records = tuple(record.path for _, pair in nights.usable[-SUCCESSIVE:] for record in pair)
+        return Watched(self._question.runtime, step, points, judge(points), measured, records=records, dropped=dropped)
 
     def _kept(self, folder: Path) -> list[tuple[Stored, Stored]]:
         """The records of the points that have both, newest release's first."""
         found = [[beside.done(one / name) for name in SIDES] for one in sorted(folder.glob("point-*"))]
         return [(newest, last) for newest, last in found if newest is not None and last is not None]
 
-    def _points(self, kept: Sequence[tuple[Stored, Stored]]) -> list[tuple[Point, tuple[Stored, Stored]]]:
-        """Those whose records' own checks held, with these records."""
-        power = self._question.orientation
-        found: list[tuple[Point, tuple[Stored, Stored]]] = []
+    def _nights(self, kept: Sequence[tuple[Stored, Stored]]) -> _Nights:
+        """Which of them count: those whose records' own checks held, and that did the same work."""
+        power, found, unfit = self._question.orientation, _Nights(), 0
         for newest, last in kept:
             batch = read_batch(last.record, newest.record, self._question.workload, self._question.metric)
-            if not batch.dropped and not batch.unfit:
+            unfit = unfit + 1 if batch.unfit else 0
+            found.unfit = batch.unfit if unfit >= SUCCESSIVE else ""
+            if batch.unfit or batch.dropped:
+                found.dropped.append(batch.unfit or batch.dropped)
+            else:
                 told = point([v**power for v in batch.other], [v**power for v in batch.good])
-                found.append((told, (newest, last)))
+                found.usable.append((told, (newest, last)))
         return found
 
     def _measure(self, step: Step, folder: Path, number: int) -> None:

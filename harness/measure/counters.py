@@ -69,6 +69,7 @@ class Account(StrEnum):
     REASONING_TOKENS = "reasoning_tokens"
     ANSWER_NS = "answer_ns"
     LOAD_NS = "load_ns"
+    TEXT_DIGEST = "text_digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.REASONING_TOKENS: Kind("tokens of reasoning that came before the answer", "tokens"),
         Account.ANSWER_NS: Kind("to the first token of the answer, after the reasoning", "ns"),
         Account.LOAD_NS: Kind("time that a server took to have the model ready for the request", "ns"),
+        Account.TEXT_DIGEST: Kind("the first 52 bits of the sha256 of the answer's text, at a server", "bits"),
     }
 )
 

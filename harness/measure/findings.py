@@ -105,7 +105,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "stamping took more than 0.5 % of the decode time",
         "take a larger model: this one outruns us",
     ),
-    "nondeterministic": ("greedy output differs between trials", "expected of some GPU kernels; compare outputs"),
+    "nondeterministic": (
+        "greedy output differs between trials",
+        "expected of some GPU kernels, and of a server that samples all the same; compare outputs",
+    ),
     "software_device": (
         "a driver that shows itself as a GPU computed on the processor (llvmpipe)",
         "never compare it with a GPU; for the processor's own speed take --backend cpu",

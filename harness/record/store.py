@@ -144,7 +144,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def find(paths: Sequence[Path]) -> list[Stored]:
-    """All records at or below the paths, in order of path."""
+    """All records at or below the paths, in order of path; one that is named in several ways, once."""
     found: list[Path] = []
     for path in paths:
         if _is_folder(path) and not os.path.lexists(path / RECORD_FILE):
@@ -153,8 +153,11 @@ def find(paths: Sequence[Path]) -> list[Stored]:
                 raise NotFound("there is no record below it", where=str(path), fix="name a folder that holds records")
             found += inside
         else:
-            found.append(path)
-    return [read(path) for path in dict.fromkeys(found)]
+            found.append(path / RECORD_FILE if _is_folder(path) else path)
+    places: dict[str, Path] = {}
+    for path in found:
+        places.setdefault(os.path.realpath(path), path)
+    return [read(path) for path in places.values()]
 
 
 def below(folder: Path) -> list[Path]:

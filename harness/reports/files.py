@@ -15,7 +15,7 @@ from harness.reports.document import MOST, Report
 from harness.verify.reading import Checked, check
 
 _LIMIT = 1 << 30
-_BEGIN = {"report": b"<!doctype html>", "picture": b"\x89PNG"}
+_BEGIN = {"report": b"<!doctype html>", "picture": b"\x89PNG", "page": b"## "}
 
 
 def read(paths: Sequence[Path], progress: Progress = SILENT) -> list[Checked]:
@@ -45,6 +45,11 @@ def refuse(page: Path, picture: Path | None) -> None:
         _refuse(picture, "picture", "--png")
         if picture.absolute() == page.absolute():
             raise BadInput("must be another file than the report", where="--png", fix="name a file that ends in .png")
+
+
+def refuse_markdown(page: Path) -> None:
+    """The same of a page of Markdown, which begins with its heading."""
+    _refuse(page, "page", "--markdown")
 
 
 def _refuse(path: Path, what: str, where: str) -> None:

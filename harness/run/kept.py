@@ -62,6 +62,11 @@ class Kept:
         self._records[key] = str(record.relative_to(self._results))
         self.write()
 
+    def forget(self, key: str) -> None:
+        """That run has no record that can be read."""
+        if self._records.pop(key, None) is not None:
+            self.write()
+
     def write(self) -> None:
         """Put it on disk. Raises `ReproError` where that can't be."""
         try:

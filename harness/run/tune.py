@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -130,13 +131,18 @@ class _Search:
                 if place in left and len(self._runs[place].complete) <= index:
                     self._turn(place)
             left -= self._errors.keys()
+            rated = {place: attempted(partial(self._scores, place, index + 1), "") for place in sorted(left)}
+            for place, found in rated.items():
+                if isinstance(found, Failed):  # it gives no rate of what is to be fast
+                    self._fail(place, found.error)
+            left -= self._errors.keys()
             if not left:
                 raise RunFailed(
                     f"no candidate can be measured: {next(iter(self._errors.values()))}",
                     where="tune",
                     fix="try repro bench",
                 )
-            decided = standing({place: self._scores(place, index + 1) for place in left})
+            decided = standing({place: found for place, found in rated.items() if not isinstance(found, Failed)})
             index += 1
             self._dropped |= dict.fromkeys(decided.dropped, index)
             left = set(decided.left)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Interrupted, ReproError
+from harness.errors import BadInput, Interrupted, ReproError
 from harness.fleet import lead
 from harness.fleet.admit import refuse_unrunnable
 from harness.fleet.collect import Collected, collect
@@ -17,14 +17,14 @@ from harness.fleet.state import State
 from harness.paths import config
 from harness.record.store import read, writable
 from harness.terminal.console import err, escape, out, print_json
+from harness.terminal.fleet_watched import BAD, watched
+from harness.units import count
 from harness.verify.unusable import CHECKS_FAILED, first_line
 
 if TYPE_CHECKING:
     from harness.catalog.matrices import Loaded
     from harness.fleet.report import FleetReport
     from harness.record.keys import Signers
-
-_BAD = frozenset((Status.FAILED, Status.REFUSED, Status.DRAINED, Status.LEFT_OUT, Status.LOST, Status.CANCELLED))
 
 
 def read_matrix(file: Path, allowed: Sequence[str]) -> Loaded:
@@ -67,7 +67,7 @@ def print_plan(plan: Plan, estimates: Mapping[int, float | None], *, as_json: bo
     unknown = sum(one is None for one in estimates.values())
     total = sum(one or 0.0 for one in estimates.values())
     longest = max((sum(estimates[job.number] or 0.0 for job in jobs) for jobs in nodes.values()), default=0.0)
-    told = f"{len(plan.jobs)} jobs on {len(nodes)} nodes"
+    told = f"{count(len(plan.jobs), 'job')} on {count(len(nodes), 'node')}"
     if unknown < len(plan.jobs):
         told += f"; about {_time(longest)}, {total / 3600:.2g} node-hours"
     if unknown:
@@ -82,27 +82,12 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-@contextmanager
-def watched(total: int) -> Iterator[Callable[[Sequence[Standing]], None]]:
-    """Something that shows how the jobs stand: a bar on a terminal, a line now and then elsewhere."""
-    from harness.terminal.progress import shown
-
-    with shown() as progress:
-
-        def show(found: Sequence[Standing]) -> None:
-            told = counts(found)
-            over = sum(one.outcome is not None for one in found)
-            progress.advance(", ".join(f"{n} {name}" for name, n in told.items()), over, total)
-
-        yield show
-
-
 def lead_to_end(state: State, results: Path, signers: Signers | None, *, stop_with_us: bool, as_json: bool) -> int:
     """Watch the fleet until its executor holds no job, take its records home, print how it ended; the exit status."""
     writable(results)
     try:
-        with watched(len(state.plan.jobs)) as show:
-            found = lead.follow(state, show, lambda text: err().print(text, markup=False))
+        with watched(len(state.plan.jobs)) as (show, remark):
+            found = lead.follow(state, show, remark)
     except KeyboardInterrupt:
         if stop_with_us:
             lead.cancel(state)
@@ -144,7 +129,7 @@ def print_standing(found: Sequence[Standing], home: Sequence[Collected] = ()) ->
     for name in ("node", "configuration", "status", *(("decode",) if rates else ()), ""):
         table.add_column(name, justify="right" if name == "decode" else "left")
     for standing in found:
-        status = f"[red]{standing.status}[/]" if standing.status in _BAD else str(standing.status)
+        status = f"[red]{standing.status}[/]" if standing.status in BAD else str(standing.status)
         cells = [escape(standing.job.node), escape(str(standing.job)), status]
         cells += [rates.get(standing.job.number, "–")] if rates else []
         table.add_row(*cells, escape(standing.detail))
@@ -204,6 +189,18 @@ def print_report(made: FleetReport) -> None:
     out().print(words.costs(made), markup=False, soft_wrap=True)
 
 
+def refuse_report(band_percent: float, page: Path | None, html: Path | None) -> None:
+    """Raises `BadInput` for a band that is no number, which lies within any range, and for files that must not be replaced."""
+    from harness.reports import files
+
+    if isnan(band_percent):
+        raise BadInput("must be a number", where="--band", fix="give per cent, such as 3")
+    if html is not None:
+        files.refuse(html, None)
+    if page is not None:
+        files.refuse_markdown(page)
+
+
 def report_of(state: State, results: Path, band_percent: float) -> FleetReport:
     """From what is at home, with a remark on what is not."""
     from harness.fleet.collect import at_home
@@ -212,6 +209,6 @@ def report_of(state: State, results: Path, band_percent: float) -> FleetReport:
     found = standing_of(state)
     home, waiting = at_home(state.plan, found, results)
     if waiting:
-        err().print(f"{waiting} records are not collected yet: repro fleet collect", markup=False)
+        err().print(f"not collected yet: {count(waiting, 'record')}; run: repro fleet collect", markup=False)
     unfinished_s = sum(state.earlier_s(one.job.number) for one in found if one.outcome is None)
     return report(state.plan, found, home, state.drained(), band_percent / 100, unfinished_s)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import BadInput, Unavailable
-from harness.terminal.console import err, out
+from harness.terminal.console import err, out, print_json
 
 if TYPE_CHECKING:
     from harness.record.store import Stored
@@ -15,24 +15,43 @@ if TYPE_CHECKING:
     from harness.registry.store import Registry
 
 
-def submit_all(records: Iterable[Stored], registry: Registry, actor: Actor) -> int:
-    """A line a record; 0 where the registry has all of them, else 3. Raises `Unavailable` where it no longer answers."""
-    whole = True
-    for stored in records:
+def submit_all(
+    records: Mapping[int, Stored], spoilt: Mapping[int, str], registry: Registry, actor: Actor, *, as_json: bool
+) -> int:
+    """A line a record, by the numbers of their jobs; 0 where the registry has all of them, else 3.
+
+    `spoilt`: why a job's node was unfit after its run, "" where it was not: such a record stays here, as an agent's does.
+    Raises `Unavailable` where the registry no longer answers.
+    """
+    told = []
+    for number, stored in records.items():
+        line: dict[str, str | int | None] = {
+            "record": stored.id,
+            "folder": str(stored.path.parent),
+            "entry": None,
+            "refused": "",
+        }
         try:
-            told = _submitted(stored, registry, actor)
+            if why := spoilt.get(number):
+                raise BadInput(f"its node failed its checks after the run: {why}", fix="measure it again")
+            line["entry"] = _submitted(stored, registry, actor)
         except Unavailable:
             raise
         except BadInput as error:
-            whole = False
-            err().print(f"{stored.path.parent}: not sent: {error}", markup=False, soft_wrap=True)
-        else:
-            out().print(f"{stored.path.parent}: {told}", markup=False, soft_wrap=True)
-    return 0 if whole else 3
+            line["refused"] = str(error)
+        told.append(line)
+        if line["refused"]:
+            err().print(f"{line['folder']}: not sent: {line['refused']}", markup=False, soft_wrap=True)
+        elif not as_json:
+            queued = "the registry has it already" if line["entry"] is None else f"queued as entry {line['entry']}"
+            out().print(f"{line['folder']}: {queued}", markup=False, soft_wrap=True)
+    if as_json:
+        print_json({"records": told})
+    return 3 if any(line["refused"] for line in told) else 0
 
 
-def _submitted(stored: Stored, registry: Registry, actor: Actor) -> str:
-    """What became of it, as `repro submit` would send it."""
+def _submitted(stored: Stored, registry: Registry, actor: Actor) -> int | None:
+    """Its entry, sent as `repro submit` would; None where the registry has it already."""
     from harness.terminal.keys import introduced
 
     folder, data = stored.path.parent, stored.envelope()
@@ -44,7 +63,7 @@ def _submitted(stored: Stored, registry: Registry, actor: Actor) -> str:
 
         failed = checked(data, stored.samples(), str(folder))
         entry = failures.send(registry, actor, failed, first=introduced(registry, actor))
-        return _told(registry, stored.id, folder, entry)
+        return _received(registry, stored.id, folder, entry)
     from harness.record import private
     from harness.registry.actions.acts import Wish
     from harness.registry.actions.submissions import already, send
@@ -54,16 +73,14 @@ def _submitted(stored: Stored, registry: Registry, actor: Actor) -> str:
     found, note = recomputed(data, stored.samples(), str(folder)), private.read(folder)
     device_notes.ids(found, note)
     if already(registry, actor, found, note) is not None:
-        return _told(registry, stored.id, folder, None)
-    return _told(
-        registry, stored.id, folder, send(registry, actor, found, note, Wish(), introduced(registry, actor)).entry
-    )
+        return None
+    entry = send(registry, actor, found, note, Wish(), introduced(registry, actor)).entry
+    return _received(registry, stored.id, folder, entry)
 
 
-def _told(registry: Registry, record: str, folder: Path, entry: int | None) -> str:
+def _received(registry: Registry, record: str, folder: Path, entry: int | None) -> int | None:
     from harness.terminal.remote import tell_receipt
 
-    if entry is None:
-        return "the registry has it already"
-    tell_receipt(registry, record, folder)
-    return f"queued as entry {entry}"
+    if entry is not None:
+        tell_receipt(registry, record, folder)
+    return entry

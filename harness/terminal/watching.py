@@ -16,7 +16,7 @@ from harness.hunt.question import Question, workload_of
 from harness.hunt.watch import Watch, Watched
 from harness.run.prepare import choosing, environments, options, package_index
 from harness.terminal.console import escape, out, print_json
-from harness.units import interval, ratio
+from harness.units import count, interval, ratio
 from runtimes.releases import Named
 from runtimes.table import find
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.progress import Progress
     from harness.record.keys import Signers
 
-HEADINGS = ("runtime", "newest", "last", "newest / last, night by night", "says")
+HEADINGS = ("runtime", "newest", "last", "newest / last, point by point", "says")
 
 
 def runtimes_of(named: Sequence[str], cache: Path) -> list[str]:
@@ -127,10 +127,14 @@ def says(one: Watched) -> str:
     if one.note or one.judged is None:
         return one.note
     if one.candidate:
-        return f"{one.judged.label}: two successive nights"
-    return (
-        "no change in two successive nights" if one.judged.standing is Standing.SETTLED else "another night is needed"
-    )
+        told = f"{one.judged.label}: two successive points"
+    elif one.judged.standing is Standing.SETTLED:
+        told = "no change in two successive points"
+    else:
+        told = "another point is needed"
+    if one.dropped:
+        told += f"; {count(len(one.dropped), 'point')} not counted, the last: {one.dropped[-1]}"
+    return told
 
 
 def print_watched(found: Sequence[Watched]) -> None:
@@ -150,7 +154,7 @@ def markdown(found: Sequence[Watched]) -> str:
 
     body = [line([markdown_text(cell) for cell in row]) for row in rows(found)]
     told = (
-        "A candidate needs p < 0.001, 5 % and two successive nights; it says nothing sure about a version. "
+        "A candidate needs p < 0.001, 5 % and two successive points; it says nothing sure about a version. "
         "`repro bisect` finds the first release that changed."
     )
     return "\n".join(["## The newest releases", "", line(HEADINGS), line(["---"] * len(HEADINGS)), *body, "", told, ""])

@@ -213,17 +213,21 @@ def _agree(ours: int, engine: int, gap: float, limit: float, trials: int) -> Che
 
 
 def determinism(trials: Sequence[Trial]) -> CheckResult:
-    """Greedy ids agree between all trials of a workload; the distinct prompts are their own."""
-    outputs: dict[str, set[tuple[int, ...]]] = {}
+    """Greedy ids, or a server's texts, agree between all trials of a workload; the distinct prompts are their own."""
+    outputs: dict[tuple[str, bool], set[tuple[int, ...]]] = {}  # by workload, and whether they are ids
     for trial in trials:
-        known = trial.valid and len(trial.output_ids) > 0
-        if trial.mode is Mode.GREEDY and known and trial.purpose is not Purpose.DISTINCT:
-            outputs.setdefault(trial.workload, set()).add(tuple(trial.output_ids))
+        if trial.mode is not Mode.GREEDY or not trial.valid or trial.purpose is Purpose.DISTINCT:
+            continue
+        made, text = tuple(trial.output_ids), trial.engine.get(Account.TEXT_DIGEST)
+        if made or text is not None:
+            outputs.setdefault((trial.workload, bool(made)), set()).add(made or (text or 0,))
     if not outputs:
         return CheckResult(Code.DETERMINISM, "unknown", "no greedy output to compare")
-    several = sorted(name for name, ids in outputs.items() if len(ids) > 1)
+    what = "output" if any(ids for _, ids in outputs) else "text"
+    several = sorted({name for (name, _), different in outputs.items() if len(different) > 1})
     if several:
-        text = f"greedy output differs between trials of {', '.join(several)}"
-        return CheckResult(Code.DETERMINISM, "fail", text, {"workloads": len(several)})
-    text = f"greedy output is the same in all trials of {len(outputs)} workloads"
-    return CheckResult(Code.DETERMINISM, "pass", text, {"workloads": len(outputs)})
+        said = f"greedy {what} differs between trials of {', '.join(several)}"
+        return CheckResult(Code.DETERMINISM, "fail", said, {"workloads": len(several)})
+    workloads = len({name for name, _ in outputs})
+    said = f"greedy {what} is the same in all trials of {workloads} workloads"
+    return CheckResult(Code.DETERMINISM, "pass", said, {"workloads": workloads})

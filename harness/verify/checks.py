@@ -57,7 +57,7 @@ CHECKS: Mapping[Code, Check] = MappingProxyType(
             check_rules.cache_honesty,
         ),
         Code.DETERMINISM: Check(
-            "greedy output is the same in all trials",
+            "greedy output is the same in all trials: its ids, or at a server that tells none its text",
             check_rules.determinism,
             About.OUTPUTS,
             Severity.WARNING,  # expected of some GPU kernels, and no reason to drop the number

@@ -29,8 +29,9 @@ def hold(loaded: LoadedRuntime, can: Capabilities, prompts: Sequence[Prompt]) ->
     for prompt in prompts:
         found = differs(loaded, can, prompt)
         if found:
+            who = "the server" if loaded.facts.engine == "unknown" else loaded.facts.engine
             raise RunFailed(
-                f"{loaded.facts.engine} splits text otherwise than the model's own tokenizer: {found}",
+                f"{who} splits text otherwise than the model's own tokenizer: {found}",
                 where="tokenizer",
                 fix="nothing was measured: take another runtime or another file of the model",
                 code=CODE,

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import RunFailed
 from runtimes.interface import Watch
+from runtimes.support.answer_text import digest_of
 from runtimes.support.reasoning import Reasoning
 from runtimes.support.server_account import account, tokens_so_far
 from runtimes.support.server_words import error_of
@@ -27,7 +28,9 @@ class Chunks:
         self._watch, self._limit, self._key, self._where = watch, limit, key, where
         self._stamped = self._events = self._began_ns = 0
         self._assumed = False
+        self._uncounted = 0  # events that brought text while the running count stood still
         self._reasoning = Reasoning()
+        self._texts: list[object] = []
         self.count = 0  # events that brought tokens
         self.ids: list[int] = []
         self.usage: dict[str, int] = {}
@@ -45,7 +48,7 @@ class Chunks:
         """One event; false where it is no whole JSON. Reading it takes some 10 µs, which is in the stamp."""
         try:
             event = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         try:
             choice = (event.get("choices") or [{}])[0]
@@ -54,6 +57,7 @@ class Chunks:
             brought = self._brought(event, bool(thought or said), ids)
             self._stamp(brought)
             self._reasoning.take(brought, thought, said, time.perf_counter_ns() - self._began_ns)
+            self._texts += (thought, said)
             self._learn(event, choice, ids)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunFailed(
@@ -67,10 +71,23 @@ class Chunks:
         if ids:
             return len(ids)
         so_far = tokens_so_far(event) if event.get("choices") and not self._assumed else None
-        if so_far is not None:
-            return max(so_far - self._stamped, 0)
+        if so_far is not None and (so_far or not says):  # a 0 beside a text is no count
+            return self._grown(so_far, says)
         self._assumed |= says
         return int(says)
+
+    def _grown(self, so_far: int, says: bool) -> int:
+        """Tokens by the running count. Raises `RunFailed` where it is none: text goes on coming, and it stands still."""
+        brought = max(so_far - self._stamped, 0)
+        self._uncounted += says and not brought
+        if self._uncounted > self.count:
+            raise RunFailed(
+                f"the server counts {so_far} tokens made, and goes on sending text",
+                where=self._where,
+                fix="the usage in its chunks is not that of the answer so far: take a server that tells it so, or at the end",
+                code="tokens not counted",
+            )
+        return brought
 
     def _stamp(self, tokens: int) -> None:
         if not tokens:
@@ -100,18 +117,25 @@ class Chunks:
     def counters(self) -> dict[str, int]:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self.placed}
-        return found | self._reasoning.counters | self.account
+        return found | self._reasoning.counters | self.account | digest_of(self._texts)
 
     @property
     def made(self) -> int:
         """Output tokens: by the server's count, or all where it ended for their number, or as many as it sent chunks."""
         told = self.usage.get("completion_tokens")
-        return told if told is not None else self._limit if self.finish == "length" else self._stamped
+        return told if told else self._limit if self._reached else self._stamped
 
     @property
     def counted(self) -> bool:
         """Whether the server says how many tokens it made, one way or the other."""
-        return "completion_tokens" in self.usage or self.finish == "length" or not self._assumed
+        return bool(self.usage.get("completion_tokens")) or self._reached or not self._assumed
+
+    @property
+    def _reached(self) -> bool:
+        """Whether it ended for the number of tokens that was asked for. With fewer chunks it may as well be another number: one
+        of the server's own, or a context that is full.
+        """
+        return self.finish == "length" and self._stamped >= self._limit
 
     @property
     def placed(self) -> int:
@@ -133,4 +157,4 @@ def texts_of(choice: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

@@ -71,6 +71,7 @@ class Shown:
     weights: str  # sha256 of the file of the weights; "" where it is not told
     adapter: bool
     facts: Mapping[str, str | int | bool | None]
+    elsewhere: bool = False  # it only passes requests on, to a cloud
 
 
 class Ollama:
@@ -118,8 +119,15 @@ class Ollama:
             if shown is None:
                 continue
             digest = digest or _digest_of(file)
-            if shown.weights == digest:
+            if shown.weights == digest and not shown.elsewhere:
                 return _plain(shown)
+            if wanted and shown.elsewhere:
+                raise BadInput(
+                    "is computed elsewhere: this server only passes requests on",
+                    where=f"-o served_model={one_line(name, 80)}",
+                    fix="take a model whose weights lie in its store",
+                    code="another model",
+                )
             if wanted:
                 had = f"weights {shown.weights[:12]}…" if shown.weights else "weights whose digest it does not tell"
                 raise BadInput(
@@ -209,7 +217,8 @@ class Ollama:
         label = details.get("quantization_level") if isinstance(details, dict) else None
         if isinstance(label, str) and label and label != "unknown":
             facts["quantisation"] = one_line(label, 40)
-        return Shown(name, match[1] if match else "", bool(_ADAPTER.search(text)), facts)
+        elsewhere = bool(value.get("remote_host") or value.get("remote_model"))
+        return Shown(name, match[1] if match else "", bool(_ADAPTER.search(text)), facts, elsewhere)
 
 
 def _plain(shown: Shown) -> Shown:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import RunFailed
 from runtimes.interface import Watch
+from runtimes.support.answer_text import digest_of
 from runtimes.support.reasoning import Reasoning
 from runtimes.support.server_words import error_of
 
@@ -25,6 +26,7 @@ class Lines:
         self._last, self._alike = "", 0
         self._began_ns = 0
         self._reasoning = Reasoning()
+        self._texts: list[object] = []
         self.count = 0  # lines that brought text
         self.models: set[str] = set()
         self.end: dict[str, Any] | None = None  # the line that ends the answer
@@ -49,6 +51,7 @@ class Lines:
             self.count += 1
             self._alike = self._alike + 1 if str(text).strip() == self._last else 0
             self._last = str(text).strip()
+            self._texts += (event.get("thinking"), event.get("response"))
             at_ns = time.perf_counter_ns() - self._began_ns
             self._reasoning.take(1, event.get("thinking"), event.get("response"), at_ns)
         if words := error_of(event, self._key):
@@ -75,7 +78,8 @@ class Lines:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self._placed}
         told = {ours: self._told(theirs) for theirs, ours in _TIMES.items()}
-        return found | self._reasoning.counters | {name: value for name, value in told.items() if value is not None}
+        known = {name: value for name, value in told.items() if value is not None}
+        return found | self._reasoning.counters | known | digest_of(self._texts)
 
     @property
     def _placed(self) -> int:

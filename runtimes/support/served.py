@@ -145,7 +145,7 @@ def _engine(server: Server, entry: Mapping[str, Any], props: Mapping[str, Any], 
     if isinstance(build, str):
         found = ("llama.cpp", build)
     elif isinstance(version, str | int | float):
-        found = (owner or "vllm", str(version))
+        found = (owner, str(version))  # LocalAI, Aphrodite and others answer there as vLLM does
     elif isinstance(ollama, str):
         found = ("ollama", ollama)
     else:

@@ -20,12 +20,15 @@ def tokens_so_far(event: Mapping[str, Any]) -> int | None:
 def account(event: Mapping[str, Any]) -> dict[str, int]:
     """Counters as `LoadedRuntime.counters` has them, of those that the event tells; times in nanoseconds.
 
-    Sources: llama.cpp tools/server (`timings`), Ollama's API (`eval_duration`), LM Studio's (`stats`), Groq's (`usage`).
+    Sources: llama.cpp tools/server (`timings`), Ollama's API (`eval_duration`), LM Studio's (`stats`), Groq's (`usage`);
+    of cached tokens OpenAI's, DeepSeek's and Moonshot's (`usage`).
     """
     timings, usage, stats = (_object(event.get(name)) for name in ("timings", "usage", "stats"))
     found: dict[str, int] = {}
-    prompt, cached = usage.get("prompt_tokens"), _object(usage.get("prompt_tokens_details")).get("cached_tokens")
-    if isinstance(prompt, int) and isinstance(cached, int):
+    details = _object(usage.get("prompt_tokens_details"))
+    told = (details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens"))
+    prompt, cached = usage.get("prompt_tokens"), next(filter(_count, told), None)
+    if _count(prompt) and cached is not None:
         found["prefill_tokens"] = max(prompt - cached, 0)
     if _count(timings.get("prompt_n")):
         found["prefill_tokens"] = timings["prompt_n"]

@@ -60,14 +60,17 @@ class Server:
         """
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+            host, port = parts.hostname or "", parts.port
+            host.encode("idna")
+            parts.path.encode("ascii")
         except ValueError as error:
+            shown = "-o url" if "@" in url else f"-o url={url}"  # a key may stand before it
             raise BadInput(
-                f"must be an address ({error})", where=f"-o url={url}", fix="write http://127.0.0.1:8080/v1"
+                f"must be an address ({error})", where=shown, fix="write http://127.0.0.1:8080/v1"
             ) from error
         if parts.username is not None:  # not shown: what stands there is a user and a key
             raise BadInput("the address holds a user or a key", where="-o url", fix=_KEY_FIX)
-        if parts.scheme not in ("http", "https") or not host or parts.query:
+        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
             raise BadInput(
                 "is not a plain http:// or https:// address",
                 where=f"-o url={url}",
@@ -80,7 +83,8 @@ class Server:
                 fix="its speed is not this machine's; to measure it all the same give -o remote=true",
             )
         tls = _trusting(authority) if parts.scheme == "https" else None
-        return cls(host, port, parts.path.rstrip("/"), key, tls)
+        usual = 443 if parts.scheme == "https" else 80
+        return cls(host, usual if port is None else port, parts.path.rstrip("/"), key, tls)
 
     @property
     def loopback(self) -> bool:

@@ -149,7 +149,7 @@ def test_jobs_that_wait_for_a_drained_node_say_so_and_go_on_once_it_is_resumed(f
     cluster.tended(lambda: running.poll() is not None, "the fleet")
     _, told = running.communicate(timeout=PATIENCE_S)
     assert running.returncode in (0, 4), (told, cluster.tail())
-    assert told.count("Nothing runs, 1 jobs wait: n1: SLURM says") == 1, told
+    assert told.count("Nothing runs, 1 job waits: n1: SLURM says") == 1, told
 
 
 def test_a_job_that_somebody_cancels_is_lost_with_the_reason_and_resumed(fleet, cluster):

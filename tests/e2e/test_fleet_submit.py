@@ -1,5 +1,6 @@
 """A fleet's records go to a registry: each once, what is refused stops nobody."""
 
+import json
 import shutil
 
 from harness.catalog import matrices
@@ -12,7 +13,7 @@ from tests.support import fleet_matrices
 from tests.support.people import People
 
 
-def started(people: People, names):
+def started(people: People, names, spoilt=""):
     """The path of a matrix whose fleet has ended; its jobs left these records at home."""
     path = people.folder / "matrix.toml"
     path.write_text(fleet_matrices.text(people.folder / "tiny.gguf", range(len(names))))
@@ -31,9 +32,28 @@ def started(people: People, names):
     for job, name in zip(jobs, names, strict=True):
         people.record("ann", name, seed=plan.run_seed(job))
         state.conclude(
-            Outcome(number=job.number, node="here", ending=Ending.MEASURED, record=name, started_utc="", job_s=1.0)
+            Outcome(
+                number=job.number,
+                node="here",
+                ending=Ending.MEASURED,
+                record=name,
+                started_utc="",
+                job_s=1.0,
+                spoilt=spoilt if job.number else "",
+            )
         )
     return path
+
+
+def test_a_record_of_a_node_that_failed_its_checks_afterwards_stays_here(people):
+    names = ["20260101T000000Z_good", "20260101T000001Z_disturbed"]
+    done = people("ann", "fleet", "submit", started(people, names, spoilt="other load: 90 %"), "--json")
+    assert done.returncode == 3, done.stderr
+    good, disturbed = json.loads(done.stdout)["records"]
+    assert (good["folder"].endswith(names[0]), good["refused"]) == (True, "")
+    assert good["entry"] is not None
+    assert (disturbed["entry"], "failed its checks after the run: other load" in disturbed["refused"]) == (None, True)
+    assert people.good("ann", "submissions").count("waits for an editor") == 1
 
 
 def test_collected_records_are_sent_once_and_one_that_is_refused_is_told(people):
@@ -50,4 +70,4 @@ def test_collected_records_are_sent_once_and_one_that_is_refused_is_told(people)
     assert "the registry has it already" in again.stdout
     assert people.good("ann", "submissions").count("waits for an editor") == 1
     shutil.rmtree(good)
-    assert "1 records are collected, 1 wait" in refused(people("ann", "fleet", "submit", path))
+    assert "collected: 1, not yet: 1" in refused(people("ann", "fleet", "submit", path))

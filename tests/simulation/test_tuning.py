@@ -162,6 +162,16 @@ def test_candidates_that_fail_are_left_out(tmp_path):
         tuned(machine(1, failing=frozenset(f"cell{i}" for i in range(12))), tmp_path)
 
 
+def test_a_candidate_without_the_rate_that_is_asked_for_is_left_out(tmp_path):
+    """As where all of its trials are invalid: the others go on."""
+    rates, prefill = (100, 150, 80), (100, None, 200)
+    found, _ = tuned(machine(1), tmp_path, rates, prefill, objective=Objective(0.0))
+    assert "gives no prefill rate" in found.candidates[1].error
+    assert (found.winner, found.candidates[1].scores) == (2, ())
+    with pytest.raises(RunFailed, match="no candidate can be measured: tune: this suite gives no prefill rate"):
+        tuned(machine(1), tmp_path, rates, (None, None, None), objective=Objective(0.0))
+
+
 def test_a_resumed_search_repeats_no_process(tmp_path):
     """As a session reads its journal: the processes of the first start are there, and the same rounds decide again."""
     own, runs = machine(1), {}

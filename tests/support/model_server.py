@@ -29,12 +29,14 @@ class Behaviour:
     busy: int = 0  # requests to which it answers 503 at first
     takes_ids: bool = True
     tokenizer: str = "llama"  # llama, vllm, extras, none
+    keeps: int | None = None  # tokens of a prompt, at most: what is more it cuts without a word
     prefix_cache: bool = False
     prefill_s: float = 0.0  # of a prompt token that is not cached
     step_s: float = 0.001
     sizes: list | None = None  # tokens of each chunk; default: one each
     pause_before: dict = field(default_factory=dict)  # chunk → seconds that it is held back
     ids: bool = True
+    letters: str = "x"  # one of which each answer consists, in turn
     running_count: str = ""  # "usage" or "timings" in every chunk
     timings: dict | None = None  # in the last event
     usage: bool = True
@@ -158,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         prompt = body["messages"][0]["content"] if chat else body["prompt"]
         if isinstance(prompt, list) and not self.does.takes_ids:
             return self._json({"error": {"message": "prompt must be text"}}, 400)
-        tokens = prompt if isinstance(prompt, list) else ids_of(prompt)
+        tokens = (prompt if isinstance(prompt, list) else ids_of(prompt))[: self.does.keeps]
         if chat:
             added = self.does.template
             tokens = [*tokens, *[2000] * (added(tokens) if callable(added) else added)]
@@ -202,9 +204,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"data: [DONE]\n\n")
 
     def _chunk(self, sent, size, fed):
-        said = {"text": "x" * size}
+        text = self.does.letters[len(self.double.seen) % len(self.does.letters)] * size
+        said = {"text": text}
         if self._chat:
-            said = {"delta": {self.does.reasoning_name if sent <= self.does.reasoning else "content": "x" * size}}
+            said = {"delta": {self.does.reasoning_name if sent <= self.does.reasoning else "content": text}}
         event = {"choices": [{**said, "index": 0, "finish_reason": None}]}
         if self.does.ids:
             event["choices"][0]["token_ids"] = list(range(sent - size, sent))

@@ -44,6 +44,7 @@ class Behaviour:
     load_error: str = ""
     loads_within: int = 0  # ns that it says it took to load, in each answer
     adapter: bool = False
+    cloud: str = ""  # where its models are computed
     store: str = "/usr/share/ollama/.ollama/models/blobs/"
     digest: str = "2ae6f6dd7a3dd734790bbbf58b8909a606e0e7e97e94b7604e0aa7ae4490e6d8"
 
@@ -164,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {
             "modelfile": "\n".join(lines), "parameters": 'stop "</s>"', "template": "{{ .System }} {{ .Prompt }}",
             "details": self._details(), "model_info": info, "capabilities": ["completion"],
+            **({"remote_host": self.does.cloud, "remote_model": name} if self.does.cloud else {}),
         }, 200  # fmt: skip
 
     def _generate(self, body):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import RunFailed
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
 from harness.hunt.batch import Batch
 from harness.hunt.beside import SideFailed
 from harness.hunt.bisect import Hunt
@@ -74,7 +74,9 @@ class World:
     between: float = 0.01
     drift: float = 0.0
     absent: frozenset[int] = frozenset()  # can't be installed
+    refused: frozenset[int] = frozenset()  # can't be had here at all
     crashing: frozenset[int] = frozenset()
+    broken: frozenset[int] = frozenset()  # an environment without what a worker needs
     failing: int = 0  # batches whose own checks fail, from the first on
     ended: int = 0
     processes: int = 0
@@ -86,11 +88,15 @@ class World:
         def ready(asked: Question, candidate: Candidate, cache: Path, progress: object) -> Request:
             if places[candidate.place] in self.absent:
                 raise RunFailed("it does not build", where=candidate.name)
+            if places[candidate.place] in self.refused:
+                raise BadInput("has no wheel for this machine", where=candidate.name)
             return Request(asked.model, candidate.place, asked.suite)
 
         def compare(sides: Any, seed: int, begin: object, progress: object) -> None:
             good, other = (places[side.request.runtime] for side in sides)
             for at, place in enumerate((good, other)):
+                if place in self.broken:
+                    raise SideFailed(at, RuntimeUnavailable("no module numpy", where="worker"))
                 if place in self.crashing:
                     raise SideFailed(at, RunFailed("the engine crashed"))
             self.ended += 1

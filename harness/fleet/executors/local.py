@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,10 +19,12 @@ from harness.files import locked
 from harness.fleet.outcome import Held, Phase
 from harness.fleet.plan import Node, Plan
 from harness.fleet.state import Batch, State
+from harness.progress import SILENT
 from harness.run.prepare.gpus import count_nvidia, nvidia_names
 
 HERE = "here"  # the one node: its real name is nobody's business
 _STOP_S = 30.0
+_LOOK_S = 2.0  # longer than a look takes
 _BUSY = "a process holds it"
 
 
@@ -68,16 +71,14 @@ class Local:
         return found
 
     def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
-        """Nobody remembers a process."""
-        return dict.fromkeys(numbers, "its process ended without an outcome")
+        """Nobody remembers a process; its log may."""
+        return {number: f"its process ended without an outcome; see {_log(state, batch, number)}" for number in numbers}
 
     def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
         """Ctrl-C to each batch's group, and wait for its end."""
-        for _batch, handle in batches:
-            number, _, _ = handle.partition(" ")
-            if number.isdecimal() and _handle(int(number)) == handle:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(int(number), signal.SIGINT)
+        for group in _groups(state, [batch for batch, _ in batches]):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGINT)
         until = time.monotonic() + _STOP_S
         while self.poll(state, batches) and time.monotonic() < until:
             time.sleep(0.1)
@@ -85,24 +86,68 @@ class Local:
 
 def led(state: State, batch: Batch, word: str) -> str:
     """Start the process here that leads the batch, `python -m harness.fleet WORD …`; its handle."""
+    folder = Path(state.plan.folder)
+    if not folder.is_dir():
+        raise BadInput(
+            "is gone, and the matrix's paths are seen from there",
+            where=str(folder),
+            fix=f"put the folder back, or remove {state.folder} and start it again",
+        )
     with state.log(f"batch-{batch.number:04d}").open("ab") as file:
         child = subprocess.Popen(
-            [sys.executable, "-m", "harness.fleet", word, str(state.folder), str(batch.number)],
+            [sys.executable, "-m", "harness.fleet", word, *_named(state, batch)],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            cwd=state.plan.folder,
+            cwd=folder,
             start_new_session=True,  # neither Ctrl-C nor the end of the terminal reaches it
         )
     until = time.monotonic() + _STOP_S
-    while not held(runner_lock(state, batch)) and child.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)  # until it can be seen, so that nobody takes it for lost
+    try:
+        while not held(runner_lock(state, batch)) and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)  # until it can be seen, so that nobody takes it for lost
+    except KeyboardInterrupt:
+        os.killpg(child.pid, signal.SIGINT)
+        raise
     return _handle(child.pid)
+
+
+def _named(state: State, batch: Batch) -> list[str]:
+    """The last words of the process that leads a batch, and of its jobs, which are copies of it."""
+    return [str(state.folder), str(batch.number)]
+
+
+def _groups(state: State, batches: Sequence[Batch]) -> set[int]:
+    """The groups of those processes: also of jobs whose leader was killed, and of a leader that nobody noted."""
+    wanted = [_named(state, batch) for batch in batches]
+    found = set()
+    for one in psutil.process_iter(["cmdline"]):
+        if (one.info["cmdline"] or [])[-2:] in wanted:
+            with contextlib.suppress(ProcessLookupError):
+                found.add(os.getpgid(one.pid))
+    return found - {os.getpgrp()}
+
+
+def _log(state: State, batch: Batch, number: int) -> Path:
+    """What the job printed; what its leader did, where the job never began."""
+    own = state.log(f"job-{number:05d}")
+    return own if own.exists() else state.log(f"batch-{batch.number:04d}")
 
 
 def runner_lock(state: State, batch: Batch) -> Path:
     """Held by the process that leads the batch, as long as it lives."""
     return state.folder / "batches" / f"{batch.number:04d}.lock"
+
+
+@contextmanager
+def leading(state: State, batch: Batch) -> Iterator[None]:
+    """Hold that lock. Whoever looks whether it is held has it for a moment. Raises `Conflict` where another leads the batch."""
+    from harness.run.waiting import patiently
+
+    busy = "the batch is running already"
+    with ExitStack() as own:
+        patiently(lambda: own.enter_context(locked(runner_lock(state, batch), busy)), SILENT, _LOOK_S, 0.02, busy)
+        yield
 
 
 def held(path: Path) -> bool:

@@ -44,6 +44,8 @@ class Slurm:
         """As `sinfo` lists them, a node once."""
         found: dict[str, Node] = {}
         for line in ask("sinfo", "--Node", "--noheader", "--format=%N|%T|%m|%G|%f|%P").splitlines():
+            if "|" not in line:
+                continue  # what a site's wrapper says
             node = node_of(line)
             earlier = found.get(node.name)
             partitions = (*(earlier.partitions if earlier else ()), *node.partitions)
@@ -120,7 +122,10 @@ def _listed(state: State, batches: Sequence[Batch], *more: str) -> list[_Line]:
     told = ask("squeue", "--noheader", "--array", *more, _ours(), f"--name={','.join(by_name)}", f"--format={_FORMAT}")
     found = []
     for line in told.splitlines():
-        handle, index, phase, user, name, reason = line.strip().split("|", len(_FORMAT.split("|")) - 1)
+        parts = line.strip().split("|", len(_FORMAT.split("|")) - 1)
+        if len(parts) != len(_FORMAT.split("|")):
+            continue
+        handle, index, phase, user, name, reason = parts
         batch = by_name.get(name)
         if batch is not None and user == str(os.getuid()):
             job = batch.jobs[int(index)] if index.isdecimal() and int(index) < len(batch.jobs) else None

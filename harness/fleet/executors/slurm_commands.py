@@ -49,8 +49,14 @@ def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -
 
 
 def node_of(line: str) -> Node:
-    """A line of `sinfo`: name, state, MiB, generic resources, features, partition, which bears a * where it is the default."""
-    name, state, memory, resources, features, partition = (part.strip() for part in line.split("|"))
+    """A line of `sinfo`: name, state, MiB, generic resources, features, partition, which bears a * where it is the default.
+
+    Raises `BadInput` for another line.
+    """
+    parts = [part.strip() for part in line.split("|")]
+    if len(parts) != 6:
+        raise BadInput(f"sinfo says {one_line(line, 80)!r}", where="SLURM", fix="ask the site's staff what that is")
+    name, state, memory, resources, features, partition = parts
     bad = next((word for word in _DOWN if state.rstrip("*~#!%$@^-").startswith(word)), None)
     silent = state.endswith("*")
     return Node(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from harness.errors import Interrupted, ReproError, RunFailed
-from harness.measure.trial import Purpose
+from harness.measure.trial import Purpose, Trial
 from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
 from harness.run.execute.journal import Journal
@@ -131,8 +131,7 @@ class OneProcess:
         log = collect(self.index, self.frames)
         error = ended.error
         if error is None and not log.timed(self.headline):
-            reasons = sorted({t.invalid_reason for t in log.trials if not t.valid})
-            text = f"no valid trial of {self.headline}: {reasons[0] if reasons else 'none was run'}"
+            text = f"no valid trial of {self.headline}: {_why_none(log.trials, self.headline)}"
             error = RunFailed(text, where="run", code=f"no valid trial of {self.headline}")
         if error is None:
             return log, None
@@ -140,6 +139,12 @@ class OneProcess:
         failed = Frame("failed", {"code": error.code})
         self.journal.append(self.index, failed)
         return collect(self.index, [*self.frames, failed]), Failure(self.index, error, how)
+
+
+def _why_none(trials: Sequence[Trial], workload: str) -> str:
+    """A reason of that workload's own invalid trials; what is wrong with another's is no reason of this one's."""
+    reasons = sorted({trial.invalid_reason for trial in trials if trial.workload == workload and not trial.valid})
+    return reasons[0] if reasons else "none was run"
 
 
 def least_trials(plan: Plan) -> int:

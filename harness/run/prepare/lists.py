@@ -72,9 +72,8 @@ def lists_of(settings: Sequence[str], declared: Mapping[str, Option], runtime: s
 def _values(name: str, value: str, option: Option) -> Sequence[str]:
     if not divides(option):
         return (value,)
-    if option.kind is not int:
-        return value.split(",")
-    return [one for part in value.split(",") for one in _range(name, part)]
+    parts = [part.strip() for part in value.split(",")]  # "1, 2" is what people write
+    return parts if option.kind is not int else [one for part in parts for one in _range(name, part)]
 
 
 def divides(option: Option) -> bool:

@@ -140,6 +140,10 @@ BAD = {
     "hours that are none": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nquiet_hours = ["25:00-7"]',
     "hours of nothing": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nquiet_hours = ["07:00-07:00"]',
     "a file of no model": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\n[files]\nx = "/x.gguf"',
+    "a check that is none": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\ntolerate = ["othr load"]',
+    "a stop file of a user who has no home": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nstop_file = "~nobody-is-called-so/stop"',
+    "a number that Python does not read": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nmost_minutes = '
+    + "1" * 5000,
     "text where a number belongs": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nmost_minutes = "9"',
     "no TOML": "models = [",
 }

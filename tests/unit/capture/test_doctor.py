@@ -1,11 +1,14 @@
 """The doctor's advice."""
 
+import ast
+import inspect
 from dataclasses import replace
 
 import pytest
 
+from harness.capture import doctor
 from harness.capture.doctor import Observed, examine, worst
-from harness.capture.facts import known
+from harness.capture.facts import known, unknown
 from harness.capture.load import Between
 from harness.capture.snapshot import capture
 
@@ -58,6 +61,28 @@ def test_troubles_of_the_machine_are_named(healthy):
         assert checks[name].fix
     assert checks["memory"].level == "bad"
     assert "-o threads=1" in checks["CPU quota"].fix
+
+
+def test_a_gpu_of_amd_s_is_a_gpu(healthy):
+    gpus = replace(healthy.environment.gpu, nvidia=unknown("no driver"), amd=unknown("amdsmi is not installed"))
+    without = replace(healthy, environment=replace(healthy.environment, gpu=gpus))
+    told = {check.name: check for check in examine(without, gpu=True)}
+    assert told["GPU"].level == "bad"
+    by_driver = {check.name: check for check in examine(replace(without, device_busy_percent=0), gpu=True)}
+    assert (by_driver["GPU"].level, by_driver["GPU"].what) == ("ok", "of AMD, as its driver tells")
+    named = replace(without.environment, gpu=replace(gpus, amd=known(("Instinct MI300X",))))
+    told = {check.name: check for check in examine(replace(without, environment=named), gpu=True)}
+    assert (told["GPU"].level, told["GPU"].what) == ("ok", "Instinct MI300X")
+
+
+def test_every_check_is_in_the_list_that_matrices_and_policies_name_them_by():
+    source = inspect.getsource(doctor)
+    made = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Check"
+    }
+    assert made == set(doctor.CHECKS)
 
 
 @pytest.mark.parametrize("kind", ["wsl1", "wsl2"])

@@ -93,6 +93,8 @@ def broken(store, how):
         put(store, layers=((MODEL, DATA), ("application/vnd.ollama.image.adapter", b"lora")))
     if how == "two weights":
         put(store, layers=((MODEL, DATA), (MODEL, DATA + b"x")))
+    if how == "a cloud's":
+        put(store, layers=())
     if how == "a pipe":
         path.unlink()
         os.mkfifo(path)
@@ -100,7 +102,7 @@ def broken(store, how):
 
 @pytest.mark.parametrize(
     ("how", "words"),
-    [("changed", "its sha256 is not that of its name"), ("no blob", "its weights are missing"), ("no JSON", "can't be read as a manifest"),
+    [("a cloud's", "has no GGUF in this store: Ollama computes it elsewhere"), ("changed", "its sha256 is not that of its name"), ("no blob", "its weights are missing"), ("no JSON", "can't be read as a manifest"),
      ("no layers", "can't be read as a manifest"), ("a foreign digest", "must have one file of weights"),
      ("an adapter", "has an adapter"), ("two weights", "must have one file of weights, its manifest has 2"),
      ("a pipe", "is not in Ollama's store")],

@@ -10,10 +10,12 @@ from harness.fleet import job as jobs
 from harness.fleet import lead
 from harness.fleet import state as states
 from harness.fleet.answering import experiment
-from harness.fleet.measured import Ways
+from harness.fleet.measured import PAIRS, Ways
 from harness.fleet.outcome import Ending
 from harness.fleet.plan import Node, make_plan
 from harness.measure.rounds import order
+from harness.run.kept import Kept
+from harness.run.sweep import Cell
 
 PAIR = """
 name = "fleet"
@@ -135,6 +137,18 @@ def test_one_side_that_fails_leaves_the_other_its_record_and_both_are_tried_agai
     assert [state.outcome(number) for number in (0, 1)] == [None, None]
     turns = Turns(simulated_record)
     assert jobs.run_job(state, 0, "test", ways=Ways(begin=turns), examine=fine)
+    assert sorted(turns.order) == ["a"] * 4 + ["b"] * 4
+
+
+def test_a_side_whose_record_can_not_be_read_is_measured_again(state, simulated_record):
+    turns = Turns(simulated_record, stops_at=99)
+    left = state.results(0) / "a-broken" / "record.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("")
+    kept = Kept(state.folder / "jobs", PAIRS, "00000")
+    kept.note(Cell({"side": "a"}, None).key, left)
+    assert jobs.run_job(state, 0, "test", ways=Ways(begin=turns), examine=fine)
+    assert [state.outcome(n).ending for n in (0, 1)] == [Ending.MEASURED] * 2
     assert sorted(turns.order) == ["a"] * 4 + ["b"] * 4
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +15,8 @@ from harness.fleet import state as states
 from harness.fleet.measured import Ways
 from harness.fleet.outcome import Ending, Seen
 from harness.fleet.plan import Job, Plan
-from harness.run.session import BUSY
+from harness.progress import SILENT
+from harness.run.session import BUSY, alone
 from tests.support import program
 from tests.support.patience import PATIENCE_S
 
@@ -115,6 +117,47 @@ def test_a_record_that_is_not_the_jobs_spares_no_measurement(state, measure, sim
     assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
     assert len(measure.calls) == 1
     assert made.outcome(0).record == simulated_record.parent.name
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff" * 100])
+def test_a_record_that_can_not_be_read_is_as_good_as_none(state, measure, data):
+    made = state()
+    broken = made.results(0) / "20260101T000000Z_broken"
+    broken.mkdir(parents=True)
+    (broken / "record.json").write_bytes(data)
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
+    assert len(measure.calls) == 1
+    assert made.outcome(0).ending is Ending.MEASURED
+
+
+def test_a_node_is_looked_at_once_nobody_else_measures_there(state, measure, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "repro-harness").mkdir()
+    held, looks = threading.Event(), []
+    monkeypatch.setattr(node_rules, "examined", lambda _cache, *, gpu: looks.append(held.is_set()) or FINE)
+    made = state()
+    with alone(SILENT):
+        job = threading.Thread(target=jobs.run_job, args=(made, 0, "test"), kwargs={"ways": Ways(bench=measure)})
+        job.start()
+        job.join(0.5)
+        assert job.is_alive()
+        held.set()
+    job.join(PATIENCE_S)
+    assert looks == [True, True]
+
+
+def test_what_a_job_waits_for_another_fleet_is_not_its_time(state, measure, monkeypatch):
+    made, now = state(), [100.0]
+
+    @contextmanager
+    def held_alone(path, _busy):
+        now[0] += 3600.0 if path.suffix == ".lock" and "repro-harness" in path.name else 0.0
+        yield
+
+    monkeypatch.setattr(jobs, "held_alone", held_alone)
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
+    assert made.outcome(0).job_s == 0.0
 
 
 def test_a_node_that_fails_its_checks_is_drained_and_measures_nothing_more(state, measure):

@@ -93,6 +93,8 @@ def framed(body):
         lambda body: body["outcomes"][0].update(command="id"),
         lambda body: body.update(outcomes=[]),
         lambda body: body["files"].clear(),
+        lambda body: body["files"].update({f"0/{NAME}/record.json": "not base64"}),
+        lambda body: body["files"].update({f"0/{NAME}/record.json": "größe"}),
     ],
 )
 def test_a_parcel_of_other_things_is_refused_and_leaves_nothing(node, home, tmp_path, change):
@@ -110,6 +112,13 @@ def test_files_that_are_none_of_a_records_are_left(node, home):
     body["files"][f"0/{NAME}/../../../evil"] = body["files"][f"0/{NAME}/evil.sh"] = base64.b64encode(b"x").decode()
     assert parcel.take(home, home.plan.jobs[:1], framed(json.dumps(body).encode()), "output")
     assert not list(home.folder.parent.rglob("*evil*"))
+
+
+def test_a_bomb_that_tells_its_size_is_not_unpacked(home, monkeypatch):
+    body = b"0" * (1 << 20)
+    monkeypatch.setattr(parcel, "MOST", len(body) - 1)
+    monkeypatch.setattr(parcel.zlib, "decompressobj", lambda: pytest.fail("it was unpacked"))
+    assert not parcel.take(home, home.plan.jobs[:1], framed(body), "output")
 
 
 def test_a_bomb_is_no_parcel(home):

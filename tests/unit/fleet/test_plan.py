@@ -118,6 +118,7 @@ HOSTILE = {
         for n in range(1000)
     ),
     "an exclusion of nothing": "[[exclude]]\n",
+    "a number that Python does not read": '[[machines]]\nname = "a"\nrepeats = ' + "1" * 5000,
     "an exclusion that hits nothing": '[[exclude]]\nmodel = "other"',
 }
 
@@ -141,6 +142,10 @@ def test_a_hostile_matrix_is_refused_in_one_line(read, case):
         (('["gemma-3-270m-q4_k_m"]', '["no-such-model"]'), "no model is called"),
         (("step_us = [100, 200]", f"ambient_file = {'x' * 3000!r}"), "longer than 2000"),
         (('runtimes = ["simulated"]', 'runtimes = ["openai-http"]'), "no option"),
+        (
+            ("[grid.options]", '[[machines]]\nname = "a"\ntolerate = ["othr load"]\n[grid.options]'),
+            "no check 'othr load'",
+        ),
     ],
 )
 def test_nothing_but_known_names_and_values_passes(read, change, said):

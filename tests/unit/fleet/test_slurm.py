@@ -170,6 +170,17 @@ def test_what_is_cancelled_and_asked_for_is_this_users_and_by_name(state, tmp_pa
         assert "77" not in one.split()
 
 
+def test_what_a_site_s_wrapper_prints_is_no_node_and_no_job(state, tmp_path, monkeypatch):
+    program(tmp_path, monkeypatch, "printf 'welcome\\n\\nn1|idle|100|(null)|(null)|main*\\n'", "sinfo")
+    assert [one.name for one in slurm.EXECUTOR.nodes()] == ["n1"]
+    program(tmp_path, monkeypatch, "printf 'n1|idle\\n'", "sinfo")
+    with pytest.raises(BadInput, match=r"sinfo says 'n1\|idle'"):
+        slurm.EXECUTOR.nodes()
+    batch = state.new_batch("n1", state.plan.jobs)
+    program(tmp_path, monkeypatch, f"printf 'welcome\\n\\n{line(state, batch)}\\n'")
+    assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {1: Held(Phase.RUNNING)}
+
+
 def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadInput, match="sinfo is not here"):

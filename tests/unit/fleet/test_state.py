@@ -105,6 +105,34 @@ def test_an_outcome_with_a_key_that_is_not_ours_is_refused(state):
         state.outcomes()
 
 
+def test_an_outcome_is_read_once_and_again_where_it_was_replaced(state, monkeypatch):
+    state.conclude(ended(0))
+    assert state.outcome(0) == ended(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(states, "_read", lambda *_: pytest.fail("it was read again"))
+        assert state.outcomes() == {0: ended(0)}
+    state.reopen(0)
+    assert state.outcome(0) is None
+    state.conclude(ended(0, Ending.FAILED))
+    assert state.outcome(0) == ended(0, Ending.FAILED)
+
+
+def test_an_attempt_at_no_time_is_refused_in_one_line(state):
+    state.begin_attempt(0, "here")
+    path = state.folder / "jobs" / "00000" / "attempts" / "0001.json"
+    path.write_text(json.dumps({"by": "here", "started_utc": "yesterday"}))
+    with pytest.raises(RecordInvalid, match="started_utc"):
+        state.earlier_s(0)
+
+
+def test_what_a_kill_left_beside_an_attempt_is_none(state):
+    state.begin_attempt(0, "here")
+    (state.folder / "jobs" / "00000" / "attempts" / ".0002.json.abcdefgh").write_text("")
+    assert state.attempts(0) == 1
+    state.end_attempt(0, 2.0)
+    assert state.earlier_s(0) == 2.0
+
+
 def test_a_link_in_the_place_of_a_file_is_refused(state, tmp_path):
     target = tmp_path / "other.json"
     target.write_text((state.folder / "plan.json").read_text())

@@ -40,6 +40,11 @@ def test_paths_are_relative_to_the_list_and_keep_their_order(folder):
     assert [one.name for one in cut(found, "1.0", None, "list")] == ["1.0", "1.1+g12ab"]
 
 
+def test_a_list_that_windows_wrote_is_read(folder):
+    found = listed(folder, "\ufeffold/bin/python\r\nnew/bin/python\r\n")
+    assert [one.name for one in found] == ["old", "new"]
+
+
 def test_two_of_one_name_get_their_numbers(folder):
     (folder / "deep" / "old" / "bin").mkdir(parents=True)
     (folder / "deep" / "old" / "bin" / "python").symlink_to(sys.executable)
@@ -60,6 +65,8 @@ def test_two_of_one_name_get_their_numbers(folder):
         ("old/bin/python\nnew/bin/python\x1b[2J\n", "must be a path"),
         ("old/bin/python\nnew/\x00bin/python\n", "must be a path"),
         ("old/bin/python\n" + "a" * 5000 + "\n", "must be a path"),
+        ("old/bin/python\n" + "a" * 300 + "\n", "line 2: must be a path"),
+        ("old/bin/python\n~nobody-is-called-so/bin/python\n", "line 2: must be a path"),
         (b"\xff\xfe\n", "UTF-8"),
         ("old/bin/python\nother-1.0-py3-none-any.whl\n", "must be a wheel of my-engine"),
         ("old/bin/python\nmy_engine-9-py3-none-any.whl\n", "must be a wheel's file"),
@@ -166,6 +173,7 @@ def test_the_workload_that_counts(metric, named, expected):
     [
         ("llama.cpp", "0.3.36", "0.3.30", "must be the older one"),
         ("llama.cpp", "0.3.36", "0.3.36", "nothing lies between"),
+        ("llama.cpp", "0.3.36", "0.3.36.0", "are one release"),
         ("llama.cpp", "0.3.1", "0.3.36", "drives llama-cpp-python from 0.3.30 on"),
         ("llama.cpp", "0.3.30; rm -rf /", "0.3.36", "must be one whole release"),
         ("llama.cpp", "$(id)", "0.3.36", "must be one whole release"),

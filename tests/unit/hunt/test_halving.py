@@ -131,6 +131,21 @@ def test_without_good_or_bad_there_is_no_hunt():
         hunted([1, 1, 0.9], crashing=frozenset({0}))
 
 
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize(("how", "said"), [("refused", "has no wheel"), ("broken", "no module numpy")])
+def test_good_or_bad_that_can_not_be_had_is_no_fault_of_the_words(place, how, said):
+    with pytest.raises(RunFailed, match=f"can't be measured: {said}") as told:
+        hunted([1, 1, 0.9], **{how: frozenset({place})})
+    assert told.value.exit_code == 3
+    assert str(told.value).startswith(f"r{place}")
+
+
+def test_a_middle_one_without_what_a_worker_needs_is_passed_over():
+    found, state = hunted([1, 1, 1, 0.9, 0.9], broken=frozenset({2}))
+    assert "no module numpy" in state.reasons[2]
+    assert (found.ended.last, found.ended.first) == (1, 3)
+
+
 def test_a_spoilt_batch_is_measured_again():
     found, state = hunted([1, 0.9], failing=1)
     assert found.ended == Ended(End.FOUND, 0, 1)

@@ -1,5 +1,6 @@
 """The newest release against the last one, night by night: what is watched, and what the nights come to."""
 
+import json
 import math
 
 import numpy as np
@@ -9,9 +10,11 @@ from harness.errors import RecordInvalid
 from harness.hunt.points import Judged, Point, Standing, judge, point
 from harness.hunt.watch import Step, history, next_step
 from harness.measure.comparison import Verdict
+from harness.record.canonical import canonical
 from harness.run.prepare.package_index import Answer, Offered
 from harness.tiers.regressions import Label
 from runtimes.recipes import Recipe
+from tests.support.failed_runs import failed_statement
 
 SLOW, FAST = Point(0.9, 0.89, 0.91, 1e-5), Point(1.1, 1.09, 1.11, 1e-5)
 SAME, SMALL = Point(1.0, 0.99, 1.01, 0.9), Point(0.96, 0.955, 0.965, 1e-6)
@@ -81,13 +84,39 @@ def answer(*names):
         ([Step("1.2", "1.1")], ("1.2", "1.1"), "1.1", Step("1.2", "1.1")),  # as last night
         ([Step("1.2", "1.1")], ("1.3", "1.2", "1.1"), "1.1", Step("1.3", "1.2")),  # what was the newest is the last
         ([Step("1.3", "1.2")], ("1.2", "1.1"), "1.0", Step("1.2", "1.0")),  # 1.3 was withdrawn
+        (
+            [Step("1.2", "1.1"), Step("1.1", "1.0")],
+            ("1.3", "1.1"),
+            "1.0",
+            Step("1.3", "1.1"),
+        ),  # 1.2 can't be had any more
+        ([Step("1.2", "1.1")], ("1.3", "1.1"), "1.0", Step("1.3", "1.0")),  # nor anything that was watched
     ],
 )
 def test_the_newest_release_is_held_against_the_last_of_this_machine(known, offered, pinned, expected):
     assert next_step(known, answer(*offered), RECIPE, pinned) == expected
 
 
-def test_the_history_is_what_was_measured_here(tmp_path):
+@pytest.fixture
+def measured(simulated_record):
+    def made(side, change=lambda statement: statement):
+        side.mkdir(parents=True)
+        (side / "record").mkdir()
+        statement = change(json.loads(simulated_record.read_bytes()))
+        (side / "record" / "record.json").write_bytes(canonical(statement))
+
+    return made
+
+
+def test_the_history_is_what_was_measured_here(tmp_path, measured):
     for name in ("1.3-after-1.2", "1.2-after-1.1", "x-after-y", "1.4-after-1.3.lock"):
-        (tmp_path / name).mkdir()
+        measured(tmp_path / name / "point-01" / "newest")
     assert history(tmp_path) == [Step("1.2", "1.1"), Step("1.3", "1.2")]
+
+
+def test_a_release_that_never_ran_is_nobody_s_last_one(tmp_path, measured):
+    measured(tmp_path / "1.2-after-1.1" / "point-01" / "newest")
+    measured(tmp_path / "1.3-after-1.2" / "point-01" / "last")
+    measured(tmp_path / "1.3-after-1.2" / "point-01" / "newest", failed_statement)  # 1.3 crashed
+    (tmp_path / "1.4-after-1.2" / "point-01" / "newest" / ".partial").mkdir(parents=True)  # 1.4 was cut off
+    assert history(tmp_path) == [Step("1.2", "1.1")]

@@ -9,10 +9,12 @@ from harness.hunt.batch import Batch
 from harness.hunt.question import Question
 from harness.progress import SILENT
 from harness.run.prepare.package_index import Answer, Offered
+from harness.terminal import watching
 from tests.support import program
 
 SPEEDS = (100, 101, 100, 99, 100, 101, 100, 99)
 SLOW = Batch(SPEEDS, tuple(9 * one // 10 for one in SPEEDS))
+OFFERED = Answer((Offered("0.3.36", usable=True), Offered("0.3.35", usable=True)))
 NIGHTS = {1: SLOW, 2: Batch((), (), dropped="the clock was not steady"), 3: SLOW}
 
 
@@ -38,7 +40,28 @@ def _never(*_):
 
 
 def test_a_night_that_does_not_count_is_not_submitted_in_place_of_one_that_does(watched):
-    found = watched.run(Answer((Offered("0.3.36", usable=True), Offered("0.3.35", usable=True))))
+    found = watched.run(OFFERED)
     assert (found.candidate, found.measured, len(found.points)) == (True, False, 2)
     nights = [path.parents[2].name for path in map(Path, found.records)]
     assert nights == ["point-01", "point-01", "point-03", "point-03"]
+    assert watching.says(found) == (
+        "possible regression: two successive points; 1 point not counted, the last: the clock was not steady"
+    )
+
+
+def test_two_that_do_other_work_are_told_and_measured_no_more(watched, monkeypatch):
+    other = Batch((), (), unfit="it did other work: prompt_tokens")
+    monkeypatch.setattr(watch, "read_batch", lambda *_: other)
+    found = watched.run(OFFERED)
+    assert (found.failed, found.measured, found.candidate) == (True, False, False)
+    assert watching.says(found) == "0.3.36 can't be held against 0.3.35: it did other work: prompt_tokens"
+
+
+@pytest.mark.parametrize("change", [{"settings": ("threads=1",)}, {"backend": "cuda"}, {"model": "/data/m.gguf"}])
+def test_nights_of_another_configuration_are_not_this_one_s(watched, tmp_path, change):
+    plain = watched._question
+    other = watch.Watch(plain.model_copy(update=change), tmp_path, tmp_path, None, _never, SILENT, _never)
+    third = watch.Watch(
+        plain.model_copy(update=change | {"settings": ("threads=2",)}), tmp_path, tmp_path, None, _never, SILENT, _never
+    )
+    assert len({one._folder for one in (watched, other, third)}) == 3

@@ -218,6 +218,14 @@ def test_a_missing_record_is_named(tmp_path):
         store.find([tmp_path])
 
 
+def test_a_record_that_is_named_in_several_ways_is_one(stored, tmp_path):
+    folder = stored.path.parent
+    (tmp_path / "link").symlink_to(folder)
+    found = store.find([folder, stored.path, folder.parent, tmp_path / "link", folder / ".." / folder.name])
+    assert [one.id for one in found].count(stored.id) == 1
+    assert found[0].path == stored.path
+
+
 def test_records_become_a_frame(stored):
     frame = harness.load_records(stored.path.parent)
     assert {"decode_rate", "prefill_rate", "itl", "load_time", "peak_rss"} <= set(frame["metric"])

@@ -90,6 +90,20 @@ def test_what_can_not_be_known_is_unknown_and_says_why():
     assert check_rules.determinism([replace(t, output_ids=()) for t in HONEST]).status == "unknown"
 
 
+def test_a_server_that_tells_no_ids_is_held_to_its_texts():
+    def told(digest):
+        return [replace(t, output_ids=(), engine={**t.engine, "text_digest": digest(t)}) for t in HONEST]
+
+    same = check_rules.determinism(told(lambda t: 7))
+    assert (same.status, same.text) == ("pass", "greedy text is the same in all trials of 1 workloads")
+    sampled = check_rules.determinism(told(lambda t: t.process))
+    assert sampled.status == "fail"
+    assert "greedy text differs between trials of" in sampled.text
+    # A prompt of its own has a text of its own.
+    apart = told(lambda t: 7 if t.purpose is not Purpose.DISTINCT else t.process)
+    assert check_rules.determinism(apart).status == "pass"
+
+
 def test_an_engine_that_hides_its_steps_is_held_to_its_tokens():
     hidden = [replace(t, step_ns=np.zeros(0, np.int64)) for t in HONEST]
     span = {int(t.token_ns[-1] - t.token_ns[0]) for t in hidden if t.purpose is Purpose.TIMED}

@@ -24,6 +24,11 @@ def test_numbers_choices_and_truth_values_are_divided():
     assert cells[1]["swa_full"] == "false"
 
 
+def test_blanks_around_a_comma_are_no_part_of_a_value():
+    found = lists("threads= 1, 2 ,4-5", "flash_attn=on, off", "tensor_split=3, 1")
+    assert [one.values for one in found.options] == [("1", "2", "4", "5"), ("on", "off"), ("3, 1",)]
+
+
 @pytest.mark.parametrize("setting", ["tensor_split=3,1", "devices=CUDA0,CUDA1"])
 def test_a_comma_in_free_text_belongs_to_the_value(setting):
     found = lists(setting)

@@ -139,6 +139,16 @@ def test_a_blob_of_the_store_is_known_by_its_name(model, serve, tmp_path):
         assert load(blob, url).facts.served == "tiny:latest"
 
 
+def test_a_model_that_the_server_only_passes_on_is_refused_as_one(model, serve):
+    with serve(cloud="https://ollama.com:443") as (url, double):
+        with pytest.raises(BadInput) as error:
+            load(model, url, served_model="tiny")
+        assert not double.loads()
+        with pytest.raises(BadInput, match="no model of the server has these weights"):
+            load(model, url)
+    assert "-o served_model=tiny:latest: is computed elsewhere: this server only passes requests on" in line(error)
+
+
 def test_an_adapter_beside_the_weights_is_refused(model, serve):
     with serve(adapter=True) as (url, _), pytest.raises(BadInput, match="has an adapter"):
         load(model, url)
@@ -289,7 +299,6 @@ def test_ids_of_a_text_are_those_of_the_servers_context(model, serve, prompt):
     [
         ({"more_prompt_tokens": 3}, "prompt tokens, not 70"),
         ({"more_prompt_tokens": -1}, "counts 69 prompt tokens, not 70"),
-        ({"more_prompt_tokens": -70}, "counts no prompt tokens, not 70"),
     ],
 )
 def test_another_count_is_refused_as_another_tokenizer(model, serve, prompt, facts, said):
@@ -299,6 +308,29 @@ def test_another_count_is_refused_as_another_tokenizer(model, serve, prompt, fac
             timed(loaded, 4, prompt)
     assert said in line(error)
     assert error.value.code == "tokenizer"
+
+
+@pytest.mark.parametrize(
+    ("more", "said", "code"),
+    [
+        (-70, "does not tell how many prompt tokens it took, 70 are sent", "prompt not counted"),
+        (
+            -20,
+            "counts 50 prompt tokens, not 70, which it made of this text beforehand; it cut the prompt",
+            "prompt cut",
+        ),
+        (2, "counts 72 prompt tokens, not 70", "tokenizer"),
+    ],
+)
+def test_a_prompt_that_it_split_as_we_do_is_not_blamed_on_its_tokenizer(model, serve, prompt, more, said, code):
+    with serve() as (url, double):
+        loaded = load(model, url)
+        assert loaded.take(prompt, TEXT) == prompt
+        double.behaviour.more_prompt_tokens = more
+        with pytest.raises(RunFailed) as error:
+            timed(loaded, 4, prompt)
+    assert said in line(error)
+    assert error.value.code == code
 
 
 def test_a_server_whose_count_leaves_out_what_it_cached_is_never_asked_twice(model, serve, prompt):

@@ -110,6 +110,29 @@ def test_the_engine_is_what_the_server_says(model):
         assert load(model, url).facts.engine == "sglang"
     with serving() as (url, _):
         assert load(model, url, engine="mlx").facts.engine == "mlx"
+    # LocalAI and others answer at vLLM's address, and are not vLLM.
+    with serving(pages={"/version": {"version": "v3.8.0"}}) as (url, _):
+        facts = load(model, url).facts
+        assert (facts.engine, facts.version) == ("unknown", "v3.8.0")
+        assert load(model, url, engine="localai").facts.engine == "localai"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://a..b/v1", "must be an address"),
+        ("http://127.0.0.1:8080/v\u00e9", "must be an address"),
+        ("http://user:sk-canary@127.0.0.1:99999/v1", "must be an address"),
+        ("http://user:sk-canary@127.0.0.1/v1", "holds a user or a key"),
+        ("http://127.0.0.1:0/v1", "no server answers at 127.0.0.1:0"),
+        ("http://127.0.0.1:9/v1#models", "is not a plain http:// or https:// address"),
+    ],
+)
+def test_what_is_no_address_is_one_line(model, url, words):
+    with pytest.raises(BadInput) as error:
+        load(model, url, remote=True)
+    assert words in line(error)
+    assert "canary" not in line(error)
 
 
 # What it takes

@@ -1,5 +1,7 @@
 """The answers of a server in a thread: how their tokens are counted, and what the server has seen before it is timed."""
 
+import json
+
 import pytest
 
 from harness.errors import ReproError, RunFailed
@@ -64,6 +66,91 @@ def test_more_chunks_than_tokens_give_no_rate(model):
     assert measure_trial(one).decode_rate is None
 
 
+def event(text="x", finish=None, **more):
+    choice = {"text": text, "finish_reason": finish}
+    return b"data: " + json.dumps({"choices": [choice], **more}).encode() + b"\n\n"
+
+
+def used(count, prompt=None):
+    return {"prompt_tokens": len(PROMPT) if prompt is None else prompt, "completion_tokens": count}
+
+
+def test_a_usage_that_is_the_same_in_every_chunk_is_no_running_count(model):
+    for told in (8, 1):  # that of the end, and that of each chunk alone
+        with serving(raw_lines=[event(usage=used(told)) for _ in range(8)]) as (url, _):
+            loaded = load(model, url)
+            with pytest.raises(RunFailed) as error:
+                timed(loaded, 8)
+        assert f"the server counts {told} tokens made, and goes on sending text" in line(error)
+
+
+def test_a_usage_of_noughts_is_none(model):
+    with serving(raw_lines=[*(event(usage=used(0, 0)) for _ in range(8)), event("", "length")]) as (url, double):
+        loaded = load(model, url)
+        one = timed(loaded, 8)
+        assert one.engine["placed_tokens"] == one.engine["completion_tokens"] == one.token_ns.size == 8
+        double.behaviour.keeps = 6
+        with pytest.raises(RunFailed, match="counts 6 prompt tokens, not 8"):
+            timed(loaded, 8, prompt=PROMPT[:8])
+
+
+def test_an_answer_that_ended_for_a_length_of_the_servers_own_is_no_answer(model):
+    """A limit of its own, or a context that is full: nobody counts, and fewer chunks came than tokens were asked for."""
+    with serving(raw_lines=[*TOKENS, event("", "length"), b"data: [DONE]\n\n"]) as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed, match="sent 4 chunks for 8 tokens, and does not tell how many tokens it made"):
+            timed(loaded, 8)
+
+
+def test_a_server_that_does_not_heed_the_number_of_tokens_is_told(model):
+    for told, what in (({"usage": True}, "12 tokens"), ({"usage": False, "finish": "stop"}, "12 chunks")):
+        with serving(sizes=[1] * 12, ids=False, **told) as (url, _):
+            loaded = load(model, url)
+            with pytest.raises(RunFailed) as error:
+                timed(loaded, 8)
+        assert f"the server made {what}, asked for were 8 tokens; it does not heed max_tokens" in line(error)
+    with serving(sizes=[1] * 12) as (url, _):
+        assert timed(load(model, url), 8).output_ids == tuple(range(8))  # with ids the first of them are known
+
+
+@pytest.mark.parametrize(("takes_ids", "tokenizer"), [(True, "none"), (True, "llama"), (False, "llama")])
+def test_a_prompt_that_the_server_cut_is_seen_though_its_streams_count_nothing(model, takes_ids, tokenizer):
+    with serving(takes_ids=takes_ids, tokenizer=tokenizer, usage=False, ids=False, keeps=6) as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed, match=f"counts 6 prompt tokens, not {len(PROMPT)}"):
+            timed(loaded, 4)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"prompt_tokens_details": {"cached_tokens": 6}},
+        {"prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 4},
+        {"cached_tokens": 6},
+    ],
+)
+def test_tokens_from_a_cache_that_nobody_declared_fail_the_run(model, told):
+    lines = [
+        *TOKENS,
+        event("", "length"),
+        b"data: " + json.dumps({"choices": [], "usage": used(4) | told}).encode() + b"\n\n",
+    ]
+    with serving(raw_lines=lines) as (url, _):
+        one = timed(load(model, url), 4)
+    assert one.engine["prefill_tokens"] == len(PROMPT) - 6
+    assert check_rules.prefill_complete([one]).status == "fail"
+
+
+def test_numbers_that_no_answer_has_are_taken_for_none(model):
+    lines = [*TOKENS, b'data: {"choices": [], "usage": {"completion_tokens": 1' + b"0" * 40 + b"}}\n\n"]
+    with serving(raw_lines=lines) as (url, _):
+        assert timed(load(model, url), 4).engine["completion_tokens"] == 4
+    with serving(raw_lines=[b"data: " + b"[" * 99_999 + b"\n\n"]) as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed, match="can't be read"):
+            timed(loaded, 4)
+
+
 def test_a_stream_that_is_held_back_and_let_go_at_once_gives_no_rate(model):
     with serving(raw_lines=[b"".join(TOKENS * 4)]) as (url, _):
         one = timed(load(model, url), 16)
@@ -80,6 +167,19 @@ def test_the_servers_own_times_are_held_against_ours(model):
     assert check_rules.prefill_complete([one]).status == "pass"
     with serving(timings={"predicted_ms": None, "predicted_per_second": 24.0}, step_s=0.001) as (url, _):
         assert timed(load(model, url), 24).engine["decode_ns"] == 1_000_000_000
+
+
+def test_a_server_that_samples_although_it_is_asked_not_to_is_seen(model):
+    with serving(ids=False) as (url, double):
+        loaded = load(model, url)
+        same = [timed(loaded, 8) for _ in range(3)]
+        double.behaviour.letters = "xyz"
+        changing = [timed(loaded, 8) for _ in range(3)]
+    assert check_rules.determinism(same).status == "pass"
+    assert check_rules.determinism([*same, *changing]).status == "fail"
+    with serving() as (url, _):
+        one = timed(load(model, url), 8)
+    assert check_rules.determinism([one]).text.startswith("greedy output")  # ids say more
 
 
 # What it has seen before
@@ -113,7 +213,7 @@ def test_a_server_that_splits_otherwise_than_the_reference_is_refused_before_any
         tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, tuple(ids_of(text)))])
         with pytest.raises(RunFailed) as error:
             tokenizer_gate.hold(loaded, OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8, 9, 10, 11))])
-        assert "4 tokens in place of 6" in line(error)
+        assert "the server splits text otherwise than the model's own tokenizer: 4 tokens in place of 6" in line(error)
         assert error.value.code == "tokenizer"
     with serving(tokenizer="none") as (url, _):
         tokenizer_gate.hold(load(model, url), OpenAIHTTP.capabilities, [Prompt(text, (1, 7, 8))])

@@ -1,0 +1,110 @@
+"""What a fleet shows while it runs, and in its report, of jobs that are not simply measured."""
+
+import pytest
+from rich.console import Console
+
+from harness.catalog import matrices
+from harness.fleet.outcome import Ending, Outcome, Standing, Status
+from harness.fleet.plan import Node, make_plan
+from harness.fleet.report import report
+from harness.terminal import fleet_watched
+
+MATRIX = """
+name = "fleet"
+[grid]
+models = ["m"]
+runtimes = ["simulated"]
+[grid.options]
+step_us = [1, 2]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    (tmp_path / "m.toml").write_text(MATRIX)
+    return make_plan(matrices.read(tmp_path / "m.toml"), [Node(name="n1"), Node(name="n2")], "slurm", "x")
+
+
+def standing(job, status, detail=""):
+    outcome = None
+    if status in (Status.MEASURED, Status.FAILED):
+        ending = Ending(status.value)
+        outcome = Outcome(number=job.number, node=job.node, ending=ending, reason=detail, started_utc="", job_s=1.0)
+    return Standing(job, status, outcome, detail)
+
+
+def test_a_row_a_node_says_what_it_does_and_what_went_wrong_last(plan):
+    found = [
+        standing(plan.jobs[0], Status.FAILED, "out of memory"),
+        standing(plan.jobs[1], Status.RUNNING),
+        standing(plan.jobs[2], Status.QUEUED, "SLURM says Drained"),
+        standing(plan.jobs[3], Status.WAITING),
+    ]
+    assert fleet_watched.rows(found) == [
+        ("n1", "1/2", f"measures {plan.jobs[1]}", "failed: out of memory"),
+        ("n2", "0/2", "SLURM says Drained", ""),
+    ]
+
+
+def test_on_a_terminal_it_is_a_table_that_is_drawn_where_something_changed(plan, monkeypatch):
+    import io
+
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(fleet_watched, "err", lambda: console)
+    found = [standing(job, Status.QUEUED) for job in plan.jobs]
+    with fleet_watched.watched(4) as (show, remark):
+        show(found)
+        drawn = len(screen.getvalue())
+        show(found)
+        assert len(screen.getvalue()) == drawn
+        show([standing(plan.jobs[0], Status.RUNNING), *found[1:]])
+        remark("SLURM is away")
+    told = screen.getvalue()
+    assert "n1" in told
+    assert "measures m simulated" in told
+    assert "0/4: 3 queued, 1 running" in told
+    assert "SLURM is away" in told
+
+
+def test_a_table_is_no_higher_than_a_terminal(plan):
+    made = [fleet_watched.NodeRow(f"n{i}", "0/1", "", "") for i in range(100)]
+    assert fleet_watched._table(made, "100 queued").row_count == fleet_watched.MOST_ROWS
+
+
+TWINS = """
+name = "twins"
+[[triples]]
+model = "/a/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+options = { ambient_file = "/home/me/ambient" }
+[[triples]]
+model = "/b/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+options = { ambient_file = "/home/me/ambient" }
+[[triples]]
+model = "/b/model.gguf"
+runtime = "simulated"
+suite = "/home/me/short.toml"
+backend = "cpu"
+"""
+
+
+def test_configurations_that_words_do_not_tell_apart_have_a_row_each_and_no_folder_is_told(tmp_path):
+    (tmp_path / "m.toml").write_text(TWINS)
+    plan = make_plan(matrices.read(tmp_path / "m.toml"), [Node(name="n1"), Node(name="n2")], "slurm", "x")
+    made = report(plan, [standing(job, Status.QUEUED) for job in plan.jobs], {}, {})
+    assert [len(row.cells) for row in made.rows] == [2, 2, 2]
+    texts = sorted(row.configuration.partition(" [")[0] for row in made.rows)
+    assert texts == ["model.gguf simulated short.toml ambient_file=ambient"] * 2 + [
+        "model.gguf simulated short.toml backend=cpu"
+    ]
+    assert len({row.configuration for row in made.rows}) == 3
+
+
+def test_a_number_that_is_still_at_its_node_is_told_so(plan):
+    found = [standing(job, Status.MEASURED) for job in plan.jobs[:1]]
+    made = report(plan, found, {}, {})
+    assert [cell.why for row in made.rows for cell in row.cells] == ["is not collected yet"]
