@@ -28,7 +28,7 @@ from harness.tlog.event import HEX, Event
 
 if TYPE_CHECKING:
     from harness.record.envelope import Envelope
-    from harness.registry.db.transaction import Item
+    from harness.registry.db.items import Item
 
 Name = tuple[type[Any], str]
 Home = tuple[str, str, str, str, str]  # model, quantisation, engine, workload, device

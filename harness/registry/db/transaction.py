@@ -13,12 +13,12 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 from harness.catalog import policies
 from harness.errors import BadInput, Conflict
 from harness.registry.db import tables
+from harness.registry.db.items import Item as Item
+from harness.registry.db.items import Taken as Taken
 from harness.registry.db.reader import Reader, chunks
 from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
 from harness.registry.intake import failures, ingest, requests
-from harness.registry.intake.failures import FailedRun
-from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules import times
 from harness.registry.rules.apply import applied
@@ -56,28 +56,6 @@ class Intake(Protocol[_Told]):
 
     def taken_by(self, found: _Told, *, demonstration: bool) -> None:
         """A simulation goes to a demonstration alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An event's envelope, and the checked record that it brings along."""
-
-    envelope: bytes
-    submission: Submission | None = None
-    failure: FailedRun | None = None
-    at: str = ""  # when the registry first took it, in a replay
-    dropped: bool = False  # the body was taken down later: only a replay of the log may say so
-    note: bytes | None = None  # the device note of a record that goes to another machine
-    # What will be asked of the log: how long it was when the event was signed, and the payload's digest. Asked anew where wrong.
-    hint: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An event that is in the log now."""
-
-    entry: Entry
-    event: Event
 
 
 @dataclass(slots=True)
