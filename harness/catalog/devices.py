@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ FORMS: tuple[str, ...] = get_args(Form)
 GIB = 1 << 30
 # A driver may keep pages for itself and for ECC: a T4 shows 14.6 of its 16 GiB. Sizes of one name lie further apart.
 LEAST_SHARE, MOST_SHARE = 0.88, 1.05
+LEAST_NAME = 3  # characters of a name that may be a part of others: "T4" is one of too many
 NAMED_WITHIN = 0.02  # an H100 has 94 or 96 GB
 # Metal shows three quarters of a Mac's memory where nobody set another limit.
 SHOWN, NEAR = 0.75, 0.01
@@ -149,10 +151,32 @@ def identify(name: str, description: str, memory_bytes: int | None) -> Device | 
 
 
 def nearest(name: str, count: int = 3) -> list[str]:
-    """The parts whose names are most like `name`, for somebody who mistyped it; none where nothing is alike."""
+    """The parts that a name leaves open (`nearly`), else those whose names are most like it; none where nothing is alike."""
     by_name = _shipped()[1]
     keys = difflib.get_close_matches(read_name(name).key, by_name, n=2 * count, cutoff=0.6)
-    return list(dict.fromkeys(by_name[key][0].sku for key in keys))[:count]
+    alike = dict.fromkeys(by_name[key][0].sku for key in keys)
+    return nearly(name, 2 * count) or list(alike)[:count]
+
+
+def nearly(name: str, count: int = 6) -> list[str]:
+    """The parts whose names hold `name` and more ("A100": PCIe or SXM, 40 or 80 GB), the shortest names first; of those with
+    the memory that it names alone, if there are such.
+    """
+    read = read_name(name)
+    if len(read.key) < LEAST_NAME:
+        return []
+    # A number goes on with no digit: an RTX 4070 is no RTX 40700.
+    before, after = ("(?<![0-9])" * read.key[0].isdigit(), "(?![0-9])" * read.key[-1].isdigit())
+    within = re.compile(f"{before}{re.escape(read.key)}{after}")
+    named = [
+        (len(key), part)
+        for key, parts in _shipped()[1].items()
+        for part in parts
+        if key != read.key and within.search(key) and read.vendors <= {part.vendor}
+    ]
+    sized = [one for one in named if read.sizes_gib and all(_is_called(one[1], gib) for gib in read.sizes_gib)]
+    ordered = sorted(sized or named, key=lambda one: one[0])
+    return list(dict.fromkeys(part.sku for _, part in ordered))[:count]
 
 
 def called(name: str, description: str, memory_bytes: int | None) -> Device | None:

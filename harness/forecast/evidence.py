@@ -180,15 +180,20 @@ def model_name(label: str) -> str:
 
 
 def quantisation_class(label: str) -> str:
-    """Files whose weights are of one type by name: "Q4_K - Medium" and "Q4_K_M" are Q4_K, "IQ4_XS - 4.25 bpw" is IQ4."""
+    """Files whose weights are of one type by name: "Q4_K - Medium" and "Q4_K_M" are Q4_K, "IQ4_XS - 4.25 bpw" is IQ4, and
+    "MXFP4 MoE" is the file type MXFP4_MOE. "" for what has no name.
+    """
     name = (
         label.upper()
         .removeprefix("ALL ")
         .removeprefix("UD-")
         .partition(" ")[0]
-        .removesuffix("_G128")
         .removesuffix("-MIXED")
+        .removesuffix("_G128")
+        .removesuffix("_MOE")
     )
+    if name == "UNKNOWN":
+        return ""
     if name.startswith("IQ"):
         return name[:3]
     short = re.match(r"(Q\d_K)_", name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput
@@ -15,6 +15,7 @@ SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the dev
 # Few processors are among the evidence, and a question about this machine has an answer, however wide.
 SLOPE_OF_PROCESSORS = 0.25
 
+_WHAT = ("the architecture", "the file type", "the generation")
 Measure = Callable[[Hardware, Work, Task], float]
 
 
@@ -38,7 +39,9 @@ class Limits:
 
     spans: tuple[tuple[Measure, Span], ...]
     processors: Span
-    architectures: frozenset[tuple[str, str]]  # that were measured, each with a family of kernels
+    measured: Mapping[
+        str, frozenset[tuple[str, str]]
+    ]  # architectures, file types, generations, each with a family of kernels
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
         """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside."""
@@ -59,12 +62,27 @@ class Limits:
         return variance, tuple(reasons)
 
     def _unmeasured(self, hardware: Hardware, work: Work) -> list[str]:
-        """In words, where nothing of the model's architecture is known: its effect's whole variance is in the width already."""
-        own = architecture_of(work)
-        if (own, hardware.family) in self.architectures:
-            return []
-        ever = own in {name for name, _ in self.architectures}
-        return [f"the architecture {own} was never measured" + (f" with {hardware.family}" if ever else "")]
+        """In words, what nobody measured with these kernels: its effects' whole variances are in the width already."""
+        reasons = []
+        for what, name in _names(hardware, work).items():
+            known = self.measured[what]
+            if not name or (name, hardware.family) in known:
+                continue
+            ever = name in {one for one, _ in known}
+            reasons.append(f"{what} {name} was never measured" + (f" with {hardware.family}" if ever else ""))
+        if not work.quantisation:
+            reasons.append("the file type is not known")
+        return reasons
+
+
+def _names(hardware: Hardware, work: Work) -> dict[str, str]:
+    """What is named where nobody measured it. Of processors there are too few to name a generation."""
+    generation = "" if hardware.family == "cpu" else hardware.generation
+    return {
+        "the architecture": architecture_of(work),
+        "the file type": work.quantisation,
+        "the generation": generation,
+    }
 
 
 def limits(points: Sequence[Point]) -> Limits:
@@ -77,8 +95,9 @@ def limits(points: Sequence[Point]) -> Limits:
         spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
     own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
     processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
-    architectures = frozenset((architecture_of(p.work), p.hardware.family) for p in points)
-    return Limits(tuple(spans), processors, architectures)
+    named = [(p.hardware.family, _names(p.hardware, p.work)) for p in points]
+    measured = {what: frozenset((own[what], family) for family, own in named) for what in _WHAT}
+    return Limits(tuple(spans), processors, measured)
 
 
 def _told(value: float, span: Span) -> str:

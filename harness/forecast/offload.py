@@ -36,11 +36,14 @@ class Host:
         """Of the model."""
         return self.layers / self.all_layers
 
-    @property
-    def reason(self) -> str:
-        """Why the interval is wide, in words."""
+    def reason(self, held_bytes: float) -> str:
+        """Why the interval is wide, in words. `held_bytes`: of the whole model, weights and cache.
+
+        Of a machine that is not here nobody has looked whether its main memory holds them.
+        """
         told = (
-            f"main memory, of which {UNKNOWN_BYTES_PER_S / 1e9:.0f} GB/s are taken, twice as many or half"
+            f"main memory, which must hold {self.share * held_bytes / 1e9:,.3g} GB of it and of which "
+            f"{UNKNOWN_BYTES_PER_S / 1e9:.0f} GB/s are taken, twice as many or half"
             if self.bandwidth_bytes_per_s is None
             else f"main memory at {self.bandwidth_bytes_per_s / 1e9:,.0f} GB/s"
         )
@@ -53,13 +56,14 @@ def offloaded(forecaster: Forecaster, hardware: Hardware, host: Host, work: Work
     processor = forecast(forecaster, _processor(host), work, task)
     ends = _decode if task.kind is Kind.DECODE else _prefill
     rate = ends(device.rate, _at_unknown(processor.rate, host), host, work, task)
+    held = work.file_bytes + (work.cache_bytes or 0.0) * (task.depth + task.tokens)
     return Forecast(
         task=task,
         rate=rate,
         anchor=Anchor.ESTIMATED,
         basis=(*device.basis[:3], *processor.basis[:2]),
         narrows="a record of this model on this machine, with its layers as here",
-        wider=(host.reason, *device.wider),
+        wider=(host.reason(held), *device.wider),
     )
 
 

@@ -108,9 +108,21 @@ def ended(state: State, found: Sequence[Standing], results: Path, signers: Signe
     for one in home:
         if one.refused:
             err().print(one.refused, markup=False, soft_wrap=True)
+    if way_on := on_with(found):
+        err().print(way_on, markup=False, soft_wrap=True)
     if any(one.refused for one in home) or any(one.status is not Status.MEASURED for one in found):
         return 3
     return CHECKS_FAILED if any(one.record and first_line(read(one.record).record) for one in home) else 0
+
+
+def on_with(found: Sequence[Standing]) -> str:
+    """What goes on with the jobs that have no number, in one line; "" where there is none."""
+    left = {one.status for one in found}
+    if left & {Status.LOST, Status.CANCELLED, Status.WAITING}:
+        return "continue with: repro fleet resume"
+    if left & {Status.FAILED, Status.DRAINED}:
+        return "once what they say is mended, try those again: repro fleet resume --retry-failed"
+    return ""
 
 
 def print_standing(found: Sequence[Standing], home: Sequence[Collected] = ()) -> None:

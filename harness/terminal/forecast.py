@@ -44,7 +44,8 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     for anchor in dict.fromkeys(one.anchor for one in told_of.values()):
         say(f"{anchor.value:>4}  {WORDS[anchor]}: a forecast, no measurement")
     for reason in dict.fromkeys(reason for one in told_of.values() for reason in one.wider):
-        say(f"      wide: {reason}")
+        of = [title for title, one in told_of.items() if reason in one.wider]
+        say(f"      {f'{of[0]} ' if len(of) < len(told_of) else ''}wide: {reason}")
     if hardware.family == "cpu":
         say(
             "      few processors are among the evidence: one with few cores, or that others use at the same time, is slower"
@@ -75,7 +76,8 @@ def _point(point: Point) -> str:
     hardware, work, task = point.hardware, point.work, point.task
     depth = f" after {task.depth:,}" if task.depth else ""
     whence = "imported" if point.origin is Origin.IMPORTED else "record"
-    what = f"{work.model} {work.quantisation}, {hardware.family}, {task.tokens:,} tokens{depth}"
+    kind = f" {work.quantisation}" if work.quantisation else ""
+    what = f"{work.model}{kind}, {hardware.family}, {task.tokens:,} tokens{depth}"
     return f"{_named(hardware)}: {what}: {_number(point.tokens_per_s)} tok/s ({whence}: {point.source})"
 
 

@@ -116,6 +116,8 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "Apple M4 Max", "--memory", "64", "--backend", "sycl"), "take one of metal, vulkan"),
         (("--device", "Apple M4 Max", "--memory", "40"), "choose one of: 36, 48, 64, 128"),
         (("--device", "Apple M4 Max"), "say how much the machine has"),
+        (("--device", "H100", "--memory", "80"), "choose one of: 64, 94; or by its name: H100 SXM"),
+        (("--device", "A100 80GB"), "the nearest are: A100 SXM 80 GB, A100 PCIe 80 GB"),
         (("--device", "Apple M5 Max", "--memory", "64"), '--device "Apple M5 Max (40-core GPU)"'),
     ],
 )
@@ -137,6 +139,20 @@ def test_an_unknown_architecture_is_refused_and_experts_are_not(repro, tmp_path)
     told = json.loads(repro("forecast", moe, "--device", "RTX 4090", "--json").out)
     assert told["model_name"] == "qwen3moe 30B.A3B"
     assert told["decode"]["tokens_per_s"]["middle"] > 80
+
+
+def test_a_file_of_llama_cpps_own_type_of_experts_is_of_the_published_class(repro, tmp_path):
+    tensors, metadata = real_shapes.gpt_oss_20b()
+    path = real_shapes.write(tmp_path / "gpt.gguf", (tensors, metadata | {"general.file_type": 38}))  # MXFP4_MOE
+    done = repro("forecast", path, "--device", "RTX 4090")
+    assert "gpt-oss 20B, MXFP4\n" in done.out
+    assert "wide: " not in done.out
+
+
+def test_a_reason_of_one_rate_alone_names_it(repro, llama):
+    done = repro("forecast", llama, "--device", "RTX 4090", "--backend", "opencl")
+    assert "      wide: the generation NVIDIA Ada Lovelace was never measured with opencl" in done.out
+    assert "      prefill wide: the architecture llama was never measured with opencl" in done.out
 
 
 def test_a_file_that_is_no_model_is_refused(repro, tmp_path):

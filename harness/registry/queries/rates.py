@@ -108,7 +108,7 @@ def _work(record: Record) -> Work | None:
     )
     return Work(
         model=name,
-        quantisation=quantisation_class(str(model.get("quantisation"))),
+        quantisation=quantisation_class(str(model.get("quantisation") or "")),
         experts=experts,
         token_bytes=read if experts else size,
         file_bytes=size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,7 +105,8 @@ def _part(question: Question) -> Device | None:
     if not found and named:
         told = ", ".join(str(one) for one in sorted({gib for part in named for gib in _sizes(part)}))
         where = f"--device {question.device} --memory {question.memory_gib:g}"
-        raise BadInput("no part of this name is sold with so much memory", where=where, fix=f"choose one of: {told}")
+        fix = f"choose one of: {told}{_also(question.device, named)}"
+        raise BadInput("no part of this name is sold with so much memory", where=where, fix=fix)
     if not found:
         near = devices.nearest(question.device)
         fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"
@@ -116,9 +117,15 @@ def _part(question: Question) -> Device | None:
     sizes = sorted({part.memory_gib for part in found if part.memory_gib is not None})
     if len(sizes) > 1 and size is None:
         told = ", ".join(f"{one}" for one in sizes)
-        fix = f"choose one with --memory: {told}"
+        fix = f"choose one with --memory: {told}{_also(question.device, found)}"
         raise BadInput(f"{len(found)} parts share this name", where=f"--device {question.device}", fix=fix)
     return found[0]
+
+
+def _also(name: str, named: Sequence[Device]) -> str:
+    """In words, the parts whose names hold this one and more."""
+    others = [sku for sku in devices.nearly(name) if sku not in {part.sku for part in named}]
+    return f"; or by its name: {', '.join(others)}" if others else ""
 
 
 def _sizes(part: Device) -> tuple[int, ...]:

@@ -35,8 +35,13 @@ class Part:
     hardware: Hardware
     published: bool
 
+    @property
+    def shared(self) -> bool:
+        """Whether it computes from the machine's memory, of which machines have less than the table says."""
+        return self.device.form == "integrated" or self.device.machines_memory
+
     def holds(self, pair: Pair) -> bool:
-        """Whether weights and cache are smaller than its memory; of shared memory nothing is known."""
+        """Whether weights and cache are smaller than the most memory that it is sold with; true where that is not known."""
         size = self.device.memory_gib
         return size is None or pair.held_bytes <= _DRIVERS_SHARE * size * GIB
 

@@ -329,6 +329,22 @@ def test_a_mistyped_name_has_its_part_among_the_nearest(typed, meant):
     assert meant in devices.nearest(typed)
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant", "never"),
+    [
+        ("A100", {"A100 PCIe 40 GB", "A100 PCIe 80 GB", "A100 SXM 40 GB", "A100 SXM 80 GB"}, "A10"),
+        ("A100 80GB", {"A100 PCIe 80 GB", "A100 SXM 80 GB"}, "A100 SXM 40 GB"),
+        ("3090", {"GeForce RTX 3090", "GeForce RTX 3090 Ti"}, "B300"),
+        ("RTX PRO 6000", {"RTX PRO 6000 Blackwell Workstation Edition"}, "RTX A6000"),
+        ("M3 Max", {"Apple M3 Max", "Apple M3 Max 30-core GPU"}, "Apple M2 Max"),
+        ("V100", {"V100 SXM2 16 GB"}, "H100 SXM"),
+    ],
+)
+def test_a_name_that_leaves_its_part_open_has_its_parts_among_the_nearest_and_no_other(typed, meant, never):
+    assert meant <= set(devices.nearest(typed))
+    assert never not in devices.nearest(typed)
+
+
 def test_a_name_like_no_other_has_no_nearest():
     assert devices.nearest("zzzzzzzzzzzz") == []
     assert devices.nearest("") == []

@@ -8,6 +8,7 @@ from harness.fleet.outcome import Ending, Outcome, Standing, Status
 from harness.fleet.plan import Node, make_plan
 from harness.fleet.report import report
 from harness.terminal import fleet_watched
+from harness.terminal.fleet import on_with
 
 MATRIX = """
 name = "fleet"
@@ -70,6 +71,23 @@ def test_on_a_terminal_it_is_a_table_that_is_drawn_where_something_changed(plan,
 def test_a_table_is_no_higher_than_a_terminal(plan):
     made = [fleet_watched.NodeRow(f"n{i}", "0/1", "", "") for i in range(100)]
     assert fleet_watched._table(made, "100 queued").row_count == fleet_watched.MOST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (Status.LOST, "continue with: repro fleet resume"),
+        (Status.CANCELLED, "continue with: repro fleet resume"),
+        (Status.FAILED, "try those again: repro fleet resume --retry-failed"),
+        (Status.DRAINED, "try those again: repro fleet resume --retry-failed"),
+        (Status.REFUSED, ""),
+        (Status.MEASURED, ""),
+    ],
+)
+def test_whoever_has_jobs_without_a_number_is_told_how_to_go_on(plan, left, said):
+    found = [Standing(plan.jobs[0], Status.MEASURED), Standing(plan.jobs[1], left)]
+    assert on_with(found).endswith(said)
+    assert bool(on_with(found)) == bool(said)
 
 
 TWINS = """

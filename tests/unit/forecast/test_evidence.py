@@ -32,6 +32,7 @@ def test_the_name_of_a_test_says_what_was_asked(test, task):
     [
         ("Q4_K - Medium", "Q4_K"), ("Q4_K_M", "Q4_K"), ("IQ4_XS - 4.25 bpw", "IQ4"), ("BF16", "BF16"), ("all F32", "F32"),
         ("MXFP4 MoE", "MXFP4"), ("UD-Q8_0", "Q8_0"), ("Q1_0_g128", "Q1_0"),
+        ("MXFP4_MOE", "MXFP4"), ("Q4_K_M-mixed", "Q4_K"), ("unknown", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_files_of_one_type_have_one_class(label, kind):

@@ -80,6 +80,20 @@ def test_an_architecture_that_was_measured_with_other_kernels_says_so():
     assert told.wider == ("the architecture deepseek2 was never measured with sycl",)
 
 
+@pytest.mark.parametrize(
+    ("name", "family", "kind", "told"),
+    [
+        ("GeForce RTX 4090", "cuda", "NVFP4", "the file type NVFP4 was never measured"),
+        ("GeForce RTX 4090", "cuda", "TQ1_0", "the file type TQ1_0 was never measured with cuda"),
+        ("GeForce RTX 4090", "cuda", "", "the file type is not known"),
+        ("GeForce GTX 1080 Ti", "cuda", "Q4_K", "the generation NVIDIA Pascal was never measured"),
+    ],
+)
+def test_a_file_type_and_a_generation_that_nobody_measured_with_these_kernels_are_named(name, family, kind, told):
+    found = forecast(evidence.forecaster(), part(name, family), replace(QWEN, quantisation=kind), DECODE)
+    assert told in found.wider
+
+
 def test_no_forecast_is_a_measured_class():
     assert {Anchor.MEASURED, Anchor.COMMUNITY}.isdisjoint({Anchor.NEARBY, Anchor.EXTRAPOLATED, Anchor.ESTIMATED})
 

@@ -47,6 +47,9 @@ def test_the_width_and_the_words_say_what_is_not_known() -> None:
     assert whole.rate.width < known.rate.width
     assert known.wider[0] == "20 of 65 layers compute on the processor, from main memory at 80 GB/s"
     assert "60 GB/s are taken, twice as many or half" in unknown.wider[0]
+    assert (
+        "which must hold 7.18 GB of it" in unknown.wider[0]
+    )  # 20 of 65 layers of 23.3 GB, and their cache of 128 tokens
     low, high = (
         offloaded(evidence.forecaster(), CARD, Host(b, 20, 65), WORK, DECODE).rate.middle for b in (30e9, 120e9)
     )

@@ -49,6 +49,13 @@ def test_a_table_of_forecasts_says_so_in_words_class_and_colour(site: Path) -> N
         assert sheet.count(theme) == 1  # no measured number has it
 
 
+def test_of_a_memory_that_is_the_machines_the_most_that_is_sold_is_said_to_be_that(site: Path) -> None:
+    own = next((site / "forecast/devices").glob("geforce-rtx-4090-*.html")).read_text()
+    shared = next((site / "forecast/devices").glob("apple-m2-ultra-*.html")).read_text()
+    assert "GB/s, 24 GiB (" in own
+    assert "GB/s, from the machine's memory of 192 GiB at most (" in shared
+
+
 def test_no_forecast_is_in_the_api_or_in_the_downloads(site: Path) -> None:
     for path in (site / "api").rglob("*.json"):
         assert "forecast" not in path.read_text().lower(), path
