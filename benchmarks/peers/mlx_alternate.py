@@ -6,8 +6,10 @@ Run by the runtime's interpreter: DESCRIPTOR FOLDER PROMPT OUTPUT
 import sys
 from pathlib import Path
 
+import mlx.core as mx
 from alternating import Ours, alternate, serve
 from mlx_lm import stream_generate
+from mlx_lm.generate import generation_stream
 from mlx_lm.utils import load_tokenizer
 
 from harness.measure.workload import WorkloadPlan
@@ -29,6 +31,8 @@ tokenizer._eos_token_ids = set()  # as mlx_lm.benchmark does: it must not stop e
 def told(prompt, count):
     """The last answer, which holds its rates."""
     *_, last = stream_generate(ours.loaded._model, tokenizer, list(prompt), max_tokens=count)
+    # It has queued a step too many, which is nobody else's; on Metal it waits for that itself.
+    mx.synchronize(generation_stream)
     if last.generation_tokens != count:
         sys.exit(f"{last.generation_tokens} tokens of {count}")
     return last
