@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,16 +47,20 @@ def serve(
 
     Of an exported demonstration a copy is served, which forgets at its end what it took.
     """
-    from harness.terminal.serving import begin, builder, kept_site, key_again, opened, visitors_editors
+    from harness.terminal.serving import begun, builder, kept_site, key_again, opened, visitors_editors
 
-    begin(target)
-    from harness.service.core import Service, Settings
-    from harness.service.server import bound, run
-    from harness.service.telemetry import wanted
-    from harness.terminal.console import out
+    with ExitStack() as stack:
+        ahead = stack.enter_context(begun(target))
+        from harness.service.core import Service, Settings
+        from harness.service.server import bound, run
+        from harness.service.telemetry import wanted
+        from harness.terminal.console import out
 
-    telemetry = wanted(os.environ)
-    with builder(site) as keeper, opened(target) as (registry, key), bound(port) as own:
+        telemetry = wanted(os.environ)
+        # Two processes that load at once are enough for a small machine: the site's waits for the copy of a demonstration.
+        keeper = stack.enter_context(builder(site, at_once=ahead is None or ahead.process is None))
+        registry, key = stack.enter_context(opened(target, ahead))
+        own = stack.enter_context(bound(port))
         enrol = visitors_editors(target, registry, own.getsockname()[1])
         again = key_again(registry)
         service = Service(

@@ -13,6 +13,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.catalog import policies
+from harness.demo.kept import ORIGIN as ORIGIN
 from harness.demo.records import Setup, person, sealed
 from harness.errors import BadInput
 from harness.record.envelope import key_id
@@ -22,7 +23,6 @@ from harness.registry.actions.create import Charter, found, sign_checkpoint
 from harness.registry.intake.ingest import Submission, checked
 from harness.registry.store import Registry
 
-ORIGIN = "demonstration.invalid/registry"
 EDITOR = "demo-editor"
 REAL = "demo-workshop"  # signs the real runs
 _MONTH = timedelta(days=30)

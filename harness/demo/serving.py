@@ -7,16 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness import program
-from harness.catalog.digest import hash_file
+from harness.demo.kept import Ahead, path_of
+from harness.demo.kept import own as is_own
 from harness.demo.registry import key
 from harness.errors import BadInput
-from harness.paths import demonstrations_folder
 from harness.progress import Progress
 from harness.registry.exchange import files
 from harness.registry.opening import open_database
@@ -24,18 +22,19 @@ from harness.registry.queries.told import about
 from harness.registry.store import Registry
 
 _FILE = "registry.sqlite"
-_MOST_FILES = 10_000  # of an export whose database is kept for the next time
 
 
 @contextmanager
-def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
-    """The exported demonstration in a database of its own, and the registry's key, which anybody can make.
+def copied(place: str, progress: Progress, ahead: Ahead | None = None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
+    """The exported demonstration in a database of its own, and the registry's key, which anybody can make. `ahead`: of it.
 
     Raises `BadInput` for the export of any other registry: its key is kept elsewhere.
     """
     folder = Path(tempfile.mkdtemp(prefix="repro-serve-"))
     try:
-        kept, target = demonstrations_folder() / f"{_digest(Path(place))}.sqlite", folder / "registry"
+        kept, target = path_of(Path(place)) if ahead is None else ahead.kept, folder / "registry"
+        if ahead is not None:
+            ahead.wait()
         registry = _again(kept, target) or files.into(Path(place), str(target), progress)
         own = key("registry")
         with registry.reading() as reader:
@@ -46,7 +45,7 @@ def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519Pr
                 where=place,
                 fix=f"repro registry import {place} --registry FOLDER, where the registry's key is kept",
             )
-        if not _own(kept):
+        if not is_own(kept):
             with suppress(OSError):  # a home that can't be written keeps nothing
                 _keep(target / _FILE, kept)
         yield registry, own
@@ -56,7 +55,7 @@ def copied(place: str, progress: Progress) -> Iterator[tuple[Registry, Ed25519Pr
 
 def _again(kept: Path, target: Path) -> Registry | None:
     """The database that was made of these very files before: making it checks every record, which takes a second."""
-    if not _own(kept):
+    if not is_own(kept):
         return None
     with suppress(OSError):
         target.mkdir()
@@ -64,29 +63,6 @@ def _again(kept: Path, target: Path) -> Registry | None:
         return open_database(str(target))
     shutil.rmtree(target, ignore_errors=True)
     return None
-
-
-def _digest(export: Path) -> str:
-    """Of this program and of every file of the export."""
-    found = sha256(program.digest().encode())
-    for number, path in enumerate(sorted(export.rglob("*"))):
-        if number > _MOST_FILES:
-            raise BadInput("holds more files than a demonstration", where=str(export))
-        if path.is_file() and not path.is_symlink():
-            found.update(f"\n{path.relative_to(export).as_posix()} {hash_file(path)}".encode())
-    return found.hexdigest()
-
-
-def _own(kept: Path) -> bool:
-    """Whether it is there, and nobody else can have written it."""
-    with suppress(OSError):
-        return all(_safe(one) for one in (kept, kept.parent))
-    return False
-
-
-def _safe(path: Path) -> bool:
-    found = path.lstat()
-    return not path.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def _keep(database: Path, kept: Path) -> None:

@@ -84,7 +84,7 @@ def _equal(a: Keys, b: Keys) -> NDArray[np.bool_]:
 
 def kernel(effects: Sequence[Effect], spread: Spread, a: Features, b: Features) -> Floats:
     """The covariance of the points of `a` and `b` without noise."""
-    known = [effect for effect in effects if spread.effects[effect.name] > 0]
+    known = [effect for effect in effects if spread.effects[effect.name] > 0 and _meets(effect, a, b)]
     shared = [effect for effect in known if not effect.feature]
     # Steps of one question differ in their numbers alone: what their keys share is computed once.
     first, place = _distinct(a, [effect.key for effect in shared])
@@ -97,6 +97,11 @@ def kernel(effects: Sequence[Effect], spread: Spread, a: Features, b: Features) 
         if effect.feature:
             _add(total, spread.effects[effect.name], effect, a, b)
     return total
+
+
+def _meets(effect: Effect, a: Features, b: Features) -> bool:
+    """Whether any point of `a` shares a key with one of `b`: else the effect adds nothing."""
+    return not effect.key or not set(a.keys[effect.key].tolist()).isdisjoint(b.keys[effect.key].tolist())
 
 
 def _distinct(features: Features, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from harness.errors import RecordInvalid, ReproError, Unavailable
 from harness.registry.db import checkpoints, databases, foreseen, sessions
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RegistryFact
-from harness.registry.rules.base import public
+from harness.registry.rules.base import known, public
 from harness.tlog import checkpoint
 from harness.tlog.checkpoint import Checkpoint
 from harness.tlog.event import Event
@@ -77,21 +77,32 @@ class Registry:
             return found
 
     def append_sealed(
-        self, items: Sequence[Item], now: str, seal: Callable[[Checkpoint], bytes], room: Room | None = None
+        self,
+        items: Sequence[Item],
+        now: str,
+        seal: Callable[[Checkpoint], bytes],
+        room: Room | None = None,
+        then: Callable[[Reader, list[Taken | ReproError]], None] | None = None,
     ) -> list[Taken | ReproError]:
-        """As `append`; `seal` signs the tree as it is then, in the same transaction: what is durable is sealed."""
+        """As `append`; `seal` signs the tree as it is then, in the same transaction: what is durable is sealed.
+
+        `then` reads what is written before anybody else does: nobody may be told of it before this returns.
+        """
         from harness.registry.db.transaction import Batch
 
         with sessions.writing(self.engine) as reader:
             batch = Batch(foreseen.of_items(reader, items))
             found = list(_each(batch, items, now, room))
             batch.write()
-            size = reader.size()
-            if any(isinstance(one, ReproError) for one in found) and checkpoints.newest_size(reader) == size:
-                return found  # nothing is new
-            note = seal(Checkpoint(reader.origin(), size, reader.root()))
-            _by_its_key(reader, size, note)
-            checkpoints.put(reader, size, note)
+            size, root = batch.tree()
+            if not any(isinstance(one, ReproError) for one in found) or checkpoints.newest_size(reader) != size:
+                fact = batch.get(RegistryFact, "")
+                origin = reader.origin() if fact is None else fact.origin
+                note = seal(Checkpoint(origin, size, root))
+                _by_its_key(batch, size, note)
+                checkpoints.put(reader, size, note)
+            if then is not None:
+                then(reader, found)
             return found
 
     def tried(self, items: Sequence[Item], now: str) -> list[Taken | ReproError]:
@@ -145,9 +156,9 @@ class Registry:
         checkpoints.keep(self.engine, size, note)
 
 
-def _by_its_key(reader: Reader, size: int, note: bytes) -> None:
+def _by_its_key(batch: Batch, size: int, note: bytes) -> None:
     """Raises `Unavailable` where another key sealed the tree than the log says: it was rotated a moment ago."""
-    registry = reader.need(RegistryFact)
+    registry = known(batch, RegistryFact, "")
     try:
         checkpoint.read(note, {registry.origin: next(iter(public(registry.key_of(size)).values()))}, "checkpoint")
     except RecordInvalid as error:

@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import BadInput, RecordInvalid, ReproError, TooMany
+from harness.errors import BadInput, ReproError, TooMany
 from harness.registry import Registry
 from harness.registry.actions import incoming, jobs, limits, nonces
 from harness.registry.actions.incoming import Answer, Brought, Opened, Parcel
 from harness.registry.actions.limits import Spent
-from harness.registry.processes import end_with_parent
 from harness.registry.queries import jobs as job_queries
 from harness.registry.queries import told
 from harness.registry.queries.published import PublicLog
+from harness.service.batches import Batches
 from harness.service.bodies import Held
+from harness.service.checker import MOST, Checker
 from harness.service.cosigner import Cosigner
 from harness.service.courier import Courier
 from harness.service.metrics import Metrics
-from harness.service.writer import Writer
 
 T = TypeVar("T")
 _REMEMBERED = 10_000  # addresses that must wait
@@ -77,9 +74,11 @@ class Service:
     held: Held = field(default_factory=Held)
     metrics: Metrics = field(default_factory=Metrics)
     _given: Registry | None = None  # the registry that it was made with
-    _writer: Writer[Brought, Answer] | None = None
-    _limiter: Writer[Spent, None] | None = None
-    _pool: Executor | None = None
+    _opener: Batches[Parcel, Opened] | None = None
+    _checker: Batches[Opened, Brought] | None = None
+    _writer: Batches[Brought, Answer] | None = None
+    _limiter: Batches[Spent, None] | None = None
+    _checkers: list[Checker] = field(default_factory=list)
     _cosigner: Cosigner | None = None
     _courier: Courier | None = None
     _blocked: dict[str, float] = field(default_factory=dict)  # network → when it may ask again, by this process's clock
@@ -94,8 +93,12 @@ class Service:
         if self.settings.enrol is not None and not self.demonstration:
             raise BadInput("only a demonstration makes its visitors editors", where=self.origin)
         self.nonce_key = nonces.secret(self.registry)
-        self._writer = Writer(self._take, "writer")
-        self._limiter = Writer(self._spend, "limiter")
+        self._opener = Batches("opener", self._open)
+        self._checkers = [Checker(demonstration=self.demonstration) for _ in range(self.settings.helpers)]
+        works: list[Callable[[Sequence[Opened]], Sequence[Brought | ReproError]]] = [*self._checkers]
+        self._checker = Batches("checker", *(works or [self._check]), most=MOST)
+        self._writer = Batches("writer", self._take)
+        self._limiter = Batches("limiter", self._spend)
         self._cosigner = Cosigner(self.registry, self.settings.private_witnesses, self.metrics.asked_witness)
         self._cosigner.wake()
         self._courier = Courier(self.registry)
@@ -107,15 +110,15 @@ class Service:
 
     def stop(self) -> None:
         """After what waits."""
-        for one in (self._writer, self._limiter):
+        for one in (self._opener, self._checker, self._writer, self._limiter):
             if one is not None:
                 one.close()
+        for checker in self._checkers:
+            checker.stop()
         if self._cosigner is not None:
             self._cosigner.close()
         if self._courier is not None:
             self._courier.close()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
         if self._given is not None and self.registry is not self._given:
             self.registry.close()
             self.registry = self._given
@@ -128,7 +131,8 @@ class Service:
 
     async def opened(self, parcel: Parcel) -> Opened:
         """Its event, signed by somebody who may act."""
-        return await asyncio.to_thread(incoming.opened, self.registry, parcel)
+        assert self._opener is not None  # noqa: S101 - `start` was called
+        return await self._opener.ask(parcel)
 
     async def again(self, found: Opened) -> Answer | None:
         """The receipt of what is there already."""
@@ -140,17 +144,10 @@ class Service:
         """With its record checked, in a process that may die of it."""
         if self.settings.limited:
             await asyncio.to_thread(self._room, found)
-        if found.parcel.record is None or self.settings.helpers == 0:
-            return await asyncio.to_thread(incoming.brought, found, demonstration=self.demonstration)
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.settings.helpers, get_context("spawn"), end_with_parent)
-        pool = self._pool
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, _brought, found, self.demonstration)
-        except BrokenProcessPool as error:
-            if self._pool is pool:
-                self._pool = None
-            raise RecordInvalid("can't be checked", where=found.event.subject[:12]) from error
+        if found.parcel.record is None:
+            return incoming.brought(found, demonstration=self.demonstration)
+        assert self._checker is not None  # noqa: S101 - `start` was called
+        return await self._checker.ask(found)
 
     async def take(self, brought: Brought) -> Answer:
         """In the log, with its receipt."""
@@ -232,6 +229,13 @@ class Service:
         with self.registry.reading() as reader:
             limits.queue_has_room(reader, found.event)
 
+    def _open(self, parcels: Sequence[Parcel]) -> Sequence[Opened | ReproError]:
+        return incoming.opened_together(self.registry, parcels)
+
+    def _check(self, some: Sequence[Opened]) -> Sequence[Brought | ReproError]:
+        """In this process, where no other may help."""
+        return [incoming.or_why_not(incoming.brought, one, demonstration=self.demonstration) for one in some]
+
     def _take(self, parcels: Sequence[Brought]) -> Sequence[Answer | ReproError]:
         self.refresh_key()
         with self.metrics.commits.time():
@@ -252,7 +256,3 @@ class Service:
 
     def _spend(self, asked: Sequence[Spent]) -> Sequence[ReproError | None]:
         return limits.spend(self.registry, asked)
-
-
-def _brought(found: Opened, demonstration: bool) -> Brought:
-    return incoming.brought(found, demonstration=demonstration)

@@ -43,45 +43,49 @@ class Told:
 class Keeper:
     """Starts the process, starts it again when it dies, and hands on what it tells, from a thread.
 
-    It is started before it is told what to follow: it loads the program meanwhile.
+    `at_once`: it is started before it is told what to follow, and loads the program meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = True) -> None:
         self._stopped = threading.Event()
-        self._process = _started()
+        self._process = _started() if at_once else None
         self._thread: threading.Thread | None = None
 
     def follow(self, wish: Wish, told: Callable[[Told], None]) -> None:
         """From now on. `told` is called from a thread."""
-        _ask(self._process, wish)
-        self._thread = threading.Thread(target=self._listen, args=(wish, told), name="site", daemon=True)
+        self._process = process = self._process or _started()
+        _ask(process, wish)
+        self._thread = threading.Thread(target=self._listen, args=(process, wish, told), name="site", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
         """The registry has changed: look at once."""
         with suppress(OSError, ValueError):  # full: it is awake; closed: it is gone
-            os.write(_input(self._process).fileno(), b"\n")
+            if self._process is not None:
+                os.write(_input(self._process).fileno(), b"\n")
 
     def stop(self) -> None:
         """End it; what it has not put in place is left undone."""
         self._stopped.set()
+        if self._process is None:
+            return
         with suppress(OSError):
             _input(self._process).close()
         if self._thread is not None:
             self._thread.join()
         _ended(self._process)
 
-    def _listen(self, wish: Wish, told: Callable[[Told], None]) -> None:
+    def _listen(self, process: subprocess.Popen[bytes], wish: Wish, told: Callable[[Told], None]) -> None:
         while True:
-            _hear(self._process.stdout, told)
-            code = _ended(self._process)
+            _hear(process.stdout, told)
+            code = _ended(process)
             if self._stopped.is_set():
                 return
             told(Told(0.0, "Ended", f"the site's process ended ({code})"))
             if self._stopped.wait(_RESTARTED_S):
                 return
-            self._process = _started()
-            _ask(self._process, wish)
+            self._process = process = _started()
+            _ask(process, wish)
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -10,28 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from harness.demo.kept import Ahead
     from harness.registry.store import Registry
     from harness.service.core import Service
     from harness.site.keeper import Keeper
 
 
-def begin(target: str | None) -> None:
-    """Of a demonstration without a copy every record is read: what decodes samples loads while this process loads the rest."""
-    from harness.paths import demonstrations_folder
+@contextmanager
+def begun(target: str | None) -> Iterator[Ahead | None]:
+    """Of an exported demonstration: its database, which is made meanwhile where it is not kept. None of any other registry."""
+    from harness.demo.kept import ahead
     from harness.terminal.registry_option import named
 
-    if any(demonstrations_folder().glob("*.sqlite")):
-        return
-    from harness.registry.opening import is_export
-
-    if is_export(named(target)):
-        from harness.record import decode_process
-
-        decode_process.begin()
+    with ahead(Path(named(target))) as found:
+        yield found
 
 
 @contextmanager
-def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
+def opened(target: str | None, ahead: Ahead | None = None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
     """The registry's database, and its key; of an exported demonstration a copy. Raises `BadInput`."""
     from harness.errors import BadInput
     from harness.registry.opening import is_export
@@ -45,7 +41,7 @@ def opened(target: str | None) -> Iterator[tuple[Registry, Ed25519PrivateKey]]:
 
         with ExitStack() as stack:
             with shown(lines=False) as progress:
-                found = stack.enter_context(copied(place, progress))
+                found = stack.enter_context(copied(place, progress, ahead))
             yield found
         return
     registry = open_for_writing(place)
@@ -77,8 +73,8 @@ def key_again(registry: Registry) -> Callable[[], Ed25519PrivateKey]:
 
 
 @contextmanager
-def builder(folder: Path | None) -> Iterator[Keeper | None]:
-    """The process that will build the site in the folder, while it loads the program. Raises `BadInput` for the folder."""
+def builder(folder: Path | None, *, at_once: bool = True) -> Iterator[Keeper | None]:
+    """The process that will build the site in the folder; `at_once`: it loads already. Raises `BadInput` for the folder."""
     if folder is None:
         yield None
         return
@@ -86,7 +82,7 @@ def builder(folder: Path | None) -> Iterator[Keeper | None]:
     from harness.site.keeper import Keeper
 
     usable(folder)
-    keeper = Keeper()
+    keeper = Keeper(at_once=at_once)
     try:
         yield keeper
     finally:

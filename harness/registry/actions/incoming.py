@@ -6,9 +6,10 @@ record and samples, so that its signature covers every byte of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,7 +22,7 @@ from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item, Taken
 from harness.registry.facts import EditorsFact, FailureFact, KeyFact, OperatorFact, RecordFact, RegistryFact
 from harness.registry.intake import device_notes, failures, ingest
-from harness.registry.queries.receipts import Receipt, receipt, receipts
+from harness.registry.queries.receipts import Receipt, of_lines, receipt
 from harness.registry.rules import passkeys
 from harness.registry.rules.base import id_of, known
 from harness.registry.store import Registry
@@ -34,6 +35,7 @@ EVENT_LIMIT = 1 << 20  # bytes of an event's envelope
 _OWN = ("registry-created", "challenge-issued", "registry-key-rotated")  # the registry's own acts: nobody brings them
 _WITH_RECORD = ("record-submitted", "failure-submitted")
 _WITHOUT_WORDS = ("operator-joined", "operator-rotated")  # public, for ever, before any editor has read them
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,41 @@ class Answer:
 
 def opened(registry: Registry, parcel: Parcel) -> Opened:
     """Its event, once its signature holds. Raises `RecordInvalid` for what is false or none, `BadInput` for who may not act."""
+    (found,) = opened_together(registry, [parcel])
+    if isinstance(found, ReproError):
+        raise found
+    return found
+
+
+def opened_together(registry: Registry, parcels: Sequence[Parcel]) -> list[Opened | ReproError]:
+    """Each as `opened` would, or why not: what the registry knows of all of them is asked together."""
+    read = [or_why_not(_read, one) for one in parcels]
+    good = [one for one in read if not isinstance(one, ReproError)]
+    if not good:
+        return [one for one in read if isinstance(one, ReproError)]
+    with registry.reading() as plain:
+        reader = foreseen.of_signed(plain, [(one.event, one.sealed) for one in good], {one.digest for one in good})
+        return [one if isinstance(one, ReproError) else or_why_not(_by_whom, reader, one) for one in read]
+
+
+def or_why_not(work: Callable[..., Found], *told: object, **named: object) -> Found | ReproError:
+    """What it gives, or the error that it raises: of many that are asked together each has its own answer."""
+    try:
+        return work(*told, **named)
+    except ReproError as error:
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    parcel: Parcel
+    sealed: envelope.Envelope
+    event: Event
+    digest: str
+
+
+def _read(parcel: Parcel) -> _Read:
+    """What its event says: nobody has vouched for it yet. Raises `RecordInvalid` or `BadInput`."""
     if len(parcel.event) > EVENT_LIMIT:
         raise TooLarge(f"has {len(parcel.event)} bytes, the limit is {EVENT_LIMIT}", where="event")
     sealed = envelope.read(parcel.event, "event")
@@ -92,11 +129,13 @@ def opened(registry: Registry, parcel: Parcel) -> Opened:
         raise NotAllowed(f"{event.kind} is the registry's own act", where="event", fix="ask its editors")
     if event.kind in _WITHOUT_WORDS and event.reason:
         raise BadInput(f"must be empty in {event.kind}: it would be public at once", where="reason", fix="leave it out")
-    digest = sha256(sealed.payload).hexdigest()
-    with registry.reading() as plain:
-        reader = foreseen.of_signed(plain, event, sealed)
-        key, newcomer = _signer(reader, sealed, event)
-        return Opened(parcel, event, digest, key, newcomer, _place(reader, event, digest))
+    return _Read(parcel, sealed, event, sha256(sealed.payload).hexdigest())
+
+
+def _by_whom(reader: Reader, one: _Read) -> Opened:
+    """Raises as `opened`."""
+    key, newcomer = _signer(reader, one.sealed, one.event)
+    return Opened(one.parcel, one.event, one.digest, key, newcomer, _place(reader, one.event, one.digest))
 
 
 def _signer(reader: Reader, sealed: envelope.Envelope, event: Event) -> tuple[str, bool]:
@@ -143,19 +182,19 @@ def brought(found: Opened, *, demonstration: bool) -> Brought:
         if sha256(part).hexdigest() != told:
             raise RecordInvalid("must be the bytes whose digest the event names", where=name, fix="send them unchanged")
     record, samples = parcel.record or b"", parcel.samples or b""
-    where = event.subject[:12]
+    where, hint = event.subject[:12], (event.after, found.digest)
     if event.kind == "failure-submitted":
         _without_note(parcel)
         failed = failures.checked(record, samples, where)
         failures.agrees(event, failed)
         failures.taken_by(failed, demonstration=demonstration)
-        return Brought(found, Item(parcel.event, failure=failed))
+        return Brought(found, Item(parcel.event, failure=failed, hint=hint))
     submission = ingest.checked(record, samples, where)
     ingest.agrees(event, submission)
     ingest.taken_by(submission, demonstration=demonstration)
     if not device_notes.ids(submission, parcel.note):
         _without_note(parcel)
-    return Brought(found, Item(parcel.event, submission))
+    return Brought(found, Item(parcel.event, submission, hint=hint))
 
 
 def _without_note(parcel: Parcel) -> None:
@@ -205,10 +244,14 @@ def take(
     def seal(tree: Checkpoint) -> bytes:
         return checkpoint.sign(tree, key)
 
-    found = registry.append_sealed([one.item for one in parcels], utc(), seal, room if limited else None)
-    fresh = [one.entry.index for one in found if isinstance(one, Taken)]
-    with registry.reading() as reader:
-        proofs = dict(zip(fresh, receipts(reader, fresh), strict=True))
+    proofs: dict[int, Receipt | None] = {}
+
+    def prove(reader: Reader, found: Sequence[Taken | ReproError]) -> None:
+        fresh = [one.entry for one in found if isinstance(one, Taken)]
+        proofs.update(zip((line.index for line in fresh), of_lines(reader, fresh), strict=True))
+
+    items = [one.item for one in parcels]
+    found = registry.append_sealed(items, utc(), seal, room if limited else None, prove)
     answers: list[Answer | ReproError] = []
     for one, taken in zip(parcels, found, strict=True):
         if isinstance(taken, Taken):

@@ -273,6 +273,11 @@ class Reader:
 
     def checkpoint(self) -> bytes | None:
         """The newest one that was signed, with what witnesses have added to it."""
+        found = self.newest()
+        return None if found is None else found[1]
+
+    def newest(self) -> tuple[int, bytes] | None:
+        """As `checkpoint`, with the entries below it."""
         table = tables.checkpoints.c
         wanted = select(table.size, table.note).order_by(table.size.desc()).limit(1)
         found = self.connection.execute(wanted).one_or_none()
@@ -280,9 +285,10 @@ class Reader:
             return None
         lines = tables.cosignatures.c
         added = select(lines.line).where(lines.size == found[0]).order_by(lines.witness)
-        return raw(found[1], "checkpoint") + b"".join(
+        note = raw(found[1], "checkpoint") + b"".join(
             raw(one, "cosignature") for one in self.connection.execute(added).scalars()
         )
+        return whole(found[0], "checkpoints"), note
 
     def row_for(self, subject: tuple[str, str, str, str], sku: str) -> str | None:
         """The oldest open row of this subject on this device: what another record of both belongs to."""

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 from harness.catalog import policies
 from harness.errors import BadInput, Conflict
 from harness.registry.db import tables
+from harness.registry.db.items import Item as Item
+from harness.registry.db.items import Taken as Taken
 from harness.registry.db.reader import Reader, chunks
 from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
 from harness.registry.intake import failures, ingest, requests
-from harness.registry.intake.failures import FailedRun
-from harness.registry.intake.ingest import Submission
 from harness.registry.intake.projection import parts_of
 from harness.registry.rules import times
 from harness.registry.rules.apply import applied
@@ -58,26 +58,6 @@ class Intake(Protocol[_Told]):
         """A simulation goes to a demonstration alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An event's envelope, and the checked record that it brings along."""
-
-    envelope: bytes
-    submission: Submission | None = None
-    failure: FailedRun | None = None
-    at: str = ""  # when the registry first took it, in a replay
-    dropped: bool = False  # the body was taken down later: only a replay of the log may say so
-    note: bytes | None = None  # the device note of a record that goes to another machine
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An event that is in the log now."""
-
-    entry: Entry
-    event: Event
-
-
 @dataclass(slots=True)
 class Batch:
     """See the module."""
@@ -98,6 +78,7 @@ class Batch:
     _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
     _size: int = -1
     _last: Entry | None = None
+    _before: merkle.Node | None = None  # the complete subtrees of the log as it was: whatever grows, grows from these
 
     def __post_init__(self) -> None:
         self._size = self.reader.size()
@@ -297,7 +278,16 @@ class Batch:
 
     def _node(self, level: int, index: int) -> bytes:
         found = self.nodes.get((level, index))
-        return self.reader.node(level, index) if found is None else found
+        if found is not None:
+            return found
+        if self._before is None:
+            size = self._size - len(self.entries)
+            self._before = self.reader.nodes_for(lambda asked: merkle.root(size, asked))
+        return self._before(level, index)
+
+    def tree(self) -> tuple[int, bytes]:
+        """Size and root of the log with all of it."""
+        return self._size, merkle.root(self._size, self._node)
 
     def write(self) -> None:
         """All of it."""

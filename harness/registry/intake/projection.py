@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -74,16 +75,19 @@ def parts_of(subject: Subject) -> tuple[str, str, str, str]:
     return subject.model, subject.quantisation, subject.engine, subject.workload
 
 
+@lru_cache(maxsize=1024)  # a submission asks several times
 def subject_digest(subject: Subject) -> str:
     """What a submission names, so that the rules need no record to see that two are of one subject."""
     return sha256(canonical(list(parts_of(subject)))).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def device_digest(sku: str) -> str:
     """What a submission names of its device, so that the rules see which records are of one row's subject and device."""
     return sha256(canonical(["device", sku])).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def earlier_digest(subject: Subject) -> str:
     """What submissions named before a subject held its settings (docs/decisions/0019): logs keep these for ever."""
     return subject_digest(replace(subject, workload=subject.workload.partition(" ")[0]))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput, NotFound, RecordInvalid
-from harness.registry.db import checkpoints
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RecordFact, RegistryFact
 from harness.registry.queries import failures
@@ -63,10 +62,15 @@ def receipt(reader: Reader, index: int) -> Receipt | None:
 
 def receipts(reader: Reader, indices: Sequence[int]) -> list[Receipt | None]:
     """As `receipt`, of several entries of one state: what their proofs share is read once."""
-    size, note = checkpoints.newest_size(reader), reader.checkpoint()
-    lines = _lines(reader, indices)
-    if note is None or not any(index < size for index in indices):
-        return [None] * len(indices)
+    return of_lines(reader, _lines(reader, indices))
+
+
+def of_lines(reader: Reader, lines: Sequence[Entry]) -> list[Receipt | None]:
+    """As `receipts`, of entries that were just read or made."""
+    newest = reader.newest()
+    if newest is None or not any(line.index < newest[0] for line in lines):
+        return [None] * len(lines)
+    size, note = newest
     registry = reader.need(RegistryFact)
     below = [line.index for line in lines if line.index < size]
     node = reader.nodes_for(lambda asked: [merkle.inclusion_proof(index, size, asked) for index in below])

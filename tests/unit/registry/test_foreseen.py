@@ -1,16 +1,18 @@
 """Facts that are read together are those that are read one by one, and nothing else is asked for."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event as database_event
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from harness.errors import ReproError
 from harness.record import envelope
 from harness.registry.actions import acts, incoming
 from harness.registry.actions.acts import Wish
 from harness.registry.actions.incoming import Parcel
+from harness.registry.db import tables
 from harness.registry.db.foreseen import Foreseen
 from harness.registry.facts import KINDS, KeyFact, OperatorFact, RecordFact
 from harness.tlog import merkle
@@ -45,6 +47,50 @@ def test_each_fact_is_the_one_that_is_read_by_itself(place):
         assert foreseen.get(OperatorFact, "bob") is None
 
 
+def test_lines_of_the_log_and_open_rows_are_those_that_are_asked_for_one_by_one(place):
+    made = world(place)
+    hub = made.accepted("ann")
+    other = made.record("bob", sku="GPU of bob")
+    made.submit(other)
+    made.submit(made.record("cyd"), hub)
+    with made.registry.reading() as reader:
+        size = reader.size()
+        digests = [reader.entry(index).event_sha256 for index in range(size)] + ["0" * 64]
+        lines = [tables.records.c[name] for name in ("model", "quantisation", "engine", "workload", "sku")]
+        homes = {tuple(one) for one in reader.connection.execute(select(*lines))} | {("m", "q", "e", "w", "d")}
+        foreseen = Foreseen(reader, [], range(size + 3), digests, homes)
+        asked = []
+        database_event.listen(reader.connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        found = (
+            [foreseen.head(one) for one in range(size + 3)],
+            [foreseen.place_of(one) for one in digests],
+            [foreseen.has_event(one) for one in digests],
+            {one: foreseen.row_for(one[:4], one[4]) for one in homes},
+        )
+        assert len(asked) == 0
+        assert found == (
+            [reader.head(one) for one in range(size + 3)],
+            [reader.place_of(one) for one in digests],
+            [reader.has_event(one) for one in digests],
+            {one: reader.row_for(one[:4], one[4]) for one in homes},
+        )
+        assert {hub, other.id, None} == set(found[3].values())
+        assert foreseen.head(size + 9) is None
+        assert foreseen.place_of("1" * 64) is None
+
+
+def test_a_wrong_hint_changes_nothing(place):
+    made = world(place)
+    (one,) = parcels(made, 1)
+    brought = incoming.brought(incoming.opened(made.registry, one), demonstration=False)
+    wrong = replace(brought, item=replace(brought.item, hint=(10**6, "")))
+    (answer,) = incoming.take(made.registry, key("registry"), [wrong])
+    assert answer.new
+    (again,) = incoming.take(made.registry, key("registry"), [wrong])
+    assert not again.new
+    assert again.receipt.entry == answer.receipt.entry
+
+
 def test_a_fact_that_cannot_be_read_is_named_where_it_is_asked_for(tmp_path):
     made = world(str(tmp_path / "registry"))
     made.join("ann")
@@ -75,7 +121,44 @@ def test_sixteen_submissions_ask_hardly_more_than_one(tmp_path):
     alone = len(asked)
     asked.clear()
     assert all(one.new for one in taken(made, some[1:]))
-    assert len(asked) < alone + 15 * 7  # of each: three before it is opened, three in the transaction; it was 31
+    assert len(asked) < alone + 15 * 4  # of each: three before it is opened alone, none in the transaction; it was 31
+
+
+def test_events_that_are_opened_together_are_answered_each_by_itself(place):
+    made = world(place)
+    some = parcels(made, 3)
+    (known,) = taken(made, some[:1])
+    broken = Parcel(some[1].event[:-9], some[1].record, some[1].samples)
+    asked = []
+    database_event.listen(made.registry.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    found = incoming.opened_together(made.registry, [some[0], broken, some[2]])
+    assert len([one for one in asked if one.startswith("SELECT")]) == 2
+    assert found[0].entry == known.receipt.entry
+    assert "is not a DSSE envelope" in str(found[1])
+    assert found[2] == incoming.opened(made.registry, some[2])
+    assert [str(one) for one in incoming.opened_together(made.registry, [broken])] == [str(found[1])]
+
+
+def test_a_receipt_of_what_is_taken_is_made_before_anybody_else_sees_it_and_told_afterwards(place, monkeypatch):
+    made = world(place)
+    some = parcels(made, 2)
+    with made.registry.reading() as reader:
+        size = reader.size()
+    sizes = []
+
+    def fails(reader, lines):
+        with made.registry.reading() as other:
+            sizes.append(other.size())
+        raise RuntimeError("no receipt")
+
+    monkeypatch.setattr(incoming, "of_lines", fails)
+    with pytest.raises(RuntimeError, match="no receipt"):
+        taken(made, some)
+    monkeypatch.undo()
+    assert sizes == [size]
+    with made.registry.reading() as reader:  # and so nothing was taken
+        assert reader.size() == size
+    assert [one.receipt.entry for one in taken(made, some)] == [size, size + 1]
 
 
 @pytest.mark.parametrize("name", ["\ud800", "\0", "x" * 70_000, "é"])
