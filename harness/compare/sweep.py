@@ -83,6 +83,12 @@ class Series:
         """The cells that can't be told from the best."""
         return tuple(i for i, point in enumerate(self.points) if point is not None and point.standing is Standing.TIE)
 
+    @property
+    def alone(self) -> bool:
+        """Whether the best is the only cell with a number that may be used: it stands against none."""
+        usable = [point for point in self.points if point is not None and point.standing is not Standing.UNUSABLE]
+        return self.best is not None and len(usable) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class SweepTable:

@@ -66,6 +66,8 @@ def _view(table: SweepTable, series: Series, key: str) -> SeriesView:
 def _said(table: SweepTable, series: Series) -> str:
     if series.best is None:
         return "No cell has a number that may be used."
+    if series.alone:
+        return f"{_named(table.axes, table.cells[series.best])}. No other cell has a number that may be used."
     best = f"The fastest measured: {_named(table.axes, table.cells[series.best])}."
     ties = [_named(table.axes, table.cells[i]) for i in series.ties]
     return f"{best} Tied with it (they can't be told apart): {'; '.join(ties)}." if ties else best

@@ -119,7 +119,10 @@ def summary(table: SweepTable, series: Series) -> str:
         return f"{name}: no cell has a number that may be used"
     best = series.points[series.best]
     assert best is not None  # noqa: S101 - the best has a number
-    said = f"{name}: the best is {label(table, series.best)} with {quantity(best.value, series.unit)}"
+    shown = f"{label(table, series.best)} with {quantity(best.value, series.unit)}"
+    if series.alone:
+        return f"{name}: {shown}; no other cell has a number that may be used"
+    said = f"{name}: the best is {shown}"
     ties = [label(table, index) for index in series.ties]
     said += f"; a tie with {', '.join(ties)}" if ties else "; no tie"
     undecided = sum(point is not None and point.standing is Standing.UNDECIDED for point in series.points)

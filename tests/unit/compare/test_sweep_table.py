@@ -1,6 +1,7 @@
 """A sweep's table: axes from what was asked for, each cell against the best, ties named as ties, nothing compared falsely."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from harness.compare.sweep import NOT_SET, Measured, Standing, of_records, table
 from harness.errors import BadInput
 from harness.record.store import read
+from harness.reports import sweeps
+from harness.terminal import sweep
 
 QUIET = (0.996, 1.0, 1.004)
 NOISY = (0.9, 1.0, 1.11)
@@ -105,6 +108,15 @@ def test_a_number_that_its_record_calls_unusable_is_never_best(cell):
     (decode, _) = of_records([bad, cell(1.0, threads=2)]).series
     assert [point.standing for point in decode.points] == [Standing.UNUSABLE, Standing.BEST]
     assert "too_many_invalid" in decode.points[0].why
+
+
+def test_a_cell_that_stands_alone_is_no_best_in_words(cell):
+    one, other = Measured({"threads": "1"}, cell(1.0, threads=1)), Measured({"threads": "2"}, cell(1.2, threads=2))
+    alone, both = table([one, Measured({"threads": "2"}, None, "it crashed")]), table([one, other])
+    assert re.search(r"threads=1 with .*; no other cell has a number", sweep.summary(alone, alone.series[0]))
+    assert sweeps.views(alone)[0].said == "threads=1. No other cell has a number that may be used."
+    assert "the best is threads=2" in sweep.summary(both, both.series[0])
+    assert sweeps.views(both)[0].said.startswith("The fastest measured: threads=2.")
 
 
 def test_records_that_are_no_sweep_are_refused_in_one_line(cell):
