@@ -63,7 +63,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 class Part(ctypes.Structure):
     _fields_ = [("base", ctypes.c_char_p), ("length", ctypes.c_size_t)]
 VECTOR = Part(b"abc", 3)
-source = os.open(sys.executable, os.O_RDONLY)
+source = os.open("../source", os.O_RDONLY)  # of the same file system: copy_file_range asks for that
 os.read(os.open("f", os.O_RDONLY), 1)  # reading is no change
 f, d = int(sys.argv[1]), os.open(".", os.O_RDONLY)
 told = []
@@ -81,6 +81,7 @@ print(json.dumps(told))
 def do_all(folder, how, at, log, lasting=False):
     """The error number of each change in turn, the file f being open already."""
     folder.mkdir()
+    (folder.parent / "source").write_bytes(b"s" * 20)
     with (folder / "f").open("w+b", buffering=0) as file:
         command = [sys.executable, "-S", "-c", DO_ALL, str(file.fileno())]
         done = subprocess.run(
@@ -126,15 +127,17 @@ def test_a_lasting_fault_stays(tmp_path):
 SHORT = """
 import os, sys
 f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-source = os.open(sys.executable, os.O_RDONLY)
+source = os.open(sys.argv[2], os.O_RDONLY)
 print(os.write(f, b"abcdef"), os.write(f, b"x"), os.pwrite(f, b"abcdef", 0), os.writev(f, [b"ab", b"", b"cdef", b"gh"]),
       os.pwritev(f, [b"abc", b"defg"], 0), os.sendfile(f, source, 0, 100), os.copy_file_range(source, f, 100, 0))
 """
 
 
 def test_a_short_write_writes_half_and_what_can_not_be_cut_is_not_counted(tmp_path):
-    log = tmp_path / "log"
-    told = program(SHORT, tmp_path / "f", env=faults.environment(tmp_path, 1, "SHORT", True, log)).stdout.split()
+    log, source = tmp_path / "log", tmp_path / "source"
+    source.write_bytes(b"s" * 200)
+    environment = faults.environment(tmp_path, 1, "SHORT", True, log)
+    told = program(SHORT, tmp_path / "f", source, env=environment).stdout.split()
     assert told == ["3", "1", "3", "4", "3", "50", "50"]
     assert [operation.name for operation in faults.operations(log)] == [
         *("write", "pwrite", "writev", "pwritev2", "sendfile", "copy_file_range")
