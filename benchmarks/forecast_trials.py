@@ -10,6 +10,8 @@ Costs, spreads and amplitudes are estimated without each tenth, and what was mea
 rows are odd is said by today's model with the shipped spreads. The reach is cross-calibrated: that of a tenth comes from the
 errors of the other nine, the farthest of the three situations, each measurement counted once. It is not nested: those nine were
 judged with spreads that had seen the tenth.
+A fold's search begins at the numbers of all points, as in `forecast.py`, and richer models may keep something of them:
+`--afresh` begins where nothing was measured, and takes longer.
 """
 
 from __future__ import annotations
