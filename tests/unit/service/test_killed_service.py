@@ -27,7 +27,7 @@ from tests.unit.service.conftest import Over
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 5  # benchmarks/reliability.py asks for more
-STEP = max(int(os.environ.get("REPRO_FAULT_STEP", "53")) // 8, 1)
+STEP = max(int(os.environ.get("REPRO_FAULT_STEP", "53")) // 16, 1)
 PAUSE_S = 0.4  # at most, between a client's acts: the load lasts as long as the kills do
 
 
