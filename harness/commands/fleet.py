@@ -74,8 +74,7 @@ def run(
     """
     from harness.fleet import estimates, lead
     from harness.record.store import writable
-    from harness.terminal.console import print_json
-    from harness.terminal.fleet import answers, lead_to_end, read_matrix, standing_json, standing_of
+    from harness.terminal.fleet import answers, lead_to_end, read_matrix, standing_of, tell
     from harness.terminal.keys import open_keys
 
     loaded = read_matrix(matrix, allowed)
@@ -87,7 +86,7 @@ def run(
     state = lead.start(loaded, wanted)
     if detach:
         if as_json:
-            print_json(standing_json(state.plan, standing_of(state)))
+            tell(state.plan, standing_of(state), as_json=True)
         else:
             click.echo(f"started; see: repro fleet status {matrix}")
         return 0
@@ -100,15 +99,10 @@ def status(matrix: Path, results: Path, as_json: bool) -> None:
     """Print the state of every job."""
     from harness.catalog import matrices
     from harness.fleet.state import need_state
-    from harness.terminal.console import print_json
-    from harness.terminal.fleet import print_standing, standing_json, standing_of
+    from harness.terminal.fleet import standing_of, tell
 
     state = need_state(results, matrices.read(matrix))
-    found = standing_of(state)
-    if as_json:
-        print_json(standing_json(state.plan, found))
-    else:
-        print_standing(found)
+    tell(state.plan, standing_of(state), as_json=as_json)
 
 
 @fleet.command()
@@ -126,8 +120,8 @@ def resume(matrix: Path, results: Path, retry_failed: bool, detach: bool, as_jso
     from harness.catalog import matrices
     from harness.fleet import lead
     from harness.fleet.state import need_state
-    from harness.terminal.console import err, print_json
-    from harness.terminal.fleet import lead_to_end, standing_json, standing_of
+    from harness.terminal.console import err
+    from harness.terminal.fleet import lead_to_end, standing_of, tell
     from harness.terminal.keys import open_keys
     from harness.units import count
 
@@ -136,7 +130,7 @@ def resume(matrix: Path, results: Path, retry_failed: bool, detach: bool, as_jso
     err().print(f"{count(handed_over, 'job')} handed over", markup=False)
     if detach:
         if as_json:
-            print_json(standing_json(state.plan, standing_of(state)))
+            tell(state.plan, standing_of(state), as_json=True)
         return 0
     return lead_to_end(state, results, signers, stop_with_us=state.plan.executor == "local", as_json=as_json)
 
@@ -151,16 +145,11 @@ def cancel(matrix: Path, results: Path, as_json: bool) -> None:
     from harness.catalog import matrices
     from harness.fleet import lead
     from harness.fleet.state import need_state
-    from harness.terminal.console import print_json
-    from harness.terminal.fleet import print_standing, standing_json, standing_of
+    from harness.terminal.fleet import standing_of, tell
 
     state = need_state(results, matrices.read(matrix))
     lead.cancel(state)
-    found = standing_of(state)
-    if as_json:
-        print_json(standing_json(state.plan, found))
-    else:
-        print_standing(found)
+    tell(state.plan, standing_of(state), as_json=as_json)
 
 
 @fleet.command()

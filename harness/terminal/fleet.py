@@ -101,10 +101,7 @@ def lead_to_end(state: State, results: Path, signers: Signers | None, *, stop_wi
 def ended(state: State, found: Sequence[Standing], results: Path, signers: Signers | None, *, as_json: bool) -> int:
     """Take the records home and print every job; 3 where one has no number, else 4 where a record's own checks failed."""
     home = collect(state, found, results, signers, config())
-    if as_json:
-        print_json(standing_json(state.plan, found, home))
-    else:
-        print_standing(found, home)
+    tell(state.plan, found, home, as_json=as_json)
     for one in home:
         if one.refused:
             err().print(one.refused, markup=False, soft_wrap=True)
@@ -125,7 +122,15 @@ def on_with(found: Sequence[Standing]) -> str:
     return ""
 
 
-def print_standing(found: Sequence[Standing], home: Sequence[Collected] = ()) -> None:
+def tell(plan: Plan, found: Sequence[Standing], home: Sequence[Collected] = (), *, as_json: bool) -> None:
+    """How every job stands, as a table or as JSON."""
+    if as_json:
+        print_json(_standing_json(plan, found, home))
+    else:
+        _print_standing(found, home)
+
+
+def _print_standing(found: Sequence[Standing], home: Sequence[Collected]) -> None:
     """A line a job: where, what, how it stands, its rate once it is home."""
     from rich.table import Table
 
@@ -149,7 +154,7 @@ def print_standing(found: Sequence[Standing], home: Sequence[Collected] = ()) ->
     out().print(", ".join(f"{n} {name}" for name, n in counts(found).items()), markup=False)
 
 
-def standing_json(plan: Plan, found: Sequence[Standing], home: Sequence[Collected] = ()) -> dict[str, Any]:
+def _standing_json(plan: Plan, found: Sequence[Standing], home: Sequence[Collected]) -> dict[str, Any]:
     """The same as plain values."""
     records = {one.standing.job.number: one for one in home}
     jobs = []
