@@ -22,7 +22,7 @@ from harness.files import read_limited
 from harness.paths import demonstrations_folder
 
 ORIGIN = "demonstration.invalid/registry"
-_MARK, _DATABASE = "registry.json", "registry.sqlite"  # of an export; of a folder that is none
+_MARK, DATABASE = "registry.json", "registry.sqlite"  # of an export; of a folder that is none
 _MARK_LIMIT = 64 << 10
 _MOST_FILES = 10_000  # of an export whose database is kept for the next time
 
@@ -64,7 +64,7 @@ def ahead(export: Path) -> Iterator[Ahead | None]:
 def _is_demonstration(export: Path) -> bool:
     with suppress(OSError, ValueError, RecursionError, BadInput):
         told = json.loads(read_limited(export / _MARK, _MARK_LIMIT, "the file"))
-        return isinstance(told, dict) and told.get("origin") == ORIGIN and not (export / _DATABASE).exists()
+        return isinstance(told, dict) and told.get("origin") == ORIGIN and not (export / DATABASE).exists()
     return False
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.demo.kept import Ahead, path_of
+from harness.demo.kept import DATABASE, Ahead, path_of
 from harness.demo.kept import own as is_own
 from harness.demo.registry import key
 from harness.errors import BadInput
@@ -20,8 +20,6 @@ from harness.registry.exchange import files
 from harness.registry.opening import open_database
 from harness.registry.queries.told import about
 from harness.registry.store import Registry
-
-_FILE = "registry.sqlite"
 
 
 @contextmanager
@@ -47,7 +45,7 @@ def copied(place: str, progress: Progress, ahead: Ahead | None = None) -> Iterat
             )
         if not is_own(kept):
             with suppress(OSError):  # a home that can't be written keeps nothing
-                _keep(target / _FILE, kept)
+                _keep(target / DATABASE, kept)
         yield registry, own
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +57,7 @@ def _again(kept: Path, target: Path) -> Registry | None:
         return None
     with suppress(OSError):
         target.mkdir()
-        shutil.copyfile(kept, target / _FILE)
+        shutil.copyfile(kept, target / DATABASE)
         return open_database(str(target))
     shutil.rmtree(target, ignore_errors=True)
     return None

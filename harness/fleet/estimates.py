@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import calendar
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +15,10 @@ from harness.fleet.answering import published
 from harness.fleet.plan import Plan
 from harness.record import store
 from harness.record.schema import Record
+from harness.state_files import seconds_of
 from runtimes.interface import Scalar
 
 MOST_READ = 500  # records, the newest first
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ def _past(record: Record) -> Past | None:
     try:
         words = shlex.split(record.run.command)
         asked = dict(zip(words[2::2], words[3::2], strict=False))
-        seconds = calendar.timegm(time.strptime(record.run.finished_utc, _TIME))
-        seconds -= calendar.timegm(time.strptime(record.run.started_utc, _TIME))
+        seconds = seconds_of(record.run.finished_utc) - seconds_of(record.run.started_utc)
         if not record.processes:  # a run that failed
             return None
         options = frozenset(record.runtime.options.items())
