@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.catalog import matrices
+from harness.fleet.plan import Node, Plan, make_plan
+
 SMALL = Path(__file__).parents[1] / "data" / "small-v1.toml"
 # A virtual machine that others share, and a test that runs beside others.
 TOLERATED = ("other load", "memory", "disk", "build tools")
@@ -41,3 +44,20 @@ name = "all"
 tolerate = [{tolerated}]
 {machine}
 """
+
+
+TWO = """
+name = "fleet"
+[grid]
+models = ["m"]
+runtimes = ["simulated"]
+[grid.options]
+step_us = [100, 200]
+"""
+
+
+def planned(folder: Path, executor: str, matrix: str = TWO) -> Plan:
+    """A matrix on the nodes n1 and n2, by default of two configurations; its model is not there: for what runs nothing."""
+    path = folder / "m.toml"
+    path.write_text(matrix)
+    return make_plan(matrices.read(path), [Node(name="n1"), Node(name="n2")], executor, "x")

@@ -3,27 +3,16 @@
 import pytest
 from rich.console import Console
 
-from harness.catalog import matrices
 from harness.fleet.outcome import Ending, Outcome, Standing, Status
-from harness.fleet.plan import Node, make_plan
 from harness.fleet.report import report
 from harness.terminal import fleet_watched
 from harness.terminal.fleet import on_with
-
-MATRIX = """
-name = "fleet"
-[grid]
-models = ["m"]
-runtimes = ["simulated"]
-[grid.options]
-step_us = [1, 2]
-"""
+from tests.support import fleet_matrices
 
 
 @pytest.fixture
 def plan(tmp_path):
-    (tmp_path / "m.toml").write_text(MATRIX)
-    return make_plan(matrices.read(tmp_path / "m.toml"), [Node(name="n1"), Node(name="n2")], "slurm", "x")
+    return fleet_matrices.planned(tmp_path, "slurm")
 
 
 def standing(job, status, detail=""):
@@ -111,8 +100,7 @@ backend = "cpu"
 
 
 def test_configurations_that_words_do_not_tell_apart_have_a_row_each_and_no_folder_is_told(tmp_path):
-    (tmp_path / "m.toml").write_text(TWINS)
-    plan = make_plan(matrices.read(tmp_path / "m.toml"), [Node(name="n1"), Node(name="n2")], "slurm", "x")
+    plan = fleet_matrices.planned(tmp_path, "slurm", TWINS)
     made = report(plan, [standing(job, Status.QUEUED) for job in plan.jobs], {}, {})
     assert [len(row.cells) for row in made.rows] == [2, 2, 2]
     texts = sorted(row.configuration.partition(" [")[0] for row in made.rows)

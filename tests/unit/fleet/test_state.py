@@ -4,29 +4,16 @@ import json
 
 import pytest
 
-from harness.catalog import matrices
 from harness.errors import BadInput, RecordInvalid
 from harness.fleet import state as states
 from harness.fleet.lead import why_stuck
 from harness.fleet.outcome import Ending, Held, Outcome, Phase, Seeing, Status, counts, finished, live, standings
-from harness.fleet.plan import Node, make_plan
-
-MATRIX = """
-name = "fleet"
-[grid]
-models = ["m"]
-runtimes = ["simulated"]
-[grid.options]
-step_us = [100, 200]
-"""
+from tests.support import fleet_matrices
 
 
 @pytest.fixture
 def state(tmp_path):
-    path = tmp_path / "m.toml"
-    path.write_text(MATRIX)
-    plan = make_plan(matrices.read(path), [Node(name="n1"), Node(name="n2")], "local", "x")
-    return states.create(tmp_path / "state", plan)
+    return states.create(tmp_path / "state", fleet_matrices.planned(tmp_path, "local"))
 
 
 def ended(number, ending=Ending.MEASURED):
