@@ -240,7 +240,7 @@ class LoadedMLX:
         if not choose:
             mx.async_eval(logits)
             return logits
-        # mlx-lm computes them for every token, greedy or not: on a processor, a tenth of a small model's step.
+        # mlx-lm computes them for every token, greedy or not.
         logprobs = logits - mx.logsumexp(logits, keepdims=True)
         chosen = mx.argmax(logprobs, axis=-1)
         mx.async_eval(chosen, logprobs)

@@ -38,7 +38,7 @@ def wrong(checks: Sequence[Check]) -> tuple[Seen, ...]:
 
 
 def refuse_unknown(tolerated: Sequence[str], where: str) -> None:
-    """Raises `BadInput` for a word that is no check of the doctor's: it would tolerate nothing, and nobody would be told."""
+    """Raises `BadInput` for a word that names no check of the doctor: it would tolerate nothing, unseen."""
     unknown = next((one for one in tolerated if one not in doctor.CHECKS), None)
     if unknown is not None:
         raise BadInput(f"there is no check {unknown!r}", where=where, fix=f"take some of {', '.join(doctor.CHECKS)}")

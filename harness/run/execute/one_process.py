@@ -142,7 +142,7 @@ class OneProcess:
 
 
 def _why_none(trials: Sequence[Trial], workload: str) -> str:
-    """A reason of that workload's own invalid trials; what is wrong with another's is no reason of this one's."""
+    """Why trials of that workload are invalid; those of other workloads do not count."""
     reasons = sorted({trial.invalid_reason for trial in trials if trial.workload == workload and not trial.valid})
     return reasons[0] if reasons else "none was run"
 
