@@ -68,7 +68,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "raise the CPU quota, use fewer threads, or cool it",
     ),
     "page_faults": ("pages came from disk during timed trials", "free memory, or -o load_mode=mlock"),
-    "background_load": ("other work ran beside the measurement", "stop it; `repro doctor` helps to find it"),
+    "background_load": (
+        "other work ran beside the measurement",
+        "stop the other work (`repro doctor` helps to find it), and measure again",
+    ),
     "swap": ("the system swapped during the run", "free memory"),
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
