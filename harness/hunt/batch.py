@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.records import failings
+from harness.measure.plural import count
 from harness.record.schema import Record
 
 _SAME_WORK = ("mode", "prompt_tokens", "output_tokens", "concurrency", "depth", "prompt_sha256", "forced_sha256")
@@ -48,7 +49,7 @@ def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch
         if record.run.failed_processes
     ]
     if len(ours) != len(theirs):
-        said.append(f"{len(ours)} and {len(theirs)} processes")
+        said.append(f"{len(ours)} and {count(len(theirs), 'process', 'processes')}")
     weights, others = (str(record.model.get("sha256") or "") for record in (good, other))
     if weights != others:  # the file was replaced between the two
         said.append("the sides measured other weights")

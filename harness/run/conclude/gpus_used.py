@@ -9,7 +9,7 @@ from harness.capture.facts import Fact, known, to_plain, unknown
 from harness.capture.gpu import Gpu, Gpus
 from harness.device_ids import pci
 from harness.measure.findings import Finding, Severity
-from harness.units import count
+from harness.measure.plural import count
 
 BUSY_PERCENT = 10  # a desktop's compositor stays below
 
