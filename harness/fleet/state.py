@@ -255,7 +255,7 @@ def create(folder: Path, plan: Plan) -> State:
 
 def open_state(folder: Path) -> State | None:
     """The fleet in a folder; None where none was started. Raises `RecordInvalid` for a damaged one."""
-    plan = _read(folder / "plan.json", Plan, "go on with the release that began it, or remove that folder")
+    plan = _read(folder / "plan.json", Plan, "continue with the release that began it, or remove that folder")
     return None if plan is None else State(folder, plan)
 
 
