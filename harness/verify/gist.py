@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.measure.findings import CODES
+from harness.measure.plural import count
 from harness.record.schema import Finding, Record
 from harness.record.words import rates, subject
 from harness.units import half_width
@@ -88,7 +89,7 @@ def _trust(checked: Checked) -> tuple[Trust, str]:
     if warnings := [one.code for one in _warnings(record)]:
         parts = [precision, f"look at {_some(warnings)}", signature]
         return Trust.CARE, "; ".join(part for part in parts if part)
-    return Trust.YES, "; ".join(part for part in (precision, f"{passed} checks passed", signature) if part)
+    return Trust.YES, "; ".join(part for part in (precision, f"{count(passed, 'check')} passed", signature) if part)
 
 
 def _precision(record: Record) -> str:

@@ -22,7 +22,7 @@ from harness.fit.engine import Engine
 from harness.fit.room import METAL, Room, metal_bytes
 from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
-from runtimes.interface import Runtime, Scalar
+from runtimes.interface import NO_MODEL, Runtime, Scalar
 from runtimes.recipes import RECIPES
 from runtimes.releases import split
 from runtimes.table import find
@@ -68,6 +68,9 @@ def ask(question: Question, cache: Path) -> Found:
         fix = "name the one that does: --runtime llama.cpp"
         raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
+    second = next((name for name, value in given.items() if adapter.options[name].model and value != NO_MODEL), None)
+    if second is not None:
+        raise BadInput("the estimate is of one model", where=f"-o {second}", fix="leave it out, and ask for it apart")
     part = _part(question)
     _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)

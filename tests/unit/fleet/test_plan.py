@@ -64,7 +64,7 @@ def test_exclude_leaves_combinations_out(read):
         ('name = "a"\nnodes = 4', "asks for 4 and 3 fit"),
         ('name = "a"\nconstraint = "big"', "n1 lacks big"),
         ('name = "a"\nconstraint = "small&big"', "lacks small&big"),
-        ('name = "a"\ndevices = 1', "has 0 GPUs, 1 are needed"),
+        ('name = "a"\ndevices = 1', "has 0 GPUs, a job needs 1"),
         ('name = "a"\npartition = "gpu"', "is not in the partition gpu"),
         ('name = "a"\nnames = ["n9"]', "there is no node 'n9'"),
         ('name = "a"\nnames = ["n1", "n1"]', "has 'n1' twice"),
