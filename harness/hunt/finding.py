@@ -71,11 +71,12 @@ def step_of(question: Question, place: int, batches: Sequence[Batch], skipped: s
     other: list[float] = []
     dropped: list[str] = []
     seen: Look | None = None
+    weights = next((one.weights for one in batches if not one.dropped), "")
     for batch in batches:
         if batch.unfit:
             return Step(place, name, Verdict.SKIPPED, reason=batch.unfit)
-        if batch.dropped:
-            dropped.append(batch.dropped)
+        if batch.dropped or batch.weights != weights:
+            dropped.append(batch.dropped or "the model's file is another one than that of the first pairs")
             continue
         good += [value**power for value in batch.good]
         other += [value**power for value in batch.other]
