@@ -15,8 +15,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -111,8 +112,10 @@ def _answered(own: socket.socket, request: bytes) -> int:
             return int(head.split(None, 2)[1])
 
 
-def sent(address: str, work: Sequence[bytes], clients: int, rate: float | None) -> tuple[list[float], int, float]:
-    """Seconds of each answer, refusals, and seconds in all."""
+def sent(
+    address: str, work: Sequence[bytes], clients: int, rate: float | None, quarter: Callable[[], None] = lambda: None
+) -> tuple[list[float], int, float]:
+    """Seconds of each answer, refusals, and seconds in all; `quarter` is called after each quarter of the work."""
     lock, times, refused = threading.Lock(), list[float](), 0
     todo = list(reversed(work))
     host, _, port = address.removeprefix("http://").partition(":")
@@ -134,6 +137,8 @@ def sent(address: str, work: Sequence[bytes], clients: int, rate: float | None) 
                 with lock:
                     times.append(time.monotonic() - started)
                     refused += status != 201
+                    if len(times) * 4 // len(work) > (len(times) - 1) * 4 // len(work):
+                        quarter()
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for one in threads:
@@ -155,6 +160,15 @@ def cpu_seconds(process: psutil.Process) -> float:
     return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
+def resident_mib(process: psutil.Process) -> float:
+    """Of it and of its helpers, what they share counted for each."""
+    found = 0
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a helper that has just ended
+            found += one.memory_info().rss
+    return found / 2**20
+
+
 def measured(place: str, work: Sequence[bytes], clients: int, rate: float | None) -> str:
     """The cells of the table's line, after a service has taken them."""
     command = [sys.executable, __file__, "--serve", place]
@@ -165,16 +179,19 @@ def measured(place: str, work: Sequence[bytes], clients: int, rate: float | None
         service = psutil.Process(process.pid)
         warm = min(len(work) // 10, 200)  # the helpers load the program with the first of them
         sent(address, work[:warm], clients, None)
-        before, spent, own = service.memory_info().rss, cpu_seconds(service), time.process_time()
-        times, refused, seconds = sent(address, work[warm:], clients, rate)
+        before, spent, own = resident_mib(service), cpu_seconds(service), time.process_time()
+        grown = list[float]()
+        times, refused, seconds = sent(
+            address, work[warm:], clients, rate, lambda: grown.append(resident_mib(service) - before)
+        )
         own = (time.process_time() - own) / len(times)
-        grown = (service.memory_info().rss - before) / 2**20
         each = (cpu_seconds(service) - spent) / len(times)
         process.terminate()
     p50, p99 = np.quantile(times, (0.5, 0.99))
     return (
         f"{len(times) - refused:,} of {len(times):,} in {seconds:.0f} s | {len(times) / seconds:.0f} | "
-        f"{p50 * 1000:.0f} ms | {p99 * 1000:.0f} ms | {each * 1000:.1f} ms | {own * 1000:.1f} ms | {grown:+.0f} MiB"
+        f"{p50 * 1000:.0f} ms | {p99 * 1000:.0f} ms | {each * 1000:.1f} ms | {own * 1000:.1f} ms | {before:.0f} MiB, then "
+        f"{', '.join(format(one, '+.0f') for one in grown)}"
     )
 
 

@@ -66,5 +66,5 @@ def read(path: Path, kind: type[P], limit: int, whose: str, fix: str) -> P | Non
         return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        what = one_line(f"is damaged ({'.'.join(map(str, first['loc']))}: {first['msg']})")
+        what = one_line(f"is damaged, or of another release ({'.'.join(map(str, first['loc']))}: {first['msg']})")
         raise RecordInvalid(what, where=str(path), fix=fix) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.measure.plural import count as count
 from harness.record.schema import Unit
 
 
@@ -68,11 +69,6 @@ def ratio(value: float) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Of a ratio: `0.962 to 1.014`; "no interval" where there is none."""
     return "no interval" if low is None or high is None else f"{ratio(low)} to {ratio(high)}"
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 record`, `1,204 records`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def whole(value: int) -> str:

@@ -18,7 +18,7 @@ from harness.device_kinds import DeviceKind
 from runtimes.recipes import Build, Recipe
 
 __all__ = [
-    "FAILURE_REASONS", "PREFIX_CACHES", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing",
+    "FAILURE_REASONS", "NO_MODEL", "PREFIX_CACHES", "SECRET", "Batching", "Build", "Capabilities", "Converting", "Describing",
     "Device", "DeviceKind", "EngineFacts", "EventPool", "FailureSign", "LoadedRuntime", "ModelFiles", "Option",
     "Outliving", "Probing", "Reaching", "Recipe", "Remembering", "Runtime", "RuntimeFacts", "Scalar", "TakingText",
     "Watch", "with_defaults",
@@ -27,6 +27,7 @@ __all__ = [
 Scalar = str | int | bool | None
 # What engines call the option that keeps a conversation: the harness fills it in, where a suite is one.
 PREFIX_CACHES = ("prefix_cache", "prefix_caching")
+NO_MODEL = "none"  # of an option that names a second model
 SECRET = "REPRO_SECRET_"  # noqa: S105 - and an option's name: the worker's variable with what a secret option names
 
 
@@ -45,6 +46,8 @@ class Option:
     program: bool = False
     # Names a place outside of the engine, as text: an address, or a file that need not be there.
     outside: bool = False
+    # Names a second model as --model does, or is `NO_MODEL`: fetched, hashed and named in the record; the adapter gets its path.
+    model: bool = False
 
     @property
     def reaches(self) -> bool:

@@ -17,9 +17,9 @@ from typing import Any
 
 from harness.device_kinds import OFFLOADED, DeviceKind
 from harness.errors import BadInput, ReproError, RuntimeUnavailable, one_line
-from runtimes.interface import Capabilities, Device, ModelFiles, Option, RuntimeFacts, Scalar, with_defaults
+from runtimes.interface import NO_MODEL, Capabilities, Device, ModelFiles, Option, RuntimeFacts, Scalar, with_defaults
 from runtimes.llama_cpp import LlamaCpp
-from runtimes.support import device_choice, failure_signs, llama_server_log
+from runtimes.support import device_choice, failure_signs, llama_server_draft, llama_server_log
 from runtimes.support.device_choice import Chosen, chosen
 from runtimes.support.llama_cpp_placement import computed_on, placement_of, settings_of, used
 from runtimes.support.llama_server_program import Program, look
@@ -31,7 +31,7 @@ _UNKNOWN_OPTION = re.compile(
     r"error: (?:invalid|unknown) argument:? *(\S*)|error while handling argument \"(\S+)\": ?(.*)"
 )
 # What the runtime llama.cpp does itself: the server is not told of it, so it is not offered.
-_IN_PROCESS = ("sequences", "prefix_cache", "draft", "draft_max")
+_IN_PROCESS = ("sequences", "prefix_cache", "draft")
 # A cache of prompts, in memory or as checkpoints, would answer a repeated prompt; a page for browsers is not measured.
 _OFF = (
     ("--no-warmup",), ("--fit", "off"), ("--offline",), ("--cache-ram", "0"), ("--ctx-checkpoints", "0"), ("--no-webui",),
@@ -48,6 +48,11 @@ class LlamaServer:
     failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
         **{name: one for name, one in LlamaCpp.options.items() if name not in _IN_PROCESS},
+        "draft_model": Option(
+            "a smaller model of the same vocabulary that drafts tokens ahead (speculative decoding), or none",
+            default=NO_MODEL,
+            model=True,
+        ),
         "slots": Option("requests that it takes at once; each has the whole context", int, 1, minimum=1, maximum=256),
         "binary": Option(
             "a llama-server of your own, as a path or a name on PATH; default: built beside the runtime llama.cpp",
@@ -104,6 +109,7 @@ def command(program: Program, model: Path, options: Mapping[str, Any], choice: C
     flags += [] if options["offload_kqv"] else ["--no-kv-offload"]
     flags += _load_mode(program, options["load_mode"])
     flags += _devices(options, choice)
+    flags += llama_server_draft.flags(program, options, choice)
     for off in _OFF:
         flags += off if program.knows(off[0]) else []
     if program.knows("--verbosity") and "(default: 3)" in program.help:
@@ -147,7 +153,7 @@ def _devices(options: Mapping[str, Any], choice: Chosen) -> list[Any]:
 
 
 def _refusal(log: str, model: str) -> ReproError | None:
-    """What was asked for is at fault: an option, a pair of settings, a damaged file."""
+    """What was asked for is at fault: an option, a pair of settings, a damaged file, a draft."""
     found = _UNKNOWN_OPTION.search(log)
     if found:
         what = one_line(" ".join(filter(None, found.groups())), 120)
@@ -156,6 +162,9 @@ def _refusal(log: str, model: str) -> ReproError | None:
             where="llama-server",
             fix="leave the setting out, or take a newer llama-server",
         )
+    without = llama_server_draft.refusal(log)
+    if without is not None:
+        return without
     lines = log.splitlines()
     for signs, where in ((failure_signs.LLAMA_CPP_DAMAGED, model), (failure_signs.LLAMA_CPP_SETTINGS, "llama-server")):
         line = next((line for line in lines for sign in signs if re.search(sign, line, re.IGNORECASE)), None)
@@ -169,7 +178,12 @@ def _refusal(log: str, model: str) -> ReproError | None:
 
 
 def _facts(told: RuntimeFacts, log: str, program: Program, options: Mapping[str, Any], choice: Chosen) -> RuntimeFacts:
-    """As the server states it; what it does not is left as it was asked for only where that is an order, not a wish."""
+    """As the server states it; what it does not is left as it was asked for only where that is an order, not a wish.
+
+    Raises `BadInput` where it goes on without the draft model that it was given.
+    """
+    drafting = llama_server_draft.settings(told.settings, log, options)
+    log = llama_server_draft.before(log)
     listed = [Device("CPU", DeviceKind.CPU, "the processor"), *(one.device for one in program.devices)]
     layers = options["gpu_layers"]
     if layers is None:
@@ -191,6 +205,7 @@ def _facts(told: RuntimeFacts, log: str, program: Program, options: Mapping[str,
         "type_v": resolved.get("type_v", options["type_v"]),
         **{name: options[name] for name in ("swa_full", "load_mode", "repack", "offload_kqv")},
         "prefix_cache": False,
+        **drafting,
         **settings_of(computing, placement),
         **device_choice.settings_of(choice, len(apart), str(options["tensor_split"] or "")),
     }

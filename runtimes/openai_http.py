@@ -24,7 +24,7 @@ from runtimes.interface import (
     Watch,
     with_defaults,
 )
-from runtimes.support import chat_template, served, server_place
+from runtimes.support import chat_template, served, server_drafts, server_place
 from runtimes.support.chunks import Chunks
 from runtimes.support.request_fields import MISSING, OPTIONAL, body_of, ignored, refused_fields
 from runtimes.support.server_text import ServerText, differs
@@ -56,6 +56,7 @@ class OpenAIHTTP:
         "ca_file": Option("certificates (PEM) of the authority that signed an https server's", Path),
         "api_key_env": Option("the environment's variable that holds the server's key", str, secret=True),
         "engine": Option("the engine behind it, where the server does not tell", str, ""),
+        "speculative": Option("it drafts tokens ahead (speculative decoding), and does not tell", bool, False),
         "remote": Option("measure a server that is not on this machine", bool, False),
         "vouch": Option("you know that the server runs on this machine's hardware with this very model", bool, False),
         "vocabulary": Option(
@@ -93,6 +94,7 @@ class LoadedServer:
         self._served = served.look(
             self._server, told["served_model"], told["engine"], told["answers_as"], model.path.resolve()
         )
+        self._drafts = server_drafts.drafting(self._served.speculative, bool(options["speculative"]))
         self._counters: dict[str, int] = {}
         self._fingerprints: set[str] = set()
         self._counted: dict[tuple[int, ...], int | None] = {}  # prompt → the server's number of its tokens
@@ -137,6 +139,7 @@ class LoadedServer:
         """What was asked for, and what of it the server refused or ignored; the key is sent, and stands nowhere."""
         found: dict[str, Scalar] = {"asked": ", ".join(sorted(self._asked))}
         found |= {"api": "chat"} if self._chat else {}
+        found |= {"speculative": True} if self._drafts else {}
         found |= {"api_key": "sent"} if self._server.key else {}
         found |= {"tls": True} if self._server.tls is not None else {}
         found |= {"ignored": ", ".join(sorted(self._ignored))} if self._ignored else {}
@@ -223,6 +226,8 @@ class LoadedServer:
         elif fed is not None and fed != len(prompt):
             raise differs(fed, len(prompt), split=not self._as_ids)
         chunks.fill()
+        if output_tokens:
+            self._counters |= server_drafts.account(self._counters, count, self._drafts, self._served.engine)
         return chunks.ids[:output_tokens] if len(chunks.ids) == chunks.made else []
 
     def _added(self, prompt: Sequence[int]) -> int | None:

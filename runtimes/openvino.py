@@ -92,6 +92,11 @@ def _device(core: Any, asked: str) -> str:
     return found
 
 
+def _first(device: str) -> str:
+    """`GPU` and `GPU.0` are one."""
+    return "GPU.0" if device == "GPU" else device
+
+
 class LoadedOpenVINO:
     """One pipeline with one model."""
 
@@ -114,7 +119,7 @@ class LoadedOpenVINO:
     ) -> RuntimeFacts:
         header = self._header
         on = told.get("EXECUTION_DEVICES", "a device that it does not tell")
-        if on.partition(".")[0] != device.partition(".")[0]:
+        if _first(on) != _first(device):
             raise RunFailed(f"asked for {device}, it computes on {on}", where="openvino")
         settings: dict[str, Scalar] = {
             # What the engine chose and did not tell is unknown, never what was asked for.

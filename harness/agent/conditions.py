@@ -68,13 +68,21 @@ def spoilt(policy: Policy, seen: Observed) -> str:
 
 
 def devices(environment: Environment) -> tuple[Device, ...]:
-    """What computes here, by name: the GPUs; the processor where there is none."""
+    """What computes here, by name: the cards. Where there is none, the processor, and Intel's GPU within it."""
     gpus = environment.gpu
-    found = [Device(one.name.value, one.memory_bytes.value) for one in gpus.nvidia.value or () if one.name.value]
+    found = [
+        Device(one.name.value, one.memory_bytes.value)
+        for one in gpus.nvidia.value or ()
+        if one.name.value and one.visible.value is not False
+    ]
     found += [Device(name) for name in gpus.amd.value or ()]
     found += [Device(gpus.apple.value)] if gpus.apple.value else []
+    own = [one for one in gpus.intel.value or () if one.name.value]
+    found += [Device(str(one.name.value), one.memory_bytes.value) for one in own if not one.integrated.value]
+    if found:
+        return tuple(found)
     processor = environment.cpu.model.value
-    return tuple(found) or ((Device(processor),) if processor else ())
+    return (*((Device(processor),) if processor else ()), *(Device(str(one.name.value)) for one in own))
 
 
 @contextmanager

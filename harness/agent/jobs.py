@@ -12,11 +12,12 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from harness.agent.policy import Policy
-from harness.catalog import devices
+from harness.catalog import devices, models
 from harness.catalog.device_names import read_name
 from harness.catalog.toml_file import Part
 from harness.catalog.triples import Triple
 from harness.errors import RecordInvalid, ReproError, one_line
+from harness.fleet.answering import is_of
 from harness.record.schema import Record
 from harness.registry.intake.asked import answers, counted
 from harness.registry.intake.facts_told import part_of, value_of
@@ -102,10 +103,12 @@ def unfit(job: Job, policy: Policy, here: Sequence[Device], policies: frozenset[
         return one_line(f"the runtime {row.runtime!r} is not on your list", 200)
     if row.suite not in policy.suites:
         return one_line(f"the suite {row.suite!r} is not on your list", 200)
-    if not _means(job.hardware, policy.hardware, here):
-        return one_line(f"it asks for {job.hardware!r}, which is not this machine", 200)
-    if counted(job.hardware)[0] > len(here) and not _named_by_owner(job.hardware, policy.hardware):
-        return one_line(f"it asks for {job.hardware!r}, and this machine has {len(here)}", 200)
+    if not _named_by_owner(job.hardware, policy.hardware):
+        meant = _meant(job.hardware, here)
+        if not meant:
+            return one_line(f"it asks for {job.hardware!r}, which is not this machine", 200)
+        if counted(job.hardware)[0] > meant:
+            return one_line(f"it asks for {job.hardware!r}, and this machine has {meant}", 200)
     if job.policy_sha256 not in policies:
         return "the registry has a policy that this program does not know: update repro-harness"
     return ""
@@ -139,6 +142,17 @@ def elsewhere(job: Job, policy: Policy, record: Record) -> str:
     return "" if told else one_line(f"it was computed on {sku}, and the request asks for {job.hardware!r}", 300)
 
 
+def other_model(job: Job, policy: Policy, record: Record) -> str:
+    """Why a record is not of the model that the job names: the owner's file under a name of this program's own catalogue is
+    another one than the catalogue's; "" where it is, or where nothing tells.
+    """
+    name = policy.listed(job.row.model)
+    if name is None or name not in policy.files or name not in models.public_names():
+        return ""
+    wanted = models.load(name)
+    return "" if is_of(wanted, record) else one_line(f"{policy.files[name]} is another model than {name}", 300)
+
+
 def _of_that_name(hardware: str, record: Record) -> bool:
     """Of what is in no table, by its name: so many GPUs and nothing else, or the processor alone."""
     (gpus, shared), (count, name) = computing(record), counted(hardware)
@@ -154,20 +168,17 @@ def _named_by_owner(hardware: str, names: Sequence[str]) -> bool:
     return any(hardware.casefold() == name.casefold() for name in names)
 
 
-def _means(hardware: str, names: Sequence[str], here: Sequence[Device]) -> bool:
-    """Whether the text means this machine: by a name of its owner's, by its device's, or by the same part of the device table."""
-    if _named_by_owner(hardware, names):
-        return True
+def _meant(hardware: str, here: Sequence[Device]) -> int:
+    """How many of this machine's devices the text means: by their name, or by the same part of the device table."""
     _, name = counted(hardware)
     wanted = read_name(name).key
     asked = {one.sku for one in devices.candidates(name)}
+    found = 0
     for device in here:
-        if wanted and wanted == read_name(device.name).key:
-            return True
         own = {one.sku for one in devices.candidates(device.name, device.memory_bytes)}
-        if len(own) == 1 and asked == own:
-            return True
-    return False
+        named = bool(wanted) and wanted == read_name(device.name).key
+        found += named or (len(own) == 1 and asked == own)
+    return found
 
 
 def _named(value: object) -> str:

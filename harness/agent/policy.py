@@ -41,11 +41,21 @@ class Policy(Part):
     tolerate: list[Word] = Field(default=[], max_length=20, description="checks of repro doctor that forbid nothing")
     stop_file: Word | None = None
 
+    @field_validator("models")
+    @classmethod
+    def _apart(cls, value: list[str]) -> list[str]:
+        folded = [one.casefold() for one in value]
+        twice = next((one for one in value if folded.count(one.casefold()) > 1), None)
+        if twice is not None:  # requests are compared without regard to capitals: which one they mean would be chance
+            raise ValueError(f"has {twice[:60]!r} twice")
+        return value
+
     @field_validator("quiet_hours")
     @classmethod
     def _hours(cls, value: list[str]) -> list[str]:
-        for one in value:
-            hours.read(one)
+        spans = [hours.read(one) for one in value]
+        if all(any(span.holds(minute) for span in spans) for minute in range(hours.DAY)):
+            raise ValueError("leaves no minute of the day: nothing would ever be measured")
         return value
 
     @field_validator("stop_file")
@@ -62,9 +72,13 @@ class Policy(Part):
         """While this file is there, nothing is measured."""
         return Path(self.stop_file).expanduser() if self.stop_file else paths.config() / STOP
 
+    def listed(self, name: str) -> str | None:
+        """The word of `models` that a request means by this name; None: it is not on the list."""
+        return next((one for one in self.models if one.casefold() == name.casefold()), None)
+
     def model(self, name: str) -> str | None:
         """What to measure for a request that names a model so; None: it is not on the list."""
-        found = next((one for one in self.models if one.casefold() == name.casefold()), None)
+        found = self.listed(name)
         return None if found is None else self.files.get(found, found)
 
     def allows_runtime(self, name: str) -> bool:

@@ -169,7 +169,7 @@ def _measured(agent: Agent, current: Current) -> tuple[Current, Path]:
         raise _Over(Ending.FAILED, f"the engine failed: {made.failure.reason}", record)
     if unusable := first_line(made):
         raise _Over(Ending.FAILED, unusable, record)
-    if other := jobs.elsewhere(current.job, agent.policy, made):
+    if other := jobs.other_model(current.job, agent.policy, made) or jobs.elsewhere(current.job, agent.policy, made):
         raise _Over(Ending.FAILED, other, record)
     return current, record
 

@@ -271,15 +271,20 @@ def _toolkit(there: bool) -> Check:
 
 
 def _gpu(environment: Environment, amd: bool, needed: bool) -> Check:
-    """`amd`: its driver tells of a device; what that is called, amdsmi knows, which may not be installed."""
-    nvidia = environment.gpu.nvidia
-    if nvidia.value:
-        return Check("GPU", "ok", ", ".join(gpu.name.value or "unnamed" for gpu in nvidia.value))
-    if amd or environment.gpu.amd.value:
-        return Check("GPU", "ok", ", ".join(environment.gpu.amd.value or ("of AMD, as its driver tells",)))
+    """`amd`: its driver tells of a device; what that is called, amdsmi knows, which may not be installed.
+
+    What is a part of the processor, or may be one, is no answer where a GPU is needed: most machines whose card is gone have one.
+    """
+    gpus = environment.gpu
+    cards = [*gpus.cards, *(["of AMD, as its driver tells"] if amd and not gpus.amd.value else [])]
+    if cards:
+        return Check("GPU", "ok", ", ".join(cards))
+    text = f"no NVIDIA GPU ({gpus.nvidia.reason or 'none listed'})"
+    text += f"; there is {', '.join(gpus.others)}" if gpus.others else ""
     if needed:
-        return Check("GPU", "bad", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "check the driver (nvidia-smi)")
-    return Check("GPU", "note", f"no NVIDIA GPU ({nvidia.reason or 'none listed'})", "measurements run on the CPU")
+        return Check("GPU", "bad", text, "check the driver (nvidia-smi)")
+    fix = "say what computes: --backend cpu, or vulkan" if gpus.others else "measurements run on the CPU"
+    return Check("GPU", "note", text, fix)
 
 
 def _busy(percent: int) -> Check:
@@ -295,7 +300,7 @@ def _busy(percent: int) -> Check:
 
 def _device(others: int) -> Check:
     if others:
-        text = f"{others} other processes compute on the devices"
+        text = f"{others} other {'process computes' if others == 1 else 'processes compute'} on the devices"
         return Check(
             "GPU in use", "bad", text, "end them (nvidia-smi lists them): two measurements at once measure each other"
         )

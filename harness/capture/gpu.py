@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.capture import nvidia, visible_devices
 from harness.capture.facts import UNLISTED, Fact, known, unknown
+from harness.capture.intel import IntelGpu, read_intel
 from harness.capture.source import Source
 from harness.capture.visible_devices import Visible
 
@@ -47,16 +48,43 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """What each vendor's library lists."""
+    """What each vendor's library, or its kernel driver, lists."""
 
     nvidia: Fact[tuple[Gpu, ...]]
     amd: Fact[tuple[str, ...]]
     apple: Fact[str]
+    intel: Fact[tuple[IntelGpu, ...]] = NOT_READ
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The names of all that are known not to be a part of a processor."""
+        return (*(one.name.value or "unnamed" for one in self.nvidia.value or ()), *self._of_others)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The same without those of NVIDIA's that the environment hides."""
+        nvidia = (one for one in self.nvidia.value or () if one.visible.value is not False)
+        return (*(one.name.value or "unnamed" for one in nvidia), *self._of_others)
+
+    @property
+    def _of_others(self) -> tuple[str, ...]:
+        intel = tuple(one.called for one in self.intel.value or () if one.integrated.value is False)
+        return (*(self.amd.value or ()), *intel)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Intel's that are a part of the processor, or may be one."""
+        listed = self.intel.value or ()
+        return tuple(
+            f"{one.called} (integrated)" if one.integrated.value else one.called
+            for one in listed
+            if one.integrated.value is not False
+        )
 
 
 def read_gpus(source: Source) -> Gpus:
     """All of them."""
-    return Gpus(nvidia=_nvidia(), amd=_amd(source), apple=_apple(source))
+    return Gpus(nvidia=_nvidia(), amd=_amd(source), apple=_apple(source), intel=read_intel(source))
 
 
 def _nvidia() -> Fact[tuple[Gpu, ...]]:

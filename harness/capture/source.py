@@ -22,6 +22,7 @@ SYSCTL_NAMES = (
     *("machdep.cpu.stepping", "machdep.cpu.features", "machdep.cpu.leaf7_features", "kern.hv_vmm_present"),
     *("hw.optional.neon", "hw.optional.arm.FEAT_DotProd", "hw.optional.arm.FEAT_I8MM", "hw.optional.arm.FEAT_SME"),
     *("hw.optional.arm.FEAT_BF16", "hw.optional.arm.FEAT_FP16", "kern.osproductversion", "vm.swapusage"),
+    "iogpu.wired_limit_mb",
 )
 
 

@@ -12,10 +12,11 @@ _VENDORS = {
 }  # fmt: skip
 _EMPTY = {"corporation", "graphics", "gpu", "mesa"}
 _MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) (?:480|120)gb")  # a GH200 is named for its processor's memory
-# "(RADV NAVI31)", "(NVK AD102)", "(TGL GT2)", "(G13G B1)": the driver, or the chip that the name before it has said already.
+# "(RADV NAVI31)", "(NVK AD102)", "(TGL GT2)", "(G13G B1)": the driver, or the chip that the name before it has said already;
+# "(dGPU)", "(iGPU)": OpenVINO's word for the kind.
 _NOTE = re.compile(
-    r"\((?:radv|nvk|radeonsi|amd|nvidia|intel|opencl|navi|polaris|vega|gfx|dg2|acm|bmg|skl|kbl|cfl|cml|icl|tgl|rkl|adl|rpl|g1\d)"
-    r"[^()]*\)"
+    r"\((?:[di]gpu|(?:radv|nvk|radeonsi|amd|nvidia|intel|opencl|navi|polaris|vega|gfx|dg2|acm|bmg|skl|kbl|cfl|cml|icl|tgl|rkl|adl|rpl"
+    r"|g1\d)[^()]*)\)"
 )
 # What llama.cpp prints around the name: "Device 0: …, compute capability 8.6", "ggml_vulkan: 0 = … | uma: 0", "GPU name:   …".
 _BEFORE = re.compile(

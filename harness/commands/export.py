@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     import pandas
 
+    from harness.errors import BadInput
+
 
 @click.command()
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 )
 @click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
-    """One row for each record, workload and metric. Invalid records are included; the column `verified` says so."""
+    """One row for each record, workload and metric. Invalid records are included; the column `verified` says so. What a folder
+    holds and can't be read is named on standard error and left out.
+    """
     import sys
 
     import harness
@@ -34,9 +38,10 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
 
     if form == "parquet" and target is None:
         raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
+    unread: list[BadInput] = []
     with shown(lines=False) as progress:
-        frame = harness.load_records(*records, progress=progress)
-    _say_what_lacks(frame, records)
+        frame = harness.load_records(*records, progress=progress, unread=unread)
+    _say_what_lacks(frame, records, unread)
     data = _encoded(frame, form)
     if target is None:
         sys.stdout.write(data.decode())
@@ -44,14 +49,16 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
         write_bytes(target, data)
 
 
-def _say_what_lacks(frame: pandas.DataFrame, records: tuple[Path, ...]) -> None:
-    """On standard error: which records do not hold, and how many have no number."""
+def _say_what_lacks(frame: pandas.DataFrame, records: tuple[Path, ...], unread: list[BadInput]) -> None:
+    """On standard error: which records can't be read, which do not hold, and how many have no number."""
     from harness.record import store
     from harness.terminal.console import err, escape
 
+    for error in unread:
+        err().print(str(error), markup=False)
     for _, bad in frame[frame["verified"] == "no"].drop_duplicates(["folder", "record"]).iterrows():
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
-    failed = [one for one in store.find(records) if one.record.failure is not None]
+    failed = [one for one in store.find(records, []) if one.record.failure is not None]
     if failed:
         count = (
             f"{len(failed)} records are of runs that failed" if len(failed) > 1 else "1 record is of a run that failed"

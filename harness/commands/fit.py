@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness.terminal.backend_option import backend_option
-from harness.terminal.part_options import count_option, memory_option
+from harness.terminal.part_options import count_option, device_option, memory_option
 
 
 @click.command()
@@ -25,7 +25,7 @@ from harness.terminal.part_options import count_option, memory_option
 @click.option(
     "-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option of the runtime; repeatable."
 )
-@click.option("--device", default="", metavar="NAME", help="Ask for a part of the device table, not for this machine.")
+@device_option("Ask for a part of the device table, not for this machine.")
 @memory_option
 @count_option("So many of --device, each with a part of the model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

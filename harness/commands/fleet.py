@@ -108,7 +108,9 @@ def status(matrix: Path, results: Path, as_json: bool) -> None:
 @fleet.command()
 @_options(
     RESULTS,
-    click.option("--retry-failed", is_flag=True, help="Also try again what failed, and nodes that were drained."),
+    click.option(
+        "--retry-failed", is_flag=True, help="Also try again what failed or was disturbed, and drained nodes."
+    ),
     DETACH,
     JSON,
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.terminal.part_options import count_option, memory_option
+from harness.terminal.part_options import count_option, device_option, memory_option
 
 if TYPE_CHECKING:
     from harness.forecast.values import Point
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model")
-@click.option("--device", default="", metavar="NAME", help="A part of the device table; default: this machine.")
+@device_option("A part of the device table; default: this machine.")
 @memory_option
 @count_option("So many of --device, each with a part of the layers.")
 @click.option("--runtime", default="llama.cpp", show_default=True, help="Runtime that is to run it.")

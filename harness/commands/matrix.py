@@ -32,6 +32,7 @@ def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summa
 
     One that fails does not stop the others. Exit status 3 when one failed, 4 when a record's own checks failed.
     """
+    from harness import units
     from harness.catalog import matrices
     from harness.errors import Interrupted
     from harness.record import store
@@ -85,7 +86,8 @@ def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summa
                 entries += [entry for entry, _ in made]
                 swept = [cell for _, cell in made]
     except Interrupted:
-        err().print(f"{len(entries)} of {count} configurations are done; continue with --resume")
+        whole = units.count(count, "configuration is", "configurations are")
+        err().print(f"{len(entries)} of {whole} done; continue with --resume")
         raise
     checked = [None if entry.record is None else check(store.read(entry.record)) for entry in entries]
     rows = matrix_rows(entries, [None if one is None else one.stored.record for one in checked])

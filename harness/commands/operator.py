@@ -118,6 +118,7 @@ def limits(handle: str, target: str | None, as_json: bool) -> None:
     """Show how much an operator may send to a service."""
     from dataclasses import asdict
 
+    from harness import units
     from harness.registry.actions.acts import utc
     from harness.registry.queries.limits import in_force
     from harness.terminal.console import out, print_json
@@ -129,8 +130,9 @@ def limits(handle: str, target: str | None, as_json: bool) -> None:
         print_json(asdict(found))
         return
     raised = f"raised until {found.until} by {found.by}: {found.why}" if found.raised else "as for everybody"
-    numbers = f"{found.events_per_hour} events an hour, {found.events_per_day} a day"
-    out().print(f"{handle}: {numbers}, {found.pending_records} records that wait; {raised}", markup=False)
+    numbers = f"{units.count(found.events_per_hour, 'event')} an hour, {found.events_per_day} a day"
+    waiting = units.count(found.pending_records, "record that waits", "records that wait")
+    out().print(f"{handle}: {numbers}, {waiting}; {raised}", markup=False)
 
 
 @operator.command(name="raise-limits")

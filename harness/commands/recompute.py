@@ -12,6 +12,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recompute(record: Path, as_json: bool) -> None:
     """Exit status 2 when a result or a finding does not follow from the samples, to the last digit."""
+    from harness import units
     from harness.record.store import read
     from harness.terminal.console import out, print_json
     from harness.terminal.progress import shown
@@ -29,6 +30,8 @@ def recompute(record: Path, as_json: bool) -> None:
     if as_json:
         print_json({"record": stored.id, "numbers": numbers, "match": True, "verified": found.verified})
         return
-    out().print(f"{numbers} numbers of {stored.id} follow from its samples, to the last digit", markup=False)
+    follow = "follows" if numbers == 1 else "follow"
+    told = f"{units.count(numbers, 'number')} of {stored.id} {follow} from its samples, to the last digit"
+    out().print(told, markup=False)
     if found.part == "signature":
         out().print(f"signature {found.note}", markup=False)

@@ -132,6 +132,7 @@ def export(folder: Path, public_only: bool, target: str | None) -> None:
 
     FOLDER must not exist; it appears whole or not at all. With --public its log is whole, and of the rest only what is public.
     """
+    from harness import units
     from harness.registry.exchange import files, public
     from harness.terminal.console import out
     from harness.terminal.progress import shown
@@ -142,7 +143,7 @@ def export(folder: Path, public_only: bool, target: str | None) -> None:
             count = public.export(open_public(target), folder, progress)
         else:
             count = files.export(open_for_reading(target), folder, progress)
-    out().print(f"{count} entries in {folder}", markup=False)
+    out().print(f"{units.count(count, 'entry', 'entries')} in {folder}", markup=False)
 
 
 @registry.command(name="import")
@@ -253,6 +254,7 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
 
     FOLDER must not exist; it appears whole or not at all.
     """
+    from harness import units
     from harness.demo import before
     from harness.demo.make import RealRuns, demonstration
     from harness.run.bench import bench
@@ -267,7 +269,9 @@ def demo(folder: Path, model: str, runtimes: tuple[str, ...], suite: str, proces
     before.refuse(folder, model, runtimes, suite)
     runs = RealRuns(model, runtimes, suite, processes)
     count = demonstration(folder, runs, measure, shown)
-    out().print(f"{count} entries in {folder}; see: repro score --registry {folder}", markup=False)
+    out().print(
+        f"{units.count(count, 'entry', 'entries')} in {folder}; see: repro score --registry {folder}", markup=False
+    )
 
 
 for more in (editors, passkeys, cosign, apply_, publish, prove, key, witness, witnesses, webhooks):

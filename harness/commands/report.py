@@ -27,17 +27,21 @@ def report(records: tuple[Path, ...], out: Path | None, open_it: bool, picture: 
     """One HTML file that asks the network for nothing and runs no script. Of one record: results, curves, distributions, checks.
     Of several: ratios with verdicts; where they differ in settings alone, the sweep.
 
-    RECORD may be a folder that holds records. A false record is shown as false, a failed run as failed, and neither is
-    compared.
+    RECORD may be a folder that holds records; one in it that can't be read is named on standard error and left out. A false
+    record is shown as false, a failed run as failed, and neither is compared.
     """
+    from harness.errors import BadInput
     from harness.reports import files
     from harness.reports.document import report as report_of
     from harness.terminal.console import err
     from harness.terminal.console import out as console
     from harness.terminal.progress import shown
 
+    unread: list[BadInput] = []
     with shown() as progress:
-        found = files.read(records, progress)
+        found = files.read(records, progress, unread)
+    for error in unread:
+        err().print(str(error), markup=False)
     page = files.target(found, out)
     files.refuse(page, picture)
     files.write(report_of(found), page, picture)

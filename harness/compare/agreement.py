@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from harness import notebook
+from harness.measure.plural import count
 from harness.record import settings
 from harness.record.schema import Record
 
@@ -183,7 +184,7 @@ def _verdict(
     if not found:
         return Agreement.UNKNOWN, f"no greedy workload with the same prompt; {likelihood}"
     if not parted:
-        return Agreement.IDENTICAL, f"every greedy id of {len(found)} workloads agrees; {likelihood}"
+        return Agreement.IDENTICAL, f"every greedy id of {count(len(found), 'workload')} agrees; {likelihood}"
     where = ", ".join(f"{one.workload} at token {one.first_mismatch} of {one.compared}" for one in parted)
     if apart is None:
         return Agreement.UNKNOWN, f"greedy outputs part ({where}); {likelihood}, so a tie can't be told from a fault"

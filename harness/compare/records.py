@@ -85,7 +85,7 @@ def compare_records(
             if right is None or right.estimate is None:
                 continue
             row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
-            row = _not_over_caches(row, a, b)
+            row = _not_over_drafts(_not_over_caches(row, a, b), a, b)
             rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
@@ -107,6 +107,16 @@ def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
     if settings.keeps_prefix(a) == settings.keeps_prefix(b):
         return row
     return replace(row, comparison=not_comparable(["prefix cache"], alpha_of(a, b)))
+
+
+def _not_over_drafts(row: Row, a: Record, b: Record) -> Row:
+    """Nor is one that drafts tokens ahead with one that does not: what is kept of drafts depends on the text."""
+    if settings.drafts(a) == settings.drafts(b):
+        return row
+    found = not_comparable(["drafts"], alpha_of(a, b))
+    if row.comparison.verdict is Verdict.NOT_COMPARABLE:
+        found = replace(found, reason=f"{row.comparison.reason}, drafts")
+    return replace(row, comparison=found)
 
 
 def _not_to_be_used(row: Row, sides: Iterable[tuple[str, Record]]) -> Row:

@@ -86,9 +86,7 @@ def _of_model(text: str, folder: Path, record: Record) -> bool:
         wanted = Path(text)
     match wanted:
         case Model():
-            digests = {one.sha256 for one in wanted.files if one.name.lower().endswith((".gguf", ".safetensors"))}
-            own = {said.get("sha256"), said.get("derived_from"), *_values(said.get("files"))}
-            return not digests.isdisjoint(own)
+            return is_of(wanted, record)
         case OllamaReference():
             return said.get("reference") == str(wanted) or (_converted(record) and said.get("name") == wanted.title)
         case HuggingFaceReference(repo=repo, file=file):
@@ -100,6 +98,13 @@ def _of_model(text: str, folder: Path, record: Record) -> bool:
             if place is not None and not _converted(record):
                 return said.get("reference") == str(place)
             return said.get("name") == model_folder.title(path)
+
+
+def is_of(wanted: Model, record: Record) -> bool:
+    """Whether a record is of this model of the catalogue, by the digests of its files."""
+    digests = {one.sha256 for one in wanted.files if one.name.lower().endswith((".gguf", ".safetensors"))}
+    said = record.model
+    return not digests.isdisjoint({said.get("sha256"), said.get("derived_from"), *_values(said.get("files"))})
 
 
 def _converted(record: Record) -> bool:

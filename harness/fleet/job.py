@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 from harness import paths
-from harness.errors import BadInput
+from harness.errors import BadInput, one_line
 from harness.files import locked
 from harness.fleet import node_rules
 from harness.fleet.measured import Ways, measure
@@ -52,17 +52,24 @@ def run_job(state: State, number: int, by: str, *, ways: Ways | None = None, exa
             return False
         with held_alone(_node_lock(state.plan, job.node), f"another fleet measures on {job.node}"):
             began, started = time.monotonic(), utc()  # what it waited for another fleet is that fleet's time
-            environment = node_rules.bound(state.plan.machine(job).devices, os.environ)
-            os.environ.update(environment)
-            with _timed(state, missing, began):
-                found = _done(state, missing, by, ways or Ways(), examine or _examined)
+            before = {one.number: state.attempts(one.number) for one in missing}
+            try:
+                environment = node_rules.bound(state.plan.machine(job).devices, os.environ)
+            except BadInput as error:
+                environment, refused = {}, one_line(str(error))
+                found = [one(ending=Ending.REFUSED, reason=refused, code=error.code) for one in _endings(missing)]
+            else:
+                os.environ.update(environment)
+                with _timed(state, before, began):
+                    found = _done(state, missing, by, ways or Ways(), examine or _examined)
         shared = {
             "started_utc": started,
             "job_s": round((time.monotonic() - began) / len(missing), 3),
             "devices": tuple(f"{name}={value}" for name, value in environment.items()),
         }
         for outcome in found:
-            state.end_attempt(outcome.number, 0.0)  # this one's time is the outcome's
+            if state.attempts(outcome.number) > before[outcome.number]:
+                state.end_attempt(outcome.number, 0.0)  # this one's time is the outcome's
             tries = {
                 "attempts": max(state.attempts(outcome.number), 1),
                 "earlier_s": round(state.earlier_s(outcome.number), 3),
@@ -72,15 +79,14 @@ def run_job(state: State, number: int, by: str, *, ways: Ways | None = None, exa
 
 
 @contextmanager
-def _timed(state: State, jobs: Sequence[Job], began: float) -> Iterator[None]:
-    """What is cut off took its node's time, too."""
-    before = {one.number: state.attempts(one.number) for one in jobs}
+def _timed(state: State, before: Mapping[int, int], began: float) -> Iterator[None]:
+    """What is cut off took its node's time, too. `before`: how often each job had begun."""
     try:
         yield
     except BaseException:
-        for one in jobs:
-            if state.attempts(one.number) > before[one.number]:
-                state.end_attempt(one.number, (time.monotonic() - began) / len(jobs))
+        for number, count in before.items():
+            if state.attempts(number) > count:
+                state.end_attempt(number, (time.monotonic() - began) / len(before))
         raise
 
 

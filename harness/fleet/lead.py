@@ -66,14 +66,37 @@ def planned(loaded: Loaded, wanted: Wanted) -> Plan:
         )
     if cache and not Path(cache).is_absolute():
         raise BadInput("must be an absolute path", where="--node-cache", fix="for example /scratch/repro/%n")
+    if wanted.executor == "local":
+        _refuse_schedulers(loaded)
     if wanted.cache and wanted.executor == "local":
         raise BadInput("is for SLURM's nodes", where="--node-cache", fix="leave it out, or set XDG_CACHE_HOME")
     return made
 
 
+def _refuse_schedulers(loaded: Loaded) -> None:
+    """Raises `BadInput` for what only a scheduler heeds: here a job would have no limit, and no partition, without a word."""
+    for machine in loaded.matrix.machines:
+        for name in ("partition", "time_limit_s"):
+            if getattr(machine, name) is not None:
+                fix = "leave it out, or give the triples a budget_s; with SLURM: --executor slurm"
+                raise BadInput("is for a scheduler's nodes", where=f"machines {machine.name}: {name}", fix=fix)
+
+
 def start(loaded: Loaded, wanted: Wanted) -> State:
     """Write the plan down and hand its jobs over. Raises `BadInput` where this matrix is under way already."""
     folder = states.place(wanted.results, loaded)
+    _over(folder, loaded)  # soon: to plan takes a while
+    made = planned(loaded, wanted)
+    with _leading(folder):
+        if _over(folder, loaded):  # another may have started it meanwhile
+            put_aside(folder)
+        state = states.create(folder, made)
+        _hand_over_missing(state)
+    return state
+
+
+def _over(folder: Path, loaded: Loaded) -> bool:
+    """Whether this matrix was started before, and is over. Raises `BadInput` where it is under way."""
     earlier = states.open_state(folder)
     if earlier is not None and not finished(take(earlier)):
         raise BadInput(
@@ -81,13 +104,7 @@ def start(loaded: Loaded, wanted: Wanted) -> State:
             where=loaded.matrix.name,
             fix=f"see: repro fleet status; continue with: repro fleet resume; to begin again cancel it and remove {folder}",
         )
-    made = planned(loaded, wanted)
-    with _leading(folder):
-        if earlier is not None:
-            put_aside(folder)
-        state = states.create(folder, made)
-    resume(state)
-    return state
+    return earlier is not None
 
 
 def take(state: State) -> list[Standing]:
@@ -97,12 +114,12 @@ def take(state: State) -> list[Standing]:
     """
     executor = find(state.plan.executor)
     batches = [(batch, state.handle(batch)) for batch in state.batches()]
-    held = [(batch, handle or "") for batch, handle in batches if handle != ""]
+    held = [batch for batch, handle in batches if handle != ""]
     by_number = executor.poll(state, held)
     seen = Seeing(
         outcomes=state.outcomes(),
         held=by_number,
-        submitted=frozenset(number for batch, handle in batches if handle != "" for number in batch.jobs),
+        submitted=frozenset(number for batch in held for number in batch.jobs),
         cancelled=state.cancelled,
         ends={},
     )
@@ -112,34 +129,38 @@ def take(state: State) -> list[Standing]:
     return standings(state.plan, replace(seen, ends=_ends(executor, state, held, found)))
 
 
-def _ends(
-    executor: Executor, state: State, held: Sequence[tuple[Batch, str]], found: Sequence[Standing]
-) -> dict[int, str]:
+def _ends(executor: Executor, state: State, held: Sequence[Batch], found: Sequence[Standing]) -> dict[int, str]:
     lost = {one.job.number for one in found if one.status is Status.LOST}
     told: dict[int, str] = {}
-    for batch, handle in held:
+    for batch in held:
         own = [number for number in batch.jobs if number in lost]
         if own:
-            told |= executor.ends(state, batch, handle, own)
+            told |= executor.ends(state, batch, own)
     return told
 
 
 def resume(state: State, *, retry_failed: bool = False) -> int:
-    """Hand over every job that is neither over nor held; how many. `retry_failed`: also those that are over without a number.
+    """Hand over every job that is neither over nor held; how many. `retry_failed`: also those that are over without a number,
+    or whose node failed its checks afterwards.
 
     Batches whose submission was cut off are looked up first, so that nothing is handed over twice.
     """
-    executor = find(state.plan.executor)
     with _leading(state.folder):
-        adopt(state, executor)
-        state.uncancel()
-        if retry_failed:
-            _reopen(state)
-        missing = {one.job.number for one in take(state) if one.status not in LIVE | OVER}
-        for node, jobs in state.plan.by_node().items():
-            own = [job for job in jobs if job.number in missing]
-            for first in range(0, len(own), MOST_IN_BATCH):
-                _hand_over(state, executor, node, own[first : first + MOST_IN_BATCH])
+        return _hand_over_missing(state, retry_failed=retry_failed)
+
+
+def _hand_over_missing(state: State, *, retry_failed: bool = False) -> int:
+    """The same; the state's lock is held."""
+    executor = find(state.plan.executor)
+    adopt(state, executor)
+    state.uncancel()
+    if retry_failed:
+        _reopen(state)
+    missing = {one.job.number for one in take(state) if one.status not in LIVE | OVER}
+    for node, jobs in state.plan.by_node().items():
+        own = [job for job in jobs if job.number in missing]
+        for first in range(0, len(own), MOST_IN_BATCH):
+            _hand_over(state, executor, node, own[first : first + MOST_IN_BATCH])
     return len(missing)
 
 
@@ -163,10 +184,10 @@ def adopt(state: State, executor: Executor) -> None:
 
 
 def _reopen(state: State) -> None:
-    """Jobs that are over without a number; of a pair both, since they are one measurement."""
+    """Jobs that are over without a number, or with one that a disturbed node made; of a pair both: they are one measurement."""
     state.undrain()
     outcomes = state.outcomes()
-    again = {n for n, outcome in outcomes.items() if outcome.ending != "measured"}
+    again = {n for n, outcome in outcomes.items() if outcome.ending != "measured" or outcome.spoilt}
     for job in state.plan.jobs:
         if job.number not in outcomes or not any(one.number in again for one in state.plan.together(job)):
             continue
@@ -179,7 +200,7 @@ def cancel(state: State) -> None:
     state.cancel()  # first: a job that starts meanwhile sees it
     with _leading(state.folder):
         adopt(state, executor)
-        executor.cancel(state, [(batch, state.handle(batch) or "") for batch in state.batches()])
+        executor.cancel(state, state.batches())
 
 
 def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: None) -> list[Standing]:

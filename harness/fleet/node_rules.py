@@ -9,6 +9,7 @@ from harness.capture import doctor
 from harness.capture.doctor import Check
 from harness.errors import BadInput
 from harness.fleet.outcome import Seen
+from harness.units import count
 
 WATCH_S = (
     0.5  # how long the doctor looks at the load, before and after each run: a job's overhead is little more than this
@@ -55,6 +56,8 @@ def bound(devices: int | None, environment: Mapping[str, str]) -> dict[str, str]
 
     An exclusive job sees every GPU of its node, whatever it asked for. HIP counts within what ROCr shows, SYCL within what Level
     Zero's mask shows, and Vulkan has an order of its own, of which the first are taken.
+
+    Raises `BadInput` where fewer are granted.
     """
     if devices is None:
         return {}
@@ -62,6 +65,9 @@ def bound(devices: int | None, environment: Mapping[str, str]) -> dict[str, str]
         return dict(HIDDEN)
     granted = next((environment[name] for name in GRANTED if environment.get(name)), "")
     listed = [part.strip() for part in granted.split(",") if part.strip()] or [str(index) for index in range(devices)]
+    if len(listed) < devices:
+        what = f"needs {count(devices, 'GPU')}, and {granted} is all that it may use"
+        raise BadInput(what, where="devices", fix="ask for fewer, or let it have more")
     own, places = ",".join(listed[:devices]), range(len(listed[:devices]))
     within = ",".join(map(str, places))
     amd_alone = "ROCR_VISIBLE_DEVICES" in environment and "CUDA_VISIBLE_DEVICES" not in environment

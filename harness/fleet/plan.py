@@ -21,6 +21,7 @@ from harness.catalog.pairs import Ident, Pair, SideName
 from harness.catalog.toml_file import Part
 from harness.catalog.triples import Triple
 from harness.errors import BadInput
+from harness.units import count as counted
 
 MOST_JOBS = 10_000
 EVERYWHERE = Machine(name="all")  # where the matrix names no machines
@@ -276,7 +277,7 @@ def unfit(node: Node, machine: Machine, needs: Needs) -> str:
     if machine.constraint is not None and not _has(node.features, machine.constraint):
         return f"lacks {machine.constraint}"
     if (machine.devices or 0) > node.devices:
-        return f"has {node.devices} GPUs, {machine.devices} are needed"
+        return f"has {counted(node.devices, 'GPU')}, a job needs {machine.devices}"
     if machine.device_kind is not None and not _all_are(node.device_kinds, machine.device_kind):
         return (
             f"has GPUs of the kind {', '.join(sorted(set(node.device_kinds))) or 'unknown'}, not {machine.device_kind}"

@@ -91,7 +91,8 @@ def report(
     not over took until now.
     """
     outcomes = [one.outcome for one in found if one.outcome is not None]
-    unusable = {one.job.number: _unusable(one, records.get(one.job.number)) for one in found}
+    unlike = _unlike(found, records)
+    unusable = {n: _unusable(one, records.get(n)) or unlike.get(n, "") for one in found for n in (one.job.number,)}
     beyond = [one.job_s - one.run_s for one in outcomes if one.ending is Ending.MEASURED and one.run_s]
     endings: dict[str, int] = {}
     failures: dict[str, int] = {}
@@ -105,8 +106,8 @@ def report(
         executor=plan.executor,
         synthetic=any(one.record.run.synthetic for one in records.values()),
         band=band,
-        rows=tuple(_rows(found, records)),
-        odd=tuple(_odd(plan, found, records, band)),
+        rows=tuple(_rows(found, unusable, records)),
+        odd=tuple(_odd(plan, found, unusable, records, band)),
         pairs=tuple(pair_ratios(found, unusable, records)),
         endings=endings,
         failures=failures,
@@ -128,7 +129,7 @@ def _tolerated(plan: Plan, found: Sequence[Standing]) -> tuple[str, ...]:
     return tuple(sorted(told))
 
 
-def _rows(found: Sequence[Standing], records: Mapping[int, Stored]) -> list[Row]:
+def _rows(found: Sequence[Standing], unusable: Mapping[int, str], records: Mapping[int, Stored]) -> list[Row]:
     """Two configurations that words don't tell apart, models of one name in two folders, have a row each, and a mark."""
     groups: dict[tuple[str, str, str], list[Standing]] = {}
     keys: dict[str, set[str]] = {}
@@ -137,7 +138,7 @@ def _rows(found: Sequence[Standing], records: Mapping[int, Stored]) -> list[Row]
         keys.setdefault(_called(one.job), set()).add(one.job.triple.key)
     made = []
     for (machine, text, key), own in sorted(groups.items()):
-        cells = tuple(_cell(one, records.get(one.job.number)) for one in own)
+        cells = tuple(_cell(one, unusable[one.job.number], records.get(one.job.number)) for one in own)
         told = text if len(keys[text]) == 1 else f"{text} [{key[:6]}]"
         made.append(Row(machine, told, cells, *_over_nodes(cells)))
     return made
@@ -147,8 +148,7 @@ def _called(job: Job) -> str:
     return job.triple.public if job.turn is None else f"{job.turn.pair} {job.turn.side}: {job.triple.public}"
 
 
-def _cell(one: Standing, stored: Stored | None) -> Cell:
-    why = _unusable(one, stored)
+def _cell(one: Standing, why: str, stored: Stored | None) -> Cell:
     if stored is None:
         return Cell(one.job.node, one.job.repeat, None, None, None, why)
     headline = stored.record.headline
@@ -169,6 +169,31 @@ def _unusable(one: Standing, stored: Stored | None) -> str:
     return ", ".join(f"{code} failed" for code in reasons(stored.record))
 
 
+def _unlike(found: Sequence[Standing], records: Mapping[int, Stored]) -> dict[int, str]:
+    """By the numbers of jobs: what differs between the records of their configuration, which the nodes share by name alone.
+
+    A file that was replaced meanwhile, or another release on one of the nodes, tells nothing of that node.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for one in found:
+        if one.job.number in records and records[one.job.number].record.failure is None:
+            groups.setdefault((one.job.machine, one.job.triple.key), []).append(one.job.number)
+    told: dict[int, str] = {}
+    for numbers in groups.values():
+        own = [records[number].record for number in numbers]
+        kinds: dict[str, set[object]] = {
+            "weights": {record.model.get("sha256") for record in own},
+            "suites": {record.suite.sha256 for record in own},
+            "draft models": {record.runtime.settings.get("draft_model") for record in own},
+            "backends": {record.runtime.environment.get("backend") for record in own},
+            "engine versions": {record.runtime.version for record in own},
+            "versions of repro-harness": {record.harness.version for record in own},
+        }
+        if differing := [name for name, values in kinds.items() if len(values) > 1]:
+            told |= dict.fromkeys(numbers, f"its records are of several {' and '.join(differing)}")
+    return told
+
+
 def _over_nodes(cells: Sequence[Cell]) -> tuple[float | None, float | None, float | None]:
     """The median of the nodes, each by the mean log of its runs, and of three or more Student's interval of their mean."""
     by_node: dict[str, list[float]] = {}
@@ -184,7 +209,9 @@ def _over_nodes(cells: Sequence[Cell]) -> tuple[float | None, float | None, floa
     return math.exp(median(logs)), math.exp(fmean(logs) - margin), math.exp(fmean(logs) + margin)
 
 
-def _odd(plan: Plan, found: Sequence[Standing], records: Mapping[int, Stored], band: float) -> list[Odd]:
+def _odd(
+    plan: Plan, found: Sequence[Standing], unusable: Mapping[int, str], records: Mapping[int, Stored], band: float
+) -> list[Odd]:
     """Each class by itself: nodes of two classes are not meant to be alike. The level is shared by the metrics."""
     made = []
     for machine in plan.machines:
@@ -193,7 +220,7 @@ def _odd(plan: Plan, found: Sequence[Standing], records: Mapping[int, Stored], b
             runs: dict[object, dict[str, list[float]]] = {}
             for one in own:
                 stored = records.get(one.job.number)
-                if stored is None or _unusable(one, stored):
+                if stored is None or unusable[one.job.number]:
                     continue
                 medians = _medians(stored.record, metric)
                 if medians:

@@ -255,7 +255,7 @@ def create(folder: Path, plan: Plan) -> State:
 
 def open_state(folder: Path) -> State | None:
     """The fleet in a folder; None where none was started. Raises `RecordInvalid` for a damaged one."""
-    plan = _read(folder / "plan.json", Plan)
+    plan = _read(folder / "plan.json", Plan, "continue with the release that began it, or remove that folder")
     return None if plan is None else State(folder, plan)
 
 
@@ -282,6 +282,6 @@ def _version(path: Path) -> tuple[int, ...] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _read(path: Path, kind: type[P]) -> P | None:
+def _read(path: Path, kind: type[P], fix: str = "restore it, or remove it: its job then runs again") -> P | None:
     state_files.need_no_link(path, "fleet")
-    return state_files.read(path, kind, _LIMIT, "fleet", "restore it, or remove it: its job then runs again")
+    return state_files.read(path, kind, _LIMIT, "fleet", fix)

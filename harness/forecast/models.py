@@ -28,22 +28,36 @@ def work_of(header: Header, title: str, cache_bits: tuple[float, float], known: 
         raise BadInput(reason, where=title, fix="measure it: repro bench")
     if shape.unknown:
         raise BadInput(f"{shape.unknown}, so nothing can be forecast", where=title, fix="measure it: repro bench")
-    # Published sizes are of whole files: an embedding of its own counts there, and so it must here.
-    table = 0 if shape.tied else shape.input_bytes
+    published, size, experts = tuple(known), float(shape.weight_bytes), shape.experts_used > 0
+    name = same_model(shape.architecture, parameters, published)
+    passed = passed_of(name, published) if experts else None
+    if passed is not None:
+        # Of a published mixture nobody knows more than its file's size and the parameters that a token passes through.
+        token_bytes, active = size * passed / parameters, passed
+    elif experts or shape.tied:
+        token_bytes, active = float(read), operations / 2
+    else:
+        # Published sizes are of whole files: a table that is looked up counts there, and so it must here.
+        token_bytes, active = float(read + shape.input_bytes), operations / 2 + shape.embedding * shape.vocabulary
     full = [layer for layer in shape.layers if layer.k_elements and not layer.window]
     bits = sum(layer.k_elements * cache_bits[0] + layer.v_elements * cache_bits[1] for layer in full)
     return Work(
-        model=same_model(shape.architecture, parameters, known),
+        model=name,
         quantisation=quantisation_class(weights.quantisation(header)),
-        experts=shape.experts_used > 0,
-        token_bytes=float(read + table),
-        file_bytes=float(shape.weight_bytes),
+        experts=experts,
+        token_bytes=token_bytes,
+        file_bytes=size,
         parameters=float(parameters),
-        active_parameters=operations / 2,
+        active_parameters=active,
         cache_bytes=bits / 8,
         attention_width=float(len(full) * shape.query),
         layers=len(shape.layers) or None,
     )
+
+
+def passed_of(name: str, known: Iterable[Work]) -> float | None:
+    """The parameters that a token of this mixture passes through, as its published rows count them; None: there are none."""
+    return max((work.active_parameters for work in known if work.model == name and work.experts), default=None)
 
 
 def same_model(architecture: str, parameters: int, known: Iterable[Work]) -> str:

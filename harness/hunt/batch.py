@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.compare.records import failings
+from harness.measure.plural import count
 from harness.record.schema import Record
 
 _SAME_WORK = ("mode", "prompt_tokens", "output_tokens", "concurrency", "depth", "prompt_sha256", "forced_sha256")
@@ -14,14 +15,15 @@ _SAME_WORK = ("mode", "prompt_tokens", "output_tokens", "concurrency", "depth", 
 class Batch:
     """Process medians of the metric in the record's unit, shapes (n,), in the order of their rounds.
 
-    `dropped`: why the numbers are not to be used, by a record's own checks; the batch is measured again. `unfit`: why the two
-    can't be compared at all, however often they are measured.
+    `weights`: digest of what was measured. `dropped`: why the numbers are not to be used; the batch is measured again.
+    `unfit`: why the two can't be compared at all, however often they are measured.
     """
 
     good: tuple[int, ...]
     other: tuple[int, ...]
     dropped: str = ""
     unfit: str = ""
+    weights: str = ""
 
 
 def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch:
@@ -47,8 +49,11 @@ def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch
         if record.run.failed_processes
     ]
     if len(ours) != len(theirs):
-        said.append(f"{len(ours)} and {len(theirs)} processes")
-    return Batch(ours, theirs, "; ".join(said))
+        said.append(f"{len(ours)} and {count(len(theirs), 'process', 'processes')}")
+    weights, others = (str(record.model.get("sha256") or "") for record in (good, other))
+    if weights != others:  # the file was replaced between the two
+        said.append("the sides measured other weights")
+    return Batch(ours, theirs, "; ".join(said), weights=weights)
 
 
 def _medians(record: Record, workload: str, metric: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from harness.errors import BadInput, one_line
 from harness.files import read_text_limited, refusal
 from harness.hunt.question import Candidate, Kind
 from harness.run.prepare.package_index import version_in
+from harness.units import count
 
 LIMIT = 256 << 10
 MOST = 256
@@ -39,7 +40,7 @@ def read(file: Path, distribution: str) -> tuple[Candidate, ...]:
         seen[candidate.place] = number
         found.append(candidate)
     if len(found) < 2:
-        raise BadInput(f"names {len(found)} candidates", where=str(file), fix="give two or more, a line each")
+        raise BadInput(f"names {count(len(found), 'candidate')}", where=str(file), fix="give two or more, a line each")
     return _distinct(found)
 
 

@@ -10,6 +10,7 @@ from harness.hunt.batch import Batch
 from harness.hunt.halving import Ended, Verdict
 from harness.hunt.question import Question
 from harness.measure.pair_looks import Look
+from harness.measure.plural import count
 
 MOST_DROPPED = 3  # batches of one candidate whose records' own checks failed
 
@@ -70,11 +71,12 @@ def step_of(question: Question, place: int, batches: Sequence[Batch], skipped: s
     other: list[float] = []
     dropped: list[str] = []
     seen: Look | None = None
+    weights = next((one.weights for one in batches if not one.dropped), "")
     for batch in batches:
         if batch.unfit:
             return Step(place, name, Verdict.SKIPPED, reason=batch.unfit)
-        if batch.dropped:
-            dropped.append(batch.dropped)
+        if batch.dropped or batch.weights != weights:
+            dropped.append(batch.dropped or "the model's file is another one than that of the first pairs")
             continue
         good += [value**power for value in batch.good]
         other += [value**power for value in batch.other]
@@ -84,7 +86,7 @@ def step_of(question: Question, place: int, batches: Sequence[Batch], skipped: s
     step = _seen(Step(place, name, None), seen, power, dropped)
     if len(dropped) < MOST_DROPPED:
         return step
-    told = f"{len(dropped)} batches were not to be used: {dropped[-1]}"
+    told = f"{count(len(dropped), 'batch was', 'batches were')} not to be used: {dropped[-1]}"
     return replace(step, verdict=Verdict.CANNOT_TELL, reason=told)
 
 

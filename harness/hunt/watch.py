@@ -194,14 +194,16 @@ class Watch:
         return [(newest, last) for newest, last in found if newest is not None and last is not None]
 
     def _nights(self, kept: Sequence[tuple[Stored, Stored]]) -> _Nights:
-        """Which of them count: those whose records' own checks held, and that did the same work."""
+        """Which of them count: those whose records' own checks held, and that did the same work, on the newest one's weights."""
         power, found, unfit = self._question.orientation, _Nights(), 0
-        for newest, last in kept:
-            batch = read_batch(last.record, newest.record, self._question.workload, self._question.metric)
+        asked = self._question
+        read = [read_batch(last.record, newest.record, asked.workload, asked.metric) for newest, last in kept]
+        weights = next((one.weights for one in reversed(read) if not one.unfit and not one.dropped), "")
+        for (newest, last), batch in zip(kept, read, strict=True):
             unfit = unfit + 1 if batch.unfit else 0
             found.unfit = batch.unfit if unfit >= SUCCESSIVE else ""
-            if batch.unfit or batch.dropped:
-                found.dropped.append(batch.unfit or batch.dropped)
+            if batch.unfit or batch.dropped or batch.weights != weights:
+                found.dropped.append(batch.unfit or batch.dropped or "the model's file was another one then")
             else:
                 told = point([v**power for v in batch.other], [v**power for v in batch.good])
                 found.usable.append((told, (newest, last)))

@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 from harness.errors import BadInput
 from harness.measure.logs import Logs, logs_of
+from harness.measure.plural import count
 from harness.measure.student import LEAST_PROCESSES, t_quantile
 
 __all__ = [
@@ -175,7 +176,8 @@ def _ppb(ratio: float) -> int:
 
 
 def _too_few(fewest: int) -> tuple[str, int]:
-    reason = f"{fewest} processes on a side decide nothing, {LEAST_PROCESSES} are needed"
+    few = f"{count(fewest, 'process', 'processes')} on a side {'decides' if fewest == 1 else 'decide'}"
+    reason = f"{few} nothing, {LEAST_PROCESSES} are needed"
     return reason, LEAST_PROCESSES - fewest
 
 

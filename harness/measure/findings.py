@@ -17,6 +17,7 @@ from harness.measure.counters import Account, Counter
 from harness.measure.metrics import measure_trials
 from harness.measure.order import median
 from harness.measure.pace import is_stream, pace_of
+from harness.measure.plural import count
 from harness.measure.trend import bimodal_gap, mann_kendall_p, theil_sen_change, thirds_change
 from harness.measure.trial import Purpose, Trial
 from harness.measure.warmup import settled
@@ -67,7 +68,10 @@ CODES: Mapping[str, tuple[str, str]] = {
         "raise the CPU quota, use fewer threads, or cool it",
     ),
     "page_faults": ("pages came from disk during timed trials", "free memory, or -o load_mode=mlock"),
-    "background_load": ("other work ran beside the measurement", "stop it; `repro doctor` helps to find it"),
+    "background_load": (
+        "other work ran beside the measurement",
+        "stop the other work (`repro doctor` helps to find it), and measure again",
+    ),
     "swap": ("the system swapped during the run", "free memory"),
     "invalid_trials": ("trials fell to a rule declared beforehand", "see the reason; above 20 % the run is invalid"),
     "process_failed": ("a worker died and was replaced", "see its reason; its finished trials are in the samples"),
@@ -214,7 +218,7 @@ def _not_settled(workload: str, own: Sequence[Trial]) -> list[Finding]:
     restless = [process for process, some in sorted(lengths.items()) if len(some) >= 2 and not settled(some)]
     if not restless:
         return []
-    text = f"the warm-up of {len(restless)} processes did not settle"
+    text = f"the warm-up of {count(len(restless), 'process', 'processes')} did not settle"
     return [Finding("not_settled", Severity.WARNING, text, workload, "", {"processes": len(restless)})]
 
 
@@ -272,7 +276,7 @@ def _outliers(workload: str, relative: Values, valid: Sequence[Trial]) -> list[F
     tagged = [trial for trial, is_far in zip(valid, far, strict=True) if is_far]
     usual = float(np.median([trial.counters.get(Counter.INVOLUNTARY_SWITCHES, 0) for trial in valid]))
     causes = sorted({_cause(trial, usual) for trial in tagged})
-    text = f"{len(tagged)} of {len(valid)} trials lie far from the rest ({', '.join(causes)})"
+    text = f"{len(tagged)} of {count(len(valid), 'trial lies', 'trials lie')} far from the rest ({', '.join(causes)})"
     return [Finding("outliers", Severity.NOTE, text, workload, "", {"trials": len(tagged)})]
 
 
@@ -324,7 +328,7 @@ def _chunked(workload: str, valid: Sequence[Trial]) -> list[Finding]:
         return [Finding("chunked", Severity.NOTE, text, workload, "prefill_rate", {**evidence, "first": first})]
     if chunks >= tokens:
         return []
-    text = f"{tokens} tokens came in {chunks} chunks: the ITL is of those that came alone"
+    text = f"{count(tokens, 'token')} came in {count(chunks, 'chunk')}: the ITL is of those that came alone"
     return [Finding("chunked", Severity.NOTE, text, workload, "itl", evidence)]
 
 
@@ -332,7 +336,7 @@ def _templated(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     added = [t.engine[Account.TEMPLATE_TOKENS] for t in valid if Account.TEMPLATE_TOKENS in t.engine]
     if not added:
         return []
-    many = f"{max(added)} tokens" if max(added) else "tokens, how many is not known,"
+    many = count(max(added), "token") if max(added) else "tokens, how many is not known,"
     text = f"a chat template added {many} to the prompt: no prefill rate follows"
     return [Finding("templated", Severity.NOTE, text, workload, "prefill_rate", {"template_tokens": max(added)})]
 
@@ -346,15 +350,11 @@ def _reasoned(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     first = int(np.median([int(trial.token_ns[0]) for trial in told]))
     evidence = {"reasoning_tokens": tokens, "ttft_ns": first}
     answers = [trial.engine[Account.ANSWER_NS] for trial in told if Account.ANSWER_NS in trial.engine]
-    text = (
-        f"{tokens} tokens of reasoning, the first after {first / 1e6:.1f} ms, and no answer within the tokens asked for"
-    )
+    said = f"{count(tokens, 'token')} of reasoning, the first after {first / 1e6:.1f} ms"
+    text = f"{said}, and no answer within the tokens asked for"
     if answers:
         evidence["answer_ns"] = int(np.median(answers))
-        text = (
-            f"{tokens} tokens of reasoning, the first after {first / 1e6:.1f} ms; "
-            f"the first token of the answer after {evidence['answer_ns'] / 1e6:.1f} ms"
-        )
+        text = f"{said}; the first token of the answer after {evidence['answer_ns'] / 1e6:.1f} ms"
     return [Finding("reasoned", Severity.NOTE, text, workload, "ttft", evidence)]
 
 
@@ -362,7 +362,7 @@ def _kernel(workload: str, valid: Sequence[Trial]) -> list[Finding]:
     found = []
     faults = sum(trial.counters.get(Counter.MAJOR_FAULTS, 0) for trial in valid)
     if faults:
-        text = f"{faults} pages came from disk during timed trials"
+        text = f"{count(faults, 'page')} came from disk during timed trials"
         found.append(Finding("page_faults", Severity.WARNING, text, workload, "", {"major_faults": faults}))
     stopped = sum(trial.counters.get(Counter.CPU_THROTTLED_NS, 0) for trial in valid)
     if stopped:

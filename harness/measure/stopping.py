@@ -11,6 +11,7 @@ import numpy as np
 from harness.errors import BadInput
 from harness.measure.comparison import BAND, Verdict, compare
 from harness.measure.estimate import Estimate, estimate
+from harness.measure.plural import count
 
 __all__ = ["ALPHA", "LOOKS", "TARGET", "Decision", "FixedNumber", "Rule", "SequentialLooks", "out_of_budget"]
 
@@ -86,7 +87,9 @@ class SequentialLooks:
             if precise and verdict is not Verdict.CANNOT_TELL:
                 return Decision(True, Rule.PRECISE_AND_DECIDED, True, f"{width}; against the baseline: {verdict}")
         if n >= self.looks[-1]:
-            return Decision(True, Rule.MAX_PROCESSES, precise, f"{width}; {n} processes are the most")
+            return Decision(
+                True, Rule.MAX_PROCESSES, precise, f"{width}; {count(n, 'process is', 'processes are')} the most"
+            )
         return None
 
     def following(self, processes: int) -> int:
@@ -112,7 +115,9 @@ class FixedNumber:
 
     def __post_init__(self) -> None:
         if self.processes < 1:
-            raise BadInput(f"{self.processes} processes", where="--processes", fix="give 1 or more")
+            raise BadInput(
+                f"{count(self.processes, 'process', 'processes')}", where="--processes", fix="give 1 or more"
+            )
 
     def decide(
         self,
@@ -134,7 +139,7 @@ class FixedNumber:
         n = len(process_medians)
         if n < self.processes:
             return None
-        return Decision(True, Rule.FIXED, precise, f"{width}; {n} processes as asked")
+        return Decision(True, Rule.FIXED, precise, f"{width}; {count(n, 'process', 'processes')} as asked")
 
     def following(self, processes: int) -> int:
         """After how many processes something is decided next: the budget, before each."""

@@ -46,7 +46,9 @@ _TUNES = frozenset(
     "kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs async_scheduling multiprocessing model_runner "
     "device batching stream prompts layers_on kv_cache_on left_out main_gpu sequences".split()
 )
-_NOTED = frozenset("memory_clear hardware api_key computed_on server_drivers asked ignored tls slots".split())
+_NOTED = frozenset(
+    "memory_clear hardware api_key computed_on server_drivers asked ignored tls slots draft_model_name".split()
+)
 _SIMULATED = frozenset(
     "step_us prefill_us within_ppm between_ppm drift_ppm ambient_file ambient_ppm bimodal_ppm throttle_after seed "
     "fault fault_at fault_flag".split()
@@ -91,19 +93,22 @@ TABLE: Mapping[str, Mapping[str, Kind]] = {
         "hardware api_key server_drivers tls",
     ),
     "llama-server": _table(
-        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split prefix_cache",
+        "type_k type_v gpu_layers gpu_layers_offloaded gpu_tensors_on_cpu offload_kqv split_mode tensor_split prefix_cache "
+        "speculative draft_max draft_model",
         "threads threads_batch batch ubatch slots context flash_attn swa_full load_mode repack batching layers_on kv_cache_on "
         "main_gpu prompts stream left_out",
-        "asked ignored",
+        "asked ignored draft_model_name",
     ),
     "vllm-server": _table(
-        "dtype type_k type_v prefix_caching tensor_parallel quantization",
+        "dtype type_k type_v prefix_caching tensor_parallel quantization speculative",
         "threads context max_model_len eager kv_space_mib gpu_memory_percent chunked_prefill batched_tokens max_seqs "
         "async_scheduling batching prompts stream left_out slots",
         "asked ignored",
     ),
     "openai-http": _table(
-        "api", "context prompts stream batching left_out", "hardware api_key server_drivers asked ignored tls slots"
+        "api speculative",
+        "context prompts stream batching left_out",
+        "hardware api_key server_drivers asked ignored tls slots",
     ),
     "simulated": _table("prefix_cache", " ".join([*_SIMULATED, "device", "threads", "context"])),
 }
@@ -220,11 +225,16 @@ def keeps_prefix(record: Record) -> bool:
     return any(record.runtime.settings.get(name) is True for name in ("prefix_cache", "prefix_caching"))
 
 
+def drafts(record: Record) -> bool:
+    """Whether it says that tokens were drafted ahead."""
+    declared = record.runtime.settings
+    return bool(declared.get("speculative") or declared.get("draft_model"))
+
+
 def tokens_a_pass(record: Record) -> int | None:
     """The most tokens that one pass over the weights can give by what the record declares; None: several, not told how many."""
-    declared = record.runtime.settings.get("speculative") or record.runtime.settings.get("draft_model")
     most = record.runtime.settings.get("draft_max")
-    if not declared:
+    if not drafts(record):
         return 1
     return most + 1 if type(most) is int and most > 0 else None
 

@@ -143,9 +143,14 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def find(paths: Sequence[Path]) -> list[Stored]:
-    """All records at or below the paths, in order of path; one that is named in several ways, once."""
+def find(paths: Sequence[Path], unread: list[BadInput] | None = None) -> list[Stored]:
+    """All records at or below the paths, in order of path; one that is named in several ways, once.
+
+    Raises for the first that can't be read; with `unread`, what was wrong with each that a folder holds is put there, as long as
+    one can be read.
+    """
     found: list[Path] = []
+    named: set[Path] = set()
     for path in paths:
         if _is_folder(path) and not os.path.lexists(path / RECORD_FILE):
             inside = below(path)
@@ -154,10 +159,24 @@ def find(paths: Sequence[Path]) -> list[Stored]:
             found += inside
         else:
             found.append(path / RECORD_FILE if _is_folder(path) else path)
+            named.add(found[-1])
     places: dict[str, Path] = {}
     for path in found:
         places.setdefault(os.path.realpath(path), path)
-    return [read(path) for path in places.values()]
+    stored: list[Stored] = []
+    wrong: list[BadInput] = []
+    for path in places.values():
+        try:
+            stored.append(read(path))
+        except BadInput as error:
+            if unread is None or path in named:
+                raise
+            wrong.append(error)
+    if wrong and not stored:
+        raise wrong[0]
+    if unread is not None:
+        unread += wrong
+    return stored
 
 
 def below(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.measure.plural import count
 from harness.record.outcome import line
 from harness.record.schema import MetricResult, Record
 from harness.units import half_width, quantity
@@ -61,7 +62,7 @@ def rates(record: Record) -> str:
     ]
     best = max((one for one in crowds if one[1].estimate is not None), key=_point, default=None)
     if best is not None:
-        parts.append(f"throughput up to {with_interval(best[1])} at {best[0]} requests at once")
+        parts.append(f"throughput up to {with_interval(best[1])} at {count(best[0], 'request')} at once")
     return ", ".join(parts) or "no rate"
 
 

@@ -18,9 +18,12 @@ _LIMIT = 1 << 30
 _BEGIN = {"report": b"<!doctype html>", "picture": b"\x89PNG", "page": b"## "}
 
 
-def read(paths: Sequence[Path], progress: Progress = SILENT) -> list[Checked]:
-    """The records at or below the paths, each checked. Raises `BadInput` for too many, before any is checked."""
-    found = store.find(paths)
+def read(paths: Sequence[Path], progress: Progress = SILENT, unread: list[BadInput] | None = None) -> list[Checked]:
+    """The records at or below the paths, each checked. Raises `BadInput` for too many, before any is checked.
+
+    `unread` is given what was wrong with each that a folder holds and that can't be read; without it the first is raised.
+    """
+    found = store.find(paths, unread)
     if len(found) > MOST:
         raise BadInput(f"{len(found)} records are too many for one report", where="report", fix=f"name at most {MOST}")
     checked = []

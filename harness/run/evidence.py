@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,12 @@ class Prepared:
     cores: int
     signers: Signers | RigSigner | None = None
     left_out: tuple[LeftOut, ...] = ()  # of the suite, for want of room
+    beside: Mapping[str, ModelHere] = field(default_factory=dict)  # option → a second model, such as a draft
+
+    @property
+    def models(self) -> tuple[ModelHere, ...]:
+        """All that are loaded."""
+        return (self.model, *self.beside.values())
 
     @property
     def adapter(self) -> Runtime:

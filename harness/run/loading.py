@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 Place = str | os.PathLike[str]
 
 
-def load_records(*paths: Place | Iterable[Place], check: bool = True, progress: Progress = SILENT) -> pandas.DataFrame:
+def load_records(
+    *paths: Place | Iterable[Place],
+    check: bool = True,
+    progress: Progress = SILENT,
+    unread: list[BadInput] | None = None,
+) -> pandas.DataFrame:
     """One row for each metric of the records at or below `paths`, in units for people: tokens/s, ms, MiB.
 
     Paths and iterables of paths, as many as you like. The column `verified` is *yes*, *no* or *not checked*, with the reason in
     `verified_reason`; without `check` nothing is verified, and all are *not checked*. `progress` is told of each record that was
-    verified. Raises `BadInput`: no path, one that does not exist, a file that is no record.
+    verified. Raises `BadInput`: no path, one that does not exist, a file that is no record; with a list as `unread`, what a
+    folder holds and can't be read is put there, and the others are loaded.
     """
     needs("frames", "harness.load_records")
     import pandas as pd
@@ -34,7 +40,7 @@ def load_records(*paths: Place | Iterable[Place], check: bool = True, progress: 
     named = list(dict.fromkeys(_flat(paths)))
     if not named:
         raise BadInput("no path was given", where="load_records", fix="name records, or folders that hold some")
-    found = find(named)
+    found = find(named, unread)
     if check:
         answers = {}
         for done, one in enumerate(map(verify, found), 1):

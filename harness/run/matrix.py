@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
 from harness.errors import BadInput, ReproError
+from harness.measure.plural import count
 from harness.progress import Progress
 from harness.record.keys import RigSigner, Signers
 from harness.record.schema import Experiment
@@ -153,7 +154,7 @@ def run_swept(
         named = dict(setting.split("=", 1) for setting in triple.settings)
         own = replace(request, processes=triple.processes or PROCESSES)
         cells.append(Cell({name: named[name] for name in swept.swept}, own))
-    progress.stage(f"sweep of {len(cells)} cells")
+    progress.stage(f"sweep of {count(len(cells), 'cell')}")
     sweep = Sweep(cells, kept, swept.seed, swept.budget_s)
     if done:  # what is refused now is the sweep's affair: the triples have their records
         found = attempted(lambda: run_sweep(sweep, begin, progress), "sweep")

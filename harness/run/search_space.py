@@ -13,11 +13,13 @@ Space = Mapping[str, tuple[str, ...]]
 # By the adapter's name: settings that move decode, and those that move prefill as well.
 _BOTH: Mapping[str, Space] = {
     "llama.cpp": {"flash_attn": ("on", "off")},
+    "llama-server": {"flash_attn": ("on", "off")},
     "pytorch": {"attention": ("sdpa", "eager")},
     "vllm": {"eager": ("true", "false")},
 }
 _PREFILL: Mapping[str, Space] = {
     "llama.cpp": {"ubatch": ("128", "512", "2048")},
+    "llama-server": {"ubatch": ("128", "512", "2048")},
     "vllm": {"batched_tokens": ("2048", "8192")},
 }
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from harness.errors import BadInput, RunFailed
 from harness.measure.elimination import LEAST_PAIRS, Gain, Standing, gain, standing
+from harness.measure.plural import count
 from harness.measure.rounds import order
 from harness.progress import Progress
 from harness.run.kept import Failed, Kept, attempted
@@ -150,7 +151,7 @@ class _Search:
             index += 1
             self._dropped |= dict.fromkeys(decided.dropped, index)
             left = set(decided.left)
-            self._progress.remark(f"round {index}: {len(left)} of {len(self._tuning.cells)} candidates are left")
+            self._progress.remark(f"round {index}: {len(left)} of {count(len(self._tuning.cells), 'candidate')} left")
             if len(left) == 1 or decided.tied or index == MOST_ROUNDS or not self._fits(len(left)):
                 return decided, index
 

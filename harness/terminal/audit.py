@@ -16,7 +16,8 @@ SHOWN = 50  # faults; --json has all
 def print_audit(found: Found) -> None:
     """A line of counts, one of the log's end, one a fault."""
     out().print(
-        f"{found.entries} entries, {found.records} records, {found.checkpoints} checkpoints, {found.rows} rows scored again",
+        f"{count(found.entries, 'entry', 'entries')}, {count(found.records, 'record')}, "
+        f"{count(found.checkpoints, 'checkpoint')}, {count(found.rows, 'row')} scored again",
         markup=False,
     )
     signed = "no checkpoint signs any of it" if found.signed is None else f"signed up to entry {found.signed - 1}"

@@ -51,7 +51,7 @@ def _print_place(say: Any, found: Found, place: Place) -> None:
     need, free = found.answer.need, limit(found.room, place, found.engine.share)
     title = "shared memory" if place is Place.MEMORY and found.room.shared else _TITLES[place]
     of = "how much is free is not known" if free is None else f"{memory(free)} may be taken"
-    if place is Place.DEVICE and found.room.source:
+    if found.room.source and (place is Place.DEVICE or found.room.shared):
         of += f" (by {found.room.source})"
     elif place is Place.DEVICE and found.room.unknown:
         of += f": {found.room.unknown}"

@@ -117,7 +117,8 @@ def on_with(found: Sequence[Standing]) -> str:
     left = {one.status for one in found}
     if left & {Status.LOST, Status.CANCELLED, Status.WAITING}:
         return "continue with: repro fleet resume"
-    if left & {Status.FAILED, Status.DRAINED}:
+    spoilt = any(one.outcome is not None and one.outcome.spoilt for one in found)
+    if spoilt or left & {Status.FAILED, Status.DRAINED}:
         return "once what they say is mended, try those again: repro fleet resume --retry-failed"
     return ""
 

@@ -33,7 +33,8 @@ def submit_all(
         }
         try:
             if why := spoilt.get(number):
-                raise BadInput(f"its node failed its checks after the run: {why}", fix="measure it again")
+                what = f"its node failed its checks after the run: {why}"
+                raise BadInput(what, fix="measure it again: repro fleet resume --retry-failed")
             line["entry"] = _submitted(stored, registry, actor)
         except Unavailable:
             raise

@@ -1,4 +1,4 @@
-"""`--memory` and `--count`: which part of the device table, and how many, of every command that asks of a machine elsewhere."""
+"""`--device`, `--memory` and `--count`: which part of the device table, and how many, of a question about another machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+
+from harness.errors import BadInput
+
+
+def _named(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Empty where it was not given. Raises `BadInput` for an empty name: an unset variable is no wish for this machine."""
+    if value is not None and not value.strip():
+        fix = "name a part (repro device list), or leave it out for this machine"
+        raise BadInput("names no part", where=f'--device "{value}"', fix=fix)
+    return value or ""
+
+
+def device_option(says: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--device`; `says` is its help."""
+    return click.option("--device", default=None, metavar="NAME", callback=_named, help=says)
+
 
 memory_option = click.option(
     "--memory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import units
 from harness.record.store import Stored
 
 
@@ -37,5 +38,5 @@ def checked_receipt(receipt: Path, stored: Stored) -> str:
     receipts.of_record(found, stored.id, stored.envelope() or b"", str(path))
     return (
         f"entry {found.entry.index} of {found.registry}, taken {found.entry.at}, "
-        f"in its log of {found.tree.size} entries that the key in the receipt signed"
+        f"in its log of {units.count(found.tree.size, 'entry', 'entries')} that the key in the receipt signed"
     )

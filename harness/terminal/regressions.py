@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.measure.plural import count
 from harness.terminal.console import out
 from harness.tiers.regressions import CONFIRMING
 
@@ -20,7 +21,7 @@ def print_candidates(shown: Sequence[Candidate], steps: int) -> None:
     """Those that are shown, of so many steps between versions or settings."""
     console = out()
     if not shown:
-        console.print(f"no candidate; {steps} steps have insufficient evidence (--all)")
+        console.print(f"no candidate; {count(steps, 'step has', 'steps have')} insufficient evidence (--all)")
         return
     for one in shown:
         _print(console, one)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from harness.record import settings
 from harness.record.label import label_of
 from harness.record.schema import MetricResult, Record
 from harness.terminal.console import escape, whole
@@ -107,10 +109,16 @@ def _model_line(model: dict[str, Any]) -> str:
 
 
 def settings_line(record: Record) -> str:
-    """The settings that a reader asks for first."""
+    """The settings that a reader asks for first, then the unusual ones that change what is computed; digests are cut."""
     wanted = "threads context batch ubatch flash_attn type_k type_v gpu_layers gpu_layers_offloaded dtype".split()
-    settings = record.runtime.settings
-    return " ".join(f"{name}={settings[name]}" for name in wanted if settings.get(name) is not None)
+    own = record.runtime.settings
+    found = {name: str(own[name]) for name in wanted if own.get(name) is not None}
+    found |= {name: text for name, text in settings.computing(record).items() if name not in wanted}
+    return " ".join(f"{name}={_cut(text)}" for name, text in found.items())
+
+
+def _cut(text: str) -> str:
+    return text[:12] if re.fullmatch(r"[0-9a-f]{64}", text) else text
 
 
 def _table(record: Record) -> Table:

@@ -75,6 +75,7 @@ def print_rows(found: Sequence[Standing], under: str, left_out: int) -> None:
     """A line a row; `under`: policy and day; `left_out`: how many records do not hold."""
     from rich.table import Table
 
+    from harness import units
     from harness.terminal.console import escape, out, whole
 
     console = out()
@@ -89,8 +90,10 @@ def print_rows(found: Sequence[Standing], under: str, left_out: int) -> None:
             whole(console, one.row, 12), *(escape(text) for text in texts), str(one.state), tier, str(one.records)
         )
     console.print(table)
-    invalid = f"; {left_out} invalid records are left out" if left_out else ""
-    console.print(f"{len(found)} rows under {under}; repro explain ROW gives the reasons{invalid}", markup=False)
+    lost = units.count(left_out, "invalid record is", "invalid records are")
+    invalid = f"; {lost} left out" if left_out else ""
+    rows = units.count(len(found), "row")
+    console.print(f"{rows} under {under}; repro explain ROW gives the reasons{invalid}", markup=False)
 
 
 def _differs(a: Measurement, b: Measurement) -> list[str]:

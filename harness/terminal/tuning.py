@@ -179,7 +179,7 @@ def _claim(found: Tuned, search: Search) -> list[str]:
             *lines,
             f"the default could not be measured, so no gain is claimed; options: {options_of(found, search)}",
         ]
-    again = f"measured again on {found.gain.pairs} pairs of fresh processes"
+    again = f"measured again on {count(found.gain.pairs, 'pair')} of fresh processes"
     lines += [f"{again}: {name} is {_gain(one)} of the default's" for name, one in found.rates.items()]
     if len(found.rates) > 1 and 0 < search.tuning.objective.weight < 1:
         lines.append(f"the mix is {_gain(found.gain)} of the default's")

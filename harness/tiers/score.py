@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from harness.measure.plural import count
 from harness.tiers.policy import Policy
 from harness.tiers.values import (
     NOT_COMPARED,
@@ -201,7 +202,8 @@ def _factors(hub: Measurement, voices: Chorus, as_of: date) -> tuple[Factor, ...
     classes = len(covering(voices.inside))
     open_ = len(voices.people(Mark.INCONCLUSIVE))
     reproductions = (
-        f"{len(inside)} operators inside on {classes} hardware classes, {len(outside)} outside, {open_} inconclusive, "
+        f"{count(len(inside), 'operator')} inside on {count(classes, 'hardware class', 'hardware classes')}, "
+        f"{len(outside)} outside, {open_} inconclusive, "
         f"{len(voices.pending)} pending"
     )
     heard = ids(v.record for v in (*voices.inside, *voices.outside, *voices.inconclusive))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import BadInput, Conflict, NotAllowed, NotFound, RecordInvalid
+from harness.measure.plural import count
 from harness.tlog import checkpoint, merkle
 from harness.tlog.checkpoint import Checkpoint
 
@@ -103,16 +104,19 @@ def checked(request: Request, keys: Mapping[str, Ed25519PublicKey], seen: Head) 
         raise NotAllowed(error.what, where=_WHERE, fix="sign it with the log's key") from None
     tree = _tree(text)
     if request.old > tree.size:
-        raise _malformed(f"names an older log of {request.old} entries, and has {tree.size}")
+        raise _malformed(f"names an older log of {count(request.old, 'entry', 'entries')}, and has {tree.size}")
     if request.old != seen.size:
-        other = OtherSize(f"the last one signed has {seen.size} entries", where=_WHERE, fix="send the proof from there")
+        size = count(seen.size, "entry", "entries")
+        other = OtherSize(f"the last one signed has {size}", where=_WHERE, fix="send the proof from there")
         other.size = seen.size
         raise other
     if tree.size == seen.size and tree.root != seen.root and not request.proof:
-        raise _another(f"is another log of {seen.size} entries than the one signed last")
+        raise _another(f"is another log of {count(seen.size, 'entry', 'entries')} than the one signed last")
     if not merkle.verify_consistency(seen.size, tree.size, seen.root, tree.root, request.proof):
         raise RecordInvalid(
-            f"is not shown to continue the log of {seen.size} entries", where=_WHERE, fix="a log only grows"
+            f"is not shown to continue the log of {count(seen.size, 'entry', 'entries')}",
+            where=_WHERE,
+            fix="a log only grows",
         )
     return text, tree
 

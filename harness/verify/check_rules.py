@@ -12,6 +12,7 @@ import numpy as np
 from harness.measure.counters import Account
 from harness.measure.estimate import LEAST_PROCESSES
 from harness.measure.pace import is_stream, pace_of
+from harness.measure.plural import count
 from harness.measure.student import t_quantile
 from harness.measure.trial import Mode, Purpose, Trial
 
@@ -59,10 +60,10 @@ def counting(trials: Sequence[Trial]) -> CheckResult:
     made = sum(len(t.output_ids) for t in trials)
     if wrong:
         return CheckResult(
-            Code.COUNTING, "fail", f"{len(wrong)} trials: {wrong[0].invalid_reason}", {"trials": len(wrong)}
+            Code.COUNTING, "fail", f"{count(len(wrong), 'trial')}: {wrong[0].invalid_reason}", {"trials": len(wrong)}
         )
     return CheckResult(
-        Code.COUNTING, "pass", f"{len(trials)} trials made exactly the tokens asked for", {"tokens": made}
+        Code.COUNTING, "pass", f"{count(len(trials), 'trial')} made exactly the tokens asked for", {"tokens": made}
     )
 
 
@@ -78,7 +79,7 @@ def prefill_complete(trials: Sequence[Trial]) -> CheckResult:
         first = short[0]
         text = f"{first.workload}: the engine computed {first.engine['prefill_tokens']} of {first.prompt_tokens} tokens"
         return CheckResult(Code.PREFILL_COMPLETE, "fail", text, {"trials": len(short)})
-    text = f"the engine computed every prompt token in {len(known)} trials"
+    text = f"the engine computed every prompt token in {count(len(known), 'trial')}"
     return CheckResult(Code.PREFILL_COMPLETE, "pass", text, {"trials": len(known)})
 
 
@@ -98,7 +99,7 @@ def cache_honesty(trials: Sequence[Trial]) -> CheckResult:
     if len(ratios) >= LEAST_PROCESSES:
         error = float(logs.std(ddof=1)) / math.sqrt(len(ratios))
         upper = float(np.exp(logs.mean() + t_quantile(0.95, len(ratios) - 1) * error))
-    text = f"a repeated prompt took {ratio:.3f} of a distinct one's TTFT (limit {REPEAT_LIMIT}, {len(ratios)} pairs)"
+    text = f"a repeated prompt took {ratio:.3f} of a distinct one's TTFT (limit {REPEAT_LIMIT}, {count(len(ratios), 'pair')})"
     evidence = {"ratio_ppm": round(ratio * 1e6), "pairs": len(ratios)}
     if upper is not None:
         evidence["upper_ppm"] = round(upper * 1e6)
@@ -143,11 +144,15 @@ def prefill_physics(rate: float | None, operations_per_token: int | None, peak: 
 def ttft_physics(trials: Sequence[Trial]) -> CheckResult:
     """TTFT ≥ one step: a prefill reads the weights at least once, as a decode step does.
 
-    Where the engine hides its steps, the shortest interval between two tokens stands for one.
+    Where the engine hides its steps, the shortest interval between two tokens stands for one. A pass with a draft is no step:
+    it holds the draft's own work and several tokens of the model's.
     """
     greedy = [t for t in trials if t.mode is Mode.GREEDY and t.valid and t.prompt_tokens > 0 and t.output_tokens > 1]
     if not greedy:
         return CheckResult(Code.PHYSICS_TTFT, "unknown", "no greedy trial made more than one token")
+    greedy = [t for t in greedy if Account.ACCEPTED_TOKENS not in t.engine]
+    if not greedy:
+        return CheckResult(Code.PHYSICS_TTFT, "unknown", "its passes hold drafts: no single step is seen")
     steps = [step for trial in greedy if (step := _fastest_step(trial)) is not None]
     if not steps:
         return CheckResult(Code.PHYSICS_TTFT, "unknown", "the tokens came together: no step is seen")
@@ -206,7 +211,7 @@ def _server_account(known: Sequence[Trial]) -> CheckResult:
 
 def _agree(ours: int, engine: int, gap: float, limit: float, trials: int) -> CheckResult:
     status = "pass" if abs(gap) <= limit else "fail"
-    text = f"our times add up to {1 + gap:.4f} of the engine's own account over {trials} trials"
+    text = f"our times add up to {1 + gap:.4f} of the engine's own account over {count(trials, 'trial')}"
     return CheckResult(
         Code.ENGINE_COUNTERS, status, text, {"gap_ppm": round(gap * 1e6), "ours_ns": ours, "engine_ns": engine}
     )
@@ -229,5 +234,5 @@ def determinism(trials: Sequence[Trial]) -> CheckResult:
         said = f"greedy {what} differs between trials of {', '.join(several)}"
         return CheckResult(Code.DETERMINISM, "fail", said, {"workloads": len(several)})
     workloads = len({name for name, _ in outputs})
-    said = f"greedy {what} is the same in all trials of {workloads} workloads"
+    said = f"greedy {what} is the same in all trials of {count(workloads, 'workload')}"
     return CheckResult(Code.DETERMINISM, "pass", said, {"workloads": workloads})

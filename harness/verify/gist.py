@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.measure.findings import CODES
+from harness.measure.plural import count
 from harness.record.schema import Finding, Record
 from harness.record.words import rates, subject
 from harness.units import half_width
@@ -19,6 +20,8 @@ from harness.verify.unusable import reasons
 
 # Notes that a reader can do something about, and that would change the number.
 _NOTES_TO_ACT_ON = frozenset({"gpu_unused", "other_gpus_busy"})
+# What makes trials scatter or never settle: told before its effects, which go with it.
+_CAUSES = frozenset({"background_load", "swap", "page_faults", "throttled", "slept", "recompiled"})
 _UNTIL = 3  # codes of warnings in one line
 
 
@@ -60,6 +63,11 @@ def to_act_on(record: Record) -> tuple[Finding, ...]:
     )
 
 
+def _warnings(record: Record) -> list[Finding]:
+    found = [one for one in to_act_on(record) if one.severity == "warning"]
+    return sorted(found, key=lambda one: one.code not in _CAUSES)
+
+
 def _trust(checked: Checked) -> tuple[Trust, str]:
     record = checked.stored.record
     made_up = "SYNTHETIC, made by a simulated runtime, not a measurement"
@@ -78,11 +86,10 @@ def _trust(checked: Checked) -> tuple[Trust, str]:
         return Trust.NO, f"FAILED CHECKS: {', '.join(spoilt)}; do not use this number"
     passed = sum(check.status == "pass" for check in record.checks)
     precision = _precision(record)
-    warnings = [one.code for one in to_act_on(record) if one.severity == "warning"]
-    if warnings:
+    if warnings := [one.code for one in _warnings(record)]:
         parts = [precision, f"look at {_some(warnings)}", signature]
         return Trust.CARE, "; ".join(part for part in parts if part)
-    return Trust.YES, "; ".join(part for part in (precision, f"{passed} checks passed", signature) if part)
+    return Trust.YES, "; ".join(part for part in (precision, f"{count(passed, 'check')} passed", signature) if part)
 
 
 def _precision(record: Record) -> str:
@@ -113,8 +120,8 @@ def _next(checked: Checked, trust: Trust, folder: str) -> str:
         return "measure with a real runtime (repro runtime list)"
     if trust is Trust.NO:
         return f"see why (repro show --all {folder}), then measure again"
-    for finding in to_act_on(record):
-        if finding.severity == "warning" and finding.code in CODES:
+    for finding in _warnings(record):
+        if finding.code in CODES:
             return f"{CODES[finding.code][1]} ({finding.code})"
     if record.operator is None:
         return f"sign it (repro sign {folder}), or hold it against another (repro compare {folder} OTHER)"

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from harness.catalog import suites
 from harness.measure.counters import Account, Counter, most
+from harness.measure.plural import count
 from harness.measure.schedule import timed_order
 from harness.measure.throttling import THROTTLING
 from harness.measure.trial import Purpose, Trial
@@ -94,7 +95,7 @@ def _process(record: Record, process: int, trials: Sequence[Trial], whole: bool)
             return
         (slot,) = kinds
         if len(together) != (workloads[slot[0]].concurrency or 1) and (whole or order != ordered[-1].order):
-            yield f"place {place} holds {len(together)} requests, the workload has {workloads[slot[0]].concurrency or 1}"
+            yield f"place {place} holds {count(len(together), 'request')}, the workload has {workloads[slot[0]].concurrency or 1}"
         slots.append(slot)
     warm = next((i for i, (_, purpose) in enumerate(slots) if purpose is not Purpose.WARMUP), len(slots))
     yield from _warm_up(record, slots[:warm], whole or warm < len(slots))
@@ -118,9 +119,9 @@ def _warm_up(record: Record, slots: Sequence[Slot], whole: bool) -> Iterator[str
         return
     least, most = record.suite.warmup_trials, max(record.suite.warmup_trials, MOST)
     last = None if whole else len(counts) - 1
-    for place, (name, count) in enumerate(counts):
-        if count > most or (count < least and place != last):
-            yield f"{count} warm-up trials of {name}, {least} to {most} are possible"
+    for place, (name, made) in enumerate(counts):
+        if made > most or (made < least and place != last):
+            yield f"{made} warm-up trials of {name}, {least} to {most} are possible"
 
 
 def _distinct(record: Record, slots: Sequence[Slot]) -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import RecordInvalid
+from harness.measure.plural import count
 from harness.measure.trial import Purpose, Trial
 from harness.record.samples import decode
 from harness.record.schema import Finding, Record, WorkloadResult
@@ -55,7 +56,9 @@ def _derived(stored: Stored, samples: bytes) -> _Derived:
     columns = decode(samples, record.samples.sha256, where)
     rows, names = len(columns["process"]), [workload.id for workload in record.workloads]
     if rows != record.samples.rows:
-        raise RecordInvalid(f"the samples have {rows} rows, the record says {record.samples.rows}", where=where)
+        raise RecordInvalid(
+            f"the samples have {count(rows, 'row')}, the record says {record.samples.rows}", where=where
+        )
     if set(columns["workload"]) - set(names):
         raise RecordInvalid("the samples hold a workload that the record does not name", where=where)
     _counted(record.results, columns, where)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.catalog import suites
 from harness.catalog.suites import Suite
+from harness.measure.plural import count
 from harness.record.schema import Record, Workload
 from harness.verify.token_ids import digest_of
 
@@ -58,7 +59,7 @@ def _differences(told: Workload, own: suites.Workload, record: Record, suite: Su
         yield f"{told.output_tokens} output tokens, the suite says {own.output_tokens}"
     # An engine that takes one request at a time runs a workload of one at a time without saying so.
     if told.concurrency != own.concurrency and not (told.concurrency is None and own.concurrency == 1):
-        yield f"{told.concurrency or 1} requests at once, the suite says {own.concurrency or 1}"
+        yield f"{count(told.concurrency or 1, 'request')} at once, the suite says {own.concurrency or 1}"
     if own.text is not None:
         if not 1 <= told.prompt_tokens <= MOST_IDS_PER_CHARACTER * len(own.text):
             yield f"{told.prompt_tokens} prompt tokens can't be the suite's text of {len(own.text)} characters"

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.errors import ReproError, RuntimeUnavailable
 from harness.measure.counters import Account
+from harness.measure.plural import count
 from harness.measure.stopwatch import Stopwatch
 from harness.worker import tokenizer_gate
 from harness.worker.counters import current_rss_bytes
@@ -129,7 +130,10 @@ def _tokenizes_as_reference(subject: Subject) -> Outcome:
             return "unknown", "it turns no text into ids; it counts the prompts that it is given"
         if found:
             return "fail", found
-    return "pass", f"{sum(len(prompt.ids) for prompt in subject.reference)} ids of {len(subject.reference)} texts"
+    return (
+        "pass",
+        f"{sum(len(prompt.ids) for prompt in subject.reference)} ids of {count(len(subject.reference), 'text')}",
+    )
 
 
 def _closes(subject: Subject) -> Outcome:
@@ -195,13 +199,13 @@ def _tokenizes(subject: Subject) -> Outcome:
 
 
 def _exact_count(subject: Subject) -> Outcome:
-    for count in (1, SHORT, LONG):
-        ids, watch, counters = subject.trial(count)
+    for asked in (1, SHORT, LONG):
+        ids, watch, counters = subject.trial(asked)
         stamps = watch.token_ns().size
         # A server may count its tokens without telling them.
         made = len(ids) or counters.get(Account.COMPLETION_TOKENS, 0)
-        if made != count or stamps != count:
-            return "fail", f"{count} tokens asked for, {made} made, {stamps} stamped"
+        if made != asked or stamps != asked:
+            return "fail", f"{asked} tokens asked for, {made} made, {stamps} stamped"
         if not all(0 <= token < subject.loaded.facts.vocab_size for token in ids):
             return "fail", "an id outside of the vocabulary"
     return "pass", f"1, {SHORT} and {LONG} tokens, each stamped"

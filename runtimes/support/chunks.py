@@ -28,6 +28,7 @@ class Chunks:
         self._watch, self._limit, self._key, self._where = watch, limit, key, where
         self._stamped = self._events = self._began_ns = 0
         self._assumed = False
+        self._ahead = 0  # drafted tokens that were counted with the one before them, and whose text is still to come
         self._uncounted = 0  # events that brought text while the running count stood still
         self._reasoning = Reasoning()
         self._texts: list[object] = []
@@ -72,17 +73,23 @@ class Chunks:
             return len(ids)
         so_far = tokens_so_far(event) if event.get("choices") and not self._assumed else None
         if so_far is not None and (so_far or not says):  # a 0 beside a text is no count
-            return self._grown(so_far, says)
+            return self._grown(so_far, says, event)
         self._assumed |= says
         return int(says)
 
-    def _grown(self, so_far: int, says: bool) -> int:
+    def _grown(self, so_far: int, says: bool, event: dict[str, Any]) -> int:
         """Tokens by the running count. Raises `RunFailed` where it is none: text goes on coming, and it stands still."""
         brought = max(so_far - self._stamped, 0)
-        self._uncounted += says and not brought
+        if brought:
+            kept = account(event).get("accepted_tokens", 0) if brought > 1 else 0
+            self._ahead = min(brought - 1, max(kept - self.account.get("accepted_tokens", 0), 0))
+        elif says and self._ahead:
+            self._ahead -= 1
+        else:
+            self._uncounted += says
         if self._uncounted > self.count:
             raise RunFailed(
-                f"the server counts {so_far} tokens made, and goes on sending text",
+                f"the server counts {so_far} token{'' if so_far == 1 else 's'} made, and goes on sending text",
                 where=self._where,
                 fix="the usage in its chunks is not that of the answer so far: take a server that tells it so, or at the end",
                 code="tokens not counted",

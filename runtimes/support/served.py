@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from harness.errors import BadInput, RunFailed, one_line
 from runtimes.interface import Scalar
+from runtimes.support import server_drafts
 from runtimes.support.server_words import error_of, told
 from runtimes.support.sse import Server
 
@@ -35,6 +36,7 @@ class Served:
     vocabulary: int | None
     model: Mapping[str, Scalar]  # for `RuntimeFacts.model`
     slots: int | None = None  # requests that it computes at once
+    speculative: bool | None = None  # whether it drafts tokens ahead
 
 
 def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path) -> Served:
@@ -60,6 +62,7 @@ def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path)
         vocabulary=_number(facts.get("vocabulary")),
         model=facts,
         slots=_number(props.get("total_slots")),
+        speculative=server_drafts.told(server, found),
     )
 
 

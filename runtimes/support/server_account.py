@@ -21,7 +21,7 @@ def account(event: Mapping[str, Any]) -> dict[str, int]:
     """Counters as `LoadedRuntime.counters` has them, of those that the event tells; times in nanoseconds.
 
     Sources: llama.cpp tools/server (`timings`), Ollama's API (`eval_duration`), LM Studio's (`stats`), Groq's (`usage`);
-    of cached tokens OpenAI's, DeepSeek's and Moonshot's (`usage`).
+    of cached tokens OpenAI's, DeepSeek's and Moonshot's (`usage`); of drafts llama.cpp's, and OpenAI's (`usage`).
     """
     timings, usage, stats = (_object(event.get(name)) for name in ("timings", "usage", "stats"))
     found: dict[str, int] = {}
@@ -32,8 +32,7 @@ def account(event: Mapping[str, Any]) -> dict[str, int]:
         found["prefill_tokens"] = max(prompt - cached, 0)
     if _count(timings.get("prompt_n")):
         found["prefill_tokens"] = timings["prompt_n"]
-    if _count(timings.get("draft_n")):
-        found["draft_tokens"] = timings["draft_n"]
+    found |= _drafts(timings, _object(usage.get("completion_tokens_details")))
     _add(found, "prefill_ns", (timings.get("prompt_ms"), _MS), (event.get("prompt_eval_duration"), 1), (
         usage.get("prompt_time"), _S))  # fmt: skip
     _add(found, "decode_ns", (timings.get("predicted_ms"), _MS), (event.get("eval_duration"), 1), (
@@ -43,6 +42,18 @@ def account(event: Mapping[str, Any]) -> dict[str, int]:
     if "decode_ns" not in found and _number(rate) and made:
         found["decode_ns"] = round(made * _S / rate)
     return found
+
+
+def _drafts(timings: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, int]:
+    """Tokens that were drafted and kept: llama-server's words, else OpenAI's, whose noughts say nothing."""
+    drafted: Any = timings.get("draft_n")
+    kept: Any = timings.get("draft_n_accepted")
+    if _count(drafted):
+        return {"draft_tokens": drafted} | ({"accepted_tokens": kept} if _count(kept) else {})
+    kept, dropped = (details.get(f"{what}_prediction_tokens") for what in ("accepted", "rejected"))
+    if _count(kept) and _count(dropped) and (kept or dropped):
+        return {"draft_tokens": kept + dropped, "accepted_tokens": kept}
+    return {}
 
 
 def _add(found: dict[str, int], name: str, *told: tuple[Any, float]) -> None:

@@ -104,6 +104,12 @@ def test_a_machine_that_shares_its_memory_needs_its_size(repro, llama):
     assert set(told["total_bytes"]) == {"memory"}
 
 
+def test_a_macs_gpu_takes_no_more_than_metal_gives_it(repro, llama):
+    told = asked(repro, llama, "--device", "MacBook Pro M4 Max", "--memory", "64")
+    assert told["room"]["memory_free_bytes"] == 48 << 30
+    assert "what Metal gives" in repro("fit", llama, "--device", "M2", "--memory", "16").out
+
+
 def test_an_unknown_architecture_is_unknown_and_no_number(repro, tmp_path):
     path = model_headers.gguf(
         tmp_path / "m.gguf", {"token_embd.weight": ("F16", (64, 4)), "blk.0.x.weight": ("F16", (64, 64))},
@@ -120,6 +126,11 @@ def test_an_unknown_architecture_is_unknown_and_no_number(repro, tmp_path):
     ("arguments", "words"),
     [
         (("--device", "RTX 999"), "the table has no part of this name"),
+        (("--device", ""), "names no part"),
+        (("--device", " "), "names no part"),
+        (("--device", "Strix Halo", "--memory", "64"), "Radeon 8060S"),
+        (("--device", "2x RTX 3090"), '--device "RTX 3090" --count 2'),
+        (("--device", "Ryzen 7 8840U"), "is a processor"),
         (("--device", "NVIDIA GeForce RTX 3060"), "--memory"),
         (("--memory", "8"), "name the device"),
         (("--device", "GeForce RTX 4060", "--backend", "cpu"), "leave --device out"),

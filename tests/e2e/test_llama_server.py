@@ -4,12 +4,16 @@ import json
 import signal
 import socket
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
 import pytest
 
+from harness.record.samples import decode
+from harness.record.settings import subject_text
 from harness.record.store import read
+from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured, refused
 from tests.e2e.test_resume import wait_for_process
 from tests.support import tiny_gguf, tiny_models, vulkan_server
@@ -163,3 +167,35 @@ def test_a_binary_of_ones_own_has_neither_builds_nor_releases(repro, arguments):
     assert "-o binary brings a build of its own" in refused(repro(*arguments, "--backend", "cuda"))
     line = refused(repro(*("llama-server@0.3.36" if word == "llama-server" else word for word in arguments)))
     assert "-o binary brings a release of its own" in line
+
+
+def test_a_draft_model_is_declared_counted_and_a_subject_of_its_own(repro, arguments, model, tmp_path):
+    draft = tmp_path / "draft.gguf"
+    draft.write_bytes(model.read_bytes())
+    measured(repro(*arguments, "--processes", "1", "-o", f"draft_model={draft}", "-o", "draft_max=3"))
+    (path,) = repro.records()
+    stored, text = read(path), path.read_text()
+    record, settings = stored.record, stored.record.runtime.settings
+    assert (settings["speculative"], settings["draft_max"]) == ("draft-model", 3)
+    assert (settings["draft_model"], settings["draft_model_name"]) == (sha256(model.read_bytes()).hexdigest(), "draft")
+    assert record.runtime.options["draft_model"] == "draft.gguf"
+    assert "-o draft_model=draft.gguf" in record.run.command
+    assert str(tmp_path) not in text
+    assert subject_text(record).startswith("settings=")
+    shares = {one.workload: one.evidence["accepted_tokens"] for one in record.findings if one.code == "drafted"}
+    assert shares[record.suite.headline] > 0
+    for trial in trials_of(decode(stored.samples(), record.samples.sha256, "samples"), "samples"):
+        if trial.output_tokens:
+            assert trial.engine["decode_steps"] + trial.engine["accepted_tokens"] == trial.output_tokens - 1
+            assert trial.engine["draft_tokens"] <= 3 * trial.engine["decode_steps"]
+    assert repro("recompute", path.parent).returncode == 0
+    assert servers_of(model) == []
+
+
+def test_a_draft_of_another_vocabulary_is_refused_in_one_line(repro, arguments, model, tmp_path):
+    other = tiny_models.write_gguf(tmp_path / "other.gguf", readable=True, joined=True)
+    line = refused(repro(*arguments, "-o", f"draft_model={other}"))
+    assert "-o draft_model" in line
+    assert "vocab" in line
+    assert not repro.records()
+    assert servers_of(model) == []

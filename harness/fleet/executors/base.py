@@ -20,6 +20,9 @@ class Place(Protocol):
 class Executor(Place, Protocol):
     """The side where `repro fleet` runs. What came of a job is in the state's folder, whoever ran it: `collect` reads it there.
 
+    A batch is known by the fleet's id and its own number, never by what the engine calls it: that is given again. What `submit`
+    and `find` return is kept for people who look for it there.
+
     Every method raises `Unavailable` where the engine does not answer for now: nothing was changed then, ask again.
     """
 
@@ -36,13 +39,13 @@ class Executor(Place, Protocol):
         """Hand a batch over; how the engine calls it. Jobs run one at a time, in the batch's order."""
 
     def find(self, state: State, batch: Batch) -> str | None:
-        """How the engine calls a batch whose submission was cut off; None where it never got it."""
+        """How the engine calls a batch whose submission was cut off, "" where it no longer says; None where it never got it."""
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
-        """The jobs that it holds, by number; of batches with the engine's names for them, "" where nobody noted one."""
+    def poll(self, state: State, batches: Sequence[Batch]) -> Mapping[int, Held]:
+        """The jobs of these batches that it holds, by number."""
 
-    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+    def ends(self, state: State, batch: Batch, numbers: Sequence[int]) -> Mapping[int, str]:
         """Why it no longer holds these jobs, as far as it remembers."""
 
-    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+    def cancel(self, state: State, batches: Sequence[Batch]) -> None:
         """Stop them. What was measured is kept."""

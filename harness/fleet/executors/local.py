@@ -14,13 +14,14 @@ from pathlib import Path
 
 import psutil
 
+from harness.capture.gpu import read_gpus
+from harness.capture.source import this_machine
 from harness.errors import BadInput
 from harness.files import locked
 from harness.fleet.outcome import Held, Phase
 from harness.fleet.plan import Node, Plan
 from harness.fleet.state import Batch, State
 from harness.progress import SILENT
-from harness.run.prepare.gpus import count_nvidia, nvidia_names
 
 HERE = "here"  # the one node: its real name is nobody's business
 _STOP_S = 30.0
@@ -35,9 +36,9 @@ class Local:
     poll_s = 0.2
 
     def nodes(self) -> Sequence[Node]:
-        """The machine itself."""
-        memory_mib = psutil.virtual_memory().total >> 20
-        return (Node(name=HERE, memory_mib=memory_mib, devices=count_nvidia(), device_kinds=nvidia_names()),)
+        """The machine itself, with the cards that its drivers name and the environment does not hide."""
+        memory_mib, cards = psutil.virtual_memory().total >> 20, read_gpus(this_machine()).shown
+        return (Node(name=HERE, memory_mib=memory_mib, devices=len(cards), device_kinds=cards),)
 
     def default_cache(self) -> str:
         """The user's own."""
@@ -56,10 +57,10 @@ class Local:
             return "unknown"
         return "" if any(state.attempts(number) for number in batch.jobs) else None
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
+    def poll(self, state: State, batches: Sequence[Batch]) -> Mapping[int, Held]:
         """By the locks that the processes hold: the kernel drops them with the process."""
         found: dict[int, Held] = {}
-        for batch, _handle in batches:
+        for batch in batches:
             led = held(runner_lock(state, batch))
             for number in batch.jobs:
                 if state.outcome(number) is not None:
@@ -70,13 +71,13 @@ class Local:
                     found[number] = Held(Phase.QUEUED)
         return found
 
-    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+    def ends(self, state: State, batch: Batch, numbers: Sequence[int]) -> Mapping[int, str]:
         """Nobody remembers a process; its log may."""
         return {number: f"its process ended without an outcome; see {_log(state, batch, number)}" for number in numbers}
 
-    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+    def cancel(self, state: State, batches: Sequence[Batch]) -> None:
         """Ctrl-C to each batch's group, and wait for its end."""
-        for group in _groups(state, [batch for batch, _ in batches]):
+        for group in _groups(state, batches):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGINT)
         until = time.monotonic() + _STOP_S

@@ -80,24 +80,24 @@ class Slurm:
             return found[0].handle
         return "" if any(state.attempts(number) for number in batch.jobs) else None
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
+    def poll(self, state: State, batches: Sequence[Batch]) -> Mapping[int, Held]:
         """What `squeue` lists of them."""
         found: dict[int, Held] = {}
-        for one in _listed(state, [batch for batch, _ in batches]):
+        for one in _listed(state, batches):
             running = one.phase in _RUNNING
             why = "" if running or one.reason in _ITS_TURN else one_line(f"SLURM says {one.reason}")
             if one.job is not None:
                 found[one.job] = Held(Phase.RUNNING if running else Phase.QUEUED, why)
         return found
 
-    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+    def ends(self, state: State, batch: Batch, numbers: Sequence[int]) -> Mapping[int, str]:
         """What the controller still remembers of them, for some minutes: time limit, cancelled, node failure."""
         found = {one.job: one for one in _listed(state, [batch], "--states=all")}
         return {number: _end(found.get(number)) for number in numbers}
 
-    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+    def cancel(self, state: State, batches: Sequence[Batch]) -> None:
         """`scancel`, by name: also of batches that nobody noted the number of."""
-        for batch, _ in batches:
+        for batch in batches:
             ask("scancel", _ours(), f"--name={name_of(state, batch)}", "--quiet")
 
 
@@ -146,13 +146,15 @@ def _end(line: _Line | None) -> str:
 
 def arguments(state: State, batch: Batch, machine: Machine) -> list[str]:
     """What `sbatch` is told. Every word of a matrix in it was held to a grammar when the matrix was read."""
+    log = state.log(f"slurm-{batch.number:04d}-%a")
+    folder = str(log.parent).replace("%", "%%")  # sbatch fills in what stands behind a %
     found = [
         "--parsable",
         f"--job-name={name_of(state, batch)}",
         f"--array={ranges(len(batch.jobs))}%1",
         "--requeue",  # after pre-emption, and when a node failed: the journal continues
         "--open-mode=append",
-        f"--output={state.log(f'slurm-{batch.number:04d}-%a')}",
+        f"--output={folder}/{log.name}",
         f"--chdir={state.plan.folder}",
     ]
     return found + whole_node(batch.node, machine)

@@ -52,15 +52,15 @@ class Srun:
         """By the lock of the process that leads it."""
         return local.EXECUTOR.find(state, batch)
 
-    def poll(self, state: State, batches: Sequence[tuple[Batch, str]]) -> Mapping[int, Held]:
+    def poll(self, state: State, batches: Sequence[Batch]) -> Mapping[int, Held]:
         """By the locks that those processes hold. A job counts as running while SLURM lets it wait, too."""
         return local.EXECUTOR.poll(state, batches)
 
-    def ends(self, state: State, batch: Batch, handle: str, numbers: Sequence[int]) -> Mapping[int, str]:
+    def ends(self, state: State, batch: Batch, numbers: Sequence[int]) -> Mapping[int, str]:
         """What `srun` said is in the job's log."""
         return {number: f"its parcel did not arrive; see {state.log(f'job-{number:05d}').name}" for number in numbers}
 
-    def cancel(self, state: State, batches: Sequence[tuple[Batch, str]]) -> None:
+    def cancel(self, state: State, batches: Sequence[Batch]) -> None:
         """Ctrl-C to each batch's group, its `srun` among it."""
         local.EXECUTOR.cancel(state, batches)
 

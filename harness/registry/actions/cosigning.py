@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from harness.errors import NotAllowed, ReproError, Unavailable
+from harness.measure.plural import count
 from harness.registry.db import checkpoints, cosignatures
 from harness.registry.facts import WitnessFact
 from harness.registry.remote import outgoing
@@ -112,7 +113,8 @@ def _signed(registry: Registry, one: Due, peer: Peer, post: Post, *, private: bo
         peer.size = int(answer.body)
         if peer.size > one.size:
             raise NotAllowed(
-                f"has signed {peer.size} entries of this log, and here it has {one.size}: entries are missing here",
+                f"has signed {count(peer.size, 'entry', 'entries')} of this log, and here it has {one.size}: "
+                "entries are missing here",
                 where=one.name,
                 fix="run: repro audit; compare with an export",
             )

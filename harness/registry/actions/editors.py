@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.catalog import policies
 from harness.errors import BadInput
+from harness.measure.plural import count
 from harness.record import envelope
 from harness.record.editor_keys import PublicEditor
 from harness.record.passkey import is_passkey, parse_key
@@ -76,7 +77,7 @@ def changed(registry: Registry, change: Change) -> dict[str, Any]:
     before, after = len(present.editors), len(made["editors"])
     if after < min(now.approvals, before):
         raise BadInput(
-            f"{after} editors would be left, and a record needs {now.approvals} approvals",
+            f"{count(after, 'editor')} would be left, and a record needs {count(now.approvals, 'approval')}",
             where="--remove",
             fix="add others, or adopt fewer approvals first: repro registry policy NAME --approvals N",
         )

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 from harness.errors import BadInput, Conflict, NotFound, TooMany
+from harness.measure.plural import count
 from harness.registry.db import leases
 from harness.registry.db.leases import Held as Held
 from harness.registry.db.reader import Reader
@@ -51,7 +52,7 @@ def take(registry: Registry, operator: str, request: str, lease: str, for_s: int
         earlier = next((one for one in own if one.request == request), None)
         taken = earlier.taken if earlier is not None else 0
         if taken >= MOST_TAKEN:
-            what = f"was taken {taken} times by {operator} and not answered"
+            what = f"was taken {count(taken, 'time')} by {operator} and not answered"
             raise Conflict(what, where="request", fix="measure it by hand, or leave it to others")
         made = Held(request, operator, lease, now, now + for_s, taken + 1)
         leases.put(reader, made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import RecordInvalid
+from harness.measure.plural import count
 from harness.progress import Progress
 from harness.registry.exchange.audit import Found, audit
 from harness.registry.exchange.witnessed import Quorum
@@ -25,11 +26,14 @@ def refuse_faults(found: Found, where: str) -> None:
     bad = {fault.record for fault in found.faults}
     if bad and "" not in bad:
         raise RecordInvalid(
-            f"{len(bad)} of {found.records} records do not hold; the log and all others do",
+            f"{len(bad)} of {count(found.records, 'record')} {'does' if len(bad) == 1 else 'do'} not hold; "
+            "the log and all others do",
             where=where,
             fix="trust no tier that rests on them",
         )
     if found.faults:
         raise RecordInvalid(
-            f"{len(found.faults)} things do not hold", where=where, fix="trust none of its tiers before you know why"
+            f"{count(len(found.faults), 'thing does', 'things do')} not hold",
+            where=where,
+            fix="trust none of its tiers before you know why",
         )

@@ -25,6 +25,7 @@ from typing import Any
 from harness.errors import BadInput, LogInconsistent, RecordInvalid, ReproError
 from harness.files import let_all_read, read_limited, refusal, sync, write_bytes
 from harness.inside import inside
+from harness.measure.plural import count
 from harness.progress import SILENT, Progress
 from harness.record import envelope
 from harness.record.store import ENVELOPE_FILE, SAMPLES_FILE
@@ -290,7 +291,7 @@ def replay(source: Exported, registry: Registry, progress: Progress) -> int:
         fact, grown = reader.get(RegistryFact, ""), reader.size()
         if grown != size:
             raise LogInconsistent(
-                f"has {grown} entries, and {databases.MARK} names {size}: its end was cut",
+                f"has {count(grown, 'entry', 'entries')}, and {databases.MARK} names {size}: its end was cut",
                 where=str(source.folder),
                 fix="export it again",
             )

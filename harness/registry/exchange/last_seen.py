@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, Conflict, LogInconsistent
 from harness.files import read_if_there, refusal, write_bytes
+from harness.measure.plural import count
 from harness.paths import seen_folder
 from harness.registry.db import checkpoints
 from harness.registry.store import Registry
@@ -32,7 +33,8 @@ def unused(origin: str, place: Path) -> None:
     before = _read(path)
     if before is not None:
         raise Conflict(
-            f"a registry of this name was seen here, with {before.size} entries: its readers would refuse a second one",
+            f"a registry of this name was seen here, with {count(before.size, 'entry', 'entries')}: "
+            "its readers would refuse a second one",
             where=origin,
             fix=f"take another --origin, or move the old one: repro registry export, import; if nobody knows it, remove {path}",
         )
@@ -94,7 +96,7 @@ def compare(
             )
         if before.size > seen.size:
             raise LogInconsistent(
-                f"has {seen.size} entries, and {seen.origin} had {before.size} when it was last seen here",
+                f"has {count(seen.size, 'entry', 'entries')}, and {seen.origin} had {before.size} when it was last seen here",
                 where=where,
                 fix=f"its log was cut, or this is an older copy; to read it all the same, remove {path}",
             )
@@ -106,8 +108,8 @@ def compare(
             )
         if before.signed > seen.signed:
             raise LogInconsistent(
-                f"has a newest checkpoint of {seen.signed} entries, and {seen.origin} had one of {before.signed} "
-                "when it was last seen",
+                f"has a newest checkpoint of {count(seen.signed, 'entry', 'entries')}, and {seen.origin} had one of "
+                f"{before.signed} when it was last seen",
                 where=where,
                 fix=f"a checkpoint was removed, or this is an older copy; to read it all the same, remove {path}",
             )

@@ -44,7 +44,7 @@ def hardware_of(record: Record, where: str, *, listed: bool = True) -> HardwareC
     if any(device.kind == DeviceKind.SERVER for device in record.runtime.devices):
         raise BadInput("was measured at a server whose hardware is not known", where=where, fix="name another record")
     kinds = {device.kind for device in record.runtime.devices}
-    if DeviceKind.LOCAL_SERVER in kinds and not kinds & {DeviceKind.CPU, *GPUS} and has_gpu(record):
+    if DeviceKind.LOCAL_SERVER in kinds and not kinds & {DeviceKind.CPU, *GPUS} and has_gpu(record, integrated=True):
         what = "was measured at a server that may have used this machine's GPU or its processor"
         raise BadInput(what, where=where, fix="measure with the engine's own runtime")
     gpus, split = computing(record)
@@ -118,10 +118,19 @@ def _gpus(record: Record) -> tuple[Device, ...]:
     return discrete if old and discrete else found
 
 
-def has_gpu(record: Record) -> bool:
-    """Whether the machine that the record describes has a GPU that a server on it may have used."""
+def has_gpu(record: Record, *, integrated: bool = False) -> bool:
+    """Whether the machine that the record describes has a GPU that an engine on it may have used. `integrated`: those of
+    Intel's that are a part of the processor count, too.
+    """
     gpu = part_of(record, "gpu")
-    return any(value_of(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
+    intel = [one for one in _intel(record) if integrated or value_of(one, "integrated") is False]
+    return bool(intel) or any(value_of(gpu, vendor) for vendor in ("nvidia", "amd", "apple"))
+
+
+def _intel(record: Record) -> list[dict[str, Any]]:
+    """Intel's GPUs of the machine, as its kernel listed them."""
+    found = value_of(part_of(record, "gpu"), "intel")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list | tuple) else []
 
 
 def _layers(told: Any) -> str:
@@ -162,7 +171,10 @@ def _of_gpus(record: Record, gpus: Sequence[Device], listed: bool) -> tuple[str,
     layers_on, sliced = str(record.runtime.settings.get("layers_on") or ""), _on_slice(record)
     layers = {name: int(count) for name, count in re.findall(r"(\S+) (\d+)(?:, |$)", layers_on)}
     labels = sorted(
-        ((*_label(device, record.run.synthetic, listed, sliced), layers.get(device.name)) for device in gpus),
+        (
+            (*_label(device, record.run.synthetic, listed, sliced, _by_kernel(record, device)), layers.get(device.name))
+            for device in gpus
+        ),
         key=lambda label: label[:2],
     )
     names = [name for name, _, _ in labels]
@@ -185,15 +197,29 @@ def _on_slice(record: Record) -> bool:
     return bool(cards) and all(value_of(card, "mig") is True for card in cards)
 
 
-def _label(device: Device, synthetic: bool, listed: bool, sliced: bool) -> tuple[str, str]:
+def _by_kernel(record: Record, device: Device) -> table.Device | None:
+    """The part that a GPU of Intel's is by its PCI id, where the machine has one such GPU alone: an engine's driver may be
+    older than the card, and calls it "Intel(R) Graphics".
+    """
+    if "intel" not in f"{device.name} {device.description}".casefold():
+        return None
+    own = [one for one in _intel(record) if value_of(one, "integrated") is (device.kind == DeviceKind.IGPU)]
+    name = value_of(own[0], "name") if len(own) == 1 else None
+    memory = device.memory_bytes or (value_of(own[0], "memory_bytes") if own else None)
+    return table.identify(name, "", memory) if isinstance(name, str) else None
+
+
+def _label(
+    device: Device, synthetic: bool, listed: bool, sliced: bool, by_kernel: table.Device | None
+) -> tuple[str, str]:
     """SKU and generation of the table; else what the driver says, as unlisted, never an engine's number for it ("CUDA0"). A name
-    that several parts share is none of them where the memory does not tell them apart.
+    that several parts share is none of them where neither the memory nor the kernel tells them apart.
 
     A demonstration's devices are in no table, and count there as they are called.
     """
     if is_software(device):
         return f"{SOFTWARE} {software_name(device.name, device.description) or 'of unknown name'}", ""
-    found = table.identify(device.name, device.description, device.memory_bytes) if listed else None
+    found = (table.identify(device.name, device.description, device.memory_bytes) or by_kernel) if listed else None
     name = _named(_called(device))
     if sliced and found is not None and found.vendor == "NVIDIA" and "mig" not in name.casefold().split():
         return f"{UNLISTED} {name} MIG slice", UNKNOWN

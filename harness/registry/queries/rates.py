@@ -8,7 +8,7 @@ from harness import evidence
 from harness.catalog import devices, platforms
 from harness.catalog.devices import Device
 from harness.forecast.evidence import PROCESSOR, SINGLE, hardware_of, quantisation_class
-from harness.forecast.models import same_model
+from harness.forecast.models import passed_of, same_model
 from harness.forecast.values import Hardware, Kind, Origin, Point, Task, Work
 from harness.record import envelope
 from harness.record.schema import Record
@@ -103,16 +103,16 @@ def _work(record: Record) -> Work | None:
         return None
     size, read, parameters, operations = (float(number) for number in numbers if isinstance(number, int))
     experts = read < _SHARED_EXPERTS * size
-    name = same_model(
-        str(model.get("architecture")), int(parameters), {point.work for point in evidence.shipped().points}
-    )
+    known = {point.work for point in evidence.shipped().points}
+    name = same_model(str(model.get("architecture")), int(parameters), known)
+    passed = passed_of(name, known) if experts else None
     return Work(
         model=name,
         quantisation=quantisation_class(str(model.get("quantisation") or "")),
         experts=experts,
-        token_bytes=read if experts else size,
+        token_bytes=read if experts and passed is None else size * (passed or parameters) / parameters,
         file_bytes=size,
         parameters=parameters,
-        active_parameters=operations / 2,
+        active_parameters=passed or operations / 2,
         cache_bytes=None,
     )

@@ -8,6 +8,7 @@ from datetime import date
 
 from harness.device_kinds import SERVERS
 from harness.errors import BadInput, RecordInvalid, ReproError
+from harness.measure.plural import count
 from harness.record import settings
 from harness.record.later import CODE as SIGNED_LATER
 from harness.record.schema import Finding, Record, Workload
@@ -176,7 +177,9 @@ def _dossier(reader: Reader, identity: str, seen: Seen) -> Dossier:
             remarks.append(Remark("inconsistent", error.what))
         open_ = [check.code for check in record.checks if check.status not in ("pass", "fail")]
         if open_:
-            remarks.append(Remark("unchecked", f"{len(open_)} of its {len(record.checks)} checks: {', '.join(open_)}"))
+            remarks.append(
+                Remark("unchecked", f"{len(open_)} of its {count(len(record.checks), 'check')}: {', '.join(open_)}")
+            )
         remarks += [Remark("finding", _finding(f)) for f in record.findings if f.severity != "note"]
         remarks += [Remark("impossible", text) for text in possible(record)]
         remarks += _times(reader, record, fact)
@@ -266,7 +269,7 @@ def title(reader: Reader, identity: str) -> str:
 
 
 def _headline(medians: tuple[float, ...]) -> str:
-    return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {len(medians)} processes"
+    return f"decode {min(medians):.2f} to {max(medians):.2f} tokens/s, medians of {count(len(medians), 'process', 'processes')}"
 
 
 def _likeness(reader: Reader, identity: str, fact: RecordFact, seen: Seen) -> Iterator[Remark]:

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.errors import BadInput, NotAllowed, NotFound, ReproError, TooMany
+from harness.measure.plural import count
 from harness.record import envelope
 from harness.record.keys import HANDLE
 from harness.record.passkey import is_passkey
@@ -81,7 +82,7 @@ def about(reader: Reader) -> dict[str, Any]:
 def consistency(reader: Reader, old: int, size: int) -> list[str]:
     """The proof that the log of `size` entries begins with the one of `old`. Raises `BadInput`, `NotFound`."""
     if size > reader.size():
-        raise NotFound(f"the log has {reader.size()} entries", where="size", fix="ask for no more")
+        raise NotFound(f"the log has {count(reader.size(), 'entry', 'entries')}", where="size", fix="ask for no more")
     return [one.hex() for one in merkle.consistency_proof(old, size, reader.node)]
 
 

@@ -20,6 +20,7 @@ from harness.run.conclude.findings import Instrument, findings_of
 from harness.run.conclude.truth import bandwidth_ceiling, bytes_per_token, tokens_a_pass, truth_checks
 from harness.run.evidence import Evidence
 from harness.run.execute.collect import ProcessLog
+from harness.run.prepare import second_models
 from harness.run.prepare.gate import refuse_identifiers
 from harness.verify.check_rules import CheckResult
 from harness.verify.summary import process_result, results
@@ -142,7 +143,11 @@ def _runtime(evidence: Evidence) -> schema.Runtime:
         package=facts["package"],
         commit=facts["commit"],
         build=facts["build"],
-        settings={**facts["settings"], "computed_on": device_kinds.text_of(evidence.computed_on)},
+        settings={
+            **facts["settings"],
+            **second_models.settings(prepared.beside),
+            "computed_on": device_kinds.text_of(evidence.computed_on),
+        },
         options={name: head.public_value(value) for name, value in prepared.given.items()},
         variables=head.engine_variables(prepared.engine.interpreter.secrets),
         devices=tuple(schema.Device(**device) for device in facts["devices"]),

@@ -11,6 +11,7 @@ from harness import device_kinds
 from harness.capture.load import read_load
 from harness.capture.privacy import own_identifiers
 from harness.errors import EngineFailed, ReproError
+from harness.measure.plural import count
 from harness.record import schema
 from harness.record.samples import encode
 from harness.record.samples import schema as columns
@@ -22,7 +23,7 @@ from harness.run.conclude.excerpt import excerpt
 from harness.run.conclude.reason import Reason, reason_of, stage_of
 from harness.run.execute.launcher import run_worker
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import gate, unchanged
+from harness.run.prepare import gate, second_models, unchanged
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
 
@@ -37,8 +38,8 @@ def recorded(attempt: Attempt, failed: WorkerFailed) -> ReproError:
     reason = None if last.ended is None or server else reason_of(last.ended, prepared.adapter.failure_signs)
     if reason is None:
         return failed.error
-    model = prepared.model
-    unchanged.refuse_changed(model.path, model.files, model.identity.files)  # else it was another model that failed
+    for model in prepared.models:
+        unchanged.refuse_changed(model.path, model.files, model.identity.files)  # else it was another model that failed
     path = _write(attempt, failed, reason)
     error = failed.error
     kept = f"; {error.fix}" if error.fix else ""
@@ -102,7 +103,7 @@ def _outcome(attempt: Attempt, failed: WorkerFailed, reason: Reason, told: Mappi
             "oom_kills": last.oom_kills,
         }
         evidence |= {name: value for name, value in known.items() if value is not None}
-    names = (str(prepared.model.path), str(prepared.model.path.name), str(prepared.model.path.parent))
+    names = [str(name) for one in prepared.models for name in (one.path, one.path.name, one.path.parent)]
     return schema.Outcome.model_validate(
         {
             "status": "failed",
@@ -110,7 +111,10 @@ def _outcome(attempt: Attempt, failed: WorkerFailed, reason: Reason, told: Mappi
             "stage": stage_of(log, "" if last is None else last.last),
             "error": excerpt(reason.said, (*names, *own_identifiers())),
             "loaded": bool(log.facts),
-            "given": {name: head.public_value(value) for name, value in sorted(prepared.options.items())},
+            "given": {
+                name: head.public_value(value)
+                for name, value in sorted({**prepared.options, **second_models.published(prepared.beside)}.items())
+            },
             "devices": None if log.facts or not told else _devices(told),
             "evidence": evidence,
         }
@@ -122,9 +126,11 @@ def _devices(told: Mapping[str, Any]) -> tuple[schema.Device, ...]:
 
 
 def _run(attempt: Attempt, failed: WorkerFailed) -> schema.Run:
-    count = len(failed.failures)
+    failures = len(failed.failures)
     begun = head.Begun(attempt.started_utc, attempt.seed, attempt.budget_s)
-    ended = head.Ended(STOP_RULE, f"{count} of {count} processes failed", False, failed.failures)
+    ended = head.Ended(
+        STOP_RULE, f"{failures} of {count(failures, 'process', 'processes')} failed", False, failed.failures
+    )
     return head.run(attempt.prepared, begun, ended, head.loads(attempt.load_before, read_load()))
 
 
@@ -133,6 +139,7 @@ def _runtime(attempt: Attempt, failed: WorkerFailed, told: Mapping[str, Any]) ->
     prepared, loaded, hello = attempt.prepared, failed.log.facts, failed.log.hello
     settings = dict(loaded.get("settings") or {})
     if loaded:
+        settings |= second_models.settings(prepared.beside)
         settings["computed_on"] = device_kinds.text_of(device_kinds.of_facts(loaded))
     return schema.Runtime(
         name=prepared.adapter.name,

@@ -10,6 +10,7 @@ from harness.capture.load import Between
 from harness.measure.estimate import LEAST_PROCESSES
 from harness.measure.findings import Finding, Severity, workload_findings
 from harness.measure.pace import is_stream, pace_of
+from harness.measure.plural import count
 from harness.measure.stopping import TARGET
 from harness.measure.trial import Mode, Purpose, Trial
 from harness.record import schema
@@ -98,7 +99,7 @@ def findings_of(
 def _precision(outcome: Outcome, headline: str, results: Sequence[schema.WorkloadResult]) -> list[Finding]:
     processes = sum(log.complete for log in outcome.logs)
     if processes < LEAST_PROCESSES:
-        text = f"{processes} processes give a point estimate and no verdict"
+        text = f"{count(processes, 'process gives', 'processes give')} a point estimate and no verdict"
         return [Finding("few_processes", Severity.WARNING, text, evidence={"processes": processes})]
     found = []
     for result in results:
@@ -149,10 +150,10 @@ def _machine(machine: Between) -> list[Finding]:
         text = f"the hypervisor took {machine.steal_ppm / 1e4:.1f} % of the cores' time"
         found.append(Finding("background_load", Severity.WARNING, text, evidence={"steal_ppm": machine.steal_ppm}))
     if machine.thermal_throttles:
-        text = f"cores slowed down for their heat {machine.thermal_throttles} times during the run"
+        text = f"cores slowed down for their heat {count(machine.thermal_throttles, 'time')} during the run"
         evidence = {"thermal_throttles": machine.thermal_throttles}
         found.append(Finding("throttled", Severity.WARNING, text, evidence=evidence))
     if machine.swapped_in_pages:
-        text = f"{machine.swapped_in_pages} pages were swapped in during the run"
+        text = f"{count(machine.swapped_in_pages, 'page was', 'pages were')} swapped in during the run"
         found.append(Finding("swap", Severity.WARNING, text, evidence={"pages": machine.swapped_in_pages}))
     return found

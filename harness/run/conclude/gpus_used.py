@@ -9,6 +9,7 @@ from harness.capture.facts import Fact, known, to_plain, unknown
 from harness.capture.gpu import Gpu, Gpus
 from harness.device_ids import pci
 from harness.measure.findings import Finding, Severity
+from harness.measure.plural import count
 
 BUSY_PERCENT = 10  # a desktop's compositor stays below
 
@@ -49,7 +50,7 @@ def busy_others(gpus: Gpus, ids: Sequence[str]) -> list[Finding]:
             continue
         name = card.name.value or "a card without a name"
         told = "its load is not known" if card.busy_percent.value is None else f"{load} % busy"
-        text = f"{name}, which was not used, was at work when the run began: {told}, {processes} processes"
+        text = f"{name}, which was not used, was at work when the run began: {told}, {count(processes, 'process', 'processes')}"
         evidence = {"busy_percent": load, "processes": processes}
         found.append(Finding("other_gpus_busy", Severity.NOTE, text, evidence=evidence))
     return found

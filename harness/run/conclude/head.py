@@ -65,11 +65,13 @@ def program(prepared: Prepared, software: Software) -> schema.Harness:
 
 
 def subjects(prepared: Prepared, record: schema.Record) -> list[tuple[str, str]]:
-    """What the signed statement is about: (name, sha256) of samples, model and suite."""
+    """What the signed statement is about: (name, sha256) of samples, model, suite and models that options name."""
+    beside = [(f"{name}: {one.identity.file}", one.identity.sha256) for name, one in prepared.beside.items()]
     return [
         (SAMPLES_FILE, record.samples.sha256),
         (prepared.identity.file, prepared.identity.sha256),
         (f"{prepared.suite.label}.toml", prepared.suite.sha256),
+        *beside,
     ]
 
 

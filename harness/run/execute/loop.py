@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.errors import Interrupted, ReproError, RunFailed
 from harness.measure.metrics import measure_trial
+from harness.measure.plural import count
 from harness.measure.stopping import Decision, FixedNumber, SequentialLooks, out_of_budget
 from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
@@ -166,7 +167,7 @@ class Stepping:
             self.run.journal.discard()
             return error
         way_out = f"{error.fix}; " if error.fix else ""
-        fix = f"{way_out}{kept} trials are kept in {self.run.journal.folder}, --resume continues with them"
+        fix = f"{way_out}{count(kept, 'trial is', 'trials are')} kept in {self.run.journal.folder}, --resume continues with them"
         return type(error)(error.what, where=error.where, fix=fix, code=error.code)
 
 

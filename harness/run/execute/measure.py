@@ -17,7 +17,7 @@ from harness.run.execute.loop import Measuring, Outcome, Stepping
 from harness.run.execute.one_process import Guards
 from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
-from harness.run.prepare import baseline, options, unchanged
+from harness.run.prepare import baseline, options, second_models, unchanged
 from harness.run.prepare.admission import admit
 from harness.run.prepare.engine_account import Told
 from harness.run.prepare.inputs import filled_in
@@ -36,7 +36,7 @@ class Measurement:
         settings = filled_in(
             prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
         )
-        self._prepared = prepared = replace(prepared, options=settings)
+        self._prepared = prepared = replace(prepared, options=settings | second_models.paths(prepared.beside))
         self._attempt = attempt = begun(prepared)
         triple = _triple(prepared, prompts, attempt.seed)
         if request.against is not None:
@@ -122,8 +122,8 @@ def _guards(prepared: Prepared) -> Guards:
 
 
 def _refuse_changed(prepared: Prepared) -> None:
-    model = prepared.model
-    unchanged.refuse_changed(model.path, model.files, model.identity.files)
+    for model in prepared.models:
+        unchanged.refuse_changed(model.path, model.files, model.identity.files)
 
 
 def _triple(prepared: Prepared, prompts: Prompts, seed: int) -> Triple:
@@ -155,6 +155,7 @@ def _journal(prepared: Prepared, seed: int) -> Journal:
         "bundle": engine.bundle_sha256,
         "seed": seed,
         "schema": SCHEMA_VERSION,
+        **{f"model of {name}": one.identity.sha256 for name, one in prepared.beside.items()},
     }
     if request.resume:
         return Journal.resume(request.results, identity, or_new=request.or_new)

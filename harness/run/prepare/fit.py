@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.capture import snapshot
+from harness.capture.facts import whole
 from harness.capture.rooms import GpuRoom, Rooms, read_rooms
 from harness.capture.source import this_machine
-from harness.catalog import devices, models
+from harness.catalog import devices, models, platforms
 from harness.catalog.devices import Device
 from harness.catalog.gguf import Header
+from harness.catalog.spoken_names import plain, several, suggestions
 from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engine import Engine
-from harness.fit.room import Room
+from harness.fit.room import METAL, Room, metal_bytes
 from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options
 from harness.run.prepare.memory_need import Load
-from runtimes.interface import Runtime, Scalar
+from runtimes.interface import NO_MODEL, Runtime, Scalar
 from runtimes.recipes import RECIPES
 from runtimes.releases import split
 from runtimes.table import find
 
+PROCESSOR_NAME = re.compile(r"\b(?:cpu|ryzen|threadripper|epyc|xeon|core i\d|core ultra|raspberry pi)\b", re.IGNORECASE)
 USUAL_CONTEXT = 4096  # where none is asked for
 _FEWEST, _MANY = 1024, 8
 
@@ -57,12 +61,16 @@ class Found:
 
 def ask(question: Question, cache: Path) -> Found:
     """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
+    question = replace(question, device=plain(question.device))
     named = split(question.runtime)
     adapter = find(named.name)
     if not adapter.capabilities.holds_model:
         fix = "name the one that does: --runtime llama.cpp"
         raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
+    second = next((name for name, value in given.items() if adapter.options[name].model and value != NO_MODEL), None)
+    if second is not None:
+        raise BadInput("the estimate is of one model", where=f"-o {second}", fix="leave it out, and ask for it apart")
     part = _part(question)
     _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)
@@ -86,7 +94,10 @@ def ask(question: Question, cache: Path) -> Found:
     engine = memory_need.engine_for(load, computes, own, memory_need.features_of(this_machine()))
     if engine is None:
         raise BadInput("how it lays out a model is not known", where=f"--runtime {adapter.name}", fix="ask its author")
-    room = memory_need.room_here(rooms, load, computes) if part is None else _room_of(part, question, load, rooms)
+    if part is not None:
+        room = _room_of(part, question, load, rooms)
+    else:
+        room = _of_metal(memory_need.room_here(rooms, load, computes), build if computes else "")
     others = tuple(answer(engine, context, room) for context in _contexts(engine, asked))
     return Found(
         title, load, engine, room, _where(part, room, computes, named.release), answer(engine, asked, room), others
@@ -108,9 +119,7 @@ def _part(question: Question) -> Device | None:
         fix = f"choose one of: {told}{_also(question.device, named)}"
         raise BadInput("no part of this name is sold with so much memory", where=where, fix=fix)
     if not found:
-        near = devices.nearest(question.device)
-        fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"
-        raise BadInput("the table has no part of this name", where=f"--device {question.device}", fix=fix)
+        raise _not_found(question.device)
     if size is None and all(part.memory_gib is None or _shares(part) for part in found):
         fix = "say how much the machine has: --memory GIB"
         raise BadInput("uses the machine's memory, of any size", where=f"--device {question.device}", fix=fix)
@@ -120,6 +129,18 @@ def _part(question: Question) -> Device | None:
         fix = f"choose one with --memory: {told}{_also(question.device, found)}"
         raise BadInput(f"{len(found)} parts share this name", where=f"--device {question.device}", fix=fix)
     return found[0]
+
+
+def _not_found(name: str) -> BadInput:
+    """Says what the name is instead, where that can be told."""
+    where, many, near = f"--device {name}", several(name), suggestions(name)
+    if many is not None:
+        return BadInput("names several", where=where, fix=f'say how many: --device "{many[1]}" --count {many[0]}')
+    if platforms.find(name) is not None or PROCESSOR_NAME.search(name):
+        fix = "ask on that machine, without --device; of its GPU by the GPU's name"
+        return BadInput("is a processor, of which the table has none", where=where, fix=fix)
+    fix = f"the nearest are: {', '.join(near)}" if near else "list the parts: repro device list"
+    return BadInput("the table has no part of this name", where=where, fix=fix)
 
 
 def _also(name: str, named: Sequence[Device]) -> str:
@@ -203,6 +224,8 @@ def _contexts(engine: Engine, asked: int) -> list[int]:
 def _room_of(part: Device, question: Question, load: Load, rooms: Rooms) -> Room:
     """Of so many of the part those that the settings take, beside this machine's memory. Raises `BadInput`."""
     size = round((question.memory_gib or part.memory_gib or 0) * devices.GIB)
+    if part.vendor == "Apple":
+        return Room(metal_bytes(size), size, part.sku, shared=True, source=METAL)
     if _shares(part):
         return Room(size, size, part.sku, shared=True, source="the device table")
     found = gpu_room.taken(load.adapter, load.options, (GpuRoom(part.sku, size, size),) * question.count, True)
@@ -211,6 +234,15 @@ def _room_of(part: Device, question: Question, load: Load, rooms: Rooms) -> Room
         raise BadInput(found, where=f"--device {question.device} --count {question.count}", fix=fix)
     room = memory_need.room_here(rooms, load, False)
     return replace(room, device=found.name, device_free=found.free, device_total=found.total, source="the device table")
+
+
+def _of_metal(room: Room, backend: str) -> Room:
+    """What Metal lets a GPU take of it: the limit that this Mac's owner set, else the usual share."""
+    if backend != "metal" or room.memory_free is None or room.memory_total is None:
+        return room
+    limit = this_machine().setting("iogpu.wired_limit_mb").then(whole, "no number").value
+    most = limit << 20 if limit else metal_bytes(room.memory_total)
+    return replace(room, memory_free=min(room.memory_free, most), source="its limit for the GPU" if limit else METAL)
 
 
 def _where(part: Device | None, room: Room, computes: bool, release: str) -> str:

@@ -120,16 +120,3 @@ def count_nvidia() -> int:
         return 0
     finally:
         pynvml.nvmlShutdown()
-
-
-def nvidia_names() -> tuple[str, ...]:
-    """What that library calls them, one a device; nothing where it can't be asked."""
-    count = count_nvidia()
-    if not count:
-        return ()
-    import pynvml
-
-    try:
-        return tuple(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))) for index in range(count))
-    except pynvml.NVMLError:
-        return ()

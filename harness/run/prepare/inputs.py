@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from harness.capture import snapshot
-from harness.catalog import fetch, model_folder, models, suites
+from harness.catalog import model_folder, models, suites
 from harness.catalog.gguf import Header
-from harness.catalog.identity import Identity, identify
+from harness.catalog.identity import Identity
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.suites import Loaded, Suite
 from harness.errors import BadInput
@@ -32,13 +32,14 @@ from harness.run.prepare import (
     headers,
     memory_need,
     options,
-    unchanged,
+    second_models,
 )
 from harness.run.prepare.backend import Choice
 from harness.run.prepare.depths import LeftOut
 from harness.run.prepare.environments import pins, recipe_of
 from harness.run.prepare.gate import parts_of, refuse_identifiers
 from harness.run.prepare.interpreters import python_for, resolved
+from harness.run.prepare.model_files import as_it_lies, fetched
 from harness.run.prepare.options import CONTEXT_STEP
 from harness.run.prepare.programs import with_programs
 from harness.run.request import Request
@@ -58,17 +59,18 @@ class _Asked:
     given: Mapping[str, Scalar]
     secrets: Mapping[str, str]
     choice: Choice
+    beside: Mapping[str, models.Reference]  # of options that name a second model
     left_out: tuple[LeftOut, ...] = ()
 
     @property
     def published(self) -> dict[str, Scalar]:
-        """The settings as a record says them."""
-        return {name: public_value(value) for name, value in self.given.items()}
+        """The settings as a record says them, but for models: of these their identities tell."""
+        return {name: public_value(value) for name, value in self.given.items() if name not in self.beside}
 
     @property
     def told(self) -> dict[str, Scalar]:
         """The settings as a record may say them: an engine repeats a text that is not declared to name a file as it is."""
-        texts = {name for name, option in self.adapter.options.items() if option.kind is str}
+        texts = {name for name, option in self.adapter.options.items() if option.kind is str} - self.beside.keys()
         paths = {
             name: value
             for name, value in self.given.items()
@@ -93,13 +95,17 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
     asked = _without_deep(asked, cores, cache)
     filled = _least_filled(asked, cores)
     early = _memory_asked(asked, filled, cache, progress)
-    model = _fetched(asked.reference, cache, progress)
+    model = fetched(asked.reference, cache, progress)
     asked = _within_training(asked, model.identity)
     filled = _least_filled(asked, cores)
     _refuse_unfit(request, asked, model, cache)
     if not early:
         load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
         memory_need.refuse_if_short(load, progress)
+    beside = second_models.here(asked.beside, asked.adapter, cache, progress)
+    for one in beside.values():
+        refuse_identifiers({"model": one.identity.to_json()}, asked.suite)
+    asked = replace(asked, given={**asked.given, **second_models.published(beside)})
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
     interpreter = Interpreter(python, folder, cache / "worker-home", asked.secrets)
@@ -111,10 +117,11 @@ def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
         engine=Engine(asked.adapter, asked.choice, interpreter, installed, bundle_sha256),
         model=model,
         given=asked.given,
-        options=filled,
+        options=filled | second_models.paths(beside),
         cores=cores,
         signers=signers,
         left_out=asked.left_out,
+        beside=beside,
     )
 
 
@@ -203,7 +210,7 @@ def _understood(request: Request, cache: Path) -> _Asked:
         )
     options.refuse_absurd(given, adapter.options, logical=os.cpu_count() or 1, trained=None)
     choice = choosing.choose(request, adapter, given, cache)
-    asked = _Asked(suite, adapter, reference, given, secrets, choice)
+    asked = _Asked(suite, adapter, reference, given, secrets, choice, second_models.named(given, adapter.options))
     refuse_identifiers({"runtime": {"options": asked.told}}, suite)
     refuse_identifiers(parts_of(suite, snapshot.capture().to_json(), engine_variables(secrets)), suite)
     return asked
@@ -228,20 +235,6 @@ def _refuse_unwritable(request: Request, asked: _Asked) -> None:
 def _refuse_long_name(request: Request, asked: _Asked, model: str) -> None:
     name = store.folder_name("0000-00-00T00:00:00Z", model, asked.adapter.name, asked.suite.label, "0" * 64)
     store.refuse_long_name(request.results, name, f"{model[:40]}…" if len(model) > 40 else model)
-
-
-def _fetched(reference: models.Reference, cache: Path, progress: Progress) -> ModelHere:
-    """The model on this machine, its digest that of the catalogue where it is one of ours."""
-    path = fetch.fetch(reference, cache, progress)
-    if isinstance(reference, models.Model):
-        fetch.verify(reference, cache, progress)
-    return _as_it_lies(reference, path, cache, progress)
-
-
-def _as_it_lies(reference: models.Reference, path: Path, cache: Path, progress: Progress) -> ModelHere:
-    states = unchanged.look(path)  # before its digest: what changes meanwhile shows
-    identity = identify(reference, path, cache, progress)
-    return ModelHere(path, identity, unchanged.only(states, identity.files))
 
 
 def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path) -> None:
@@ -324,4 +317,4 @@ def _converted(asked: _Asked, model: ModelHere, interpreter: Interpreter, cache:
     """The model in a format that the runtime reads."""
     identity = model.identity
     path = convert.prepare(asked.adapter.name, identity, model.path, interpreter, cache, progress)
-    return _as_it_lies(asked.reference, path, cache, progress)
+    return as_it_lies(asked.reference, path, cache, progress)

@@ -21,6 +21,7 @@ _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
 _DRAFTING = re.compile(r"draft|speculat")  # as engines call it: model_draft, speculative_config
+_DRAFTS = ("draft", "draft_model")  # options that ask for drafts, whose length `draft_max` bounds
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONTEXT_STEP = 256  # llama.cpp pads its cache to this; others do not mind
 
@@ -42,7 +43,10 @@ def parse(settings: Sequence[str], declared: Mapping[str, Option], runtime: str)
 def _instead(name: str, declared: Mapping[str, Option]) -> str:
     """What to write for an option that is not declared."""
     if _DRAFTING.search(name):
-        return "speculative decoding is measured where it is declared: -o draft=lookup of the runtime llama.cpp"
+        return (
+            "speculative decoding is measured where it is declared: -o draft=lookup of the runtime llama.cpp, "
+            "-o draft_model=MODEL of llama-server, -o speculative=true of openai-http"
+        )
     near = difflib.get_close_matches(name, declared, n=3)
     return f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(sorted(declared))}"
 
@@ -136,6 +140,7 @@ def fill(
     """The settings to run with: declared defaults, usable cores, a context that holds the longest workload, as many sequences
     as requests at once, and a prefix cache where the suite is a conversation.
     """
+    _refuse_length_alone(given, declared)
     filled = {name: option.default for name, option in declared.items() if option.default is not None}
     if "threads" in declared:
         filled["threads"] = cores
@@ -162,6 +167,18 @@ def fill(
                     fix="take --suite agent, or leave it out: every cache is empty before a trial",
                 )
     return filled | dict(given)
+
+
+def _refuse_length_alone(given: Mapping[str, Scalar], declared: Mapping[str, Option]) -> None:
+    """Raises `BadInput` for a length of drafts where none are asked for: it would be ignored."""
+    asking = next((name for name in _DRAFTS if name in declared), None)
+    if "draft_max" in given and asking is not None and asking not in given:
+        value = "MODEL" if declared[asking].model else "lookup"
+        raise BadInput(
+            "says how long drafts may be, and none are asked for",
+            where="-o draft_max",
+            fix=f"add -o {asking}={value}, or leave it out",
+        )
 
 
 def _refuse_drafts_at_once(filled: Mapping[str, Scalar], required: int) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from harness import evidence
 from harness.catalog import devices
 from harness.catalog.devices import GIB, Device
+from harness.fit.room import metal_bytes
 from harness.forecast import tables
 from harness.forecast.evidence import USUAL_FAMILY, hardware_of, merged
 from harness.forecast.models import same_model
@@ -42,8 +43,10 @@ class Part:
 
     def holds(self, pair: Pair) -> bool:
         """Whether weights and cache are smaller than the most memory that it is sold with; true where that is not known."""
-        size = self.device.memory_gib
-        return size is None or pair.held_bytes <= _DRIVERS_SHARE * size * GIB
+        if self.device.memory_gib is None:
+            return True
+        size = self.device.memory_gib * GIB
+        return pair.held_bytes <= (metal_bytes(size) if self.device.vendor == "Apple" else _DRIVERS_SHARE * size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any
 from harness.catalog import models, suites
 from harness.record.schema import Record
 from runtimes import releases, table
-from runtimes.interface import Option
+from runtimes.interface import NO_MODEL, Option
 from runtimes.recipes import RECIPES
 
-MODEL, SUITE = "MODEL", "SUITE"  # stand for paths that the reader puts in, as PLACE does for a registry
+MODEL, SUITE, DRAFT = "MODEL", "SUITE", "DRAFT"  # stand for paths that the reader puts in, as PLACE does for a registry
 LARGEST_SEED = 2**32
 # What a stranger may set on the machine of whoever pastes: no address, file or key, nothing that makes faults, nothing that
 # vouches. The number is the most that may stand there, or the adapter's own limit where that is less.
@@ -72,8 +72,13 @@ def pasted(record: Record) -> Pasted:
     if named is None:
         told.append("Its release of the engine can't be named; the command takes the one that this harness pins.")
     words = ["repro", "bench", "--model", model, "--runtime", named or runtime, "--suite", label]
-    known, missing = _settings(runtime, record.runtime.options)
-    words += known
+    second = _second_models(record)
+    known, missing = _settings(
+        runtime, {name: value for name, value in record.runtime.options.items() if name not in second}
+    )
+    words += [*known, *(word for name, one in second.items() for word in ("-o", f"{name}={one or DRAFT}"))]
+    if not all(second.values()):
+        told.append(f"Put for {DRAFT} the path of the model that drafts: the catalogue has none with its digest.")
     if missing:
         told.append(
             f"Left out, since a stranger should not set it on your machine: {missing}. See the record's settings."
@@ -97,6 +102,14 @@ def _model(record: Record) -> tuple[str, list[str]]:
         if held in _catalogue():
             return _catalogue()[held], []
     return MODEL, [f"Put for {MODEL} the path of the model: the catalogue has none with its digest."]
+
+
+def _second_models(record: Record) -> dict[str, str]:
+    """Option → the catalogue's own name for the model that it named, "" where the catalogue has none with its digest."""
+    declared, given = table.find(record.runtime.name).options, record.runtime.options
+    named = [name for name, one in declared.items() if one.model and given.get(name, NO_MODEL) != NO_MODEL]
+    digests = {name: record.runtime.settings.get(name) for name in named}
+    return {name: _catalogue().get(one, "") if isinstance(one, str) else "" for name, one in digests.items()}
 
 
 @cache

@@ -8,6 +8,7 @@ from harness.agent import conditions, jobs
 from harness.agent.jobs import Device
 from harness.agent.policy import Policy
 from harness.agent.work import Result
+from harness.catalog import models
 from harness.demo.records import Setup, person, sealed
 from harness.record import schema, store
 from harness.registry.actions import leases
@@ -82,6 +83,43 @@ def test_more_devices_than_there_are_are_not_promised():
     here = (Device(RTX), Device(RTX))
     assert jobs.unfit(job("2x RTX 4090"), OWN, here, frozenset(["b" * 64])) == ""
     assert "has 2" in jobs.unfit(job("4x RTX 4090"), OWN, here, frozenset(["b" * 64]))
+
+
+def test_unlike_devices_are_not_counted_together():
+    here = (Device(RTX), Device("NVIDIA GeForce RTX 3090"))
+    assert "has 1" in jobs.unfit(job("2x RTX 4090"), OWN, here, frozenset(["b" * 64]))
+    processor = (Device("Intel(R) Core(TM) Ultra 7 155H"), Device("Intel(R) Arc(TM) Graphics (MTL)"))
+    for hardware in ("Intel Core Ultra 7 155H", "Arc Graphics (Meteor Lake)"):
+        assert jobs.unfit(job(hardware), OWN, processor, frozenset(["b" * 64])) == ""
+    assert "has 1" in jobs.unfit(job("2x Intel Core Ultra 7 155H"), OWN, processor, frozenset(["b" * 64]))
+
+
+def test_a_processor_with_graphics_in_it_takes_no_card_s_place(record):
+    """Its owner's own name means the machine: what the processor computed answers it, where there is no card."""
+    intel = {
+        "gpu": {"intel": {"value": [{"name": {"value": "Intel(R) UHD Graphics 770"}, "integrated": {"value": True}}]}}
+    }
+    made = record(cards=())
+    assert jobs.elsewhere(job("my box"), OWN, made.model_copy(update={"environment": made.environment | intel})) == ""
+    intel["gpu"]["intel"]["value"][0]["integrated"]["value"] = False
+    assert jobs.elsewhere(job("my box"), OWN, made.model_copy(update={"environment": made.environment | intel}))
+
+
+def test_another_file_under_a_name_of_the_catalogue_answers_no_request_for_it(record):
+    name = "gemma-3-270m-q4_k_m"
+    asked = jobs.read(
+        {**job("my box").model_dump(), "row": {"model": name, "runtime": "llama.cpp", "suite": "default"}}
+    )
+    own = OWN.model_copy(update={"models": [name, "mine"], "files": {name: "/data/x.gguf", "mine": "/data/x.gguf"}})
+    made = record(RTX)
+    assert jobs.other_model(asked, own, made) == f"/data/x.gguf is another model than {name}"
+    true = made.model_copy(update={"model": made.model | {"sha256": models.load(name).files[0].sha256}})
+    assert jobs.other_model(asked, own, true) == ""
+    assert (
+        jobs.other_model(asked, OWN.model_copy(update={"models": [name]}), made) == ""
+    )  # it was fetched by its digest
+    private = asked.model_copy(update={"row": asked.row.model_copy(update={"model": "mine"})})
+    assert jobs.other_model(private, own, made) == ""  # what that name means, its owner knows
 
 
 def test_of_four_alike_an_engine_is_shown_as_many_as_are_asked_for(monkeypatch):

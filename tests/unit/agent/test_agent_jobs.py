@@ -139,6 +139,8 @@ BAD = {
     "a runtime that asks a server": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["openai-http"]',
     "hours that are none": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nquiet_hours = ["25:00-7"]',
     "hours of nothing": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nquiet_hours = ["07:00-07:00"]',
+    "hours that leave no minute": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nquiet_hours = ["22:00-12:00", "11:30-22:00"]',
+    "two models of one name": 'models = ["gemma-3-270m-q4_k_m", "Gemma-3-270M-Q4_K_M"]\nruntimes = ["llama.cpp"]',
     "a file of no model": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\n[files]\nx = "/x.gguf"',
     "a check that is none": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\ntolerate = ["othr load"]',
     "a stop file of a user who has no home": 'models = ["gemma-3-270m-q4_k_m"]\nruntimes = ["llama.cpp"]\nstop_file = "~nobody-is-called-so/stop"',

@@ -1,12 +1,14 @@
 """Whoever reads a record checks it: what is false is refused, or shown as false, by every command that reads one."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
 import harness
 from harness.catalog import suites
+from harness.errors import BadInput
 from harness.record import store
 from tests.support.program import Program, copied, edited, faster, resigned, signed
 
@@ -158,6 +160,43 @@ def test_tables_mark_a_false_one(repro, good, bad):
     listed = json.loads(repro("runs", folder.parent, "--json").out)
     assert {one["verified"] for one in listed if one["folder"] == str(folder)} == {"no"}
     assert "INVALID: " in repro("runs", folder.parent).out
+
+
+@pytest.fixture
+def folder_with_garbage(good, tmp_path):
+    """A folder of a good record and two that can't be read."""
+    folder = tmp_path / "several"
+    copied(good, folder / "b-good")
+    for name, text in (("a-torn", '{"_type": "ht'), ("c-other", '{"name": "another tool"}')):
+        (folder / name).mkdir()
+        (folder / name / store.RECORD_FILE).write_text(text)
+    return folder
+
+
+def test_what_a_folder_holds_and_can_not_be_read_is_named_and_the_others_are_taken(
+    repro, folder_with_garbage, tmp_path
+):
+    page = tmp_path / "page.html"
+    for arguments in (("report", folder_with_garbage, "--out", page), ("export", folder_with_garbage)):
+        done = repro(*arguments)
+        assert done.code == 0, done.err
+        assert [line for name in ("a-torn", "c-other") for line in done.err.splitlines() if name in line]
+        assert len([line for line in done.err.splitlines() if "verifying" not in line]) == 2
+    assert b"decode" in page.read_bytes()
+    unread = []
+    assert set(harness.load_records(folder_with_garbage, unread=unread)["folder"]) == {"b-good"}
+    assert len(unread) == 2
+
+
+def test_what_is_named_itself_or_leaves_nothing_is_refused(repro, good, folder_with_garbage, tmp_path):
+    torn = folder_with_garbage / "a-torn"
+    for arguments in ((torn,), (good, torn), (good, torn / store.RECORD_FILE)):
+        assert "a-torn" in repro("report", *arguments, "--out", tmp_path / "page.html").refusal
+        assert "a-torn" in repro("export", *arguments).refusal
+    shutil.rmtree(folder_with_garbage / "b-good")
+    assert "a-torn" in repro("report", folder_with_garbage, "--out", tmp_path / "page.html").refusal
+    with pytest.raises(BadInput):
+        harness.load_records(folder_with_garbage)
 
 
 def test_a_good_one_is_shown_with_its_signer_and_compared(repro, good):

@@ -53,6 +53,18 @@ def test_three_lines_then_the_table_then_the_picture(records):
     assert 5 < picture < 9
 
 
+def test_what_makes_a_subject_of_its_own_stands_below_the_table_and_digests_are_cut(records):
+    found = check(store.read(records["whole"]))
+    own = {"speculative": "draft-model", "draft_max": 8, "draft_model": "98f1c2" + "0" * 58}
+    runtime = found.stored.record.runtime
+    runtime = runtime.model_copy(update={"settings": runtime.settings | own})
+    record = found.stored.record.model_copy(update={"runtime": runtime})
+    console = SafeConsole(file=io.StringIO(), highlight=False, width=1000)
+    report(console, replace(found, stored=replace(found.stored, record=record)))
+    (line,) = [line for line in console.file.getvalue().splitlines() if line.startswith("Settings: ")]
+    assert line.endswith("draft_max=8 draft_model=98f1c2000000 speculative=draft-model")
+
+
 def test_what_asks_for_nothing_is_counted_and_shown_on_demand(records):
     short, whole = printed(records["whole"]), printed(records["whole"], everything=True)
     assert "about gpu_unused" in short

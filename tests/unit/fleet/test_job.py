@@ -287,6 +287,16 @@ def test_an_engine_is_shown_its_devices_alone(devices, environment, shown, withi
     assert found.get("ZE_AFFINITY_MASK") == (None if shown.startswith("GPU") else shown)
 
 
+def test_fewer_devices_than_a_job_needs_end_it_before_it_measures(state, measure, monkeypatch):
+    """A run on one GPU is not the one on two that the matrix asks for."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    made = state(devices=2)
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=fine)
+    outcome = made.outcome(0)
+    assert (outcome.ending, measure.calls) == (Ending.REFUSED, [])
+    assert "needs 2 GPUs, and 3 is all that it may use" in outcome.reason
+
+
 def test_where_rocr_alone_grants_no_variable_filters_twice():
     found = node_rules.bound(1, {"ROCR_VISIBLE_DEVICES": "2,3"})
     assert [found[name] for name in ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")] == [

@@ -14,6 +14,7 @@ from harness.fleet import __main__ as leader
 from harness.fleet import lead
 from harness.fleet import state as states
 from harness.fleet.executors.local import EXECUTOR, leading, runner_lock
+from harness.fleet.outcome import Ending, Held, Outcome, Phase
 from harness.fleet.plan import Node, make_plan
 from tests.support.patience import PATIENCE_S
 
@@ -58,9 +59,9 @@ def test_cancel_stops_a_job_whose_leader_is_not_known(state, fork):
         stdout=subprocess.PIPE, start_new_session=True, text=True,
     )  # fmt: skip
     assert child.stdout.readline() == "held\n"
-    assert EXECUTOR.poll(state, [(batch, "unknown")])
-    EXECUTOR.cancel(state, [(batch, "unknown")])
-    assert not EXECUTOR.poll(state, [(batch, "unknown")])
+    assert EXECUTOR.poll(state, [batch])
+    EXECUTOR.cancel(state, [batch])
+    assert not EXECUTOR.poll(state, [batch])
     assert child.wait(PATIENCE_S) == 0
     child.stdout.close()
 
@@ -74,9 +75,9 @@ def test_cancel_leaves_another_fleet_s_job_alone(state, tmp_path):
         stdout=subprocess.PIPE, start_new_session=True, text=True,
     )  # fmt: skip
     assert child.stdout.readline() == "held\n"
-    EXECUTOR.cancel(state, [(state.new_batch("here", state.plan.jobs), "unknown")])
+    EXECUTOR.cancel(state, [state.new_batch("here", state.plan.jobs)])
     assert child.poll() is None
-    EXECUTOR.cancel(other, [(batch, "unknown")])
+    EXECUTOR.cancel(other, [batch])
     assert child.wait(PATIENCE_S) == 0
     child.stdout.close()
 
@@ -129,9 +130,70 @@ def test_a_lost_job_names_the_log_that_tells_why(state):
     assert (lost.status, lost.detail.endswith("job-00000.log")) == ("lost", True)
 
 
+class Engine:
+    """Takes every batch, and holds its jobs for ever."""
+
+    def __init__(self):
+        self.taken = []
+
+    def nodes(self):
+        return [Node(name="here")]
+
+    def default_cache(self):
+        return ""
+
+    def submit(self, _state, batch):
+        self.taken.append(batch)
+        return "1"
+
+    def poll(self, _state, batches):
+        return {number: Held(Phase.RUNNING) for batch in batches for number in batch.jobs}
+
+
+def test_of_two_that_start_one_matrix_at_once_one_is_refused(loaded, tmp_path, monkeypatch):
+    """Both have seen that nothing was started, when the first one writes its plan down."""
+    engine, wanted, planned, begun = Engine(), lead.Wanted("local", tmp_path / "results"), lead.planned, []
+
+    def meanwhile(*asked):
+        made = planned(*asked)
+        if not begun:
+            begun.append(made)
+            begun.append(lead.start(*asked))
+        return made
+
+    monkeypatch.setattr(lead, "find", lambda _: engine)
+    monkeypatch.setattr(lead, "planned", meanwhile)
+    with pytest.raises(BadInput, match="was started already and is not over"):
+        lead.start(loaded, wanted)
+    assert len(engine.taken) == 1
+    assert states.need_state(wanted.results, loaded).plan == begun[1].plan
+
+
+def test_a_number_that_a_disturbed_node_made_is_tried_again_with_those_that_failed(state):
+    state.job_folder(0)
+    (state.results(0) / "x").mkdir(parents=True)
+    fine = Outcome(
+        number=0, node="here", ending=Ending.MEASURED, record="x", started_utc="2026-11-30T00:00:00Z", job_s=1
+    )
+    state.conclude(fine)
+    lead._reopen(state)
+    assert state.outcome(0) == fine
+    state.conclude(fine.model_copy(update={"spoilt": "other load: it is high"}))
+    lead._reopen(state)
+    assert state.outcome(0) is None
+    assert state.reopened(0) == 1
+
+
 def test_a_node_s_cache_is_for_schedulers(loaded, tmp_path):
     with pytest.raises(BadInput, match="is for SLURM's nodes"):
         lead.planned(loaded, lead.Wanted("local", tmp_path, "/scratch/%n"))
+
+
+@pytest.mark.parametrize("line", ['partition = "bench"', "time_limit_s = 60"])
+def test_what_only_a_scheduler_heeds_is_refused_here(tmp_path, line):
+    (tmp_path / "m.toml").write_text(f'{MATRIX}\n[[machines]]\nname = "a"\n{line}\n')
+    with pytest.raises(BadInput, match="is for a scheduler's nodes"):
+        lead.planned(matrices.read(tmp_path / "m.toml"), lead.Wanted("local", tmp_path))
 
 
 def test_whoever_watches_rests_longer_the_longer_a_look_takes(state, monkeypatch):

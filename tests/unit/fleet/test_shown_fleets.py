@@ -1,10 +1,13 @@
 """What a fleet shows while it runs, and in its report, of jobs that are not simply measured."""
 
+from types import SimpleNamespace
+
 import pytest
 from rich.console import Console
 
 from harness.fleet.outcome import Ending, Outcome, Standing, Status
 from harness.fleet.report import report
+from harness.record.store import read
 from harness.terminal import fleet_watched
 from harness.terminal.fleet import on_with
 from tests.support import fleet_matrices
@@ -108,6 +111,34 @@ def test_configurations_that_words_do_not_tell_apart_have_a_row_each_and_no_fold
         "model.gguf simulated short.toml backend=cpu"
     ]
     assert len({row.configuration for row in made.rows}) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({}, ""),
+        ({"model": {"sha256": "f" * 64}}, "weights"),
+        ({"runtime": {"version": "9"}}, "engine versions"),
+        ({"runtime": {"environment": {"backend": "cuda"}}}, "backends"),
+        ({"harness": {"version": "9"}}, "versions of repro-harness"),
+        ({"suite": {"sha256": "f" * 64}}, "suites"),
+    ],
+)
+def test_nodes_that_measured_unlike_things_under_one_name_are_not_compared(plan, simulated_record, change, what):
+    """The file was replaced meanwhile, or a node has another release: that is no node's rate."""
+    record = read(simulated_record).record
+    (name, parts), *_ = [*change.items(), ("model", {})]
+    own = getattr(record, name)
+    other = own | parts if isinstance(own, dict) else own.model_copy(update=parts)
+    changed = record.model_copy(update={name: other})
+    alike = [one for one in plan.jobs if one.triple.key == plan.jobs[0].triple.key]
+    assert len(alike) > 1
+    records = {job.number: SimpleNamespace(record=changed if job is alike[-1] else record) for job in alike}
+    made = report(plan, [standing(job, Status.MEASURED) for job in alike], records, {})
+    whys = {cell.why for row in made.rows for cell in row.cells}
+    assert whys == {f"its records are of several {what}" if what else ""}
+    assert bool(made.odd) is (not what)
+    assert all((row.median is None) is bool(what) for row in made.rows)
 
 
 def test_a_number_that_is_still_at_its_node_is_told_so(plan):

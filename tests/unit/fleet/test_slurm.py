@@ -47,6 +47,12 @@ def test_every_word_that_sbatch_gets_is_ours_or_held_to_a_grammar(state):
         slurm.arguments(state, batch.model_copy(update={"node": "n1,n2"}), state.plan.machines[0])
 
 
+def test_a_folder_with_a_percent_sign_is_that_folder(tmp_path, state):
+    moved = states.create(tmp_path / "100%a", state.plan)
+    told = slurm.arguments(moved, moved.new_batch("n1", moved.plan.jobs), moved.plan.machines[0])
+    assert f"--output={tmp_path}/100%%a/logs/slurm-0001-%a.log" in told
+
+
 def test_options_of_sbatch_in_the_environment_change_nothing(monkeypatch):
     monkeypatch.setenv("SBATCH_WRAP", "id")
     monkeypatch.setenv("SBATCH_EXCLUSIVE", "user")
@@ -132,7 +138,7 @@ def test_a_controller_that_is_away_is_told_from_a_refusal(tmp_path, monkeypatch,
 def test_what_a_job_waits_for_is_told_where_it_is_more_than_its_turn(state, tmp_path, monkeypatch, phase, reason, held):
     batch = state.new_batch("n1", state.plan.jobs)
     program(tmp_path, monkeypatch, f"echo '{line(state, batch, phase, reason)}'")
-    assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {1: held}
+    assert slurm.EXECUTOR.poll(state, [batch]) == {1: held}
 
 
 def line(state, batch, phase="RUNNING", reason="None", handle=77, user=None, name=None):
@@ -146,28 +152,27 @@ def test_a_strangers_job_of_our_number_or_name_is_not_ours(state, tmp_path, monk
     batch = state.new_batch("n1", state.plan.jobs)
     for other in (line(state, batch, name="repro-ffffffff-0001"), line(state, batch, user=os.getuid() + 1)):
         program(tmp_path, monkeypatch, f"echo '{other}'")
-        assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {}
+        assert slurm.EXECUTOR.poll(state, [batch]) == {}
         assert slurm.EXECUTOR.find(state, batch) is None
-        assert slurm.EXECUTOR.ends(state, batch, "77", [1]) == {1: "SLURM no longer knows it"}
+        assert slurm.EXECUTOR.ends(state, batch, [1]) == {1: "SLURM no longer knows it"}
 
 
 def test_of_two_batches_that_got_the_same_number_the_one_that_slurm_has_is_held(state, tmp_path, monkeypatch):
     first, second = (state.new_batch("n1", jobs) for jobs in (state.plan.jobs[:2], state.plan.jobs[1:]))
     program(tmp_path, monkeypatch, f"echo '{line(state, first)}'")
-    assert slurm.EXECUTOR.poll(state, [(first, "77"), (second, "77")]) == {1: Held(Phase.RUNNING)}
+    assert slurm.EXECUTOR.poll(state, [first, second]) == {1: Held(Phase.RUNNING)}
 
 
 def test_what_is_cancelled_and_asked_for_is_this_users_and_by_name(state, tmp_path, monkeypatch):
     batch, said = state.new_batch("n1", state.plan.jobs), tmp_path / "said"
     for name in ("squeue", "scancel"):
         program(tmp_path, monkeypatch, f'echo "$@" >> {said}', name)
-    slurm.EXECUTOR.poll(state, [(batch, "77")])
-    slurm.EXECUTOR.cancel(state, [(batch, "77")])
+    slurm.EXECUTOR.poll(state, [batch])
+    slurm.EXECUTOR.cancel(state, [batch])
     told = said.read_text().splitlines()
     assert len(told) == 2
     for one in told:
         assert f"--user={os.getuid()} --name=repro-0123abcd-0001" in one
-        assert "77" not in one.split()
 
 
 def test_what_a_site_s_wrapper_prints_is_no_node_and_no_job(state, tmp_path, monkeypatch):
@@ -178,7 +183,7 @@ def test_what_a_site_s_wrapper_prints_is_no_node_and_no_job(state, tmp_path, mon
         slurm.EXECUTOR.nodes()
     batch = state.new_batch("n1", state.plan.jobs)
     program(tmp_path, monkeypatch, f"printf 'welcome\\n\\n{line(state, batch)}\\n'")
-    assert slurm.EXECUTOR.poll(state, [(batch, "77")]) == {1: Held(Phase.RUNNING)}
+    assert slurm.EXECUTOR.poll(state, [batch]) == {1: Held(Phase.RUNNING)}
 
 
 def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):

@@ -81,6 +81,20 @@ def test_what_is_cut_off_counts_and_so_does_each_time(state):
     assert state.outcome(0).earlier_s >= 0.4
 
 
+def test_what_was_cut_off_counts_where_the_job_may_not_begin_again(state):
+    def stopped(_request, _progress):
+        time.sleep(0.2)
+        raise Interrupted("pre-empted")
+
+    with pytest.raises(Interrupted):
+        run(state, stopped)
+    state.drain(state.plan.jobs[0].node, "it is hot")
+    assert run(state, refused)
+    outcome = state.outcome(0)
+    assert outcome.ending is Ending.DRAINED
+    assert outcome.earlier_s >= 0.2
+
+
 def test_a_kill_counts_until_the_last_sign_of_its_run(state):
     state.begin_attempt(0, "killed")
     journal = state.results(0) / ".partial" / "process-0"

@@ -23,6 +23,12 @@ def test_whole_processes_are_pairs(record):
     assert (found.dropped, found.unfit, len(found.good), found.good) == ("", "", 3, found.other)
 
 
+def test_a_file_that_was_replaced_between_the_sides_makes_no_pairs(record):
+    other = record.model_copy(update={"model": record.model | {"sha256": "f" * 64}})
+    assert read_batch(record, other, record.suite.headline, "decode_rate").dropped == "the sides measured other weights"
+    assert read_batch(record, record, record.suite.headline, "decode_rate").weights == record.model["sha256"]
+
+
 @pytest.mark.parametrize("both", [True, False])
 def test_where_a_process_failed_the_others_are_not_taken_for_pairs(record, both):
     """With one of each lost, the counts are equal, no look comes after so many, and a hunt would never end."""

@@ -55,7 +55,7 @@ def test_two_of_one_name_get_their_numbers(folder):
     ("text", "said"),
     [
         ("", "names 0 candidates"),
-        ("old/bin/python\n", "names 1 candidates"),
+        ("old/bin/python\n", "names 1 candidate;"),
         ("old/bin/python\nold/bin/python\n", "line 2: is the same as line 1"),
         ("old/bin/python\nno/bin/python\n", "line 2: "),
         ("old/bin/python\n/etc/passwd\n", "must be an interpreter"),

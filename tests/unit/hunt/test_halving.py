@@ -105,6 +105,15 @@ def test_a_batch_whose_own_checks_failed_is_not_used_and_three_of_them_end_it():
     assert "failed checks: a" in ended.reason
 
 
+def test_batches_of_a_model_that_was_replaced_meanwhile_are_not_put_together():
+    asked, first, later = question(2), Batch(SAME, SAME, weights="a"), Batch(SAME, SLOW, weights="b")
+    undecided = Batch(SAME, (90, 110, 80, 120), weights="a")
+    found = step_of(asked, 1, [undecided, later, first], "")
+    assert found.dropped == ("the model's file is another one than that of the first pairs",)
+    assert found.pairs == 8
+    assert step_of(asked, 1, [undecided] + [later] * MOST_DROPPED, "").verdict is X
+
+
 def test_other_work_and_what_can_not_be_had_are_skipped_with_their_reason():
     assert step_of(question(2), 1, [Batch((), (), unfit="it did other work: depth")], "").verdict is S
     assert step_of(question(2), 1, [], "does not build").reason == "does not build"

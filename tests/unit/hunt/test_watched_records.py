@@ -1,5 +1,6 @@
 """The records behind a change that a watch shows are those that it rests on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_a_night_that_does_not_count_is_not_submitted_in_place_of_one_that_does(
     assert watching.says(found) == (
         "possible regression: two successive points; 1 point not counted, the last: the clock was not steady"
     )
+
+
+def test_nights_of_a_model_that_was_replaced_meanwhile_are_not_put_together(watched, monkeypatch):
+    monkeypatch.setitem(NIGHTS, 1, replace(SLOW, weights="older"))
+    (step,) = watched._folder.iterdir()
+    found = watched._nights(watched._kept(step))
+    assert len(found.usable) == 1
+    assert found.dropped == ["the model's file was another one then", "the clock was not steady"]
 
 
 def test_two_that_do_other_work_are_told_and_measured_no_more(watched, monkeypatch):

@@ -121,6 +121,46 @@ def test_a_server_here_is_the_processor_only_where_there_is_no_gpu(record):
             run(record, local, environment=record.environment | {"gpu": gpu | {vendor: {"value": value}}})
 
 
+def of_intel(*parts):
+    """GPUs of Intel's as a record's environment has them: name, and whether each is a part of the processor."""
+    listed = [{"name": {"value": name}, "integrated": {"value": integrated}} for name, integrated in parts]
+    return {"gpu": {"intel": {"value": listed}}}
+
+
+def test_a_server_here_may_have_used_intel_s_gpu_within_the_processor_too(record):
+    local = Device(name="local", kind="local-server", description="this machine", memory_bytes=None)
+    for parts in (("Intel(R) UHD Graphics 770", True), ("Intel(R) Arc(TM) B580 Graphics", False)):
+        with pytest.raises(BadInput, match="may have used"):
+            run(record, local, environment=record.environment | of_intel(parts))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "memory", "parts", "sku"),
+    [
+        ("Intel(R) Arc(TM) B580 Graphics (dGPU)", "gpu", 12 << 30, (), "Arc B580 ×1"),
+        ("Intel(R) Arc(TM) A770 Graphics (dGPU)", "gpu", 16225243136, (), "Arc A770 16 GB ×1"),
+        ("Intel(R) Arc(TM) A770 Graphics (dGPU)", "gpu", None, (), "unlisted Intel(R) Arc(TM) A770 Graphics (dGPU) ×1"),
+        ("Intel(R) UHD Graphics 770 (iGPU)", "igpu", None, (), "UHD Graphics 770 ×1"),
+        ("Intel(R) Graphics [0xe20b] (dGPU)", "gpu", 12 << 30, (("Intel(R) Arc(TM) B580 Graphics", False),), "Arc B580 ×1"),
+        ("Intel(R) Graphics (BMG G21)", "gpu", None, (("Intel(R) Arc(TM) B580 Graphics", False),), "Arc B580 ×1"),
+        ("Intel(R) Arc(TM) Graphics (iGPU)", "igpu", 30 << 30,
+         (("Intel(R) Arc(TM) Graphics (MTL)", True), ("Intel(R) Arc(TM) B580 Graphics", False)), "Arc Graphics (Meteor Lake) ×1"),
+        ("Intel(R) Graphics [0xe20b] (dGPU)", "gpu", 12 << 30,
+         (("Intel(R) Arc(TM) B580 Graphics", False), ("Intel(R) Arc(TM) B570 Graphics", False)),
+         "unlisted Intel(R) Graphics [0xe20b] (dGPU) ×1"),
+        ("Intel(R) Graphics [0x0001] (dGPU)", "gpu", 12 << 30, ((None, None),), "unlisted Intel(R) Graphics [0x0001] (dGPU) ×1"),
+        ("AMD Radeon Graphics", "gpu", 12 << 30, (("Intel(R) Arc(TM) B580 Graphics", False),), "unlisted AMD Radeon Graphics ×1"),
+    ],
+)  # fmt: skip
+def test_a_gpu_of_intel_s_has_the_name_of_its_part_whatever_the_engine_s_driver_calls_it(
+    record, name, kind, memory, parts, sku
+):
+    device = Device(name=name, kind=kind, description="OpenVINO's GPU, architecture unknown", memory_bytes=memory)
+    real = record.model_copy(update={"run": record.run.model_copy(update={"synthetic": False})})
+    there = record.environment | (of_intel(*parts) if parts else {})
+    assert run(real, device, environment=there, engine="openvino", computed_on=kind).sku == sku
+
+
 def test_a_server_here_that_says_what_computed_has_the_class_of_that(record):
     local = Device(name="local", kind="local-server", description="this machine", memory_bytes=None)
     there = record.environment | {"gpu": {"nvidia": {"value": [{}]}}}

@@ -95,7 +95,7 @@ def test_a_server_that_tells_no_ids_is_held_to_its_texts():
         return [replace(t, output_ids=(), engine={**t.engine, "text_digest": digest(t)}) for t in HONEST]
 
     same = check_rules.determinism(told(lambda t: 7))
-    assert (same.status, same.text) == ("pass", "greedy text is the same in all trials of 1 workloads")
+    assert (same.status, same.text) == ("pass", "greedy text is the same in all trials of 1 workload")
     sampled = check_rules.determinism(told(lambda t: t.process))
     assert sampled.status == "fail"
     assert "greedy text differs between trials of" in sampled.text
@@ -112,6 +112,16 @@ def test_an_engine_that_hides_its_steps_is_held_to_its_tokens():
     assert check_rules.engine_counters(told).evidence["gap_ppm"] == 0
     late = [replace(t, engine={**t.engine, "decode_ns": int(1.1 * (t.token_ns[-1] - t.token_ns[0]))}) for t in hidden]
     assert check_rules.engine_counters(late).status == ("fail" if max(span) > 0 else "unknown")
+
+
+def test_a_pass_with_a_draft_is_no_step():
+    """It holds the draft's own work: a short prompt may well be computed sooner."""
+    slow = {"token_ns": np.array([5_000_000, 25_000_000, 45_000_000]), "step_ns": np.array([], dtype=np.int64)}
+    plain = trial(**slow)
+    drafted = trial(**slow, engine={"draft_tokens": 8, "accepted_tokens": 0, "decode_steps": 2})
+    assert check_rules.ttft_physics([plain]).status == "fail"
+    assert check_rules.ttft_physics([drafted]).status == "unknown"
+    assert check_rules.ttft_physics([plain, drafted]).status == "fail"
 
 
 @pytest.mark.parametrize(("rate", "status"), [(50.0, "pass"), (100.0, "pass"), (120.0, "fail")])

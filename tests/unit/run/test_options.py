@@ -7,6 +7,7 @@ from harness.run.execute.launcher import Interpreter, environment
 from harness.run.prepare.options import fill, keeps_prefix, parse, refuse_absurd, secrets
 from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
+from runtimes.llama_server import LlamaServer
 from runtimes.simulated import Simulated
 
 DECLARED = LlamaCpp.options
@@ -76,6 +77,15 @@ def test_drafts_are_made_for_one_request_at_a_time():
     assert fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64)["draft"] == "lookup"
     with pytest.raises(BadInput, match="one request at a time, and the suite runs 8"):
         fill({"draft": "lookup"}, DECLARED, cores=2, required_context=64, required_sequences=8)
+
+
+@pytest.mark.parametrize(("declared", "fix"), [(DECLARED, "draft=lookup"), (LlamaServer.options, "draft_model=MODEL")])
+def test_a_length_of_drafts_without_drafts_is_refused_for_it_would_be_ignored(declared, fix):
+    with pytest.raises(BadInput, match="none are asked for") as caught:
+        fill({"draft_max": 4}, declared, cores=2, required_context=64)
+    assert fix in str(caught.value)
+    for asked in ("none", fix.partition("=")[2]):
+        assert fill({"draft_max": 4, fix.partition("=")[0]: asked}, declared, cores=2, required_context=64)
 
 
 def test_a_prefix_cache_is_on_for_a_conversation_alone():

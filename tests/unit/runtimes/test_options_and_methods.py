@@ -19,11 +19,11 @@ from runtimes.vllm import variables
 
 AGENT = suites.load("agent-v1").suite
 OURS = tuple(table.BUILT_IN)
-HELP = "--flash-attn [on|off|auto]\n--load-mode MODE\n--port PORT"
+HELP = "--flash-attn [on|off|auto]\n--load-mode MODE\n--model-draft FNAME\n--draft-max N\n--port PORT"
 GPUS = tuple(Listed(Device(f"CUDA{n}", DeviceKind.GPU, "a card", 24 << 30)) for n in range(2))
 OF_THE_START = {"binary", "port", "start_s"}  # say how it is started, not what it computes with
 ANOTHER = {"devices": "CUDA1", "split_mode": "row", "main_gpu": 1, "tensor_split": "3,1", "load_mode": "mlock", "type_k": "q8_0",
-           "type_v": "q8_0", "flash_attn": "on", "dtype": "float16", "kv_cache_dtype": "fp8", "quantization": "awq"}  # fmt: skip
+           "type_v": "q8_0", "draft_model": "other.gguf", "flash_attn": "on", "dtype": "float16", "kv_cache_dtype": "fp8", "quantization": "awq"}  # fmt: skip
 
 
 def another(name, option, now):
@@ -81,7 +81,8 @@ def of_vllm_server(options):
     ("adapter", "told"), [(llama_server.LlamaServer, of_llama_server), (vllm_server.VLLMServer, of_vllm_server)]
 )
 def test_a_server_that_we_start_is_told_of_every_option(adapter, told):
-    given = with_defaults(adapter.options, {"threads": 1, "context": 512})
+    drafting = {"draft_model": "small.gguf"} if "draft_model" in adapter.options else {}
+    given = with_defaults(adapter.options, {"threads": 1, "context": 512, **drafting})
     for name, option in adapter.options.items():
         if name not in OF_THE_START:
             assert told(given) != told(given | {name: another(name, option, given[name])}), name

@@ -121,6 +121,18 @@ def test_a_model_that_the_catalogue_lacks_is_the_readers_to_name():
         assert "the catalogue has none with its digest" in shown.told[0]
 
 
+def test_a_draft_is_named_by_its_digest_and_never_by_its_text():
+    for digest, name in ((MODEL.files[0].sha256, MODEL.id), ("1" * 64, "DRAFT"), (7, "DRAFT")):
+        found = record("llama-server", draft_model="$(reboot)", draft_max=4)
+        found = changed("runtime", found, settings={"draft_model": digest})
+        shown = pasted(found)
+        assert f"draft_model={name}" in shown.words
+        assert "draft_max=4" in shown.words
+        assert any("Put for DRAFT" in text for text in shown.told) is (name == "DRAFT")
+        assert "reboot" not in " ".join((*shown.words, *shown.told))
+    assert "-o" not in pasted(record("llama-server", draft_model="none")).words
+
+
 def test_a_suite_of_another_digest_is_the_readers_to_name():
     shown = pasted(changed("suite", record(), name="quick", sha256="2" * 64))
     assert shown.words[6:8] == ("--suite", "SUITE")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.compare.records import compare_records
 from harness.errors import RecordInvalid
 from harness.verify import drafts
 from harness.verify.work import refuse_other_work
@@ -58,3 +59,10 @@ def test_the_tokens_of_a_pass_are_those_that_were_kept(real):
     found = drafts.of(drafted(real, accepted=10), headline)
     assert found.tokens_a_pass == pytest.approx(1 + found.accepted / found.passes)
     assert found.accepted > 0
+
+
+def test_a_rate_with_drafts_is_compared_with_its_like_alone(real):
+    on, longer = declared(real, **ON), declared(real, **ON | {"draft_max": 4})
+    assert {row.comparison.reason for row in compare_records(on, real.record, (0.9, 1.1)).rows} == {"differs in drafts"}
+    for pair in ((on, on), (on, longer), (real.record, real.record)):
+        assert all("drafts" not in row.comparison.reason for row in compare_records(*pair, (0.9, 1.1)).rows)

@@ -64,6 +64,13 @@ def test_a_warning_asks_for_care_and_for_what_the_finding_advises(records):
     assert told.next == "run again with a larger --budget on a quieter machine (imprecise)"
 
 
+def test_a_cause_is_told_before_its_effects(records):
+    codes = ("not_settled", "unstable", "imprecise", "few_processes", "background_load")
+    told = gist(having(records["whole"], findings=tuple(finding(code, "warning") for code in codes)))
+    assert "look at background_load, not_settled, unstable and 2 more" in told.why
+    assert told.next == "stop the other work (`repro doctor` helps to find it), and measure again (background_load)"
+
+
 def test_notes_are_folded_unless_they_ask_for_something(records):
     found = (finding("outliers", "note"), finding("gpu_unused", "note"), finding("drift", "warning"))
     assert [one.code for one in to_act_on(having(records["whole"], findings=found).stored.record)] == [

@@ -31,7 +31,7 @@ def test_a_real_run_follows_its_suite(real, suite):
     [
         ({"output_tokens": 16}, "output tokens"),
         ({"mode": "forced"}, "forced, the suite says greedy"),
-        ({"concurrency": 1000}, "1000 requests at once"),
+        ({"concurrency": 1000}, "1,000 requests at once"),
         ({"concurrency": 1}, "headline"),
         ({"prompt_tokens": 0}, "prompt tokens"),
         ({"prompt_tokens": 100_000}, "prompt tokens"),
