@@ -98,7 +98,7 @@ class Client:
         told = self._repeated(lambda: self._once("GET", "/v1/nonce", {}, None, limit=SMALL_LIMIT))
         nonce = told.get("nonce")
         if not isinstance(nonce, str) or _NONCE.fullmatch(nonce) is None:
-            raise self._strange("its number for a signed request is none")
+            raise self._strange("it gives no number for a signed request")
         return signed_request.sign(method, target, body, key, nonce, self.origin)
 
     def _repeated(self, ask: Callable[[], T]) -> T:
@@ -225,4 +225,4 @@ def _finite(text: str) -> float:
 
 
 def _refused(text: str) -> Any:
-    raise ValueError(f"{text[:20]} is no number of a registry's")
+    raise ValueError(f"{text[:20]} is not a number that a registry writes")
