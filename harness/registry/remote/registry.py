@@ -90,7 +90,9 @@ class Remote(Registry):
         found = self._client.post_signed("/v1/challenges", key)
         number, end = str(found.get("challenge")), str(found.get("expires"))
         if HEX.fullmatch(number) is None or not is_time(end):
-            raise RecordInvalid("answers something that is not a challenge", where=self._client.base, fix="check the address")
+            raise RecordInvalid(
+                "answers something that is not a challenge", where=self._client.base, fix="check the address"
+            )
         return number, end
 
     def leases(self, key: Ed25519PrivateKey) -> Leases:
