@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalog.machines import Machine
 from harness.catalog.triples import Triple
-from harness.errors import BadInput, Conflict, Interrupted, RunFailed
+from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, RunFailed, Unavailable
 from harness.fleet import job as jobs
 from harness.fleet import node_rules
 from harness.fleet import state as states
@@ -201,7 +201,16 @@ def test_a_job_that_is_stopped_is_not_over(state, measure):
 
 
 @pytest.mark.parametrize(
-    ("error", "ending"), [(BadInput("no such file"), Ending.REFUSED), (RunFailed("the worker died"), Ending.FAILED)]
+    ("error", "ending"),
+    [
+        (BadInput("no such file"), Ending.REFUSED),
+        (RunFailed("the worker died"), Ending.FAILED),
+        (
+            NotEnoughSpace("64 MiB are needed and 0 MiB are free"),
+            Ending.FAILED,
+        ),  # both pass: resume --retry-failed is told
+        (Unavailable("the connection broke"), Ending.FAILED),
+    ],
 )
 def test_what_goes_wrong_ends_the_job_with_its_line(state, error, ending):
     made = state()
