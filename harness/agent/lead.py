@@ -43,8 +43,9 @@ def run(agent: Agent, *, once: bool, sleep: Callable[[float], None] = time.sleep
     while True:
         try:
             found = turn(agent)
-        except Interrupted:
-            raise
+        except Interrupted:  # the run's own words name an option of repro bench
+            what = "Stopped; whole processes are kept"
+            raise Interrupted(what, fix="the next repro agent run continues") from None
         except ReproError as error:
             if once:
                 raise

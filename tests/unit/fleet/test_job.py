@@ -160,6 +160,17 @@ def test_what_a_job_waits_for_another_fleet_is_not_its_time(state, measure, monk
     assert made.outcome(0).job_s == 0.0
 
 
+def test_what_a_job_waits_for_a_run_beside_the_fleet_is_not_its_time(state, measure, monkeypatch):
+    made, now, waits = state(), [100.0], [3600.0]
+    monkeypatch.setattr(
+        jobs, "_wait_until_nobody_measures", lambda: now.append(now[-1] + (waits.pop() if waits else 0.0))
+    )
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[-1])
+    monkeypatch.setattr(node_rules, "examined", lambda _cache, *, gpu: FINE)
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure))
+    assert (now[-1], made.outcome(0).job_s) == (3700.0, 0.0)
+
+
 def test_a_node_that_fails_its_checks_is_drained_and_measures_nothing_more(state, measure):
     made = state()
     assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=lambda *_: HOT)
