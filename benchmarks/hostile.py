@@ -265,7 +265,7 @@ def measure(folder: Path, records: int, honest: int, listed: bool = True) -> lis
 
 
 def audited(ran: Ran, records: int) -> str:
-    if ran.status != 2 or "Traceback" in ran.err or f" {records} records" not in ran.out:
+    if ran.status != 2 or "Traceback" in ran.err or f" {records:,} records" not in ran.out:
         return f"status {ran.status}: {ran.err[-300:]}"
     return "escapes" if re.search(r"[\x00-\x08\x0b-\x1f\u202e]", ran.out + ran.err) else ""
 

@@ -162,7 +162,7 @@ def _refusal(log: str, model: str) -> ReproError | None:
             where="llama-server",
             fix="leave the setting out, or take a newer llama-server",
         )
-    without = llama_server_draft.refusal(log)
+    without = llama_server_draft.unloaded(log)
     if without is not None:
         return without
     lines = log.splitlines()

@@ -68,12 +68,26 @@ def read(value: object) -> Job:
     return job
 
 
+def is_same(value: object, job: Job) -> bool:
+    """Whether it is that job, and nothing else."""
+    try:
+        return read(value) == job
+    except RecordInvalid:
+        return False
+
+
 def listed(answer: Mapping[str, Any]) -> list[object]:
     """The jobs in an answer, unread. Raises `RecordInvalid`."""
     found = answer.get("jobs")
     if not isinstance(found, list) or len(found) > MOST:
         raise RecordInvalid(f"must be a list of at most {MOST} jobs", where="jobs", fix="check the address")
     return found
+
+
+def named(jobs: Sequence[object]) -> frozenset[str]:
+    """Ids of the requests in it, whatever else is wrong with one."""
+    found = (one.get("request") for one in jobs if isinstance(one, dict))
+    return frozenset(one for one in found if isinstance(one, str))
 
 
 def unfit(job: Job, policy: Policy, here: Sequence[Device], policies: frozenset[str]) -> str:

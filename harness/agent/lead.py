@@ -14,7 +14,7 @@ from harness.agent.jobs import Device, Job
 from harness.agent.state import Current, Stage
 from harness.agent.work import Agent, Result, pursue
 from harness.catalog import policies
-from harness.errors import Conflict, Interrupted, NotFound, RecordInvalid, ReproError, TooMany, Unavailable
+from harness.errors import Interrupted, RecordInvalid, ReproError
 from harness.registry.intake.asked import counted
 
 WAIT_S = 60.0  # between two looks
@@ -43,8 +43,9 @@ def run(agent: Agent, *, once: bool, sleep: Callable[[float], None] = time.sleep
     while True:
         try:
             found = turn(agent)
-        except Interrupted:
-            raise
+        except Interrupted:  # the run's own words name an option of repro bench
+            what = "Stopped; whole processes are kept"
+            raise Interrupted(what, fix="the next repro agent run continues") from None
         except ReproError as error:
             if once:
                 raise
@@ -57,7 +58,9 @@ def run(agent: Agent, *, once: bool, sleep: Callable[[float], None] = time.sleep
         if found.why and found.why != told:
             agent.tell(f"waiting: {found.why}")
         told = found.why
-        if found.result not in (Result.ANSWERED, Result.FAILED):
+        if (
+            found.result is not Result.ANSWERED
+        ):  # also after a request that failed here: a registry may offer them without end
             sleep(WAIT_S)
 
 
@@ -89,10 +92,11 @@ def turn(agent: Agent) -> Turn:
 def _chosen(agent: Agent, here: Sequence[Device]) -> tuple[Current | None, str]:
     """The first job that fits, written down before it is asked for; else why none does."""
     reasons: Counter[str] = Counter()
-    for told in jobs.listed(agent.leases.offered()):
+    offered = jobs.listed(agent.leases.offered())
+    for told in offered:
         try:
             job = jobs.read(told)
-            why = jobs.unfit(job, agent.policy, here, agent.policies) or _held_back(agent, job)
+            why = jobs.unfit(job, agent.policy, here, agent.policies) or _held_back(agent, job, offered)
         except RecordInvalid as error:
             why = str(error)
         if why:
@@ -112,10 +116,12 @@ def _chosen(agent: Agent, here: Sequence[Device]) -> tuple[Current | None, str]:
     return None, f"no request fits: {common}" if common else "nobody asks for anything now"
 
 
-def _held_back(agent: Agent, job: Job) -> str:
+def _held_back(agent: Agent, job: Job, offered: Sequence[object]) -> str:
     if agent.state.over(job.request):
         return "it ended here before"
     if agent.policy.approval == "manual" and not agent.state.approved(job.request):
+        if not agent.state.may_wait(job.request, lambda: jobs.named(offered)):
+            return "as many as may wait for your approval already"
         if agent.state.wait(job):
             agent.tell(f"request {job.request[:12]} waits for you: repro agent approve {job.request[:12]}")
         return "it waits for your approval"
@@ -125,7 +131,7 @@ def _held_back(agent: Agent, job: Job) -> str:
 def _drop(agent: Agent, current: Current, why: str) -> None:
     try:
         agent.leases.release(current.job.request, current.lease)
-    except (NotFound, Conflict, Unavailable, TooMany):
+    except ReproError:
         agent.tell("the lease ends by itself")
     agent.state.discard(current.job.request)
     agent.state.drop()

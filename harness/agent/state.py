@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +27,7 @@ from harness.record import store
 from harness.state_files import P, made, utc
 
 _LIMIT = 1 << 20
+MOST_WAITING = 200  # requests for their owner's word
 
 
 class Stage(StrEnum):
@@ -107,6 +108,18 @@ class State:
     def over(self, request: str) -> bool:
         """Whether this machine is through with it."""
         return (self.folder / "done" / f"{request}.json").exists()
+
+    def may_wait(self, request: str, offered: Callable[[], Collection[str]]) -> bool:
+        """Whether it waits, or may: where as many wait as may, those go that nobody offers any more."""
+        folder = self.folder / "waiting"
+        there = [path.stem for path in folder.glob("*.json")]
+        if request in there or len(there) < MOST_WAITING:
+            return True
+        still = offered()
+        gone = [one for one in there if one not in still]
+        for one in gone:
+            (folder / f"{one}.json").unlink(missing_ok=True)
+        return bool(gone)
 
     def wait(self, job: Job) -> bool:
         """It waits for its owner's word; whether that is new."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from harness.agent.conditions import Moment, full, halted
 from harness.agent.policy import Policy
 from harness.agent.state import Current
-from harness.errors import Conflict, Interrupted, NotAllowed, NotFound, RecordInvalid, TooMany, Unavailable
+from harness.errors import Interrupted, ReproError, TooMany, Unavailable
 from harness.progress import Progress
 
 BEAT_S = 60.0
@@ -113,10 +113,12 @@ class Watch:
         self._beat_at = self._clock()
         try:
             self._desk.renew(self._current.job.request, self._current.lease, self.length_s)
-        except (NotFound, Conflict, NotAllowed, RecordInvalid) as error:
-            raise Lost(f"the lease is lost: {error.what}", where=self._current.job.request[:12]) from None
         except (Unavailable, TooMany) as error:
             self._progress.remark(f"no heartbeat: {error.what}")
+        except Interrupted:
+            raise
+        except ReproError as error:
+            raise Lost(f"the lease is lost: {error.what}", where=self._current.job.request[:12]) from None
 
     @property
     def length_s(self) -> int:

@@ -149,7 +149,7 @@ def _taken(agent: Agent, current: Current) -> Current:
         told = agent.leases.take(request, current.lease, FIRST_S)
     except (NotFound, Conflict) as error:
         raise Lost(error.what, where=request[:12]) from None
-    if jobs.read(told.get("job")) != current.job:
+    if not jobs.is_same(told.get("job"), current.job):
         _release(agent, current)
         raise Lost("the registry gave another job than it offered", where=request[:12])
     current = current.model_copy(update={"stage": Stage.MEASURING})
@@ -231,8 +231,12 @@ def _send(agent: Agent, current: Current, record: Path) -> str:
 
 
 def _finished(agent: Agent, current: Current) -> Result:
-    with suppress(NotFound, Conflict):  # the lease ended by itself: the record is in the queue all the same
+    try:
         agent.leases.finish(current.job.request, current.lease, current.record)
+    except (Unavailable, TooMany, Interrupted):
+        raise
+    except ReproError:
+        pass  # the lease ended by itself, or whatever is said of it: the record is in the queue all the same
     found = _records(agent, current)
     _end(agent, current, Ending.ANSWERED, record=found[0].parent if found else None)
     agent.tell(f"request {current.job.request[:12]}: record {current.record[:12]} waits for an editor")

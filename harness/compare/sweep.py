@@ -16,6 +16,7 @@ from harness.measure.comparison import Comparison, Verdict, compare, compare_pai
 from harness.measure.student import LEAST_PROCESSES
 from harness.record.outcome import line
 from harness.record.schema import MetricResult, Record, Unit, Workload
+from harness.record.settings import drafts
 from harness.record.store import Stored
 
 TIE_BAND = (0.98, 1.02)  # the precision that a run aims at: settings nearer to each other are not worth a choice
@@ -55,7 +56,7 @@ class Point:
     """One cell's number: `value`, `low`, `high` in the series' unit, the 95 % interval None where there is none to give.
 
     `against_best`: the ratio cell / best with its interval and verdict; None for the best itself, and where nothing can be
-    compared (`why` says so).
+    compared (`why` says so). `why` says of a rate with drafts what it holds for, too.
     """
 
     value: int
@@ -213,7 +214,7 @@ def _one_series(cells: Sequence[Stored | None], workload: str, metric: str) -> S
     usable = [i for i, result in enumerate(results) if result is not None and not reasons[i]]
     best = max(usable, key=lambda i: _value(results[i]), default=None)
     unit: Unit = next((result.unit for result in results if result is not None), "micro_tokens_per_s")
-    points = tuple(_point(i, records, results, reasons[i], best, workload) for i in range(len(cells)))
+    points = tuple(_point(i, records, results, reasons[i], best, workload, metric) for i in range(len(cells)))
     return Series(workload, metric, unit, points, best)
 
 
@@ -233,6 +234,7 @@ def _point(
     why: str,
     best: int | None,
     workload: str,
+    metric: str,
 ) -> Point | None:
     own, record = results[index], records[index]
     if own is None or own.estimate is None or record is None:
@@ -254,6 +256,8 @@ def _point(
             held = by(own.estimate.process_medians, top.estimate.process_medians, TIE_BAND, alpha_of(record, first))
             fewest = min(len(own.estimate.process_medians), len(top.estimate.process_medians))
             standing = standing_of(held, fewest)
+    if not why and metric == "decode_rate" and drafts(record):
+        why = "with drafts: what is kept of them depends on the text, so the rate is of these texts alone"
     estimate = own.estimate
     processes = len(estimate.process_medians)
     return Point(estimate.point, estimate.low, estimate.high, estimate.half_width_ppm, processes, standing, held, why)

@@ -10,8 +10,8 @@ from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
 from harness.errors import BadInput
 from harness.fleet.node_rules import refuse_unknown
-from harness.run.prepare import options
-from runtimes.interface import Option
+from harness.run.prepare import environments, options, resolving
+from runtimes.interface import NO_MODEL, Option
 from runtimes.releases import split
 from runtimes.table import find
 
@@ -19,7 +19,8 @@ TEXT_LIMIT = 2000  # characters of an option's value
 
 
 def refuse_unrunnable(loaded: Loaded, allowed: Sequence[str] = ()) -> None:
-    """Raises `BadInput` for the first configuration with an unknown model, suite, runtime, option or value, or an unknown check.
+    """Raises `BadInput` for the first configuration with an unknown model, suite, runtime, release, backend, option or value, or
+    an unknown check.
 
     Each part is looked at once, however often the matrix repeats it. `allowed`: settings, NAME=VALUE, that the user named.
     """
@@ -33,6 +34,18 @@ def refuse_unrunnable(loaded: Loaded, allowed: Sequence[str] = ()) -> None:
                 seen.add(part)
                 (_refuse_no_model if part[0] == "m" else suites.load)(part[1:])
         refuse_options(triple, allowed)
+        refuse_no_build(triple)
+        for second in _second_models(triple):
+            if f"m{second}" not in seen:
+                seen.add(f"m{second}")
+                _refuse_no_model(second)
+
+
+def _second_models(triple: Triple) -> list[str]:
+    """Those that its options name, such as a draft model."""
+    declared = find(split(triple.runtime).name).options
+    asked = (text.partition("=") for text in triple.settings)
+    return [value for name, _, value in asked if declared[name].model and value != NO_MODEL]
 
 
 def _refuse_no_model(name: str) -> None:
@@ -40,6 +53,26 @@ def _refuse_no_model(name: str) -> None:
     found = models.resolve(name)
     if isinstance(found, Path):
         identity.header_of(found)
+
+
+def refuse_no_build(triple: Triple) -> None:
+    """Raises `BadInput` for a release or a backend that no machine can have of the runtime."""
+    named, where = split(triple.runtime), f"{triple}"[:200]
+    adapter = find(named.name)
+    program = next((name for name in triple.options if adapter.options[name.partition("=")[0]].program), "")
+    if adapter.capabilities.in_core or program:
+        if named.release or triple.backend != "auto":
+            what = f"options.{program} brings a build of its own" if program else f"{named.name} has no builds"
+            raise BadInput(f"{what}: none can be chosen", where=where, fix="leave release and backend out")
+        return
+    recipe = environments.recipe_of(named.name)
+    if triple.backend != "auto" and triple.backend not in recipe.backends:
+        fix = f"take one of {', '.join(recipe.backends)}"
+        raise BadInput(f"{named.name} has no backend {triple.backend!r}", where=where, fix=fix)
+    if named.release:
+        resolving.refuse_unknown(
+            named, recipe, next(iter(recipe.backends)) if triple.backend == "auto" else triple.backend
+        )
 
 
 def refuse_options(triple: Triple, allowed: Sequence[str] = ()) -> None:

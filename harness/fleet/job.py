@@ -51,7 +51,9 @@ def run_job(state: State, number: int, by: str, *, ways: Ways | None = None, exa
         if state.cancelled:
             return False
         with held_alone(_node_lock(state.plan, job.node), f"another fleet measures on {job.node}"):
-            began, started = time.monotonic(), utc()  # what it waited for another fleet is that fleet's time
+            if examine is None:
+                _wait_until_nobody_measures()
+            began, started = time.monotonic(), utc()  # what it waited for whoever else measures here is not its time
             before = {one.number: state.attempts(one.number) for one in missing}
             try:
                 environment = node_rules.bound(state.plan.machine(job).devices, os.environ)
@@ -151,8 +153,12 @@ def _over_budget(state: State) -> str:
 
 def _examined(cache: Path, gpu: bool) -> tuple[Seen, ...]:
     """Once nobody else measures here: a run of ours beside the fleet is waited for, and takes no node out."""
-    patiently(_nobody_measures, SILENT, PATIENCE_S, 0.1)
+    _wait_until_nobody_measures()
     return node_rules.examined(cache, gpu=gpu)
+
+
+def _wait_until_nobody_measures() -> None:
+    patiently(_nobody_measures, SILENT, PATIENCE_S, 0.1)
 
 
 def _nobody_measures() -> None:

@@ -66,9 +66,20 @@ def planned(loaded: Loaded, wanted: Wanted) -> Plan:
         )
     if cache and not Path(cache).is_absolute():
         raise BadInput("must be an absolute path", where="--node-cache", fix="for example /scratch/repro/%n")
+    if wanted.executor == "local":
+        _refuse_schedulers(loaded)
     if wanted.cache and wanted.executor == "local":
         raise BadInput("is for SLURM's nodes", where="--node-cache", fix="leave it out, or set XDG_CACHE_HOME")
     return made
+
+
+def _refuse_schedulers(loaded: Loaded) -> None:
+    """Raises `BadInput` for what only a scheduler heeds: here a job would have no limit, and no partition, without a word."""
+    for machine in loaded.matrix.machines:
+        for name in ("partition", "time_limit_s"):
+            if getattr(machine, name) is not None:
+                fix = "leave it out, or give the triples a budget_s; with SLURM: --executor slurm"
+                raise BadInput("is for a scheduler's nodes", where=f"machines {machine.name}: {name}", fix=fix)
 
 
 def start(loaded: Loaded, wanted: Wanted) -> State:

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness import paths
-from harness.errors import BadInput, EngineFailed, Interrupted, ReproError, RunFailed, one_line, visible
+from harness.errors import (
+    BadInput,
+    EngineFailed,
+    Interrupted,
+    NotEnoughSpace,
+    ReproError,
+    RunFailed,
+    Unavailable,
+    one_line,
+    visible,
+)
 from harness.fleet.admit import refuse_options
 from harness.fleet.answering import experiment
 from harness.fleet.outcome import Ending
@@ -115,7 +125,8 @@ def _alone(state: State, job: Job, bench: Bench) -> Measured:
 
 
 def _failed(error: ReproError) -> Measured:
-    ending = Ending.FAILED if isinstance(error, RunFailed) else Ending.REFUSED
+    passing = isinstance(error, (RunFailed, NotEnoughSpace, Unavailable))  # another time it may run
+    ending = Ending.FAILED if passing else Ending.REFUSED
     record = Path(error.record) if isinstance(error, EngineFailed) else None
     return Measured(ending, record, one_line(str(error)), error.code)
 

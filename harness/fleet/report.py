@@ -184,6 +184,7 @@ def _unlike(found: Sequence[Standing], records: Mapping[int, Stored]) -> dict[in
         kinds: dict[str, set[object]] = {
             "weights": {record.model.get("sha256") for record in own},
             "suites": {record.suite.sha256 for record in own},
+            "draft models": {record.runtime.settings.get("draft_model") for record in own},
             "backends": {record.runtime.environment.get("backend") for record in own},
             "engine versions": {record.runtime.version for record in own},
             "versions of repro-harness": {record.harness.version for record in own},

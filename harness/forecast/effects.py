@@ -60,10 +60,20 @@ def features_of(points: Sequence[Point]) -> Features:
 
 def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], whens: Sequence[float]) -> Features:
     """Of what is asked for: `labs` name whose machines, "" a machine that nobody measured on."""
-    keys = [_keys(*one, lab, when) for one, lab, when in zip(asked, labs, whens, strict=True)]
+    # Steps of one question share all keys but one: those are made once for all of them.
+    first: dict[tuple[int, int, str, float], int] = {}
+    shared: list[dict[str, str]] = []
+    place = np.zeros(len(asked), dtype=np.int64)
+    for row, ((hardware, work, _), lab, when) in enumerate(zip(asked, labs, whens, strict=True)):
+        place[row] = first.setdefault((id(hardware), id(work), lab, when), len(first))
+        if len(first) > len(shared):
+            shared.append(_keys(hardware, work, lab, when))
+    keys = {name: np.array([one[name] for one in shared])[place] for name in (shared[0] if shared else ())}
+    if shared:
+        keys["cell"] = np.array([_cell(*one, lab) for one, lab in zip(asked, labs, strict=True)])
     ideal = np.array([ideal_seconds(*one) for one in asked])
     return Features(
-        keys={name: np.array([one[name] for one in keys]) for name in (keys[0] if keys else ())},
+        keys=keys,
         numbers={
             "log_ideal": np.log(ideal),
             "log_bits": np.array([math.log(8 * w.token_bytes / w.active_parameters) for _, w, _ in asked]),
@@ -75,7 +85,13 @@ def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], 
     )
 
 
-def _keys(hardware: Hardware, work: Work, task: Task, lab: str, when: float) -> dict[str, str]:
+def _cell(hardware: Hardware, work: Work, task: Task, lab: str) -> str:
+    """What repetitions of one measurement share."""
+    return f"{lab} {hardware.name} {hardware.count} {work.model} {work.quantisation} {task.depth}"
+
+
+def _keys(hardware: Hardware, work: Work, lab: str, when: float) -> dict[str, str]:
+    """All but the cell."""
     own = {
         "family": hardware.family,
         "generation": hardware.generation,
@@ -89,7 +105,6 @@ def _keys(hardware: Hardware, work: Work, task: Task, lab: str, when: float) -> 
         "split": str(hardware.count > 1),
         "form": hardware.form,
         "peak": str(hardware.peak_flops is not None),
-        "cell": f"{lab} {hardware.name} {hardware.count} {work.model} {work.quantisation} {task.depth}",
     }
     pairs = (
         ("generation", "family"), ("device", "family"), ("quantisation", "family"), ("quantisation", "generation"),

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Keys = NDArray[np.str_]
-FEW = 8  # keys up to which texts are compared as they are; of more, numbers that stand for them
 LAYERS = 32  # that the fixed cost of a family is for: each layer starts its kernels anew
 AT_ONCE = 4096  # questions: the matrix of all that a site lists would take a gigabyte
 WIDE = 1.0  # variance of the common level: nothing is known of it beforehand
@@ -60,43 +59,59 @@ class Spread:
 
 def effect_kernel(effect: Effect, a: Features, b: Features) -> Floats:
     """Shape (points of a, points of b), at a variance of 1."""
-    kernel = np.zeros((len(a.ideal), len(b.ideal)))
-    _add(kernel, 1.0, effect, a, b)
-    return kernel
-
-
-def _add(total: Floats, variance: float, effect: Effect, a: Features, b: Features) -> None:
-    """The effect's kernel, at this variance, on top of `total`."""
-    added: Floats | float = variance
-    if effect.feature:
-        x, y = a.numbers[effect.feature][:, None], b.numbers[effect.feature][None, :]
-        added = variance * (np.exp(-0.5 * ((x - y) / effect.length) ** 2) if effect.length else x * y)
-    where = _equal(a.keys[effect.key], b.keys[effect.key]) if effect.key else True
-    np.add(total, added, out=total, where=where)
-
-
-def _equal(a: Keys, b: Keys) -> NDArray[np.bool_]:
-    if min(len(a), len(b)) > FEW:
-        numbers = np.unique(np.concatenate((a, b)), return_inverse=True)[1]
-        return np.asarray(numbers[: len(a), None] == numbers[None, len(a) :])
-    return np.asarray(a[:, None] == b[None, :])
+    weights = np.zeros((len(a.ideal), len(b.ideal)))
+    _share(weights, 1.0, effect, a, b)
+    return weights * _along(effect, a, b) if effect.feature else weights
 
 
 def kernel(effects: Sequence[Effect], spread: Spread, a: Features, b: Features) -> Floats:
     """The covariance of the points of `a` and `b` without noise."""
     known = [effect for effect in effects if spread.effects[effect.name] > 0 and _meets(effect, a, b)]
-    shared = [effect for effect in known if not effect.feature]
-    # Steps of one question differ in their numbers alone: what their keys share is computed once.
-    first, place = _distinct(a, [effect.key for effect in shared])
-    alike = np.full((len(first), len(b.ideal)), WIDE)
-    distinct = a.rows(first)
-    for effect in shared:
-        _add(alike, spread.effects[effect.name], effect, distinct, b)
-    total: Floats = alike[place]
+    total = _weights([effect for effect in known if not effect.feature], spread, a, b, WIDE)
+    smooth: dict[tuple[str, float], list[Effect]] = {}
     for effect in known:
         if effect.feature:
-            _add(total, spread.effects[effect.name], effect, a, b)
+            smooth.setdefault((effect.feature, effect.length), []).append(effect)
+    for some in smooth.values():  # what goes along one number with one length is computed once for all of them
+        weights = _weights(some, spread, a, b, 0.0)
+        weights *= _along(some[0], a, b)
+        total += weights
     return total
+
+
+def _along(effect: Effect, a: Features, b: Features) -> Floats:
+    """How much of it points share by their numbers."""
+    x, y = a.numbers[effect.feature][:, None], b.numbers[effect.feature][None, :]
+    found: Floats = np.exp(-0.5 * ((x - y) / effect.length) ** 2) if effect.length else x * y
+    return found
+
+
+def _weights(effects: Sequence[Effect], spread: Spread, a: Features, b: Features, level: float) -> Floats:
+    """The variances of what points share by their keys, on top of `level`: computed once of points whose keys are equal, as those
+    of the steps of one question are, which differ in their numbers alone.
+    """
+    first, place = _distinct(a, [effect.key for effect in effects if effect.key])
+    found = np.full((len(first), len(b.ideal)), level)
+    distinct = a.rows(first)
+    for effect in effects:
+        _share(found, spread.effects[effect.name], effect, distinct, b)
+    shared: Floats = found[place]
+    return shared
+
+
+def _share(total: Floats, variance: float, effect: Effect, a: Features, b: Features) -> None:
+    """The variance, on top of `total`, where a point of `a` has the effect's key of one of `b`."""
+    where = _equal(a.keys[effect.key], b.keys[effect.key]) if effect.key else True
+    np.add(total, variance, out=total, where=where)
+
+
+def _equal(a: Keys, b: Keys) -> NDArray[np.bool_]:
+    """Each of `a` with each of `b`. Compared by numbers that stand for the texts: no text is sorted, or compared twice."""
+    known, asked = b.tolist(), a.tolist()
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(known))}
+    of_a = np.array([numbers.get(key, -1) for key in asked], dtype=np.int32)
+    of_b = np.array([numbers[key] for key in known], dtype=np.int32)
+    return np.asarray(of_a[:, None] == of_b[None, :])
 
 
 def _meets(effect: Effect, a: Features, b: Features) -> bool:

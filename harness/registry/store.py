@@ -6,7 +6,7 @@ say; here it is only written down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ class Registry:
 
     elsewhere = False  # whether another machine keeps it, and its service is asked
 
-    def __init__(self, engine: Engine, target: str, withheld: frozenset[int] | None = None) -> None:
+    def __init__(self, engine: Engine, target: str, withheld: Collection[int] | None = None) -> None:
         self.engine, self.target = engine, target
         self.withheld = withheld  # of a public copy: entries whose events it does not tell
 

@@ -31,6 +31,7 @@ from harness.service.description import described
 from harness.service.pages import Pages
 
 _LOGGED = ("/v1/", "/console")
+_OF_NOW = ("/healthz", "/readyz", "/metrics")
 _METHODS = frozenset(HTTPMethod)
 # FastAPI's own tells addresses, errors and their words to whatever provider the environment names: ours is `telemetry`.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
@@ -116,7 +117,8 @@ class _Counted:
                 self._told(method, route, message["status"], time.monotonic() - began)
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                if route.startswith("/v1/") or message["status"] >= 400:  # what is not there yet, a cache must not keep
+                # What is of now, or not there yet, a cache must not keep.
+                if route.startswith("/v1/") or route in _OF_NOW or message["status"] >= 400:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

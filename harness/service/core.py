@@ -189,9 +189,9 @@ class Service:
         if not self.settings.limited:
             return
         day = time.strftime("%Y-%m-%d", time.gmtime())
-        name = await asyncio.to_thread(limits.of_address, self.registry, address, day)
+        spent = await asyncio.to_thread(limits.of_address, self.registry, address, day, limits.REQUESTS, *more)
         try:
-            await self._ask(Spent((limits.REQUESTS, *more), name))
+            await self._ask(spent)
         except TooMany as error:
             if len(self._blocked) >= _REMEMBERED:
                 self._blocked.clear()

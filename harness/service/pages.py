@@ -22,6 +22,7 @@ from harness.inside import refuse_links
 _INDEX = "index.html"
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SOON_S = "1"
+_OF_DRAWINGS = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 _WAITING = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -58,6 +59,10 @@ class Pages(StaticFiles):
                 raise HTTPException(404)
             return _waiting(Headers(scope=scope))
         made = _Once(found, _INDEX if index else parts[-1])
+        # A browser that guesses how long a page holds would show for days what an editor has taken out.
+        made.headers["Cache-Control"] = "no-cache"
+        if made.media_type == "image/svg+xml":  # opened by itself it is a document, at the console's own address
+            made.headers["Content-Security-Policy"] = _OF_DRAWINGS
         if index and not scope["path"].endswith("/"):
             made.close()
             return RedirectResponse("/" + "".join(f"{quote(part)}/" for part in parts))

@@ -59,6 +59,7 @@ def config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=http1.Protocol,
+        forwarded_allow_ips=HOST,  # of a proxy on this machine, whatever the environment says
         h11_max_incomplete_event_size=http1.HEAD_LIMIT,
         ws="none",
         log_config=None,

@@ -30,6 +30,7 @@ def print_runs(found: Sequence[dict[str, Any]]) -> None:
 def line_of(checked: Checked) -> dict[str, Any]:
     """One run as plain values; rates in tokens/s."""
     from harness.record.label import label_of
+    from harness.record.settings import drafts
 
     record = checked.stored.record
     headline = record.headline
@@ -38,6 +39,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
         name: None if estimate is None or getattr(estimate, name) is None else getattr(estimate, name) / 1e6
         for name in ("point", "low", "high")
     }
+    drafted = {"drafted"} if drafts(record) else set()  # its rate is no plain one
     return {
         "id": checked.stored.id,
         "folder": str(checked.stored.path.parent),
@@ -52,7 +54,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
         "decode_rate": rates,
         "synthetic": record.run.synthetic,
         "failed_checks": sorted(check.code for check in record.checks if check.status == "fail"),
-        "findings": sorted({f.code for f in record.findings if f.severity != "note"}),
+        "findings": sorted({f.code for f in record.findings if f.severity != "note"} | drafted),
         "verified": str(checked.verified),
         "verified_reason": checked.reason,
         "outcome": "completed" if record.failure is None else str(record.failure.reason),

@@ -19,8 +19,10 @@ _ALL_LAYERS = 999
 _SIMPLE = "draft-simple"  # of the kinds of drafts that a newer server knows, the one by a whole smaller model
 _MOST = ("--spec-draft-n-max", "--draft-max")  # the newer name, and the one of before
 _LOADING = "loading draft model"
+_UNLOADED = re.compile(r"failed to load draft model[^\n]*")
+# A model without a draft may say the second, too.
 _LEFT_OUT = re.compile(
-    r"failed to (?:initialize speculative decoding|load draft model)[^\n]*|speculative decoding not supported[^\n]*"
+    r"failed to initialize speculative decoding[^\n]*|speculative decoding not supported[^\n]*"
     r"|target and draft vocabs are not compatible[^\n]*"
 )
 # Then it goes back to a copy of the cache, and counts of its drafts only those that were kept whole.
@@ -56,13 +58,15 @@ def before(log: str) -> str:
     return log.partition(_LOADING)[0]
 
 
-def refusal(log: str) -> BadInput | None:
-    """Why it has no draft, where the log says so."""
-    found = _LEFT_OUT.search(log)
-    if found is None:
-        return None
+def unloaded(log: str) -> BadInput | None:
+    """Why a server ended, where that was for the draft that it was given."""
+    found = _UNLOADED.search(log)
+    return None if found is None else _refused(found[0])
+
+
+def _refused(said: str) -> BadInput:
     return BadInput(
-        f"llama-server can't use it ({one_line(found[0], 160)})",
+        f"llama-server can't use it ({one_line(said, 160)})",
         where="-o draft_model",
         fix="take a smaller model of the same family and vocabulary, or another model",
     )
@@ -75,9 +79,9 @@ def settings(told: Mapping[str, Scalar], log: str, options: Mapping[str, Any]) -
     """
     if options["draft_model"] == NO_MODEL:
         return {}
-    without = refusal(log)
+    without = _LEFT_OUT.search(log)
     if without is not None:
-        raise without
+        raise _refused(without[0])
     if told.get("speculative") is not True:
         raise BadInput(
             "llama-server does not say that it drafts", where="-o draft_model", fix="take a newer llama-server"

@@ -181,7 +181,7 @@ def test_two_approvals_from_setting_up_to_a_public_row(people, tmp_path):
     assert "1 of 2 approvals" in people.good("ann", "submissions")
     assert "accepted" in people.good("flo", "review", "approve", row[:8], "--reason", "I agree")
     assert "approved-public" in people.good("x", "explain", row[:8])
-    assert "1 editors would be left" in refused(
+    assert "1 editor would be left" in refused(
         people(
             "ed",
             "registry",

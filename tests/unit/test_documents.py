@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 import pytest
@@ -38,6 +39,23 @@ def test_every_file_that_is_named_exists(page):
     for span in documents.spans((ROOT / page).read_text()):
         found = named.fullmatch(span.partition("::")[0])
         assert found is None or (ROOT / found[0]).exists(), span
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith(DATED)])
+def test_every_test_that_is_named_exists(page):
+    """`unit/a/test_b.py::test_c` by its whole path or its end; `…c` is a test of the file that the same line named last."""
+    tests = ROOT / "tests"
+    for line in (ROOT / page).read_text().splitlines():
+        named = ""
+        for span in documents.spans(line):
+            found = re.fullmatch(r"(?:tests/)?([\w/]*test_\w+\.py)(?:::(test_\w+))?", span)
+            if found is not None:
+                files = [path for path in tests.rglob(Path(found[1]).name) if str(path).endswith(f"/{found[1]}")]
+                assert len(files) == 1, span
+                named = files[0].read_text()
+                assert f"def {found[2] or 'test_'}" in named, span
+            elif re.fullmatch(r"…\w+", span) and named:
+                assert re.search(rf"def test_\w*{span[1:]}\(", named), span
 
 
 def test_every_page_is_in_the_index():

@@ -120,7 +120,7 @@ def _open_to(reader: Reader, operator: str, request: str) -> None:
         raise Conflict(f"{fact.claimed_by} has claimed the request", where="request", fix="take another one")
     if fact.status not in (RequestStatus.ACCEPTED, RequestStatus.CLAIMED):
         raise Conflict(f"the request is {fact.status}", where="request", fix="take another one")
-    if leases.answers(reader, request):
+    if leases.answered(reader, [request]):
         raise Conflict("a record that answers it waits for an editor", where="request", fix="take another one")
 
 

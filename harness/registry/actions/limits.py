@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from harness.errors import TooMany
-from harness.registry.db import service_tables
+from harness.registry.db import lookups, service_tables
 from harness.registry.db.reader import Reader
 from harness.registry.facts import RequestFact, RequestStatus
 from harness.registry.queries import failures, limits
@@ -24,6 +24,7 @@ from harness.tiers.values import Status
 from harness.tlog.event import Event
 
 WHOLE_QUEUE = 10_000
+SITE_BITS = 48
 PENDING_REQUESTS = 20  # of one operator
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 _OF_DAY = "limits:"
@@ -60,6 +61,10 @@ EDITORS_HOURLY, EDITORS_DAILY = _hourly(600), _daily(5000)  # of a key on the li
 REQUESTS = Limit("address-minute", 30, 30, 60, "30 requests a minute from one address")
 READS = Limit("key-reads", 300, 3000, 3600, "3000 signed requests an hour from one key, 300 at once")
 NEWCOMERS = Limit("address-day", 5, 5, 86400, "5 new handles a day from one address")
+# Of IPv6 anybody is given 48 bits for the asking, and so 65,536 networks of 64.
+SITE_REQUESTS = Limit("site-minute", 300, 300, 60, "300 requests a minute from one site")
+SITE_NEWCOMERS = Limit("site-day", 50, 50, 86400, "50 new handles a day from one site")
+_OF_SITE = {REQUESTS: SITE_REQUESTS, NEWCOMERS: SITE_NEWCOMERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Spent:
     limits: tuple[Limit, ...]
     of: str
     by_key: bool = False  # whose operator may have other limits
+    site: str = ""  # of an address: what stands for its site, whose limits count, too
 
 
 def by_key(key: str) -> Spent:
@@ -90,29 +96,34 @@ def spend(registry: Registry, asked: Sequence[Spent], now_ms: int | None = None)
     """Take the tokens, in order, in one transaction; of each None, or why it may not be, with the seconds to wait."""
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     with registry.counting() as reader:
-        service_tables.forget(reader, REQUESTS.name, now - _HOUR_MS)
-        service_tables.forget(reader, NEWCOMERS.name, now - _DAY_MS)
+        for limit in (REQUESTS, SITE_REQUESTS):
+            service_tables.forget(reader, limit.name, now - _HOUR_MS)
+        for limit in (NEWCOMERS, SITE_NEWCOMERS):
+            service_tables.forget(reader, limit.name, now - _DAY_MS)
         service_tables.forget(reader, READS.name, now - _HOUR_MS)
         return [_one(reader, one, now) for one in asked]
 
 
-def network(address: str) -> str:
+def network(address: str, bits: int = 64) -> str:
     """Who counts as one: an IPv4 address, and of IPv6 the first 64 bits, behind which all addresses are one person's."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
     if isinstance(found, IPv6Address):
-        inner = found.ipv4_mapped
-        return str(IPv6Network((int(found) >> 64 << 64, 64))) if inner is None else str(inner)
+        inner, rest = found.ipv4_mapped, 128 - bits
+        return str(IPv6Network((int(found) >> rest << rest, bits))) if inner is None else str(inner)
     return str(found)
 
 
-def of_address(registry: Registry, address: str, day: str) -> str:
-    """What stands for an address in the buckets of this day."""
+def of_address(registry: Registry, address: str, day: str, *wanted: Limit) -> Spent:
+    """The limits of an address, and of its site, under what stands for both in the buckets of this day."""
     with registry.counting() as reader:
         secret = service_tables.secret_of(reader, _OF_DAY, day, secrets.token_bytes(32))
-    return hmac.new(secret, network(address).encode(), "sha256").hexdigest()[:32]
+    own, site = (
+        hmac.new(secret, network(address, bits).encode(), "sha256").hexdigest()[:32] for bits in (64, SITE_BITS)
+    )
+    return Spent(wanted, own, site="" if site == own else site)
 
 
 def queue_has_room(reader: Reader, event: Event, ahead: Sequence[Event] = ()) -> None:
@@ -136,14 +147,19 @@ def queue_has_room(reader: Reader, event: Event, ahead: Sequence[Event] = ()) ->
         if waiting >= found.pending_records:
             what = f"{waiting} records of {event.by} wait already, and none was accepted yet"
             raise too_many(what, _HOUR_MS / 1000)
-    if service_tables.pending(reader) + service_tables.pending_failures(reader) + len(submitters) >= WHOLE_QUEUE:
+    if service_tables.pending(reader) + lookups.pending_failures(reader) + len(submitters) >= WHOLE_QUEUE:
         raise too_many(f"the queue holds {WHOLE_QUEUE} records", _HOUR_MS / 1000)
 
 
-def _held(reader: Reader, one: Spent, now: int) -> tuple[Limit, ...]:
-    """The limits that hold now: a key's may be an editor's, or an editor may have raised those of its operator."""
-    if not one.by_key:
-        return one.limits
+def _held(reader: Reader, one: Spent, now: int) -> list[tuple[Limit, str]]:
+    """The limits that hold now, and of what: a key's may be an editor's, or an editor may have raised those of its operator."""
+    if one.by_key:
+        return [(limit, one.of) for limit in _of_key(reader, one, now)]
+    own = [(limit, one.of) for limit in one.limits]
+    return own + ([(_OF_SITE[limit], one.site) for limit in one.limits if limit in _OF_SITE] if one.site else [])
+
+
+def _of_key(reader: Reader, one: Spent, now: int) -> tuple[Limit, ...]:
     found = limits.of_key(reader, one.of, _day(now))
     if found is None and limits.is_editors(reader, one.of):
         return EDITORS_HOURLY, EDITORS_DAILY
@@ -156,12 +172,14 @@ def _day(now_ms: int) -> str:
 
 def _one(reader: Reader, one: Spent, now: int) -> TooMany | None:
     levels = []
-    for limit in _held(reader, one, now):
-        name = f"{limit.name}:{one.of}"
+    for limit, of in _held(reader, one, now):
+        name = f"{limit.name}:{of}"
         found = service_tables.level(reader, name)
         tokens, at = (float(limit.burst), now) if found is None else found
         tokens = min(limit.burst, tokens + max(now - at, 0) * limit.per_ms)
         if tokens < 1:
+            if at > now:  # by a clock that was ahead: it fills from now on, and not from then
+                service_tables.fill(reader, name, tokens, now)
             return too_many(f"is over the limit: {limit.what}", (1 - tokens) / limit.per_ms / 1000)
         levels.append((name, tokens - 1))
     for name, tokens in levels:

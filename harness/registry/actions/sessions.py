@@ -25,6 +25,7 @@ from harness.tlog.event import Event
 
 IDLE_S = 30 * 60
 LONGEST_S = 12 * 3600
+SKEW_S = 60  # between the clocks of two processes: what began later was begun by a clock that was wrong
 _TOUCH_S = 60  # a session that was used within that time is not written again
 
 
@@ -87,7 +88,7 @@ def signing_keys(reader: Reader, session: Session, event: Event) -> list[Passkey
 
 def _holds(line: Line, document: EditorsFact, now: int) -> bool:
     entry = document.editors.get(line.handle)
-    in_time = now - line.seen_s < IDLE_S and now - line.began_s < LONGEST_S
+    in_time = -SKEW_S <= now - line.seen_s < IDLE_S and -SKEW_S <= now - line.began_s < LONGEST_S
     return in_time and entry is not None and id_of(entry.key) == line.key
 
 

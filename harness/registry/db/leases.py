@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from harness.registry.db import tables
+from harness.registry.db import lookups, tables
 from harness.registry.db.reader import Reader
-from harness.registry.facts import RecordFact
-from harness.registry.facts.stored import parse
 from harness.registry.rules.triples import OPEN
-
-_ANSWERING = '%"request": "%'  # in a record's stored fact, as `facts.stored` writes it
-_NOTHING = '%"request": ""%'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +60,9 @@ def set_end(reader: Reader, lease: str, until_s: int) -> None:
     reader.connection.execute(update(table).where(table.c.lease == lease).values(until_s=until_s))
 
 
-def answers(reader: Reader, request: str = "") -> dict[str, str]:
-    """Records that may yet answer a request, or do: id → request. Of that request; "": of all."""
-    table = tables.facts.c
-    wanted = select(table.name, table.value).where(table.kind == RecordFact.KIND)
-    if request:
-        wanted = wanted.where(table.value.like(f'%"request": "{request}"%'))
-    else:
-        wanted = wanted.where(table.value.like(_ANSWERING), table.value.not_like(_NOTHING))
-    found: Mapping[Any, RecordFact] = {
-        name: parse(RecordFact, value, name) for name, value in reader.connection.execute(wanted)
-    }
-    return {str(name): one.request for name, one in found.items() if one.request and one.status in OPEN}
+def answered(reader: Reader, requests: Collection[str]) -> set[str]:
+    """Those of the requests that some record may yet answer, or does."""
+    return {one.request for one in lookups.answering(reader, requests).values() if one.status in OPEN}
 
 
 def forget(reader: Reader, before_s: int) -> None:

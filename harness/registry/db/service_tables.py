@@ -7,14 +7,11 @@ from sqlalchemy.exc import IntegrityError
 
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader
-from harness.registry.facts import FailureFact
 
 _BUCKET = text(
     "INSERT INTO buckets (name, tokens, at_ms) VALUES (:name, :tokens, :at_ms) "
     "ON CONFLICT (name) DO UPDATE SET tokens = excluded.tokens, at_ms = excluded.at_ms"
 )
-
-_WAITING = '{"status": "pending", %'  # a failed run's stored fact begins so, as `facts.stored` writes it
 
 
 def level(reader: Reader, name: str) -> tuple[float, int] | None:
@@ -67,13 +64,6 @@ def pending(reader: Reader) -> int:
             select(func.count()).select_from(tables.records).where(table.status == "pending")
         ).scalar_one()
     )
-
-
-def pending_failures(reader: Reader) -> int:
-    """Runs that failed, and wait for an editor."""
-    table = tables.facts.c
-    wanted = select(func.count()).select_from(tables.facts).where(table.kind == FailureFact.KIND)
-    return int(reader.connection.execute(wanted.where(table.value.like(_WAITING))).scalar_one())
 
 
 def of_operator(reader: Reader, handle: str) -> dict[str, int]:

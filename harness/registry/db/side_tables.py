@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import inspect, select, text
 
-from harness.registry.db import device_digests, tables
+from harness.registry.db import device_digests, lookups, tables
 from harness.registry.db.reader import Reader
 from harness.registry.facts import FailureFact, RecordFact
 from harness.registry.rules.apply import Facts
@@ -95,6 +95,7 @@ def beside(reader: Reader, facts: Facts, events: Mapping[str, str]) -> Iterator[
         if digest not in dropped:
             yield f"takedown {str(digest)[:12]}", "the log takes no such body down"
     yield from device_digests.wrong(reader, facts)
+    yield from lookups.wrong(reader, records, facts.all(FailureFact))
     rigs = {one.rig_key for one in records.values()} | {one.rig_key for one in facts.all(FailureFact).values()}
     for rig in connection.execute(select(tables.devices.c.rig).distinct()).scalars():
         if rig not in rigs:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0007"  # the newest migration
+HEAD = "0008"  # the newest migration
 
 metadata = MetaData()
 _DIGEST = String(64)
@@ -201,6 +201,22 @@ leases = Table(  # which operator's machine measures a request now, and until wh
     Column("taken", Integer, nullable=False),  # how often this operator has taken the request
     Index("leases_by_lease", "lease", unique=True),
     Index("leases_by_end", "until_s"),
+)
+answers = Table(  # of facts: records by the request that they were submitted for (see `lookups`)
+    "answers",
+    metadata,
+    Column("record", _DIGEST, primary_key=True),
+    Column("request", _DIGEST, nullable=False),
+    Index("answers_by_request", "request"),
+)
+failures = Table(  # of facts: failed runs by operator and status (see `lookups`)
+    "failures",
+    metadata,
+    Column("record", _DIGEST, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Index("failures_by_operator", "operator"),
+    Index("failures_by_status", "status"),
 )
 
 # What no later programmer can forget: the truth is append-only in the database itself.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, text, upda
 
 from harness.catalog import policies
 from harness.errors import BadInput, Conflict
-from harness.registry.db import tables
+from harness.registry.db import lookups, tables
 from harness.registry.db.items import Item as Item
 from harness.registry.db.items import Taken as Taken
 from harness.registry.db.reader import Reader, chunks
@@ -344,6 +344,8 @@ class Batch:
                 moved,
             )
         self._write_series(connection, [one["b_id"] for one in moved])
+        facts = [(name, fact) for (_, name), fact in self.facts.items()]
+        lookups.write(self.reader, facts, self._size - len(self.entries), self._size)
         for name, fact in changed.items():
             if fact.dropped:
                 self._drop(connection, name, fact)

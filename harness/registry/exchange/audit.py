@@ -4,7 +4,7 @@ database derives from them against what they give now. One fault never hides the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -111,7 +111,7 @@ class _Copy:
     facts: Facts
     tree: merkle.Tree
     named: dict[str, str]
-    withheld: frozenset[int] | None
+    withheld: Collection[int] | None
 
 
 def _log(reader: Reader, copy: _Copy, found: Found, progress: Progress) -> Iterator[Pending]:

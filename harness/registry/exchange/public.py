@@ -48,8 +48,13 @@ from harness.tlog import checkpoint, entry, merkle, tiles
 from harness.tlog import event as events
 from harness.tlog.checkpoint import parse_vkey, vkey
 from harness.tlog.entry import Entry
+from harness.tlog.origin import ORIGIN
+from harness.tlog.stretches import Stretches
 
 CHECKPOINT = "checkpoint"
+MOST_ENTRIES = (
+    1 << 24
+)  # of a log that is copied: a few bytes may claim any number, and each costs room before it can be checked
 MOST_COSIGNED = 16  # checkpoints that are fetched beside the newest one
 FACTS = (RecordFact, FailureFact)
 
@@ -63,7 +68,7 @@ class Mark:
     size: int
     root: bytes
     checkpoint: int | None  # entries below the newest one
-    withheld: frozenset[int]
+    withheld: Stretches
     cosigned: tuple[int, ...]  # entries below the checkpoints that witnesses signed last
 
 
@@ -134,13 +139,17 @@ def parsed(data: bytes, where: str) -> Mark:
         if told["format"] != FORMAT:
             raise ValueError(f"it must be of format {FORMAT}")
         size, newest = _count(told["size"]), told["checkpoint"]
+        origin, key = str(told["origin"]), str(told["vkey"])
+        if ORIGIN.fullmatch(origin) is None:
+            raise ValueError(f"the origin {origin[:40]!r}")
+        key.encode()  # halves of characters are in no key
         return Mark(
-            str(told["origin"]),
-            str(told["vkey"]),
+            origin,
+            key,
             size,
             bytes.fromhex(told["root"]),
             None if newest is None else _count(newest),
-            frozenset(index for first, last in told["withheld"] for index in _stretch(first, last, size)),
+            Stretches(_stretch(first, last, size) for first, last in told["withheld"]),
             tuple(sorted({_count(one) for one in told.get("cosigned", {}).values()})[-MOST_COSIGNED:]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -150,15 +159,15 @@ def parsed(data: bytes, where: str) -> Mark:
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= checkpoint.TREE_LIMIT:
-        raise ValueError(f"{value!r:.40} must be a number of entries")
+    if type(value) is not int or not 0 <= value <= MOST_ENTRIES:
+        raise ValueError(f"{value!r:.40} must be a number of entries, {MOST_ENTRIES} at most")
     return value
 
 
-def _stretch(first: Any, last: Any, size: int) -> range:
+def _stretch(first: Any, last: Any, size: int) -> tuple[int, int]:
     if _count(first) > _count(last) or last >= size:
         raise ValueError("what it withholds must lie in the log")
-    return range(first, last + 1)
+    return first, last
 
 
 class PublicFiles(Exported):

@@ -363,6 +363,16 @@ class WitnessFact:
 
 
 @dataclass(frozen=True, slots=True)
+class LastActFact:
+    """The newest act about what acts turn to and fro (verification, tie, limits, revocation, request, report), by kind and name
+    of the thing, one space between.
+    """
+
+    KIND: ClassVar = "last-act"
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClockFact:
     """The last act of an editor or the registry. Its name is ""."""
 
@@ -374,7 +384,7 @@ class ClockFact:
 Fact = (
     RegistryFact | EditorsFact | PolicyFact | OperatorFact | KeyFact | SkeletonFact | TieFact | RecordFact
     | IdempotencyFact | ChallengeFact | EvidenceFact | RequestFact | ClaimsFact | ClockFact | TripleFact | FailureFact
-    | WitnessFact | PasskeysFact | LimitsFact | RowReportsFact | OpenReportsFact
+    | WitnessFact | PasskeysFact | LimitsFact | RowReportsFact | OpenReportsFact | LastActFact
 )  # fmt: skip
 F = TypeVar("F", bound=Fact)
 Named = tuple[str, Fact]  # a fact with its name

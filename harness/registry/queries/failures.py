@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from harness.errors import BadInput, NotFound, RecordInvalid, ReproError
 from harness.record.outcome import STAGES, WORDS
-from harness.registry.db import prefixes
+from harness.registry.db import lookups, prefixes
 from harness.registry.db import rows as rows_table
 from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
@@ -116,8 +116,7 @@ def of_operator(reader: Reader, handle: str) -> list[tuple[str, FailureFact]]:
     """Of one operator, in the log's order."""
     if isinstance(reader, Elsewhere):
         return reader.failed(handle)
-    found = [(name, fact) for name, fact in reader.all(FailureFact).items() if fact.operator == handle]
-    return sorted(found, key=lambda one: one[1].index)
+    return sorted(lookups.failures_of(reader, handle).items(), key=lambda one: one[1].index)
 
 
 def public(reader: Reader) -> list[Told]:

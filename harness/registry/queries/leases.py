@@ -27,16 +27,14 @@ class Job:
 
 def offered(reader: Reader, operator: str, now_s: int) -> list[Job]:
     """Accepted requests that nobody measures or has answered, and those that the operator has claimed; the oldest first."""
-    taken = leases.live(reader, now_s) | set(leases.answers(reader).values())
-    found = [
-        (fact.since, name)
+    wanted = {
+        name: fact.since
         for name, fact in reader.all(RequestFact).items()
-        if name not in taken
-        and (
-            fact.status is RequestStatus.ACCEPTED or (fact.status, fact.claimed_by) == (RequestStatus.CLAIMED, operator)
-        )
-    ]
-    return [job(reader, name) for _, name in sorted(found)[:MOST]]
+        if fact.status is RequestStatus.ACCEPTED or (fact.status, fact.claimed_by) == (RequestStatus.CLAIMED, operator)
+    }
+    taken = leases.live(reader, now_s) | leases.answered(reader, wanted.keys())
+    found = sorted((since, name) for name, since in wanted.items() if name not in taken)
+    return [job(reader, name) for _, name in found[:MOST]]
 
 
 def job(reader: Reader, request: str) -> Job:

@@ -44,7 +44,7 @@ class Submitted:
     @property
     def words(self) -> str:
         """Its status with the reason, in a line."""
-        said = _WORDS[self.status] + (" (bytes dropped)" if self.dropped else "")
+        said = _WORDS.get(self.status, self.status) + (" (bytes dropped)" if self.dropped else "")
         if self.status == "pending" and self.needed > 1:
             said += f", {self.approvals} of {self.needed} approvals"
         if self.status in ("pending", "accepted") and self.row_status not in ("pending", "accepted", "sent-back"):

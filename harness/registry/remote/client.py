@@ -1,11 +1,17 @@
-"""HTTP to a registry's service: answers within limits, its problem documents as our errors, what is safe to repeat repeated."""
+"""HTTP to a registry's service: answers within limits, its problem documents as our errors, what is safe to repeat repeated.
+
+Nothing of an answer is believed to be small, soon there, or of the kind that a registry sends.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -15,12 +21,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from harness import __version__, errors
 from harness.errors import BadInput, NotFound, RecordInvalid, ReproError, TooMany, Unavailable, one_line
 from harness.record import signed_request
+from harness.registry.remote.in_time import Transport
 
 T = TypeVar("T")
 ANSWER_LIMIT = 16 << 20  # bytes
+SMALL_LIMIT = 1 << 20  # of what a call about a lease, a challenge or a number answers
 TRIES = 4
 LONGEST_WAIT_S = 10  # that is waited without asking
-_CONNECT_S, _ANSWER_S = 10.0, 90.0
+_CONNECT_S, _ANSWER_S = 10.0, 90.0  # between two bytes
+_WHOLE_S, _FILE_S = 120.0, 600.0  # from the connection to the last byte; of a file, which a slow line takes long for
+_NONCE = re.compile(r"[A-Za-z0-9._~-]{1,300}")
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # of characters that JSON writes as two
 _KINDS: dict[str, type[ReproError]] = {
     re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(): kind
     for name in errors.__all__
@@ -34,10 +45,17 @@ class Client:
     def __init__(self, base: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self.base, self.origin = base, ""
         self._sleep = sleep
+        self._line = Transport(base)
         self._http = httpx2.Client(
+            transport=self._line,
             timeout=httpx2.Timeout(_ANSWER_S, connect=_CONNECT_S),
             follow_redirects=False,
-            headers={"User-Agent": f"repro-harness/{__version__}", "Accept": "application/json"},
+            cookies=_NoCookies(),
+            headers={
+                "User-Agent": f"repro-harness/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+            },
         )
 
     def close(self) -> None:
@@ -58,13 +76,14 @@ class Client:
         """The bytes at the path, from a service or any other server. Raises `NotFound`, and what a service says."""
 
         def ask() -> bytes:
-            return self._answered(lambda answer: self._file(answer, path, limit), "GET", path, {}, None)
+            read = partial(self._file, path=path, limit=limit)
+            return self._answered(read, "GET", path, {}, None, seconds=_FILE_S)
 
         return self._repeated(ask)
 
     def post_signed(self, path: str, key: Ed25519PrivateKey) -> dict[str, Any]:
         """Without a body. Not repeated: it is not the same twice."""
-        return self._once("POST", path, self._signature("POST", path, b"", key), b"")
+        return self._once("POST", path, self._signature("POST", path, b"", key), b"", limit=SMALL_LIMIT)
 
     def post_again(self, path: str, key: Ed25519PrivateKey) -> dict[str, Any]:
         """As `post_signed`, of what is the same when it is sent again."""
@@ -76,7 +95,10 @@ class Client:
         return self._repeated(lambda: self._once("POST", path, {}, None, files))
 
     def _signature(self, method: str, target: str, body: bytes, key: Ed25519PrivateKey) -> dict[str, str]:
-        nonce = str(self._repeated(lambda: self._once("GET", "/v1/nonce", {}, None)).get("nonce", ""))
+        told = self._repeated(lambda: self._once("GET", "/v1/nonce", {}, None, limit=SMALL_LIMIT))
+        nonce = told.get("nonce")
+        if not isinstance(nonce, str) or _NONCE.fullmatch(nonce) is None:
+            raise self._strange("it gives no number for a signed request")
         return signed_request.sign(method, target, body, key, nonce, self.origin)
 
     def _repeated(self, ask: Callable[[], T]) -> T:
@@ -98,8 +120,9 @@ class Client:
         headers: Mapping[str, str],
         body: bytes | None,
         files: Any = None,
+        limit: int = ANSWER_LIMIT,
     ) -> dict[str, Any]:
-        return self._answered(self._read, method, target, headers, body, files)
+        return self._answered(partial(self._read, limit=limit), method, target, headers, body, files)
 
     def _answered(
         self,
@@ -109,11 +132,15 @@ class Client:
         headers: Mapping[str, str],
         body: bytes | None,
         files: Any = None,
+        seconds: float = 0.0,
     ) -> T:
         try:
-            with self._http.stream(
-                method, self.base + target, headers=dict(headers), content=body, files=files
-            ) as response:
+            with (
+                self._line.within(seconds or _WHOLE_S),
+                self._http.stream(
+                    method, self.base + target, headers=dict(headers), content=body, files=files
+                ) as response,
+            ):
                 return read(response)
         except httpx2.TransportError as error:
             gone = Unavailable(
@@ -124,8 +151,10 @@ class Client:
             raise gone from error
 
     def _whole(self, response: httpx2.Response, limit: int) -> bytes:
+        if response.headers.get("content-encoding", "identity").lower() != "identity":  # it may be a bomb
+            raise self._strange("its answer is coded, which nobody asked for")
         data = bytearray()
-        for chunk in response.iter_bytes():
+        for chunk in response.iter_raw():
             data += chunk
             if len(data) > limit:
                 raise self._strange(f"its answer has more than {limit} bytes")
@@ -136,13 +165,13 @@ class Client:
             raise NotFound("is not there", where=self.base + path, fix="check the address")
         if response.is_success:
             return self._whole(response, limit)
-        self._read(response)
+        self._read(response, SMALL_LIMIT)
         raise self._strange(f"it answers {response.status_code}")
 
-    def _read(self, response: httpx2.Response) -> dict[str, Any]:
-        data = self._whole(response, ANSWER_LIMIT)
+    def _read(self, response: httpx2.Response, limit: int) -> dict[str, Any]:
+        data = self._whole(response, limit)
         try:
-            found = json.loads(data)
+            found = _document(data)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
@@ -167,3 +196,33 @@ class Client:
 
     def _strange(self, what: str) -> RecordInvalid:
         return RecordInvalid(f"must be the service of a registry: {what}", where=self.base, fix="check the address")
+
+
+class _NoCookies(CookieJar):
+    """Nothing that an answer asks to be kept."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """See `CookieJar`."""
+
+
+def _document(data: bytes) -> Any:
+    """The JSON. Raises `ValueError` for what no registry writes, and what may not be text, a header or a count later: halves of
+    characters, infinities, whole numbers of more than 19 digits.
+    """
+    found = json.loads(data.decode(), parse_constant=_refused, parse_float=_finite, parse_int=_whole_number)
+    if _HALVES.search(data):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if len(text) < 20 else _refused(text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else float(_refused(text))
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(f"{text[:20]} is not a number that a registry writes")

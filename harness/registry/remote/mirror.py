@@ -10,7 +10,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -147,8 +147,13 @@ def _lines(copy: Copy, mark: Mark) -> None:
     """Every line of the log, in the tree that the registry names. Raises `LogInconsistent`."""
     bundles = [one for one in tiles.layout(mark.size) if one.level is None]
     wanted = {one.path: one.width for one in bundles}
-    _fetch(copy, "fetching the log", copy.missing(wanted), tiles.WIDTH * LINE_LIMIT)
     where = copy.client.base
+
+    def proper(name: str, data: bytes) -> None:
+        for payload in tiles.read_bundle(data, wanted[name], f"{where}/{name}"):
+            entry.read(payload, f"{where}/{name}")
+
+    _fetch(copy, "fetching the log", copy.missing(wanted), tiles.WIDTH * LINE_LIMIT, proper=proper)
     for one in bundles:
         data = (copy.folder / one.path).read_bytes()
         for payload in tiles.read_bundle(data, one.width, f"{where}/{one.path}"):
@@ -256,8 +261,11 @@ def _fetch(
     limit: int,
     digests: dict[str, str] | None = None,
     optional: Iterable[str] = (),
+    proper: Callable[[str, bytes], None] | None = None,
 ) -> None:
-    """Several at once, each kept as it comes. Raises `_Moved` for one that is not there, `RecordInvalid` for other bytes."""
+    """Several at once, each kept as it comes. Raises `_Moved` for one that is not there, `RecordInvalid` for other bytes, and
+    what `proper` raises: what is nothing of a registry's is not kept.
+    """
 
     def one(name: str) -> None:
         try:
@@ -270,6 +278,8 @@ def _fetch(
             raise RecordInvalid(
                 "was changed: its digest is not the one that the log names", where=_at(copy, name), fix="trust neither"
             )
+        if proper is not None:
+            proper(name, data)
         copy.keep(name, data)
 
     pool = ThreadPoolExecutor(AT_ONCE)

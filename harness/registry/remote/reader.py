@@ -34,11 +34,17 @@ from harness.registry.queries.limits import InForce
 from harness.registry.queries.reports import Told as Reported
 from harness.registry.queries.submissions import Submitted
 from harness.registry.remote.client import Client
+from harness.tlog.event import HEX
 
 
 @dataclass(frozen=True, slots=True)
 class _Reports:
     reports: tuple[Reported, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submissions:
+    records: tuple[Submitted, ...]
 
 
 Signer = Callable[[bool], Ed25519PrivateKey | None]
@@ -144,15 +150,15 @@ class RemoteReader(Elsewhere):
 
     def key_of(self, prefix: str) -> str:
         """As the registry finds it."""
-        return str(self._client.get(f"/v1/keys/{_word(prefix)}").get("key"))
+        found = str(self._client.get(f"/v1/keys/{_word(prefix)}").get("key"))
+        if HEX.fullmatch(found) is None:
+            raise self._garbled(ValueError("key"))
+        return found
 
     def submitted(self, handle: str) -> list[Submitted]:
         """See `Elsewhere`; "": the asker's."""
-        names = [one.name for one in fields(Submitted)]
-        try:
-            return [Submitted(**{name: one[name] for name in names}) for one in self._listed(handle)["records"]]
-        except (KeyError, TypeError) as error:
-            raise self._garbled(error) from None
+        told = {"records": self._listed(handle).get("records")}
+        return list(read_as(_Submissions, told, self._client.base).records)
 
     def submitted_record(self, record: str) -> Submitted | None:
         """See `Elsewhere`."""
@@ -217,7 +223,7 @@ class RemoteReader(Elsewhere):
             found = self._of_queue(name, 0)
         except NotFound:
             return None
-        if (kind is FailureFact) != bool(found.get("subject", {}).get("failed")):
+        if (kind is FailureFact) != read_as(Subject, found.get("subject"), self._client.base).failed:
             return None
         fact = made_of(kind, found.get("fact"), name)
         if isinstance(fact, RecordFact | FailureFact):
@@ -259,8 +265,10 @@ class RemoteReader(Elsewhere):
         return made_of(kind, {one.name: found[one.name] for one in fields(kind) if one.name in found}, name)
 
     def _row(self, found: dict[str, Any]) -> str:
-        row = str(found.get("row"))
-        self._subjects[row] = str(found.get("subject_sha256"))
+        row, subject = str(found.get("row")), str(found.get("subject_sha256"))
+        if HEX.fullmatch(row) is None or HEX.fullmatch(subject) is None:
+            raise self._garbled(ValueError("row"))
+        self._subjects[row] = subject
         return row
 
     def _keys(self) -> list[Ed25519PrivateKey]:

@@ -26,6 +26,10 @@ from harness.registry.store import Registry, Room
 from harness.tlog import checkpoint, merkle
 from harness.tlog import event as events
 from harness.tlog.checkpoint import Checkpoint, parse_vkey
+from harness.tlog.event import HEX, is_time
+from harness.tlog.origin import ORIGIN
+
+MOST_HASHES = 128  # of a proof that one log continues another
 
 
 class Remote(Registry):
@@ -84,7 +88,12 @@ class Remote(Registry):
         if key is None:
             raise RecordInvalid("needs an operator's keys", where="keys", fix="run: repro keys new --handle NAME")
         found = self._client.post_signed("/v1/challenges", key)
-        return str(found.get("challenge")), str(found.get("expires"))
+        number, end = str(found.get("challenge")), str(found.get("expires"))
+        if HEX.fullmatch(number) is None or not is_time(end):
+            raise RecordInvalid(
+                "answers something that is not a challenge", where=self._client.base, fix="check the address"
+            )
+        return number, end
 
     def leases(self, key: Ed25519PrivateKey) -> Leases:
         """Calls about leases, by this key."""
@@ -107,7 +116,7 @@ class Remote(Registry):
             if not found.event.subject.startswith(prefix):
                 raise RecordInvalid("is of another record", where=f"the receipt of {prefix}", fix="trust neither")
             about = self._look()  # the newest checkpoint, and so the proof, may be of fewer entries than the log has
-            if not self._grew(found.tree, Checkpoint(found.registry, int(about["size"]), bytes.fromhex(about["root"]))):
+            if not self._grew(found.tree, Checkpoint(found.registry, _count(about["size"]), _hash(about["root"]))):
                 raise RecordInvalid("is of another log", where=f"the receipt of {prefix}", fix="trust neither")
             return receipts.text(answer)
         raise NotFound("no public record, and none of yours, has an id that begins so", where=prefix)
@@ -154,7 +163,9 @@ class Remote(Registry):
         where = self._client.base
         try:
             name, key = parse_vkey(str(about["vkey"]), where)
-            size, signed, root = int(about["size"]), int(about["signed"]), bytes.fromhex(str(about["root"]))
+            if ORIGIN.fullmatch(name) is None:
+                raise ValueError(f"the origin {name[:40]!r}")
+            size, signed, root = _count(about["size"]), _count(about["signed"]), _hash(about["root"])
             note, demonstration = str(about["checkpoint"]).encode(), bool(about["demonstration"])
         except (KeyError, TypeError, ValueError) as error:
             raise RecordInvalid(
@@ -182,8 +193,8 @@ class Remote(Registry):
             return []
         found = self._client.get("/v1/consistency", old=old, size=size).get("hashes")
         try:
-            return [bytes.fromhex(one) for one in found or []]
-        except (TypeError, ValueError):
+            return [bytes.fromhex(one) for one in (found or [])[:MOST_HASHES]]
+        except (TypeError, ValueError, KeyError):
             return []
 
     def _remember(self, tree: Checkpoint) -> None:
@@ -203,6 +214,18 @@ class Remote(Registry):
             return trees is not None and all(self._grew(one, tree) for one in trees)
 
         return follows
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("must be a count")
+    return value
+
+
+def _hash(value: Any) -> bytes:
+    if not isinstance(value, str) or HEX.fullmatch(value) is None:
+        raise ValueError("must be a hash")
+    return bytes.fromhex(value)
 
 
 def opened(place: str, signer: Signer, seen: Callable[[], Path] = last_seen.folder) -> Remote:

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness.errors import BadInput, NotAllowed, NotFound
+from harness.errors import BadInput, Conflict, NotAllowed, NotFound
 from harness.names import says_something
 from harness.record import keys
 from harness.record.passkey import is_passkey, parse_key
-from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, OperatorFact, is_day
+from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, LastActFact, Named, OperatorFact, is_day
 from harness.tlog.event import HEX, Event
 
 
@@ -91,6 +91,19 @@ def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "", ki
     """Raises `BadInput`, or a kind of it, with `what`."""
     if not good:
         raise kind(what, where=where, fix=fix)
+
+
+def newest(event: Event, place: Place, view: View, what: str, name: str) -> Named:
+    """That this act is the newest about the thing: one that was put aside counts no more after another. Raises `Conflict`."""
+    last = view.get(LastActFact, f"{what} {name}")
+    refuse_unless(
+        last is None or event.after > last.entry,
+        f"was signed before what entry {0 if last is None else last.entry} says of it",
+        name[:12],
+        "read it again, and sign again",
+        Conflict,
+    )
+    return f"{what} {name}", LastActFact(place.index)
 
 
 def operator_of(view: View, handle: str, signed: Signed) -> OperatorFact:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from harness.registry.facts import LimitsFact, Named, OperatorFact, is_day
-from harness.registry.rules.base import Place, Signed, View, editor_of, known, refuse_unless
+from harness.registry.rules.base import Place, Signed, View, editor_of, known, newest, refuse_unless
 from harness.tlog.event import Event
 
 EVENTS_PER_HOUR, EVENTS_PER_DAY = 60, 200  # from one key
@@ -36,7 +36,8 @@ def raised(event: Event, signed: Signed, place: Place, view: View) -> list[Named
         f"it must be from {today} to {today + LONGEST}",
     )
     numbers = (detail["events_per_hour"], detail["events_per_day"], detail["pending_records"])
-    return [(event.subject, LimitsFact(*numbers, until=last, by=event.by, why=event.reason))]
+    fact = LimitsFact(*numbers, until=last, by=event.by, why=event.reason)
+    return [(event.subject, fact), newest(event, place, view, "limits", event.subject)]
 
 
 def ended(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
@@ -50,7 +51,8 @@ def ended(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
         and usual != (found.events_per_hour, found.events_per_day, found.pending_records)
     )
     refuse_unless(good, f"no limit of {event.subject} is raised", "limits", "nothing is to be done")
-    return [(event.subject, LimitsFact(*usual, until=place.at[:10], by=event.by, why=event.reason))]
+    fact = LimitsFact(*usual, until=place.at[:10], by=event.by, why=event.reason)
+    return [(event.subject, fact), newest(event, place, view, "limits", event.subject)]
 
 
 RULES = {"limits-raised": raised, "limits-ended": ended}

@@ -27,6 +27,7 @@ from harness.registry.rules.base import (
     file_key_id,
     id_of,
     known,
+    newest,
     public,
     reasoned,
     refuse_unless,
@@ -207,15 +208,17 @@ def operator_unverified(event: Event, signed: Signed, place: Place, view: View) 
 def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
     pair = _pair(event, signed, place, view)
-    return [("|".join(pair), TieFact(tuple(pair), event.reason))]
+    name = "|".join(pair)
+    return [(name, TieFact(tuple(pair), event.reason)), newest(event, place, view, "tie", name)]
 
 
 def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor takes a tie back: from here on the two handles are one person only where something else says so."""
     pair = _pair(event, signed, place, view)
-    tie = view.get(TieFact, "|".join(pair))
+    name = "|".join(pair)
+    tie = view.get(TieFact, name)
     refuse_unless(tie is not None and not tie.untied, f"{' and '.join(pair)} are not tied by an editor", "operator")
-    return [("|".join(pair), TieFact(tuple(pair), event.reason, untied=True))]
+    return [(name, TieFact(tuple(pair), event.reason, untied=True)), newest(event, place, view, "tie", name)]
 
 
 def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
@@ -230,7 +233,8 @@ def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
 def _verified(event: Event, signed: Signed, place: Place, view: View, value: bool) -> list[Named]:
     editor_of(view, event, signed, place)
     operator = known(view, OperatorFact, event.subject)
-    return [(event.subject, replace(operator, verified=value, why=event.reason))]
+    changed = replace(operator, verified=value, why=event.reason)
+    return [(event.subject, changed), newest(event, place, view, "verified", event.subject)]
 
 
 def signers(event: Event, view: View) -> list[str]:

@@ -156,7 +156,10 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     refuse_unless(record.operator == event.by, "is somebody else's record", event.subject[:12], "withdraw your own")
     refuse_unless(record.status is not Status.WITHDRAWN, "is withdrawn already", event.subject[:12])
     seen(event, record)
-    return [(event.subject, replace(record, changed=place.index, status=Status.WITHDRAWN, why=event.reason))]
+    # Of a revoked key's record the withdrawal is what it comes back to, should the revocation be withdrawn.
+    before = Status.WITHDRAWN if record.revoked else record.status_before
+    out = replace(record, changed=place.index, status=Status.WITHDRAWN, why=event.reason, status_before=before)
+    return [(event.subject, out)]
 
 
 def approved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:

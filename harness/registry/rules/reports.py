@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from harness.names import says_something
 from harness.registry.facts import Named, OpenReportsFact, RecordFact, RowReport, RowReportsFact
-from harness.registry.rules.base import Place, Signed, View, editor_of, known, operator_of, refuse_unless
+from harness.registry.rules.base import Place, Signed, View, editor_of, known, newest, operator_of, refuse_unless
 from harness.registry.rules.triples import OPEN
 from harness.tlog.event import Event
 
@@ -47,7 +47,8 @@ def reported(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
     )
     new = RowReport(event.by, event.reason, place.index, place.at, tuple(view.accepted_in(event.subject)))
     kept = tuple(one for one in fact.reports if one.by != event.by)  # of each operator the newest: the log has all
-    return [(event.subject, replace(fact, reports=(*kept, new))), _opened(event.by, (*held, event.subject))]
+    act = newest(event, place, view, "report", f"{event.by} {event.subject}")
+    return [(event.subject, replace(fact, reports=(*kept, new))), _opened(event.by, (*held, event.subject)), act]
 
 
 def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
@@ -58,7 +59,8 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     refuse_unless(bool(own), "you have no open report of it", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, withdrawn=True) if one in own else one for one in fact.reports)
     held = tuple(row for row in _open(view, event.by) if row != event.subject)
-    return [(event.subject, replace(fact, reports=reports)), _opened(event.by, held)]
+    act = newest(event, place, view, "report", f"{event.by} {event.subject}")
+    return [(event.subject, replace(fact, reports=reports)), _opened(event.by, held), act]
 
 
 def closed(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.registry.facts import ClaimsFact, Named, OperatorFact, RequestFact, RequestStatus
-from harness.registry.rules.base import Place, Signed, View, editor_of, known, operator_of, refuse_unless
+from harness.registry.rules.base import Place, Signed, View, editor_of, known, newest, operator_of, refuse_unless
 from harness.tlog.event import HEX, Event
 
 # kind → (states before, state after, whether an editor decides). "measured" comes with an approved record, never by an event.
@@ -66,7 +66,12 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
             "request",
             "measure one, or let go of one: repro request release",
         )
-        return [(event.subject, replace(changed, claimed_by=event.by)), _claims(event.by, [*held, event.subject])]
+        claimed = (event.subject, replace(changed, claimed_by=event.by))
+        return [
+            claimed,
+            _claims(event.by, [*held, event.subject]),
+            newest(event, place, view, "request", event.subject),
+        ]
     elif request.claimed_by == event.by and signed.by(known(view, OperatorFact, event.by).key):
         operator_of(view, event.by, signed)
     else:
@@ -76,7 +81,8 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
     if event.kind == "request-marked-duplicate":
         known(view, RequestFact, event.detail["of"])
         changed = replace(changed, of=event.detail["of"])
-    return [(event.subject, changed), *let_go(view, event.subject, request)]
+    act = newest(event, place, view, "request", event.subject)
+    return [(event.subject, changed), *let_go(view, event.subject, request), act]
 
 
 def claims(view: View, handle: str) -> list[str]:

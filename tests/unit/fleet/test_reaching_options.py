@@ -29,8 +29,8 @@ REACHING = {
     "a file to count in": ("simulated", "ambient_file", "made"),
     "a path where a name belongs": ("vllm", "quantization", "/tmp/evil"),
 }
-# The texts that our adapters take freely, none of which an engine opens or asks.
-NAMES = {"devices", "tensor_split", "device", "quantization", "served_model", "answers_as", "engine"}
+# The texts that our adapters take freely, none of which an engine opens or asks; a draft model is held to what a model is.
+NAMES = {"draft_model", "devices", "tensor_split", "device", "quantization", "served_model", "answers_as", "engine"}
 
 
 def triple(runtime, name, value):

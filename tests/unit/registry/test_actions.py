@@ -228,7 +228,7 @@ def test_a_change_of_the_editors_needs_enough_of_them(tmp_path):
 
 def test_enough_editors_must_be_left(tmp_path):
     made = world(str(tmp_path / "registry"), "ed", "eve", approvals=2)
-    with pytest.raises(BadInput, match="1 editors would be left"):
+    with pytest.raises(BadInput, match="1 editor would be left"):
         editors.changed(made.registry, editors.Change(removed=["eve"]))
 
 

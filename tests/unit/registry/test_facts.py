@@ -91,6 +91,7 @@ STORED = {
     "witness": '{"url": "https://w.example", "key": "w.example+00000000+BA==", "since": 4, "why": "a friend"}',
     "witness removed": '{"url": "https://w.example", "key": "w.example+00000000+BA==", "since": 9, "why": "gone", "removed": true}',
     "clock": f'{{"at": "{AT}", "index": 12}}',
+    "last-act": '{"entry": 9}',
 }  # fmt: skip
 OF = {kind.KIND: kind for kind in KINDS}
 

@@ -96,7 +96,7 @@ def test_an_audit_names_the_hostile_record_and_holds_all_others(registry, monkey
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     done = CliRunner().invoke(audit_command, [registry.registry.target])
     assert str(done.exception) == (
-        f"{registry.registry.target}: 1 of 3 records do not hold; the log and all others do; trust no tier that rests on them"
+        f"{registry.registry.target}: 1 of 3 records does not hold; the log and all others do; trust no tier that rests on them"
     )
 
 

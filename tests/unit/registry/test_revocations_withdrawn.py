@@ -11,7 +11,7 @@ from harness.registry.actions import acts, editors, operators
 from harness.registry.exchange import files, public
 from harness.registry.exchange.audit import audit
 from harness.registry.facts import KeyFact, RecordFact
-from tests.support.registry_world import World, world
+from tests.support.registry_world import World, key, text, world
 
 
 def key_of(made: World, name: str) -> str:
@@ -145,3 +145,19 @@ def test_an_unknown_key_and_one_that_is_not_revoked_are_refused(tmp_path):
         operators.unrevoke(made.registry, made.editor(), "feedfeed", "a mistake")
     with pytest.raises(BadInput, match="knows no key"):
         acts.act(made.registry, made.editor(), operators.UNREVOKED, "f" * 64, reason="a mistake")
+
+
+def test_what_its_operator_took_back_meanwhile_does_not_come_back(place, tmp_path):
+    made = world(place)
+    accepted = made.accepted("ann", sku="Synthetic GPU A")
+    first = key_of(made, "ann")
+    who = made.person("ann")
+    owner = acts.Actor("ann", (who.following,))
+    detail = {"operator_key": text(who.following), "next_key_sha256": key_id(key("ann later").public_key())}
+    made.act(owner, "operator-rotated", "ann", detail=detail)
+    operators.revoke(made.registry, made.editor(), first, 0, "taken for stolen", editorial=True)
+    made.act(owner, "record-withdrawn", accepted)
+    operators.revoke(made.registry, made.editor(), first, 0, "still taken for stolen", editorial=True)
+    operators.unrevoke(made.registry, made.editor(), first[:12], "it was another machine's")
+    assert made.status(accepted) == "withdrawn"
+    sound(made, tmp_path)

@@ -12,7 +12,7 @@ from harness.progress import SILENT
 from harness.record import store
 from harness.record.keys import PublicKeys, Signers
 from harness.run.bench import prepare
-from harness.run.prepare import inputs
+from harness.run.prepare import inputs, model_files
 from harness.run.request import Request
 from runtimes.table import find
 from tests.support import tiny_gguf
@@ -35,7 +35,7 @@ def nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a model of many gigabytes would be read")
 
-    monkeypatch.setattr(inputs, "identify", refuse)
+    monkeypatch.setattr(model_files, "identify", refuse)
 
 
 @pytest.mark.usefixtures("nothing_is_hashed")

@@ -43,6 +43,7 @@ def test_none_is_none():
 def test_what_names_no_model_is_refused_with_the_option(text, words):
     with pytest.raises(BadInput, match=words) as caught:
         second_models.named({"draft_model": text}, OPTIONS)
+    assert str(caught.value).count("-o draft_model") == 1
     assert caught.value.where.startswith("-o draft_model")
     assert "\n" not in str(caught.value)
 

@@ -78,3 +78,11 @@ def test_a_release_without_the_common_library_is_refused(where, tmp_path):
     next(where.home.glob("lib/python3*/site-packages/lib/libllama-common.so")).unlink()
     with pytest.raises(RunFailed, match="installs no libllama-common"):
         server_program.build(where, tmp_path / "log", SILENT)
+
+
+def test_its_own_source_is_fetched_and_no_tool_is_compiled_to_fetch_it(where, tmp_path):
+    where.python = tmp_path / "python"
+    command = server_program._download(where, tmp_path)
+    assert command[command.index("--no-binary") + 1] == "llama-cpp-python"
+    assert ":all:" not in command
+    assert "--require-hashes" in command

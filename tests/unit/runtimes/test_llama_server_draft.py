@@ -90,6 +90,11 @@ def test_a_draft_that_it_can_not_load_is_the_drafts_fault():
     assert error.where == "-o draft_model"
 
 
+def test_a_server_without_a_draft_that_dies_is_not_said_to_have_died_of_one():
+    log = "W srv load_model: speculative decoding not supported by this context\nggml: out of memory\n"
+    assert llama_server._refusal(log, "model.gguf") is None
+
+
 def test_the_record_declares_it_with_the_most_that_a_pass_can_give():
     assert llama_server_draft.settings({"speculative": True}, "", options(**GIVEN)) == {
         "speculative": "draft-model",

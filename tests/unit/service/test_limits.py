@@ -57,6 +57,13 @@ def test_a_key_has_twenty_at_once_sixty_an_hour_and_two_hundred_a_day(place):
     assert 200 <= count <= 400  # what the day's bucket held, and what filled it
 
 
+def test_a_clock_that_was_ahead_for_a_moment_holds_nobody_up_until_then(place):
+    made = world(place).registry
+    spend(made, [by_key("k")] * 20, START + 30 * DAY)
+    assert isinstance(taken(made, by_key("k"), START), TooMany)
+    assert taken(made, by_key("k"), START + 61_000) is None
+
+
 def test_limits_hold_for_another_process_and_after_a_restart(place):
     made = world(place).registry
     spend(made, [by_key("k")] * 20, START)
@@ -110,13 +117,33 @@ def test_the_addresses_of_one_network_share_their_limits(one, other, same):
     assert (limits.network(one) == limits.network(other)) is same
 
 
+def test_a_site_of_ipv6_has_fifty_newcomers_a_day_from_all_of_its_networks(place):
+    made = world(place).registry
+
+    def joins(number: int, prefix: str = "2a01:4f8:1") -> bool:
+        spent = limits.of_address(made, f"{prefix}:{number:x}::1", "2026-11-29", REQUESTS, NEWCOMERS)
+        return taken(made, spent, START) is None
+
+    assert [joins(number) for number in range(60)] == [True] * 50 + [False] * 10
+    assert joins(1, "2a01:4f8:2")  # another site
+    assert joins(0, "2a01:4f8:3")
+    asked = [limits.of_address(made, f"2a01:4f8:9:{number:x}::1", "2026-11-29", REQUESTS) for number in range(310)]
+    assert sum(one is None for one in spend(made, asked, START)) == 300
+    spend(made, [by_key("k")], START + DAY + 1)
+    with made.counting() as reader:
+        assert not reader.connection.execute(text("SELECT name FROM buckets WHERE name LIKE 'site%'")).all()
+
+
 def test_addresses_are_digests_that_go_with_the_day(place):
     made = world(place).registry
-    today = limits.of_address(made, "192.0.2.7", "2026-11-29")
-    assert today == limits.of_address(made, "192.0.2.7", "2026-11-29")
-    assert today != limits.of_address(made, "192.0.2.8", "2026-11-29")
-    assert today != limits.of_address(made, "192.0.2.7", "2026-11-30")
-    spend(made, [Spent((REQUESTS, NEWCOMERS), today), by_key("k")], START)
+    both = REQUESTS, NEWCOMERS
+    spent = limits.of_address(made, "192.0.2.7", "2026-11-29", *both)
+    today = spent.of
+    assert (spent.limits, spent.site) == (both, "")
+    assert today == limits.of_address(made, "192.0.2.7", "2026-11-29").of
+    assert today != limits.of_address(made, "192.0.2.8", "2026-11-29").of
+    assert today != limits.of_address(made, "192.0.2.7", "2026-11-30").of
+    spend(made, [spent, by_key("k")], START)
     spend(made, [by_key("k")], START + HOUR + 1)
     with made.counting() as reader:
         names = set(reader.connection.execute(text("SELECT name FROM buckets")).scalars())
@@ -209,7 +236,10 @@ def test_an_editor_decides_more_than_an_operator_may_send(limited):
         assert limited.post({"event": made.signed(actor.keys).to_bytes()}).status_code == 201
 
 
-@pytest.mark.parametrize("limit", [HOURLY, DAILY, REQUESTS, NEWCOMERS, EDITORS_HOURLY, EDITORS_DAILY])
+@pytest.mark.parametrize(
+    "limit",
+    [HOURLY, DAILY, REQUESTS, NEWCOMERS, limits.SITE_REQUESTS, limits.SITE_NEWCOMERS, EDITORS_HOURLY, EDITORS_DAILY],
+)
 def test_the_page_names_each_limit(limit):
     from pathlib import Path
 

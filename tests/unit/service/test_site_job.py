@@ -205,7 +205,15 @@ def test_pages_are_files_of_the_site_alone(here, wish, tmp_path):
     with served(here.registry, key("registry"), limited=False, site=wish.out) as client:
         page = client.get("/")
         assert page.headers["content-type"] == "text/html; charset=utf-8"
-        assert client.get("/", headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+        again = client.get("/", headers={"If-None-Match": page.headers["etag"]})
+        assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
+        assert (
+            page.headers["cache-control"] == "no-cache"
+        )  # else what was taken out is shown until a browser asks again
+        drawing = client.get("/assets/" + next((wish.out / "assets").glob("*.svg")).name)
+        assert "sandbox" in drawing.headers["content-security-policy"]
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert client.get(path).headers["cache-control"] == "no-store", path
         assert client.get("/index.html", headers={"Range": "bytes=0-3"}).content == page.content[:4]
         assert client.head("/").headers["content-length"] == str(len(page.content))
         moved = client.get("/operators", follow_redirects=False)
