@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -14,6 +15,22 @@ WORKLOAD_CODES = frozenset(
     "invalid_trials not_settled drift unsteady autocorrelated bimodal unstable outliers page_faults throttled "
     "clock_disagreement recompiled chunked templated reasoned".split()
 )
+
+# Records that were made earlier say `1 processes` and `1204 pages`: another wording of a number makes no record false.
+_ONE = {
+    "1 processes": "1 process",
+    "1 trials lie": "1 trial lies",
+    "1 tokens": "1 token",
+    "1 chunks": "1 chunk",
+    "1 pages": "1 page",
+}
+_ONES = re.compile(rf"(?<![\d.,])(?:{'|'.join(_ONE)})\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+def one_wording(text: str) -> str:
+    """A finding's text with its numbers and nouns as each version's rules agree on: to compare, not to show."""
+    return _ONES.sub(lambda found: _ONE[found[0]], _THOUSANDS.sub("", text))
 
 
 def findings_of_workload(workload: str, trials: Sequence[Trial]) -> list[schema.Finding]:

@@ -13,7 +13,7 @@ from harness.measure.trial import Purpose, Trial
 from harness.record.samples import decode
 from harness.record.schema import Finding, Record, WorkloadResult
 from harness.record.store import Stored
-from harness.verify.findings import WORKLOAD_CODES, findings_of_workload
+from harness.verify.findings import WORKLOAD_CODES, findings_of_workload, one_wording
 from harness.verify.summary import process_result, results
 from harness.verify.trials import trials_of
 
@@ -104,6 +104,7 @@ def _recorded(record: Record) -> list[dict[str, Any]]:
 
 
 def _ordered(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    findings = [finding | {"text": one_wording(finding["text"])} for finding in findings]
     return sorted(findings, key=lambda finding: (finding["workload"], finding["code"], finding["text"]))
 
 
