@@ -122,7 +122,9 @@ class Client:
         files: Any = None,
         limit: int = ANSWER_LIMIT,
     ) -> dict[str, Any]:
-        return self._answered(partial(self._read, limit=limit), method, target, headers, body, files)
+        read = partial(self._read, limit=limit)
+        seconds = _FILE_S if files else 0.0  # samples go up a slow line as files come down
+        return self._answered(read, method, target, headers, body, files, seconds)
 
     def _answered(
         self,

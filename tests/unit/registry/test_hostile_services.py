@@ -49,6 +49,19 @@ def soon(monkeypatch):
     monkeypatch.setattr(http, "TRIES", 1)
 
 
+def test_an_upload_has_the_time_of_a_file(monkeypatch):
+    def late(connection, _path, _head):
+        time.sleep(0.5)
+        connection.sendall(told({"status": "new"}))
+
+    monkeypatch.setattr(http, "_WHOLE_S", 0.1)
+    monkeypatch.setattr(http, "TRIES", 1)
+    with hostile(late) as url:
+        client = Client(url)
+        assert client.post("/v1/events", {"event": b"x"}) == {"status": "new"}
+        client.close()
+
+
 @pytest.mark.parametrize("name", SLOW)
 def test_who_drips_is_left_when_the_time_is_over(name, soon):
     with hostile(SLOW[name]) as url:
