@@ -25,6 +25,7 @@ from harness.units import count
 MOST_IN_BATCH = 1000
 PATIENCE_S = 1800.0  # for an engine that does not answer: a controller may be restarted
 LEAST_REST = 25  # times as long as a look takes: whoever watches a large fleet may sit on a machine that measures
+MOST_REST_S = 30.0  # a look is long, too, where a controller begins to answer only then
 
 Show = Callable[[Sequence[Standing]], None]
 
@@ -209,7 +210,7 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
     silent_since: float | None = None
     told = ""
     while True:
-        asked = time.monotonic()
+        asked, rest = time.monotonic(), executor.poll_s
         try:
             found = take(state)
             silent_since = None
@@ -228,7 +229,8 @@ def follow(state: State, show: Show, remark: Callable[[str], None] = lambda _: N
             if waiting and waiting != told:
                 remark(waiting)
             told = waiting
-        time.sleep(max(executor.poll_s, LEAST_REST * (time.monotonic() - asked)))
+            rest = max(rest, min(LEAST_REST * (time.monotonic() - asked), MOST_REST_S))
+        time.sleep(rest)
 
 
 def why_stuck(found: Sequence[Standing]) -> str:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness.catalog import matrices
-from harness.errors import BadInput, Conflict
+from harness.errors import BadInput, Conflict, Unavailable
 from harness.files import locked
 from harness.fleet import __main__ as leader
 from harness.fleet import lead
@@ -196,11 +196,18 @@ def test_what_only_a_scheduler_heeds_is_refused_here(tmp_path, line):
         lead.planned(matrices.read(tmp_path / "m.toml"), lead.Wanted("local", tmp_path))
 
 
-def test_whoever_watches_rests_longer_the_longer_a_look_takes(state, monkeypatch):
+@pytest.mark.parametrize(
+    ("look_s", "answers", "rest"),
+    [(1.0, True, lead.LEAST_REST), (10.0, True, lead.MOST_REST_S), (10.0, False, EXECUTOR.poll_s)],
+    ids=["in proportion", "not for minutes", "not after a look in vain"],
+)
+def test_whoever_watches_rests_longer_the_longer_a_look_takes(state, monkeypatch, look_s, answers, rest):
     now, rests = [0.0], []
 
     def take(_state):
-        now[0] += 1.0
+        now[0] += look_s
+        if not answers and len(rests) < 2:
+            raise Unavailable("SLURM does not answer", fix="wait")
         return lead.without_engine(_state)
 
     monkeypatch.setattr(lead, "take", take)
@@ -209,4 +216,4 @@ def test_whoever_watches_rests_longer_the_longer_a_look_takes(state, monkeypatch
     state.new_batch("here", state.plan.jobs)
     monkeypatch.setattr(lead, "live", lambda _found: len(rests) < 2)
     lead.follow(state, lambda _found: None)
-    assert rests == [lead.LEAST_REST] * 2
+    assert rests == [rest] * 2
