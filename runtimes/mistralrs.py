@@ -262,9 +262,11 @@ class LoadedMistralRS:
         if forced is not None and output_tokens:
             raise BadInput("mistral.rs chooses its own tokens", where="mistralrs", fix="leave forced decode out")
         count = max(output_tokens, 1)
-        if len(prompt) + count > self._context:
+        if len(prompt) + output_tokens > self._context:  # the one token of a prefill takes no place
             raise BadInput(
-                f"{len(prompt) + count} tokens don't fit into {self._context}", where="-o context", fix="make it larger"
+                f"{len(prompt) + output_tokens} tokens don't fit into {self._context}",
+                where="-o context",
+                fix="make it larger",
             )
         if self._caching or self._runner is None:
             self._open()
