@@ -58,9 +58,8 @@ def run(agent: Agent, *, once: bool, sleep: Callable[[float], None] = time.sleep
         if found.why and found.why != told:
             agent.tell(f"waiting: {found.why}")
         told = found.why
-        if (
-            found.result is not Result.ANSWERED
-        ):  # also after a request that failed here: a registry may offer them without end
+        # Also after a request that failed here: a registry may offer them without end.
+        if found.result is not Result.ANSWERED:
             sleep(WAIT_S)
 
 

@@ -51,6 +51,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
 
 def _say_what_lacks(frame: pandas.DataFrame, records: tuple[Path, ...], unread: list[BadInput]) -> None:
     """On standard error: which records can't be read, which do not hold, and how many have no number."""
+    from harness import units
     from harness.record import store
     from harness.terminal.console import err, escape
 
@@ -60,10 +61,8 @@ def _say_what_lacks(frame: pandas.DataFrame, records: tuple[Path, ...], unread: 
         err().print(escape(f"{bad['folder']}: INVALID: {bad['verified_reason']}"))
     failed = [one for one in store.find(records, []) if one.record.failure is not None]
     if failed:
-        count = (
-            f"{len(failed)} records are of runs that failed" if len(failed) > 1 else "1 record is of a run that failed"
-        )
-        err().print(f"{count}, without a number: see repro runs", markup=False)
+        told = units.count(len(failed), "record is of a run", "records are of runs")
+        err().print(f"{told} that failed, without a number: see repro runs", markup=False)
 
 
 def _encoded(frame: pandas.DataFrame, form: str) -> bytes:

@@ -92,7 +92,9 @@ def report(
     """
     outcomes = [one.outcome for one in found if one.outcome is not None]
     unlike = _unlike(found, records)
-    unusable = {n: _unusable(one, records.get(n)) or unlike.get(n, "") for one in found for n in (one.job.number,)}
+    unusable = {
+        one.job.number: _unusable(one, records.get(one.job.number)) or unlike.get(one.job.number, "") for one in found
+    }
     beyond = [one.job_s - one.run_s for one in outcomes if one.ending is Ending.MEASURED and one.run_s]
     endings: dict[str, int] = {}
     failures: dict[str, int] = {}

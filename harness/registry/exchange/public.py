@@ -52,9 +52,8 @@ from harness.tlog.origin import ORIGIN
 from harness.tlog.stretches import Stretches
 
 CHECKPOINT = "checkpoint"
-MOST_ENTRIES = (
-    1 << 24
-)  # of a log that is copied: a few bytes may claim any number, and each costs room before it can be checked
+# Of a log that is copied: a few bytes may claim any number, and each costs room before it can be checked.
+MOST_ENTRIES = 1 << 24
 MOST_COSIGNED = 16  # checkpoints that are fetched beside the newest one
 FACTS = (RecordFact, FailureFact)
 
