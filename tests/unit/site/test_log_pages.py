@@ -211,7 +211,9 @@ def test_a_log_whose_key_was_rotated_is_shown_with_the_key_of_each_checkpoint(sm
     sign_checkpoint(small.registry, following)
     files = built(small)
     old, new = (checkpoint.vkey(ORIGIN, one.public_key()) for one in (key("registry"), following))
-    assert checkpoint.read(files[f"log/checkpoints/{first.size}"], {ORIGIN: key("registry").public_key()}, "it") == first
+    assert (
+        checkpoint.read(files[f"log/checkpoints/{first.size}"], {ORIGIN: key("registry").public_key()}, "it") == first
+    )
     keys = json.loads(files["api/v1/keys.json"])["registry_key"]
     assert (keys["vkey"], keys["earlier"]) == (
         new,
