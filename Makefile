@@ -45,11 +45,12 @@ install: $(VENV)/.core ## make the core's environment, .venv
 bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] [ARGS=…]
 	$(REPRO) bench --model '$(MODEL)' --runtime '$(RUNTIME)' --suite '$(SUITE)' $(ARGS)
 
-# Many interpreters start: each would compile every module anew where the environment says to keep nothing.
+# Many interpreters start: each would compile every module anew where the environment says to keep nothing. Of processes that share cores
+# the threads of one matrix wait for each other by spinning: beside others each takes one thread.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
-	$(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
+	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
 	$(VENV)/bin/python -m pytest -m '(alone or e2e) and not slow' tests/e2e
 else
 	$(VENV)/bin/python -m pytest $(TESTS)

@@ -57,6 +57,7 @@ class Account(StrEnum):
     PREFILL_TOKENS = "prefill_tokens"
     PREFILL_NS = "prefill_ns"
     DECODE_NS = "decode_ns"
+    DECODE_CUT_NS = "decode_cut_ns"
     DECODE_STEPS = "decode_steps"
     COMPILED_GRAPHS = "compiled_graphs"
     COMPLETION_TOKENS = "completion_tokens"
@@ -113,6 +114,7 @@ ACCOUNT: Mapping[Account, Kind] = MappingProxyType(
         Account.PREFILL_TOKENS: Kind("prompt tokens that were computed, not taken from a cache", "tokens"),
         Account.PREFILL_NS: Kind("time of the prefill", "ns"),
         Account.DECODE_NS: Kind("time of the decode steps", "ns"),
+        Account.DECODE_CUT_NS: Kind("what `decode_ns` may lack: each step's time is cut to whole milliseconds", "ns"),
         Account.DECODE_STEPS: Kind("decode steps", "steps"),
         Account.COMPILED_GRAPHS: Kind("graphs that the engine compiled", "graphs"),
         Account.COMPLETION_TOKENS: Kind("tokens that a server says it made", "tokens"),

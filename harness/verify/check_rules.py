@@ -18,6 +18,7 @@ from harness.measure.trial import Mode, Purpose, Trial
 
 REPEAT_LIMIT = 0.90  # a repeated prompt's TTFT below this share of a distinct one's means that something was cached
 COUNTER_LIMIT = 0.01  # our stamps against the engine's own account
+COARSE_LIMIT = 0.10  # an account that may lack more than this share of itself shows nothing
 STREAM_LIMIT = 0.05  # the same at the client of a server: between the two lie a network and two ways to count
 STEP_SLACK = 0.98  # TTFT against the fastest step: two clocks' reads and a lucky step
 
@@ -176,12 +177,13 @@ def _fastest_step(trial: Trial) -> int | None:
 def engine_counters(trials: Sequence[Trial]) -> CheckResult:
     """Our times against the engine's own, over all valid timed trials: within 1 %, at the client of a server 5 %.
 
-    Step times where the runtime exposes them; else the span from the first output token to the last.
+    Step times where the runtime exposes them; else the span from the first output token to the last. An account that cuts each
+    step to whole ticks is an interval: from what it tells to what it may lack besides.
     """
     known = [t for t in trials if t.valid and t.purpose is Purpose.TIMED and Account.DECODE_NS in t.engine]
     if any(is_stream(trial.engine) for trial in known):
         return _server_account(known)
-    ours = engine = 0
+    ours = engine = cut = 0
     for trial in known:
         if trial.step_ns.size:
             ours += int(trial.step_ns.sum())
@@ -189,9 +191,25 @@ def engine_counters(trials: Sequence[Trial]) -> CheckResult:
         elif trial.output_tokens > 1:
             ours += int(trial.token_ns[-1] - trial.token_ns[0])
             engine += trial.engine[Account.DECODE_NS]
+            cut += trial.engine.get(Account.DECODE_CUT_NS, 0)
     if not ours:
         return CheckResult(Code.ENGINE_COUNTERS, "unknown", "the engine keeps no times of its own")
+    if cut:
+        return _cut_account(ours, engine, cut, len(known))
     return _agree(ours, engine, (ours - engine) / engine if engine else 1.0, COUNTER_LIMIT, len(known))
+
+
+def _cut_account(ours: int, engine: int, cut: int, trials: int) -> CheckResult:
+    """Against an account that lacks an unknown part of each step, `cut` ns at most in all."""
+    told = {"ours_ns": ours, "engine_ns": engine, "cut_ns": cut}
+    if cut > COARSE_LIMIT * engine:
+        text = f"the engine cuts its steps to whole ticks: {cut / 1e6:.0f} ms may be missing of its {engine / 1e6:.0f} ms"
+        return CheckResult(Code.ENGINE_COUNTERS, "unknown", text, told)
+    gap = min(ours / engine - 1, 0.0) or max(ours / (engine + cut) - 1, 0.0)
+    status = "pass" if abs(gap) <= COUNTER_LIMIT else "fail"
+    text = f"our times add up to {ours / engine:.4f} of the engine's own account over {count(trials, 'trial')}"
+    text += f", which lacks up to {cut / engine * 100:.1f} %: its steps are cut to whole ticks"
+    return CheckResult(Code.ENGINE_COUNTERS, status, text, {"gap_ppm": round(gap * 1e6), **told})
 
 
 def _server_account(known: Sequence[Trial]) -> CheckResult:

@@ -69,7 +69,7 @@ CHECKS: Mapping[Code, Check] = MappingProxyType(
         ),
         Code.PHYSICS_TTFT: Check("TTFT is not shorter than one step", check_rules.ttft_physics, About.EVIDENCE),
         Code.ENGINE_COUNTERS: Check(
-            "our step times and the engine's own account agree within 1 %; "
+            "our step times and the engine's own account agree within 1 %, beyond what it cuts off each step; "
             "the pace of a stream and the server's account within 5 %",
             check_rules.engine_counters,
             About.EVIDENCE,

@@ -1,12 +1,16 @@
-"""`python -P -m harness.worker DESCRIPTOR`: one measuring process. Started by `harness.run.execute.launcher`.
+"""`python -P -m harness.worker LIFE FRAMES`: one measuring process. Started by `harness.run.execute.launcher`.
 
-Standard input carries the plan on one line, then one byte for each trial that the parent has taken in.
+Standard input carries the plan on one line, then one byte for each trial that the parent has taken in. LIFE and FRAMES are
+descriptors: the end of the first is the end of the parent, the second carries what is measured.
 """
 
 from __future__ import annotations
 
+import os
 import platform
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +25,7 @@ from runtimes.table import BUILT_IN, module_of
 
 def main() -> int:
     """Exit status 0 when the plan was carried out; else an `error` frame says why."""
+    threading.Thread(target=_end_with_the_parent, args=(int(sys.argv[-2]),), daemon=True).start()
     pipe = Pipe(int(sys.argv[-1]))
     plan: Plan | None = None
 
@@ -51,6 +56,12 @@ def main() -> int:
         raised = "engine" if plan is not None and from_engine(error, plan.runtime) else "ours"
         return _report(pipe, "RunFailed", f"{kind}: {error}", "worker", "", f"exception {kind}", raised)
     return 0
+
+
+def _end_with_the_parent(life: int) -> None:
+    """Nobody hears a worker whose parent was killed, and it would be measured beside whatever starts next."""
+    os.read(life, 1)  # nothing is ever written; a thread that waits here takes no time from the engine
+    os.killpg(0, signal.SIGKILL)  # ours alone: the parent gave us a session
 
 
 def from_engine(error: BaseException, runtime: str) -> bool:

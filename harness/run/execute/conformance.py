@@ -27,7 +27,7 @@ def conform(request: Request, progress: Progress) -> list[Result]:
     """Every check's result. Raises the adapter's own error where it can't load the model at all."""
     cache = paths.cache()
     with locked(cache / "measuring.lock", "a measurement is running on this machine"):
-        prepared = prepare(request, cache, progress)
+        prepared = prepare(request, cache, progress, recorded=False)
         found: list[Result] = []
 
         def on_frame(frame: Frame) -> None:

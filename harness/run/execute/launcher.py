@@ -109,26 +109,28 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, on_fr
     interpreter.home.mkdir(parents=True, exist_ok=True)
     killed = oom_kills(Tree())
     reading, writing = os.pipe()
+    life, held = os.pipe()  # its other end is ours alone: however we end, the worker sees it
     try:
         child = subprocess.Popen(
-            [str(interpreter.python), "-P", "-m", "harness.worker", str(writing)],
+            [str(interpreter.python), "-P", "-m", "harness.worker", str(life), str(writing)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=interpreter.home,
             env=environment(interpreter, os.environ),
-            pass_fds=(writing,),
+            pass_fds=(life, writing),
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
     except OSError as error:
-        os.close(reading)
-        os.close(writing)
+        for one in (reading, writing, life, held):
+            os.close(one)
         raise errors.RuntimeUnavailable(
             f"can't start the interpreter ({error.strerror})",
             where=str(interpreter.python),
             fix="name another --python",
         ) from error
     os.close(writing)
+    os.close(life)
     session = _Session(child, reading, deadlines, on_frame)
     try:
         # A plan can be larger than a pipe holds: it is written beside the listening, under the same watchdog.
@@ -139,6 +141,7 @@ def run_worker(interpreter: Interpreter, plan: Plan, deadlines: Deadlines, on_fr
         return ended
     finally:
         session.close()
+        os.close(held)
 
 
 class _Session:

@@ -79,11 +79,12 @@ class _Asked:
         return self.published | paths
 
 
-def prepare(request: Request, cache: Path, progress: Progress) -> Prepared:
-    """Check every input before anything long begins; fetch and install what is missing."""
+def prepare(request: Request, cache: Path, progress: Progress, *, recorded: bool = True) -> Prepared:
+    """Check every input before anything long begins; fetch and install what is missing. `recorded`: a record will be written."""
     asked = _understood(request, cache)
     signers = None if asked.adapter.capabilities.synthetic else request.signers  # nobody answers for a simulation
-    _refuse_unwritable(request, asked)
+    if recorded:
+        _refuse_unwritable(request, asked)
     if signers is not None:
         store.writable(signers.place)  # the machine's count of runs is kept there
     baseline.rule(request, asked.suite)  # refused now rather than after the download

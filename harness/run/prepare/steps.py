@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import RunFailed
 from harness.run.prepare import failed_build
+from runtimes.support import keeper
 
 
 class StepFailed(RunFailed):
@@ -24,12 +27,17 @@ class StepFailed(RunFailed):
 
 
 def run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callable[[str], None] | None) -> None:
-    """Run a step, its output into the log and, line by line, to `note`; the whole group is ended with us."""
+    """Run a step, its output into the log and, line by line, to `note`; it ends with us, however we end.
+
+    Raises `StepFailed`, also where its program is not on this machine.
+    """
+    if shutil.which(command[0], path=(os.environ | extra).get("PATH")) is None:
+        raise StepFailed(Path(command[0]).name, "it is not installed", log)
     lines: list[str] = []
     with log.open("a") as out:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=os.environ | extra, start_new_session=True,
+            [sys.executable, "-I", "-S", keeper.__file__, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | extra, start_new_session=True,
         )  # fmt: skip
         try:
             assert child.stdout is not None  # noqa: S101 - asked for
@@ -43,7 +51,8 @@ def run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callable
             if child.poll() is None:
                 os.killpg(child.pid, 9)
             child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
+            for stream in (child.stdin, child.stdout):
+                if stream is not None:
+                    stream.close()
     if code:
         raise StepFailed(Path(command[0]).name, failed_build.first_error(lines) or f"exit status {code}", log)

@@ -9,13 +9,15 @@ import json
 import pytest
 
 from harness.errors import RecordInvalid, ReproError
-from harness.registry.actions import incoming
+from harness.record.envelope import key_id
+from harness.registry.actions import acts, incoming
+from harness.registry.actions.acts import Actor
 from harness.registry.actions.incoming import Parcel
 from harness.registry.remote import receipts
 from harness.service import wire
 from harness.tlog import merkle, proof
 from harness.tlog.checkpoint import Checkpoint, sign
-from tests.support.registry_world import ORIGIN, key, world
+from tests.support.registry_world import ORIGIN, editors, key, text, world
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,25 @@ def answer(tmp_path_factory):
 def test_a_receipt_shows_event_entry_and_tree(answer):
     found = receipts.held(answer, "answer")
     assert (found.registry, found.entry.index, found.event.by, found.tree.size) == (ORIGIN, 2, "bob", 4)
+
+
+def test_the_very_same_act_that_entered_meanwhile_is_there_whatever_it_changed(tmp_path):
+    made = world(str(tmp_path / "registry"))
+    made.join("ann")
+    who = made.person("ann")
+    with made.registry.reading() as reader:
+        left = {"editors": editors("ed", "eve", version=2)}
+        changed = acts.event(reader, made.editor(), "editors-changed", "editors", reason="two of us", detail=left)
+        own = {"operator_key": text(who.following), "next_key_sha256": key_id(key("later").public_key())}
+        rotated = acts.event(reader, Actor("ann", (who.following,)), "operator-rotated", "ann", reason="", detail=own)
+    for event, signer in ((changed, key("ed")), (rotated, who.following)):
+        one = incoming.opened(made.registry, Parcel(event.signed((signer,)).to_bytes()))
+        assert one.entry is None
+        brought = incoming.brought(one, demonstration=False)
+        (first,) = incoming.take(made.registry, key("registry"), [brought])
+        (again,) = incoming.take(made.registry, key("registry"), [brought])  # another service had opened it before
+        assert (first.new, again.new) == (True, False)
+        assert again.receipt.entry == first.receipt.entry
 
 
 def test_no_changed_receipt_holds(answer):

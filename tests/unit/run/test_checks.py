@@ -114,6 +114,31 @@ def test_an_engine_that_hides_its_steps_is_held_to_its_tokens():
     assert check_rules.engine_counters(late).status == ("fail" if max(span) > 0 else "unknown")
 
 
+@pytest.mark.parametrize(
+    ("step_ms", "told_ms", "status"),
+    [
+        (20.49, 20, "pass"),  # cut to whole milliseconds: 2.45 % short, and no fault of our clock
+        (20.00, 20, "pass"),
+        (21.15, 20, "pass"),  # 0.7 % more than the account can hold
+        (21.30, 20, "fail"),
+        (19.85, 20, "pass"),
+        (19.70, 20, "fail"),  # no cut makes an account longer
+        (9.5, 9, "unknown"),  # a ninth may be missing: such an account shows nothing
+    ],
+)
+def test_an_account_of_whole_ticks_is_an_interval(step_ms, told_ms, status):
+    stamps = np.array([round((50 + step_ms * k) * 1e6) for k in range(65)])
+    account = {"prefill_ns": 50_000_000, "decode_ns": told_ms * 64_000_000, "decode_cut_ns": 64_000_000}
+    found = check_rules.engine_counters(
+        [trial(token_ns=stamps, step_ns=np.zeros(0, np.int64), output_tokens=65, engine=account)]
+    )
+    assert found.status == status, found.text
+    assert found.evidence["cut_ns"] == 64_000_000
+    if status != "unknown":
+        assert f"{step_ms / told_ms:.4f} of the engine's own account over 1 trial" in found.text
+        assert (abs(found.evidence["gap_ppm"]) <= 10_000) == (status == "pass")
+
+
 def test_a_pass_with_a_draft_is_no_step():
     """It holds the draft's own work: a short prompt may well be computed sooner."""
     slow = {"token_ns": np.array([5_000_000, 25_000_000, 45_000_000]), "step_ns": np.array([], dtype=np.int64)}

@@ -1,6 +1,8 @@
 """What becomes of a worker that misbehaves: each fault is real, in a real child process."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -94,6 +96,34 @@ def test_an_exception_while_hearing_leaves_no_process_behind(interpreter):
     with pytest.raises(KeyboardInterrupt):
         launcher.run_worker(interpreter, plan, launcher.Deadlines(), interrupted)
     assert not [c for c in psutil.Process().children(recursive=True) if "harness.worker" in " ".join(c.cmdline())]
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from harness.measure.workload import WorkloadPlan
+from harness.run.execute import launcher
+from harness.worker.plan import Plan
+
+def heard(frame):
+    print(frame.kind, flush=True)
+
+place = launcher.Interpreter(Path(sys.executable), Path(sys.argv[1]), Path(sys.argv[2]))
+workloads = (WorkloadPlan("w", "greedy", (1, 2, 3), 8),)
+plan = Plan("simulated", "/none", "gguf", {"fault": "hang", "fault_at": 2}, workloads=workloads)
+launcher.run_worker(place, plan, launcher.Deadlines(), heard)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_trial(interpreter, how):
+    command = [sys.executable, "-c", PARENT, str(interpreter.bundle), str(interpreter.home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        kinds = [parent.stdout.readline().strip() for _ in range(6)]
+        (worker,) = psutil.Process(parent.pid).children()
+        parent.send_signal(how)
+    assert kinds.count("trial") == 2, kinds  # and it hangs in the third
+    worker.wait(10)  # psutil raises where it lives on
 
 
 def test_an_interpreter_without_numpy_or_without_existence_gets_one_line(interpreter, tmp_path):

@@ -176,7 +176,7 @@ def test_an_approval_and_the_removal_of_its_editor(two):
         signed(made, made.editor("eve"), "record-approved", found.id),
         {"event": event.signed((key("ed"),)).to_bytes()},
     )
-    assert got[1] == 201
+    assert got[1] == 200  # one service put it in; the other found it there, not an act of a version that is past
     assert made.status(found.id) == ("accepted" if got[0] in (200, 201) else "pending")
     assert at_once(clients, signed(made, made.editor("eve"), "record-rejected", found.id)) == [422]
     sound(made)
