@@ -101,12 +101,12 @@ def untie(handle: str, other: str, reason: str, target: str | None) -> None:
     """
     from harness.registry.actions import operators
     from harness.terminal.console import out
-    from harness.terminal.registry_option import as_editor, open_for_writing
+    from harness.terminal.registry_option import as_editor, open_for_writing, open_public
 
-    made = operators.untie(open_for_writing(target), as_editor(), handle, other, reason)
+    entry = operators.untie(open_for_writing(target), as_editor(), handle, other, reason)
     console = out()
-    console.print(f"{handle} and {other}: no longer tied, entry {made.entry}", markup=False)
-    if made.still_one:
+    console.print(f"{handle} and {other}: no longer tied, entry {entry}", markup=False)
+    if operators.one_person(open_public(target), handle, other):
         console.print("they still count as one person: a machine or another tie connects them", markup=False)
 
 

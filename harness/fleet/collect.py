@@ -70,7 +70,7 @@ def _one(state: State, one: Standing, results: Path, signers: Signers | None, kn
 
 def _refuse_other_work(state: State, one: Standing, stored: Stored) -> None:
     """Raises `RecordInvalid` for a record that does not answer the job."""
-    where, again = str(stored.path), f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume"
+    where, again = str(stored.path), f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume MATRIX"
     with well_formed(where):
         if other := other_work(state.plan, one.job, stored.record):
             raise RecordInvalid(f"is of other work than job {one.job.number}: its {other}", where=where, fix=again)
@@ -82,7 +82,7 @@ def _sealed(state: State, one: Standing, stored: Stored, signers: Signers | None
     follow(stored)
     if data is None or operator is None:
         if state.plan.operator is not None and not stored.record.run.synthetic:
-            fix = f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume"
+            fix = f"remove {state.job_folder(one.job.number)}, then run: repro fleet resume MATRIX"
             raise RecordInvalid("lacks its node's signature", where=where, fix=fix)
         return None
     if signers is None:

@@ -103,7 +103,7 @@ def _over(folder: Path, loaded: Loaded) -> bool:
         raise BadInput(
             "was started already and is not over",
             where=loaded.matrix.name,
-            fix=f"see: repro fleet status; continue with: repro fleet resume; to begin again cancel it and remove {folder}",
+            fix=f"continue it: repro fleet resume MATRIX; to begin again: repro fleet cancel MATRIX, then remove {folder}",
         )
     return earlier is not None
 
@@ -241,7 +241,7 @@ def why_stuck(found: Sequence[Standing]) -> str:
     reasons = "; ".join(sorted({f"{one.job.node}: {one.detail}" for one in left}))
     queued = sum(one.status is Status.QUEUED for one in found)
     waiting = f"{count(queued, 'job')} {'waits' if queued == 1 else 'wait'}"
-    return f"Nothing runs, {waiting}: {reasons}. Mend the node, or stop: repro fleet cancel"
+    return f"Nothing runs, {waiting}: {reasons}. Mend the node, or stop: repro fleet cancel MATRIX"
 
 
 @contextmanager

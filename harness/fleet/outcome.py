@@ -119,7 +119,7 @@ def _standing(job: Job, seen: Seeing) -> Standing:
     if held is not None:
         return Standing(job, Status(held.phase.value), detail=held.why)
     if seen.cancelled:
-        return Standing(job, Status.CANCELLED, detail="repro fleet resume continues it")
+        return Standing(job, Status.CANCELLED, detail="repro fleet resume MATRIX continues it")
     if job.number in seen.submitted:
         return Standing(job, Status.LOST, detail=seen.ends.get(job.number, "it ended without an outcome"))
     return Standing(job, Status.WAITING)

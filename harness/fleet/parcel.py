@@ -94,7 +94,7 @@ def take(state: State, jobs: Sequence[Job], data: bytes, where: str) -> bool:
         return False
     by_number = {one.number: one for one in parcel.outcomes}
     if sorted(by_number) != [job.number for job in jobs] or any(by_number[job.number].node != job.node for job in jobs):
-        raise RecordInvalid("is of other jobs", where=where, fix="run: repro fleet resume")
+        raise RecordInvalid("is of other jobs", where=where, fix="run: repro fleet resume MATRIX")
     for job in jobs:
         _keep(state, job, by_number[job.number], parcel.files, where)
     for outcome in parcel.outcomes:
@@ -111,11 +111,13 @@ def _keep(state: State, job: Job, outcome: Outcome, files: Mapping[str, str], wh
         return
     texts = {file: files.get(f"{job.number}/{name}/{file}") for file in _FILES}
     if _NAME.fullmatch(name) is None or texts[RECORD_FILE] is None or texts[SAMPLES_FILE] is None:
-        raise RecordInvalid("names a record that is not in it", where=where, fix="run: repro fleet resume")
+        raise RecordInvalid("names a record that is not in it", where=where, fix="run: repro fleet resume MATRIX")
     try:
         own = {file: base64.b64decode(text) for file, text in texts.items() if text is not None}
     except ValueError:
-        raise RecordInvalid("has a file that is not base64", where=where, fix="run: repro fleet resume") from None
+        raise RecordInvalid(
+            "has a file that is not base64", where=where, fix="run: repro fleet resume MATRIX"
+        ) from None
     try:
         scratch = Path(tempfile.mkdtemp(dir=made(results), prefix=".arriving-"))
     except OSError as error:

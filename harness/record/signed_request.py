@@ -73,6 +73,8 @@ def verify(
         algorithms,
     )
 
+    unknown: list[str] = []  # the library calls whatever its resolver raises a signature that does not hold
+
     class Known(HTTPSignatureKeyResolver):  # type: ignore[misc, unused-ignore]
         def resolve_private_key(self, key_id: str) -> Any:
             raise Unsigned("is nobody's", where="signature")
@@ -80,7 +82,7 @@ def verify(
         def resolve_public_key(self, key_id: str) -> Any:
             found = key_of(key_id)
             if found is None:
-                raise _unsigned("must be signed by a key that the registry knows")
+                unknown.append(key_id)
             return found
 
     if "signature-input" not in headers:
@@ -98,6 +100,12 @@ def verify(
     except Unsigned:
         raise
     except InvalidSignature as error:
+        if unknown:
+            raise Unsigned(
+                "is by a key that nobody has here now",
+                where="signature",
+                fix="operators join by repro submit, and tell a new key by repro operator rotate; editors are added by an editor",
+            ) from None
         if _OF_TIME.search(str(error)):
             raise Unsigned(
                 "was signed at another time than now", where="signature", fix="set the clock of the machine that signs"

@@ -91,9 +91,12 @@ def lead_to_end(state: State, results: Path, signers: Signers | None, *, stop_wi
     except KeyboardInterrupt:
         if stop_with_us:
             lead.cancel(state)
-            raise Interrupted("Stopped; what was measured is kept", fix="continue with: repro fleet resume") from None
+            raise Interrupted(
+                "Stopped; what was measured is kept", fix="continue with: repro fleet resume MATRIX"
+            ) from None
         raise Interrupted(
-            "Stopped watching; the jobs continue", fix="see: repro fleet status; stop them: repro fleet cancel"
+            "Stopped watching; the jobs continue",
+            fix="see: repro fleet status MATRIX; stop them: repro fleet cancel MATRIX",
         ) from None
     return ended(state, found, results, signers, as_json=as_json)
 
@@ -116,10 +119,10 @@ def on_with(found: Sequence[Standing]) -> str:
     """What goes on with the jobs that have no number, in one line; "" where there is none."""
     left = {one.status for one in found}
     if left & {Status.LOST, Status.CANCELLED, Status.WAITING}:
-        return "continue with: repro fleet resume"
+        return "continue with: repro fleet resume MATRIX"
     spoilt = any(one.outcome is not None and one.outcome.spoilt for one in found)
     if spoilt or left & {Status.FAILED, Status.DRAINED}:
-        return "once what they say is mended, try those again: repro fleet resume --retry-failed"
+        return "once what they say is mended, try those again: repro fleet resume MATRIX --retry-failed"
     return ""
 
 

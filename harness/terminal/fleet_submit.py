@@ -34,7 +34,7 @@ def submit_all(
         try:
             if why := spoilt.get(number):
                 what = f"its node failed its checks after the run: {why}"
-                raise BadInput(what, fix="measure it again: repro fleet resume --retry-failed")
+                raise BadInput(what, fix="measure it again: repro fleet resume MATRIX --retry-failed")
             line["entry"] = _submitted(stored, registry, actor)
         except Unavailable:
             raise

@@ -221,7 +221,7 @@ def _factors(hub: Measurement, voices: Chorus, as_of: date) -> tuple[Factor, ...
             f"fails {', '.join(hub.failed)}" if hub.failed else "the numbers agree with themselves",
             (hub.id,),
         ),
-        Factor("age", f"{months} months since the newest measurement that counts"),
+        Factor("age", f"{count(months, 'month')} since the newest measurement that counts"),
         Factor("version drift", f"{behind} runtime series behind the newest that is known"),
     )
 

@@ -53,8 +53,24 @@ def test_nobody_else_sees_the_queue_and_a_decision_twice_is_told(people, url):
             assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done
             assert "Traceback" not in done.stderr
             assert first not in done.stdout
+            if who == "eve":
+                assert "is by a key that nobody has here now" in done.stderr
     people.good("ed", "review", "reject", first, "--reason", "a mistake", REPRO_REGISTRY=url)
     again = people("ed", "review", "send-back", first, "--reason", "once more", REPRO_REGISTRY=url)
     assert (again.returncode, "is rejected" in again.stderr) == (2, True)
     unknown = people("ed", "review", "show", "feed", REPRO_REGISTRY=url)
     assert (unknown.returncode, len(unknown.stderr.splitlines())) == (2, 1)
+
+
+def test_an_editor_takes_a_tie_back_over_a_url(people, url):
+    for who, sku in (("ann", "A"), ("bob", "B")):
+        if who != "ann":
+            people.operator(who)
+        people.good(who, "submit", people.record(who, who, sku=f"Synthetic GPU {sku}"))
+    people.good("ed", "operator", "tie", "ann", "bob", "--reason", "one desk", REPRO_REGISTRY=url)
+    words = ("operator", "untie", "ann", "bob", "--reason", "two people")
+    assert people.good("ed", *words, REPRO_REGISTRY=url) == "ann and bob: no longer tied, entry 6\n"
+    again = people("ed", *words, REPRO_REGISTRY=url)
+    assert (again.returncode, "are not tied" in again.stderr) == (2, True)
+    none = people("ed", "row-report", "close", "feed", "--reason", "nothing there", REPRO_REGISTRY=url)
+    assert (none.returncode, len(none.stderr.splitlines())) == (2, 1)

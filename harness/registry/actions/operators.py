@@ -29,22 +29,16 @@ def tie(registry: Registry, actor: Actor, handle: str, other: str, reason: str) 
     return act(registry, actor, "operators-tied", handle, reason=reason, detail={"other": other}).entry.index
 
 
-@dataclass(frozen=True, slots=True)
-class Untied:
-    """Two handles whose tie was taken back."""
-
-    entry: int
-    still_one: bool  # a machine or another tie connects them
+def untie(registry: Registry, actor: Actor, handle: str, other: str, reason: str) -> int:
+    """Undo `tie`; the entry. Raises why it may not be."""
+    return act(registry, actor, "operators-untied", handle, reason=reason, detail={"other": other}).entry.index
 
 
-def untie(registry: Registry, actor: Actor, handle: str, other: str, reason: str) -> Untied:
-    """Undo `tie`. Raises why it may not be."""
-    with registry.reading() as reader:
-        rows.people(reader, [handle, other])  # what can't be asked afterwards is refused before
-    taken = act(registry, actor, "operators-untied", handle, reason=reason, detail={"other": other})
+def one_person(registry: Registry, handle: str, other: str) -> bool:
+    """Whether a machine or a tie connects them. A service is not asked: a copy of what is public can be."""
     with registry.reading() as reader:
         people = rows.people(reader, [handle, other])
-    return Untied(taken.entry.index, people.get(handle, handle) == people.get(other, other))
+    return people.get(handle, handle) == people.get(other, other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def reported(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
 def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """Its operator takes it back."""
     operator_of(view, event.by, signed)
-    fact = known(view, RowReportsFact, event.subject)
+    fact = view.get(RowReportsFact, event.subject) or RowReportsFact(())
     own = [one for one in fact.reports if one.by == event.by and is_open(one)]
     refuse_unless(bool(own), "you have no open report of it", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, withdrawn=True) if one in own else one for one in fact.reports)
@@ -66,7 +66,7 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
 def closed(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor has looked: the reports that the editor had seen when signing are closed. The rest is decided on records."""
     editor_of(view, event, signed, place)
-    fact = known(view, RowReportsFact, event.subject)
+    fact = view.get(RowReportsFact, event.subject) or RowReportsFact(())
     seen = [one for one in fact.reports if is_open(one) and one.entry < event.after]
     refuse_unless(bool(seen), "no report of it is open", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, closed=place.index) if one in seen else one for one in fact.reports)

@@ -299,11 +299,21 @@ class Failures:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerRegistryKey:
+    """One that signed the log's checkpoints until another took over."""
+
+    public_key: Key
+    vkey: Annotated[str, Field(description="the same as a C2SP verifier key")]
+    until_size: Annotated[int, Field(ge=0, description="largest log whose checkpoint is its own")]
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryKey:
     """Of the registry itself."""
 
     public_key: Key
     vkey: Annotated[str, Field(description="the same as a C2SP verifier key")]
+    earlier: Annotated[tuple[FormerRegistryKey, ...], Field(description="the oldest first")] = ()
 
 
 @dataclass(frozen=True, slots=True)

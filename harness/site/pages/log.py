@@ -59,15 +59,17 @@ def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
 
     Raises `RecordInvalid` for a checkpoint that is not signed by the registry, or is of another log.
     """
-    vkey, key = _key(reader, site)
-    notes = _notes(reader)
-    heads = [checkpoint.read(note, {site.origin: key}, f"checkpoint {size}") for size, note in notes]
+    registry, notes = reader.need(RegistryFact), _notes(reader)
+    heads = [
+        checkpoint.read(note, {site.origin: _public(registry.key_of(size))}, f"checkpoint {size}")
+        for size, note in notes
+    ]
     newest = heads[-1] if heads else None
     if newest is not None and (newest.size > reader.size() or merkle.root(newest.size, reader.node) != newest.root):
         raise RecordInvalid(
             "is of another history than the log", where=f"checkpoint {newest.size}", fix="run: repro audit"
         )
-    yield "log/index.html", _index(reader, site, heads, notes[-1][1] if notes else b"", vkey)
+    yield "log/index.html", _index(reader, site, heads, notes[-1][1] if notes else b"", registry)
     if newest is None:
         return
     yield "log/checkpoint", notes[-1][1]
@@ -87,9 +89,13 @@ def consistency_path(old: int, new: int) -> str:
     return f"log/consistency/{old}-{new}.txt"
 
 
-def _key(reader: Reader, site: Site) -> tuple[str, Ed25519PublicKey]:
-    (key,) = public(reader.need(RegistryFact).key).values()
-    return checkpoint.vkey(site.origin, key), key
+def _public(key: str) -> Ed25519PublicKey:
+    (found,) = public(key).values()
+    return found
+
+
+def _vkey(site: Site, key: str) -> str:
+    return checkpoint.vkey(site.origin, _public(key))
 
 
 def _notes(reader: Reader) -> list[tuple[int, bytes]]:
@@ -121,18 +127,19 @@ def _whole(path: str, parts: Sequence[bytes], width: int, joined: Any) -> File:
     return path, joined(parts)
 
 
-def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes, vkey: str) -> bytes:
+def _index(reader: Reader, site: Site, heads: Sequence[Checkpoint], note: bytes, registry: RegistryFact) -> bytes:
     befores = [None, *(head.size for head in heads)]
     listed = [Head(head.size, head.root.hex(), old) for head, old in zip(heads, befores, strict=False)]
+    newest = registry.key_of(heads[-1].size) if heads else registry.key
     return page(
-        "log.html", "log/index.html", site, heads=listed[::-1], note=note.decode(), vkey=vkey, entries=reader.size(),
-        check=CHECK.format(base=f"{site.base_url}log/", vkey=vkey),
+        "log.html", "log/index.html", site, heads=listed[::-1], note=note.decode(), vkey=_vkey(site, registry.key),
+        earlier=[(_vkey(site, one.key), one.until) for one in registry.earlier], entries=reader.size(),
+        check=CHECK.format(base=f"{site.base_url}log/", vkey=_vkey(site, newest)),
     )  # fmt: skip
 
 
 def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     """`api/v1/keys.json`: whose signatures the public records and acts bear. An operator stands here who has a page."""
-    vkey, _ = _key(reader, site)
     registry, editors = reader.need(RegistryFact), reader.need(EditorsFact)
     own: dict[str, list[models.KeyPeriod]] = {}
     for name, fact in reader.all(KeyFact).items():
@@ -142,7 +149,14 @@ def keys(reader: Reader, site: Site, known: Public) -> Iterator[File]:
     value = models.Keys(
         schema="urn:repro-harness:api:v1:keys",
         registry=site.origin,
-        registry_key=models.RegistryKey(registry.key, vkey),
+        registry_key=models.RegistryKey(
+            registry.key,
+            _vkey(site, registry.key),
+            earlier=tuple(
+                models.FormerRegistryKey(one.key, _vkey(site, one.key), until_size=one.until)
+                for one in registry.earlier
+            ),
+        ),
         editors=models.Editors(
             editors.version,
             editors.threshold,

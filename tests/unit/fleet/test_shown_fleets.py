@@ -68,10 +68,10 @@ def test_a_table_is_no_higher_than_a_terminal(plan):
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        (Status.LOST, "continue with: repro fleet resume"),
-        (Status.CANCELLED, "continue with: repro fleet resume"),
-        (Status.FAILED, "try those again: repro fleet resume --retry-failed"),
-        (Status.DRAINED, "try those again: repro fleet resume --retry-failed"),
+        (Status.LOST, "continue with: repro fleet resume MATRIX"),
+        (Status.CANCELLED, "continue with: repro fleet resume MATRIX"),
+        (Status.FAILED, "try those again: repro fleet resume MATRIX --retry-failed"),
+        (Status.DRAINED, "try those again: repro fleet resume MATRIX --retry-failed"),
         (Status.REFUSED, ""),
         (Status.MEASURED, ""),
     ],

@@ -183,7 +183,9 @@ def test_operators_are_vouched_for_and_tied(small):
     registry, ed = small.registry, small.editor()
     assert operators.verify(registry, ed, "ann", "seen") < operators.unverify(registry, ed, "ann", "sold")
     operators.tie(registry, ed, "ann", "bob", "one invoice")
-    assert not operators.untie(registry, ed, "ann", "bob", "two people").still_one
+    assert operators.one_person(registry, "ann", "bob")
+    operators.untie(registry, ed, "ann", "bob", "two people")
+    assert not operators.one_person(registry, "ann", "bob")
     wrote_nothing(small, lambda: operators.verify(registry, small.actor("bob"), "ann", "me"), "bob is not an editor")
     wrote_nothing(small, lambda: operators.verify(registry, ed, "nobody", "who?"), "knows no operator")
 
@@ -192,7 +194,8 @@ def test_two_who_share_a_machine_stay_one_person(small):
     for name in ("ann", "bob"):
         small.accepted(name, rig="shared", sku=f"Synthetic GPU {'AB'[name == 'bob']}")
     operators.tie(small.registry, small.editor(), "ann", "bob", "one desk")
-    assert operators.untie(small.registry, small.editor(), "ann", "bob", "a mistake").still_one
+    operators.untie(small.registry, small.editor(), "ann", "bob", "a mistake")
+    assert operators.one_person(small.registry, "ann", "bob")
 
 
 def test_keys_rotate_and_are_revoked(small):

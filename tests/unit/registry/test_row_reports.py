@@ -169,6 +169,14 @@ def test_what_may_not_be_reported_is_refused_and_says_why(small):
         made.act(made.editor(), "reports-closed", row, reason="again")
 
 
+def test_where_nobody_has_reported_a_row_there_is_nothing_to_close_or_withdraw(small):
+    made, row = small
+    with pytest.raises(BadInput, match="no report of it is open"):
+        made.act(made.editor(), "reports-closed", row, reason="nothing there")
+    with pytest.raises(BadInput, match="you have no open report of it"):
+        made.act(made.actor("cat"), "report-withdrawn", row)
+
+
 def test_an_operator_has_five_open_reports_at_most(small):
     made, _ = small
     rows = [made.accepted("ann", sku=f"Synthetic GPU {letter}", rig=letter) for letter in "EFGHIJ"]

@@ -16,7 +16,7 @@ import pytest
 
 from harness.errors import RecordInvalid
 from harness.record.envelope import key_id
-from harness.registry.actions import acts
+from harness.registry.actions import acts, log_key
 from harness.registry.actions.acts import utc
 from harness.registry.actions.create import sign_checkpoint
 from harness.registry.db.transaction import Item
@@ -199,6 +199,32 @@ def test_the_program_on_the_page_finds_the_log_good_and_a_changed_one_false(smal
     files[path] = files[path].replace(b'"at"', b'"aT"', 1)
     exec(unescape(program), {})
     assert capsys.readouterr().out == f"{head.size} entries: FALSE\n"
+
+
+def test_a_log_whose_key_was_rotated_is_shown_with_the_key_of_each_checkpoint(small, monkeypatch, capsys):
+    following = key("registry-2")
+    first = signed(small)
+    log_key.announce(small.registry, small.editor(), key_id(following.public_key()), "first day")
+    log_key.rotate(small.registry, [key("registry")], following)
+    until = size_of(small) - 1
+    grow(small, 3)
+    sign_checkpoint(small.registry, following)
+    files = built(small)
+    old, new = (checkpoint.vkey(ORIGIN, one.public_key()) for one in (key("registry"), following))
+    assert (
+        checkpoint.read(files[f"log/checkpoints/{first.size}"], {ORIGIN: key("registry").public_key()}, "it") == first
+    )
+    keys = json.loads(files["api/v1/keys.json"])["registry_key"]
+    assert (keys["vkey"], keys["earlier"]) == (
+        new,
+        [{"public_key": text(key("registry")), "vkey": old, "until_size": until}],
+    )
+    page = unescape(files["log/index.html"].decode())
+    assert f"up to {until} entries: <code>{old}</code>" in page
+    program = re.search(r"<code>(from urllib.*?)</code>", page, re.S)[1]
+    monkeypatch.setattr(request, "urlopen", lambda url: BytesIO(files[url.removeprefix(BASE)]))
+    exec(program, {})
+    assert capsys.readouterr().out == f"{size_of(small)} entries: good\n"
 
 
 def test_the_page_shows_the_note_and_the_key_as_text(small):
