@@ -63,6 +63,11 @@ class _Asked:
     left_out: tuple[LeftOut, ...] = ()
 
     @property
+    def least(self) -> int:
+        """Tokens that the context must hold, as far as that is known before anything is tokenised."""
+        return least_context(self.suite.suite, makes_one=self.adapter.capabilities.makes_one)
+
+    @property
     def published(self) -> dict[str, Scalar]:
         """The settings as a record says them, but for models: of these their identities tell."""
         return {name: public_value(value) for name, value in self.given.items() if name not in self.beside}
@@ -171,8 +176,7 @@ def _trained_limit(tokens: int) -> depths.Limit:
 
 def _least_filled(asked: _Asked, cores: int) -> dict[str, Scalar]:
     """The settings, as far as they are known before anything is tokenised."""
-    suite = asked.suite.suite
-    return filled_in(asked.given, asked.adapter, asked.choice, cores, suite, least_context(suite))
+    return filled_in(asked.given, asked.adapter, asked.choice, cores, asked.suite.suite, asked.least)
 
 
 def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limit]:
@@ -191,7 +195,8 @@ def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limi
     if trained is not None:
         found.append(_trained_limit(trained))
     smallest, _ = depths.fitting(asked.suite.suite, [*found, depths.Limit(0, "")])
-    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least_context(smallest))
+    least = replace(asked, suite=replace(asked.suite, suite=smallest)).least
+    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least)
     longest = memory_need.longest(_load(asked, filled, header, title))
     if longest is not None:
         found.append(depths.Limit(longest, f"the memory that is free holds {longest:,} tokens"))
@@ -255,7 +260,7 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path
         convert.refuse_shards(identity)
         _refuse_converting_by_others(request, asked.choice.backend, identity, cache)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.told}}, suite)
-    least = least_context(suite.suite)
+    least = asked.least
     if identity.context_trained is not None and least > identity.context_trained:
         raise BadInput(
             f"it was trained for {identity.context_trained} tokens, and {suite.label} needs {least} or more",
@@ -290,7 +295,7 @@ def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: st
         header=header,
         file=title,
         converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
-        least_context=least_context(asked.suite.suite),
+        least_context=asked.least,
     )
 
 
