@@ -15,19 +15,16 @@ from pathlib import Path
 
 import numpy as np
 from forecast_page import lines_of, page
-from forecast_spread import estimate
+from forecast_spread import Search
 
 from harness.catalog import devices, platforms, published
 from harness.errors import BadInput
-from harness.evidence import spreads
 from harness.forecast.evidence import Evidence, evidence, merged
 from harness.forecast.forecaster import Learned, Unseen, learned, rate_of, seen, unseen
 from harness.forecast.physics import ideal_seconds
-from harness.forecast.pooling import Spread
 from harness.forecast.values import Kind, Point
 from harness.paths import configs
 
-STEPS = 12  # of the search for spreads in a fold; it begins at those of all, its aim knows nothing of what is left out
 FOLDS = 10
 PAGE = Path(__file__).parent.parent / "docs" / "measurements" / "forecast.md"
 SEED = 20261129
@@ -92,28 +89,24 @@ AT_ONCE = ("pair", "context")
 
 def folds(kind: Kind, name: str, all_of: Sequence[Held], part_of: tuple[int, int] = (0, 1)) -> Iterator[Judged]:
     """Leave out each device or model in turn, or each tenth of the pairs of both, or of the measurements, at once."""
-    key, points = LEFT_OUT[name], [point for point, _, _ in all_of]
-    for group in chosen_of(tenths(key(point) for point in points), part_of):
-        spread = spread_without(kind, [point for point in points if key(point) not in group])
-        held = [one for one in all_of if key(one[0]) in group]
-        values_held = sorted({key(point) for point, _, _ in held})
-        parts = [set(values_held)] if name in AT_ONCE else [{value} for value in values_held]
-        for values in parts:
-            part = learned(kind, [point for point in points if key(point) not in values], spread)
-            yield from judge(kind, name, part, [one for one in held if key(one[0]) in values])
-        print(kind, name, *sorted(group), sep="; ", flush=True)
+    points = [point for point, _, _ in all_of]
+    keys = np.array([LEFT_OUT[name](point) for point in points])
+    search = Search(kind, points)
+    for group in chosen_of(tenths(keys.tolist()), part_of):
+        out = np.isin(keys, sorted(group))
+        # Found without the whole tenth, by a search that begins where nothing is known.
+        spread = search.estimate(np.flatnonzero(~out))
+        for values in [group] if name in AT_ONCE else [{value} for value in sorted(group)]:
+            own = np.isin(keys, sorted(values))
+            part = learned(kind, [points[i] for i in np.flatnonzero(~own)], spread)
+            yield from judge(kind, name, part, [all_of[i] for i in np.flatnonzero(own)])
+        print(time.strftime("%H:%M:%S"), kind, name, *sorted(group), sep="; ", flush=True)
 
 
 def chosen_of(groups: Iterable[frozenset[str]], part_of: tuple[int, int]) -> Iterator[frozenset[str]]:
     """Of every so many the one in this place: the share of one process of several."""
     place, count = part_of
     return (group for number, group in enumerate(groups) if number % count == place)
-
-
-def spread_without(kind: Kind, points: Sequence[Point]) -> Spread:
-    """Estimated on these points; it begins at that of all, but what it aims at knows nothing of the others."""
-    begin = spreads()[kind]
-    return estimate(kind, learned(kind, points, begin).points, begin, STEPS)
 
 
 def tenths(values: Iterable[str]) -> Iterator[frozenset[str]]:
@@ -143,14 +136,6 @@ def line(one: Judged) -> dict[str, object]:
     }  # fmt: skip
 
 
-def spread_of(kind: Kind, points: Sequence[Point], begin: Spread | None = None, steps: int = 60) -> Spread:
-    """Estimated on all of them, then again on those that are left once odd ones are named."""
-    spread = estimate(kind, points, begin, steps)
-    for _ in range(2):
-        spread = estimate(kind, learned(kind, points, spread).points, spread, steps)
-    return spread
-
-
 def write_spreads(path: Path, points: Sequence[Point]) -> None:
     """Estimated on all points, the odd ones named and left out, then estimated once more."""
     text = [
@@ -161,7 +146,7 @@ def write_spreads(path: Path, points: Sequence[Point]) -> None:
     ]
     for kind in Kind:
         own = [point for point in points if point.task.kind is kind]
-        spread = spread_of(kind, own)
+        spread = Search(kind, own).estimate(np.arange(len(own)))
         text += [f"[{kind}]", f"noise = {spread.noise:.6g}", "", f"[{kind}.effects]"]
         text += [f'"{name}" = {value:.4g}' for name, value in spread.effects.items()]
         text += [
@@ -198,6 +183,7 @@ def main() -> None:
                 for name in [chosen.left_out] if chosen.left_out else LEFT_OUT:
                     for one in folds(kind, name, own, tuple(chosen.part)):
                         file.write(json.dumps(line(one)) + "\n")
+                        file.flush()
                 print(kind, round(time.monotonic() - began), "s")
     if chosen.page:
         command = "python benchmarks/forecast.py --judge errors.jsonl --page errors.jsonl"

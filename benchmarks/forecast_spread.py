@@ -1,74 +1,207 @@
-"""Estimates the spreads of the effects by maximum marginal likelihood (scipy), as `configs/evidence/spreads.toml` ships them."""
+"""Estimates the spreads of the effects by maximum marginal likelihood, as `configs/evidence/spreads.toml` ships them.
+
+A search begins where nothing is known and ends when a step gains next to nothing, so that it tells of its points alone.
+It steps as restricted likelihoods of mixed models are searched (average information; Gilmour, Thompson, Cullis 1995), damped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
 
+from harness.forecast import odd
 from harness.forecast.effects import EFFECTS, features_of
-from harness.forecast.pooling import LAYERS, WIDE, Floats, Spread, effect_kernel
+from harness.forecast.pooling import LAYERS, WIDE, Features, Floats, Pool, Spread, effect_kernel
 from harness.forecast.values import Kind, Point
 
-LEAST, MOST = -14.0, 1.0  # log variances
-FREEDOM, ROUNDS = 4.0, 2
-FIXED_S = 1e-4  # where a family's fixed cost begins; a prior of a factor e around it
-PRIOR = (-5.0, 2.5)  # of a log variance: normal; keeps effects that the data can't tell from running away
+Places = NDArray[np.int64]
+FREEDOM = 4.0  # of Student's t: far points have less weight
+STEPS, ENOUGH = 60, 0.02  # of a round at most; a gain in log likelihood that ends it
+NAMINGS = 2  # of odd points: each time others may be
+NEGLIGIBLE = 1e-5  # a variance
+BEGIN, BEGIN_NOISE = float(np.log(0.01)), float(np.log(0.002))  # of log variances
+FARTHEST = 2.0  # that a step goes
 
 
-def estimate(kind: Kind, points: Sequence[Point], begin: Spread | None = None, steps: int = 60) -> Spread:
-    """The most likely spreads of these points, far ones with less weight (Student's t)."""
-    effects = EFFECTS[kind]
-    features = features_of(points)
-    seconds = np.array([1 / point.tokens_per_s for point in points])
-    families = sorted(set(features.keys["family"]))
-    of_family = np.array([[family == one for one in families] for family in features.keys["family"]], float)
-    of_family *= features.numbers["layers"][:, None] / LAYERS
-    kernels = [effect_kernel(effect, features, features) for effect in effects]
-    scale = np.ones(len(points))
-    has_fixed = kind is Kind.DECODE
+class About(NamedTuple):
+    """What is known beforehand of a logarithm: normal, within bounds."""
 
-    def value(x: Floats) -> tuple[float, Floats]:
-        variances, noise, fixed = np.exp(x[: len(effects)]), np.exp(x[len(effects)]), np.exp(x[len(effects) + 1 :])
-        cost = of_family @ fixed if has_fixed else np.zeros(len(points))
-        residual = np.log(seconds) - np.log(features.ideal + cost)
-        covariance = WIDE + sum(v * k for v, k in zip(variances, kernels, strict=True)) + np.diag(noise * scale)
-        precision = np.linalg.inv(covariance)
+    centre: float
+    deviation: float
+    least: float
+    most: float
+
+
+VARIANCE = About(-5.0, 2.5, -14.0, 1.0)  # keeps effects that the data can't tell from running away
+FIXED_SECONDS = About(float(np.log(1e-4)), 1.0, float(np.log(1e-7)), float(np.log(0.05)))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What stays the same in a round: the kernels of some points, the weights of their noise."""
+
+    log_seconds: Floats
+    features: Features
+    pairs: tuple[Places, Places]  # row and column of the lower triangle, as `kernels` has it
+    kernels: Floats  # (effects, pairs)
+    # Of each effect the number of each point's key, or a whole matrix of what changes along a number.
+    codes: tuple[NDArray[np.generic], ...]
+    layers: Floats  # (points, families): of what a family's fixed seconds are paid for
+    scale: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The search at one place."""
+
+    loss: float
+    seconds: Floats
+    residual: Floats
+    precision: Floats
+    told: Floats  # precision × residual
+
+
+class Search:
+    """Of all points of a kind of rate; asked for some of them often."""
+
+    def __init__(self, kind: Kind, points: Sequence[Point]) -> None:
+        self.kind, self.points, self.effects = kind, list(points), EFFECTS[kind]
+        self.features = features_of(points)
+        self.log_seconds = -np.log([point.tokens_per_s for point in points])
+        self.families = sorted(set(self.features.keys["family"].tolist())) if kind is Kind.DECODE else []
+        of_family = self.features.keys["family"][:, None] == np.array(self.families, dtype=np.str_)[None, :]
+        self.layers = of_family * self.features.numbers["layers"][:, None] / LAYERS
+        self.kernels = np.stack([effect_kernel(effect, self.features, self.features) for effect in self.effects])
+        self.codes = [
+            kernel
+            if effect.feature or not effect.key
+            else np.unique(self.features.keys[effect.key], return_inverse=True)[1]
+            for effect, kernel in zip(self.effects, self.kernels, strict=True)
+        ]
+        about = [VARIANCE] * (len(self.effects) + 1) + [FIXED_SECONDS] * len(self.families)
+        self.centre, self.deviation, self.least, self.most = np.array(about).T
+        self.begin = self.centre.copy()
+        self.begin[: len(self.effects)], self.begin[len(self.effects)] = BEGIN, BEGIN_NOISE
+
+    def estimate(self, places: Places) -> Spread:
+        """The most likely spread of these points, then of those that are left once odd ones are named, and again."""
+        x, kept = self.climb(self.round_of(places, np.ones(len(places))), self.begin), places
+        for _ in range(NAMINGS):
+            before = kept
+            kept, scale = self._kept(places, x)
+            x = self.climb(self.round_of(kept, scale), x)
+            if np.array_equal(kept, before):
+                break
+        return self.spread(x)
+
+    def _kept(self, places: Places, x: Floats) -> tuple[Places, Floats]:
+        """Those that are not odd by these numbers, and by how much more each one's noise varies."""
+        pool = self._pool(places, x)
+        for _ in range(NAMINGS):
+            slow = odd.slow_points(pool, [self.points[i] for i in places])
+            if not slow:
+                break
+            places = np.delete(places, sorted(slow))
+            pool = self._pool(places, x)
+        return places, pool.scale
+
+    def spread(self, x: Floats) -> Spread:
+        """The numbers of the search by their names."""
+        variances, noise, fixed = self._split(x)
+        effects = {e.name: float(v) if v > NEGLIGIBLE else 0.0 for e, v in zip(self.effects, variances, strict=True)}
+        return Spread(effects, noise, dict(zip(self.families, fixed.tolist(), strict=True)))
+
+    def _split(self, x: Floats) -> tuple[Floats, float, Floats]:
+        effects = len(self.effects)
+        return np.exp(x[:effects]), float(np.exp(x[effects])), np.exp(x[effects + 1 :])
+
+    def round_of(self, places: Places, scale: Floats) -> Round:
+        """Of these points, with so much more noise each."""
+        pairs = np.tril_indices(len(places))
+        flat = places[pairs[0]] * len(self.points) + places[pairs[1]]
+        return Round(
+            log_seconds=self.log_seconds[places],
+            features=self.features.rows(places),
+            pairs=pairs,
+            kernels=self.kernels.reshape(len(self.effects), -1)[:, flat],
+            codes=tuple(one[np.ix_(places, places)] if one.ndim > 1 else one[places] for one in self.codes),
+            layers=self.layers[places],
+            scale=scale,
+        )
+
+    def state(self, this: Round, x: Floats) -> State | None:
+        """None where the covariance is no longer positive."""
+        variances, noise, fixed = self._split(x)
+        count = len(this.log_seconds)
+        covariance = np.zeros((count, count))  # the lower triangle alone counts
+        covariance[this.pairs] = WIDE + variances @ this.kernels
+        covariance[np.diag_indices(count)] += noise * this.scale
+        factor, failed = dpotrf(covariance, lower=1)
+        if failed:
+            return None
+        determinant = 2 * np.log(np.diag(factor)).sum()
+        precision = np.tril(dpotri(factor, lower=1)[0])
+        precision += np.tril(precision, -1).T
+        seconds = this.features.ideal + this.layers @ fixed
+        residual = this.log_seconds - np.log(seconds)
         told = precision @ residual
-        loss = 0.5 * (residual @ told + np.linalg.slogdet(covariance)[1])
-        slope = np.empty_like(x)
-        inner = np.outer(told, told) - precision
-        for place, (v, k) in enumerate(zip(variances, kernels, strict=True)):
-            slope[place] = -0.5 * v * np.vdot(inner, k)
-        slope[len(effects)] = -0.5 * noise * (np.diag(inner) * scale).sum()
-        variances_x = x[: len(effects) + 1]
-        loss += (0.5 * ((variances_x - PRIOR[0]) / PRIOR[1]) ** 2).sum()
-        slope[: len(effects) + 1] += (variances_x - PRIOR[0]) / PRIOR[1] ** 2
-        if has_fixed:
-            away = x[len(effects) + 1 :] - np.log(FIXED_S)
-            slope[len(effects) + 1 :] = -(of_family / (features.ideal + cost)[:, None] * fixed).T @ told + away
-            loss += 0.5 * (away**2).sum()
-        return loss, slope
+        away = (x - self.centre) / self.deviation
+        loss = float(0.5 * (residual @ told + determinant + away @ away))
+        return State(loss, seconds, residual, precision, told)
 
-    x = np.array([np.log(0.01)] * len(effects) + [np.log(0.002)] + [np.log(FIXED_S)] * (len(families) * has_fixed))
-    if begin is not None:
-        x = np.log([max(begin.effects[e.name], 1e-6) for e in effects] + [begin.noise]
-                   + [max(begin.fixed.get(f, FIXED_S), 1e-7) for f in families] * has_fixed)  # fmt: skip
-    bounds = [(LEAST, MOST)] * (len(effects) + 1) + [(np.log(1e-7), np.log(0.05))] * (len(families) * has_fixed)
-    for again in range(ROUNDS):
-        x = minimize(value, x, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps}).x
-        if again < ROUNDS - 1:
-            scale = _scales(x, kernels, of_family, features.ideal, seconds, has_fixed, len(effects), scale)
-    variances = {e.name: float(v) if v > 1e-5 else 0.0 for e, v in zip(effects, np.exp(x), strict=False)}
-    costs = dict(zip(families, map(float, np.exp(x[len(effects) + 1 :])), strict=False))
-    return Spread(variances, float(np.exp(x[len(effects)])), costs)
+    def slope(self, this: Round, x: Floats, at: State) -> tuple[Floats, Floats]:
+        """Of the loss, and what stands for its curvature."""
+        variances, noise, fixed = self._split(x)
+        effects, own_noise = len(variances), noise * this.scale
+        lower = at.precision[this.pairs] * (2.0 - (this.pairs[0] == this.pairs[1]))
+        trace = np.zeros(len(x))
+        trace[:effects], trace[effects] = variances * (this.kernels @ lower), own_noise @ np.diag(at.precision)
+        moved = np.zeros((len(x), len(at.told)))  # derivative of the covariance × told
+        for i, codes in enumerate(this.codes):
+            moved[i] = variances[i] * (codes @ at.told if codes.ndim > 1 else np.bincount(codes, at.told)[codes])
+        moved[effects] = own_noise * at.told
+        priced = (this.layers * fixed / at.seconds[:, None]).T
+        slope = 0.5 * (trace - moved @ at.told) + (x - self.centre) / self.deviation**2
+        curve = 0.5 * moved @ at.precision @ moved.T + np.diag(1 / self.deviation**2)
+        slope[effects + 1 :] -= priced @ at.told
+        curve[effects + 1 :, effects + 1 :] += priced @ at.precision @ priced.T
+        return slope, curve
 
+    def climb(self, this: Round, x: Floats) -> Floats:
+        """To where a step gains next to nothing."""
+        at = self.state(this, x)
+        if at is None:
+            raise ArithmeticError("the covariance where the search begins is not positive")
+        slope, curve = self.slope(this, x, at)
+        damped = 0.1
+        for _ in range(STEPS):
+            step = -np.linalg.solve(curve + damped * np.diag(np.diag(curve)), slope)
+            there = np.clip(x + np.clip(step, -FARTHEST, FARTHEST), self.least, self.most)
+            new = self.state(this, there)
+            if new is None or new.loss >= at.loss:
+                if damped > 1e3:
+                    break
+                damped *= 6
+                continue
+            gain, x, at, damped = at.loss - new.loss, there, new, damped / 4
+            if gain < ENOUGH:
+                break
+            slope, curve = self.slope(this, x, at)
+        return x
 
-def _scales(x, kernels, of_family, ideal, seconds, has_fixed, count, scale):
-    noise = np.exp(x[count])
-    cost = of_family @ np.exp(x[count + 1 :]) if has_fixed else 0.0
-    residual = np.log(seconds) - np.log(ideal + cost)
-    covariance = WIDE + sum(np.exp(v) * k for v, k in zip(x, kernels, strict=False)) + np.diag(noise * scale)
-    left = noise * scale * np.linalg.solve(covariance, residual)
-    return np.maximum((FREEDOM + left**2 / noise) / (FREEDOM + 1), FREEDOM / (FREEDOM + 1))
+    def _pool(self, places: Places, x: Floats) -> Pool:
+        """Of these points, far ones with less weight."""
+        noise, scale = self._split(x)[1], np.ones(len(places))
+        this = self.round_of(places, scale)
+        for _ in range(2):
+            at = self.state(Round(**{n: getattr(this, n) for n in Round.__slots__} | {"scale": scale}), x)
+            if at is None:
+                raise ArithmeticError("the covariance where the search ended is not positive")
+            last, left = scale, noise * scale * at.told
+            scale = np.maximum((FREEDOM + left**2 / noise) / (FREEDOM + 1), FREEDOM / (FREEDOM + 1))
+        return Pool(self.effects, self.spread(x), this.features, at.residual, at.precision, last)

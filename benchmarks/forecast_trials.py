@@ -10,8 +10,8 @@ Costs, spreads and amplitudes are estimated without each tenth, and what was mea
 rows are odd is said by today's model with the shipped spreads. The reach is cross-calibrated: that of a tenth comes from the
 errors of the other nine, the farthest of the three situations, each measurement counted once. It is not nested: those nine were
 judged with spreads that had seen the tenth.
-A fold's search begins at the numbers of all points, as in `forecast.py`, and richer models may keep something of them:
-`--afresh` begins where nothing was measured, and takes longer.
+A fold's search begins at the numbers of all points, which `forecast.py` no longer does, and richer models may keep
+something of them: `--afresh` begins where nothing was measured, and takes longer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 from forecast import AT_ONCE, LEFT_OUT, chosen_of, shipped, tenths
 from forecast_page import BARS
-from forecast_spread import FREEDOM, LEAST, MOST, PRIOR, ROUNDS
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -43,6 +42,8 @@ KIND = Kind.DECODE
 SITUATIONS = {"device": "the device", "model": "the model everywhere", "pair": "the model on this device"}
 FIRST_STEPS, STEPS = 40, 12  # of the search with all points, where each fold's begins, and of a fold's
 NEGLIGIBLE = 1e-5  # a variance
+LEAST, MOST, PRIOR = -14.0, 1.0, (-5.0, 2.5)  # of a log variance: bounds, and what is known beforehand
+FREEDOM, ROUNDS = 4.0, 2  # of Student's t; of weighing far points anew
 USUAL_BYTES_PER_S = 500e9  # at which attention would read the cache, were its cost 1
 
 
