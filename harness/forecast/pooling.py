@@ -9,7 +9,8 @@ indicators). Noise is a scale mixture (Student's t): an odd row loses weight ins
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,13 @@ class Effect:
     length: float = 0.0
 
 
+class Coded(NamedTuple):
+    """The number of each text of a key, and the number of each point."""
+
+    numbers: Mapping[str, int]
+    of_points: NDArray[np.int32]
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """Of n points: for each name a key of each, or a number of each."""
@@ -38,6 +46,17 @@ class Features:
     keys: Mapping[str, Keys]
     numbers: Mapping[str, Floats]
     ideal: Floats  # seconds of a token by physics alone
+    _coded: dict[str, Coded] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def coded(self, name: str) -> Coded:
+        """Numbers that stand for the texts of a key, made once: no text is sorted, or compared twice."""
+        found = self._coded.get(name)
+        if found is None:
+            texts = self.keys[name].tolist()
+            numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+            found = Coded(numbers, np.array([numbers[text] for text in texts], dtype=np.int32))
+            self._coded[name] = found
+        return found
 
     def rows(self, chosen: slice | NDArray[np.int64]) -> Features:
         """Of these points alone."""
@@ -101,30 +120,28 @@ def _weights(effects: Sequence[Effect], spread: Spread, a: Features, b: Features
 
 def _share(total: Floats, variance: float, effect: Effect, a: Features, b: Features) -> None:
     """The variance, on top of `total`, where a point of `a` has the effect's key of one of `b`."""
-    where = _equal(a.keys[effect.key], b.keys[effect.key]) if effect.key else True
+    where = _equal(effect.key, a, b) if effect.key else True
     np.add(total, variance, out=total, where=where)
 
 
-def _equal(a: Keys, b: Keys) -> NDArray[np.bool_]:
-    """Each of `a` with each of `b`. Compared by numbers that stand for the texts: no text is sorted, or compared twice."""
-    known, asked = b.tolist(), a.tolist()
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(known))}
-    of_a = np.array([numbers.get(key, -1) for key in asked], dtype=np.int32)
-    of_b = np.array([numbers[key] for key in known], dtype=np.int32)
-    return np.asarray(of_a[:, None] == of_b[None, :])
+def _equal(name: str, a: Features, b: Features) -> NDArray[np.bool_]:
+    """The key of each of `a` with that of each of `b`."""
+    asked, known = a.coded(name), b.coded(name)
+    of_asked = np.array([known.numbers.get(text, -1) for text in asked.numbers], dtype=np.int32)
+    return np.asarray(of_asked[asked.of_points][:, None] == known.of_points[None, :])
 
 
 def _meets(effect: Effect, a: Features, b: Features) -> bool:
     """Whether any point of `a` shares a key with one of `b`: else the effect adds nothing."""
-    return not effect.key or not set(a.keys[effect.key].tolist()).isdisjoint(b.keys[effect.key].tolist())
+    return not effect.key or not a.coded(effect.key).numbers.keys().isdisjoint(b.coded(effect.key).numbers)
 
 
 def _distinct(features: Features, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The first row of each combination of these keys, and for each row which of the combinations it has."""
-    found: dict[tuple[str, ...], int] = {}
+    found: dict[tuple[int, ...], int] = {}
     first: list[int] = []
     place = np.zeros(len(features.ideal), dtype=np.int64)
-    columns = [features.keys[name].tolist() for name in names] or [[""] * len(place)]
+    columns = [features.coded(name).of_points.tolist() for name in names] or [[0] * len(place)]
     for row, keys in enumerate(zip(*columns, strict=True)):
         place[row] = found.setdefault(keys, len(found))
         if len(found) > len(first):
@@ -134,8 +151,9 @@ def _distinct(features: Features, names: Sequence[str]) -> tuple[NDArray[np.int6
 
 def physical_seconds(spread: Spread, features: Features) -> Floats:
     """Of a token at an efficiency of 1, the fixed cost of its family for so many layers added."""
-    fixed = np.array([spread.fixed.get(family, 0.0) for family in features.keys["family"]], dtype=np.float64)
-    seconds: Floats = features.ideal + fixed * features.numbers["layers"] / LAYERS
+    families, place = features.coded("family")
+    fixed = np.array([spread.fixed.get(family, 0.0) for family in families], dtype=np.float64)
+    seconds: Floats = features.ideal + fixed[place] * features.numbers["layers"] / LAYERS
     return seconds
 
 

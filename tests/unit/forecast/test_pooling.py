@@ -81,3 +81,12 @@ def test_every_group_counts_the_same_however_many_rows_it_has():
 def test_nothing_to_calibrate_with_is_an_error():
     with pytest.raises(ValueError, match="no errors"):
         reach(np.array([]), [])
+
+
+def test_the_keys_of_points_are_numbered_once_and_a_part_of_them_anew():
+    found = features(["b", "a", "b", "c"], [1.0] * 4)
+    first = found.coded("device")
+    assert dict(first.numbers) == {"b": 0, "a": 1, "c": 2}
+    assert first.of_points.tolist() == [0, 1, 0, 2]
+    assert found.coded("device") is first
+    assert found.rows(np.array([3, 1])).coded("device").of_points.tolist() == [0, 1]
