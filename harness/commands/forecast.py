@@ -45,8 +45,8 @@ def forecast(
     as_json: bool,
 ) -> None:
     """MODEL is what `repro fit` takes; its header is read alone. The intervals come from measurements of others on devices and
-    models like these: in so many of a hundred such forecasts the measured rate lay inside. Nothing is measured but, without
-    --device, this machine's memory bandwidth, for about two seconds. A forecast is never a record.
+    models like these, made so that in so many of a hundred such forecasts the measured rate lies inside. Nothing is measured but,
+    without --device, this machine's memory bandwidth, for about two seconds. A forecast is never a record.
     """
     from harness import paths
     from harness.run.prepare.fit import Question
