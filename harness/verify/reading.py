@@ -94,7 +94,8 @@ def check(stored: Stored) -> Checked:
     except BadInput as error:
         return Checked(stored, Verified.NO, signer, error.what, part)
     if not signer:
-        return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
+        held = "its numbers follow from its samples" if stored.record.failure is None else "its samples are empty, as they must be"
+        return Checked(stored, Verified.NOT_CHECKED, "", f"not signed; {held}", "signature")
     return Checked(stored, Verified.YES, signer, "", "")
 
 
