@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -105,12 +105,13 @@ def prepare(request: Request, cache: Path, progress: Progress, *, recorded: bool
     asked = _within_training(asked, model.identity)
     filled = _least_filled(asked, cores)
     _refuse_unfit(request, asked, model, cache)
-    if not early:
-        load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
-        memory_need.refuse_if_short(load, progress)
     beside = second_models.here(asked.beside, asked.adapter, cache, progress)
     for one in beside.values():
         refuse_identifiers({"model": one.identity.to_json()}, asked.suite)
+    if not early:
+        drafts = [model_folder.header(one.path) for one in beside.values()]
+        load = _load(asked, filled, model_folder.header(model.path), model.identity.file, drafts)
+        memory_need.refuse_if_short(load, progress)
     asked = replace(asked, given={**asked.given, **second_models.published(beside)})
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
@@ -278,16 +279,19 @@ def _memory_asked(asked: _Asked, filled: Mapping[str, Scalar], cache: Path, prog
         return True
     try:
         title, header = headers.read(asked.reference, cache)
+        drafts = [headers.read(reference, cache)[1] for reference in asked.beside.values()]
     except BadInput:
         return False  # said when it is fetched, if it is anything to say
     trained = header.number(f"{header.text('general.architecture')}.context_length")
     if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
         return False  # too long for the model: that is said of it
-    memory_need.refuse_if_short(_load(asked, filled, header, title), progress)
+    memory_need.refuse_if_short(_load(asked, filled, header, title, drafts), progress)
     return True
 
 
-def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str) -> memory_need.Load:
+def _load(
+    asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str, drafts: Sequence[Header] = ()
+) -> memory_need.Load:
     return memory_need.Load(
         adapter=asked.adapter,
         backend=asked.choice.backend,
@@ -296,6 +300,7 @@ def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: st
         file=title,
         converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
         least_context=asked.least,
+        drafts=tuple(drafts),
     )
 
 
