@@ -1,5 +1,6 @@
 """Settings that hold for every test."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -37,6 +38,17 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError(f"`make test` looks for what runs alone in tests/e2e only: {lost[0]}")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: folders.get(of[item], len(folders)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays until the end: to look at all of it took the garbage collector half a second each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Told:
