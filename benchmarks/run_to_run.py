@@ -19,6 +19,7 @@ from harness.progress import SILENT
 from harness.record.store import read
 from harness.run.bench import bench
 from harness.run.request import Request
+from harness.units import count
 
 RUNTIMES = ("llama.cpp", "pytorch", "vllm")
 
@@ -49,7 +50,8 @@ def main() -> None:
         "",
         f"Made by `python benchmarks/run_to_run.py --runs {chosen.runs} --processes {chosen.processes}`.",
         f"{machine.line()}.",
-        f"Model {MODEL} (PyTorch and vLLM: as bf16 safetensors), suite quick, CPU, {chosen.processes} processes a run.",
+        f"Model {MODEL} (PyTorch and vLLM: as bf16 safetensors), suite quick, CPU, "
+        f"{count(chosen.processes, 'process', 'processes')} a run.",
         "",
         "| runtime | decode-128, tokens/s of each run | CV | pp512, tokens/s of each run | CV |",
         "|---|---|---|---|---|",

@@ -144,6 +144,7 @@ class Capabilities:
     describes: bool = False  # is `Describing`
     probes: bool = False  # is `Probing`
     reaches: bool = False  # is `Reaching`
+    makes_one: bool = False  # of a prefill alone it makes one token, too, which needs a place in the context
     serves: bool = False  # its engine is a server of its own, which the worker starts and stops: it holds the model
 
 

@@ -44,7 +44,7 @@ class LlamaServer:
 
     name = "llama-server"
     formats = ("gguf",)
-    capabilities = Capabilities(tokenises=False, forces=False, scores=False, serves=True)
+    capabilities = Capabilities(tokenises=False, forces=False, scores=False, makes_one=True, serves=True)
     failure_signs = failure_signs.LLAMA_CPP
     options: Mapping[str, Option] = {
         **{name: one for name, one in LlamaCpp.options.items() if name not in _IN_PROCESS},

@@ -57,6 +57,7 @@ class OllamaRuntime:
         scores=False,
         outlives=True,
         reaches=True,
+        makes_one=True,
     )
     options: Mapping[str, Option] = {
         "url": Option(

@@ -41,7 +41,14 @@ class OpenAIHTTP:
     formats = ("gguf", "safetensors")
     # The server holds the model, makes the ids and chooses the tokens; its caches outlive a run.
     capabilities = Capabilities(
-        in_core=True, holds_model=False, tokenises=False, forces=False, scores=False, outlives=True, reaches=True
+        in_core=True,
+        holds_model=False,
+        tokenises=False,
+        forces=False,
+        scores=False,
+        outlives=True,
+        reaches=True,
+        makes_one=True,
     )
     options: Mapping[str, Option] = {
         "url": Option("the server's API", str, "http://127.0.0.1:8080/v1", outside=True),

@@ -203,7 +203,9 @@ def _cut_account(ours: int, engine: int, cut: int, trials: int) -> CheckResult:
     """Against an account that lacks an unknown part of each step, `cut` ns at most in all."""
     told = {"ours_ns": ours, "engine_ns": engine, "cut_ns": cut}
     if cut > COARSE_LIMIT * engine:
-        text = f"the engine cuts its steps to whole ticks: {cut / 1e6:.0f} ms may be missing of its {engine / 1e6:.0f} ms"
+        text = (
+            f"the engine cuts its steps to whole ticks: {cut / 1e6:.0f} ms may be missing of its {engine / 1e6:.0f} ms"
+        )
         return CheckResult(Code.ENGINE_COUNTERS, "unknown", text, told)
     gap = min(ours / engine - 1, 0.0) or max(ours / (engine + cut) - 1, 0.0)
     status = "pass" if abs(gap) <= COUNTER_LIMIT else "fail"

@@ -79,7 +79,7 @@ def test_a_model_that_does_not_fit_the_memory_is_out_of_memory_by_the_engines_ow
 
 
 def test_an_abort_for_want_of_memory_is_out_of_memory_and_a_signal(here, tmp_path):
-    done = here("bench", "--suite", "quick", "--python", limited(tmp_path, 500_000), "-o", "threads=1")
+    done = here("bench", "--suite", "quick", "--python", limited(tmp_path, 600_000), "-o", "threads=1")
     outcome = failed(done, here).outcome
     assert outcome.reason == "out_of_memory"
     assert "insufficient memory" in outcome.error

@@ -1,27 +1,36 @@
-"""The tables `answers` and `failures`: records by the request that they answer, failed runs by operator and status.
+"""The tables `answers` and `failures`: records by the request that they answer, failed runs by operator and status. And the facts
+`last-act`: the newest act about each thing that acts turn to and fro.
 
-Both follow from `facts`, and say in `jobs` for how many entries of the log they hold. A program that does not know them may have
-written since: then the facts themselves are gone through, and whoever writes next makes both tables again.
+All follow from the log, and say in `jobs` for how many entries of it they hold. A program that does not know them may have
+written since: then the facts of records and the newer events themselves are gone through; whoever writes next makes all again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import cast
 
 from sqlalchemy import delete, func, select, text
 
-from harness.errors import RecordInvalid
+from harness.errors import RecordInvalid, ReproError
+from harness.record import envelope
 from harness.registry.db import tables
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import F, Fact, FailureFact, RecordFact
-from harness.registry.facts.stored import parse
+from harness.registry.facts import F, Fact, FailureFact, LastActFact, RecordFact
+from harness.registry.facts.stored import parse, stored
+from harness.registry.rules.turning import thing
 from harness.tiers.values import Status
+from harness.tlog import event
 
 _JOB = "lookups"
 _ANSWER = text("INSERT INTO answers (record, request) VALUES (:record, :request) ON CONFLICT (record) DO NOTHING")
 _FAILURE = text(
     "INSERT INTO failures (record, operator, status) VALUES (:record, :operator, :status) "
     "ON CONFLICT (record) DO UPDATE SET status = excluded.status"
+)
+_ACT = text(
+    "INSERT INTO facts (kind, name, value, key) VALUES (:kind, :name, :value, NULL) "
+    "ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value"
 )
 _HELD = text(
     "INSERT INTO jobs (name, entries, signed, day, done_ms, tried_ms, failures, error) "
@@ -64,8 +73,27 @@ def pending_failures(reader: Reader) -> int:
     return int(reader.connection.execute(wanted).scalar_one())
 
 
+def fact(reader: Reader, kind: type[F], name: str) -> F | None:
+    """As `Reader.get`; of acts the newest, whoever wrote it."""
+    found = missed(reader).get(name) if kind is LastActFact else None
+    return cast("F", found) if found is not None else reader.get(kind, name)
+
+
+def missed(reader: Reader) -> dict[str, LastActFact]:
+    """The newest act about each thing among the entries that a program wrote which keeps none of these; by the thing's name."""
+    held, size = _entries(reader), reader.size()
+    if held == size:
+        return {}
+    found: dict[str, LastActFact] = {}
+    for index, _, data in reader.signed(held if held is not None and held < size else 0):
+        name = "" if data is None else _thing(data)
+        if name:
+            found[name] = LastActFact(index)
+    return found
+
+
 def write(reader: Reader, changed: Iterable[Named], before: int, now: int) -> None:
-    """From now on both are of a log of `now` entries. `changed`: what its newest facts are, written already; `before`: its
+    """From now on all are of a log of `now` entries. `changed`: what its newest facts are, written already; `before`: its
     entries before that.
     """
     held = _entries(reader)
@@ -110,8 +138,18 @@ def _entries(reader: Reader) -> int | None:
 def _make_again(reader: Reader) -> None:
     for table in (tables.answers, tables.failures):
         reader.connection.execute(delete(table))
+    acts = [{"kind": fact.KIND, "name": name, "value": stored(fact)} for name, fact in missed(reader).items()]
+    if acts:
+        reader.connection.execute(_ACT, acts)
     _put(reader, _readable(reader, RecordFact))
     _put(reader, _readable(reader, FailureFact))
+
+
+def _thing(data: bytes) -> str:
+    try:
+        return thing(event.read(envelope.read(data, "event").payload, "event"))
+    except ReproError:
+        return ""  # what can't be read is an audit's to name
 
 
 def _put(reader: Reader, facts: Iterable[Named]) -> None:

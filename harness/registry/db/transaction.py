@@ -89,7 +89,7 @@ class Batch:
         found = self.facts.get((kind, name))
         if found is None:
             if (kind, name) not in self._known:
-                self._known[kind, name] = self.reader.get(kind, name)
+                self._known[kind, name] = lookups.fact(self.reader, kind, name)
             found = self._known[kind, name]
         return found if isinstance(found, kind) else None
 

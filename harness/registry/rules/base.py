@@ -13,6 +13,7 @@ from harness.names import says_something
 from harness.record import keys
 from harness.record.passkey import is_passkey, parse_key
 from harness.registry.facts import EditorKeys, EditorsFact, F, KeyFact, LastActFact, Named, OperatorFact, is_day
+from harness.registry.rules.turning import thing
 from harness.tlog.event import HEX, Event
 
 
@@ -93,17 +94,18 @@ def refuse_unless(good: bool, what: str, where: str = "event", fix: str = "", ki
         raise kind(what, where=where, fix=fix)
 
 
-def newest(event: Event, place: Place, view: View, what: str, name: str) -> Named:
-    """That this act is the newest about the thing: one that was put aside counts no more after another. Raises `Conflict`."""
-    last = view.get(LastActFact, f"{what} {name}")
+def newest(event: Event, place: Place, view: View) -> Named:
+    """That this act is the newest about its thing: one that was put aside counts no more after another. Raises `Conflict`."""
+    name = thing(event)
+    last = view.get(LastActFact, name)
     refuse_unless(
         last is None or event.after > last.entry,
         f"was signed before what entry {0 if last is None else last.entry} says of it",
-        name[:12],
+        name.partition(" ")[2][:12],
         "read it again, and sign again",
         Conflict,
     )
-    return f"{what} {name}", LastActFact(place.index)
+    return name, LastActFact(place.index)
 
 
 def operator_of(view: View, handle: str, signed: Signed) -> OperatorFact:

@@ -37,7 +37,7 @@ def raised(event: Event, signed: Signed, place: Place, view: View) -> list[Named
     )
     numbers = (detail["events_per_hour"], detail["events_per_day"], detail["pending_records"])
     fact = LimitsFact(*numbers, until=last, by=event.by, why=event.reason)
-    return [(event.subject, fact), newest(event, place, view, "limits", event.subject)]
+    return [(event.subject, fact), newest(event, place, view)]
 
 
 def ended(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
@@ -52,7 +52,7 @@ def ended(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
     )
     refuse_unless(good, f"no limit of {event.subject} is raised", "limits", "nothing is to be done")
     fact = LimitsFact(*usual, until=place.at[:10], by=event.by, why=event.reason)
-    return [(event.subject, fact), newest(event, place, view, "limits", event.subject)]
+    return [(event.subject, fact), newest(event, place, view)]
 
 
 RULES = {"limits-raised": raised, "limits-ended": ended}

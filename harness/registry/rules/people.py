@@ -209,7 +209,7 @@ def operators_tied(event: Event, signed: Signed, place: Place, view: View) -> li
     """An editor says that two handles are one person, as when both ran on one device: one voice from here on."""
     pair = _pair(event, signed, place, view)
     name = "|".join(pair)
-    return [(name, TieFact(tuple(pair), event.reason)), newest(event, place, view, "tie", name)]
+    return [(name, TieFact(tuple(pair), event.reason)), newest(event, place, view)]
 
 
 def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
@@ -218,7 +218,7 @@ def operators_untied(event: Event, signed: Signed, place: Place, view: View) -> 
     name = "|".join(pair)
     tie = view.get(TieFact, name)
     refuse_unless(tie is not None and not tie.untied, f"{' and '.join(pair)} are not tied by an editor", "operator")
-    return [(name, TieFact(tuple(pair), event.reason, untied=True)), newest(event, place, view, "tie", name)]
+    return [(name, TieFact(tuple(pair), event.reason, untied=True)), newest(event, place, view)]
 
 
 def _pair(event: Event, signed: Signed, place: Place, view: View) -> list[str]:
@@ -234,7 +234,7 @@ def _verified(event: Event, signed: Signed, place: Place, view: View, value: boo
     editor_of(view, event, signed, place)
     operator = known(view, OperatorFact, event.subject)
     changed = replace(operator, verified=value, why=event.reason)
-    return [(event.subject, changed), newest(event, place, view, "verified", event.subject)]
+    return [(event.subject, changed), newest(event, place, view)]
 
 
 def signers(event: Event, view: View) -> list[str]:

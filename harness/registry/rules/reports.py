@@ -47,7 +47,7 @@ def reported(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
     )
     new = RowReport(event.by, event.reason, place.index, place.at, tuple(view.accepted_in(event.subject)))
     kept = tuple(one for one in fact.reports if one.by != event.by)  # of each operator the newest: the log has all
-    act = newest(event, place, view, "report", f"{event.by} {event.subject}")
+    act = newest(event, place, view)
     return [(event.subject, replace(fact, reports=(*kept, new))), _opened(event.by, (*held, event.subject)), act]
 
 
@@ -59,7 +59,7 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
     refuse_unless(bool(own), "you have no open report of it", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, withdrawn=True) if one in own else one for one in fact.reports)
     held = tuple(row for row in _open(view, event.by) if row != event.subject)
-    act = newest(event, place, view, "report", f"{event.by} {event.subject}")
+    act = newest(event, place, view)
     return [(event.subject, replace(fact, reports=reports)), _opened(event.by, held), act]
 
 

@@ -70,7 +70,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
         return [
             claimed,
             _claims(event.by, [*held, event.subject]),
-            newest(event, place, view, "request", event.subject),
+            newest(event, place, view),
         ]
     elif request.claimed_by == event.by and signed.by(known(view, OperatorFact, event.by).key):
         operator_of(view, event.by, signed)
@@ -81,7 +81,7 @@ def moved(event: Event, signed: Signed, place: Place, view: View) -> list[Named]
     if event.kind == "request-marked-duplicate":
         known(view, RequestFact, event.detail["of"])
         changed = replace(changed, of=event.detail["of"])
-    act = newest(event, place, view, "request", event.subject)
+    act = newest(event, place, view)
     return [(event.subject, changed), *let_go(view, event.subject, request), act]
 
 

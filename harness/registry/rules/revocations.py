@@ -40,7 +40,7 @@ def revoked(event: Event, signed: Signed, place: Place, view: View) -> list[Name
     earlier = entry.revoked_from
     since = since if earlier is None else min(since, earlier)
     facts: list[Named] = [(event.subject, replace(entry, revoked_from=since, revoked_at=place.index))]
-    facts.append(newest(event, place, view, "revocation", event.subject))
+    facts.append(newest(event, place, view))
     for record in view.records_by_key(event.subject, since):
         fact = known(view, RecordFact, record)
         if not fact.dropped:
@@ -71,7 +71,7 @@ def unrevoked(event: Event, signed: Signed, place: Place, view: View) -> list[Na
         "propose it again",
     )
     facts: list[Named] = [(event.subject, replace(entry, revoked_from=None, revoked_at=None))]
-    facts.append(newest(event, place, view, "revocation", event.subject))
+    facts.append(newest(event, place, view))
     opened: set[str] = set()  # subject and device of the rows that this very act opens
     for record in view.records_by_key(event.subject, entry.revoked_from or 0):
         fact = known(view, RecordFact, record)

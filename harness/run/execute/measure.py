@@ -33,9 +33,8 @@ class Measurement:
 
     def __init__(self, prepared: Prepared, prompts: Prompts, progress: Progress) -> None:
         request, suite, engine, ids = prepared.request, prepared.suite.suite, prepared.engine, prompts.ids
-        settings = filled_in(
-            prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required_context(suite, ids)
-        )
+        required = required_context(suite, ids, makes_one=prepared.adapter.capabilities.makes_one)
+        settings = filled_in(prepared.given, prepared.adapter, engine.choice, prepared.cores, suite, required)
         self._prepared = prepared = replace(prepared, options=settings | second_models.paths(prepared.beside))
         self._attempt = attempt = begun(prepared)
         triple = _triple(prepared, prompts, attempt.seed)

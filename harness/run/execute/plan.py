@@ -51,17 +51,22 @@ def texts_of(suite: Suite, challenge: str = "") -> Texts:
     return Texts(texts, lengths)
 
 
-def required_context(suite: Suite, ids: Ids) -> int:
-    """Slots that the longest trial, or the probe, fills."""
+def required_context(suite: Suite, ids: Ids, *, makes_one: bool = False) -> int:
+    """Slots that the longest trial, or the probe, fills. `makes_one`: the engine makes a token of a prefill alone, too."""
     longest = max(
-        len(ids.get(_key(w.id, 0), ())) + w.output_tokens + (0 if w.is_turn else w.depth or 0) for w in suite.workloads
+        len(ids.get(_key(w.id, 0), ())) + _made(w, makes_one) + (0 if w.is_turn else w.depth or 0)
+        for w in suite.workloads
     )
     return max(longest, len(ids[PROBE]))
 
 
-def least_context(suite: Suite) -> int:
+def least_context(suite: Suite, *, makes_one: bool = False) -> int:
     """As `required_context`, before anything is tokenised: a text is at least one token."""
-    return max(map(least_tokens, suite.workloads))
+    return max(least_tokens(w) + _made(w, makes_one) - w.output_tokens for w in suite.workloads)
+
+
+def _made(workload: Workload, makes_one: bool) -> int:
+    return max(workload.output_tokens, int(makes_one))
 
 
 def least_tokens(workload: Workload) -> int:

@@ -20,9 +20,9 @@ from harness.errors import BadInput
 from harness.fit.answer import Answer, answer
 from harness.fit.engine import Engine
 from harness.fit.room import METAL, Room, metal_bytes
-from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options
+from harness.run.prepare import backend, choosing, gpu_room, headers, memory_need, options, second_models
 from harness.run.prepare.memory_need import Load
-from runtimes.interface import NO_MODEL, Runtime, Scalar
+from runtimes.interface import Runtime, Scalar
 from runtimes.recipes import RECIPES
 from runtimes.releases import split
 from runtimes.table import find
@@ -68,9 +68,7 @@ def ask(question: Question, cache: Path) -> Found:
         fix = "name the one that does: --runtime llama.cpp"
         raise BadInput("holds no model, so its memory is not known", where=f"--runtime {adapter.name}", fix=fix)
     given = options.parse(question.settings, adapter.options, adapter.name)
-    second = next((name for name, value in given.items() if adapter.options[name].model and value != NO_MODEL), None)
-    if second is not None:
-        raise BadInput("the estimate is of one model", where=f"-o {second}", fix="leave it out, and ask for it apart")
+    drafts = second_models.named(given, adapter.options)
     part = _part(question)
     _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)
@@ -86,7 +84,8 @@ def ask(question: Question, cache: Path) -> Found:
     if question.count > 1 and "tensor_parallel" in adapter.options:
         given = {"tensor_parallel": question.count, **given}
     filled = options.fill(given, adapter.options, cores=snapshot.cores(), required_context=1) | {"context": asked}
-    load = Load(adapter, build, filled, header, title, converted)
+    beside = tuple(headers.read(reference, cache)[1] for reference in drafts.values())
+    load = Load(adapter, build, filled, header, title, converted, drafts=beside)
     computes = True if part else memory_need.on_device(build, filled) or False
     rooms = read_rooms(this_machine(), build if computes and part is None else "", os.environ)
     computes = computes and not rooms.hidden

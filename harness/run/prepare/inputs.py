@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -63,6 +63,11 @@ class _Asked:
     left_out: tuple[LeftOut, ...] = ()
 
     @property
+    def least(self) -> int:
+        """Tokens that the context must hold, as far as that is known before anything is tokenised."""
+        return least_context(self.suite.suite, makes_one=self.adapter.capabilities.makes_one)
+
+    @property
     def published(self) -> dict[str, Scalar]:
         """The settings as a record says them, but for models: of these their identities tell."""
         return {name: public_value(value) for name, value in self.given.items() if name not in self.beside}
@@ -100,12 +105,13 @@ def prepare(request: Request, cache: Path, progress: Progress, *, recorded: bool
     asked = _within_training(asked, model.identity)
     filled = _least_filled(asked, cores)
     _refuse_unfit(request, asked, model, cache)
-    if not early:
-        load = _load(asked, filled, model_folder.header(model.path), model.identity.file)
-        memory_need.refuse_if_short(load, progress)
     beside = second_models.here(asked.beside, asked.adapter, cache, progress)
     for one in beside.values():
         refuse_identifiers({"model": one.identity.to_json()}, asked.suite)
+    if not early:
+        drafts = [model_folder.header(one.path) for one in beside.values()]
+        load = _load(asked, filled, model_folder.header(model.path), model.identity.file, drafts)
+        memory_need.refuse_if_short(load, progress)
     asked = replace(asked, given={**asked.given, **second_models.published(beside)})
     folder, bundle_sha256 = bundle.make(cache)
     python, installed = python_for(request, asked.choice, cache, progress)
@@ -171,8 +177,7 @@ def _trained_limit(tokens: int) -> depths.Limit:
 
 def _least_filled(asked: _Asked, cores: int) -> dict[str, Scalar]:
     """The settings, as far as they are known before anything is tokenised."""
-    suite = asked.suite.suite
-    return filled_in(asked.given, asked.adapter, asked.choice, cores, suite, least_context(suite))
+    return filled_in(asked.given, asked.adapter, asked.choice, cores, asked.suite.suite, asked.least)
 
 
 def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limit]:
@@ -191,7 +196,8 @@ def _room_for_depths(asked: _Asked, cores: int, cache: Path) -> list[depths.Limi
     if trained is not None:
         found.append(_trained_limit(trained))
     smallest, _ = depths.fitting(asked.suite.suite, [*found, depths.Limit(0, "")])
-    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least_context(smallest))
+    least = replace(asked, suite=replace(asked.suite, suite=smallest)).least
+    filled = filled_in(asked.given, asked.adapter, asked.choice, cores, smallest, least)
     longest = memory_need.longest(_load(asked, filled, header, title))
     if longest is not None:
         found.append(depths.Limit(longest, f"the memory that is free holds {longest:,} tokens"))
@@ -255,7 +261,7 @@ def _refuse_unfit(request: Request, asked: _Asked, model: ModelHere, cache: Path
         convert.refuse_shards(identity)
         _refuse_converting_by_others(request, asked.choice.backend, identity, cache)
     refuse_identifiers({"model": identity.to_json(), "runtime": {"options": asked.told}}, suite)
-    least = least_context(suite.suite)
+    least = asked.least
     if identity.context_trained is not None and least > identity.context_trained:
         raise BadInput(
             f"it was trained for {identity.context_trained} tokens, and {suite.label} needs {least} or more",
@@ -273,16 +279,19 @@ def _memory_asked(asked: _Asked, filled: Mapping[str, Scalar], cache: Path, prog
         return True
     try:
         title, header = headers.read(asked.reference, cache)
+        drafts = [headers.read(reference, cache)[1] for reference in asked.beside.values()]
     except BadInput:
         return False  # said when it is fetched, if it is anything to say
     trained = header.number(f"{header.text('general.architecture')}.context_length")
     if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
         return False  # too long for the model: that is said of it
-    memory_need.refuse_if_short(_load(asked, filled, header, title), progress)
+    memory_need.refuse_if_short(_load(asked, filled, header, title, drafts), progress)
     return True
 
 
-def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str) -> memory_need.Load:
+def _load(
+    asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: str, drafts: Sequence[Header] = ()
+) -> memory_need.Load:
     return memory_need.Load(
         adapter=asked.adapter,
         backend=asked.choice.backend,
@@ -290,7 +299,8 @@ def _load(asked: _Asked, filled: Mapping[str, Scalar], header: Header, title: st
         header=header,
         file=title,
         converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
-        least_context=least_context(asked.suite.suite),
+        least_context=asked.least,
+        drafts=tuple(drafts),
     )
 
 

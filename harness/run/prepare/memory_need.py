@@ -11,6 +11,7 @@ from harness.capture.rooms import Rooms, read_rooms
 from harness.capture.source import Source, this_machine
 from harness.catalog.gguf import Header
 from harness.errors import NotEnoughSpace
+from harness.fit import beside
 from harness.fit.answer import Answer, Verdict, answer, judge, limit
 from harness.fit.engine import Asked, Engine
 from harness.fit.engines import DEVICE_BACKENDS, OWN_MEMORY, engine_of
@@ -48,6 +49,7 @@ class Load:
     file: str
     converted: bool = False
     least_context: int = 1  # what the suite needs
+    drafts: tuple[Header, ...] = ()  # of the models that options name beside it
 
 
 def on_device(backend: str, options: Mapping[str, Scalar]) -> bool | None:
@@ -70,7 +72,13 @@ def engine_for(
     if not load.adapter.capabilities.holds_model:
         return None
     own = load.backend in OWN_MEMORY or load.backend not in DEVICE_BACKENDS if own_memory is None else own_memory
-    return engine_of(Asked(load.adapter.name, load.header, load.options, device, own, features, load.converted))
+    asked = Asked(load.adapter.name, load.header, load.options, device, own, features, load.converted)
+    engine = engine_of(asked)
+    if engine is None:
+        return None
+    whole = {**load.options, "gpu_layers": 0 if load.options.get("gpu_layers") == 0 else -1}  # a draft is not divided
+    drafts = [engine_of(replace(asked, header=header, options=whole)) for header in load.drafts]
+    return beside.together(engine, [draft for draft in drafts if draft is not None])
 
 
 def features_of(source: Source) -> frozenset[str]:
@@ -169,13 +177,19 @@ def _fix(load: Load, found: Answer, engine: Engine, room: Room, device: bool) ->
         split = engine.need(found.need.context, found.device_layers)
         if not any(_short(split, place, room, engine) for place in Place):
             return f"set -o gpu_layers={found.device_layers}, the most layers that fit"
+    if load.drafts and _fits(replace(load, drafts=()), found.need.context, room, device):
+        return "take a smaller draft, or leave it out"
     for changes, why in _WAYS:
         changed = {**load.options, **changes}
-        if all(name in load.options for name in changes) and changed != load.options:
-            other = engine_for(replace(load, options=changed), device, features=features_of(this_machine()))
-            if other and judge(other.need(found.need.context, other.asked_layers), room, other) is not Verdict.NO:
-                return "set " + " ".join(f"-o {name}={_word(value)}" for name, value in changes.items()) + why
+        known = all(name in load.options for name in changes) and changed != load.options
+        if known and _fits(replace(load, options=changed), found.need.context, room, device):
+            return "set " + " ".join(f"-o {name}={_word(value)}" for name, value in changes.items()) + why
     return "close other programs, or take a smaller model or a smaller quantisation"
+
+
+def _fits(load: Load, context: int, room: Room, device: bool) -> bool:
+    other = engine_for(load, device, features=features_of(this_machine()))
+    return other is not None and judge(other.need(context, other.asked_layers), room, other) is not Verdict.NO
 
 
 def _word(value: Scalar) -> str:

@@ -5,6 +5,7 @@ import pytest
 from harness.catalog import suites
 from harness.errors import BadInput
 from harness.run.execute.plan import least_context, plan_for, required_context, texts_of
+from runtimes import table
 
 # A change of one byte is a new version: then add a line here and leave these alone.
 PINNED = {
@@ -62,6 +63,16 @@ def test_the_least_context_never_asks_for_too_much():
     ids = {key: tuple(range(wanted.lengths[key] or 1)) for key in wanted.texts}
     assert least_context(suite) <= required_context(suite, ids)
     assert least_context(suite) == 2048 + 16
+
+
+def test_an_engine_that_makes_a_token_of_a_prefill_alone_needs_a_place_for_it():
+    suite = suites.load("quick").suite  # its longest is pp512@d0, which fills two steps of 256 tokens
+    wanted = texts_of(suite)
+    ids = {key: tuple(range(wanted.lengths[key] or 1)) for key in wanted.texts}
+    assert (required_context(suite, ids), least_context(suite)) == (512, 512)
+    assert (required_context(suite, ids, makes_one=True), least_context(suite, makes_one=True)) == (513, 513)
+    makes = {name for name in table.names() if table.find(name).capabilities.makes_one}
+    assert makes == {"llama-server", "ollama", "openai-http"}
 
 
 def broken(tmp_path, **changes):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from harness.errors import BadInput, Conflict
 from harness.progress import SILENT
 from harness.record.envelope import key_id
 from harness.registry.actions import acts, operators
 from harness.registry.actions.acts import Actor
+from harness.registry.db import sessions as transactions
+from harness.registry.db import transaction
 from harness.registry.exchange.audit import audit
+from harness.registry.facts import LastActFact
 from tests.support.registry_world import World
 
 LIMITS = {"events_per_hour": 600, "events_per_day": 5000, "pending_records": 50}
@@ -104,3 +108,51 @@ def test_what_is_signed_now_counts_as_before(registry):
     for kind in ("operator-verified", "operator-unverified") * 2:
         registry.act(registry.editor(), kind, "ann", reason="seen, and seen again")
     assert audit(registry.registry, None, SILENT).faults == []
+
+
+def forget(made: World, lines: list[tuple[str, str]]) -> None:
+    """These are all facts about newest acts, as a program of before migration 0008 leaves them."""
+    with transactions.writing(made.registry.engine) as writer:
+        writer.connection.execute(text("DELETE FROM facts WHERE kind = 'last-act'"))
+        for name, value in lines:
+            made_again = text("INSERT INTO facts (kind, name, value, key) VALUES ('last-act', :name, :value, NULL)")
+            writer.connection.execute(made_again, {"name": name, "value": value})
+
+
+def newest(made: World) -> dict[str, LastActFact]:
+    with made.registry.reading() as reader:
+        return reader.all(LastActFact)
+
+
+@pytest.mark.parametrize("counted", [True, False], ids=["after a newer one", "before any newer one"])
+def test_an_act_that_an_older_program_took_is_known_to_the_newer_one(registry, monkeypatch, counted):
+    ready(registry)
+    registry.act(registry.editor(), "operator-verified", "ann", reason="seen the machine")
+    if not counted:  # as the migration leaves it
+        with transactions.writing(registry.registry.engine) as writer:
+            writer.connection.execute(text("DELETE FROM jobs WHERE name = 'lookups'"))
+    with registry.registry.reading() as reader:
+        lines = reader.connection.execute(text("SELECT name, value FROM facts WHERE kind = 'last-act'")).all()
+        kept = acts.event(reader, registry.editor(), "operator-verified", "ann", reason="as it was then")
+    with monkeypatch.context() as older:
+        older.setattr(transaction.lookups, "write", lambda *_: None)
+        registry.act(registry.editor(), "operator-unverified", "ann", reason="sold it")
+        registry.act(registry.editor(), "operators-tied", "ann", reason="one desk", detail={"other": "bob"})
+    forget(registry, [(name, value) for name, value in lines])
+    assert audit(registry.registry, None, SILENT).faults == []
+    with pytest.raises(Conflict, match="was signed before what entry 5 says"):
+        registry.raw(kept, *registry.editor().keys)
+    registry.join("cat")
+    assert newest(registry) == {"verified ann": LastActFact(5), "tie ann|bob": LastActFact(6)}
+    assert audit(registry.registry, None, SILENT).faults == []
+
+
+def test_a_changed_newest_act_is_found_though_an_older_program_wrote_since(registry, monkeypatch):
+    ready(registry)
+    registry.act(registry.editor(), "operator-verified", "ann", reason="seen the machine")
+    with monkeypatch.context() as older:
+        older.setattr(transaction.lookups, "write", lambda *_: None)
+        registry.act(registry.editor(), "operators-tied", "ann", reason="one desk", detail={"other": "bob"})
+    forget(registry, [("verified ann", '{"entry": 1}')])
+    (fault,) = audit(registry.registry, None, SILENT).faults
+    assert (fault.where, fault.what) == ("last-act verified ann", "the database says otherwise than the log")

@@ -10,6 +10,7 @@ from harness.run.prepare import memory_need
 from harness.run.prepare.backend import Toolbox
 from harness.run.prepare.memory_need import Load
 from runtimes.llama_cpp import LlamaCpp
+from runtimes.llama_server import LlamaServer
 from runtimes.mlx import MLX
 from runtimes.openai_http import OpenAIHTTP
 from runtimes.openvino import OpenVINO
@@ -54,6 +55,7 @@ def check(header, monkeypatch):
         least=1,
         converted=False,
         why="",
+        drafts=(),
         **options,
     ):
         rooms = Rooms(
@@ -64,7 +66,7 @@ def check(header, monkeypatch):
         if box is not None:
             monkeypatch.setattr(memory_need.backends, "look", lambda: box)
         heard = Heard()
-        load = Load(adapter(), backend, DEFAULTS | options, header, "m.gguf", converted, least)
+        load = Load(adapter(), backend, DEFAULTS | options, header, "m.gguf", converted, least, drafts)
         memory_need.refuse_if_short(load, heard)
         return heard.remarks
 
@@ -87,6 +89,22 @@ def test_a_model_that_fits_is_not_remarked_on(check):
 def test_weights_larger_than_the_memory_are_read_from_the_file_with_a_remark(check):
     (remark,) = check(memory=3)
     assert "read again from disk" in remark
+
+
+def test_a_draft_takes_its_part_of_the_same_memory(check, header):
+    alone = {"adapter": LlamaServer, "memory": 3, "context": 16384}
+    check(**alone)
+    said = refused(check, **alone, drafts=(header,))  # the model drafts for itself: everything twice
+    assert "the model needs about 4,361 MiB of memory (KV cache 2,048 MiB" in said
+    assert "KV cache of the draft 2,048 MiB" in said
+    assert said.endswith("set -o context=11264, the longest context that fits")
+    check(**alone | {"context": 11264}, drafts=(header,))
+    said = refused(check, **alone, least=16384, drafts=(header,))
+    assert said.endswith("take a smaller draft, or leave it out")
+    # On a GPU it lies where the model does, whole, however many layers of the model do; with none there, in memory.
+    card = {"adapter": LlamaServer, "backend": "cuda", "memory": 16, "gpus": CARD, "context": 4096, "drafts": (header,)}
+    assert "of GPU memory" in refused(check, **card)
+    assert "of GPU memory" not in str(check(**card, gpu_layers=0))
 
 
 @pytest.mark.parametrize("mode", ["none", "mlock", "direct-io"])
