@@ -185,7 +185,9 @@ def _failure(reader: Reader, event: Event, copy: _Copy, where: str, found: Found
         fact = reader.get(FailureFact, event.subject)
         if copy.withheld is not None and fact is not None and fact.status is not Status.ACCEPTED:
             found.unseen += not fact.dropped
-        elif fact is None or not fact.dropped or samples is None:
+        elif (
+            fact is None or not fact.dropped
+        ):  # a copy of files has nothing of it, not even the samples, which are empty
             found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
         return 0
     registry = facts.get(RegistryFact, "")
