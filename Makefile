@@ -9,6 +9,7 @@ REGISTRY ?= results/demo-registry
 OUT ?= site
 # `make test TESTS=…` runs only those.
 TESTS ?=
+SHARED := --dist loadfile --no-loadscope-reorder
 VENV := .venv
 REPRO := $(VENV)/bin/repro
 
@@ -50,8 +51,9 @@ bench: $(VENV)/.core ## measure: make bench MODEL=… RUNTIME=… [SUITE=quick] 
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev ## every test, ending in a real model on the real runtime
 ifeq ($(TESTS),)
-	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone and not e2e'
-	$(VENV)/bin/python -m pytest -m '(alone or e2e) and not slow' tests/e2e
+	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 5 $(SHARED) -m 'not slow and not alone and not e2e'
+	$(VENV)/bin/python -m pytest -n 2 $(SHARED) --own-core -m 'e2e and not alone and not slow' tests/e2e
+	$(VENV)/bin/python -m pytest -m 'alone and not slow' tests/e2e
 else
 	$(VENV)/bin/python -m pytest $(TESTS)
 endif

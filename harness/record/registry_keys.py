@@ -63,6 +63,15 @@ def following(place: Path, origin: str, *, make: bool) -> Ed25519PrivateKey:
     return load(path, None)
 
 
+def took_over(place: Path, origin: str, public: str) -> bool:
+    """Whether the next key is the one that the log names; then the files follow."""
+    path = next_path(place, origin)
+    if not path.exists() or load(path, None).public_key().public_bytes_raw().hex() != public:
+        return False
+    take_over(place, origin)
+    return True
+
+
 def take_over(place: Path, origin: str) -> None:
     """The next key's file becomes the present one's; the old one stays beside. Does nothing where it was done."""
     present, coming = path_of(place, origin), next_path(place, origin)

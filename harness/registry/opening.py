@@ -30,7 +30,9 @@ def open_database(target: str) -> Registry:
                 fix="make a new one: repro registry new; a demonstration: make registry-demo",
             )
         raise NotFound(
-            "there is no registry", where=target, fix="make one: repro registry new, or repro registry import"
+            "there is no registry",
+            where=target,
+            fix="make one: repro registry new, or repro registry import; a service's address begins with https://",
         )
     engine = databases.connect(url)
     databases.current(engine)

@@ -44,6 +44,7 @@ class Built:
     left_out: tuple[Doubt, ...] = ()  # records that do not hold
     entries: int = 0  # of the log, which it shows
     signed: int = 0  # of these, below the newest checkpoint
+    cosigned: str = ""  # digest of what witnesses have added to that
 
 
 def build(wish: Wish, progress: Progress) -> Built:
@@ -95,7 +96,7 @@ def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
         if last is not None and not touched.rows and last.same(new) and last.rows.keys() <= known.rows:
             if wish.at_once:
                 twin.ready(out)  # a build before this one may have been cut off
-            return Built(len(last.rows), 0, 0, 0, tuple(doubts), new.entries, new.signed)
+            return Built(len(last.rows), 0, 0, 0, tuple(doubts), new.entries, new.signed, new.cosigned)
         if len(touched.rows) > ALONE:
             gc.enable()
         with team(
@@ -120,7 +121,9 @@ def _build(wish: Wish, out: Path, scratch: Path, progress: Progress) -> Built:
         new.digests = {path: digest for table in tables for path, digest in table.result()}
     new.write(scratch)
     written, removed = _published(wish, scratch, out, going)
-    return Built(len(new.rows), len(touched.rows), written, removed, tuple(doubts), new.entries, new.signed)
+    return Built(
+        len(new.rows), len(touched.rows), written, removed, tuple(doubts), new.entries, new.signed, new.cosigned
+    )
 
 
 def _published(wish: Wish, scratch: Path, out: Path, going: Going) -> tuple[int, int]:

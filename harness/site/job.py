@@ -84,7 +84,7 @@ class Follower:
                 failed = error
                 turn.failed(error.code if isinstance(error, ReproError) else type(error).__name__)
             else:
-                self.shown = Work(built.entries, built.signed, wanted.day)
+                self.shown = Work(built.entries, built.signed, wanted.day, built.cosigned)
                 turn.done(self.shown)
                 return built
         raise failed  # once the turn's own transaction has kept it

@@ -37,10 +37,9 @@ def rotated(target: str | None) -> str:
         raise BadInput("works only where the registry is kept", where="--registry", fix="name its folder or database")
     with registry.reading() as reader:
         now = present(reader)
-    following = registry_keys.following(place, now.origin, make=False)
-    if following.public_key().public_bytes_raw().hex() == now.key:
-        registry_keys.take_over(place, now.origin)  # an earlier try ended between log and files
+    if registry_keys.took_over(place, now.origin, now.key):  # an earlier try ended between log and files
         return f"{now.vkey}\nit took over already"
+    following = registry_keys.following(place, now.origin, make=False)
     try:
         own = [registry_keys.in_force(place, now.origin, now.key)]
     except BadInput:

@@ -11,6 +11,7 @@ from rich.table import Table
 from harness.record import settings
 from harness.record.label import label_of
 from harness.record.schema import MetricResult, Record
+from harness.terminal.columns import in_parts
 from harness.terminal.console import escape, whole
 from harness.terminal.curve import curve
 from harness.terminal.failure import print_failure
@@ -41,7 +42,8 @@ def report(console: Console, checked: Checked, *, everything: bool = False, plot
     if record.failure is not None:
         print_failure(console, record, record.failure)
     else:
-        console.print(_table(record))
+        for index, part in enumerate(in_parts(console, _table(record))):
+            console.print(*[""] * bool(index), part, sep="\n")
         if not plot:
             _throughput(console, record)
         console.print()

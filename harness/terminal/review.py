@@ -21,7 +21,8 @@ def queue_document(found: Listed) -> list[dict[str, Any]]:
     broken = [*found.queue.unreadable, *((one.id, one.why) for one in found.broken_failures)]
     unreadable = [{"id": identity, "cannot_be_examined": why} for identity, why in broken]
     at = len(found.queue.unreadable)
-    return [*told, *unreadable[:at], *map(failures.plain, found.failures), *unreadable[at:]]
+    failed = [{"id": one.record, **failures.plain(one)} for one in found.failures]
+    return [*told, *unreadable[:at], *failed, *unreadable[at:]]
 
 
 def print_listed(found: Listed) -> None:

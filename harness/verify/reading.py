@@ -94,7 +94,9 @@ def check(stored: Stored) -> Checked:
     except BadInput as error:
         return Checked(stored, Verified.NO, signer, error.what, part)
     if not signer:
-        return Checked(stored, Verified.NOT_CHECKED, "", "not signed; its numbers follow from its samples", "signature")
+        failed = stored.record.failure is not None
+        held = "its samples are empty, as they must be" if failed else "its numbers follow from its samples"
+        return Checked(stored, Verified.NOT_CHECKED, "", f"not signed; {held}", "signature")
     return Checked(stored, Verified.YES, signer, "", "")
 
 

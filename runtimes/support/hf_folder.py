@@ -13,20 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.model_json import PREPARED, read_json
 
-PREPARED = "prepared.json"  # written beside the weights by `repro model prepare`
 VERSIONS = "versions.json"  # of the libraries that converted; becomes a part of the former
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is none. Raises `BadInput` for a damaged one."""
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"can't be read ({error})", where=str(path), fix="fetch or prepare the model again") from error
-    return data if isinstance(data, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

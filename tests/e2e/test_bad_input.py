@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
 from harness.record.schema import SCHEMA_VERSION
 from tests.e2e.conftest import measured, refused
 from tests.support import tiny_gguf
+from tests.support.patience import until
 
 UNSET = ("bench", "--runtime", "simulated", "--suite", "quick")
 SIMULATED = (*UNSET, "-o", "step_us=50", "-o", "prefill_us=1")
@@ -176,10 +176,8 @@ def test_results_that_can_not_be_written_are_noticed_before_measuring(repro, tin
 def test_two_measurements_never_share_the_machine(repro, tiny):
     first = repro.start(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=3000")
     try:
-        for _ in range(200):
-            if (repro.folder / "cache" / "repro-harness" / "measuring.lock").exists() and repro.results.exists():
-                break
-            __import__("time").sleep(0.05)
+        lock = repro.folder / "cache" / "repro-harness" / "measuring.lock"
+        until(lambda: lock.exists() and repro.results.exists(), "a run that has begun")
         assert "another measurement is running" in refused(repro(*SIMULATED, "--model", tiny))
     finally:
         first.kill()
@@ -273,10 +271,7 @@ def test_a_model_named_after_its_user_is_refused_before_anything_is_measured(rep
 
 def test_resume_says_in_what_the_unfinished_run_differs(repro, tiny):
     running = repro.start(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=3000")
-    for _ in range(600):
-        if list(repro.results.glob(".partial/*/process-*.frames")):
-            break
-        time.sleep(0.05)
+    until(lambda: list(repro.results.glob(".partial/*/process-*.frames")), "its first process")
     running.kill()
     running.communicate()
     line = refused(repro(*UNSET, "-o", "prefill_us=1", "--model", tiny, "-o", "step_us=2999", "--resume"))

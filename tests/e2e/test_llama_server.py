@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from harness.verify.trials import trials_of
 from tests.e2e.conftest import Repro, measured, refused
 from tests.e2e.test_resume import wait_for_process
 from tests.support import tiny_gguf, tiny_models, vulkan_server
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.e2e
 
@@ -47,13 +46,6 @@ def servers_of(model):
         if str(model) in (process.info["cmdline"] or []) and "--port" in process.info["cmdline"]:
             found.append(process)
     return found
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert condition()
 
 
 def test_it_is_measured_with_the_settings_of_the_run_and_nothing_is_left(repro, arguments, model):
@@ -97,12 +89,12 @@ def test_the_adapter_passes_the_conformance_suite_with_the_default_model(tmp_pat
 def test_no_server_is_left_when_the_run_is_stopped(repro, arguments, model, how, moment):
     running = repro.start(*arguments, "--processes", "3")
     if moment == "starting":
-        wait_until(lambda: servers_of(model))
+        until(lambda: servers_of(model), "a server")
     else:
         wait_for_process(repro, 0, 3)
     running.send_signal(how)
     running.communicate(timeout=PATIENCE_S)
-    wait_until(lambda: not servers_of(model))
+    until(lambda: not servers_of(model), "no server is left")
 
 
 def test_a_server_that_dies_in_mid_run_loses_nothing_and_the_run_goes_on(repro, arguments, model):

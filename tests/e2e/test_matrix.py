@@ -5,7 +5,7 @@ import signal
 import time
 
 from tests.e2e.conftest import measured, refused
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S, until
 
 MATRIX = """
 name = "three"
@@ -60,9 +60,7 @@ def test_an_interrupted_matrix_is_resumed(repro, tiny):
     )
     path = written(repro.folder, slow.format(tiny=tiny))
     running = repro.start("matrix", "run", path)
-    deadline = time.monotonic() + 60
-    while len(repro.records()) < 1 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(repro.records, "the first record")
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
     _, text = running.communicate(timeout=PATIENCE_S)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from contextlib import suppress
 
 import pandas as pd
@@ -10,7 +9,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import measured
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S, until
 
 RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3",
        "-o", "step_us=1500", "-o", "prefill_us=5", "-o", "seed=4")  # fmt: skip
@@ -18,12 +17,12 @@ RUN = ("bench", "--runtime", "simulated", "--suite", "quick", "--processes", "3"
 
 def wait_for_process(repro, index, trials):
     """Until so many trials of a process are in the journal."""
-    for _ in range(2400):
+
+    def there():
         files = list(repro.results.glob(f".partial/*/process-{index:03d}.frames"))
-        if files and files[0].read_bytes().count(b'"kind":"trial"') >= trials:
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never got there")
+        return files and files[0].read_bytes().count(b'"kind":"trial"') >= trials
+
+    until(there, f"{trials} trials of process {index}")
 
 
 def workers_of(repro):
@@ -38,11 +37,7 @@ def workers_of(repro):
 
 def wait_until_no_worker_of(repro):
     """A worker ends by itself when its parent is gone."""
-    for _ in range(600):
-        if not workers_of(repro):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"its worker is still there: {workers_of(repro)}")
+    until(lambda: not workers_of(repro), "its worker is gone")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -107,6 +108,17 @@ def test_the_log_s_key_is_announced_and_rotated_and_who_knew_the_old_one_follows
         people.good("ann", "submissions", REPRO_REGISTRY=str(client.base_url).rstrip("/"))
     kept = json.loads(next((people.folder / "ann" / "repro-harness" / "seen").glob("*.json")).read_text())
     assert kept["key"] == new
+
+
+def test_where_the_next_key_took_over_on_the_server_its_editor_announces_another(people):
+    announce = ("registry", "key", "announce", "--reason", "as every year")
+    people.good("ed", *announce)
+    shutil.copytree(people.folder / "ed", people.folder / "server")
+    assert "signs from entry" in people.good("server", "registry", "key", "rotate")
+    assert "is announced, entry" in people.good("ed", *announce)
+    assert "next, announced by entry" in people.good("ed", "registry", "key", "show")
+    kept = people.folder / "ed" / "repro-harness" / "keys" / "registries"
+    assert len(list(kept.glob("*-before-*.pem"))) == len(list(kept.glob("*-next.pem"))) == 1
 
 
 def test_a_revocation_is_withdrawn_at_a_folder_and_over_a_url(people, url):

@@ -99,7 +99,7 @@ def test_a_served_site_follows_its_registry_and_ends_with_ctrl_c(variables, tmp_
         assert address is not None
 
         def eventually(words: str) -> None:
-            ends = time.monotonic() + 30
+            ends = time.monotonic() + PATIENCE_S
             while True:
                 try:
                     with urllib.request.urlopen(address[1], timeout=60) as answer:

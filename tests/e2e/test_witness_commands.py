@@ -70,7 +70,7 @@ def test_a_witness_signs_a_registry_s_checkpoints_and_an_audit_asks_for_it(peopl
     assert lacking.returncode == 2
     assert "no checkpoint is signed by 1 of the 1 witnesses" in lacking.stderr
     people.good("ed", "registry", "checkpoint")
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE_S
     while "signed up to entry 1" not in (listed := people.good("ann", "registry", "witnesses", "list")):
         assert time.monotonic() < ends, listed
         time.sleep(0.2)

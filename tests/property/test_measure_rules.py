@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from harness.measure.comparison import Verdict, compare
 from harness.measure.depth import fit_depth
@@ -25,11 +24,15 @@ PROCESSES = st.lists(st.lists(RATES, min_size=1, max_size=5).map(np.array), min_
 
 @given(st.floats(0.2, 500), st.floats(0.2, 500), st.floats(0, 1))
 def test_the_incomplete_beta_function_is_scipys(a, b, x):
+    from scipy import stats  # a second to import, which each process of tests would pay
+
     assert incomplete_beta(a, b, x) == pytest.approx(stats.beta.cdf(x, a, b), abs=1e-10)
 
 
 @given(st.floats(0.3, 1e7), st.floats(-40, 40))
 def test_students_distribution_is_scipys_and_symmetric(df, t):
+    from scipy import stats
+
     # Near t = 0 scipy itself is off by 1.5e-9 (df = 1: 1/2 + t/π is exact there).
     assert t_cdf(t, df) == pytest.approx(stats.t.cdf(t, df), abs=2e-9)
     assert t_cdf(t, df) + t_cdf(-t, df) == pytest.approx(1, abs=1e-12)

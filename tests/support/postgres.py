@@ -18,7 +18,9 @@ from uuid import uuid4
 from tests.support.patience import PATIENCE_S
 
 INSTALLED = Path("/usr/lib/postgresql")  # Debian's place, one folder a version
-# Tests kill processes, never the machine: what the kernel has taken is not lost, so nothing waits for a disk.
+MEMORY = "/dev/shm"
+# Tests kill processes, never the machine: what the kernel has taken is not lost, so nothing waits for a disk. The log of one that may
+# lie in memory stays small.
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -27,6 +29,10 @@ fsync = off
 synchronous_commit = on
 full_page_writes = off
 shared_buffers = 16MB
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 64MB
+min_wal_size = 32MB
 log_timezone = UTC
 timezone = UTC
 """
@@ -45,8 +51,9 @@ def cluster() -> Iterator[str | None]:
     if programs is None:
         yield None
         return
-    # Under /tmp whatever TMPDIR says: a socket's path holds 107 bytes, and the user postgres must be able to enter.
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    # There or under /tmp, whatever TMPDIR says: a socket's path holds 107 bytes, and the user postgres must be able to enter.
+    root = MEMORY if os.environ.get("PYTEST_DEBUG_TEMPROOT") == MEMORY else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=root, ignore_cleanup_errors=True) as folder:
         data = Path(folder, "data")
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
@@ -75,16 +82,22 @@ def cluster() -> Iterator[str | None]:
             _await(programs, folder, server)
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
         finally:
+            _EMPTY.clear()
+            _SPARE.clear()
             _stop(server)
 
 
 _EMPTY: set[str] = set()  # made by `fresh`, and nothing else was asked of them
+_SPARE: list[str] = []  # names of empty ones of the running cluster: to rename one costs a fraction of making it
 
 
 def fresh(url: str) -> str:
     """The URL of a new, empty database in the same cluster."""
     name = f"test_{uuid4().hex}"
-    _execute(url, "CREATE DATABASE {}", name)
+    if _SPARE:
+        _execute(url, "ALTER DATABASE {} RENAME TO {}", _SPARE.pop(), name)
+    else:
+        _execute(url, "CREATE DATABASE {}", name)
     made = urlsplit(url)._replace(path=f"/{name}").geturl()
     _EMPTY.add(made)
     return made
@@ -93,8 +106,16 @@ def fresh(url: str) -> str:
 def copied(source: str, target: str) -> None:
     """Make `target`, which `fresh` has made, a copy of a database of its cluster to which nobody is connected."""
     _EMPTY.remove(target)
-    _execute(target, "DROP DATABASE {}", _name(target))
+    spare = f"spare_{uuid4().hex}"
+    _execute(target, "ALTER DATABASE {} RENAME TO {}", _name(target), spare)
+    _SPARE.append(spare)
     _execute(target, "CREATE DATABASE {} TEMPLATE {}", _name(target), _name(source))
+
+
+def dropped(url: str) -> None:
+    """Make its room free, whoever is still connected; nothing where a test has dropped it already."""
+    _EMPTY.discard(url)
+    _execute(url, "DROP DATABASE IF EXISTS {} WITH (FORCE)", _name(url))
 
 
 def is_empty(url: str) -> bool:

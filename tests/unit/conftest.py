@@ -18,10 +18,13 @@ def server() -> Iterator[str | None]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, server: str | None) -> str:
+def place(request: pytest.FixtureRequest, tmp_path: Path, server: str | None) -> Iterator[str]:
     """Where a new registry may be made."""
     if request.param == "sqlite":
-        return str(tmp_path / "registry")
+        yield str(tmp_path / "registry")
+        return
     if server is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    return postgres.fresh(server)
+    made = postgres.fresh(server)
+    yield made
+    postgres.dropped(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, func, select, text
@@ -52,6 +53,12 @@ def newest_size(reader: Reader, limit: int | None = None) -> int:
         wanted = wanted.where(tables.checkpoints.c.size <= limit)
     found = reader.connection.execute(wanted).scalar_one()
     return 0 if found is None else whole(found, "checkpoints")
+
+
+def cosigned(reader: Reader) -> str:
+    """A digest of what witnesses have added to the newest one; "" where that is nothing."""
+    lines = cosignatures.of_size(reader, newest_size(reader))
+    return sha256(lines).hexdigest() if lines else ""
 
 
 def newest_note(reader: Reader) -> bytes | None:

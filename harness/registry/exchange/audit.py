@@ -4,7 +4,7 @@ database derives from them against what they give now. One fault never hides the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -185,7 +185,9 @@ def _failure(reader: Reader, event: Event, copy: _Copy, where: str, found: Found
         fact = reader.get(FailureFact, event.subject)
         if copy.withheld is not None and fact is not None and fact.status is not Status.ACCEPTED:
             found.unseen += not fact.dropped
-        elif fact is None or not fact.dropped or samples is None:
+        elif (
+            fact is None or not fact.dropped
+        ):  # a copy of files has nothing of it, not even the samples, which are empty
             found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
         return 0
     registry = facts.get(RegistryFact, "")
@@ -327,6 +329,13 @@ def _differing(reader: Reader, facts: Facts) -> set[tuple[str, str]]:
         fact = ours.get((kind, name))
         if fact is None or not same(value, fact):
             found.add((kind, name))
-    # A program of before the schema's last step keeps no such facts; whoever writes next makes them.
-    waits = {(one.KIND, name) for name, one in missed(reader).items() if ours.get((one.KIND, name)) == one}
-    return (found | (ours.keys() - there)) - waits
+    return (found | (ours.keys() - there)) - _waiting(reader, ours)
+
+
+def _waiting(reader: Reader, ours: Mapping[tuple[str, str], object]) -> set[tuple[str, str]]:
+    """Facts that a program of before the schema's last step does not keep; whoever writes next makes them."""
+    try:
+        found = missed(reader)
+    except RecordInvalid:  # a table that can't be read excuses nothing; what is wrong with it is found by itself
+        return set()
+    return {(one.KIND, name) for name, one in found.items() if ours.get((one.KIND, name)) == one}

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import ReproError
 from harness.registry.db.reader import Reader
-from harness.registry.facts import RecordFact
+from harness.registry.facts import FailureFact, RecordFact
 from harness.registry.queries import believed, public, regressions, rows
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.history import acts_of
@@ -64,9 +64,19 @@ def entered(reader: Reader, first: int, end: int) -> list[News]:
         topic = Topic.QUEUE if act["kind"] in _QUEUE else Topic.DECISION if act["kind"] in _DECISION else None
         if topic is not None:
             named = {name: act[name] for name in ("kind", "subject", "by", "reason")}
-            data = {"registry": reader.origin(), "entry": act["index"], **named}
+            data = {"registry": reader.origin(), "entry": act["index"], **named, **_status(reader, act)}
             found.append(News(topic, f"log.{act['kind']}", act["at"], data))
     return found
+
+
+def _status(reader: Reader, act: Mapping[str, Any]) -> dict[str, str]:
+    """Of a record or a failed run now: one of two approvals that it needs leaves it pending."""
+    fact: RecordFact | FailureFact | None = None
+    if act["kind"].startswith("record-"):
+        fact = reader.get(RecordFact, act["subject"])
+    elif act["kind"].startswith("failure-"):
+        fact = reader.get(FailureFact, act["subject"])
+    return {} if fact is None else {"status": fact.status.value}
 
 
 def touched(reader: Reader, first: int, end: int) -> frozenset[str] | None:

@@ -13,11 +13,14 @@ from harness.registry.db.reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a page may depend on: entries of the log, entries below its newest checkpoint, the day (UTC)."""
+    """What a page may depend on: entries of the log, entries below its newest checkpoint, the day (UTC), and what witnesses have
+    added to that checkpoint, which no row of the table of jobs holds.
+    """
 
     entries: int
     signed: int
     day: str
+    cosigned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Done:
 
 def work(reader: Reader) -> Work:
     """What there is to show now."""
-    return Work(reader.size(), checkpoints.newest_size(reader), datetime.now(UTC).date().isoformat())
+    today = datetime.now(UTC).date().isoformat()
+    return Work(reader.size(), checkpoints.newest_size(reader), today, checkpoints.cosigned(reader))
 
 
 def last(reader: Reader, name: str) -> Done | None:

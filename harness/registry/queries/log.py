@@ -1,5 +1,6 @@
 """The log as its pages give it away: lines, nodes of the tree, checkpoints. See `harness.registry.db.log`."""
 
+from harness.registry.db.checkpoints import cosigned as cosigned
 from harness.registry.db.checkpoints import newest_size as newest_size
 from harness.registry.db.checkpoints import notes as notes
 from harness.registry.db.log import hashes as hashes

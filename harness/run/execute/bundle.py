@@ -14,8 +14,8 @@ import harness
 import runtimes
 
 _PARTS = (
-    "harness/__init__.py", "harness/errors.py", "harness/device_ids.py", "harness/device_kinds.py", "harness/measure",
-    "harness/worker", "runtimes",
+    "harness/__init__.py", "harness/errors.py", "harness/device_ids.py", "harness/device_kinds.py", "harness/model_json.py",
+    "harness/measure", "harness/worker", "runtimes",
 )  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from harness.catalog import gguf, model_folder
 from harness.catalog.identity import Identity
 from harness.errors import BadInput, Interrupted, NotEnoughSpace
 from harness.files import let_all_read, locked, need_room, sync, write_text
+from harness.model_json import PREPARED
 from harness.progress import Progress
 from harness.run.execute.launcher import Deadlines, Interpreter, run_worker
 from harness.worker.frames import Frame
 from harness.worker.plan import Plan
-from runtimes.support.hf_folder import PREPARED, VERSIONS
+from runtimes.support.hf_folder import VERSIONS
 
 DTYPE = "bf16"
 FOUR = 4  # bytes of a parameter while it is converted, beside the two that are kept

@@ -145,7 +145,8 @@ def fill(
     if "threads" in declared:
         filled["threads"] = cores
     if "context" in declared:
-        filled["context"] = -(-required_context // CONTEXT_STEP) * CONTEXT_STEP
+        step = 1 if declared["context"].fixed else CONTEXT_STEP
+        filled["context"] = -(-required_context // step) * step
         asked = given.get("context")
         if isinstance(asked, int) and asked < required_context:
             raise BadInput(

@@ -50,6 +50,7 @@ class State:
     as_of: str
     series: dict[str, list[str]]
     signed: int  # entries below the newest checkpoint
+    cosigned: str = ""  # digest of what witnesses have added to that
     left_out: list[tuple[str, str, str, bool]] = field(
         default_factory=list
     )  # records that did not hold: id, row, why, whether public
@@ -66,7 +67,19 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether nothing happened at the registry between the two."""
-        names = ("made_by", "entries", "head", "as_of", "series", "signed", "left_out", "failures", "frozen", "told")
+        names = (
+            "made_by",
+            "entries",
+            "head",
+            "as_of",
+            "series",
+            "signed",
+            "cosigned",
+            "left_out",
+            "failures",
+            "frozen",
+            "told",
+        )
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def take(self, last: State | None, public: Collection[str], made: Iterable[tuple[Summary, list[str]]]) -> None:
@@ -140,6 +153,7 @@ def now(reader: Reader, site: Site) -> State:
     signed = log.newest_size(reader)
     told = public.digests(reader)
     found = State(_made_by(site), site.entries, head, site.as_of.isoformat(), series, signed, told=told)
+    found.cosigned = log.cosigned(reader)
     shown = failures.at_rows(reader, failures.public(reader))
     found.failures = {
         row: sha256("".join(one.record for one in own).encode()).hexdigest() for row, own in shown.items()

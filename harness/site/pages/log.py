@@ -24,6 +24,9 @@ from harness.site.pages.render import page
 from harness.tlog import checkpoint, merkle, tiles
 from harness.tlog.checkpoint import Checkpoint
 
+_LATE = 256  # checkpoints that are made while a witness answers, at most
+_LINE = "\n— ".encode()  # of a signature
+
 # Shown on the page, and run by a test.
 CHECK = """\
 from urllib.request import urlopen
@@ -54,8 +57,8 @@ class Head:
 def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
     """Everything below `log/`.
 
-    `signed`: without what a build has written already whose newest checkpoint was of that size: the checkpoints up to it, the
-    proofs between them, and full tiles and bundles below it.
+    `signed`: without what a build has written already whose newest checkpoint was of that size: the checkpoints up to it but for
+    new ones that witnesses signed, who may have come later; the proofs between them, and full tiles and bundles below it.
 
     Raises `RecordInvalid` for a checkpoint that is not signed by the registry, or is of another log.
     """
@@ -73,8 +76,8 @@ def files(reader: Reader, site: Site, signed: int = 0) -> Iterator[File]:
     if newest is None:
         return
     yield "log/checkpoint", notes[-1][1]
-    for size, note in notes:
-        if size > signed:
+    for place, (size, note) in enumerate(notes):
+        if size > signed or (place >= len(notes) - _LATE and note.count(_LINE) > 1):
             yield f"log/checkpoints/{size}", note
     for old, new in pairwise(heads):
         if new.size > signed:

@@ -292,7 +292,22 @@ def test_tensors_that_contradict_the_configuration_are_refused_in_one_line(tmp_p
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("method", ["vptq", "higgs", "quark", "some <b>new</b> one"])
+UNKNOWN = (
+    "vptq",
+    "higgs",
+    "spqr",
+    "sinq",
+    "asinq",
+    "fp_quant",
+    "fouroversix",
+    "mxfp8",
+    "metal",
+    "quark",
+    "some <b>new</b> one",
+)
+
+
+@pytest.mark.parametrize("method", UNKNOWN)
 def test_a_method_that_is_not_known_keeps_its_name_and_claims_no_parameters(tmp_path, method):
     found = model_folder.header(
         of(tmp_path, {"quantization_config": {"quant_method": method}}, {"indices": ("I32", (64, 64))})

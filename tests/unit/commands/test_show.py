@@ -54,6 +54,26 @@ def test_three_lines_then_the_table_then_the_picture(records):
     assert 5 < picture < 9
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_narrow_terminal_gets_the_table_in_parts_that_cut_no_number(records, columns):
+    def rows(width):
+        """By workload, all numbers of its lines, in their order."""
+        found = {}
+        for line in printed(records["whole"], width=width).splitlines()[4:]:
+            if not line or line.startswith("Picture"):
+                if line:
+                    return found
+                continue
+            assert len(line) <= width
+            found.setdefault(line.split()[0], []).extend(line.split()[1:])
+        return None
+
+    assert "…" not in str(rows(columns))
+    assert {key: value for key, value in rows(columns).items() if key != "workload"} == {
+        key: value for key, value in rows(1000).items() if key != "workload"
+    }
+
+
 def test_what_makes_a_subject_of_its_own_stands_below_the_table_and_digests_are_cut(records):
     found = check(store.read(records["whole"]))
     own = {"speculative": "draft-model", "draft_max": 8, "draft_model": "98f1c2" + "0" * 58}

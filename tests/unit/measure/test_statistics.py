@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from harness.errors import BadInput
 from harness.measure.comparison import Verdict, compare, not_comparable, repeatability_limit
@@ -22,6 +21,8 @@ RATES = st.floats(0.1, 1e5)
 
 @given(p=st.floats(0.001, 0.999), df=st.floats(0.3, 2000))
 def test_students_quantile_is_scipys(p, df):
+    from scipy import stats  # a second to import, which each process of tests would pay
+
     expected = stats.t.ppf(p, df)
     assert t_quantile(p, df) == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
@@ -55,6 +56,8 @@ def test_the_correlation_of_tokens_is_found():
 
 
 def test_an_estimate_is_the_geometric_mean_with_t_on_logs():
+    from scipy import stats
+
     values = [np.array([90.0, 100.0, 500.0]), np.array([110.0]), np.array([120.0, 120.0])]
     found = estimate(values)
     logs = np.log([100, 110, 120])
@@ -138,6 +141,8 @@ def test_a_run_always_ends(medians, elapsed, budget, each):
 
 
 def test_mann_kendall_agrees_with_kendalls_tau():
+    from scipy import stats
+
     rng = np.random.default_rng(3)
     for _ in range(30):
         values = rng.normal(size=20) + np.linspace(0, 1, 20)

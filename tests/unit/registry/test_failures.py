@@ -154,7 +154,7 @@ def test_it_stands_at_every_row_of_its_model_and_engine(small: World) -> None:
         assert set(asked.at_rows(reader, asked.public(reader))) == {row, other}
 
 
-def test_a_rejected_one_is_not_shown_and_its_bytes_can_be_taken_down(small: World) -> None:
+def test_a_rejected_one_is_not_shown_and_its_bytes_can_be_taken_down(small: World, tmp_path: Path) -> None:
     identity = shown(small, "ann")
     failures.decide(small.registry, small.editor(), failures.Decision.REJECT, identity, "a wrong cable")
     assert public(small) == []
@@ -163,6 +163,9 @@ def test_a_rejected_one_is_not_shown_and_its_bytes_can_be_taken_down(small: Worl
     with small.registry.reading() as reader:
         assert reader.body(reader.need(FailureFact, identity).envelope_sha256) is None
     assert audit(small.registry, None, SILENT).faults == []
+    files.export(small.registry, tmp_path / "files", SILENT)  # where nothing of it is left
+    for copy in (files.in_memory(tmp_path / "files"), rebuild(small.registry, str(tmp_path / "again"), SILENT)):
+        assert audit(copy, None, SILENT).faults == []
 
 
 def test_only_its_operator_withdraws_it(small: World) -> None:

@@ -11,6 +11,7 @@ from harness.errors import RecordInvalid
 from harness.progress import SILENT
 from harness.registry.exchange import audit, record_checks
 from harness.registry.queries import queue, review, rows
+from tests.support.failed_runs import submitted
 from tests.support.registry_world import world
 
 QUICK = [kind for kind in hostile.KINDS if not kind.startswith("the most") and "stamps" not in kind]
@@ -57,6 +58,16 @@ def test_a_queue_longer_than_a_list_examines_shows_every_record_all_the_same(flo
     assert len(told) == 13
     assert waiting[0] in {one["id"] for one in told}
     assert sum("not_examined" in one or "cannot_be_examined" in one for one in told) == 11
+
+
+def test_a_failed_run_in_the_list_bears_its_id_as_a_record_does(tmp_path, monkeypatch):
+    made = world(str(tmp_path / "registry"))
+    run = submitted(made, "ann")
+    waiting = made.record("ann")
+    made.submit(waiting)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    done = CliRunner().invoke(review_command, ["--registry", made.registry.target, "--json"])
+    assert [one["id"] for one in json.loads(done.output)] == [waiting.id, run]
 
 
 def test_a_flood_by_one_handle_displaces_nobody_elses_record(tmp_path):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
+
+from tests.support.patience import until
 
 PROGRAM = """
 import os, sys, time
@@ -29,7 +30,4 @@ def test_a_helper_ends_with_a_parent_that_was_killed(tmp_path: Path):
         helper = psutil.Process(int(parent.stdout.readline()))
         assert helper.is_running()
         parent.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 60
-    while helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE, "the helper ends")

@@ -15,6 +15,7 @@ from harness.measure.workload import WorkloadPlan
 from harness.run.execute import bundle, launcher
 from harness.worker.frames import trial_from
 from harness.worker.plan import Plan
+from tests.support.patience import PATIENCE_S
 
 WORKLOADS = (WorkloadPlan("w", "greedy", (1, 2, 3), 8), WorkloadPlan("tg", "forced", (), 4, (1, 2, 3, 4)))
 
@@ -74,7 +75,7 @@ def test_a_worker_that_hangs_is_killed_at_its_deadline(interpreter):
     ended, frames = run(interpreter, launcher.Deadlines(trial_s=1.0), fault="hang", fault_at=2)
     assert "hung" in str(ended.error)
     assert sum(f.kind == "trial" for f in frames) == 2
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < launcher.Deadlines().trial_s / 3
 
 
 def test_a_hundred_megabytes_on_stdout_do_no_harm(interpreter):
@@ -123,7 +124,7 @@ def test_a_worker_ends_with_its_parent_in_the_middle_of_a_trial(interpreter, how
         (worker,) = psutil.Process(parent.pid).children()
         parent.send_signal(how)
     assert kinds.count("trial") == 2, kinds  # and it hangs in the third
-    worker.wait(10)  # psutil raises where it lives on
+    worker.wait(PATIENCE_S)  # psutil raises where it lives on
 
 
 def test_an_interpreter_without_numpy_or_without_existence_gets_one_line(interpreter, tmp_path):

@@ -9,6 +9,7 @@ from runtimes.interface import Option
 from runtimes.llama_cpp import LlamaCpp
 from runtimes.llama_server import LlamaServer
 from runtimes.simulated import Simulated
+from runtimes.table import find
 
 DECLARED = LlamaCpp.options
 
@@ -53,6 +54,11 @@ def test_defaults_are_filled_and_given_ones_win():
     assert filled["context"] == 2304
     assert filled["batch"] == 2048
     assert "gpu_layers" not in filled
+
+
+def test_a_context_that_a_server_has_already_is_not_rounded_up():
+    assert fill({}, find("openai-http").options, cores=2, required_context=513)["context"] == 513
+    assert fill({}, find("ollama").options, cores=2, required_context=513)["context"] == 768
 
 
 def test_a_context_too_small_for_the_suite_is_refused():

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from harness.errors import BadInput, RunFailed
 from runtimes.interface import FailureSign
 from runtimes.support import listening
 from runtimes.support.managed_server import HOST, ManagedServer, free_port
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[3]
 # A server in a few lines, with a child of its own: PORT, seconds until it answers, and what it does then.
@@ -69,12 +68,9 @@ def of_port(port):
     return found
 
 
-def gone(port, within_s=10):
-    """Whether none of them is left."""
-    deadline = time.monotonic() + within_s
-    while of_port(port) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not of_port(port)
+def wait_until_gone(port):
+    """All of them."""
+    until(lambda: not of_port(port), f"none of {port} is left")
 
 
 def test_it_is_started_on_a_free_port_answers_and_is_stopped_with_all_that_it_started():
@@ -83,7 +79,7 @@ def test_it_is_started_on_a_free_port_answers_and_is_stopped_with_all_that_it_st
     assert listening.processes_at(HOST, server.port)
     assert len(of_port(server.port)) == 3
     server.stop()
-    assert gone(server.port)
+    wait_until_gone(server.port)
 
 
 def test_one_that_dies_while_it_loads_is_told_with_its_last_words_and_leaves_nothing(capfd):
@@ -92,7 +88,7 @@ def test_one_that_dies_while_it_loads_is_told_with_its_last_words_and_leaves_not
         started(then="dies", port=port)
     assert caught.value.what == "the server ended with status 3 while it loaded the model: error: it is no model"
     assert "exiting due to that" in capfd.readouterr().err
-    assert gone(port)
+    wait_until_gone(port)
 
 
 def test_a_sign_in_its_log_goes_before_later_complaints():
@@ -112,7 +108,7 @@ def test_one_that_is_never_ready_is_ended_after_its_time():
     with pytest.raises(RunFailed, match="not ready after 1 s: loading") as caught:
         started(then="never", port=port, wait_s=1)
     assert "-o start_s" in caught.value.fix
-    assert gone(port)
+    wait_until_gone(port)
 
 
 def test_a_port_that_is_in_use_is_refused_in_one_line():
@@ -148,7 +144,7 @@ def test_one_that_is_killed_is_told_with_the_signal():
     finally:
         server.stop()
     assert error.what.startswith("the server was killed by SIGKILL (out of memory?) in a trial")
-    assert gone(server.port)
+    wait_until_gone(server.port)
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -162,13 +158,10 @@ def test_nothing_is_left_when_its_owner_is_killed_at_any_moment(delay, after, si
     try:
         while owner.stdout.readline().strip() != after:
             pass
-        deadline = time.monotonic() + 20
-        while len(of_port(port)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(of_port(port)) == 3
+        until(lambda: len(of_port(port)) == 3, "the server, its keeper and its child")
         os.killpg(owner.pid, signal_)
         owner.wait(PATIENCE_S)
-        assert gone(port)
+        wait_until_gone(port)
     finally:
         owner.kill()
         owner.wait()

@@ -7,6 +7,7 @@ import pytest
 
 from harness.catalog import suites
 from harness.device_kinds import DeviceKind
+from harness.errors import BadInput
 from harness.run.execute.plan import Triple, plan_for, texts_of
 from harness.run.prepare.options import fill, keeps_prefix
 from runtimes import llama_server, table, vllm_server
@@ -15,7 +16,7 @@ from runtimes.support import shape
 from runtimes.support.device_choice import chosen
 from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_server_program import Program
-from runtimes.vllm import variables
+from runtimes.vllm import _told, variables
 
 AGENT = suites.load("agent-v1").suite
 OURS = tuple(table.BUILT_IN)
@@ -94,3 +95,21 @@ def test_layers_are_asked_for_without_a_gpu_as_well():
     flags = llama_server.command(program, Path("m.gguf"), options | {"split_mode": "row"}, chosen(options, ()), 4711)
     assert flags[flags.index("--gpu-layers") + 1] == "7"
     assert "--split-mode" in flags
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            "1 validation error for VllmConfig\n  Value error, Total number of attention heads (2) must be divisible by tensor parallel"
+            " size (9). [type=value_error, input_value=ArgsKwargs((), {'model_config': 1}), input_type=ArgsKwargs]\n"
+            "    For further information visit the page",
+            "vLLM refuses it (Total number of attention heads (2) must be divisible by tensor parallel size (9).)",
+        ),
+        ("The model's architecture is not known.", "vLLM refuses it (The model's architecture is not known.)"),
+    ],
+)
+def test_vllm_is_told_in_its_own_words_without_those_of_its_validator(raised, said):
+    with pytest.raises(BadInput) as caught, _told(loading=True):
+        raise ValueError(raised)
+    assert caught.value.what == said

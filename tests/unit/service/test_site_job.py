@@ -14,6 +14,7 @@ import pytest
 from harness.errors import BadInput
 from harness.progress import SILENT
 from harness.registry.actions import jobs
+from harness.registry.actions.create import sign_checkpoint
 from harness.registry.opening import open_database
 from harness.registry.queries import jobs as queries
 from harness.service.core import Service, Settings
@@ -22,6 +23,7 @@ from harness.site.build import Wish, build
 from harness.site.job import Follower, publish
 from harness.site.keeper import Keeper, Told
 from harness.terminal.days import day_of
+from harness.tlog import checkpoint, cosignature
 from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
 from tests.support.served import served
@@ -67,6 +69,33 @@ def test_it_builds_what_is_new_and_nothing_else(here, wish, tmp_path):
     with here.registry.reading() as reader:
         told = queries.told(reader, jobs.site(wish.out))
     assert (told["entries"], told["behind"], told["failures"], told["error"]) == (here_size(here), 0, 0, "")
+
+
+def cosigned(here, note: bytes) -> bytes:
+    """What a witness makes of a checkpoint, kept beside it."""
+    own = note.partition(b"\n\n")[0] + b"\n"
+    whole = note + cosignature.line(own, key("witness"), "w.example/1", 1_796_000_000)
+    here.registry.keep_checkpoint(checkpoint.parse(own, "note").size, whole)
+    return whole
+
+
+def test_what_a_witness_signs_afterwards_is_shown(here, wish, tmp_path):
+    follower, newest = Follower.of(wish), wish.out / "log" / "checkpoint"
+    first = sign_checkpoint(here.registry, key("registry"))
+    follower.step()
+    assert newest.read_bytes() == first
+    whole = cosigned(here, first)
+    report, _ = follower.step()
+    assert (report.built.made, follower.step()) == (0, (None, job.PERIOD_S))
+    assert newest.read_bytes() == (wish.out / "log" / "checkpoints" / str(here_size(here))).read_bytes() == whole
+    here.join("ann")
+    second = sign_checkpoint(here.registry, key("registry"))
+    follower.step()
+    here.join("bob")
+    sign_checkpoint(here.registry, key("registry"))
+    cosigned(here, second)  # by a witness that is slow
+    follower.step()
+    assert tree(wish.out) == fresh(wish, tmp_path)
 
 
 def here_size(here) -> int:

@@ -75,6 +75,23 @@ def test_the_queue_and_decisions_are_told_once_to_who_asked_for_them(made):
     assert len({sent["webhook-id"] for _, _, sent in receiver.got}) == 3
 
 
+def test_an_approval_that_is_not_enough_says_that_the_record_is_pending(tmp_path):
+    made, receiver = world(str(tmp_path / "registry"), "ed", "eva", approvals=2), Receiver()
+    made.join("ann")
+    webhooks.add(made.registry, PUBLIC, [Topic.DECISION], private=False)
+    webhooks.collect(made.registry)
+    record = made.record("ann")
+    made.submit(record)
+    for name in ("ed", "eva"):
+        made.act(made.editor(name), "record-approved", record.id, reason="complete and clean")
+        webhooks.collect(made.registry)
+    webhooks.deliver(made.registry, receiver)
+    assert [(body["data"]["by"], body["data"]["status"]) for _, body, _ in receiver.got] == [
+        ("ed", "pending"),
+        ("eva", "accepted"),
+    ]
+
+
 def test_a_tier_that_changes_is_told_with_both(made):
     registry, receiver = made.registry, Receiver()
     row = made.accepted("ann")

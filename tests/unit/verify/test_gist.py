@@ -92,3 +92,10 @@ def test_an_unsigned_record_is_told_to_be_one(tmp_path):
     assert told.trust is Trust.YES
     assert "not signed; its numbers follow from its samples" in told.why
     assert told.next.startswith("sign it (repro sign RECORD)")
+
+
+def test_an_unsigned_record_of_a_failed_run_claims_no_numbers(tmp_path):
+    place = unsigned(made(tmp_path)["failed"])
+    assert gist(check(store.read(place))).why == (
+        "the run failed, so there is no number; not signed; its samples are empty, as they must be"
+    )
