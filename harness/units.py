@@ -7,6 +7,8 @@ import re
 from harness.measure.plural import count as count
 from harness.record.schema import Unit
 
+MOST_TOLD_PPM = 10_000_000
+
 
 def quantity(value: int | None, unit: Unit) -> str:
     """A stored integer for people: `84.7 tok/s`, `11.43 ms`, `357.6 MiB`."""
@@ -45,8 +47,10 @@ def percent(ppm: int | None) -> str:
 
 
 def half_width(ppm: int | None) -> str:
-    """The half-width of an interval."""
-    return "" if ppm is None else f"± {ppm / 1e4:.1f} %"
+    """The half-width of an interval; beyond ten times the number itself its digits say nothing."""
+    if ppm is None:
+        return ""
+    return "± > 1,000 %" if ppm > MOST_TOLD_PPM else f"± {ppm / 1e4:.1f} %"
 
 
 def rate(value: float) -> str:

@@ -14,6 +14,7 @@ from harness.terminal.console import SafeConsole, fitting
 from harness.terminal.plots import HEIGHT, course, print_plots
 from harness.terminal.report import report
 from harness.terminal.runs import line_of
+from harness.units import half_width
 from harness.verify.reading import check
 from tests.support.program import REAL, Program, signed
 from tests.support.report_records import made
@@ -183,3 +184,9 @@ def test_no_trial_is_drawn_of_samples_that_are_not_the_records_own(repro, tmp_pa
     assert text.startswith("samples: INVALID (")
     assert "trial after trial" not in text
     assert "ITL of" not in text
+
+
+def test_an_interval_wider_than_ten_times_its_number_has_no_digits():
+    assert [half_width(ppm) for ppm in (None, 23_000, 10_000_000, 5_694_190_450_000)] == [
+        "", "± 2.3 %", "± 1000.0 %", "± > 1,000 %",
+    ]  # fmt: skip
