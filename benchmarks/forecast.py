@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from forecast_page import lines_of, page
+from forecast_reach import reach_elsewhere
 from forecast_spread import Search
 
 from harness.catalog import devices, platforms, published
@@ -26,6 +27,7 @@ from harness.forecast.values import Kind, Point
 from harness.paths import configs
 
 FOLDS = 10
+REACH_ELSEWHERE = (Kind.PREFILL,)  # whose intervals hold too little on devices that nobody measured
 PAGE = Path(__file__).parent.parent / "docs" / "measurements" / "forecast.md"
 SEED = 20261129
 
@@ -89,13 +91,15 @@ AT_ONCE = ("pair", "context")
 
 def folds(kind: Kind, name: str, all_of: Sequence[Held], part_of: tuple[int, int] = (0, 1)) -> Iterator[Judged]:
     """Leave out each device or model in turn, or each tenth of the pairs of both, or of the measurements, at once."""
-    points = [point for point, _, _ in all_of]
+    points, odd = [point for point, _, _ in all_of], [doubted for _, _, doubted in all_of]
     keys = np.array([LEFT_OUT[name](point) for point in points])
     search = Search(kind, points)
     for group in chosen_of(tenths(keys.tolist()), part_of):
         out = np.isin(keys, sorted(group))
         # Found without the whole tenth, by a search that begins where nothing is known.
         spread = search.estimate(np.flatnonzero(~out))
+        if kind in REACH_ELSEWHERE and name == "device":
+            spread = replace(spread, elsewhere=reach_elsewhere(search, devices_in_tenths(points), odd, group))
         for values in [group] if name in AT_ONCE else [{value} for value in sorted(group)]:
             own = np.isin(keys, sorted(values))
             part = learned(kind, [points[i] for i in np.flatnonzero(~own)], spread)
@@ -117,6 +121,11 @@ def tenths(values: Iterable[str]) -> Iterator[frozenset[str]]:
         yield frozenset(value for value, own in zip(sorted_values, number, strict=True) if own == fold)
 
 
+def devices_in_tenths(points: Sequence[Point]) -> list[frozenset[str]]:
+    """As the judge leaves them out."""
+    return list(tenths(LEFT_OUT["device"](point) for point in points))
+
+
 def _cell(point: Point) -> str:
     work = point.work
     return f"{point.lab} {point.hardware} {work.model} {work.quantisation} {point.task.depth}"
@@ -136,18 +145,23 @@ def line(one: Judged) -> dict[str, object]:
     }  # fmt: skip
 
 
-def write_spreads(path: Path, points: Sequence[Point]) -> None:
+def write_spreads(path: Path, points: Sequence[Point], odd: Sequence[bool]) -> None:
     """Estimated on all points, the odd ones named and left out, then estimated once more."""
     text = [
         "# Spreads of the effects on efficiency (variances of logarithms), and fixed seconds of a token by family of kernels.",
         "# Written by `python benchmarks/forecast.py --spreads` from llama-bench.csv beside it (maximum marginal likelihood).",
-        "# docs/forecast.md says what each effect is.",
+        "# docs/forecast.md says what each effect is, and how far `elsewhere` reaches (deviations of 80 and 95 %).",
         "",
     ]
     for kind in Kind:
-        own = [point for point in points if point.task.kind is kind]
-        spread = Search(kind, own).estimate(np.arange(len(own)))
-        text += [f"[{kind}]", f"noise = {spread.noise:.6g}", "", f"[{kind}.effects]"]
+        own = [i for i, point in enumerate(points) if point.task.kind is kind]
+        search = Search(kind, [points[i] for i in own])
+        spread = search.estimate(np.arange(len(own)))
+        text += [f"[{kind}]", f"noise = {spread.noise:.6g}"]
+        if kind in REACH_ELSEWHERE:
+            of_80, of_95 = reach_elsewhere(search, devices_in_tenths(search.points), [odd[i] for i in own])
+            text.append(f"elsewhere = [{of_80:.3f}, {of_95:.3f}]")
+        text += ["", f"[{kind}.effects]"]
         text += [f'"{name}" = {value:.4g}' for name, value in spread.effects.items()]
         text += [
             "",
@@ -173,7 +187,7 @@ def main() -> None:
     chosen = parser.parse_args()
     found, points, rows, odd = shipped()
     if chosen.spreads:
-        write_spreads(configs() / "evidence" / "spreads.toml", points)
+        write_spreads(configs() / "evidence" / "spreads.toml", points, odd)
     if chosen.judge:
         with chosen.judge.open("w", encoding="utf-8") as file:
             for kind in [Kind(chosen.kind)] if chosen.kind else list(Kind):

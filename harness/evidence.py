@@ -20,10 +20,12 @@ from harness.forecast.values import Kind, Point
 from harness.paths import configs
 
 Variance = Annotated[float, Field(ge=0, le=100)]
+Deviations = Annotated[float, Field(ge=0, le=100)]
 
 
 class _Spread(Part):
     noise: Annotated[float, Field(gt=0, le=100)]
+    elsewhere: list[Deviations] = Field(default=[0.0, 0.0], min_length=2, max_length=2)
     effects: dict[str, Variance]
     fixed_seconds: dict[str, Annotated[float, Field(ge=0, le=1)]]
 
@@ -53,7 +55,7 @@ def spreads() -> dict[Kind, Spread]:
             raise BadInput(
                 f"{kind}: must have the effects of the program; differs in {wrong}", where=str(path), fix=fix
             )
-        found[kind] = Spread(part.effects, part.noise, part.fixed_seconds)
+        found[kind] = Spread(part.effects, part.noise, part.fixed_seconds, (part.elsewhere[0], part.elsewhere[1]))
     return found
 
 

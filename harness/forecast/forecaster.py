@@ -198,17 +198,24 @@ def rates_of(
     asked = [(hardware, work, step) for (hardware, work, _), own in zip(questions, steps, strict=True) for step in own]
     log_seconds, deviation = part.pool.predict(features(asked, [""] * len(asked), [when or part.when] * len(asked)))
     bound = np.log([most_per_s(*one) for one in asked])
-    reach = part.reach
-    far = np.array([0.0, -reach.of_80, reach.of_80, -reach.of_95, reach.of_95])
+    known = seen(part.points)
+    far = [np.array([0.0, -r.of_80, r.of_80, -r.of_95, r.of_95]) for r in (part.reach, reach_elsewhere(part))]
     found, start = [], 0
-    for each, (variance, wider) in zip(ladders, outside, strict=True):
+    for (hardware, work, _), each, (variance, wider) in zip(questions, ladders, outside, strict=True):
         own = slice(start, start + len(each.depths) * len(each.prompts))
         start = own.stop
         # The middle first: were ends cut alone, an interval far above what physics allows would shrink to nothing.
         middle = np.minimum(-log_seconds[own], bound[own])[:, None]
-        ends = middle + far * np.sqrt(deviation[own, None] ** 2 + variance)
+        is_new = unseen(known, hardware, work) in (Unseen.DEVICE, Unseen.BOTH)
+        ends = middle + far[is_new] * np.sqrt(deviation[own, None] ** 2 + variance)
         found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
     return found
+
+
+def reach_elsewhere(part: Learned) -> Reach:
+    """On a device that nobody measured: no less than the spreads ask for, which knew every device that is left out here."""
+    of_80, of_95 = part.pool.spread.elsewhere
+    return Reach(max(part.reach.of_80, of_80), max(part.reach.of_95, of_95))
 
 
 def narrows(part: Learned, asked: Features, deviation: float, question: Question) -> str:

@@ -12,7 +12,7 @@ from harness.forecast import odd
 from harness.forecast.conformal import reach
 from harness.forecast.effects import OF_MACHINE
 from harness.forecast.evidence import hardware_of, merged
-from harness.forecast.forecaster import Unseen, forecast, keys_of, learned, seen, unseen
+from harness.forecast.forecaster import Unseen, forecast, keys_of, learned, rate_of, reach_elsewhere, seen, unseen
 from harness.forecast.physics import bandwidth_ratio, ideal_seconds
 from harness.forecast.pooling import groups_of
 from harness.forecast.values import Hardware, Kind, Origin, Task
@@ -47,6 +47,21 @@ def test_the_class_says_how_near_the_measurements_are(name, family, work, anchor
     assert found.narrows.startswith(("a record of ", "several records"))
     rate = found.rate
     assert rate.low_95 < rate.low_80 < rate.middle < rate.high_80 <= rate.high_95
+
+
+def test_prefill_reaches_farther_on_a_device_that_nobody_measured_and_there_alone():
+    known = evidence.forecaster().learned[Kind.PREFILL]
+    plain = replace(known, pool=replace(known.pool, spread=replace(known.pool.spread, elsewhere=(0.0, 0.0))))
+    seen_part, new_part = part("Radeon RX 7800 XT", "vulkan"), part("GeForce RTX 4070", "cuda")
+    task = Task(Kind.PREFILL, 512)
+    for hardware, farther in ((seen_part, False), (new_part, True)):
+        for work in (QWEN, NEVER):
+            (now, _), (before, _) = (rate_of(one, (hardware, work, task)) for one in (known, plain))
+            assert now.middle == before.middle
+            assert (now.width > 1.1 * before.width) is farther
+            assert (now == before) is not farther
+    short = replace(known.pool, spread=replace(known.pool.spread, elsewhere=(0.1, 0.1)))
+    assert reach_elsewhere(replace(known, pool=short)) == known.reach  # never less than anybody else's
 
 
 @pytest.mark.parametrize("kind", Kind)
