@@ -43,7 +43,7 @@ def test_what_was_written_is_read_again(state):
 def test_a_fleet_is_stuck_where_each_node_that_is_left_waits_for_more_than_its_turn(state):
     on_n1, on_n2 = Held(Phase.QUEUED, "SLURM says drained"), Held(Phase.QUEUED)
     assert why_stuck(standings(state.plan, seeing(held={0: on_n1, 1: on_n2}))) == (
-        "Nothing runs, 2 jobs wait: n1: SLURM says drained. Mend the node, or stop: repro fleet cancel"
+        "Nothing runs, 2 jobs wait: n1: SLURM says drained. Mend the node, or stop: repro fleet cancel MATRIX"
     )
     assert not why_stuck(standings(state.plan, seeing(held={0: on_n1, 2: on_n2})))  # the other node goes on
     assert not why_stuck(standings(state.plan, seeing(held={0: on_n1, 1: Held(Phase.RUNNING)})))
