@@ -2,7 +2,7 @@
 
 Each runtime begins with an empty cache of its own: its environment is made, the model fetched and, where needed, converted,
 then the suite `quick` is measured in two processes, and all of it once more. The checkout's own `.venv` is there
-already. `--out PAGE` writes the page.
+already. `--out PAGE` writes the page; rows of other runtimes that it has stay.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import machine
@@ -70,24 +72,30 @@ def measured(runtime: str) -> Took:
 
 def row(one: Took) -> str:
     times = f"{one.first_s / 60:.1f} | {one.again_s / 60:.1f}"
-    return f"| `{one.runtime}` | {MODELS[one.runtime]} | {times} | {one.cache_bytes / 1e9:.1f} |"
+    return f"| `{one.runtime}` | {MODELS[one.runtime]} | {times} | {one.cache_bytes / 1e9:.1f} | {date.today()} |"
 
 
-def page(made: list[Took], before: str) -> str:
+def earlier(page: Path | None) -> dict[str, str]:
+    """The rows of a page by their runtimes."""
+    lines = [] if page is None or not page.exists() else page.read_text().splitlines()
+    return {line.split("`")[1]: line for line in lines if line.startswith("| `")}
+
+
+def page(rows: Mapping[str, str], before: str) -> str:
     lines = [
         "# From an empty cache to a record",
         "",
-        f"Made by `python benchmarks/from_bare.py {' '.join(one.runtime for one in made)}`.",
-        f"{machine.line()}; {before}.",
+        "Made by `python benchmarks/from_bare.py --out docs/measurements/from-bare.md RUNTIME`, some runtimes at a time: each",
+        f"row has its day. The last: {machine.line()}; {before}.",
         "",
         "`make bench RUNTIME=…` with the suite `quick` in two processes, each runtime with an empty cache of its own:",
         "environment, model, conversion where one is needed, and the measurement. *Again* is the same command once more: what",
         "is made is there, and the difference is what making it took. Packages come over this machine's network.",
         "",
-        "| runtime | model | first, minutes | again, minutes | cache, GB |",
-        "|---|---|--:|--:|--:|",
+        "| runtime | model | first, minutes | again, minutes | cache, GB | measured |",
+        "|---|---|--:|--:|--:|---|",
     ]
-    return "\n".join([*lines, *map(row, made)]) + "\n"
+    return "\n".join([*lines, *(rows[name] for name in MODELS if name in rows)]) + "\n"
 
 
 def main() -> None:
@@ -95,14 +103,14 @@ def main() -> None:
     parser.add_argument("runtimes", nargs="*", metavar="RUNTIME", help="default: all")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
-    before, made = machine.load(), []
+    before, rows = machine.load(), earlier(chosen.out)
     if unknown := set(chosen.runtimes) - set(MODELS):
         parser.error(f"no such runtime here: {', '.join(sorted(unknown))}; there are: {', '.join(MODELS)}")
     for runtime in chosen.runtimes or MODELS:
-        made.append(measured(runtime))
+        rows[runtime] = row(measured(runtime))
         if chosen.out is not None:
-            chosen.out.write_text(page(made, before))  # what is measured is kept
-    print(page(made, before))
+            chosen.out.write_text(page(rows, before))  # what is measured is kept
+    print(page(rows, before))
 
 
 if __name__ == "__main__":
