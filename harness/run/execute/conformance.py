@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from harness import paths
@@ -21,6 +21,7 @@ from runtimes.interface import Runtime, Scalar
 
 Result = tuple[str, str, str]  # code; pass, fail or unknown; what was seen
 AT_ONCE = 2  # requests of the check `batched`
+CONTEXT = 256  # tokens that the checks fit into
 
 
 def conform(request: Request, progress: Progress) -> list[Result]:
@@ -41,7 +42,7 @@ def conform(request: Request, progress: Progress) -> list[Result]:
             prepared.adapter.name,
             str(prepared.model.path),
             prepared.identity.format,
-            _options(prepared.adapter, prepared.options),
+            _options(prepared.adapter, prepared.options, frozenset(one.partition("=")[0] for one in request.settings)),
             conformance=True,
             reference=prompts,
         )
@@ -53,12 +54,15 @@ def conform(request: Request, progress: Progress) -> list[Result]:
     return found
 
 
-def _options(adapter: Runtime, options: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """With room for two requests, where the adapter has to be told."""
-    if "sequences" not in adapter.options:
-        return dict(options)
-    asked = options.get("sequences")
-    return {**options, "sequences": max(asked if isinstance(asked, int) else 1, AT_ONCE)}
+def _options(adapter: Runtime, options: Mapping[str, Scalar], given: Collection[str]) -> dict[str, Scalar]:
+    """With room for two requests, where the adapter has to be told; of a server that runs no more context than is used."""
+    found = dict(options)
+    if "sequences" in adapter.options:
+        asked = options.get("sequences")
+        found["sequences"] = max(asked if isinstance(asked, int) else 1, AT_ONCE)
+    if "context" in adapter.options and adapter.options["context"].fixed and "context" not in given:
+        found["context"] = CONTEXT
+    return found
 
 
 def _reference(prepared: Prepared, cache: Path, progress: Progress) -> tuple[Prompt, ...]:
