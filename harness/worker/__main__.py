@@ -6,11 +6,8 @@ descriptors: the end of the first is the end of the parent, the second carries w
 
 from __future__ import annotations
 
-import os
 import platform
-import signal
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,12 +17,13 @@ from harness.worker.frames import PROTOCOL, Pipe
 from harness.worker.packages import packages
 from harness.worker.plan import Plan
 from harness.worker.process import run
+from runtimes.support import keeper
 from runtimes.table import BUILT_IN, module_of
 
 
 def main() -> int:
     """Exit status 0 when the plan was carried out; else an `error` frame says why."""
-    threading.Thread(target=_end_with_the_parent, args=(int(sys.argv[-2]),), daemon=True).start()
+    keeper.end_with(int(sys.argv[-2]))  # else it is measured beside whatever starts next, and nobody hears it
     pipe = Pipe(int(sys.argv[-1]))
     plan: Plan | None = None
 
@@ -56,12 +54,6 @@ def main() -> int:
         raised = "engine" if plan is not None and from_engine(error, plan.runtime) else "ours"
         return _report(pipe, "RunFailed", f"{kind}: {error}", "worker", "", f"exception {kind}", raised)
     return 0
-
-
-def _end_with_the_parent(life: int) -> None:
-    """Nobody hears a worker whose parent was killed, and it would be measured beside whatever starts next."""
-    os.read(life, 1)  # nothing is ever written; a thread that waits here takes no time from the engine
-    os.killpg(0, signal.SIGKILL)  # ours alone: the parent gave us a session
 
 
 def from_engine(error: BaseException, runtime: str) -> bool:

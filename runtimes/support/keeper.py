@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 
 def main() -> int:
     """The program's exit status; where a signal ended it, the same ends us."""
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    threading.Thread(target=_watch, daemon=True).start()
+    end_with(0)
     status = child.wait()
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -28,8 +29,21 @@ def main() -> int:
     return status
 
 
-def _watch() -> None:
-    os.read(0, 1)  # nothing is ever written: it returns when the other end is closed
+def command(program: Sequence[str]) -> list[str]:
+    """What runs the program so: with a pipe as its standard input, and in a session of its own."""
+    return [sys.executable, "-I", "-S", __file__, *program]
+
+
+def end_with(descriptor: int) -> None:
+    """From now on our process group, which must be ours alone, ends with whoever holds the other end of this pipe.
+
+    The thread that waits for that takes no time from others.
+    """
+    threading.Thread(target=_wait, args=(descriptor,), daemon=True).start()
+
+
+def _wait(descriptor: int) -> None:
+    os.read(descriptor, 1)  # nothing is ever written: it returns when the other end is closed
     os.killpg(0, signal.SIGKILL)
 
 

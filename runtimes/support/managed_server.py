@@ -89,7 +89,7 @@ class ManagedServer:
     def _spawn(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server runs
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, *self._command(self.port)],
+            keeper.command(self._command(self.port)),
             stdin=subprocess.PIPE,  # its end is what the keeper sees of ours
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def run(command: Sequence[str], log: Path, extra: dict[str, str], note: Callable
     lines: list[str] = []
     with log.open("a") as out:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            keeper.command(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | extra, start_new_session=True,
         )  # fmt: skip
         try:
