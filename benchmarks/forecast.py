@@ -21,7 +21,7 @@ from forecast_spread import Search
 from harness.catalog import devices, platforms, published
 from harness.errors import BadInput
 from harness.forecast.evidence import Evidence, evidence, merged
-from harness.forecast.forecaster import Learned, Unseen, learned, rate_of, seen, unseen
+from harness.forecast.forecaster import Learned, Unseen, learned, rate_of, unseen
 from harness.forecast.physics import ideal_seconds
 from harness.forecast.values import Kind, Point
 from harness.paths import configs
@@ -58,9 +58,9 @@ def shipped() -> tuple[Evidence, list[Point], list[int], list[bool]]:
 
 def judge(kind: Kind, left_out: str, part: Learned, held: Sequence[Held]) -> Iterator[Judged]:
     """Each held-out measurement, by what was learned without it."""
-    known, devices = seen(part.points), {point.hardware.name for point in part.points}
+    devices = {point.hardware.name for point in part.points}
     for point, rows, odd in held:
-        lacking = unseen(known, point.hardware, point.work)
+        lacking = unseen(part.seen, point.hardware, point.work)
         # A pair of a device on which nothing else was measured is a device left out, and what it did elsewhere no context.
         if (left_out == "pair" and point.hardware.name not in devices) or (
             left_out == "context" and lacking is not Unseen.CONTEXT

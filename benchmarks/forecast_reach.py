@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from forecast_spread import Places, Search
 
+from harness.forecast import conformal
 from harness.forecast.effects import EFFECTS, OF_MACHINE
 from harness.forecast.physics import most_per_s
 from harness.forecast.pooling import Floats, fit, groups_of
@@ -26,15 +27,10 @@ def reach_elsewhere(
     device = np.array([point.hardware.name for point in search.points])
     left = np.flatnonzero(~np.isin(device, sorted(judged)))
     fair = ~np.array(doubted)
-    far = [
-        _far(search, left, np.isin(device[left], sorted(tenth)))[fair[left[np.isin(device[left], sorted(tenth))]]]
-        for tenth in tenths
-        if not tenth <= judged
-    ]
-    errors = np.sort(np.concatenate(far))
-    # One measurement more, at infinity, stands for the one that is asked for.
-    places = [min(int(np.ceil(level * (len(errors) + 1))), len(errors)) - 1 for level in (0.8, 0.95)]
-    return float(errors[places[0]]), float(errors[places[1]])
+    held = [np.isin(device[left], sorted(tenth)) for tenth in tenths if not tenth <= judged]
+    errors = np.concatenate([_far(search, left, out)[fair[left[out]]] for out in held])
+    found = conformal.reach(errors, [str(number) for number in range(len(errors))])
+    return found.of_80, found.of_95
 
 
 def _far(search: Search, left: Places, out: Floats) -> Floats:

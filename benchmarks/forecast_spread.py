@@ -7,7 +7,7 @@ It steps as restricted likelihoods of mixed models are searched (average informa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -199,7 +199,7 @@ class Search:
         noise, scale = self._split(x)[1], np.ones(len(places))
         this = self.round_of(places, scale)
         for _ in range(2):
-            at = self.state(Round(**{n: getattr(this, n) for n in Round.__slots__} | {"scale": scale}), x)
+            at = self.state(replace(this, scale=scale), x)
             if at is None:
                 raise ArithmeticError("the covariance where the search ended is not positive")
             last, left = scale, noise * scale * at.told

@@ -59,6 +59,7 @@ class Learned:
     all_points: tuple[Point, ...]
     odd: Mapping[int, float]
     limits: Limits
+    seen: Seen
     when: float  # of the newest, in years
 
 
@@ -94,7 +95,9 @@ def learned(kind: Kind, points: Sequence[Point], spread: Spread) -> Learned:
     own = tuple(points[i] for i in kept)
     if slow:
         pool = pool_of(kind, own, spread)
-    return Learned(pool, own, reach_of(pool, own), tuple(points), found, limits(own), max(point.when for point in own))
+    return Learned(
+        pool, own, reach_of(pool, own), tuple(points), found, limits(own), seen(own), max(point.when for point in own)
+    )
 
 
 def pool_of(kind: Kind, points: Sequence[Point], spread: Spread) -> Pool:
@@ -160,7 +163,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
             "nothing was measured with this backend", where=f"--backend {hardware.family}", fix=f"use one of {known}"
         )
     part = forecaster.learned[task.kind]
-    lacking = unseen(seen(part.points), hardware, work)
+    lacking = unseen(part.seen, hardware, work)
     rate, wider = rate_of(part, (hardware, work, task))
     asked = features([(hardware, work, task)], [""], [part.when])
     _, deviation = part.pool.predict(asked)
@@ -198,7 +201,6 @@ def rates_of(
     asked = [(hardware, work, step) for (hardware, work, _), own in zip(questions, steps, strict=True) for step in own]
     log_seconds, deviation = part.pool.predict(features(asked, [""] * len(asked), [when or part.when] * len(asked)))
     bound = np.log([most_per_s(*one) for one in asked])
-    known = seen(part.points)
     far = [np.array([0.0, -r.of_80, r.of_80, -r.of_95, r.of_95]) for r in (part.reach, reach_elsewhere(part))]
     found, start = [], 0
     for (hardware, work, _), each, (variance, wider) in zip(questions, ladders, outside, strict=True):
@@ -206,7 +208,7 @@ def rates_of(
         start = own.stop
         # The middle first: were ends cut alone, an interval far above what physics allows would shrink to nothing.
         middle = np.minimum(-log_seconds[own], bound[own])[:, None]
-        is_new = unseen(known, hardware, work) in (Unseen.DEVICE, Unseen.BOTH)
+        is_new = unseen(part.seen, hardware, work) in (Unseen.DEVICE, Unseen.BOTH)
         ends = middle + far[is_new] * np.sqrt(deviation[own, None] ** 2 + variance)
         found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
     return found

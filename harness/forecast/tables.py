@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.forecast.forecaster import ANCHORS, Forecaster, rates_of, seen, unseen
+from harness.forecast.forecaster import ANCHORS, Forecaster, rates_of, unseen
 from harness.forecast.values import Hardware, Interval, Kind, Task, Work
 from harness.tiers.anchor import Anchor
 
@@ -31,7 +31,7 @@ def pairs(
     told: list[list[tuple[Interval, Anchor]]] = []
     for task in (Task(Kind.DECODE, tokens, context), Task(Kind.PREFILL, context)):
         part = forecaster.learned[task.kind]
-        known = seen(part.points)
+        known = part.seen
         rates = rates_of(part, [(hardware, work, task) for hardware, work in asked])
         # What was measured of one rate says nothing of the other's class.
         anchors = [ANCHORS[unseen(known, hardware, work)] for hardware, work in asked]
