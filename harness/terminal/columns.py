@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -39,10 +37,6 @@ def _of(columns: list[Column], table: Table) -> Table:
     part = Table(box=table.box, pad_edge=table.pad_edge, header_style=table.header_style)
     for column in columns:
         part.add_column(column.header, justify=column.justify, no_wrap=column.no_wrap)
-    for row in _rows(columns):
+    for row in zip(*(map(str, column.cells) for column in columns), strict=True):
         part.add_row(*row)
     return part
-
-
-def _rows(columns: list[Column]) -> Iterator[tuple[str, ...]]:
-    yield from zip(*(map(str, column.cells) for column in columns), strict=True)

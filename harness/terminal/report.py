@@ -43,7 +43,9 @@ def report(console: Console, checked: Checked, *, everything: bool = False, plot
         print_failure(console, record, record.failure)
     else:
         for index, part in enumerate(in_parts(console, _table(record))):
-            console.print(*[""] * bool(index), part, sep="\n")
+            if index:
+                console.print()
+            console.print(part)
         if not plot:
             _throughput(console, record)
         console.print()

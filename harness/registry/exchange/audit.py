@@ -187,7 +187,7 @@ def _failure(reader: Reader, event: Event, copy: _Copy, where: str, found: Found
             found.unseen += not fact.dropped
         elif (
             fact is None or not fact.dropped
-        ):  # a copy of files has nothing of it, not even the samples, which are empty
+        ):  # of one that is, a copy of files has nothing, not even the empty samples
             found.add(where, f"the record {event.subject[:12]} or its samples are gone, and the log does not say why")
         return 0
     registry = facts.get(RegistryFact, "")

@@ -27,7 +27,7 @@ def reported(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
     row = known(view, RecordFact, event.subject)
     public = row.row == event.subject and row.public_from is not None and row.status in OPEN
     refuse_unless(public, "is not a public row", event.subject[:12], "name a row of the registry's site")
-    fact = view.get(RowReportsFact, event.subject) or RowReportsFact(())
+    fact = _of_row(view, event.subject)
     for one in fact.reports:
         if one.by == event.by and not one.withdrawn:
             refuse_unless(not is_open(one), "you have reported it already", event.subject[:12], "wait for an editor")
@@ -54,7 +54,7 @@ def reported(event: Event, signed: Signed, place: Place, view: View) -> list[Nam
 def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """Its operator takes it back."""
     operator_of(view, event.by, signed)
-    fact = view.get(RowReportsFact, event.subject) or RowReportsFact(())
+    fact = _of_row(view, event.subject)
     own = [one for one in fact.reports if one.by == event.by and is_open(one)]
     refuse_unless(bool(own), "you have no open report of it", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, withdrawn=True) if one in own else one for one in fact.reports)
@@ -66,7 +66,7 @@ def withdrawn(event: Event, signed: Signed, place: Place, view: View) -> list[Na
 def closed(event: Event, signed: Signed, place: Place, view: View) -> list[Named]:
     """An editor has looked: the reports that the editor had seen when signing are closed. The rest is decided on records."""
     editor_of(view, event, signed, place)
-    fact = view.get(RowReportsFact, event.subject) or RowReportsFact(())
+    fact = _of_row(view, event.subject)
     seen = [one for one in fact.reports if is_open(one) and one.entry < event.after]
     refuse_unless(bool(seen), "no report of it is open", event.subject[:12], "see: repro row-report list")
     reports = tuple(replace(one, closed=place.index) if one in seen else one for one in fact.reports)
@@ -79,6 +79,10 @@ def closed(event: Event, signed: Signed, place: Place, view: View) -> list[Named
 def _open(view: View, handle: str) -> tuple[str, ...]:
     found = view.get(OpenReportsFact, handle)
     return () if found is None else found.rows
+
+
+def _of_row(view: View, row: str) -> RowReportsFact:
+    return view.get(RowReportsFact, row) or RowReportsFact(())
 
 
 def _opened(handle: str, rows: tuple[str, ...]) -> Named:

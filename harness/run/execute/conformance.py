@@ -42,7 +42,7 @@ def conform(request: Request, progress: Progress) -> list[Result]:
             prepared.adapter.name,
             str(prepared.model.path),
             prepared.identity.format,
-            _options(prepared.adapter, prepared.options, frozenset(one.partition("=")[0] for one in request.settings)),
+            _options(prepared.adapter, prepared.options, prepared.given),
             conformance=True,
             reference=prompts,
         )
