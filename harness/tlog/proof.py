@@ -1,6 +1,6 @@
 """That an entry is in a log, for who was not there: its place, the path to a root, the checkpoint that signs that root. Pure.
 
-The text is C2SP's tlog-proof:
+The text is C2SP's tlog-proof, base64 as an encoder writes it, so that a proof has one form only:
 
     c2sp.org/tlog-proof@v1
     index 73894
@@ -57,9 +57,7 @@ def read(data: bytes, where: str) -> Proof:
         match = _INDEX.fullmatch(index)
         if first != HEADER or match is None or not separator or len(rest) > _LONGEST:
             raise ValueError(f"it must begin with {HEADER} and an index")
-        hashes = tuple(base64.b64decode(one, validate=True) for one in rest)
-        if any(len(one) != merkle.HASH_SIZE for one in hashes):
-            raise ValueError("a hash must have 32 bytes")
+        hashes = tuple(_hash(one) for one in rest)
     except ValueError as error:
         raise RecordInvalid(
             f"is not a proof ({error})", where=where, fix="it is damaged; ask the registry for another"
@@ -78,3 +76,10 @@ def check(proof: Proof, payload: bytes, keys: Mapping[str, Ed25519PublicKey], wh
             fix="trust neither before you know why; ask the registry for another proof",
         )
     return tree
+
+
+def _hash(text: str) -> bytes:
+    found = checkpoint.decoded(text)
+    if found is None or len(found) != merkle.HASH_SIZE:
+        raise ValueError("a hash must be 32 bytes in base64")
+    return found

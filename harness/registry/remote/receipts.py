@@ -17,7 +17,7 @@ from harness.record import envelope
 from harness.registry.queries.receipts import Receipt
 from harness.tlog import entry, proof
 from harness.tlog import event as events
-from harness.tlog.checkpoint import Checkpoint, parse_vkey
+from harness.tlog.checkpoint import Checkpoint, decoded, parse_vkey
 from harness.tlog.entry import Entry
 from harness.tlog.event import Event
 
@@ -115,4 +115,7 @@ def of_record(found: Held, record: str, data: bytes, where: str) -> None:
 
 
 def _bytes(text: Any) -> bytes:
-    return base64.b64decode(str(text), validate=True)
+    found = decoded(str(text))
+    if found is None:
+        raise ValueError("its bytes must be in base64")
+    return found

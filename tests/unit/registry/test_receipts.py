@@ -116,3 +116,14 @@ def test_what_is_no_proof_is_refused_in_one_line(data):
 def test_a_proof_is_read_as_it_was_written(answer):
     data = answer["receipt"]["proof"].encode()
     assert proof.write(proof.read(data, "proof")) == data
+
+
+def test_bits_that_base64_does_not_count_are_refused(answer):
+    told = answer["receipt"]["proof"].encode()
+    first = proof.write(proof.read(told, "proof")).split(b"\n")[2]
+    spare = bytes([first[-2] + 1])  # the last of 43 letters holds four bits of the hash and two that must be 0
+    with pytest.raises(RecordInvalid, match="is not a proof"):
+        proof.read(told.replace(first, first[:-2] + spare + b"="), "proof")
+    other = {**answer, "receipt": {**answer["receipt"], "leaf": "AB=="}}
+    with pytest.raises(RecordInvalid, match="is not a receipt"):
+        receipts.held(other, "answer")
