@@ -16,7 +16,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from harness.forecast import odd
 from harness.forecast.effects import EFFECTS, features_of
-from harness.forecast.pooling import LAYERS, WIDE, Features, Floats, Pool, Spread, effect_kernel
+from harness.forecast.pooling import LAYERS, WIDE, Effect, Features, Floats, Pool, Spread, effect_kernel
 from harness.forecast.values import Kind, Point
 
 Places = NDArray[np.int64]
@@ -69,8 +69,8 @@ class State:
 class Search:
     """Of all points of a kind of rate; asked for some of them often."""
 
-    def __init__(self, kind: Kind, points: Sequence[Point]) -> None:
-        self.kind, self.points, self.effects = kind, list(points), EFFECTS[kind]
+    def __init__(self, kind: Kind, points: Sequence[Point], effects: Sequence[Effect] = ()) -> None:
+        self.kind, self.points, self.effects = kind, list(points), tuple(effects) or EFFECTS[kind]
         self.features = features_of(points)
         self.log_seconds = -np.log([point.tokens_per_s for point in points])
         self.families = sorted(set(self.features.keys["family"].tolist())) if kind is Kind.DECODE else []
@@ -109,6 +109,10 @@ class Search:
             places = np.delete(places, sorted(slow))
             pool = self._pool(places, x)
         return places, pool.scale
+
+    def weights(self, places: Places, x: Floats) -> Floats:
+        """By how much more the noise of each of these points varies."""
+        return self._pool(places, x).scale
 
     def spread(self, x: Floats) -> Spread:
         """The numbers of the search by their names."""

@@ -1,7 +1,7 @@
 """Intervals whose coverage is measured: quantiles of the errors that were made when a whole group was left out. Pure.
 
-Split by groups as in hierarchical conformal prediction (Dunn, Wasserman, Ramdas 2023): every device, or model, counts the same
-however many rows it has, since the next question is about a device and not about a row.
+Split by groups as in hierarchical conformal prediction (Dunn, Wasserman, Ramdas 2023). The next question is about a device, or a
+model, that may be like one measured once or like one measured often: half of the weight is each group's, half each measurement's.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def reach(errors: Floats, keys: Sequence[str]) -> Reach:
     if not len(errors):
         raise ValueError("no errors to calibrate with")
     counts = Counter(keys)
-    weights = np.array([1.0 / counts[key] for key in keys])
+    # One group more, of one measurement at infinity, stands for the one that is asked for.
+    weights = np.array([0.5 / counts[key] / (len(counts) + 1) + 0.5 / (len(keys) + 1) for key in keys])
     order = np.argsort(errors)
-    # One group more, at infinity, stands for the one that is asked for.
-    share = np.cumsum(weights[order]) / (len(counts) + 1)
+    share = np.cumsum(weights[order])
     return Reach(
         *(float(errors[order][min(int(np.searchsorted(share, level)), len(order) - 1)]) for level in (0.8, 0.95))
     )

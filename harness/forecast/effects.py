@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.forecast.physics import ideal_seconds, log_depth, usual_layers
-from harness.forecast.pooling import Effect, Features
+from harness.forecast.physics import cache_share, ideal_seconds, log_depth, usual_layers
+from harness.forecast.pooling import LAYERS, Effect, Features
 from harness.forecast.values import Hardware, Kind, Point, Task, Work, architecture_of
 
+USUAL_FIXED = 2e-4  # seconds through 32 layers: about what starting their kernels takes
 _COMMON = (
     Effect("family", "family"),
     Effect("generation", "generation"),
@@ -38,9 +39,15 @@ _COMMON = (
     Effect("depth and family", "family", "log_depth"),
     Effect("depth and model", "model+family", "log_depth"),
 )
+_CACHE = Effect("cache and architecture", "architecture+year+family", "cache_share")
 OF_MACHINE = frozenset({"lab", "measurement"})  # shared by what one machine measured alone
 EFFECTS = {
-    Kind.DECODE: (*_COMMON, Effect("measurement", "cell")),
+    Kind.DECODE: (
+        *_COMMON,
+        Effect("size and kernels", "experts+quantisation+family", "log_fixed", 1.0),
+        _CACHE,
+        Effect("measurement", "cell"),
+    ),
     Kind.PREFILL: (
         *_COMMON,
         Effect("arithmetic known", "peak"),
@@ -48,6 +55,10 @@ EFFECTS = {
         Effect("prompt", "", "log_tokens", 1.5),
         Effect("prompt and family", "family", "log_tokens", 1.5),
         Effect("prompt and model", "model+device", "log_tokens", 1.5),
+        _CACHE,
+        Effect("cache and split", "split+generation+family", "cache_share"),
+        Effect("prompt and split", "split", "log_tokens", 1.5),
+        Effect("size and quantisation", "quantisation+generation", "log_ideal", 1.5),
         Effect("measurement", "cell"),
     ),
 }
@@ -72,13 +83,17 @@ def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], 
     if shared:
         keys["cell"] = np.array([_cell(*one, lab) for one, lab in zip(asked, labs, strict=True)])
     ideal = np.array([ideal_seconds(*one) for one in asked])
+    layers = np.array([w.layers or usual_layers(w.active_parameters) for _, w, _ in asked], dtype=np.float64)
+    fixed = USUAL_FIXED * layers / LAYERS
     return Features(
         keys=keys,
         numbers={
             "log_ideal": np.log(ideal),
             "log_bits": np.array([math.log(8 * w.token_bytes / w.active_parameters) for _, w, _ in asked]),
             "log_depth": np.array([log_depth(t) for _, _, t in asked]),
-            "layers": np.array([w.layers or usual_layers(w.active_parameters) for _, w, _ in asked], dtype=np.float64),
+            "layers": layers,
+            "log_fixed": np.log(fixed / (ideal + fixed)),
+            "cache_share": np.array([cache_share(*one) for one in asked]),
             "log_tokens": np.array([math.log(t.tokens) for _, _, t in asked]),
         },
         ideal=ideal,
@@ -106,9 +121,10 @@ def _keys(hardware: Hardware, work: Work, lab: str, when: float) -> dict[str, st
         "form": hardware.form,
         "peak": str(hardware.peak_flops is not None),
     }
-    pairs = (
+    shared = (
         ("generation", "family"), ("device", "family"), ("quantisation", "family"), ("quantisation", "generation"),
         ("model", "family"), ("architecture", "family"), ("architecture", "generation"), ("model", "device"),
         ("experts", "family"), ("experts", "generation"), ("year", "family"), ("split", "family"), ("peak", "generation"),
+        ("experts", "quantisation", "family"), ("architecture", "year", "family"), ("split", "generation", "family"),
     )  # fmt: skip
-    return own | {f"{a}+{b}": f"{own[a]}|{own[b]}" for a, b in pairs}
+    return own | {"+".join(some): "|".join(own[name] for name in some) for some in shared}

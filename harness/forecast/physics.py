@@ -28,6 +28,13 @@ def ideal_seconds(hardware: Hardware, work: Work, task: Task) -> float:
     return operations / arithmetic(hardware) + reading
 
 
+def cache_share(hardware: Hardware, work: Work, task: Task) -> float:
+    """Of the physical time of a token, 0 to 1: what reading the KV cache for it is or, in a prompt, would be."""
+    cache = (work.cache_bytes or 0.0) * (task.depth + task.tokens / 2) / hardware.bandwidth_bytes_per_s
+    ideal = ideal_seconds(hardware, work, task)
+    return cache / (ideal if task.kind is Kind.DECODE else cache + ideal)
+
+
 def most_per_s(hardware: Hardware, work: Work, task: Task) -> float:
     """Tokens/s that nothing exceeds; infinite where nothing bounds the device. A prompt is computed by all devices at once.
 

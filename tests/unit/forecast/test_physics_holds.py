@@ -17,7 +17,7 @@ from harness.forecast.conformal import Reach
 from harness.forecast.evidence import hardware_of
 from harness.forecast.forecaster import forecast, rate_of
 from harness.forecast.limits import MOST
-from harness.forecast.physics import most_per_s
+from harness.forecast.physics import cache_share, most_per_s
 from harness.forecast.values import Hardware, Interval, Kind, Task, Work
 
 PARTS = [
@@ -156,3 +156,12 @@ def test_a_processor_is_never_refused_for_its_memory_and_says_so_by_its_width() 
     assert found.rate.width > MOST**2
     assert any("this processor" in reason for reason in found.wider)
     assert math.isinf(most_per_s(slow, USUAL, DECODE))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_caches_share_grows_with_the_context_and_stays_a_share(kind):
+    for hardware, work in itertools.product(PARTS[::7], WORKS[::5]):
+        shares = [cache_share(hardware, work, Task(kind, 128, depth)) for depth in (0, 512, 8192, 1 << 20)]
+        assert shares == sorted(shares)
+        assert (shares[0] > 0, shares[-1] < 1) == (True, True)
+    assert cache_share(PARTS[0], replace(WORKS[0], cache_bytes=None), Task(kind, 128)) == 0
