@@ -23,7 +23,7 @@ def test_an_environment_is_said_to_be_built_in_seconds_only_where_it_was(repro, 
     folder = cache_home / "repro-harness" / "runtimes" / "llama.cpp" / "cpu-1"
     folder.mkdir(parents=True)
     (folder / "install.json").write_text(json.dumps(asdict(made)))
-    line = next(one for one in repro("runtime", "list", "llama.cpp").stdout.splitlines() if "cpu-1" in one)
+    line = next(one for one in repro("runtime", "list", "llama.cpp").out.splitlines() if "cpu-1" in one)
     assert line.split("pinned", 1)[1].split(str(folder))[0].strip() == said
 
 
