@@ -8,7 +8,6 @@ written since: then the facts of records and the newer events themselves are gon
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import cast
 
 from sqlalchemy import delete, func, select, text
 
@@ -22,7 +21,8 @@ from harness.registry.rules.turning import thing
 from harness.tiers.values import Status
 from harness.tlog import event
 
-_JOB = "lookups"
+# "lookups" is what a program between migration 0008 and decision 0144 wrote: it counted entries whose acts it had not looked at.
+_JOB = "lookups and acts"
 _ANSWER = text("INSERT INTO answers (record, request) VALUES (:record, :request) ON CONFLICT (record) DO NOTHING")
 _FAILURE = text(
     "INSERT INTO failures (record, operator, status) VALUES (:record, :operator, :status) "
@@ -71,12 +71,6 @@ def pending_failures(reader: Reader) -> int:
         return sum(fact.status is Status.PENDING for _, fact in _readable(reader, FailureFact))
     wanted = select(func.count()).select_from(tables.failures).where(tables.failures.c.status == Status.PENDING.value)
     return int(reader.connection.execute(wanted).scalar_one())
-
-
-def fact(reader: Reader, kind: type[F], name: str) -> F | None:
-    """As `Reader.get`; of acts the newest, whoever wrote it."""
-    found = missed(reader).get(name) if kind is LastActFact else None
-    return cast("F", found) if found is not None else reader.get(kind, name)
 
 
 def missed(reader: Reader) -> dict[str, LastActFact]:

@@ -16,7 +16,17 @@ from harness.registry.db import lookups, tables
 from harness.registry.db.items import Item as Item
 from harness.registry.db.items import Taken as Taken
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
+from harness.registry.facts import (
+    F,
+    Fact,
+    FailureFact,
+    LastActFact,
+    Named,
+    PolicyFact,
+    RecordFact,
+    RegistryFact,
+    TripleFact,
+)
 from harness.registry.facts.stored import stored
 from harness.registry.intake import failures, ingest, requests
 from harness.registry.intake.projection import parts_of
@@ -76,6 +86,7 @@ class Batch:
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
     _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
+    _missed: dict[str, LastActFact] | None = None  # acts that another program's facts lack, once one was asked for
     _size: int = -1
     _last: Entry | None = None
     _before: merkle.Node | None = None  # the complete subtrees of the log as it was: whatever grows, grows from these
@@ -89,9 +100,17 @@ class Batch:
         found = self.facts.get((kind, name))
         if found is None:
             if (kind, name) not in self._known:
-                self._known[kind, name] = lookups.fact(self.reader, kind, name)
+                self._known[kind, name] = self._stored(kind, name)
             found = self._known[kind, name]
         return found if isinstance(found, kind) else None
+
+    def _stored(self, kind: type[F], name: str) -> Fact | None:
+        """The database's; of acts the newest, whichever program wrote it."""
+        if kind is not LastActFact:
+            return self.reader.get(kind, name)
+        if self._missed is None:
+            self._missed = lookups.missed(self.reader)
+        return self._missed.get(name) or self.reader.get(LastActFact, name)
 
     def records_by_key(self, key: str, since: int) -> list[str]:
         """See `View`."""
