@@ -8,6 +8,7 @@ written since: then the facts of records and the newer events themselves are gon
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import cast
 
 from sqlalchemy import delete, func, select, text
 
@@ -71,6 +72,22 @@ def pending_failures(reader: Reader) -> int:
         return sum(fact.status is Status.PENDING for _, fact in _readable(reader, FailureFact))
     wanted = select(func.count()).select_from(tables.failures).where(tables.failures.c.status == Status.PENDING.value)
     return int(reader.connection.execute(wanted).scalar_one())
+
+
+class Stored:
+    """Facts as the database has them; of acts the newest, whichever program wrote it: what that left out is read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._missed: dict[str, LastActFact] | None = None
+
+    def get(self, kind: type[F], name: str) -> F | None:
+        """As `Reader.get`."""
+        if kind is LastActFact:
+            self._missed = missed(self._reader) if self._missed is None else self._missed
+            if name in self._missed:
+                return cast("F", self._missed[name])
+        return self._reader.get(kind, name)
 
 
 def missed(reader: Reader) -> dict[str, LastActFact]:

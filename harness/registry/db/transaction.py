@@ -16,17 +16,7 @@ from harness.registry.db import lookups, tables
 from harness.registry.db.items import Item as Item
 from harness.registry.db.items import Taken as Taken
 from harness.registry.db.reader import Reader, chunks
-from harness.registry.facts import (
-    F,
-    Fact,
-    FailureFact,
-    LastActFact,
-    Named,
-    PolicyFact,
-    RecordFact,
-    RegistryFact,
-    TripleFact,
-)
+from harness.registry.facts import F, Fact, FailureFact, Named, PolicyFact, RecordFact, RegistryFact, TripleFact
 from harness.registry.facts.stored import stored
 from harness.registry.intake import failures, ingest, requests
 from harness.registry.intake.projection import parts_of
@@ -86,13 +76,13 @@ class Batch:
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
     _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
-    _missed: dict[str, LastActFact] | None = None  # acts that another program's facts lack, once one was asked for
+    _stored: lookups.Stored = field(init=False)
     _size: int = -1
     _last: Entry | None = None
     _before: merkle.Node | None = None  # the complete subtrees of the log as it was: whatever grows, grows from these
 
     def __post_init__(self) -> None:
-        self._size = self.reader.size()
+        self._size, self._stored = self.reader.size(), lookups.Stored(self.reader)
         self._last = self.reader.entry(self._size - 1) if self._size else None
 
     def get(self, kind: type[F], name: str) -> F | None:
@@ -100,17 +90,9 @@ class Batch:
         found = self.facts.get((kind, name))
         if found is None:
             if (kind, name) not in self._known:
-                self._known[kind, name] = self._stored(kind, name)
+                self._known[kind, name] = self._stored.get(kind, name)
             found = self._known[kind, name]
         return found if isinstance(found, kind) else None
-
-    def _stored(self, kind: type[F], name: str) -> Fact | None:
-        """The database's; of acts the newest, whichever program wrote it."""
-        if kind is not LastActFact:
-            return self.reader.get(kind, name)
-        if self._missed is None:
-            self._missed = lookups.missed(self.reader)
-        return self._missed.get(name) or self.reader.get(LastActFact, name)
 
     def records_by_key(self, key: str, since: int) -> list[str]:
         """See `View`."""
