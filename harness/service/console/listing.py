@@ -67,8 +67,8 @@ def _listed(registry: Registry, asked: Asked, size: int) -> Listed:
     with registry.reading() as reader:
         fitting, people = waiting.fitting(reader, asked.operator, asked.text)
         failed = failures.listed(reader)
-        people = sorted({*people, *(one.operator for one in (*failed.told, *failed.unread))})
+        failing = {one.operator for one in failed.told} | {one.operator for one in failed.unread}
     pages = max(-(-len(fitting) // ON_A_PAGE), 1)
     page = min(asked.page, pages)
     chosen = fitting[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
-    return Listed(size, examined(registry, chosen), len(fitting), page, pages, people, failed)
+    return Listed(size, examined(registry, chosen), len(fitting), page, pages, sorted({*people, *failing}), failed)
