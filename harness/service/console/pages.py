@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,17 @@ from starlette.responses import Response
 from harness.errors import BadInput, NotFound, ReproError
 from harness.registry.actions import editors, passkeys, proposals
 from harness.registry.actions.acts import utc
-from harness.registry.queries import active_policy, examined, history, limits, operators, reports, told, witnesses
+from harness.registry.queries import (
+    active_policy,
+    examined,
+    failures,
+    history,
+    limits,
+    operators,
+    reports,
+    told,
+    witnesses,
+)
 from harness.registry.queries.review import Dossier, Waiting
 from harness.registry.queries.told import Asker
 from harness.registry.store import Registry
@@ -48,11 +59,24 @@ async def _queue(listings: Listings, visit: Visit) -> Response:
     shown = [one for one in found.queue.found if asked["remark"] in ("", *_kinds(one))]
     kinds = sorted({kind for one in found.queue.found for kind in _kinds(one)})
     groups = [group for group in examined.alike(found.queue) if all(one in shown for one in group)]
-    failed = [one for one in found.failed if not asked["remark"] and asked["operator"] in ("", one.operator)]
     return visit.page(
-        "queue_page.html", found=found, shown=shown, asked=asked, kinds=kinds, groups=groups, failed=failed,
-        reasons=words.REASONS, several=[(kind, words.act(kind)) for kind in words.SEVERAL],
+        "queue_page.html", found=found, shown=shown, asked=asked, kinds=kinds, groups=groups, reasons=words.REASONS,
+        several=[(kind, words.act(kind)) for kind in words.SEVERAL], **_failed(found.failed, asked),
     )  # fmt: skip
+
+
+def _failed(found: failures.Listed, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Runs that failed, as far as they fit: nothing is remarked on them, and one that was not examined has no text."""
+    fits = [one for one in found.told if asked["operator"] in ("", one.operator)]
+    text = asked["text"].casefold()
+    unread = [one for one in found.unread if asked["operator"] in ("", one.operator) and not text]
+    filtered = any(asked.values())
+    return {
+        "failed": [] if asked["remark"] else [one for one in fits if text in failures.line(one).casefold()],
+        "broken_failures": [] if filtered else found.unreadable,
+        "unread_failures": [] if asked["remark"] else unread,
+        "failed_waiting": len(found.told) + len(found.unreadable) + len(found.unread),
+    }
 
 
 def _kinds(one: Dossier | Waiting) -> set[str]:
