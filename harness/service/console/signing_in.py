@@ -13,8 +13,6 @@ from harness.errors import BadInput, NotFound
 from harness.record.keys import HANDLE
 from harness.record.passkey import PasskeyKey, parse_key
 from harness.registry.actions import nonces, passkeys, sessions
-from harness.registry.db.reader import Reader
-from harness.registry.facts import EditorsFact
 from harness.service.console import ceremony, render
 from harness.service.console.ceremony import Enrolling, Signing
 from harness.service.console.guard import COOKIE, SIGN_IN, Visit, add
@@ -100,7 +98,7 @@ async def _new_page(visit: Visit) -> Response:
     if handle:
         _handle(handle)
         if kept:
-            await visit.service.ask(_announced, handle, _kept(visit, kept))
+            await asyncio.to_thread(passkeys.is_announced, visit.service.registry, handle, _kept(visit, kept))
         if visit.web_origin:
             parts = _asked(visit, handle, nonce, [1] if kept else [0, 1])
     enrol = visit.service.settings.enrol is not None
@@ -162,16 +160,6 @@ def _kept(visit: Visit, text: str) -> PasskeyKey:
     if found.rp_id != visit.rp_id:
         raise BadInput(f"is of {found.rp_id}, passkeys count at {visit.rp_id}", where="next", fix="make new passkeys")
     return found
-
-
-def _announced(reader: Reader, handle: str, key: PasskeyKey) -> None:
-    """Raises `BadInput` unless the list of editors names it as that editor's next key."""
-    entry = reader.need(EditorsFact).editors.get(handle)
-    if entry is None:
-        raise BadInput("is not on the list of editors", where=handle, fix="leave out the line, and make two passkeys")
-    if entry.next_key_sha256 != key.id:
-        fix = f"paste the line of the key whose digest begins with {entry.next_key_sha256[:16]}"
-        raise BadInput("is not the next key that the list of editors names", where="next", fix=fix)
 
 
 async def _demonstration(visit: Visit) -> Response:
