@@ -159,7 +159,7 @@ def refuse_untrained(asked: Asked, trained: int | None, file: str) -> None:
     """Raises `BadInput` for a suite, or a context, beyond what the model was `trained` for (None: not known)."""
     if trained is not None and asked.least > trained:
         raise BadInput(
-            f"it was trained for {trained} tokens, and {asked.suite.suite.label} needs {asked.least} or more",
+            f"it was trained for {trained} tokens, and {asked.suite.label} needs {asked.least} or more",
             where=file,
             fix="take a shorter suite",
         )

@@ -82,6 +82,15 @@ def test_a_format_that_the_runtime_does_not_read_is_refused_by_the_header(tmp_pa
 
 
 @pytest.mark.usefixtures("nothing_is_hashed")
+def test_a_model_trained_for_less_than_the_suite_needs_is_refused_by_the_header(tmp_path: Path) -> None:
+    short = model(tmp_path)
+    short.write_bytes(tiny_gguf.build())
+    request = Request(str(short), "simulated", "quick", results=tmp_path / "r")
+    with pytest.raises(BadInput, match=r"trained for 128 tokens, and quick-v1 needs 512 or more"):
+        prepare(request, tmp_path / "cache", SILENT)
+
+
+@pytest.mark.usefixtures("nothing_is_hashed")
 def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("")
     with pytest.raises(BadInput, match="can't be written"):
