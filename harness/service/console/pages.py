@@ -114,7 +114,7 @@ async def _operators(visit: Visit) -> Response:
 async def _operator(visit: Visit) -> Response:
     handle = visit.request.path_params["handle"]
     about = await visit.service.ask(told.operator, handle)
-    size, acts, ties, keys, own = await visit.service.ask(_of_operator, handle)
+    size, acts, older, ties, keys, own = await visit.service.ask(_of_operator, handle)
     asker = Asker(visit.editor.handle, True, visit.editor.key)
     submitted = await visit.service.ask(told.submitted, asker, handle)
     return visit.page(
@@ -123,6 +123,7 @@ async def _operator(visit: Visit) -> Response:
         about=about,
         size=size,
         acts=acts,
+        older=older,
         ties=ties,
         keys=keys,
         limits=own,
@@ -130,10 +131,13 @@ async def _operator(visit: Visit) -> Response:
     )
 
 
-def _of_operator(reader: Any, handle: str) -> tuple[int, list[dict[str, Any]], list[str], list[Any], limits.InForce]:
-    acts = history.acts_of(reader, handle)[-LINES:]
+def _of_operator(
+    reader: Any, handle: str
+) -> tuple[int, list[dict[str, Any]], int, list[str], list[Any], limits.InForce]:
+    acts = history.acts_of(reader, handle)
     own = limits.of(reader, handle, utc()[:10])
-    return reader.size(), acts, operators.tied_to(reader, handle), operators.keys_of(reader, handle), own
+    older = max(len(acts) - LINES, 0)
+    return reader.size(), acts[older:], older, operators.tied_to(reader, handle), operators.keys_of(reader, handle), own
 
 
 async def _requests(visit: Visit) -> Response:
@@ -200,7 +204,9 @@ async def _log(visit: Visit) -> Response:
     end = size if before is None else min(before, size)
     first = 0 if of else max(end - LINES, 0)
     acts = await visit.service.ask(history.acts_of, of or None, first, end)
-    return visit.page("log_page.html", acts=list(reversed(acts))[:LINES], of=of, first=first, size=size)
+    shown = list(reversed(acts))[:LINES]
+    earlier = first if not of else shown[-1]["index"] if len(acts) > LINES else 0
+    return visit.page("log_page.html", acts=shown, of=of, earlier=earlier, size=size)
 
 
 async def _health(visit: Visit) -> Response:
