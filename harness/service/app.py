@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPMethod
 from typing import Any
 from urllib.parse import parse_qsl
@@ -79,7 +80,7 @@ def app_of(service: Service) -> FastAPI:
         telemetry=_NO_TELEMETRY,
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
-    app.add_exception_handler(ReproError, problems.of_repro_error)
+    app.add_exception_handler(ReproError, partial(_refusal, service))
     app.add_exception_handler(HTTPException, problems.of_http_error)
     app.add_exception_handler(RequestValidationError, problems.of_invalid)
     app.add_exception_handler(Exception, problems.of_anything)
@@ -95,6 +96,12 @@ def app_of(service: Service) -> FastAPI:
         # No route: that would answer other methods of the API's addresses.
         app.router.default = Pages(service.settings.site)
     return app
+
+
+async def _refusal(service: Service, _request: Request, error: Exception) -> Response:
+    found = error if isinstance(error, ReproError) else BadInput(str(error))
+    service.failed(found)
+    return problems.problem(found)
 
 
 class _Counted:
@@ -243,7 +250,8 @@ def _health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", summary="Whether it can take events")
     async def readyz() -> dict[str, Any]:
-        return {**await service.ask(told.ready), "waiting": service.waiting, "site": await service.site_told()}
+        ready = await service.ask(told.ready) | ({"status": "refusing"} if service.refused else {})
+        return {**ready, "refused": service.refused, "waiting": service.waiting, "site": await service.site_told()}
 
     @app.get("/metrics", summary="Counts, for Prometheus", response_class=Response)
     async def metrics() -> Response:
@@ -251,5 +259,6 @@ def _health(app: FastAPI, service: Service) -> None:
         service.metrics.entries.set(ready["entries"])
         service.metrics.pending.set(ready["pending"])
         service.metrics.waiting.set(service.waiting)
+        service.metrics.refusing.set(bool(service.refused))
         service.metrics.site(await service.site_told())
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -31,6 +31,9 @@ class Metrics:
         )
         self.entries = Gauge("repro_log_entries", "Entries in the log.", registry=self._own)
         self.pending = Gauge("repro_queue_records", "Records that wait for an editor.", registry=self._own)
+        self.refusing = Gauge(
+            "repro_writes_refused", "Whether the database took nothing the last time.", registry=self._own
+        )
         self.waiting = Gauge("repro_writer_waiting", "Events that wait for the writer.", registry=self._own)
 
         self.site_behind = Gauge(
