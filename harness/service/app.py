@@ -22,7 +22,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import __version__
-from harness.errors import BadInput, NotFound, ReproError
+from harness.errors import BadInput, NotFound, ReproError, Unavailable
 from harness.registry.actions.incoming import Answer, Brought, Opened
 from harness.registry.queries import told
 from harness.service import bodies, leases, problems, public, queue, reads, wire
@@ -214,14 +214,14 @@ async def _brought(
     known = await service.again(found)
     if known is not None:
         await service.spend_address(address)
-        return _trial(None, None) if dry_run else _answer(known, found, None, 200)
+        return _trial(None, None) if dry_run else _answer(service, known, found, None, 200)
     await service.spend(found, address)
     checked = await service.checked(found)
     if dry_run:
         return _trial(await service.tried(checked), await _place(service, checked))
     answer = await service.take(checked)
     where = await _place(service, checked) if place else None
-    return _answer(answer, found, where, 201 if answer.new else 200)
+    return _answer(service, answer, found, where, 201 if answer.new else 200)
 
 
 async def _place(service: Service, one: Brought) -> dict[str, Any] | None:
@@ -232,8 +232,8 @@ async def _place(service: Service, one: Brought) -> dict[str, Any] | None:
     return await asyncio.to_thread(told.place, service.registry, row, one.item.submission, day)
 
 
-def _answer(found: Answer, opened: Opened, place: dict[str, Any] | None, status: int) -> Response:
-    made = wire.answer(found, opened.event, place)
+def _answer(service: Service, found: Answer, opened: Opened, place: dict[str, Any] | None, status: int) -> Response:
+    made = wire.answer(found, opened.event, place, service.settings.pages)
     where = made.row_page or f"/v1/entries/{made.receipt.entry}"
     return JSONResponse(made.model_dump(mode="json"), status, {"Location": where})
 
@@ -255,10 +255,11 @@ def _health(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", summary="Counts, for Prometheus", response_class=Response)
     async def metrics() -> Response:
-        ready = await service.ask(told.ready)
-        service.metrics.entries.set(ready["entries"])
-        service.metrics.pending.set(ready["pending"])
         service.metrics.waiting.set(service.waiting)
         service.metrics.refusing.set(bool(service.refused))
-        service.metrics.site(await service.site_told())
+        try:
+            service.metrics.ready(await service.ask(told.ready), await service.site_told())
+        except Unavailable as error:  # what this process has counted is told all the same
+            service.failed(error)
+            service.metrics.ready(None, None)
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

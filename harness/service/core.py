@@ -50,6 +50,7 @@ class Settings:
     """
 
     site: Path | None = None
+    pages: str | None = ""  # where the site's pages are: "" at this address; None: nobody knows
     limited: bool = True
     helpers: int = 2  # processes that check records; 0: this one
     enrol: Callable[[Registry, str], int] | None = None

@@ -194,7 +194,10 @@ async def _policy(visit: Visit) -> Response:
     except ReproError as error:
         trouble = str(error)
     names = active_policy.names()
-    return visit.page("policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size)
+    pages = visit.service.settings.pages
+    return visit.page(
+        "policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size, pages=pages
+    )
 
 
 async def _log(visit: Visit) -> Response:
