@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "BadInput",
     "Conflict",
+    "DiskFull",
     "EngineFailed",
     "Interrupted",
     "LogInconsistent",
@@ -121,6 +122,10 @@ class LogInconsistent(RecordInvalid):
 
 class NotEnoughSpace(BadInput):
     """The disk or the memory is too small for what was asked."""
+
+
+class DiskFull(NotEnoughSpace):
+    """Nothing more can be written: whatever else was to be measured ends, too."""
 
 
 class TooLarge(BadInput):

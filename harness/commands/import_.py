@@ -40,6 +40,6 @@ def import_(file: Path, tool: str | None, row: str | None, reason: str, target: 
     actor = as_editor()
     payloads = [external.as_payload(one) for one in found]
     made = cite(open_for_writing(target), actor, row, data, payloads, reason)
-    console.print(
-        f"{count(made.new, 'measurement')} beside row {made.row[:12]}, {made.known} already there", markup=False
-    )
+    out_again = f", {made.removed} removed earlier: not brought back" if made.removed else ""
+    line = f"{count(made.new, 'measurement')} beside row {made.row[:12]}, {made.known} already there{out_again}"
+    console.print(line, markup=False)

@@ -91,7 +91,7 @@ def run(search: Search, results: Path, resume: bool, progress: Progress) -> Tune
     for remark in search.remarks:
         progress.remark(remark)
     progress.stage(f"tuning: {count(len(search.tuning.cells), 'candidate')}, budget {search.tuning.budget_s:.0f} s")
-    with alone(progress):
+    with alone(progress, [cell.request for cell in search.tuning.cells]):
         return tune(search.tuning, kept, Session, progress)
 
 

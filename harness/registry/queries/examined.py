@@ -52,11 +52,12 @@ def examined(registry: Registry, identity: str) -> Examined:
             return _failed(reader, identity, size, needed)
         record, hub = _read(reader, identity), None if fact.row == identity else _read(reader, fact.row)
         samples = None if record is None else reader.body(record.samples.sha256)
-    dossier, doubts, trouble = None, tuple[Doubt, ...](), ""
-    try:
-        dossier, doubts = shown(registry, identity)
-    except ReproError as error:
-        trouble = one_line(f"cannot be examined: {error.what}")
+    dossier, doubts, trouble = None, tuple[Doubt, ...](), "Its bytes were taken down: the log alone tells of it."
+    if not fact.dropped:
+        try:
+            (dossier, doubts), trouble = shown(registry, identity), ""
+        except ReproError as error:
+            trouble = one_line(f"cannot be examined: {error.what}")
     return Examined(
         id=identity,
         size=size,

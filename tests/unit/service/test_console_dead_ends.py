@@ -1,0 +1,98 @@
+"""The console leaves nobody without a way on: what is refused says how it is now, and what is not shown is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import Conflict
+from harness.registry.actions.review import Decision, decide
+from harness.service.console import pages
+from tests.support.console_desk import console
+from tests.support.failed_runs import submitted
+
+
+@pytest.fixture
+def desks(tmp_path):
+    with console(str(tmp_path / "registry"), "pia", "quin") as (_, found):
+        for one in found:
+            one.sign_in()
+        yield found
+
+
+def waiting(desk, name="ada", **setup):
+    found = desk.world.record(name, **setup)
+    desk.world.submit(found)
+    return found.id
+
+
+def test_a_record_whose_bytes_were_taken_down_says_so_and_asks_for_no_decision(desks):
+    pia, _ = desks
+    record = waiting(pia)
+    for kind in ("record-rejected", "body-dropped"):
+        assert pia.act(kind, record).status_code == 303
+    page = pia.get(f"/console/records/{record}").text
+    assert "Its bytes were taken down" in page
+    assert "cannot be examined" not in page
+    assert 'value="record-approved"' not in page
+
+
+def test_who_was_late_is_led_to_the_record_and_stays_signed_in(desks):
+    pia, quin = desks
+    record = waiting(pia)
+    size = str(pia.size())
+    assert quin.act("record-rejected", record).status_code == 303
+    late = pia.prepare("record-approved", record, after=size)
+    assert late.status_code == 409
+    assert f'href="/console/records/{record}"' in late.text
+    assert "Sign out" in late.text
+    nobody = pia.client.post("/console/acts", headers={"accept": "text/html"})
+    assert (nobody.status_code, 'href="/console/sign-in"' in nobody.text) == (401, True)
+
+
+@pytest.mark.parametrize("reason", ["", " \n", "\u200b\u200b"])
+def test_an_act_without_a_reason_is_refused_in_the_words_of_the_page(desks, reason):
+    pia, _ = desks
+    refused = pia.prepare("record-approved", waiting(pia), reason)
+    assert refused.status_code == 400
+    assert "go back, and choose or write one" in refused.text
+    assert "--reason" not in refused.text
+
+
+def test_an_editor_whose_approval_is_there_can_not_give_it_again(desks):
+    pia, quin = desks
+    assert pia.act("policy-adopted", "network-v3", approvals="2").status_code == 303
+    assert "network-v3" in pia.get("/console/policy").text.partition("Adopt a policy")[0]
+    record, failed = waiting(pia), submitted(pia.world, "bea")
+    for kind, one in (("record-approved", record), ("failure-approved", failed)):
+        assert pia.act(kind, one).status_code == 303
+        size = pia.size()
+        again = pia.prepare(kind, one)
+        assert (again.status_code, "approval of pia already, 1 of 2" in again.text) == (409, True), again.text
+        assert quin.act(kind, one).status_code == 303
+        assert pia.size() == size + 1
+    other = waiting(pia, "cyd", sku="GeForce RTX 3080")
+    decide(pia.world.registry, pia.world.editor(), Decision.APPROVE, other, "complete")
+    with pytest.raises(Conflict, match="approval of ed already, 1 of 2"):
+        decide(pia.world.registry, pia.world.editor(), Decision.APPROVE, other, "complete, again")
+
+
+def test_a_threshold_of_none_is_refused_and_not_taken_for_the_present_one(desks):
+    pia, _ = desks
+    refused = pia.prepare("editors-changed", "editors", threshold="0")
+    assert (refused.status_code, "must be a number from 1" in refused.text) == (400, True)
+
+
+def test_an_operators_page_and_the_log_of_one_lead_to_all_that_there_is(desks, monkeypatch):
+    pia, _ = desks
+    monkeypatch.setattr(pages, "LINES", 2)
+    failed = submitted(pia.world, "ada")
+    ids = [waiting(pia, sku=f"GeForce RTX {number}090") for number in (3, 4, 5)]
+    page = pia.get("/console/operators/ada").text
+    assert f"/console/records/{failed}" in page
+    assert 'href="/console/log?of=ada">All 5 in the log' in page
+    path, seen = "/console/log?of=ada", ""
+    while path:
+        shown = pia.get(path).text
+        seen += shown
+        path = shown.partition('<p><a href="')[2].partition('">Earlier')[0].replace("&amp;", "&")
+    assert all(one[:24] in seen for one in (*ids, failed))
