@@ -134,3 +134,15 @@ def test_who_is_signed_in_reads_on_where_nothing_can_be_written(tmp_path, how):
         assert session is not None
         assert session.handle == "pia"
         assert sessions.of(made.registry, desk.cookie, later + sessions.IDLE_S) is None
+
+
+def test_a_number_that_can_not_be_written_down_is_told_too(tmp_path):
+    statements: list[str] = []
+    with over(str(tmp_path / "registry"), limited=False) as service, each_connection(statements):
+        assert service.post({"event": service.joining("ann")}).status_code == 201
+        statements[:] = [REFUSALS["read alone"]]
+        assert signed(service, "/v1/submissions", service.world.person("ann").operator).status_code == 503
+        assert service.client.get("/readyz").json()["refused"] == "SQLITE_READONLY"
+        statements[:] = [AGAIN["read alone"]]
+        assert service.post(brought(service, "ann")).status_code == 201
+        assert service.client.get("/readyz").json()["refused"] == ""
