@@ -145,7 +145,11 @@ async def _proposal(visit: Visit) -> Response:
     found = await asyncio.to_thread(proposals.one, visit.service.registry, visit.request.path_params["digest"])
     keys = await _keys(visit, found.event, found.keys)
     return visit.page(
-        "proposal.html", one=found, prepared=_prepared(found.event, keys), words=words.act(found.event.kind)
+        "proposal.html",
+        one=found,
+        prepared=_prepared(found.event, keys),
+        words=words.act(found.event.kind),
+        again=visit.editor.handle in found.signed,
     )
 
 
