@@ -76,7 +76,8 @@ async def _prepare(visit: Visit) -> Response:
     found = await asyncio.to_thread(drafts.draft, visit.service.registry, visit.editor.handle, asked)
     keys = await _keys(visit, found)
     about = await visit.service.ask(examined.words_of, found.subject)
-    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=_page_of(found))
+    back = await _back(visit, found)
+    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=back)
 
 
 async def _prepare_several(visit: Visit) -> Response:
@@ -117,7 +118,13 @@ async def _act(visit: Visit) -> Response:
     if event.kind in BY_SEVERAL:
         return await _offer(visit, data)
     entry = await _take(visit, data)
-    return RedirectResponse(f"{_page_of(event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, event)}?entry={entry}", 303)
+
+
+async def _back(visit: Visit, event: Event) -> str:
+    """Where its subject is shown."""
+    kind, name = await visit.service.ask(examined.page_of, event.kind, event.subject)
+    return _page(kind, name) if kind else _page_of(event)
 
 
 async def _several(visit: Visit) -> Response:
@@ -138,7 +145,11 @@ async def _proposal(visit: Visit) -> Response:
     found = await asyncio.to_thread(proposals.one, visit.service.registry, visit.request.path_params["digest"])
     keys = await _keys(visit, found.event, found.keys)
     return visit.page(
-        "proposal.html", one=found, prepared=_prepared(found.event, keys), words=words.act(found.event.kind)
+        "proposal.html",
+        one=found,
+        prepared=_prepared(found.event, keys),
+        words=words.act(found.event.kind),
+        again=visit.editor.handle in found.signed,
     )
 
 
@@ -160,7 +171,7 @@ async def _offer(visit: Visit, data: bytes) -> Response:
         return RedirectResponse(f"/console/proposals/{found.sha256}", 303)
     entry = await _take(visit, found.envelope)
     await asyncio.to_thread(proposals.taken, visit.service.registry, found.sha256)
-    return RedirectResponse(f"{_page_of(found.event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, found.event)}?entry={entry}", 303)
 
 
 async def _take(visit: Visit, data: bytes) -> int:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import Conflict
+from harness.record.envelope import key_id
+from harness.registry.actions import requests
+from harness.registry.actions.evidence import cite
 from harness.registry.actions.review import Decision, decide
+from harness.registry.intake import external
 from harness.service.console import pages
-from tests.support.console_desk import console
+from tests.support.console_desk import console, nobody
+from tests.support.console_forms import form_to, forms
 from tests.support.failed_runs import submitted
+
+LOG = Path(__file__).parents[2] / "data" / "imported" / "llama-bench.json"
 
 
 @pytest.fixture
@@ -96,3 +105,49 @@ def test_an_operators_page_and_the_log_of_one_lead_to_all_that_there_is(desks, m
         seen += shown
         path = shown.partition('<p><a href="')[2].partition('">Earlier')[0].replace("&amp;", "&")
     assert all(one[:24] in seen for one in (*ids, failed))
+
+
+def test_other_tools_numbers_are_removed_on_the_page_of_their_row_once(desks):
+    pia, quin = desks
+    row = waiting(pia)
+    assert pia.act("record-approved", row).status_code == 303
+    log = LOG.read_bytes()
+    payloads = [external.as_payload(one) for one in external.read(log, "log")]
+    cite(pia.world.registry, pia.world.editor(), row, log, payloads, "a forum <b>")
+    page = pia.get(f"/console/records/{row}").text
+    assert "a forum &lt;b&gt;" in page
+    one, *_ = [form for form in forms(page) if ("kind", "evidence-removed") in form.fields]
+    subject = dict(one.fields)["subject"]
+    done = pia.act("evidence-removed", subject, "another machine")
+    assert done.headers["location"].startswith(f"/console/records/{row}?entry=")
+    assert subject[:12] not in pia.get(f"/console/records/{row}").text.partition('id="acts"')[0]
+    twice = quin.prepare("evidence-removed", subject, "another machine")
+    assert (twice.status_code, "was removed before" in twice.text) == (409, True)
+
+
+def test_what_is_signed_is_named_and_a_key_leads_back_to_its_operator(desks):
+    pia, _ = desks
+    pia.world.join("ada")
+    made = requests.open_request(
+        pia.world.registry, pia.world.actor("ada"), model="m <b>", hardware="GPU", runtime="vLLM"
+    )
+    page = pia.prepare("request-accepted", made.request).text
+    assert "m &lt;b&gt; on GPU, vLLM, asked for by ada" in page
+    failed = submitted(pia.world, "ada")
+    assert "a run that failed (out of memory), by ada" in pia.prepare("failure-approved", failed).text
+    key = key_id(pia.world.person("ada").operator.public_key())
+    assert "a key of ada, since entry" in pia.prepare("key-revoked", key, from_index=str(pia.size())).text
+    done = pia.act("key-revoked", key, from_index=str(pia.size()))
+    assert done.headers["location"].startswith("/console/operators/ada?entry=")
+    back = pia.act("key-unrevoked", key)
+    assert back.headers["location"].startswith("/console/operators/ada?entry=")
+
+
+def test_a_form_that_no_script_has_filled_says_so(desks):
+    pia, _ = desks
+    form = form_to(nobody(pia).get("/console/sign-in").text, "/console/sign-in")
+    refused = nobody(pia).post(form.action, form.fields)
+    assert (refused.status_code, "with its script" in refused.text) == (400, True)
+    form = form_to(nobody(pia).get("/console/passkeys/new?handle=rob").text, "/console/passkeys/new")
+    refused = nobody(pia).post(form.action, form.fields)
+    assert (refused.status_code, "with its script" in refused.text) == (400, True)
