@@ -51,3 +51,20 @@ def test_nobody_but_an_editor_imports_over_a_url(people, row, url):
     assert "evidence-imported" not in people.good("x", "registry", "log", "--json")
     missing = refused(imported(people, "feedfeed", REPRO_REGISTRY=url))
     assert "feedfeed" in missing
+
+
+def test_an_editor_removes_a_measurement_and_it_does_not_come_back(people, row, url):
+    imported(people, row, REPRO_REGISTRY=url)
+    first, second = json.loads(people.good("x", "explain", row[:8], "--json"))["evidence"]
+    words = ("import", "--row", row[:8], "--reason", "another machine", "--remove")
+    assert "must come with --row" in refused(people("ed", "import", "--remove", first["id"], REPRO_REGISTRY=url))
+    assert "no measurement has an id" in refused(people("ed", *words, "feedfeed", REPRO_REGISTRY=url))
+    done = people.good("ed", *words, first["id"][:9], REPRO_REGISTRY=url)
+    assert done.splitlines()[0] == first["id"]
+    assert "was removed before: another machine" in refused(people("ed", *words, first["id"], REPRO_REGISTRY=url))
+    assert [one["id"] for one in json.loads(people.good("x", "explain", row[:8], "--json"))["evidence"]] == [
+        second["id"]
+    ]
+    again = imported(people, row, REPRO_REGISTRY=url).stdout.splitlines()[-1]
+    assert again == f"0 measurements beside row {row[:12]}, 1 already there, 1 removed earlier: not brought back"
+    assert "everything holds" in people.good("x", "audit", people.registry)

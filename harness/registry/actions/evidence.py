@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from harness.errors import BadInput, ReproError
+from harness.errors import BadInput, Conflict, ReproError
 from harness.record.canonical import canonical
-from harness.registry.actions.acts import Actor, event, utc
+from harness.registry.actions.acts import Actor, act, event, utc
+from harness.registry.db import prefixes
 from harness.registry.db.reader import Reader
 from harness.registry.db.transaction import Item
 from harness.registry.queries.desk import subject_of
@@ -48,6 +49,29 @@ def cite(
     _bring(registry, list(items.values()))
     removed = sum(out.get(subject, False) for subject in of)
     return Cited(whole, len(items), len(of) - len(items) - removed, removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A measurement of another tool that is shown no more."""
+
+    id: str  # whole
+    row: str
+    entry: int
+
+
+def remove(registry: Registry, actor: Actor, row: str, prefix: str, reason: str) -> Removed:
+    """Show a measurement no more beside its row, both by how their ids begin; it can't be imported again. Raises why not."""
+    with registry.reading() as reader:
+        whole = _row_of(reader, row)
+        found = {one.id: one for one in beside(reader, whole)}
+    if not prefix:
+        raise BadInput("must name a measurement", where="--remove", fix="see: repro explain ROW")
+    fix = f"see: repro explain {whole[:12]}"
+    identity = prefixes.only([one for one in found if one.startswith(prefix.lower())], prefix, "measurement", fix)
+    if found[identity].removed:
+        raise Conflict(f"was removed before: {found[identity].why}", where=identity[:12])
+    return Removed(identity, whole, act(registry, actor, "evidence-removed", identity, reason=reason).entry.index)
 
 
 def _bring(registry: Registry, items: Sequence[Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.errors import Conflict, NotFound
 from harness.registry.db.elsewhere import Elsewhere
 from harness.registry.db.reader import Reader
 from harness.registry.facts import EvidenceFact
@@ -31,3 +32,18 @@ def beside(reader: Reader, row: str) -> list[Beside]:
         for name, fact in found
         if fact.row == row
     ]
+
+
+def row_of(reader: Reader, identity: str) -> str:
+    """The row of a measurement, by its whole id; "" where there is none."""
+    found = reader.get(EvidenceFact, identity)
+    return "" if found is None else found.row
+
+
+def shown(reader: Reader, identity: str) -> None:
+    """Raises `NotFound` where there is no such measurement, `Conflict` where it was removed: the log would say it twice."""
+    found = reader.get(EvidenceFact, identity)
+    if found is None:
+        raise NotFound("there is no such measurement", where=identity[:12], fix="see the page of its row")
+    if found.removed:
+        raise Conflict(f"was removed before: {found.why}", where=identity[:12])

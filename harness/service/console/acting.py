@@ -19,7 +19,7 @@ from harness.registry.actions import drafts, passkeys, proposals, sessions
 from harness.registry.actions.drafts import Asked
 from harness.registry.actions.editors import SEVERAL as BY_SEVERAL
 from harness.registry.actions.incoming import Parcel
-from harness.registry.queries import examined
+from harness.registry.queries import evidence, examined
 from harness.registry.queries.queue import examined as queue_of
 from harness.service.console import ceremony, forms, words
 from harness.service.console.ceremony import Signing
@@ -76,7 +76,8 @@ async def _prepare(visit: Visit) -> Response:
     found = await asyncio.to_thread(drafts.draft, visit.service.registry, visit.editor.handle, asked)
     keys = await _keys(visit, found)
     about = await visit.service.ask(examined.words_of, found.subject)
-    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=_page_of(found))
+    back = await _back(visit, found)
+    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=back)
 
 
 async def _prepare_several(visit: Visit) -> Response:
@@ -117,7 +118,13 @@ async def _act(visit: Visit) -> Response:
     if event.kind in BY_SEVERAL:
         return await _offer(visit, data)
     entry = await _take(visit, data)
-    return RedirectResponse(f"{_page_of(event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, event)}?entry={entry}", 303)
+
+
+async def _back(visit: Visit, event: Event) -> str:
+    """Where its subject is shown: of another tool's numbers the row."""
+    row = await visit.service.ask(evidence.row_of, event.subject) if event.kind == "evidence-removed" else ""
+    return _page("record", row) if row else _page_of(event)
 
 
 async def _several(visit: Visit) -> Response:

@@ -132,6 +132,7 @@ async def _pays(service: Service, request: Request) -> None:
 
 def _refusal(service: Service, request: Request, error: ReproError) -> Response:
     """A page for a person, a problem document for anybody else."""
+    service.failed(error)
     document = problems.problem(error)
     if "text/html" not in request.headers.get("accept", ""):
         return document

@@ -15,6 +15,7 @@ from harness.registry.actions import editors, passkeys, proposals
 from harness.registry.actions.acts import utc
 from harness.registry.queries import (
     active_policy,
+    evidence,
     examined,
     failures,
     history,
@@ -103,7 +104,8 @@ def _record_view(registry: Registry, identity: str) -> dict[str, Any]:
     with registry.reading() as reader:
         acts = history.acts_of(reader, identity)
         following = examined.waiting_after(reader, identity)
-    return {**record_page.view(found), "acts": acts, "following": following}
+        beside = [one for one in evidence.beside(reader, identity) if not one.removed]
+    return {**record_page.view(found), "acts": acts, "following": following, "beside": beside}
 
 
 async def _operators(visit: Visit) -> Response:
@@ -194,7 +196,10 @@ async def _policy(visit: Visit) -> Response:
     except ReproError as error:
         trouble = str(error)
     names = active_policy.names()
-    return visit.page("policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size)
+    pages = visit.service.settings.pages
+    return visit.page(
+        "policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size, pages=pages
+    )
 
 
 async def _log(visit: Visit) -> Response:

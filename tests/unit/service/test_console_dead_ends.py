@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import Conflict
+from harness.registry.actions.evidence import cite
 from harness.registry.actions.review import Decision, decide
+from harness.registry.intake import external
 from harness.service.console import pages
 from tests.support.console_desk import console
+from tests.support.console_forms import forms
 from tests.support.failed_runs import submitted
+
+LOG = Path(__file__).parents[2] / "data" / "imported" / "llama-bench.json"
 
 
 @pytest.fixture
@@ -96,3 +103,21 @@ def test_an_operators_page_and_the_log_of_one_lead_to_all_that_there_is(desks, m
         seen += shown
         path = shown.partition('<p><a href="')[2].partition('">Earlier')[0].replace("&amp;", "&")
     assert all(one[:24] in seen for one in (*ids, failed))
+
+
+def test_other_tools_numbers_are_removed_on_the_page_of_their_row_once(desks):
+    pia, quin = desks
+    row = waiting(pia)
+    assert pia.act("record-approved", row).status_code == 303
+    log = LOG.read_bytes()
+    payloads = [external.as_payload(one) for one in external.read(log, "log")]
+    cite(pia.world.registry, pia.world.editor(), row, log, payloads, "a forum <b>")
+    page = pia.get(f"/console/records/{row}").text
+    assert "a forum &lt;b&gt;" in page
+    one, *_ = [form for form in forms(page) if ("kind", "evidence-removed") in form.fields]
+    subject = dict(one.fields)["subject"]
+    done = pia.act("evidence-removed", subject, "another machine")
+    assert done.headers["location"].startswith(f"/console/records/{row}?entry=")
+    assert subject[:12] not in pia.get(f"/console/records/{row}").text.partition('id="acts"')[0]
+    twice = quin.prepare("evidence-removed", subject, "another machine")
+    assert (twice.status_code, "was removed before" in twice.text) == (409, True)

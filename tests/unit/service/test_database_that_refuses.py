@@ -54,6 +54,10 @@ def refuses(service: Over, *, small: bool) -> None:
     for path in READS:
         assert service.client.get(path).status_code == 200, path
     assert service.client.get("/console/sign-in", headers={"accept": "text/html"}).status_code == 200
+    told = service.client.get("/readyz").json()
+    assert told["status"] == "refusing"
+    assert told["refused"] in ("SQLITE_FULL", "SQLITE_READONLY", "ReadOnlySqlTransaction", "DiskFull")
+    assert "repro_writes_refused 1.0" in service.client.get("/metrics").text
     assert service.size() == before
 
 
@@ -63,6 +67,10 @@ def takes(service: Over) -> None:
     assert service.post(brought(service, "ann")).status_code == 201
     assert signed(service, "/v1/submissions", service.world.person("ann").operator).status_code == 200
     assert service.size() == before + 2
+    assert (
+        service.client.get("/readyz").json() | {"status": "ok", "refused": ""} == service.client.get("/readyz").json()
+    )
+    assert "repro_writes_refused 0.0" in service.client.get("/metrics").text
     assert not audit(service.world.registry, None, SILENT).faults
 
 
