@@ -147,9 +147,12 @@ class TooMany(BadInput):
 
 
 class Unavailable(BadInput):
-    """What is asked fails for now, and nothing was written: a database, or a service that has too much to do."""
+    """What is asked fails for now, and nothing was written: a database, or a service that has too much to do. `written`: a
+    database refused what it was to write down.
+    """
 
     wait_s = 5
+    written = False
 
 
 class RuntimeUnavailable(ReproError):

@@ -286,7 +286,9 @@ class LoadedServer:
             )
         sent = f"{came} of {count} tokens had come"
         if ended:
-            raise RunFailed(f"{ended}: {sent}", where="openai-http", code="stream broke off")
+            raise RunFailed(
+                f"{ended}: {sent}", where="openai-http", fix="see the server's log", code="stream broke off"
+            )
         if not chunks.counted:
             raise RunFailed(
                 f"the server sent {chunks.count} chunks for {count} tokens, and does not tell how many tokens it made",

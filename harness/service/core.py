@@ -29,6 +29,8 @@ from harness.service.log import place
 from harness.service.metrics import Metrics
 
 T = TypeVar("T")
+_ELSEWHERE = "elsewhere"  # numbers of signed requests, sessions
+_TOLD_S = 900.0  # for which a refusal is told where nobody has tried since
 _REMEMBERED = 10_000  # addresses that must wait
 
 
@@ -84,7 +86,8 @@ class Service:
     _checkers: list[Checker] = field(default_factory=list)
     _cosigner: Cosigner | None = None
     _courier: Courier | None = None
-    _refusals: dict[str, str] = field(default_factory=dict)  # what was not written the last time → the database's word
+    # What was not written the last time → the database's word, and when by this process's clock.
+    _refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
     _blocked: dict[str, float] = field(default_factory=dict)  # network → when it may ask again, by this process's clock
 
     def start(self) -> None:
@@ -130,13 +133,16 @@ class Service:
 
     @property
     def refused(self) -> str:
-        """Why the database took nothing the last time, in its own word; "" where it did."""
-        return next(iter(list(self._refusals.values())), "")
+        """Why the database took nothing the last time, in its own word; "" where it did, or nobody has tried for a while."""
+        since = time.monotonic() - _TOLD_S
+        return next((code for code, at in list(self._refusals.values()) if at > since), "")
 
     def failed(self, error: ReproError) -> None:
         """Tell the host why a request could not be answered: its asker is told no more than that it was not."""
         if statuses(type(error)).http_status < 500:
             return
+        if isinstance(error, Unavailable) and error.written:
+            self._refusals[_ELSEWHERE] = error.code, time.monotonic()
         self.log("could not answer", level="error", code=error.code, place=place(error))
 
     @property
@@ -278,6 +284,7 @@ class Service:
         try:
             yield
         except Unavailable as error:
-            self._refusals[what] = error.code
+            self._refusals[what] = error.code, time.monotonic()
             raise
         self._refusals.pop(what, None)
+        self._refusals.pop(_ELSEWHERE, None)

@@ -204,7 +204,7 @@ def test_an_editor_adds_another_who_cosigns_and_rotates(pia, browser):
     assert "1 more must sign" in pia.page.inner_text("main")  # the new list asks for two of its own
     rob.forget(old)
     rob.open(where.removeprefix(rob.origin))
-    rob.press("Sign it, too")
+    rob.press("Sign it with your next passkey")
     assert "sign-in" in rob.page.url  # the old passkey is signed out
     rob.sign_in()
     rob.close()

@@ -34,12 +34,6 @@ def beside(reader: Reader, row: str) -> list[Beside]:
     ]
 
 
-def row_of(reader: Reader, identity: str) -> str:
-    """The row of a measurement, by its whole id; "" where there is none."""
-    found = reader.get(EvidenceFact, identity)
-    return "" if found is None else found.row
-
-
 def shown(reader: Reader, identity: str) -> None:
     """Raises `NotFound` where there is no such measurement, `Conflict` where it was removed: the log would say it twice."""
     found = reader.get(EvidenceFact, identity)

@@ -19,7 +19,7 @@ from harness.registry.actions import drafts, passkeys, proposals, sessions
 from harness.registry.actions.drafts import Asked
 from harness.registry.actions.editors import SEVERAL as BY_SEVERAL
 from harness.registry.actions.incoming import Parcel
-from harness.registry.queries import evidence, examined
+from harness.registry.queries import examined
 from harness.registry.queries.queue import examined as queue_of
 from harness.service.console import ceremony, forms, words
 from harness.service.console.ceremony import Signing
@@ -122,9 +122,9 @@ async def _act(visit: Visit) -> Response:
 
 
 async def _back(visit: Visit, event: Event) -> str:
-    """Where its subject is shown: of another tool's numbers the row."""
-    row = await visit.service.ask(evidence.row_of, event.subject) if event.kind == "evidence-removed" else ""
-    return _page("record", row) if row else _page_of(event)
+    """Where its subject is shown."""
+    kind, name = await visit.service.ask(examined.page_of, event.kind, event.subject)
+    return _page(kind, name) if kind else _page_of(event)
 
 
 async def _several(visit: Visit) -> Response:
@@ -145,7 +145,11 @@ async def _proposal(visit: Visit) -> Response:
     found = await asyncio.to_thread(proposals.one, visit.service.registry, visit.request.path_params["digest"])
     keys = await _keys(visit, found.event, found.keys)
     return visit.page(
-        "proposal.html", one=found, prepared=_prepared(found.event, keys), words=words.act(found.event.kind)
+        "proposal.html",
+        one=found,
+        prepared=_prepared(found.event, keys),
+        words=words.act(found.event.kind),
+        again=visit.editor.handle in found.signed,
     )
 
 
@@ -167,7 +171,7 @@ async def _offer(visit: Visit, data: bytes) -> Response:
         return RedirectResponse(f"/console/proposals/{found.sha256}", 303)
     entry = await _take(visit, found.envelope)
     await asyncio.to_thread(proposals.taken, visit.service.registry, found.sha256)
-    return RedirectResponse(f"{_page_of(found.event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, found.event)}?entry={entry}", 303)
 
 
 async def _take(visit: Visit, data: bytes) -> int:

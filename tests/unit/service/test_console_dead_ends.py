@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import Conflict
+from harness.record.envelope import key_id
+from harness.registry.actions import requests
 from harness.registry.actions.evidence import cite
 from harness.registry.actions.review import Decision, decide
 from harness.registry.intake import external
 from harness.service.console import pages
-from tests.support.console_desk import console
-from tests.support.console_forms import forms
+from tests.support.console_desk import console, nobody
+from tests.support.console_forms import form_to, forms
 from tests.support.failed_runs import submitted
 
 LOG = Path(__file__).parents[2] / "data" / "imported" / "llama-bench.json"
@@ -121,3 +123,31 @@ def test_other_tools_numbers_are_removed_on_the_page_of_their_row_once(desks):
     assert subject[:12] not in pia.get(f"/console/records/{row}").text.partition('id="acts"')[0]
     twice = quin.prepare("evidence-removed", subject, "another machine")
     assert (twice.status_code, "was removed before" in twice.text) == (409, True)
+
+
+def test_what_is_signed_is_named_and_a_key_leads_back_to_its_operator(desks):
+    pia, _ = desks
+    pia.world.join("ada")
+    made = requests.open_request(
+        pia.world.registry, pia.world.actor("ada"), model="m <b>", hardware="GPU", runtime="vLLM"
+    )
+    page = pia.prepare("request-accepted", made.request).text
+    assert "m &lt;b&gt; on GPU, vLLM, asked for by ada" in page
+    failed = submitted(pia.world, "ada")
+    assert "a run that failed (out of memory), by ada" in pia.prepare("failure-approved", failed).text
+    key = key_id(pia.world.person("ada").operator.public_key())
+    assert "a key of ada, since entry" in pia.prepare("key-revoked", key, from_index=str(pia.size())).text
+    done = pia.act("key-revoked", key, from_index=str(pia.size()))
+    assert done.headers["location"].startswith("/console/operators/ada?entry=")
+    back = pia.act("key-unrevoked", key)
+    assert back.headers["location"].startswith("/console/operators/ada?entry=")
+
+
+def test_a_form_that_no_script_has_filled_says_so(desks):
+    pia, _ = desks
+    form = form_to(nobody(pia).get("/console/sign-in").text, "/console/sign-in")
+    refused = nobody(pia).post(form.action, form.fields)
+    assert (refused.status_code, "with its script" in refused.text) == (400, True)
+    form = form_to(nobody(pia).get("/console/passkeys/new?handle=rob").text, "/console/passkeys/new")
+    refused = nobody(pia).post(form.action, form.fields)
+    assert (refused.status_code, "with its script" in refused.text) == (400, True)

@@ -75,3 +75,18 @@ def test_two_passkeys_become_a_text_for_an_editor(desk):
     assert kept == made[1].key.text()
     assert other.post(form.action, fields).status_code == 403  # its number was used
     assert not [one for one in forms(answer.text) if one.action == "/console/demonstration"]
+
+
+def test_a_lone_editor_changes_to_the_next_passkey_by_signing_with_both(desk):
+    pia, following = desk, Authenticator(-7, "localhost", "pia, at last")
+    assert pia.act("editors-changed", "editors", remove="ed").status_code == 303
+    # Her list names the digest of a passkey that `add_editor` made up: the key of that one follows.
+    own = Authenticator(pia.passkey.algorithm, pia.passkey.rp_id, f"next {pia.passkey.name}")
+    text = json.dumps({"handle": "pia", "key": own.key.text(), "next_key_sha256": following.key.id})
+    waits = pia.act("editors-changed", "editors", add=text).headers["location"]
+    page = pia.get(waits).text
+    assert "sign with that, too" in page
+    form = form_to(page, waits)
+    done = pia.post(form.action, pia.signed(form, own))
+    assert "?entry=" in done.headers["location"]
+    assert replace(nobody(pia), passkey=own).sign_in().status_code == 303
