@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "BadInput",
     "Conflict",
+    "DiskFull",
     "EngineFailed",
     "Interrupted",
     "LogInconsistent",
@@ -123,6 +124,10 @@ class NotEnoughSpace(BadInput):
     """The disk or the memory is too small for what was asked."""
 
 
+class DiskFull(NotEnoughSpace):
+    """Nothing more can be written: whatever else was to be measured ends, too."""
+
+
 class TooLarge(BadInput):
     """More bytes than a service takes."""
 
@@ -142,9 +147,12 @@ class TooMany(BadInput):
 
 
 class Unavailable(BadInput):
-    """What is asked fails for now, and nothing was written: a database, or a service that has too much to do."""
+    """What is asked fails for now, and nothing was written: a database, or a service that has too much to do. `written`: a
+    database refused what it was to write down.
+    """
 
     wait_s = 5
+    written = False
 
 
 class RuntimeUnavailable(ReproError):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import BadInput, Conflict, NotEnoughSpace, ReproError
+from harness.errors import BadInput, Conflict, DiskFull, ReproError
 
 _CHUNK = 1 << 20
 
@@ -93,7 +93,7 @@ _RETRIES = 100
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Temp file, fsync, rename, fsync of the folder. Raises `BadInput` or `NotEnoughSpace`; leaves nothing half written."""
+    """Temp file, fsync, rename, fsync of the folder. Raises `BadInput` or `DiskFull`; leaves nothing half written."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -170,16 +170,17 @@ def sync_descriptor(descriptor: int) -> None:
 def refusal(error: OSError, path: Path) -> ReproError:
     """The one clear line for a failed write."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NotEnoughSpace("no space left on the disk", where=str(path), fix="free some, or name another folder")
+        return DiskFull("no space left on the disk", where=str(path), fix="free some, or name another folder")
     reason = error.strerror or type(error).__name__
     return BadInput(f"can't be written ({reason})", where=str(path), fix="name a folder that you can write to")
 
 
 def need_room(folder: Path, needed_bytes: int, fix: str = "free some, or set XDG_CACHE_HOME to a larger disk") -> None:
-    """Raises `NotEnoughSpace` when the disk of `folder` has less free than that."""
-    free = shutil.disk_usage(folder).free
+    """Raises `DiskFull` when the disk of `folder` has less free than that."""
+    there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    free = shutil.disk_usage(there).free
     if free < needed_bytes:
-        raise NotEnoughSpace(
+        raise DiskFull(
             f"{needed_bytes >> 20} MiB are needed and {free >> 20} MiB are free",
             where=str(folder),
             fix=fix,

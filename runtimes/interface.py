@@ -90,7 +90,7 @@ class RuntimeFacts:
     settings: Mapping[str, Scalar]
     devices: tuple[Device, ...]
     vocab_size: int
-    context_tokens: int
+    context_tokens: int  # 0: a server that does not tell
     bos_id: int | None
     add_bos: bool
     clock: str  # what the stamps mean: "host, after llama_synchronize"

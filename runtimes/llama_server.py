@@ -198,7 +198,7 @@ def _facts(told: RuntimeFacts, log: str, program: Program, options: Mapping[str,
     resolved = llama_server_log.settings_of(log)
     settings: dict[str, Scalar] = {
         **{name: resolved.get(name) for name in ("threads", "threads_batch", "batch", "ubatch", "slots")},
-        "context": told.context_tokens,
+        "context": told.context_tokens or None,
         "gpu_layers": layers,
         "flash_attn": resolved.get("flash_attn", options["flash_attn"]),
         "type_k": resolved.get("type_k", options["type_k"]),

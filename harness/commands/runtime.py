@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.paths import cache
+
+if TYPE_CHECKING:
+    from harness.run.prepare.environments import Installed
 
 
 @click.group()
@@ -117,7 +121,14 @@ def list_(name: str | None, available: bool, as_json: bool) -> None:
         for folder, item in installed:
             if item.runtime == each:
                 which = item.release or "pinned"
-                out().print(f"  {item.key:20} {which:10} built in {item.build_seconds} s  {folder}", markup=False)
+                out().print(f"  {item.key:20} {which:10} {_how(item)}  {folder}", markup=False)
+
+
+def _how(item: Installed) -> str:
+    """How the environment was made: what is compiled for it is kept, and taken again without a second build."""
+    if not item.built_wheel_sha256:
+        return "nothing compiled"
+    return f"built in {item.build_seconds:,} s" if item.build_seconds else "built before"
 
 
 def _about(name: str) -> str:

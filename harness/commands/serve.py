@@ -63,9 +63,9 @@ def serve(
         own = stack.enter_context(bound(port))
         enrol = visitors_editors(target, registry, own.getsockname()[1])
         again = key_again(registry)
-        service = Service(
-            registry, key, Settings(site, own_key=again, private_witnesses=private_witnesses, enrol=enrol)
-        )
+        pages = base_url.rstrip("/") if base_url else None if site is None else ""
+        settings = Settings(site, pages, own_key=again, private_witnesses=private_witnesses, enrol=enrol)
+        service = Service(registry, key, settings)
         with kept_site(service, keeper, base_url):
             told = f" (Ctrl-C ends){_console(service)}"
             run(service, own, lambda address: out().print(f"{address}{told}", markup=False), telemetry)

@@ -85,8 +85,7 @@ def compare_records(
             if right is None or right.estimate is None:
                 continue
             row = _row(workload, other, left, right, band, alpha_of(a, b), challenged)
-            row = _not_over_drafts(_not_over_caches(row, a, b), a, b)
-            rows.append(_not_to_be_used(row, zip(names, (a, b), strict=True)))
+            rows.append(_not_to_be_used(_not_across(row, a, b), zip(names, (a, b), strict=True)))
     return RecordComparison(differences(a, b), settings.differences(a, b), settings.unknown(a, b), tuple(rows))
 
 
@@ -102,20 +101,18 @@ def failings(record: Record, workload: str, metric: str) -> list[str]:
     return found + ([f"invalid: {', '.join(sorted(invalid))}"] if invalid else [])
 
 
-def _not_over_caches(row: Row, a: Record, b: Record) -> Row:
-    """A record with a prefix cache on is never compared with one without, not even where a workload finds it empty."""
-    if settings.keeps_prefix(a) == settings.keeps_prefix(b):
-        return row
-    return replace(row, comparison=not_comparable(["prefix cache"], alpha_of(a, b)))
+# What is never compared across, not even where a workload finds the cache empty: what is kept of drafts depends on the text.
+_NEVER_ACROSS = (("prefix cache", settings.keeps_prefix), ("drafts", settings.drafts))
 
 
-def _not_over_drafts(row: Row, a: Record, b: Record) -> Row:
-    """Nor is one that drafts tokens ahead with one that does not: what is kept of drafts depends on the text."""
-    if settings.drafts(a) == settings.drafts(b):
+def _not_across(row: Row, a: Record, b: Record) -> Row:
+    """Not comparable where one record keeps a prefix cache, or drafts tokens ahead, and the other does not."""
+    apart = [name for name, of in _NEVER_ACROSS if of(a) != of(b)]
+    if not apart:
         return row
-    found = not_comparable(["drafts"], alpha_of(a, b))
+    found = not_comparable(apart, alpha_of(a, b))
     if row.comparison.verdict is Verdict.NOT_COMPARABLE:
-        found = replace(found, reason=f"{row.comparison.reason}, drafts")
+        found = replace(found, reason=f"{row.comparison.reason}, {', '.join(apart)}")
     return replace(row, comparison=found)
 
 

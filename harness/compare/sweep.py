@@ -126,6 +126,8 @@ def of_records(records: Sequence[Stored]) -> SweepTable:
         raise BadInput("needs at least two records", where="sweep", fix="name another record")
     _refuse_other_machines([one.record for one in records if one.record.failure is None])
     asked = [{name: text_of(value) for name, value in one.record.runtime.options.items()} for one in records]
+    if len({one.get("url") for one in asked}) > 1:  # nobody knows whether behind another address the same computes
+        raise BadInput("the records are of several servers", where="sweep", fix="name records of one sweep")
     swept = sorted({name for one in asked for name in one if len({other.get(name) for other in asked}) > 1})
     return table([Measured({n: one.get(n, NOT_SET) for n in swept}, s) for one, s in zip(asked, records, strict=True)])
 

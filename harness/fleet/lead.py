@@ -22,7 +22,6 @@ from harness.fleet.state import Batch, State
 from harness.state_files import put_aside
 from harness.units import count
 
-MOST_IN_BATCH = 1000
 PATIENCE_S = 1800.0  # for an engine that does not answer: a controller may be restarted
 LEAST_REST = 25  # times as long as a look takes: whoever watches a large fleet may sit on a machine that measures
 MOST_REST_S = 30.0  # a look is long, too, where a controller begins to answer only then
@@ -120,7 +119,7 @@ def take(state: State) -> list[Standing]:
     seen = Seeing(
         outcomes=state.outcomes(),
         held=by_number,
-        submitted=frozenset(number for batch in held for number in batch.jobs),
+        submitted=_submitted(state, batches),
         cancelled=state.cancelled,
         ends={},
     )
@@ -128,6 +127,16 @@ def take(state: State) -> list[Standing]:
     if not any(one.status is Status.LOST for one in found):
         return found
     return standings(state.plan, replace(seen, ends=_ends(executor, state, held, found)))
+
+
+def _submitted(state: State, batches: Sequence[tuple[Batch, str | None]]) -> frozenset[int]:
+    """Jobs that the executor has had; of a batch whose submission was cut off, those alone that have begun."""
+    return frozenset(
+        number
+        for batch, handle in batches
+        for number in batch.jobs
+        if handle or (handle is None and state.attempts(number))
+    )
 
 
 def _ends(executor: Executor, state: State, held: Sequence[Batch], found: Sequence[Standing]) -> dict[int, str]:
@@ -158,11 +167,31 @@ def _hand_over_missing(state: State, *, retry_failed: bool = False) -> int:
     if retry_failed:
         _reopen(state)
     missing = {one.job.number for one in take(state) if one.status not in LIVE | OVER}
+    most, given = executor.most() if missing else 1, 0
     for node, jobs in state.plan.by_node().items():
         own = [job for job in jobs if job.number in missing]
-        for first in range(0, len(own), MOST_IN_BATCH):
-            _hand_over(state, executor, node, own[first : first + MOST_IN_BATCH])
-    return len(missing)
+        for first in range(0, len(own), most):
+            part = own[first : first + most]
+            with _telling(given, len(missing)):
+                _hand_over(state, executor, node, part)
+            given += len(part)
+    return given
+
+
+@contextmanager
+def _telling(given: int, wanted: int) -> Iterator[None]:
+    """Who reads that the executor took no more must know that jobs are under way, and how to go on."""
+    try:
+        yield
+    except (BadInput, Unavailable) as error:
+        if given:
+            left = f"{given} of {wanted} jobs are handed over and go on"
+            error.fix = (
+                f"{left}: repro fleet status MATRIX; then repro fleet resume MATRIX, or repro fleet cancel MATRIX"
+            )
+        elif isinstance(error, Unavailable):
+            error.fix = "go on later: repro fleet resume MATRIX"
+        raise
 
 
 def _hand_over(state: State, executor: Executor, node: str, jobs: Sequence[Job]) -> None:

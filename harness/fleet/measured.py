@@ -26,7 +26,7 @@ from harness.fleet.answering import experiment
 from harness.fleet.outcome import Ending
 from harness.fleet.plan import Job, Plan
 from harness.fleet.state import State
-from harness.progress import Progress
+from harness.progress import SILENT, Progress
 from harness.record import keys, store
 from harness.record.keys import RigSigner
 from harness.record.store import Stored
@@ -159,7 +159,18 @@ def _swept(sweep: Sweep, begin: Begin) -> list[Ended]:
 
 
 def _waiting(act: Callable[[], T]) -> T:
-    return patiently(act, Lines(), PATIENCE_S, 0.2)
+    """`act` once, and again whenever the machine is free: where it is busy, that checks the request, which takes its time."""
+    first = True
+
+    def when_free() -> T:
+        nonlocal first
+        if not first:
+            with alone(SILENT):
+                pass
+        first = False
+        return act()
+
+    return patiently(when_free, Lines(), PATIENCE_S, 0.2)
 
 
 def _of_side(ended: Ended) -> Measured:

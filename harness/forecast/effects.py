@@ -71,33 +71,42 @@ def features_of(points: Sequence[Point]) -> Features:
 
 def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], whens: Sequence[float]) -> Features:
     """Of what is asked for: `labs` name whose machines, "" a machine that nobody measured on."""
-    # Steps of one question share all keys but one: those are made once for all of them.
+    # Steps of one question share all keys but one, and what follows from its model: that is made once for all of them.
     first: dict[tuple[int, int, str, float], int] = {}
     shared: list[dict[str, str]] = []
+    works: list[Work] = []
     place = np.zeros(len(asked), dtype=np.int64)
     for row, ((hardware, work, _), lab, when) in enumerate(zip(asked, labs, whens, strict=True)):
         place[row] = first.setdefault((id(hardware), id(work), lab, when), len(first))
         if len(first) > len(shared):
             shared.append(_keys(hardware, work, lab, when))
+            works.append(work)
+    tasks = {id(task): task for _, _, task in asked}
+    of_task = {key: number for number, key in enumerate(tasks)}
+    step = np.array([of_task[id(task)] for _, _, task in asked], dtype=np.int64)
+    ideal = np.array([ideal_seconds(*one) for one in asked])
     keys = {name: np.array([one[name] for one in shared])[place] for name in (shared[0] if shared else ())}
     if shared:
         keys["cell"] = np.array([_cell(*one, lab) for one, lab in zip(asked, labs, strict=True)])
-    ideal = np.array([ideal_seconds(*one) for one in asked])
-    layers = np.array([w.layers or usual_layers(w.active_parameters) for _, w, _ in asked], dtype=np.float64)
+    layers = np.array([float(w.layers or usual_layers(w.active_parameters)) for w in works])[place]
     fixed = USUAL_FIXED * layers / LAYERS
-    return Features(
+    found = Features(
         keys=keys,
         numbers={
             "log_ideal": np.log(ideal),
-            "log_bits": np.array([math.log(8 * w.token_bytes / w.active_parameters) for _, w, _ in asked]),
-            "log_depth": np.array([log_depth(t) for _, _, t in asked]),
+            "log_bits": np.array([math.log(8 * w.token_bytes / w.active_parameters) for w in works])[place],
+            "log_depth": np.array([log_depth(task) for task in tasks.values()])[step],
             "layers": layers,
             "log_fixed": np.log(fixed / (ideal + fixed)),
             "cache_share": np.array([cache_share(*one) for one in asked]),
-            "log_tokens": np.array([math.log(t.tokens) for _, _, t in asked]),
+            "log_tokens": np.array([math.log(task.tokens) for task in tasks.values()])[step],
         },
         ideal=ideal,
+        questions=place,
     )
+    for name in shared[0] if shared else ():
+        found.code(name, [one[name] for one in shared])
+    return found
 
 
 def _cell(hardware: Hardware, work: Work, task: Task, lab: str) -> str:

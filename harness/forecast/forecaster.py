@@ -13,10 +13,10 @@ from harness.errors import BadInput
 from harness.forecast import odd
 from harness.forecast.conformal import Reach, reach
 from harness.forecast.effects import EFFECTS, OF_MACHINE, features, features_of
-from harness.forecast.ladder import ladder
+from harness.forecast.ladder import Ladder, ladder
 from harness.forecast.limits import Limits, limits
 from harness.forecast.physics import most_per_s
-from harness.forecast.pooling import Features, Floats, Pool, Spread, fit, groups_of, kernel
+from harness.forecast.pooling import AT_ONCE, Features, Floats, Pool, Spread, fit, groups_of, kernel
 from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work
 from harness.tiers.anchor import Anchor
 
@@ -195,23 +195,43 @@ def rates_of(
     More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
     device's memory and arithmetic allow.
     """
-    outside = [part.limits.wider(hardware, work, task) for hardware, work, task in questions]
-    ladders = [ladder(task) for _, _, task in questions]
-    steps = [each.tasks() for each in ladders]
-    asked = [(hardware, work, step) for (hardware, work, _), own in zip(questions, steps, strict=True) for step in own]
-    log_seconds, deviation = part.pool.predict(features(asked, [""] * len(asked), [when or part.when] * len(asked)))
-    bound = np.log([most_per_s(*one) for one in asked])
-    far = [np.array([0.0, -r.of_80, r.of_80, -r.of_95, r.of_95]) for r in (part.reach, reach_elsewhere(part))]
-    found, start = [], 0
-    for (hardware, work, _), each, (variance, wider) in zip(questions, ladders, outside, strict=True):
-        own = slice(start, start + len(each.depths) * len(each.prompts))
-        start = own.stop
-        # The middle first: were ends cut alone, an interval far above what physics allows would shrink to nothing.
-        middle = np.minimum(-log_seconds[own], bound[own])[:, None]
-        is_new = unseen(part.seen, hardware, work) in (Unseen.DEVICE, Unseen.BOTH)
-        ends = middle + far[is_new] * np.sqrt(deviation[own, None] ** 2 + variance)
-        found.append((Interval(*map(math.exp, each.at_task(np.minimum(ends, bound[own, None])))), wider))
+    outside = [part.limits.wider(*question) for question in questions]
+    found: list[tuple[Interval, tuple[str, ...]]] = [_NOTHING] * len(questions)
+    alike: dict[Task, list[int]] = {}
+    for place, (_, _, task) in enumerate(questions):
+        alike.setdefault(task, []).append(place)
+    for task, places in alike.items():
+        steps = ladder(task)
+        # As many questions at once as their matrices stay in the cache of a processor.
+        some = max(AT_ONCE // len(steps.tasks()), 1)
+        for chosen in (places[first : first + some] for first in range(0, len(places), some)):
+            own = [questions[place][:2] for place in chosen]
+            variance = np.array([outside[place][0] for place in chosen])
+            ends = _ends(part, steps, own, variance, when or part.when)
+            for place, log_rates in zip(chosen, ends.tolist(), strict=True):
+                found[place] = Interval(*map(math.exp, log_rates)), outside[place][1]
     return found
+
+
+_NOTHING = (Interval(*[math.nan] * 5), ())
+
+
+def _ends(
+    part: Learned, steps: Ladder, asked: Sequence[tuple[Hardware, Work]], variance: Floats, when: float
+) -> Floats:
+    """log tokens/s of the task of `steps`: (asked, the middle and four ends). `variance`: what is added to that of each."""
+    tasks = steps.tasks()
+    each = [(hardware, work, step) for hardware, work in asked for step in tasks]
+    shape = len(asked), len(tasks), 1
+    log_seconds, deviation = part.pool.predict(features(each, [""] * len(each), [when] * len(each)))
+    bound = np.log([most_per_s(*one) for one in each]).reshape(shape)
+    # The middle first: were ends cut alone, an interval far above what physics allows would shrink to nothing.
+    middle = np.minimum(-log_seconds.reshape(shape), bound)
+    is_new = [unseen(part.seen, *one) in (Unseen.DEVICE, Unseen.BOTH) for one in asked]
+    reaches = (reach_elsewhere(part) if new else part.reach for new in is_new)
+    far = np.array([[0.0, -r.of_80, r.of_80, -r.of_95, r.of_95] for r in reaches])[:, None]
+    ends = middle + far * np.sqrt(deviation.reshape(shape) ** 2 + variance[:, None, None])
+    return steps.at_task(np.minimum(ends, bound))
 
 
 def reach_elsewhere(part: Learned) -> Reach:

@@ -27,17 +27,20 @@ class Ladder:
         """At each pair of steps, the depth running fastest."""
         return [replace(self.task, tokens=tokens, depth=depth) for tokens in self.prompts for depth in self.depths]
 
-    def at_task(self, log_rates: Floats) -> list[float]:
-        """The ends of an interval at the task; `log_rates`: (tasks, ends), log tokens/s. A rate never rises with the depth,
-        the time of a whole prompt never falls with its length.
+    def at_task(self, log_rates: Floats) -> Floats:
+        """The ends of intervals at the task, (questions, ends); `log_rates`: (questions, tasks, ends), log tokens/s.
+
+        A rate never rises with the depth, the time of a whole prompt never falls with its length.
         """
-        rates = log_rates.reshape(len(self.prompts), len(self.depths), -1)
-        falling = np.minimum.accumulate(rates, axis=1)
-        of_depth = _between(math.log1p(self.task.depth), np.log1p(self.depths), np.moveaxis(falling, 1, 0))
+        questions, _, ends = log_rates.shape
+        rates = log_rates.reshape(questions, len(self.prompts), len(self.depths), ends)
+        falling = np.minimum.accumulate(rates, axis=2)
+        of_depth = _between(math.log1p(self.task.depth), np.log1p(self.depths), falling)
         lengths = np.log(self.prompts)
-        seconds = np.maximum.accumulate(lengths[:, None] - of_depth, axis=0)
+        seconds = np.maximum.accumulate(lengths[:, None] - of_depth, axis=1)
         asked = math.log(self.task.tokens)
-        return [float(asked - end) for end in _between(asked, lengths, seconds)]
+        found: Floats = asked - _between(asked, lengths, seconds)
+        return found
 
 
 def ladder(task: Task) -> Ladder:
@@ -54,9 +57,9 @@ def ladder(task: Task) -> Ladder:
 
 
 def _between(x: float, steps: Floats, values: Floats) -> Floats:
-    """The values at x, on a line between the last two steps; `values` run along the steps first."""
+    """The values at x, on a line between the last two steps; `values` run along the steps by their last axis but one."""
     if len(steps) == 1:
-        return np.asarray(values[0])
+        return np.asarray(values[..., 0, :])
     left, right = steps[-2], steps[-1]
     share = min(max((x - left) / (right - left), 0.0), 1.0)
-    return np.asarray(values[-2] * (1 - share) + values[-1] * share)
+    return np.asarray(values[..., -2, :] * (1 - share) + values[..., -1, :] * share)

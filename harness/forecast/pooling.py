@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Keys = NDArray[np.str_]
 LAYERS = 32  # that the fixed cost of a family is for: each layer starts its kernels anew
-AT_ONCE = 4096  # questions: the matrix of all that a site lists would take a gigabyte
+AT_ONCE = 1024  # questions: their matrices stay in the cache of the processor
+OF_POINT = "cell"  # the key that differs from point to point of one question
 WIDE = 1.0  # variance of the common level: nothing is known of it beforehand
 
 
@@ -39,24 +40,35 @@ class Coded(NamedTuple):
     of_points: NDArray[np.int32]
 
 
+def _coded(texts: Sequence[str]) -> Coded:
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return Coded(numbers, np.array([numbers[text] for text in texts], dtype=np.int32))
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Of n points: for each name a key of each, or a number of each."""
+    """Of n points: for each name a key of each, or a number of each.
+
+    `questions`: points of one number, 0 to the last in the order of their first, have all keys in common but `OF_POINT`.
+    """
 
     keys: Mapping[str, Keys]
     numbers: Mapping[str, Floats]
     ideal: Floats  # seconds of a token by physics alone
+    questions: NDArray[np.int64] | None = None
     _coded: dict[str, Coded] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def coded(self, name: str) -> Coded:
         """Numbers that stand for the texts of a key, made once: no text is sorted, or compared twice."""
         found = self._coded.get(name)
         if found is None:
-            texts = self.keys[name].tolist()
-            numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-            found = Coded(numbers, np.array([numbers[text] for text in texts], dtype=np.int32))
-            self._coded[name] = found
+            found = self._coded[name] = _coded(self.keys[name].tolist())
         return found
+
+    def code(self, name: str, texts: Sequence[str]) -> None:
+        """Make the numbers of a key from the text of each question."""
+        numbers, of_questions = _coded(texts)
+        self._coded[name] = Coded(numbers, of_questions[self.questions])
 
     def rows(self, chosen: slice | NDArray[np.int64]) -> Features:
         """Of these points alone."""
@@ -104,8 +116,11 @@ def kernel(effects: Sequence[Effect], spread: Spread, a: Features, b: Features) 
 
 def _along(effect: Effect, a: Features, b: Features) -> Floats:
     """How much of it points share by their numbers."""
-    x, y = a.numbers[effect.feature][:, None], b.numbers[effect.feature][None, :]
-    found: Floats = np.exp(-0.5 * ((x - y) / effect.length) ** 2) if effect.length else x * y
+    x, y = a.numbers[effect.feature], b.numbers[effect.feature][None, :]
+    if not effect.length:
+        return np.asarray(x[:, None] * y)
+    few, place = np.unique(x, return_inverse=True)  # of many steps of one model, say, the bits are the same
+    found: Floats = np.exp(-0.5 * ((few[:, None] - y) / effect.length) ** 2)[place]
     return found
 
 
@@ -142,15 +157,18 @@ def _meets(effect: Effect, a: Features, b: Features) -> bool:
 
 def _distinct(features: Features, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The first row of each combination of these keys, and for each row which of the combinations it has."""
+    rows, of_rows = np.arange(len(features.ideal)), np.arange(len(features.ideal))
+    if features.questions is not None and OF_POINT not in names:
+        rows, of_rows = np.unique(features.questions, return_index=True)[1], features.questions
     found: dict[tuple[int, ...], int] = {}
     first: list[int] = []
-    place = np.zeros(len(features.ideal), dtype=np.int64)
-    columns = [features.coded(name).of_points.tolist() for name in names] or [[0] * len(place)]
-    for row, keys in enumerate(zip(*columns, strict=True)):
-        place[row] = found.setdefault(keys, len(found))
+    place = np.zeros(len(rows), dtype=np.int64)
+    columns = [features.coded(name).of_points[rows].tolist() for name in names] or [[0] * len(rows)]
+    for number, keys in enumerate(zip(*columns, strict=True)):
+        place[number] = found.setdefault(keys, len(found))
         if len(found) > len(first):
-            first.append(row)
-    return np.array(first, dtype=np.int64), place
+            first.append(rows[number])
+    return np.array(first, dtype=np.int64), place[of_rows]
 
 
 def physical_seconds(spread: Spread, features: Features) -> Floats:

@@ -7,6 +7,9 @@ and node, with (U − 1)(K − 1) degrees of freedom; three units or more), whic
 the scatter of processes pooled over all runs, which is there from the first unit. Levels are shared by all ordered pairs
 (Bonferroni), so that α is the fleet's.
 
+A node that scatters far more than is typical is pooled with nobody (docs/decisions/0146): its own scatter, with its own degrees
+of freedom, is in the margins of its pairs alone. So it does not hide the others, and is not named for what it does by chance.
+
 A node is named when it is surely outside the band against more than half of the others: the one that differs is so named, and the
 others, which differ from it alone, are not. Of two nodes nobody can say which is the odd one.
 """
@@ -14,11 +17,11 @@ others, which differ from it alone, are not. Of two nodes nobody can say which i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
-from statistics import fmean, variance
+from statistics import fmean, median, variance
 from typing import Any
 
 from harness.errors import BadInput
@@ -28,6 +31,7 @@ ALPHA = 0.05
 BAND = 0.03
 LEAST_NODES = 3
 LEAST_UNITS = 3  # for a scatter of units: with two, Student's t has one degree of freedom
+NOISY = 4.0  # times the typical variance of a node: above it, a node stands by itself
 
 # Configuration and repeat → node → logs of the medians of that run's processes.
 Logs = Mapping[Any, Mapping[str, Sequence[float]]]
@@ -77,15 +81,24 @@ def _pairs(runs: Logs, nodes: Sequence[str], alpha: float) -> dict[tuple[str, st
     }
     distances = {pair: [fmean(a) - fmean(b) for a, b in own] for pair, own in shared.items()}
     level = 1 - alpha / max(len(nodes) * (len(nodes) - 1), 1)
-    inner, of_units = _of_processes(runs), _of_units(list(distances.values()), len(nodes))
+    inner = {node: one for node in nodes if (one := _of_processes(runs, node)) is not None}
+    outer = {pair: _Scatter(variance(own), len(own) - 1) for pair, own in distances.items() if len(own) >= LEAST_UNITS}
+    noisy = _noisy(inner) | _noisy(_by_node(outer, nodes))
+    of_processes = _pooled([one for node, one in inner.items() if node not in noisy])
+    of_units = _of_units(outer, noisy, len(nodes))
     found: dict[tuple[str, str], Ratio | None] = {}
     for (a, b), own in shared.items():
+        alone = [node for node in (a, b) if node in noisy]
         margins = []
-        if own and inner.freedom > 1:
-            one = sum(inner.variance / len(left) + inner.variance / len(right) for left, right in own) / len(own) ** 2
-            margins.append(t_quantile(level, inner.freedom) * math.sqrt(one))
-        if len(own) >= LEAST_UNITS and of_units.freedom > 1:
-            margins.append(t_quantile(level, of_units.freedom) * math.sqrt(of_units.variance / len(own)))
+        if own:
+            left, right = (sum(1 / len(run[side]) for run in own) / len(own) ** 2 for side in (0, 1))
+            parts = [
+                (share, inner.get(node) if node in alone else of_processes) for node, share in ((a, left), (b, right))
+            ]
+            margins += _margin(parts, level)
+        scatter = outer.get((a, b)) if alone else of_units
+        if len(own) >= LEAST_UNITS:
+            margins += _margin([(1 / len(own), scatter)], level)
         found[a, b] = found[b, a] = None
         if margins:
             found[a, b] = _ratio(fmean(distances[a, b]), max(margins), len(own))
@@ -99,21 +112,58 @@ class _Scatter:
     freedom: float
 
 
-def _of_processes(runs: Logs) -> _Scatter:
-    """Of one process, pooled over all runs."""
-    own = [logs for row in runs.values() for logs in row.values() if len(logs) > 1]
-    freedom = sum(len(logs) - 1 for logs in own)
-    return _Scatter(sum(variance(logs) * (len(logs) - 1) for logs in own) / freedom if freedom else 0.0, freedom)
+def _of_processes(runs: Logs, node: str) -> _Scatter | None:
+    """Of one process of the node, pooled over its runs; None where no run has two."""
+    own = [row[node] for row in runs.values() if len(row.get(node, ())) > 1]
+    return _pooled([_Scatter(variance(logs), len(logs) - 1) for logs in own])
 
 
-def _of_units(distances: Sequence[Sequence[float]], nodes: int) -> _Scatter:
-    """Of one unit's distance: over all pairs twice the residual of the two-way layout, with its degrees of freedom."""
-    own = [one for one in distances if len(one) >= LEAST_UNITS]
-    if not own:
-        return _Scatter(0.0, 0.0)
-    freedom = sum(len(one) - 1 for one in own)
-    pooled = sum(variance(one) * (len(one) - 1) for one in own) / freedom
-    return _Scatter(pooled, freedom / len(own) * (nodes - 1))
+def _pooled(own: Sequence[_Scatter]) -> _Scatter | None:
+    freedom = sum(one.freedom for one in own)
+    return _Scatter(sum(one.variance * one.freedom for one in own) / freedom, freedom) if freedom else None
+
+
+def _of_units(pairs: Mapping[tuple[str, str], _Scatter], noisy: Set[str], nodes: int) -> _Scatter | None:
+    """Of one unit's distance: over the pairs twice the residual of the two-way layout, with its degrees of freedom."""
+    own = [one for pair, one in pairs.items() if noisy.isdisjoint(pair)]
+    pooled = _pooled(own)
+    if pooled is None:
+        return None
+    return _Scatter(pooled.variance, pooled.freedom / len(own) * (nodes - len(noisy) - 1))
+
+
+def _by_node(pairs: Mapping[tuple[str, str], _Scatter], nodes: Sequence[str]) -> dict[str, _Scatter]:
+    """The middle one of each node's pairs: a noisy neighbour is in one of them, a noisy node in all."""
+    own = {node: [one for pair, one in pairs.items() if node in pair] for node in nodes}
+    return {
+        node: _Scatter(median(one.variance for one in found), median(one.freedom for one in found))
+        for node, found in own.items()
+        if found
+    }
+
+
+def _noisy(scatters: Mapping[str, _Scatter]) -> frozenset[str]:
+    """The nodes whose variance is far above the median one, which is held to the median of chi-squared (Wilson and Hilferty)."""
+    if len(scatters) < LEAST_NODES:
+        return frozenset()
+    typical = median(one.variance / (1 - 2 / (9 * one.freedom)) ** 3 for one in scatters.values())
+    return frozenset(node for node, one in scatters.items() if one.variance > NOISY * typical)
+
+
+def _margin(parts: Sequence[tuple[float, _Scatter | None]], level: float) -> list[float]:
+    """Of a sum of variances, each a share of a scatter; those of one scatter have its degrees of freedom together
+    (Satterthwaite). Nothing where one is not known, or has one degree of freedom alone.
+    """
+    together: dict[int, tuple[float, float]] = {}
+    for share, scatter in parts:
+        if scatter is None or scatter.freedom <= 1:
+            return []
+        together[id(scatter)] = (together.get(id(scatter), (0.0, 0.0))[0] + share * scatter.variance, scatter.freedom)
+    total = sum(one for one, _ in together.values())
+    if not total:
+        return [0.0]
+    freedom = total**2 / sum(one**2 / own for one, own in together.values())
+    return [t_quantile(level, freedom) * math.sqrt(total)]
 
 
 def _ratio(middle: float, margin: float, units: int) -> Ratio:

@@ -4,6 +4,7 @@ or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -94,9 +95,10 @@ def refuse_long_name(folder: Path, name: str, called: str) -> None:
     """
     path = folder.absolute() / name / ENVELOPE_FILE
     try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
+        there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        for one in (path, there / name):  # of a folder that is not there yet no name is looked at
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(one)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             return  # `writable` asks the rest
@@ -116,14 +118,20 @@ def replace_payload(stored: Stored, payload: bytes, envelope: bytes) -> None:
 
 
 def writable(folder: Path) -> None:
-    """Find out before an hour of measuring whether the result could be written. Raises `BadInput`."""
+    """Find out before an hour of measuring whether the result could be written; nothing is left there. Raises `BadInput`."""
+    made: list[Path] = []
     try:
+        made += [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0" * 65536)
             file.flush()
     except OSError as error:
         raise refusal(error, folder) from error
+    finally:
+        for one in made:
+            with contextlib.suppress(OSError):  # somebody else may have put a record there
+                one.rmdir()
 
 
 def read(path: Path) -> Stored:

@@ -13,6 +13,7 @@ from harness.site.draw import charts
 from harness.site.draw.charts import Chart
 
 MOST_CURVES = 6  # of one series; the table has all
+_NAMED = 8  # cells that a line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,22 @@ def _view(table: SweepTable, series: Series, key: str) -> SeriesView:
 
 
 def _said(table: SweepTable, series: Series) -> str:
+    """What the drawing shows, and which cells it does not: who sees it alone must know that they were tried."""
+    apart = [
+        f"{_named(table.axes, cell)} ({'no number' if point is None else point.standing})"
+        for cell, point in zip(table.cells, series.points, strict=True)
+        if point is None or point.standing is Standing.UNUSABLE
+    ]
+    more = f" and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
+    said = _compared(table, series)
+    return (
+        said
+        if not apart or series.best is None or series.alone
+        else f"{said} Not drawn: {'; '.join(apart[:_NAMED])}{more}."
+    )
+
+
+def _compared(table: SweepTable, series: Series) -> str:
     if series.best is None:
         return "No cell has a number that may be used."
     if series.alone:

@@ -17,7 +17,7 @@ def bench(request: Request, progress: Progress) -> Path:
     """Measure and write the record; returns its path. Raises `ReproError`s, each with the way out; `EngineFailed` where a record
     says that the engine failed.
     """
-    with alone(progress):
+    with alone(progress, [request]):
         session = Session(request, progress)
         while session.step():
             pass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from harness.errors import BadInput, EngineFailed, Interrupted, ReproError, one_line, visible
+from harness.errors import BadInput, Conflict, DiskFull, EngineFailed, Interrupted, ReproError, one_line, visible
 from harness.files import read_limited, refusal, write_text
 
 _LIMIT = 16 << 20
@@ -82,16 +82,32 @@ class Kept:
             self._path.parent.rmdir()
 
 
+def resumable(error: ReproError) -> ReproError:
+    """The error, saying how to go on with several runs."""
+    if "--resume" in error.fix:
+        return error
+    return type(error)(error.what, where=error.where, fix=f"{error.fix}; then continue with --resume", code=error.code)
+
+
 def attempted(act: Callable[[], T], what: str) -> T | Failed:
-    """What `act` returns, or why it failed, which is `what`'s own affair. Raises `Interrupted`."""
+    """What `act` returns, or why it failed, which is `what`'s own affair.
+
+    Raises `Interrupted`, and what would end the next one, too: `DiskFull`, and a `Conflict` with whoever measures here.
+    """
     try:
         return act()
     except Interrupted:
         raise
+    except (DiskFull, Conflict) as error:
+        raise resumable(error) from error
     except KeyboardInterrupt:
         raise Interrupted("stopped before anything was measured", where=what, fix="continue with --resume") from None
     except ReproError as error:
         return failed_by(error)
     except Exception as error:  # a fault of ours, or of an adapter, is that run's alone
+        if isinstance(error, OSError):
+            full = refusal(error, Path(str(error.filename or what)))
+            if isinstance(full, DiskFull):
+                raise resumable(full) from error
         sys.stderr.write(visible(traceback.format_exc()))
         return Failed(one_line(f"{type(error).__name__}: {error}"))

@@ -132,6 +132,17 @@ def refuse_reaching(loaded: Loaded, allowed: Sequence[str]) -> None:
         options.refuse_reaching(triple.settings, adapter.options, allowed)
 
 
+def cells_of(loaded: Loaded, results: Path, resume: bool, signers: Signers | None) -> list[Cell]:
+    """The runs of the matrix's sweep; none where it has none."""
+    swept, cells = loaded.matrix.sweep, []
+    for triple in () if swept is None else swept.cells():
+        request = request_of(triple, results, resume, signers)
+        named = dict(setting.split("=", 1) for setting in triple.settings)
+        own = replace(request, processes=triple.processes or PROCESSES)
+        cells.append(Cell({} if swept is None else {name: named[name] for name in swept.swept}, own))
+    return cells
+
+
 def run_swept(
     loaded: Loaded,
     results: Path,
@@ -147,13 +158,7 @@ def run_swept(
     if swept is None:
         return []
     kept = _kept(loaded, results, resume=True)
-    triples = swept.cells()
-    cells = []
-    for triple in triples:
-        request = request_of(triple, results, resume, signers)
-        named = dict(setting.split("=", 1) for setting in triple.settings)
-        own = replace(request, processes=triple.processes or PROCESSES)
-        cells.append(Cell({name: named[name] for name in swept.swept}, own))
+    triples, cells = swept.cells(), cells_of(loaded, results, resume, signers)
     progress.stage(f"sweep of {count(len(cells), 'cell')}")
     sweep = Sweep(cells, kept, swept.seed, swept.budget_s)
     if done:  # what is refused now is the sweep's affair: the triples have their records

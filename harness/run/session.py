@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness import paths
-from harness.errors import Interrupted
+from harness.errors import Conflict, Interrupted
 from harness.files import locked
 from harness.progress import Progress
 from harness.run.attempt import Unmeasured, begun
@@ -16,12 +16,19 @@ from harness.run.conclude.write import conclude
 from harness.run.execute.collect import ProcessLog
 from harness.run.execute.measure import Measurement
 from harness.run.execute.worker_failed import WorkerFailed
+from harness.run.prepare import asked
 from harness.run.prepare.inputs import prepare
 from harness.run.prepare.tokenise import tokenise
 from harness.run.request import Request
 from harness.run.scores import Rates, rates_of
 
 BUSY = "another measurement is running on this machine"
+
+
+def refuse_early(requests: Iterable[Request]) -> None:
+    """Raises for the first of them that can't be run, as far as that shows without the machine."""
+    for request in requests:
+        asked.refuse_early(request, paths.cache())
 
 
 class Session:
@@ -90,9 +97,16 @@ class Session:
 
 
 @contextmanager
-def alone(progress: Progress) -> Iterator[None]:
-    """Nobody else measures on this machine meanwhile. Raises `BadInput` where somebody does."""
-    with locked(paths.cache() / "measuring.lock", BUSY) as held:
+def alone(progress: Progress, wanted: Iterable[Request] = ()) -> Iterator[None]:
+    """Nobody else measures on this machine meanwhile. Raises `Conflict` where somebody does; what can be refused of the `wanted`
+    runs without the machine is refused then: nobody should wait for its end to hear that.
+    """
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(locked(paths.cache() / "measuring.lock", BUSY))
+        except Conflict:
+            refuse_early(wanted)
+            raise
         if not held:
             progress.remark("no lock can be held on this system: see to it that nothing else measures here")
         yield

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from harness.errors import BadInput, Interrupted, NotEnoughSpace, RunFailed
+from harness.errors import BadInput, DiskFull, Interrupted, NotEnoughSpace, RunFailed
 from harness.measure.rounds import order
 from harness.progress import Progress
 from harness.run.kept import Failed, Kept, attempted, failed_by
@@ -116,7 +116,7 @@ def begin_all(
         try:
             found[place] = begin(cell.request, progress.of(place, str(cell)))
         except (NotEnoughSpace, RunFailed) as error:
-            if isinstance(error, Interrupted):
+            if isinstance(error, Interrupted | DiskFull):
                 _discard_unused(found.values())
                 raise
             fail(place, failed_by(error))  # another one may fit
@@ -127,7 +127,7 @@ def begin_all(
 
 
 def _discard_unused(runs: Iterable[Running]) -> None:
-    for one in runs:
+    for one in reversed(list(runs)):  # the first made the folders
         if not one.used:
             one.discard()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPMethod
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,7 +22,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import __version__
-from harness.errors import BadInput, NotFound, ReproError
+from harness.errors import BadInput, NotFound, ReproError, Unavailable
 from harness.registry.actions.incoming import Answer, Brought, Opened
 from harness.registry.queries import told
 from harness.service import bodies, leases, problems, public, queue, reads, wire
@@ -79,7 +80,7 @@ def app_of(service: Service) -> FastAPI:
         telemetry=_NO_TELEMETRY,
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
-    app.add_exception_handler(ReproError, problems.of_repro_error)
+    app.add_exception_handler(ReproError, partial(_refusal, service))
     app.add_exception_handler(HTTPException, problems.of_http_error)
     app.add_exception_handler(RequestValidationError, problems.of_invalid)
     app.add_exception_handler(Exception, problems.of_anything)
@@ -95,6 +96,12 @@ def app_of(service: Service) -> FastAPI:
         # No route: that would answer other methods of the API's addresses.
         app.router.default = Pages(service.settings.site)
     return app
+
+
+async def _refusal(service: Service, _request: Request, error: Exception) -> Response:
+    found = error if isinstance(error, ReproError) else BadInput(str(error))
+    service.failed(found)
+    return problems.problem(found)
 
 
 class _Counted:
@@ -207,14 +214,14 @@ async def _brought(
     known = await service.again(found)
     if known is not None:
         await service.spend_address(address)
-        return _trial(None, None) if dry_run else _answer(known, found, None, 200)
+        return _trial(None, None) if dry_run else _answer(service, known, found, None, 200)
     await service.spend(found, address)
     checked = await service.checked(found)
     if dry_run:
         return _trial(await service.tried(checked), await _place(service, checked))
     answer = await service.take(checked)
     where = await _place(service, checked) if place else None
-    return _answer(answer, found, where, 201 if answer.new else 200)
+    return _answer(service, answer, found, where, 201 if answer.new else 200)
 
 
 async def _place(service: Service, one: Brought) -> dict[str, Any] | None:
@@ -225,8 +232,8 @@ async def _place(service: Service, one: Brought) -> dict[str, Any] | None:
     return await asyncio.to_thread(told.place, service.registry, row, one.item.submission, day)
 
 
-def _answer(found: Answer, opened: Opened, place: dict[str, Any] | None, status: int) -> Response:
-    made = wire.answer(found, opened.event, place)
+def _answer(service: Service, found: Answer, opened: Opened, place: dict[str, Any] | None, status: int) -> Response:
+    made = wire.answer(found, opened.event, place, service.settings.pages)
     where = made.row_page or f"/v1/entries/{made.receipt.entry}"
     return JSONResponse(made.model_dump(mode="json"), status, {"Location": where})
 
@@ -243,13 +250,16 @@ def _health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", summary="Whether it can take events")
     async def readyz() -> dict[str, Any]:
-        return {**await service.ask(told.ready), "waiting": service.waiting, "site": await service.site_told()}
+        ready = await service.ask(told.ready) | ({"status": "refusing"} if service.refused else {})
+        return {**ready, "refused": service.refused, "waiting": service.waiting, "site": await service.site_told()}
 
     @app.get("/metrics", summary="Counts, for Prometheus", response_class=Response)
     async def metrics() -> Response:
-        ready = await service.ask(told.ready)
-        service.metrics.entries.set(ready["entries"])
-        service.metrics.pending.set(ready["pending"])
         service.metrics.waiting.set(service.waiting)
-        service.metrics.site(await service.site_told())
+        service.metrics.refusing.set(bool(service.refused))
+        try:
+            service.metrics.ready(await service.ask(told.ready), await service.site_told())
+        except Unavailable as error:  # what this process has counted is told all the same
+            service.failed(error)
+            service.metrics.ready(None, None)
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")

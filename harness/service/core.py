@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import BadInput, ReproError, TooMany
+from harness.errors import BadInput, ReproError, TooMany, Unavailable, statuses
 from harness.registry import Registry
 from harness.registry.actions import incoming, jobs, limits, nonces
 from harness.registry.actions.incoming import Answer, Brought, Opened, Parcel
@@ -24,9 +25,12 @@ from harness.service.bodies import Held
 from harness.service.checker import MOST, Checker
 from harness.service.cosigner import Cosigner
 from harness.service.courier import Courier
+from harness.service.log import place
 from harness.service.metrics import Metrics
 
 T = TypeVar("T")
+_ELSEWHERE = "elsewhere"  # numbers of signed requests, sessions
+_TOLD_S = 900.0  # for which a refusal is told where nobody has tried since
 _REMEMBERED = 10_000  # addresses that must wait
 
 
@@ -48,6 +52,7 @@ class Settings:
     """
 
     site: Path | None = None
+    pages: str | None = ""  # where the site's pages are: "" at this address; None: nobody knows
     limited: bool = True
     helpers: int = 2  # processes that check records; 0: this one
     enrol: Callable[[Registry, str], int] | None = None
@@ -81,6 +86,8 @@ class Service:
     _checkers: list[Checker] = field(default_factory=list)
     _cosigner: Cosigner | None = None
     _courier: Courier | None = None
+    # What was not written the last time → the database's word, and when by this process's clock.
+    _refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
     _blocked: dict[str, float] = field(default_factory=dict)  # network → when it may ask again, by this process's clock
 
     def start(self) -> None:
@@ -123,6 +130,20 @@ class Service:
             self.registry.close()
             self.registry = self._given
         self.stopped()
+
+    @property
+    def refused(self) -> str:
+        """Why the database took nothing the last time, in its own word; "" where it did, or nobody has tried for a while."""
+        since = time.monotonic() - _TOLD_S
+        return next((code for code, at in list(self._refusals.values()) if at > since), "")
+
+    def failed(self, error: ReproError) -> None:
+        """Tell the host why a request could not be answered: its asker is told no more than that it was not."""
+        if statuses(type(error)).http_status < 500:
+            return
+        if isinstance(error, Unavailable) and error.written:
+            self._refusals[_ELSEWHERE] = error.code, time.monotonic()
+        self.log("could not answer", level="error", code=error.code, place=place(error))
 
     @property
     def waiting(self) -> int:
@@ -238,7 +259,7 @@ class Service:
 
     def _take(self, parcels: Sequence[Brought]) -> Sequence[Answer | ReproError]:
         self.refresh_key()
-        with self.metrics.commits.time():
+        with self.metrics.commits.time(), self._written("log"):
             answers = incoming.take(self.registry, self.key, parcels, limited=self.settings.limited)
         if self._cosigner is not None:
             self._cosigner.wake()
@@ -255,4 +276,15 @@ class Service:
             self.key = self.settings.own_key()
 
     def _spend(self, asked: Sequence[Spent]) -> Sequence[ReproError | None]:
-        return limits.spend(self.registry, asked)
+        with self._written("limits"):
+            return limits.spend(self.registry, asked)
+
+    @contextmanager
+    def _written(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable as error:
+            self._refusals[what] = error.code, time.monotonic()
+            raise
+        self._refusals.pop(what, None)
+        self._refusals.pop(_ELSEWHERE, None)

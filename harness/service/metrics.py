@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,8 +30,12 @@ class Metrics:
             ("witness", "outcome"),
             registry=self._own,
         )
+        self.database = Gauge("repro_database_up", "Whether the database answers.", registry=self._own)
         self.entries = Gauge("repro_log_entries", "Entries in the log.", registry=self._own)
         self.pending = Gauge("repro_queue_records", "Records that wait for an editor.", registry=self._own)
+        self.refusing = Gauge(
+            "repro_writes_refused", "Whether the database took nothing the last time.", registry=self._own
+        )
         self.waiting = Gauge("repro_writer_waiting", "Events that wait for the writer.", registry=self._own)
 
         self.site_behind = Gauge(
@@ -43,6 +48,13 @@ class Metrics:
         self.site_builds = Histogram(
             "repro_site_build_seconds", "Duration of one build of the site by this service.", registry=self._own
         )
+
+    def ready(self, told: Mapping[str, Any] | None, site: Mapping[str, Any] | None) -> None:
+        """What `/readyz` says of the log and of the site; None: the database does not answer, and nothing of before is told."""
+        self.database.set(told is not None)
+        self.entries.set(math.nan if told is None else told["entries"])
+        self.pending.set(math.nan if told is None else told["pending"])
+        self.site(site)
 
     def site(self, told: Mapping[str, Any] | None) -> None:
         """What `/readyz` says of the site."""

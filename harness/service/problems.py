@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.errors import BadInput, ReproError, TooMany, Unavailable, one_line, statuses
+from harness.errors import ReproError, TooMany, Unavailable, one_line, statuses
 
 MEDIA_TYPE = "application/problem+json"
 _TOLD = 300  # characters of a text: what was sent may stand in it
@@ -53,11 +53,6 @@ def document(
         "remedy": one_line(remedy, _TOLD),
     }
     return Response(json.dumps(body), status, headers, MEDIA_TYPE)
-
-
-async def of_repro_error(_request: Request, error: Exception) -> Response:
-    """As starlette asks for it."""
-    return problem(error if isinstance(error, ReproError) else BadInput(str(error)))
 
 
 async def of_http_error(_request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The queue and each record of it, for editors alone: what `repro review` asks over a URL."""
+"""The queue, each record of it, and what is beside a row, for editors alone: what their commands ask over a URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from harness.registry.actions.acts import utc
-from harness.registry.queries import desk
+from harness.registry.queries import desk, evidence
 from harness.service.asking import asker
 from harness.service.core import Service
 
@@ -37,6 +37,11 @@ def add(app: FastAPI, service: Service) -> None:
         await _editor(service, request)
         data, samples = await service.ask(desk.bodies, record)
         return {"record": b64encode(data).decode(), "samples": b64encode(samples).decode()}
+
+    @app.get("/v1/evidence", summary="Other tools' numbers beside a row, removed ones with them (signed, an editor)")
+    async def beside(request: Request, row: str) -> dict[str, Any]:
+        await _editor(service, request)
+        return {"evidence": [asdict(one) for one in await service.ask(evidence.beside, row)]}
 
 
 async def _editor(service: Service, request: Request) -> None:

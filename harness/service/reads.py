@@ -111,7 +111,8 @@ def _signed(app: FastAPI, service: Service) -> None:
         who = await asker(service, request) if "signature-input" in request.headers else None
         index = await service.ask(told.submission_of, who, record.lower())
         found = await asyncio.to_thread(incoming.there, service.registry, service.key, index)
-        return wire.answer(found, events.read(envelope.read(found.envelope, "event").payload, "event"), None)
+        event = events.read(envelope.read(found.envelope, "event").payload, "event")
+        return wire.answer(found, event, None, service.settings.pages)
 
     @app.get("/v1/challenges/{challenge}", summary="A challenge of the asker's (signed)")
     async def challenge_of(request: Request, challenge: str) -> dict[str, Any]:

@@ -120,14 +120,17 @@ def receipt(found: Receipt) -> ReceiptOut:
     )
 
 
-def answer(found: Answer, event: Event, place: dict[str, Any] | None) -> AnswerOut:
-    """To this event."""
+def answer(found: Answer, event: Event, place: dict[str, Any] | None, pages: str | None = "") -> AnswerOut:
+    """To this event. `pages`: the site's address, "" where that is the service's own; None: no page is named."""
     made = AnswerOut(new=found.new, receipt=receipt(found.receipt), event=base64.b64encode(found.envelope).decode())
     if event.kind == "record-submitted":
         made.row = str(event.detail["row"]) or event.subject
-        made.row_page = f"/rows/{made.row[:16]}/"
-    if event.kind in ("record-submitted", "operator-joined"):  # of failed runs alone nobody has a page
-        made.operator_page = f"/operators/{event.by}.html"
+        made.row_page = None if pages is None else f"{pages}/rows/{made.row[:16]}/"
+    if pages is not None and event.kind in (
+        "record-submitted",
+        "operator-joined",
+    ):  # of failed runs alone nobody has a page
+        made.operator_page = f"{pages}/operators/{event.by}.html"
     if place is not None:
         made.place = Place(**place)
     return made

@@ -37,15 +37,15 @@ def print_explanation(found: Explanation) -> None:
             console.print(f"  {escape(failures.line(failed))}", soft_wrap=True)
     if found.evidence:
         console.print("[bold]From elsewhere[/] (imported: shown, never counted)")
-        for imported in found.evidence:
-            print_evidence(console, imported)
+        for identity, imported in found.evidence:
+            print_evidence(console, imported, identity)
 
 
 def document(found: Explanation) -> dict[str, Any]:
     """As `harness.terminal.outputs.Explained` describes it."""
     policy = {"policy": found.loaded.label, "policy_sha256": found.loaded.sha256, "as_of": found.as_of.isoformat()}
     beside = {
-        "evidence": [dump(imported) for imported in found.evidence],
+        "evidence": [{"id": identity, **dump(imported)} for identity, imported in found.evidence],
         "cautions": [asdict(one) for one in found.cautions],
         "does_not_run": [failures.plain(one) for one in found.failures],
         "left_out": [asdict(one) for one in found.left_out],

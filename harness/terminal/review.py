@@ -12,7 +12,8 @@ from harness.registry.queries import failures
 from harness.registry.queries.desk import Listed
 from harness.registry.queries.queue import Queue
 from harness.registry.queries.review import Dossier, Waiting
-from harness.terminal.console import escape, out, whole
+from harness.terminal.console import err, escape, out, whole
+from harness.units import count
 
 
 def queue_document(found: Listed) -> list[dict[str, Any]]:
@@ -22,7 +23,17 @@ def queue_document(found: Listed) -> list[dict[str, Any]]:
     unreadable = [{"id": identity, "cannot_be_examined": why} for identity, why in broken]
     at = len(found.queue.unreadable)
     failed = [{"id": one.record, **failures.plain(one)} for one in found.failures]
-    return [*told, *unreadable[:at], *failed, *unreadable[at:]]
+    unread = [
+        {"record": one.id, **asdict(one), "status": "pending", "not_examined": True} for one in found.unread_failures
+    ]
+    return [*told, *unreadable[:at], *failed, *unreadable[at:], *unread]
+
+
+def say_unnamed(found: Listed) -> None:
+    """On standard error, how many runs that failed wait and are in no list: a service of before names no more."""
+    if found.unnamed_failures:
+        line = f"{found.unnamed_failures} more records of runs that failed wait: the service does not name them"
+        err().print(line, markup=False)
 
 
 def print_listed(found: Listed) -> None:
@@ -34,8 +45,10 @@ def print_listed(found: Listed) -> None:
         console.print(failures.line(failure), markup=False, soft_wrap=True)
     for one in found.broken_failures:
         console.print(f"{one.id[:12]}  cannot be examined: {one.why}", markup=False, soft_wrap=True)
-    if found.more_failures:
-        console.print(f"{found.more_failures} more records of runs that failed wait", markup=False)
+    if found.unread_failures:
+        more = count(len(found.unread_failures), "more record")
+        line = f"{more} of runs that failed, not examined: repro review --all, or --json for their ids"
+        console.print(line, markup=False)
 
 
 def print_queue(console: Console, found: Queue) -> None:

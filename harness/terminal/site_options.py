@@ -10,8 +10,31 @@ import click
 if TYPE_CHECKING:
     from harness.site.build import Built, Wish
 
+
+def _address(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """As it was given. Raises `BadInput` for what no page can begin with."""
+    from urllib.parse import urlsplit
+
+    from harness.errors import BadInput
+
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        good = good and value.isascii() and value.isprintable() and " " not in value and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if not good:
+        raise BadInput(f"{value!r:.80} must be an address", where="--base-url", fix="begin it with https://")
+    return value
+
+
 base_url_option = click.option(
-    "--base-url", metavar="URL", help="Public address of the site; default: https:// and the registry's name."
+    "--base-url",
+    metavar="URL",
+    callback=_address,
+    help="Public address of the site; default: https:// and the registry's name.",
 )
 
 
@@ -26,14 +49,11 @@ def wish_of(
     target: str | None, out: Path, policy: str | None, as_of: str | None, base_url: str | None, *, png: bool
 ) -> Wish:
     """What was asked for. Raises `BadInput`, for a registry that forgot history, too."""
-    from harness.errors import BadInput
     from harness.extras import needs
     from harness.site.build import Wish
     from harness.terminal.days import day_of
     from harness.terminal.registry_option import open_public
 
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise BadInput(f"{base_url!r:.80} must be an address", where="--base-url", fix="begin it with https://")
     if png:
         needs("png", "--png")
     found = open_public(target)  # a registry that forgot history is refused

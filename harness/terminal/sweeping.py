@@ -42,7 +42,7 @@ def measure(request: Request, lists: Lists, progress: Progress) -> list[Ended]:
     kept = Kept(request.results, FOLDER, _key(request, lists))
     if request.resume:
         to_continue(kept, "sweep")
-    with alone(progress):
+    with alone(progress, [cell.request for cell in cells]):
         ended = run_sweep(Sweep(cells, kept, request.seed or 0, request.budget_s), Session, progress)
     if all(one.record is not None for one in ended):
         kept.discard()

@@ -91,7 +91,7 @@ def run(search: Search, results: Path, resume: bool, progress: Progress) -> Tune
     for remark in search.remarks:
         progress.remark(remark)
     progress.stage(f"tuning: {count(len(search.tuning.cells), 'candidate')}, budget {search.tuning.budget_s:.0f} s")
-    with alone(progress):
+    with alone(progress, [cell.request for cell in search.tuning.cells]):
         return tune(search.tuning, kept, Session, progress)
 
 
@@ -168,7 +168,10 @@ def _state(found: Tuned, place: int) -> str:
 
 def _claim(found: Tuned, search: Search) -> list[str]:
     """What is sure, what is tied, and the line to paste."""
-    ties = ", ".join(_name(found, place) for place in found.tied)
+    sure = found.gain is not None and (
+        found.gain.sure or found.gain.high < 1
+    )  # of the default the second measurement tells
+    ties = ", ".join(_name(found, place) for place in found.tied if place or not sure)
     lines = [f"not told from the winner: {ties}"] if ties else []
     if found.winner == 0 and all(one.error for one in found.candidates[1:]):
         return [*lines, "no other candidate could be measured: nothing stands beside the default"]

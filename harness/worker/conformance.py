@@ -180,7 +180,8 @@ def _facts_complete(subject: Subject) -> Outcome:
             "fail",
             f"a fact is a {type(strange[0]).__name__}; text, whole numbers, booleans and None can be recorded",
         )
-    if facts.vocab_size < 2 or facts.context_tokens < len(subject.prompt) + LONG:
+    untold = facts.context_tokens == 0 and not subject.adapter.capabilities.holds_model
+    if facts.vocab_size < 2 or (facts.context_tokens < len(subject.prompt) + LONG and not untold):
         return "fail", f"vocabulary {facts.vocab_size}, context {facts.context_tokens}"
     return "pass", f"{facts.engine} {facts.version}, {len(facts.settings)} settings, clock: {facts.clock}"
 
@@ -336,6 +337,8 @@ def _scores(subject: Subject) -> Outcome:
 
 def _context_kept(subject: Subject) -> Outcome:
     context = subject.loaded.facts.context_tokens
+    if not context:
+        return "unknown", "the server does not tell its context"
     prompt = (list(subject.prompt) * (context // len(subject.prompt) + 1))[:context]
     try:
         subject.trial(SHORT, prompt=prompt)

@@ -108,7 +108,12 @@ class Chunks:
         self._events += 1
         words = error_of(event, self._key)
         if words:
-            raise RunFailed(f"the server reports an error: {words}", where=self._where, code="error of the server")
+            raise RunFailed(
+                f"the server reports an error: {words}",
+                where=self._where,
+                fix="see the server's log",
+                code="error of the server",
+            )
         if self._events > ENDLESS * (self._limit + ENDLESS):
             raise RunFailed("the server does not stop", where=self._where, code="endless stream")
         self.ids += [int(token) for token in ids]

@@ -55,7 +55,12 @@ class Lines:
             at_ns = time.perf_counter_ns() - self._began_ns
             self._reasoning.take(1, event.get("thinking"), event.get("response"), at_ns)
         if words := error_of(event, self._key):
-            raise RunFailed(f"the server reports an error: {words}", where=WHERE, code="error of the server")
+            raise RunFailed(
+                f"the server reports an error: {words}",
+                where=WHERE,
+                fix="see the server's log",
+                code="error of the server",
+            )
         if isinstance(event.get("model"), str):
             self.models.add(event["model"])
         if event.get("done") is True:

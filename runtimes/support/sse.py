@@ -257,7 +257,9 @@ class Server:
 
     def _failed(self, data: bytes, path: str) -> RunFailed:
         words = said(data, self.key) or "without words"
-        return RunFailed(f"the server reports an error: {words}", where=path, code="error of the server")
+        return RunFailed(
+            f"the server reports an error: {words}", where=path, fix="see the server's log", code="error of the server"
+        )
 
     def _no_stream(self, body: bytes, path: str) -> RunFailed:
         try:

@@ -139,10 +139,11 @@ def test_a_registry_with_nothing_public_says_what_to_do(empty_site: Path, with_s
 def test_every_page_of_an_empty_registry_opens(empty_site: Path, with_script):
     found = []
     for path in sorted(empty_site.rglob("*.html")):
-        for width in (360, 1440):
-            with_script.visit(path.as_uri(), "light", width)
-            told = with_script.sticking_out() + with_script.troubles
-            found += [f"{path.relative_to(empty_site)}, {width} px: {one}" for one in told]
+        with_script.visit(path.as_uri(), "light", 360)
+        for width in (360, 1440):  # no script of the site asks for a width when it is loaded
+            with_script.resize(width)
+            found += [f"{path.relative_to(empty_site)}, {width} px: {one}" for one in with_script.sticking_out()]
+        found += [f"{path.relative_to(empty_site)}: {one}" for one in with_script.troubles]
     assert not found, "\n".join(found)
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,12 +17,11 @@ from harness.registry.facts import RecordFact
 from harness.registry.opening import open_database
 from tests.e2e.conftest import refused
 from tests.support import tiny_gguf
-from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
 from tests.support.served import served
+from tests.support.warm import Warm
 from tests.unit.agent.conftest import Scene
 
-ROOT = Path(__file__).parents[2]
 MODEL = "gemma-3-270m-q4_k_m"
 
 
@@ -127,15 +123,13 @@ def test_kill_9_at_random_points_loses_and_doubles_nothing(tmp_path):
         requests = {Scene(made, url, None).ask() for _ in range(2)}
         kills = int(os.environ.get("REPRO_AGENT_KILLS", "6"))
         for number in range(kills + 4):
-            agent = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.agents", url, str(model)],
-                env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
+            words, log = (url, model), tmp_path / "told"
+            agent = Warm("tests.support.agents", *words, environment=environment, apart=True, log=log)
             if number < kills:
                 time.sleep(draw.uniform(0.5, 8.0))
-                agent.send_signal(signal.SIGKILL)
-            _, told = agent.communicate(timeout=PATIENCE_S)
-            assert number < kills or agent.returncode == 0, told.decode()
+                agent.kill()
+            code = agent.wait()
+            assert number < kills or code == 0, log.read_text()
             if len(queue(tmp_path / "registry")) == len(requests) and number >= kills:
                 break
         found = queue(tmp_path / "registry")

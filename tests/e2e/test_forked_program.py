@@ -1,8 +1,14 @@
 """Most tests run `repro` forked from a process that has its modules: it must end as one that an interpreter has just started."""
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from tests.support import forked
+from tests.support.patience import until
+from tests.support.warm import Warm
 
 
 @pytest.mark.parametrize(
@@ -41,3 +47,35 @@ def test_a_command_that_takes_too_long_is_ended(repro):
     with pytest.raises(forked.subprocess.TimeoutExpired):
         repro("schema", timeout=0.001)
     assert repro("suite", "list").returncode == 0
+
+
+def test_a_warm_program_is_what_its_module_is_as_a_program(tmp_path):
+    log = tmp_path / "log"
+    one = Warm("tests.support.warm_example", "end", 3, environment={"PATH": "", "OWN": "mine"}, log=log)
+    assert one.stdout.read() == "tests.support.warm_example ['end', '3'] mine\n"
+    assert one.wait() == one.wait() == 3
+    assert log.read_text() == "said\n"
+    failed = Warm("tests.support.warm_example", "fail", log=log)
+    assert (failed.stdout.read(), failed.wait()) == ("", 1)
+    assert "ZeroDivisionError" in log.read_text()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_warm_program_is_killed_alone_or_with_all_that_it_has_started(everything):
+    one = Warm("tests.support.warm_example", "start", apart=True)
+    child = int(one.stdout.readline())
+    one.kill(everything)
+    assert one.wait() == -signal.SIGKILL
+    if everything:
+        until(lambda: not running(child), "the end of its child")
+    else:
+        assert running(child)
+        os.kill(child, signal.SIGKILL)
+
+
+def running(process):
+    """Whether it has not ended; one that nobody has waited for has."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -46,6 +46,27 @@ def test_a_fast_node_is_named_as_one():
     assert all(found[node] is not Place.SLOW for node in ("n1", "n2"))
 
 
+@pytest.mark.parametrize(("nodes", "units"), [(3, 1), (16, 1), (16, 4)])
+def test_an_honest_node_that_scatters_is_named_no_more_often_than_the_level(nodes, units):
+    """Pooled with the quiet ones, it was named in a fifth of the fleets of sixteen."""
+    _, wrong = shares(200, nodes=nodes, units=units, noisy=12.0)
+    assert wrong <= 0.05
+
+
+def test_a_node_that_scatters_does_not_hide_a_slow_one():
+    right, wrong = shares(200, nodes=5, units=4, noisy=12.0, planted=0.9)
+    assert right >= 0.95
+    assert wrong <= 0.01
+
+
+def test_scatter_from_run_to_run_alone_is_seen_from_three_runs_on():
+    random = np.random.default_rng(13)
+    runs = fleet(random, nodes=6, units=6, between=0.0005, run=0.002, noisy=30.0)
+    by_node = {one.node: one for one in places(runs)}
+    assert by_node["n1"].place is Place.CANNOT_TELL
+    assert all(one.place is Place.WITHIN for node, one in by_node.items() if node != "n1")
+
+
 def test_of_two_nodes_nobody_says_which_is_odd():
     random = np.random.default_rng(3)
     assert named(fleet(random, nodes=2, planted=0.7)) == set()

@@ -1,5 +1,6 @@
 """A sweep of twelve cells on a machine that gets slower all the while: their order comes out right all the same."""
 
+import errno
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -7,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.errors import BadInput, Interrupted
+from harness.errors import BadInput, DiskFull, Interrupted
 from harness.progress import SILENT
 from harness.run.kept import Kept
 from harness.run.request import Request
@@ -117,6 +118,44 @@ def test_what_was_interrupted_goes_on_with_the_cells_that_have_no_record(tmp_pat
     ended = run_sweep(Sweep(cells(tmp_path), again, 0), begun, SILENT, machine.clock)
     assert ended[0].record == path
     assert "cell0" not in machine.order
+
+
+class Full(SimulatedRun):
+    """One whose disk is full from the second process on, or when its record is written."""
+
+    at = 1
+
+    def step(self):
+        if len(self.medians) == self.at:
+            raise OSError(errno.ENOSPC, "No space left on device", "process-001.frames")
+        return super().step()
+
+
+class FullAtTheEnd(SimulatedRun):
+    def conclude(self):
+        raise DiskFull("no space left on the disk", where="results", fix="free some")
+
+
+@pytest.mark.parametrize("kind", [Full, FullAtTheEnd])
+def test_a_full_disk_ends_the_sweep_for_the_next_cell_cannot_be_written_either(tmp_path, kind):
+    machine = Machine(np.random.Generator(np.random.PCG64(1)))
+
+    def begun(request, progress):
+        return kind(machine, request.settings[0], 100.0, request.processes, tmp_path)
+
+    with pytest.raises(DiskFull, match=r"no space left on the disk; free some.*continue with --resume"):
+        swept(machine, tmp_path, begin=begun, processes=2)
+    assert len(machine.order) == CELLS * (1 if kind is Full else 2)
+
+
+def test_a_disk_that_is_full_while_the_runs_are_prepared_ends_the_sweep(tmp_path):
+    machine = Machine(np.random.Generator(np.random.PCG64(1)))
+
+    def begun(request, progress):
+        raise DiskFull("no space left on the disk")
+
+    with pytest.raises(DiskFull):
+        swept(machine, tmp_path, begin=begun)
 
 
 @pytest.mark.parametrize("error", [BadInput("no"), Interrupted("stopped")])

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,14 +82,14 @@ class _Server:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
             socket.send_fds(self._socket, [len(asked).to_bytes(8)], [nothing.fileno(), out.fileno(), err.fileno()])
             self._socket.sendall(asked)
-            child = int.from_bytes(_exactly(self._socket, 8))
+            child = int.from_bytes(exactly(self._socket, 8))
             self._socket.settimeout(timeout)
             try:
-                status = _exactly(self._socket, 8)
+                status = exactly(self._socket, 8)
             except TimeoutError:
                 os.kill(child, signal.SIGKILL)
                 self._socket.settimeout(None)
-                _exactly(self._socket, 8)
+                exactly(self._socket, 8)
                 raise subprocess.TimeoutExpired(words, timeout) from None
             finally:
                 self._socket.settimeout(None)
@@ -116,7 +116,7 @@ def _text(file: tempfile._TemporaryFileWrapper[bytes]) -> str:
     return file.read().decode().replace("\r\n", "\n")
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def exactly(connection: socket.socket, size: int) -> bytes:
     found = b""
     while len(found) < size:
         part = connection.recv(size - len(found))
@@ -145,8 +145,8 @@ def _serve(number: int) -> None:
         head, files, _, _ = socket.recv_fds(connection, 8, 3)
         if not head:
             return
-        size = int.from_bytes(head + (_exactly(connection, 8 - len(head)) if len(head) < 8 else b""))
-        words, environment, folder = json.loads(_exactly(connection, size))
+        size = int.from_bytes(head + (exactly(connection, 8 - len(head)) if len(head) < 8 else b""))
+        words, environment, folder = json.loads(exactly(connection, size))
         child = os.fork()
         if child == 0:
             connection.close()
@@ -160,30 +160,35 @@ def _serve(number: int) -> None:
 
 def _become(words: list[str], environment: dict[str, str], folder: str, files: Sequence[int]) -> NoReturn:
     """In the child: the program, from its start to its end."""
+    from harness.cli import main
+
     code = 1
     try:
-        for target, file in enumerate(files):
-            os.dup2(file, target)
-            os.close(file)
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-        time.tzset()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as the interpreter opens them
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-        sys.argv = ["-c", *words]
-        code = _ended()
+        become(["-c", *words], environment, folder, files)
+        code = ended(main)
     finally:
         os._exit(code)
 
 
-def _ended() -> int:
-    """The exit status, after all that an interpreter does at its end."""
-    from harness.cli import main
+def become(words: list[str], environment: dict[str, str], folder: str | Path, files: Sequence[int]) -> None:
+    """Make this process, just forked, one that was started so. `files`: its standard input, output and error."""
+    for target, file in enumerate(files):
+        os.dup2(file, target)
+        os.close(file)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as the interpreter opens them
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.argv = words
 
+
+def ended(main: Callable[[], object]) -> int:
+    """The exit status of the program, after all that an interpreter does at its end."""
     code: object = 0
     try:
         main()

@@ -17,13 +17,20 @@ def fleet(
     between: float = 0.01,
     run: float = 0.005,
     of_node: float = 0.0,
+    noisy: float = 1.0,
 ) -> dict[int, dict[str, list[float]]]:
-    """Each process scatters by `between`, each run by `run`, each node by `of_node`; n0 is `planted` times as fast."""
+    """Each process scatters by `between`, each run by `run`, each node by `of_node`; n0 is `planted` times as fast.
+
+    `noisy`: n1, which is as fast as the others, scatters so many times as much.
+    """
     own = {f"n{j}": random.normal(0, of_node) for j in range(nodes)}
     own["n0"] += np.log(planted)
+    times = {node: noisy if node == "n1" else 1.0 for node in own}
     return {
         unit: {
-            node: list(unit + effect + random.normal(0, run) + random.normal(0, between, PROCESSES))
+            node: list(
+                unit + effect + random.normal(0, run * times[node]) + random.normal(0, between * times[node], PROCESSES)
+            )
             for node, effect in own.items()
         }
         for unit in range(units)

@@ -87,6 +87,9 @@ def cluster() -> Iterator[str | None]:
             _stop(server)
 
 
+# A new database as a copy of files, which all before 15 make; through the log, as 15 does unless told, it takes a sixth more of the
+# processor (0.13 against 0.11 s).
+COPIED = " STRATEGY FILE_COPY" if float((binaries() or Path("0/bin")).parent.name) >= 15 else ""
 _EMPTY: set[str] = set()  # made by `fresh`, and nothing else was asked of them
 _SPARE: list[str] = []  # names of empty ones of the running cluster: to rename one costs a fraction of making it
 
@@ -97,7 +100,7 @@ def fresh(url: str) -> str:
     if _SPARE:
         _execute(url, "ALTER DATABASE {} RENAME TO {}", _SPARE.pop(), name)
     else:
-        _execute(url, "CREATE DATABASE {}", name)
+        _execute(url, "CREATE DATABASE {}" + COPIED, name)
     made = urlsplit(url)._replace(path=f"/{name}").geturl()
     _EMPTY.add(made)
     return made
@@ -109,7 +112,7 @@ def copied(source: str, target: str) -> None:
     spare = f"spare_{uuid4().hex}"
     _execute(target, "ALTER DATABASE {} RENAME TO {}", _name(target), spare)
     _SPARE.append(spare)
-    _execute(target, "CREATE DATABASE {} TEMPLATE {}", _name(target), _name(source))
+    _execute(target, "CREATE DATABASE {} TEMPLATE {}" + COPIED, _name(target), _name(source))
 
 
 def dropped(url: str) -> None:

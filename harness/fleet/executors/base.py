@@ -35,6 +35,9 @@ class Executor(Place, Protocol):
     def default_cache(self) -> str:
         """Each node's cache, with %n for its name; "": the user's own."""
 
+    def most(self) -> int:
+        """How many jobs one batch may hold at most."""
+
     def submit(self, state: State, batch: Batch) -> str:
         """Hand a batch over; how the engine calls it. Jobs run one at a time, in the batch's order."""
 

@@ -19,7 +19,7 @@ from harness.capture.source import this_machine
 from harness.errors import BadInput
 from harness.files import locked
 from harness.fleet.outcome import Held, Phase
-from harness.fleet.plan import Node, Plan
+from harness.fleet.plan import MOST_JOBS, Node, Plan
 from harness.fleet.state import Batch, State
 from harness.progress import SILENT
 
@@ -46,6 +46,10 @@ class Local:
 
     def enter(self, plan: Plan, node: str) -> None:
         """Nothing: it is the user's own machine, with the user's own cache."""
+
+    def most(self) -> int:
+        """All that there are."""
+        return MOST_JOBS
 
     def submit(self, state: State, batch: Batch) -> str:
         """Start the process that leads it; its handle is the process, told by its start from a later one of that number."""

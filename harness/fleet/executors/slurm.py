@@ -28,6 +28,7 @@ KEPT = (
 # Every job runs the same text; what is to be done stands in the state's folder.
 SCRIPT = '#!/bin/sh\nexec "$@" "$SLURM_ARRAY_TASK_ID"\n'
 MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 unless a site changed it
+_LONGEST_ARRAY = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
 _RUNNING = frozenset(("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING"))
 # Reasons that pass by themselves.
 _ITS_TURN = frozenset(("", "None", "Priority", "Resources", "Dependency", "JobArrayTaskLimit", "BeginTime", "Cleaning"))
@@ -61,6 +62,11 @@ class Slurm:
         """Be the node that the plan says, with its own cache."""
         be_on(node)
         os.environ["XDG_CACHE_HOME"] = plan.cache.replace("%n", node)
+
+    def most(self) -> int:
+        """As long as the site lets an array be."""
+        told = _LONGEST_ARRAY.search(ask("scontrol", "show", "config"))
+        return MOST_IN_ARRAY if told is None else max(1, min(int(told[1]), MOST_IN_ARRAY))
 
     def submit(self, state: State, batch: Batch) -> str:
         """One array: `--exclusive` gives the whole node, `%1` one job of it at a time, in the array's order."""

@@ -11,6 +11,9 @@ from harness.errors import BadInput, Unavailable, one_line
 from harness.fleet.plan import Node
 
 _LIMIT_S = 60
+_SUBMITS = (
+    "sbatch"  # tries again by itself where the queue is full: what it said before does not count once it has a job
+)
 # What a controller that is away, or busy, lets its commands say.
 _AWAY = re.compile(
     r"Unable to contact slurm|Connection refused|Socket timed out|timed out on send/recv|Zero Bytes were transmitted|"
@@ -38,14 +41,23 @@ def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -
             [path, *arguments], capture_output=True, text=True, errors="replace", timeout=_LIMIT_S, check=False,
             stdin=subprocess.DEVNULL, env=None if given is None else dict(given),
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"{program} did not answer in {_LIMIT_S} s", where="SLURM", fix="try again later") from None
-    if done.returncode == 0 and not (done.stderr and _AWAY.search(done.stderr)):
+    except subprocess.TimeoutExpired as late:
+        said = (
+            one_line(f": {' '.join(_text(late.stderr).split())}") if late.stderr else ""
+        )  # it may wait for a full queue
+        raise Unavailable(
+            f"{program} did not end in {_LIMIT_S} s{said}", where="SLURM", fix="try again later"
+        ) from None
+    if done.returncode == 0 and (program == _SUBMITS or not (done.stderr and _AWAY.search(done.stderr))):
         return done.stdout
     told = one_line(f"{program}: {' '.join(done.stderr.split()) or f'exit status {done.returncode}'}")
     if _AWAY.search(done.stderr):
         raise Unavailable(told, where="SLURM", fix="nothing was changed; try again when its controller answers")
     raise BadInput(told, where="SLURM", fix="see the matrix's machines, or ask the site's staff")
+
+
+def _text(said: bytes | str) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else said
 
 
 def node_of(line: str) -> Node:

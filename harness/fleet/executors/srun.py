@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.errors import BadInput
 from harness.fleet.executors import local, slurm
 from harness.fleet.outcome import Held
-from harness.fleet.plan import Job, Node, Plan
+from harness.fleet.plan import MOST_JOBS, Job, Node, Plan
 from harness.fleet.state import Batch, State
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -43,6 +43,10 @@ class Srun:
         slurm.be_on(node)
         if plan.cache:
             os.environ["XDG_CACHE_HOME"] = plan.cache.replace("%n", node)
+
+    def most(self) -> int:
+        """All that there are: each is an `srun` of its own."""
+        return MOST_JOBS
 
     def submit(self, state: State, batch: Batch) -> str:
         """Start the process that leads it."""

@@ -12,8 +12,8 @@ from harness.record import editor_keys
 from harness.registry.actions import editors
 from harness.registry.actions.acts import utc
 from harness.registry.db.reader import Reader
-from harness.registry.facts import EditorsFact
-from harness.registry.queries import failures, requests, review
+from harness.registry.facts import EditorsFact, FailureFact, RecordFact
+from harness.registry.queries import approvals, evidence, failures, requests, review
 from harness.registry.rules import times
 from harness.registry.rules.apply import RULES
 from harness.registry.rules.base import Place, Signed, document_of, id_of
@@ -51,9 +51,13 @@ def draft(registry: Registry, handle: str, asked: Asked) -> Event:
         found = Event(asked.kind, reader.origin(), handle, utc(), subject, asked.reason, asked.after, head, detail)
         ruled(reader, found)
         if asked.kind == "record-approved":
+            approvals.add(reader, asked.subject, reader.need(RecordFact, asked.subject), handle)
             review.held(reader, asked.subject)
         elif asked.kind == "failure-approved":
+            approvals.add(reader, asked.subject, reader.need(FailureFact, asked.subject), handle)
             failures.held(reader, asked.subject)
+        elif asked.kind == "evidence-removed":
+            evidence.shown(reader, asked.subject)
     return found
 
 
@@ -167,6 +171,7 @@ _DETAILS: Mapping[str, Callable[[Registry, Asked], dict[str, Any]]] = {
     "request-revived": _nothing,
     "request-released": _nothing,
     "request-marked-duplicate": _duplicate,
+    "evidence-removed": _nothing,
     "editors-changed": _editors,
     "policy-adopted": _policy,
     "passkeys-allowed": _domain,

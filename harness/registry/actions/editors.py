@@ -72,7 +72,9 @@ def changed(registry: Registry, change: Change) -> dict[str, Any]:
         )
     people = {handle: asdict(entry) for handle, entry in present.editors.items() if handle not in change.removed}
     people |= {newcomer.handle: newcomer.entry() for newcomer in change.added}
-    made = document(present.version + 1, change.threshold or present.threshold, change.expires, people)
+    made = document(
+        present.version + 1, present.threshold if change.threshold is None else change.threshold, change.expires, people
+    )
     _passkeys_fit(registry, change.added)
     before, after = len(present.editors), len(made["editors"])
     if after < min(now.approvals, before):

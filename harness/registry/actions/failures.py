@@ -13,7 +13,7 @@ from harness.registry.actions.acts import Actor, act, event, utc
 from harness.registry.db.transaction import Item
 from harness.registry.facts import FailureFact, PolicyFact
 from harness.registry.intake.failures import FailedRun
-from harness.registry.queries import failures
+from harness.registry.queries import approvals, failures
 from harness.registry.queries.desk import subject_of
 from harness.registry.store import Registry
 
@@ -99,6 +99,7 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
     with registry.reading() as reader:
         identity = subject_of(reader, record).id
         if decision is Decision.APPROVE:
+            approvals.add(reader, identity, reader.need(FailureFact, identity), actor.handle)
             failures.held(reader, identity)
     return _done(registry, actor, decision.value, identity, reason)
 
@@ -107,5 +108,5 @@ def _done(registry: Registry, actor: Actor, kind: str, identity: str, reason: st
     taken = act(registry, actor, kind, identity, reason=reason)
     with registry.reading() as reader:
         fact, policy = reader.need(FailureFact, identity), reader.need(PolicyFact)
-    approvals = len(fact.approvals)
-    return Decided(identity, fact.status.value, taken.entry.index, approvals, policy.approvals, fact.dropped)
+    given = len(fact.approvals)
+    return Decided(identity, fact.status.value, taken.entry.index, given, policy.approvals, fact.dropped)

@@ -74,3 +74,14 @@ def passkeys_of(registry: Registry) -> dict[str, PasskeyKey]:
     with registry.reading() as reader:
         editors = reader.need(EditorsFact).editors
     return {handle: parse_key(entry.key) for handle, entry in editors.items() if is_passkey(entry.key)}
+
+
+def is_announced(registry: Registry, handle: str, key: PasskeyKey) -> None:
+    """Raises `BadInput` unless the list of editors names it as that editor's next key."""
+    with registry.reading() as reader:
+        entry = reader.need(EditorsFact).editors.get(handle)
+    if entry is None:
+        raise BadInput("is not on the list of editors", where=handle, fix="leave out the line, and make two passkeys")
+    if entry.next_key_sha256 != key.id:
+        fix = f"paste the line of the key whose digest begins with {entry.next_key_sha256[:16]}"
+        raise BadInput("is not the next key that the list of editors names", where="next", fix=fix)

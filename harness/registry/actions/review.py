@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from harness.registry.actions.acts import Actor, act
 from harness.registry.facts import PolicyFact, RecordFact
+from harness.registry.queries import approvals
 from harness.registry.queries.desk import subject_of
 from harness.registry.queries.review import held
 from harness.registry.store import Registry
@@ -39,8 +40,9 @@ def decide(registry: Registry, actor: Actor, decision: Decision, record: str, re
     """
     with registry.reading() as reader:
         identity = subject_of(reader, record).id
-        reader.need(RecordFact, identity)  # what can't be asked afterwards is refused before
+        fact = reader.need(RecordFact, identity)  # what can't be asked afterwards is refused before
         if decision is Decision.APPROVE:
+            approvals.add(reader, identity, fact, actor.handle)
             held(reader, identity)
     taken = act(registry, actor, decision.value, identity, reason=reason)
     with registry.reading() as reader:

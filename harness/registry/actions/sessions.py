@@ -9,10 +9,11 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
-from harness.errors import NotAllowed
+from harness.errors import NotAllowed, Unavailable
 from harness.record.passkey import PasskeyKey, is_passkey, parse_key
 from harness.registry.actions.acts import utc
 from harness.registry.db import console_tables
@@ -56,11 +57,13 @@ def of(registry: Registry, token: str, now_s: int | None = None) -> Session | No
         document = None if line is None else reader.get(EditorsFact, "")
     if line is None:
         return None
+    # Where nothing can be written down, as on a full disk, who is signed in reads on; the session ends where it would have.
     if document is None or not _holds(line, document, now):
-        end(registry, token)
+        with suppress(Unavailable):
+            end(registry, token)
         return None
     if now - line.seen_s >= _TOUCH_S:
-        with registry.counting() as reader:
+        with suppress(Unavailable), registry.counting() as reader:
             console_tables.touch(reader, digest, now)
     return Session(line.handle, line.key, document.expires >= utc()[:10], _csrf(token))
 

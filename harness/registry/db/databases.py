@@ -273,9 +273,12 @@ def hold(connection: Connection) -> None:
 
 def unusable(engine: Engine, error: Exception) -> Unavailable:
     """The one line for a database that fails."""
-    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    cause = getattr(error, "orig", None) or error
     return Unavailable(
-        f"the database refuses ({reason})", where=_shown(str(engine.url)), fix="check the path, its disk and its rights"
+        f"the database refuses ({str(cause).splitlines()[0]})",
+        where=_shown(str(engine.url)),
+        fix="check the path, its disk and its rights",
+        code=getattr(cause, "sqlite_errorname", "") or type(cause).__name__,  # SQLITE_FULL; of PostgreSQL DiskFull
     )
 
 

@@ -13,6 +13,7 @@ from harness.registry.facts import FailureFact
 
 if TYPE_CHECKING:
     from harness.registry.queries.desk import Brief, Examined, Subject
+    from harness.registry.queries.evidence import Beside
     from harness.registry.queries.limits import InForce
     from harness.registry.queries.reports import Told
     from harness.registry.queries.submissions import Submitted
@@ -65,6 +66,10 @@ class Elsewhere(Reader, ABC):
     @abstractmethod
     def examined(self, prefix: str) -> Examined:
         """All that is known of it. Raises `NotAllowed` unless an editor asks."""
+
+    @abstractmethod
+    def evidence(self, row: str) -> list[Beside]:
+        """Other tools' numbers beside a row, by its whole id. Raises `NotAllowed` unless an editor asks."""
 
     @abstractmethod
     def limits(self, handle: str) -> InForce:

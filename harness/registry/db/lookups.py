@@ -22,7 +22,8 @@ from harness.registry.rules.turning import thing
 from harness.tiers.values import Status
 from harness.tlog import event
 
-_JOB = "lookups"
+# "lookups" is what a program between migration 0008 and decision 0144 wrote: it counted entries whose acts it had not looked at.
+_JOB = "lookups and acts"
 _ANSWER = text("INSERT INTO answers (record, request) VALUES (:record, :request) ON CONFLICT (record) DO NOTHING")
 _FAILURE = text(
     "INSERT INTO failures (record, operator, status) VALUES (:record, :operator, :status) "
@@ -73,10 +74,20 @@ def pending_failures(reader: Reader) -> int:
     return int(reader.connection.execute(wanted).scalar_one())
 
 
-def fact(reader: Reader, kind: type[F], name: str) -> F | None:
-    """As `Reader.get`; of acts the newest, whoever wrote it."""
-    found = missed(reader).get(name) if kind is LastActFact else None
-    return cast("F", found) if found is not None else reader.get(kind, name)
+class Stored:
+    """Facts as the database has them; of acts the newest, whichever program wrote it: what that left out is read once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._missed: dict[str, LastActFact] | None = None
+
+    def get(self, kind: type[F], name: str) -> F | None:
+        """As `Reader.get`."""
+        if kind is LastActFact:
+            self._missed = missed(self._reader) if self._missed is None else self._missed
+            if name in self._missed:
+                return cast("F", self._missed[name])
+        return self._reader.get(kind, name)
 
 
 def missed(reader: Reader) -> dict[str, LastActFact]:

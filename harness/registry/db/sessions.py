@@ -39,7 +39,9 @@ def writing(engine: Engine) -> Iterator[Reader]:
             databases.hold(connection)
             yield Reader(connection)
     except SQLAlchemyError as error:
-        raise databases.unusable(engine, error) from error
+        refused = databases.unusable(engine, error)
+        refused.written = True
+        raise refused from error
 
 
 @contextmanager

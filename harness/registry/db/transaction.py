@@ -76,12 +76,13 @@ class Batch:
     rigs: set[tuple[str, str]] = field(default_factory=set)
     left: dict[str, str] = field(default_factory=dict)  # records that moved → the row that the table has them in
     _known: dict[tuple[type[Any], str], Fact | None] = field(default_factory=dict)
+    _stored: lookups.Stored = field(init=False)
     _size: int = -1
     _last: Entry | None = None
     _before: merkle.Node | None = None  # the complete subtrees of the log as it was: whatever grows, grows from these
 
     def __post_init__(self) -> None:
-        self._size = self.reader.size()
+        self._size, self._stored = self.reader.size(), lookups.Stored(self.reader)
         self._last = self.reader.entry(self._size - 1) if self._size else None
 
     def get(self, kind: type[F], name: str) -> F | None:
@@ -89,7 +90,7 @@ class Batch:
         found = self.facts.get((kind, name))
         if found is None:
             if (kind, name) not in self._known:
-                self._known[kind, name] = lookups.fact(self.reader, kind, name)
+                self._known[kind, name] = self._stored.get(kind, name)
             found = self._known[kind, name]
         return found if isinstance(found, kind) else None
 

@@ -145,7 +145,7 @@ def _missing(record: Record) -> list[str]:
         "os": value_of(part_of(record, "host"), "os"),
         "kernel": value_of(part_of(record, "host"), "kernel"),
         "model digest": record.model.get("sha256"),
-        "context": record.runtime.context_tokens,
+        "context": record.runtime.context_tokens or record.runtime.options.get("context"),
         "samples": record.samples.rows,
         "bytes a token reads": _plausible_bytes(record),
     }

@@ -28,6 +28,7 @@ from harness.tiers.verdict import too_wide
 from harness.tiers.voices import chorus
 
 MOST_COMPARED = 50  # of a row's records, the newest: pairs grow with the square
+MOST_NAMED = 5  # handles that a caution lists
 _HOST = ("kernel", "os", "libc", "python", "clock_source", "virtualisation")
 _CPU = ("model", "microcode", "l3_bytes")
 
@@ -45,6 +46,10 @@ def of_row(
         for one in members
         if one.id in records and one.status in (Status.ACCEPTED, Status.PENDING)
     ]
+    if len(hosts) > MOST_COMPARED:
+        more = len(hosts) - MOST_COMPARED
+        text = f"the machines of its newest {MOST_COMPARED} records were compared, those of {more} more were not"
+        found.append(Caution("not-all-compared", text))
     return (*found, *cautions.same_machine(hosts[:MOST_COMPARED]))
 
 
@@ -100,7 +105,9 @@ def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
     names = stored_facts.names(reader, OperatorFact)
     others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
     if others:
-        yield Caution("nearly-equal-handles", f"{handle} is nearly {', '.join(others[:5])}", (handle, *others))
+        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        text = f"{handle} is nearly {', '.join(others[:MOST_NAMED])}{more}"
+        yield Caution("nearly-equal-handles", text, (handle, *others))
 
 
 def host_facts(identity: str, person: str, record: Record) -> HostFacts:

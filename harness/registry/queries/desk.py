@@ -16,7 +16,7 @@ from harness.registry.facts import EditorsFact, FailureFact, RecordFact
 from harness.registry.facts.stored import dump
 from harness.registry.queries import failures
 from harness.registry.queries.believed import Doubt
-from harness.registry.queries.failures import Told
+from harness.registry.queries.failures import Told, Unread
 from harness.registry.queries.queue import Queue, shown
 from harness.registry.queries.queue import listed as listed_here
 from harness.registry.queries.review import Dossier, Waiting, first_examined, glance, queue
@@ -41,7 +41,8 @@ class Brief:
     broken: tuple[Broken, ...]
     failures: tuple[Told, ...]  # runs that failed
     broken_failures: tuple[Broken, ...]
-    more_failures: int
+    more_failures: int  # that a list does not examine
+    unread_failures: tuple[Unread, ...] = ()  # those; a service of before told how many alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Listed:
     queue: Queue
     failures: tuple[Told, ...]
     broken_failures: tuple[Broken, ...]
-    more_failures: int
+    unread_failures: tuple[Unread, ...]
+    unnamed_failures: int = 0  # more that wait, of which a service of before tells nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,15 @@ def brief(reader: Reader, *, examine_all: bool = False) -> Brief:
             found.append(glance(reader, identity))
         except ReproError as error:
             broken.append(Broken(identity, one_line(f"cannot be examined: {error.what}")))
-    told, unreadable, more = failures.listed(reader)
+    failed = failures.listed(reader, examine_all=examine_all)
     return Brief(
         tuple(found),
         tuple(identity for identity in waiting if identity in examine),
         tuple(broken),
-        tuple(told),
-        tuple(Broken(*one) for one in unreadable),
-        more,
+        failed.told,
+        tuple(Broken(*one) for one in failed.unreadable),
+        len(failed.unread),
+        failed.unread,
     )
 
 
@@ -146,9 +149,10 @@ def listed(registry: Registry, *, examine_all: bool = False, progress: Progress 
     else:
         found = listed_here(registry, examine_all=examine_all, progress=progress)
         with registry.reading() as reader:
-            failed, broken, more = failures.listed(reader)
-        return Listed(found, tuple(failed), tuple(Broken(*one) for one in broken), more)
-    return Listed(found, told.failures, told.broken_failures, told.more_failures)
+            failed = failures.listed(reader, examine_all=examine_all)
+        return Listed(found, failed.told, tuple(Broken(*one) for one in failed.unreadable), failed.unread)
+    unnamed = max(told.more_failures - len(told.unread_failures), 0)
+    return Listed(found, told.failures, told.broken_failures, told.unread_failures, unnamed)
 
 
 def _asked(reader: Elsewhere, told: Brief, progress: Progress) -> Queue:

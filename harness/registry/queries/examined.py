@@ -11,7 +11,7 @@ from harness.record.samples import decode
 from harness.record.schema import Record
 from harness.registry.db import records
 from harness.registry.db.reader import Reader
-from harness.registry.facts import PolicyFact, RecordFact
+from harness.registry.facts import EvidenceFact, FailureFact, KeyFact, PolicyFact, RecordFact, RequestFact
 from harness.registry.queries import failures
 from harness.registry.queries.believed import Doubt
 from harness.registry.queries.failures import Told
@@ -52,11 +52,12 @@ def examined(registry: Registry, identity: str) -> Examined:
             return _failed(reader, identity, size, needed)
         record, hub = _read(reader, identity), None if fact.row == identity else _read(reader, fact.row)
         samples = None if record is None else reader.body(record.samples.sha256)
-    dossier, doubts, trouble = None, tuple[Doubt, ...](), ""
-    try:
-        dossier, doubts = shown(registry, identity)
-    except ReproError as error:
-        trouble = one_line(f"cannot be examined: {error.what}")
+    dossier, doubts, trouble = None, tuple[Doubt, ...](), "Its bytes were taken down: the log alone tells of it."
+    if not fact.dropped:
+        try:
+            (dossier, doubts), trouble = shown(registry, identity), ""
+        except ReproError as error:
+            trouble = one_line(f"cannot be examined: {error.what}")
     return Examined(
         id=identity,
         size=size,
@@ -125,9 +126,32 @@ def alike(queue: Queue) -> list[tuple[Dossier, ...]]:
 
 
 def words_of(reader: Reader, identity: str) -> str:
-    """A record in a line, with its operator; "" for what is not a record."""
-    fact = reader.get(RecordFact, identity)
-    return "" if fact is None else f"{title(reader, identity)}, by {fact.operator}"
+    """What an act is about, in a line: a record or a run that failed, a request, an operator's key, another tool's numbers; ""
+    for what says itself what it is.
+    """
+    if (record := reader.get(RecordFact, identity)) is not None:
+        return f"{title(reader, identity)}, by {record.operator}"
+    if (failed := reader.get(FailureFact, identity)) is not None:
+        return f"a run that failed ({failed.reason.replace('_', ' ')}), by {failed.operator}"
+    if (request := reader.get(RequestFact, identity)) is not None:
+        return f"{request.model} on {request.hardware}, {request.runtime}, asked for by {request.by}"
+    if (key := reader.get(KeyFact, identity)) is not None:
+        return f"a key of {key.owner}, since entry {key.since}"
+    if (imported := reader.get(EvidenceFact, identity)) is not None:
+        one = imported.evidence
+        return f"{one.tool}: {one.metric.replace('_', ' ')} of {one.model}, beside row {imported.row[:12]}"
+    return ""
+
+
+def page_of(reader: Reader, kind: str, subject: str) -> tuple[str, str]:
+    """The page where the subject of such an act is shown, and its name there: of a key its operator, of other tools' numbers
+    their row; ("", "") of any other.
+    """
+    if kind in ("key-revoked", "key-unrevoked") and (key := reader.get(KeyFact, subject)) is not None:
+        return "operator", key.owner
+    if kind == "evidence-removed" and (imported := reader.get(EvidenceFact, subject)) is not None:
+        return "record", imported.row
+    return "", ""
 
 
 def waiting_after(reader: Reader, identity: str) -> str | None:

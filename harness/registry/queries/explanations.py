@@ -32,7 +32,7 @@ class Explanation:
     loaded: Loaded
     as_of: date
     cautions: tuple[Caution, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[tuple[str, Evidence], ...]  # by id
     left_out: tuple[Doubt, ...]  # records that do not hold
     failures: tuple[Told, ...] = ()  # runs of its model and engine that failed
     failure_heads: int = 0  # how many persons tell of them
@@ -60,7 +60,8 @@ def explained(reader: Reader, row: str, left_out: Sequence[Doubt], policy: str |
     people = rows.people(reader, [one.operator for one in rows.members(found)])
     records = {one.id: record for one in rows.members(found) if (record := record_in(reader, one.id)) is not None}
     said = cautions.of_row(reader, found, score, people, records)
-    evidence = [one.evidence for one in reader.all(EvidenceFact).values() if one.row == row and not one.removed]
+    imported = reader.all(EvidenceFact).items()
+    evidence = [(name, one.evidence) for name, one in imported if one.row == row and not one.removed]
     failed = failures.at_rows(reader, failures.public(reader)).get(row, ())
     heads = failures.heads(failed, rows.people(reader, [one.operator for one in failed])) if failed else 0
     beside = (said, tuple(evidence), tuple(left_out), failed, heads)

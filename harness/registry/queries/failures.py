@@ -101,15 +101,36 @@ def waiting(reader: Reader) -> list[str]:
     return [name for _, _, name in sorted(placed)]
 
 
-def listed(reader: Reader, most: int = MOST_LISTED) -> tuple[list[Told], list[tuple[str, str]], int]:
-    """Of the queue as many as a list examines, those that cannot be with the reason, and how many more wait."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One that waits, and that a list does not examine."""
+
+    id: str
+    operator: str
+    submitted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The queue of failed runs: those that were examined, those that cannot be with the reason, and all others."""
+
+    told: tuple[Told, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    unread: tuple[Unread, ...]
+
+
+def listed(reader: Reader, *, examine_all: bool = False, most: int = MOST_LISTED) -> Listed:
+    """Of a long queue the first are examined, `most` in all, unless all are to be."""
     queue, told, unreadable = waiting(reader), list[Told](), list[tuple[str, str]]()
+    most = len(queue) if examine_all else most
     for name in queue[:most]:
         try:
             told.append(of(reader, name))
         except ReproError as error:
             unreadable.append((name, error.what))
-    return told, unreadable, max(len(queue) - most, 0)
+    facts = [(name, reader.need(FailureFact, name)) for name in queue[most:]]
+    unread = tuple(Unread(name, fact.operator, fact.submitted) for name, fact in facts)
+    return Listed(tuple(told), tuple(unreadable), unread)
 
 
 def of_operator(reader: Reader, handle: str) -> list[tuple[str, FailureFact]]:

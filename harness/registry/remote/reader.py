@@ -30,6 +30,7 @@ from harness.registry.facts import (
 from harness.registry.facts.stored import made_of, read_as
 from harness.registry.intake.projection import device_digest
 from harness.registry.queries.desk import Brief, Examined, Subject
+from harness.registry.queries.evidence import Beside
 from harness.registry.queries.limits import InForce
 from harness.registry.queries.reports import Told as Reported
 from harness.registry.queries.submissions import Submitted
@@ -40,6 +41,11 @@ from harness.tlog.event import HEX
 @dataclass(frozen=True, slots=True)
 class _Reports:
     reports: tuple[Reported, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    evidence: tuple[Beside, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,11 @@ class RemoteReader(Elsewhere):
     def examined(self, prefix: str) -> Examined:
         """See `Elsewhere`."""
         return read_as(Examined, self._of_queue(prefix, 1).get("examined"), self._client.base)
+
+    def evidence(self, row: str) -> list[Beside]:
+        """See `Elsewhere`."""
+        found = self._client.get("/v1/evidence", key=self._editor(), row=row)
+        return list(read_as(_Evidence, found, self._client.base).evidence)
 
     def limits(self, handle: str) -> InForce:
         """See `Elsewhere`."""

@@ -124,7 +124,9 @@ class Remote(Registry):
     def page(self, name: str, subject: str) -> str:
         """The address of a page that the service named in its answer; "" where it named none."""
         found = self.answers.get(subject, {}).get(name)
-        return f"{self._client.base}{found}" if isinstance(found, str) and found.startswith("/") else ""
+        if not isinstance(found, str) or not found.startswith(("/", "https://", "http://")):
+            return ""
+        return f"{self._client.base}{found}" if found.startswith("/") else found
 
     def place(self, subject: str) -> list[str]:
         """Where a record that was brought falls, in the service's words."""

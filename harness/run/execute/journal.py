@@ -30,8 +30,9 @@ _NAMES = {
 class Journal:
     """One unfinished run under `results/.partial/`."""
 
-    def __init__(self, folder: Path, started_utc: str) -> None:
+    def __init__(self, folder: Path, started_utc: str, *, first: bool = False) -> None:
         self.folder, self.started_utc = folder, started_utc
+        self._first = first  # the folder of results was made for it
         self.torn: list[int] = []  # processes of which only the beginning can be read
 
     @classmethod
@@ -39,12 +40,13 @@ class Journal:
         """A new journal for the run that `identity` names (what must be equal for a resume)."""
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         folder = results / FOLDER / f"{_key(identity)}-{time.time_ns()}"
+        first = not results.exists()
         try:
             folder.mkdir(parents=True)
         except OSError as error:
             raise refusal(error, folder) from error
         write_text(folder / "run.json", json.dumps({"started_utc": started, "identity": dict(identity)}, indent=1))
-        return cls(folder, started)
+        return cls(folder, started, first=first)
 
     @classmethod
     def resume(cls, results: Path, identity: Mapping[str, Any], *, or_new: bool = False) -> Journal:
@@ -61,6 +63,16 @@ class Journal:
             fix="start it without --resume",
         )
 
+    @staticmethod
+    def refuse_nothing(results: Path) -> None:
+        """Raises `BadInput` where no run is unfinished there, whatever it would be of."""
+        if not any((results / FOLDER).glob("*-*")):
+            raise BadInput(
+                "no unfinished run of this model, runtime, suite and options",
+                where=str(results / FOLDER),
+                fix="start it without --resume",
+            )
+
     def append(self, process: int, frame: Frame) -> None:
         """Add a frame of a process; it survives the death of this program."""
         try:
@@ -71,8 +83,11 @@ class Journal:
 
     def settle(self, process: int) -> None:
         """Make a process's frames survive the machine, too."""
-        with self._path(process).open("ab") as file:
-            sync_descriptor(file.fileno())
+        try:
+            with self._path(process).open("ab") as file:
+                sync_descriptor(file.fileno())
+        except OSError as error:
+            raise refusal(error, self._path(process)) from error
 
     def processes(self) -> dict[int, list[Frame]]:
         """The frames of each process so far; what was cut off mid-frame is left out."""
@@ -96,6 +111,8 @@ class Journal:
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # other unfinished runs may lie beside it
             self.folder.parent.rmdir()
+            if self._first:  # nor an empty folder of results
+                self.folder.parent.parent.rmdir()
 
     def _path(self, process: int) -> Path:
         return self.folder / f"process-{process:03d}.frames"

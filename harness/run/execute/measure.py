@@ -19,8 +19,8 @@ from harness.run.execute.plan import Triple, plan_for, required_context
 from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import baseline, options, second_models, unchanged
 from harness.run.prepare.admission import admit
+from harness.run.prepare.asked import filled_in
 from harness.run.prepare.engine_account import Told
-from harness.run.prepare.inputs import filled_in
 from harness.run.prepare.tokens import Prompts
 from harness.worker.plan import Plan
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.errors import Interrupted, ReproError, RunFailed
+from harness.errors import DiskFull, Interrupted, ReproError, RunFailed
 from harness.measure.trial import Purpose, Trial
 from harness.progress import Progress
 from harness.run.execute.collect import ProcessLog, collect
@@ -75,6 +75,8 @@ class OneProcess:
             done = self.place.done
             whole = f" ({done} whole {'process is' if done == 1 else 'processes are'} kept)" if done else ""
             raise Interrupted(f"Stopped; process {done + 1} starts again with --resume{whole}") from None
+        except DiskFull:
+            raise
         except ReproError as refusal:  # of what the process said of itself: not a failure of the engine
             self._refused, ended = True, Ended(refusal, "")
         finally:

@@ -17,6 +17,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACE = re.compile(
     r"[/\\]|^[~.]"
 )  # what a path or an address has, and a device's, a type's or an engine's name has not
+_NUMBER = re.compile(r" *[+-]?[0-9]{1,100} *")
 _HEADER = re.compile(r"[\x21-\x7e]+")
 LARGEST = 2**31 - 1  # what engines keep in 32 bits, and a record's JSON as an exact integer
 _THREADS = ("threads", "threads_batch")
@@ -57,10 +58,9 @@ def _typed(name: str, value: str, option: Option) -> Scalar:
             return value.lower() in _TRUE
         raise BadInput(f"{value!r} is neither true nor false", where=f"-o {name}", fix=option.help)
     if option.kind is int:
-        try:
-            number = int(value)
-        except ValueError:
-            raise BadInput(f"{value!r} is not a whole number", where=f"-o {name}", fix=option.help) from None
+        if _NUMBER.fullmatch(value) is None:  # int() reads 1_0 as 10, and digits of every script
+            raise BadInput(f"{value!r} is not a whole number", where=f"-o {name}", fix=option.help)
+        number = int(value)
         if option.minimum is not None and number < option.minimum:
             raise BadInput(f"{number} is below {option.minimum}", where=f"-o {name}", fix=option.help)
         most = LARGEST if option.maximum is None else option.maximum

@@ -7,11 +7,13 @@ import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import BadInput, NotAllowed, ReproError
+from harness.names import says_something
 from harness.record.passkey import PasskeyKey
 from harness.registry.actions import drafts, passkeys, proposals, sessions
 from harness.registry.actions.drafts import Asked
@@ -62,6 +64,7 @@ def routes(app: FastAPI, service: Service) -> None:
 async def _prepare(visit: Visit) -> Response:
     kind = visit.form.one("kind")
     _may(visit, kind)
+    _given(visit)
     asked = Asked(
         kind,
         visit.form.one("subject"),
@@ -69,16 +72,19 @@ async def _prepare(visit: Visit) -> Response:
         drafts.number(visit.form.one("after"), "after"),
         {name: visit.form.one(name) for name in _FIELDS if name in visit.form.values},
     )
+    visit.about(_page(asked.kind, asked.subject))
     found = await asyncio.to_thread(drafts.draft, visit.service.registry, visit.editor.handle, asked)
     keys = await _keys(visit, found)
     about = await visit.service.ask(examined.words_of, found.subject)
-    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=_page_of(found))
+    back = await _back(visit, found)
+    return visit.page("sign.html", found=[_prepared(found, keys, about)], target="/console/acts", back=back)
 
 
 async def _prepare_several(visit: Visit) -> Response:
     kind, chosen = visit.form.one("kind"), list(dict.fromkeys(visit.form.all("record")))
     if kind not in words.SEVERAL:
         raise BadInput("must be decided one by one", where=kind[:40], fix="open each record")
+    _given(visit)
     if not 1 <= len(chosen) <= MOST:
         raise BadInput(f"must be 1 to {MOST} records", where="record", fix="choose fewer")
     await asyncio.to_thread(_alike, visit, chosen)
@@ -93,6 +99,12 @@ async def _prepare_several(visit: Visit) -> Response:
     return visit.page("sign.html", found=made, target="/console/several", back="/console/")
 
 
+def _given(visit: Visit) -> None:
+    """Raises `BadInput` where the form gives no reason: each act needs one."""
+    if not says_something(words.reason(visit.form.one("template", ""), visit.form.one("reason", ""))):
+        raise BadInput("must be given", where="reason", fix="go back, and choose or write one: it is public, for ever")
+
+
 def _alike(visit: Visit, chosen: Sequence[str]) -> None:
     """Raises `BadInput` unless all of them are in one group of records that are alike."""
     groups = [{one.id for one in group} for group in examined.alike(queue_of(visit.service.registry, chosen))]
@@ -102,10 +114,17 @@ def _alike(visit: Visit, chosen: Sequence[str]) -> None:
 
 async def _act(visit: Visit) -> Response:
     (event, data) = (await _signed(visit, 1))[0]
+    visit.about(_page_of(event))
     if event.kind in BY_SEVERAL:
         return await _offer(visit, data)
     entry = await _take(visit, data)
-    return RedirectResponse(f"{_page_of(event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, event)}?entry={entry}", 303)
+
+
+async def _back(visit: Visit, event: Event) -> str:
+    """Where its subject is shown."""
+    kind, name = await visit.service.ask(examined.page_of, event.kind, event.subject)
+    return _page(kind, name) if kind else _page_of(event)
 
 
 async def _several(visit: Visit) -> Response:
@@ -126,7 +145,11 @@ async def _proposal(visit: Visit) -> Response:
     found = await asyncio.to_thread(proposals.one, visit.service.registry, visit.request.path_params["digest"])
     keys = await _keys(visit, found.event, found.keys)
     return visit.page(
-        "proposal.html", one=found, prepared=_prepared(found.event, keys), words=words.act(found.event.kind)
+        "proposal.html",
+        one=found,
+        prepared=_prepared(found.event, keys),
+        words=words.act(found.event.kind),
+        again=visit.editor.handle in found.signed,
     )
 
 
@@ -148,7 +171,7 @@ async def _offer(visit: Visit, data: bytes) -> Response:
         return RedirectResponse(f"/console/proposals/{found.sha256}", 303)
     entry = await _take(visit, found.envelope)
     await asyncio.to_thread(proposals.taken, visit.service.registry, found.sha256)
-    return RedirectResponse(f"{_page_of(found.event)}?entry={entry}", 303)
+    return RedirectResponse(f"{await _back(visit, found.event)}?entry={entry}", 303)
 
 
 async def _take(visit: Visit, data: bytes) -> int:
@@ -211,11 +234,16 @@ def _only(found: Sequence[Any]) -> Sequence[Any]:
 
 def _page_of(event: Event) -> str:
     """Where the subject of an act is shown."""
-    kind = event.kind.partition("-")[0]
+    return _page(event.kind, event.subject)
+
+
+def _page(of: str, subject: str) -> str:
+    """As `_page_of`; whatever a form names is a part of one path."""
+    kind, subject = of.partition("-")[0], quote(subject[:64], safe="")
     if kind in ("record", "failure", "body"):
-        return f"/console/records/{event.subject}"
+        return f"/console/records/{subject}"
     if kind in ("operator", "operators", "limits"):
-        return f"/console/operators/{event.subject}"
+        return f"/console/operators/{subject}"
     pages = {
         "request": "requests", "reports": "reports", "editors": "editors", "policy": "policy", "passkeys": "editors",
         "witness": "health",

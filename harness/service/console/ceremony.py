@@ -76,7 +76,7 @@ def assertions(form: Form) -> list[tuple[bytes, Assertion]]:
     """Of each that the form brings the credential's id and the assertion. Raises `BadInput`."""
     names = ("credential", "authenticator_data", "client_data_json", "signature")
     columns = [[decoded(text, name) for text in form.all(name)] for name in names]
-    if not columns[0] or len({len(column) for column in columns}) != 1:
+    if not columns[0] or len({len(column) for column in columns}) != 1 or not all(map(all, columns)):
         raise BadInput("must be signed with a passkey", where="signature", fix="open the page again, with its script")
     return [(one[0], Assertion(one[1], one[2], one[3])) for one in zip(*columns, strict=True)]
 
@@ -100,7 +100,7 @@ def checked(key: PasskeyKey, challenge: bytes, assertion: Assertion, web_origin:
 def made(form: Form, number: int, challenge: bytes, web_origin: str, rp_id: str) -> PasskeyKey:
     """The new passkey of that number. Raises `BadInput`."""
     columns = [form.all("client_data_json"), form.all("attestation_object")]
-    if any(len(column) <= number for column in columns):
+    if any(len(column) <= number or not column[number] for column in columns):
         raise BadInput("must bring two passkeys", where="passkey", fix="open the page again, with its script")
     data, attestation = (decoded(column[number], "passkey") for column in columns)
     try:

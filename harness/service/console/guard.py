@@ -43,6 +43,10 @@ class Visit:
         assert self.session is not None  # noqa: S101 - the table says so
         return self.session
 
+    def about(self, page: str) -> None:
+        """Where the subject of the act is shown: a page that refuses the act leads there."""
+        self.request.state.back = page
+
     def page(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """With what every page shows."""
         return render.page(template, status, **_frame(self.service, self.request, self.session), **values)
@@ -72,6 +76,7 @@ async def _answered(service: Service, request: Request, roles: frozenset[Role], 
     unsafe = request.method in _UNSAFE
     token = request.cookies.get(COOKIE, "")
     session = await asyncio.to_thread(sessions.of, service.registry, token) if token else None
+    request.state.session = session
     role = Role.NOBODY if session is None else Role.EDITOR if session.in_force else Role.EXPIRED
     if role not in roles:
         return _turned_away(role, unsafe)
@@ -127,14 +132,16 @@ async def _pays(service: Service, request: Request) -> None:
 
 def _refusal(service: Service, request: Request, error: ReproError) -> Response:
     """A page for a person, a problem document for anybody else."""
+    service.failed(error)
     document = problems.problem(error)
     if "text/html" not in request.headers.get("accept", ""):
         return document
     status = statuses(type(error)).http_status
     told = (error.what, error.where, error.fix) if status < 500 else ("the registry can't answer this now", "", "")
     what, where, fix = (one_line(text, 300) for text in told)
-    frame = _frame(service, request, None)
-    answer = render.page("refused.html", status, **frame, status=status, what=what, where=where, fix=fix)
+    frame = _frame(service, request, getattr(request.state, "session", None))
+    back = getattr(request.state, "back", "")
+    answer = render.page("refused.html", status, **frame, status=status, what=what, where=where, fix=fix, back=back)
     if "retry-after" in document.headers:
         answer.headers["Retry-After"] = document.headers["retry-after"]
     return answer

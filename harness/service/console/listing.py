@@ -37,8 +37,7 @@ class Listed:
     page: int
     pages: int
     people: Sequence[str]  # operators whose records wait
-    failed: Sequence[failures.Told]
-    more_failed: int
+    failed: failures.Listed
 
 
 class Listings:
@@ -67,8 +66,9 @@ class Listings:
 def _listed(registry: Registry, asked: Asked, size: int) -> Listed:
     with registry.reading() as reader:
         fitting, people = waiting.fitting(reader, asked.operator, asked.text)
-        failed, _, more = failures.listed(reader)
+        failed = failures.listed(reader)
+        failing = {one.operator for one in failed.told} | {one.operator for one in failed.unread}
     pages = max(-(-len(fitting) // ON_A_PAGE), 1)
     page = min(asked.page, pages)
     chosen = fitting[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
-    return Listed(size, examined(registry, chosen), len(fitting), page, pages, people, failed, more)
+    return Listed(size, examined(registry, chosen), len(fitting), page, pages, sorted({*people, *failing}), failed)

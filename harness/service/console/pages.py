@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,18 @@ from starlette.responses import Response
 from harness.errors import BadInput, NotFound, ReproError
 from harness.registry.actions import editors, passkeys, proposals
 from harness.registry.actions.acts import utc
-from harness.registry.queries import active_policy, examined, history, limits, operators, reports, told, witnesses
+from harness.registry.queries import (
+    active_policy,
+    evidence,
+    examined,
+    failures,
+    history,
+    limits,
+    operators,
+    reports,
+    told,
+    witnesses,
+)
 from harness.registry.queries.review import Dossier, Waiting
 from harness.registry.queries.told import Asker
 from harness.registry.store import Registry
@@ -48,11 +60,24 @@ async def _queue(listings: Listings, visit: Visit) -> Response:
     shown = [one for one in found.queue.found if asked["remark"] in ("", *_kinds(one))]
     kinds = sorted({kind for one in found.queue.found for kind in _kinds(one)})
     groups = [group for group in examined.alike(found.queue) if all(one in shown for one in group)]
-    failed = [one for one in found.failed if not asked["remark"] and asked["operator"] in ("", one.operator)]
     return visit.page(
-        "queue_page.html", found=found, shown=shown, asked=asked, kinds=kinds, groups=groups, failed=failed,
-        reasons=words.REASONS, several=[(kind, words.act(kind)) for kind in words.SEVERAL],
+        "queue_page.html", found=found, shown=shown, asked=asked, kinds=kinds, groups=groups, reasons=words.REASONS,
+        several=[(kind, words.act(kind)) for kind in words.SEVERAL], **_failed(found.failed, asked),
     )  # fmt: skip
+
+
+def _failed(found: failures.Listed, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Runs that failed, as far as they fit: nothing is remarked on them, and one that was not examined has no text."""
+    fits = [one for one in found.told if asked["operator"] in ("", one.operator)]
+    text = asked["text"].casefold()
+    unread = [one for one in found.unread if asked["operator"] in ("", one.operator) and not text]
+    filtered = any(asked.values())
+    return {
+        "failed": [] if asked["remark"] else [one for one in fits if text in failures.line(one).casefold()],
+        "broken_failures": [] if filtered else found.unreadable,
+        "unread_failures": [] if asked["remark"] else unread,
+        "failed_waiting": len(found.told) + len(found.unreadable) + len(found.unread),
+    }
 
 
 def _kinds(one: Dossier | Waiting) -> set[str]:
@@ -79,7 +104,8 @@ def _record_view(registry: Registry, identity: str) -> dict[str, Any]:
     with registry.reading() as reader:
         acts = history.acts_of(reader, identity)
         following = examined.waiting_after(reader, identity)
-    return {**record_page.view(found), "acts": acts, "following": following}
+        beside = [one for one in evidence.beside(reader, identity) if not one.removed]
+    return {**record_page.view(found), "acts": acts, "following": following, "beside": beside}
 
 
 async def _operators(visit: Visit) -> Response:
@@ -90,7 +116,7 @@ async def _operators(visit: Visit) -> Response:
 async def _operator(visit: Visit) -> Response:
     handle = visit.request.path_params["handle"]
     about = await visit.service.ask(told.operator, handle)
-    size, acts, ties, keys, own = await visit.service.ask(_of_operator, handle)
+    size, acts, older, ties, keys, own = await visit.service.ask(_of_operator, handle)
     asker = Asker(visit.editor.handle, True, visit.editor.key)
     submitted = await visit.service.ask(told.submitted, asker, handle)
     return visit.page(
@@ -99,6 +125,7 @@ async def _operator(visit: Visit) -> Response:
         about=about,
         size=size,
         acts=acts,
+        older=older,
         ties=ties,
         keys=keys,
         limits=own,
@@ -106,10 +133,13 @@ async def _operator(visit: Visit) -> Response:
     )
 
 
-def _of_operator(reader: Any, handle: str) -> tuple[int, list[dict[str, Any]], list[str], list[Any], limits.InForce]:
-    acts = history.acts_of(reader, handle)[-LINES:]
+def _of_operator(
+    reader: Any, handle: str
+) -> tuple[int, list[dict[str, Any]], int, list[str], list[Any], limits.InForce]:
+    acts = history.acts_of(reader, handle)
     own = limits.of(reader, handle, utc()[:10])
-    return reader.size(), acts, operators.tied_to(reader, handle), operators.keys_of(reader, handle), own
+    older = max(len(acts) - LINES, 0)
+    return reader.size(), acts[older:], older, operators.tied_to(reader, handle), operators.keys_of(reader, handle), own
 
 
 async def _requests(visit: Visit) -> Response:
@@ -166,7 +196,10 @@ async def _policy(visit: Visit) -> Response:
     except ReproError as error:
         trouble = str(error)
     names = active_policy.names()
-    return visit.page("policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size)
+    pages = visit.service.settings.pages
+    return visit.page(
+        "policy_page.html", loaded=loaded, trouble=trouble, names=names, approvals=now, size=size, pages=pages
+    )
 
 
 async def _log(visit: Visit) -> Response:
@@ -176,7 +209,9 @@ async def _log(visit: Visit) -> Response:
     end = size if before is None else min(before, size)
     first = 0 if of else max(end - LINES, 0)
     acts = await visit.service.ask(history.acts_of, of or None, first, end)
-    return visit.page("log_page.html", acts=list(reversed(acts))[:LINES], of=of, first=first, size=size)
+    shown = list(reversed(acts))[:LINES]
+    earlier = first if not of else shown[-1]["index"] if len(acts) > LINES else 0
+    return visit.page("log_page.html", acts=shown, of=of, earlier=earlier, size=size)
 
 
 async def _health(visit: Visit) -> Response:

@@ -32,17 +32,18 @@ def view(found: Examined) -> dict[str, Any]:
 def decisions(found: Examined) -> tuple[tuple[str, str], ...]:
     """What an editor may decide of it now: kind of the event, and the button's word. The rules have the last word."""
     status = found.status
+    if found.dropped:
+        return ()
     if found.failure is not None:
         kinds = [("failure-approved", "Approve")] if status == "pending" else []
         kinds += [("failure-rejected", "Reject")] if status in ("pending", "accepted") else []
-        out = status in ("rejected", "withdrawn") and not found.dropped
-        return (*kinds, *([("failure-dropped", "Take down")] if out else []))
+        return (*kinds, *([("failure-dropped", "Take down")] if status in ("rejected", "withdrawn") else []))
     kinds = [("record-approved", "Approve")] if status in ("pending", "sent-back", "rejected") else []
     kinds += [("record-sent-back", "Request changes")] if status == "pending" else []
     kinds += [("record-rejected", "Reject")] if status in ("pending", "sent-back", "accepted") else []
     closed = found.dossier is not None and any(one.kind == "closed row" for one in found.dossier.remarks)
     kinds += [("record-moved", "Move out of the closed row")] if closed else []
-    if status in ("rejected", "withdrawn") and not found.dropped:
+    if status in ("rejected", "withdrawn"):
         kinds.append(("body-dropped", "Take down the bytes"))
     return tuple(kinds)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse, Response
 
 from harness.errors import BadInput, NotFound
 from harness.record.keys import HANDLE
+from harness.record.passkey import PasskeyKey, parse_key
 from harness.registry.actions import nonces, passkeys, sessions
 from harness.service.console import ceremony, render
-from harness.service.console.ceremony import Signing
+from harness.service.console.ceremony import Enrolling, Signing
 from harness.service.console.guard import COOKIE, SIGN_IN, Visit, add
 from harness.service.core import Service
 
@@ -90,23 +92,20 @@ def _keep(answer: Response, token: str) -> None:
 
 
 async def _new_page(visit: Visit) -> Response:
-    handle = visit.request.query_params.get("handle", "")
-    if handle and HANDLE.fullmatch(handle) is None:
-        raise BadInput(
-            f"{handle[:40]!r} must be a handle", where="handle", fix="2 to 32 of a-z, 0-9, dash and underscore"
-        )
+    handle, kept = visit.request.query_params.get("handle", ""), visit.request.query_params.get("next", "").strip()
     nonce = nonces.issued(visit.service.nonce_key)
     parts = []
-    if handle and visit.web_origin:
-        names = (f"{handle} at {visit.service.origin}", f"{handle} at {visit.service.origin}, next")
-        parts = [
-            ceremony.enrolling(visit.service.origin, nonce, number, visit.rp_id, name)
-            for number, name in enumerate(names)
-        ]
+    if handle:
+        _handle(handle)
+        if kept:
+            await asyncio.to_thread(passkeys.is_announced, visit.service.registry, handle, _kept(visit, kept))
+        if visit.web_origin:
+            parts = _asked(visit, handle, nonce, [1] if kept else [0, 1])
     enrol = visit.service.settings.enrol is not None
     return visit.page(
         "passkey_new.html",
         handle=handle,
+        kept=kept,
         nonce=nonce,
         parts=parts,
         web_origin=visit.web_origin,
@@ -115,29 +114,52 @@ async def _new_page(visit: Visit) -> Response:
     )
 
 
+def _asked(visit: Visit, handle: str, nonce: str, numbers: Sequence[int]) -> list[Enrolling]:
+    """What the browser is to make: 0 the passkey that signs, 1 the next one."""
+    origin = visit.service.origin
+    names = (f"{handle} at {origin}", f"{handle} at {origin}, next")
+    return [ceremony.enrolling(origin, nonce, number, visit.rp_id, names[number]) for number in numbers]
+
+
 async def _new(visit: Visit) -> Response:
-    text = _public(visit)
-    nonce = nonces.issued(visit.service.nonce_key)
-    enrol = visit.service.settings.enrol is not None
-    return visit.page("passkey_made.html", text=text, nonce=nonce, can_enrol=enrol)
+    handle, nonce, kept = visit.form.one("handle"), visit.form.one("csrf"), visit.form.one("next", "").strip()
+    _handle(handle)
+    challenges = [ceremony.enrol_challenge(visit.service.origin, nonce, number) for number in (0, 1)]
+    made = [
+        ceremony.made(visit.form, place, challenge, visit.web_origin, visit.rp_id)
+        for place, challenge in enumerate(challenges[1:] if kept else challenges)
+    ]
+    key, following = (_kept(visit, kept), *made) if kept else made
+    if key.id == following.id:
+        raise BadInput("must be two passkeys", where="passkey", fix="make another")
+    text = json.dumps({"handle": handle, "key": key.text(), "next_key_sha256": following.id}, indent=1)
+    return visit.page(
+        "passkey_made.html",
+        text=text,
+        kept=following.text(),
+        changes=bool(kept),
+        nonce=nonces.issued(visit.service.nonce_key),
+        can_enrol=visit.service.settings.enrol is not None and not kept,
+    )
 
 
-def _public(visit: Visit) -> str:
-    """The editor's public file, of the two passkeys that the form brings."""
-    handle, nonce = visit.form.one("handle"), visit.form.one("csrf")
+def _handle(handle: str) -> None:
     if HANDLE.fullmatch(handle) is None:
         raise BadInput(
             f"{handle[:40]!r} must be a handle", where="handle", fix="2 to 32 of a-z, 0-9, dash and underscore"
         )
-    key, following = (
-        ceremony.made(
-            visit.form, n, ceremony.enrol_challenge(visit.service.origin, nonce, n), visit.web_origin, visit.rp_id
-        )
-        for n in (0, 1)
-    )
-    if key.id == following.id:
-        raise BadInput("must be two passkeys", where="passkey", fix="make another")
-    return json.dumps({"handle": handle, "key": key.text(), "next_key_sha256": following.id}, indent=1)
+
+
+def _kept(visit: Visit, text: str) -> PasskeyKey:
+    """The next passkey, of the line that its owner kept. Raises `BadInput`."""
+    try:
+        found = parse_key(text)
+    except ValueError as error:
+        fix = "paste the line that this page gave with your passkeys: passkey:…"
+        raise BadInput(f"is not a passkey's line ({error})", where="next", fix=fix) from None
+    if found.rp_id != visit.rp_id:
+        raise BadInput(f"is of {found.rp_id}, passkeys count at {visit.rp_id}", where="next", fix="make new passkeys")
+    return found
 
 
 async def _demonstration(visit: Visit) -> Response:

@@ -28,6 +28,7 @@ ACTS: Mapping[str, str] = {
     "request-revived": "Revive the request",
     "request-released": "Release the request's claim",
     "request-marked-duplicate": "Mark the request as a duplicate",
+    "evidence-removed": "Show another tool's numbers no more beside the row",
     "editors-changed": "Change the list of editors",
     "policy-adopted": "Adopt the policy",
     "passkeys-allowed": "Say where passkeys count",

@@ -8,11 +8,13 @@ import pytest
 
 from harness.compare.sweep import NOT_SET, Measured, Standing, of_records, table
 from harness.errors import BadInput
+from harness.record.schema import Finding
 from harness.record.store import read
 from harness.reports import sweeps
 from harness.terminal import sweep
 
 QUIET = (0.996, 1.0, 1.004)
+INVALID = Finding(code="too_many_invalid", severity="invalid", workload="", metric="", text="", evidence={})
 NOISY = (0.9, 1.0, 1.11)
 
 
@@ -100,14 +102,23 @@ def test_a_cell_that_failed_keeps_its_place_and_has_no_point(cell):
 
 
 def test_a_number_that_its_record_calls_unusable_is_never_best(cell):
-    from harness.record.schema import Finding
-
     bad = cell(2.0, threads=1)
-    finding = Finding(code="too_many_invalid", severity="invalid", workload="", metric="", text="", evidence={})
-    bad = replace(bad, record=bad.record.model_copy(update={"findings": (finding,)}))
+    bad = replace(bad, record=bad.record.model_copy(update={"findings": (INVALID,)}))
     (decode, _) = of_records([bad, cell(1.0, threads=2)]).series
     assert [point.standing for point in decode.points] == [Standing.UNUSABLE, Standing.BEST]
     assert "too_many_invalid" in decode.points[0].why
+
+
+def test_a_drawing_says_which_cells_it_leaves_out(cell):
+    bad = cell(3.0, threads=1)
+    bad = replace(bad, record=bad.record.model_copy(update={"findings": (INVALID,)}))
+    view = sweeps.views(of_records([bad, cell(1.0, threads=2), cell(0.9, threads=3)]))[0]
+    assert view.said == "The fastest measured: threads=2. Not drawn: threads=1 (unusable)."
+
+
+def test_records_of_several_servers_are_no_sweep(cell):
+    with pytest.raises(BadInput, match="of several servers"):
+        of_records([cell(url="http://127.0.0.1:1/v1"), cell(url="http://127.0.0.1:2/v1")])
 
 
 def test_a_cell_that_stands_alone_is_no_best_in_words(cell):

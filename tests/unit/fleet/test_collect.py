@@ -92,6 +92,7 @@ def home(tmp_path, state, ann):
         return one
 
     take.folder = tmp_path / "results"
+    take.folder.mkdir()
     return take
 
 

@@ -16,6 +16,7 @@ from harness.fleet import state as states
 from harness.fleet.executors.local import EXECUTOR, leading, runner_lock
 from harness.fleet.outcome import Ending, Held, Outcome, Phase
 from harness.fleet.plan import Node, make_plan
+from tests.support import fleet_matrices
 from tests.support.patience import PATIENCE_S
 
 MATRIX = """
@@ -133,8 +134,8 @@ def test_a_lost_job_names_the_log_that_tells_why(state):
 class Engine:
     """Takes every batch, and holds its jobs for ever."""
 
-    def __init__(self):
-        self.taken = []
+    def __init__(self, room=10):
+        self.taken, self.room = [], room
 
     def nodes(self):
         return [Node(name="here")]
@@ -142,12 +143,23 @@ class Engine:
     def default_cache(self):
         return ""
 
+    def most(self):
+        return 1
+
     def submit(self, _state, batch):
+        if len(self.taken) == self.room:
+            raise Unavailable(
+                "sbatch did not end in 60 s: temporarily unable to accept job", where="SLURM", fix="later"
+            )
         self.taken.append(batch)
         return "1"
 
+    def find(self, _state, _batch):
+        return None
+
     def poll(self, _state, batches):
-        return {number: Held(Phase.RUNNING) for batch in batches for number in batch.jobs}
+        taken = [batch for batch in batches if batch in self.taken]
+        return {number: Held(Phase.RUNNING) for batch in taken for number in batch.jobs}
 
 
 def test_of_two_that_start_one_matrix_at_once_one_is_refused(loaded, tmp_path, monkeypatch):
@@ -167,6 +179,22 @@ def test_of_two_that_start_one_matrix_at_once_one_is_refused(loaded, tmp_path, m
         lead.start(loaded, wanted)
     assert len(engine.taken) == 1
     assert states.need_state(wanted.results, loaded).plan == begun[1].plan
+
+
+def test_where_the_queue_is_full_halfway_it_is_told_what_goes_on_and_the_rest_waits(tmp_path, monkeypatch):
+    """It said: try again later. Jobs were under way, and the one that never arrived was called lost."""
+    path = tmp_path / "m.toml"
+    path.write_text(fleet_matrices.text(tmp_path / "m.gguf", [100, 200, 300]))
+    loaded, wanted, engine = matrices.read(path), lead.Wanted("local", tmp_path / "results"), Engine(room=1)
+    monkeypatch.setattr(lead, "find", lambda _: engine)
+    with pytest.raises(Unavailable, match="did not end") as told:
+        lead.start(loaded, wanted)
+    assert "1 of 3 jobs are handed over and go on: repro fleet status MATRIX" in str(told.value)
+    state = states.need_state(wanted.results, loaded)
+    assert [one.status for one in lead.take(state)] == ["running", "waiting", "waiting"]
+    engine.room = 10
+    assert lead.resume(state) == 2
+    assert [one.status for one in lead.take(state)] == ["running"] * 3
 
 
 def test_a_number_that_a_disturbed_node_made_is_tried_again_with_those_that_failed(state):

@@ -190,3 +190,27 @@ def test_without_slurm_there_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadInput, match="sinfo is not here"):
         slurm.EXECUTOR.nodes()
+
+
+@pytest.mark.parametrize(
+    ("says", "most"), [("MaxArraySize            = 4", 4), ("MaxArraySize = 1001", 1000), ("", 1000)]
+)
+def test_a_batch_is_no_longer_than_the_sites_arrays(tmp_path, monkeypatch, says, most):
+    program(tmp_path, monkeypatch, f"echo 'MaxArrayTasks = 7'; echo '{says}'", "scontrol")
+    assert slurm.EXECUTOR.most() == most
+
+
+def test_a_job_that_sbatch_got_in_at_a_later_try_was_handed_over(tmp_path, monkeypatch):
+    full = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying"
+    program(tmp_path, monkeypatch, f"echo '{full}' >&2; echo 17", "sbatch")
+    assert slurm_commands.ask("sbatch") == "17\n"
+    program(tmp_path, monkeypatch, f"echo '{full}' >&2")
+    with pytest.raises(Unavailable):
+        slurm_commands.ask("squeue")
+
+
+def test_what_a_command_said_before_its_time_was_over_is_told(tmp_path, monkeypatch):
+    program(tmp_path, monkeypatch, "echo 'temporarily unable to accept job' >&2; exec /bin/sleep 30", "sbatch")
+    monkeypatch.setattr(slurm_commands, "_LIMIT_S", 0.5)
+    with pytest.raises(Unavailable, match=r"did not end in 0\.5 s: temporarily unable to accept job"):
+        slurm_commands.ask("sbatch")

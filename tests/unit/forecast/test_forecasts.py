@@ -1,6 +1,6 @@
 """What is foretold of what was not measured: its class, its width, what it rests on."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -8,11 +8,21 @@ import pytest
 from harness import evidence
 from harness.catalog import devices
 from harness.errors import BadInput
-from harness.forecast import odd
+from harness.forecast import forecaster, odd
 from harness.forecast.conformal import reach
 from harness.forecast.effects import OF_MACHINE
 from harness.forecast.evidence import hardware_of, merged
-from harness.forecast.forecaster import Unseen, forecast, keys_of, learned, rate_of, reach_elsewhere, seen, unseen
+from harness.forecast.forecaster import (
+    Unseen,
+    forecast,
+    keys_of,
+    learned,
+    rate_of,
+    rates_of,
+    reach_elsewhere,
+    seen,
+    unseen,
+)
 from harness.forecast.physics import bandwidth_ratio, ideal_seconds
 from harness.forecast.pooling import groups_of
 from harness.forecast.values import Hardware, Kind, Origin, Task
@@ -182,3 +192,20 @@ def test_repetitions_that_disagree_are_unsteady(rate, deviation, odd_one):
 
 def test_the_ratio_of_two_bandwidths_is_what_memory_makes_of_a_hub():
     assert bandwidth_ratio(504e9, 1008e9) == 0.5
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_many_questions_at_once_are_answered_as_each_alone(kind, monkeypatch):
+    """Of unlike tasks, in parts, and a device twice, as another object: what is shared is computed once, and changes nothing."""
+    known = evidence.forecaster().learned[kind]
+    cards = [part("Radeon RX 7800 XT", "vulkan"), part("GeForce RTX 4090", "cuda"), part("GeForce RTX 4070", "cuda")]
+    cards.append(replace(cards[0]))
+    tasks = [Task(kind, 512), Task(kind, 512, 4096), Task(kind, 700)]
+    asked = [(card, work, task) for card in cards for work in (QWEN, NEVER) for task in tasks]
+    monkeypatch.setattr(forecaster, "AT_ONCE", 20)
+    found = rates_of(known, asked)
+    assert len({round(rate.middle, 6) for rate, _ in found}) == 18  # of 24: one device is asked of twice
+    for (rate, wider), question in zip(found, asked, strict=True):
+        alone, why = rate_of(known, question)
+        assert astuple(rate) == pytest.approx(astuple(alone), rel=1e-9)
+        assert wider == why

@@ -130,7 +130,7 @@ def test_an_act_that_an_older_program_took_is_known_to_the_newer_one(registry, m
     registry.act(registry.editor(), "operator-verified", "ann", reason="seen the machine")
     if not counted:  # as the migration leaves it
         with transactions.writing(registry.registry.engine) as writer:
-            writer.connection.execute(text("DELETE FROM jobs WHERE name = 'lookups'"))
+            writer.connection.execute(text("DELETE FROM jobs WHERE name = 'lookups and acts'"))
     with registry.registry.reading() as reader:
         lines = reader.connection.execute(text("SELECT name, value FROM facts WHERE kind = 'last-act'")).all()
         kept = acts.event(reader, registry.editor(), "operator-verified", "ann", reason="as it was then")
@@ -144,6 +144,23 @@ def test_an_act_that_an_older_program_took_is_known_to_the_newer_one(registry, m
         registry.raw(kept, *registry.editor().keys)
     registry.join("cat")
     assert newest(registry) == {"verified ann": LastActFact(5), "tie ann|bob": LastActFact(6)}
+    assert audit(registry.registry, None, SILENT).faults == []
+
+
+def test_a_stale_newest_act_of_a_program_between_the_two_is_mended_by_the_next_transaction(registry, monkeypatch):
+    ready(registry)
+    registry.act(registry.editor(), "operator-verified", "ann", reason="seen the machine")
+    with registry.registry.reading() as reader:
+        kept = acts.event(reader, registry.editor(), "operator-verified", "ann", reason="as it was then")
+    registry.act(registry.editor(), "operator-unverified", "ann", reason="sold it")
+    forget(registry, [("verified ann", '{"entry": 4}')])
+    with transactions.writing(registry.registry.engine) as writer:  # and counted the entries that it had not looked at
+        writer.connection.execute(text("UPDATE jobs SET name = 'lookups' WHERE name = 'lookups and acts'"))
+    assert audit(registry.registry, None, SILENT).faults == []
+    with pytest.raises(Conflict, match="was signed before what entry 5 says"):
+        registry.raw(kept, *registry.editor().keys)
+    registry.join("cat")
+    assert newest(registry) == {"verified ann": LastActFact(5)}
     assert audit(registry.registry, None, SILENT).faults == []
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from harness.errors import BadInput, RecordInvalid
+from harness.registry.queries import cautions
 from harness.registry.queries.active_policy import in_force
 from harness.registry.queries.review import dossier
 from harness.registry.queries.rows import score_row
@@ -121,6 +122,21 @@ def test_nearly_equal_handles_are_shown(small):
     found = small.record("alise")
     small.submit(found, row)
     assert "nearly-equal-handles" in kinds(small, found.id)
+
+
+def test_a_caution_that_lists_not_all_says_how_many_more_there_are(small, monkeypatch):
+    monkeypatch.setattr(cautions, "MOST_NAMED", 1)
+    monkeypatch.setattr(cautions, "MOST_COMPARED", 1)
+    row = small.accepted("alice")
+    for name in ("alise", "alicf"):
+        small.join(name)
+    found = small.record("alice-b", sku="Synthetic GPU B")
+    small.submit(found, row)
+    with small.registry.reading() as reader:
+        said = {remark.kind: remark.text for remark in dossier(reader, found.id).remarks}
+        (nearly,) = cautions._alike(reader, "alice")
+    assert said["not-all-compared"] == "the machines of its newest 1 records were compared, those of 1 more were not"
+    assert (nearly.text.endswith(" and 1 more"), len(nearly.operators)) == (True, 3)
 
 
 def test_operators_of_one_day_whom_nobody_verified_are_shown(small):

@@ -50,6 +50,12 @@ def test_gpus_are_counted_and_their_driver_is_asked_for(stored):
     assert "cores" in idle.hardware.sku
 
 
+@pytest.mark.parametrize(("options", "missing"), [({}, True), ({"context": 4096}, False)])
+def test_a_context_that_no_server_tells_is_missing_unless_the_operator_says_it(stored, options, missing):
+    runtime = stored.record.runtime.model_copy(update={"context_tokens": 0, "options": options})
+    assert ("context" in measurement_of(real(stored, runtime=runtime)).missing) == missing
+
+
 def test_a_server_on_unknown_hardware_has_no_class(stored):
     with pytest.raises(BadInput, match="hardware is not known"):
         hardware_of(real(stored, runtime=devices(stored, "server")).record, "x")

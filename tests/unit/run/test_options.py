@@ -27,6 +27,8 @@ def test_values_get_their_types():
         ("model_draft=x.gguf", "speculative decoding is measured where it is declared: -o draft=lookup"),
         ("threads", "is not NAME=VALUE"),
         ("threads=many", "is not a whole number"),
+        ("threads=1_0", "is not a whole number"),
+        ("threads=\u0661", "is not a whole number"),
         ("threads=0", "is below 1"),
         ("threads=-3", "is below 1"),
         ("threads=513", "threads is too large: the limit is 512"),

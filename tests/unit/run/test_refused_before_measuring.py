@@ -12,10 +12,10 @@ from harness.progress import SILENT
 from harness.record import store
 from harness.record.keys import PublicKeys, Signers
 from harness.run.bench import prepare
-from harness.run.prepare import inputs, model_files
+from harness.run.prepare import asked, model_files
 from harness.run.request import Request
 from runtimes.table import find
-from tests.support import tiny_gguf
+from tests.support import tiny_gguf, tiny_models
 from tests.support.registry_world import key, text
 
 
@@ -44,7 +44,7 @@ def test_a_model_whose_name_makes_the_records_folder_too_long(tmp_path: Path) ->
         BadInput, match=r"a name of 28\d bytes .* is too long for the file system; give the model's file"
     ):
         prepared(tmp_path, model(tmp_path, "m" * 240 + ".gguf"))
-    assert not list((tmp_path / "results").iterdir())
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.usefixtures("nothing_is_hashed")
@@ -57,6 +57,39 @@ def test_a_results_folder_so_deep_that_no_record_fits_below_it(tmp_path: Path) -
         prepared(tmp_path, model(tmp_path), results=deep)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"settings": ("context=8",)}, "too few"),
+        ({"resume": True}, "no unfinished run"),
+        ({"suite": "nightly"}, "suite"),
+    ],
+)
+@pytest.mark.usefixtures("nothing_is_hashed")
+def test_a_run_that_is_refused_leaves_no_folder_of_results(tmp_path: Path, more: dict[str, object], words: str) -> None:
+    request = Request(str(model(tmp_path)), "simulated", **{"suite": "quick", "results": tmp_path / "a" / "b", **more})  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match=words):
+        prepare(request, tmp_path / "cache", SILENT)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.usefixtures("nothing_is_hashed")
+def test_a_format_that_the_runtime_does_not_read_is_refused_by_the_header(tmp_path: Path) -> None:
+    tiny_models.write_folder(tmp_path / "folder")
+    request = Request(str(tmp_path / "folder"), "mistralrs", "quick", python=Path("/bin/true"), results=tmp_path / "r")
+    with pytest.raises(BadInput, match="reads gguf, this is safetensors"):
+        prepare(request, tmp_path / "cache", SILENT)
+
+
+@pytest.mark.usefixtures("nothing_is_hashed")
+def test_a_model_trained_for_less_than_the_suite_needs_is_refused_by_the_header(tmp_path: Path) -> None:
+    short = model(tmp_path)
+    short.write_bytes(tiny_gguf.build())
+    request = Request(str(short), "simulated", "quick", results=tmp_path / "r")
+    with pytest.raises(BadInput, match=r"trained for 128 tokens, and quick-v1 needs 512 or more"):
+        prepare(request, tmp_path / "cache", SILENT)
+
+
 @pytest.mark.usefixtures("nothing_is_hashed")
 def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("")
@@ -66,7 +99,7 @@ def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("nothing_is_hashed")
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "RESULT_ROOM_BYTES", 1 << 62)
+    monkeypatch.setattr(asked, "RESULT_ROOM_BYTES", 1 << 62)
     with pytest.raises(NotEnoughSpace, match="MiB are needed"):
         prepared(tmp_path, model(tmp_path))
 

@@ -9,7 +9,7 @@ from harness.capture import meters
 from harness.run.evidence import Evidence
 from harness.run.execute.telemetry import Telemetry
 from runtimes.support.torch_devices import off_device_mib
-from runtimes.vllm import _offloaded_mib
+from runtimes.support.vllm_facts import offloaded_mib
 
 
 def evidence(*kinds):
@@ -92,4 +92,4 @@ def test_weights_off_the_device_are_counted_where_they_lie(elsewhere, expected):
     ],
 )
 def test_weights_that_vllm_offloads_are_read_from_its_own_configuration(config, expected):
-    assert _offloaded_mib(config) == expected
+    assert offloaded_mib(config) == expected

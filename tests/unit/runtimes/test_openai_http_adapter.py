@@ -3,7 +3,10 @@
 import pytest
 
 from harness.errors import BadInput, RunFailed
+from harness.worker import conformance
+from harness.worker.conformance import Subject
 from runtimes.interface import SECRET
+from runtimes.openai_http import OpenAIHTTP
 from tests.support.model_server import serving
 from tests.support.server_trials import TOKENS, line, load, timed
 
@@ -101,6 +104,15 @@ def test_what_the_server_says_of_model_and_context_is_a_fact(model):
         models=[{"id": "m", "owned_by": "vllm", "max_model_len": 256}], pages={"/version": {"version": "1"}}
     ) as (url, _):
         assert load(model, url).facts.context_tokens == 256
+
+
+def test_a_context_that_the_server_does_not_tell_is_unknown_whatever_the_suite_needs(model):
+    with serving() as (url, _):
+        loaded = load(model, url, context=512)
+        assert (loaded.facts.context_tokens, loaded.facts.settings["context"]) == (0, None)
+        subject = Subject(OpenAIHTTP(), loaded, {}, (5, 6, 7))
+        assert conformance._facts_complete(subject)[0] == "pass"
+        assert conformance._context_kept(subject) == ("unknown", "the server does not tell its context")
 
 
 def test_the_engine_is_what_the_server_says(model):

@@ -16,7 +16,8 @@ from runtimes.support import shape
 from runtimes.support.device_choice import chosen
 from runtimes.support.ggml_devices import Listed
 from runtimes.support.llama_server_program import Program
-from runtimes.vllm import _told, variables
+from runtimes.support.vllm_words import told
+from runtimes.vllm import variables
 
 AGENT = suites.load("agent-v1").suite
 OURS = tuple(table.BUILT_IN)
@@ -110,6 +111,6 @@ def test_layers_are_asked_for_without_a_gpu_as_well():
     ],
 )
 def test_vllm_is_told_in_its_own_words_without_those_of_its_validator(raised, said):
-    with pytest.raises(BadInput) as caught, _told(loading=True):
+    with pytest.raises(BadInput) as caught, told(loading=True):
         raise ValueError(raised)
     assert caught.value.what == said

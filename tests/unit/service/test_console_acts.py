@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import random
 import re
 import time
@@ -317,29 +314,6 @@ def test_an_own_key_changes_to_the_next_that_was_announced(either):
     assert pia.sign_in().status_code == 401
     pia.passkey = following
     assert pia.sign_in().status_code == 303
-
-
-def test_two_passkeys_become_a_text_for_an_editor(desk):
-    other = nobody(desk)
-    page = other.get("/console/passkeys/new?handle=rob").text
-    form = form_to(page, "/console/passkeys/new")
-    made = [Authenticator((-8, -7)[n], "localhost", f"rob {n}") for n in (0, 1)]
-    found = [
-        one.registration(base64.b64decode(part["challenge"]), desk.origin)
-        for one, part in zip(made, form.parts, strict=True)
-    ]
-    fields = [(name, value) for name, value in form.fields if name in ("csrf", "handle")]
-    for data, attestation in found:
-        fields += [
-            ("client_data_json", base64.b64encode(data).decode()),
-            ("attestation_object", base64.b64encode(attestation).decode()),
-        ]
-    answer = other.post(form.action, fields)
-    assert answer.status_code == 200, answer.text
-    told = json.loads(html.unescape(answer.text.partition("<code>")[2].partition("</code>")[0]))
-    assert told == {"handle": "rob", "key": made[0].key.text(), "next_key_sha256": made[1].key.id}
-    assert other.post(form.action, fields).status_code == 403  # its number was used
-    assert not [one for one in forms(answer.text) if one.action == "/console/demonstration"]
 
 
 def test_records_that_are_alike_are_decided_together_each_signed(desk):

@@ -36,6 +36,24 @@ def test_a_service_goes_on_after_its_database_has_ended_all_connections(server):
         assert not audit(service.world.registry, None, SILENT).faults
 
 
+def test_what_a_service_counts_is_told_while_its_database_is_away(server):
+    if server is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    target = postgres.fresh(server)
+    with over(target, limited=False) as service, psycopg.connect(_plain(server), autocommit=True) as other:
+        name = urlsplit(target).path[1:]
+        assert "repro_database_up 1.0" in service.client.get("/metrics").text
+        other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        away = service.client.get("/metrics")
+        assert (away.status_code, "repro_database_up 0.0" in away.text) == (200, True)
+        assert "repro_log_entries NaN" in away.text
+        assert "repro_requests_total" in away.text
+        assert service.client.get("/readyz").status_code == 503
+        other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        assert "repro_database_up 1.0" in service.client.get("/metrics").text
+
+
 def test_only_the_writer_is_ended_while_it_is_idle(server):
     """A site that takes longer to build than the server's limit would never be built, and no long log be audited."""
     if server is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from harness.progress import SILENT
+from harness.registry.actions import sessions
 from harness.registry.db import databases
 from harness.registry.exchange.audit import audit
 from tests.support import postgres
+from tests.support.console_desk import console
 from tests.unit.service.conftest import Over, over, problem
 from tests.unit.service.test_database_that_ends import _plain
 from tests.unit.service.test_signed_reads import signed
@@ -54,6 +57,10 @@ def refuses(service: Over, *, small: bool) -> None:
     for path in READS:
         assert service.client.get(path).status_code == 200, path
     assert service.client.get("/console/sign-in", headers={"accept": "text/html"}).status_code == 200
+    told = service.client.get("/readyz").json()
+    assert told["status"] == "refusing"
+    assert told["refused"] in ("SQLITE_FULL", "SQLITE_READONLY", "ReadOnlySqlTransaction", "DiskFull")
+    assert "repro_writes_refused 1.0" in service.client.get("/metrics").text
     assert service.size() == before
 
 
@@ -63,6 +70,10 @@ def takes(service: Over) -> None:
     assert service.post(brought(service, "ann")).status_code == 201
     assert signed(service, "/v1/submissions", service.world.person("ann").operator).status_code == 200
     assert service.size() == before + 2
+    assert (
+        service.client.get("/readyz").json() | {"status": "ok", "refused": ""} == service.client.get("/readyz").json()
+    )
+    assert "repro_writes_refused 0.0" in service.client.get("/metrics").text
     assert not audit(service.world.registry, None, SILENT).faults
 
 
@@ -110,3 +121,28 @@ def test_postgresql_that_may_only_be_read(server):
         refuses(service, small=True)
         become("off")
         takes(service)
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+def test_who_is_signed_in_reads_on_where_nothing_can_be_written(tmp_path, how):
+    statements: list[str] = []
+    with console(str(tmp_path / "registry"), "pia") as (made, [desk]), each_connection(statements):
+        desk.sign_in()
+        later = int(time.time()) + 3 * 60
+        statements[:] = [REFUSALS[how]]
+        session = sessions.of(made.registry, desk.cookie, later)
+        assert session is not None
+        assert session.handle == "pia"
+        assert sessions.of(made.registry, desk.cookie, later + sessions.IDLE_S) is None
+
+
+def test_a_number_that_can_not_be_written_down_is_told_too(tmp_path):
+    statements: list[str] = []
+    with over(str(tmp_path / "registry"), limited=False) as service, each_connection(statements):
+        assert service.post({"event": service.joining("ann")}).status_code == 201
+        statements[:] = [REFUSALS["read alone"]]
+        assert signed(service, "/v1/submissions", service.world.person("ann").operator).status_code == 503
+        assert service.client.get("/readyz").json()["refused"] == "SQLITE_READONLY"
+        statements[:] = [AGAIN["read alone"]]
+        assert service.post(brought(service, "ann")).status_code == 201
+        assert service.client.get("/readyz").json()["refused"] == ""

@@ -156,3 +156,8 @@ def test_an_answer_names_no_page_that_will_never_be(kind, pages):
     receipt = Receipt("example.org/bench", "", 1, "", b"", b"")
     found = wire.answer(Answer(receipt, True, b""), event, None)
     assert (found.row_page, found.operator_page) == pages
+    elsewhere = wire.answer(Answer(receipt, True, b""), event, None, "https://site.example/bench")
+    named = tuple(one and f"https://site.example/bench{one}" for one in pages)
+    assert (elsewhere.row_page, elsewhere.operator_page) == named
+    unknown = wire.answer(Answer(receipt, True, b""), event, None, None)
+    assert (unknown.row_page, unknown.operator_page) == (None, None)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from hashlib import sha256
@@ -23,9 +20,9 @@ from harness.record import envelope
 from harness.registry.exchange.audit import audit
 from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import world
+from tests.support.warm import Warm
 from tests.unit.service.conftest import Over
 
-ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 5  # benchmarks/reliability.py asks for more
 STEP = max(int(os.environ.get("REPRO_FAULT_STEP", "53")) // 16, 1)
 PAUSE_S = 0.4  # at most, between a client's acts: the load lasts as long as the kills do
@@ -60,17 +57,13 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.support.service_process", self.place, self.port]
-        self.running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.running.stdout is not None
+        self.running = Warm("tests.support.service_process", self.place, self.port)
         self.address = self.running.stdout.readline().strip().rstrip("/")
         assert self.address, "the service did not start"
         self.port = self.address.rpartition(":")[2]
 
     def kill(self) -> None:
-        self.running.send_signal(signal.SIGKILL)
-        self.running.wait()
-        self.running.stdout.close()
+        self.running.kill()
 
 
 def test_killed_at_random_under_load_nothing_acknowledged_is_lost_or_doubled(place):

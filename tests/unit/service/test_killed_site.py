@@ -6,9 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -21,10 +18,10 @@ from harness.site.build import Wish, build
 from harness.terminal.days import day_of
 from tests.support.patience import PATIENCE_S
 from tests.support.registry_world import key, world
+from tests.support.warm import Warm
 from tests.unit.service.test_killed_service import told
 from tests.unit.site.test_build import tree
 
-ROOT = Path(__file__).parents[3]
 KILLS = max(int(os.environ.get("REPRO_KILLS", "25")) // 5, 3)  # benchmarks/reliability.py asks for more
 
 
@@ -32,21 +29,17 @@ class Served:
     """A service with its site; what it logs is read away."""
 
     def __init__(self, place: str, site: Path) -> None:
-        self.command = [sys.executable, "-m", "tests.support.service_process", place, "0", str(site)]
+        self.words = (place, "0", site)
         self.start()
 
     def start(self) -> None:
-        self.running = subprocess.Popen(
-            self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-        )
+        self.running = Warm("tests.support.service_process", *self.words, apart=True)
         self.address = self.running.stdout.readline().strip()
         assert self.address, "the service did not start"
 
     def kill(self, everything: bool) -> None:
         """The service alone, whose builder then ends by itself, or both at once."""
-        (os.killpg if everything else os.kill)(self.running.pid, signal.SIGKILL)
-        self.running.wait()
-        self.running.stdout.close()
+        self.running.kill(everything)
 
 
 class Eyes:

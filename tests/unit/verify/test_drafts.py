@@ -66,3 +66,15 @@ def test_a_rate_with_drafts_is_compared_with_its_like_alone(real):
     assert {row.comparison.reason for row in compare_records(on, real.record, (0.9, 1.1)).rows} == {"differs in drafts"}
     for pair in ((on, on), (on, longer), (real.record, real.record)):
         assert all("drafts" not in row.comparison.reason for row in compare_records(*pair, (0.9, 1.1)).rows)
+
+
+def test_all_that_keeps_two_records_apart_is_named(real):
+    both, cached = declared(real, **ON, prefix_cache=True), declared(real, prefix_cache=True)
+    none = declared(real, prefix_cache=False)
+    reasons = lambda a, b: {row.comparison.reason for row in compare_records(a, b, (0.9, 1.1)).rows}  # noqa: E731
+    assert reasons(both, none) == {"differs in prefix cache, drafts"}
+    assert reasons(cached, none) == {"differs in prefix cache"}
+    works = tuple(one.model_copy(update={"prompt_sha256": "0" * 64}) for one in cached.workloads)
+    other = cached.model_copy(update={"workloads": works})
+    assert all(said.startswith("differs in prompt_sha256") for said in reasons(other, none))
+    assert all(said.endswith(", prefix cache") for said in reasons(other, none))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +16,8 @@ from harness.tlog.checkpoint import Checkpoint
 from harness.tlog.merkle import Tree, leaf_hash
 from harness.tlog.witness import Request
 from tests.support.patience import PATIENCE_S
+from tests.support.warm import Warm
 
-ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("REPRO_KILLS", "25")) // 4  # benchmarks/reliability.py asks for more
 ORIGIN = "log.example/a"
 LOG = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -38,16 +35,13 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.support.witness_process", str(self.folder), self.port, ORIGIN, VKEY]
-        self.running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.running = Warm("tests.support.witness_process", self.folder, self.port, ORIGIN, VKEY)
         self.address, vkey = self.running.stdout.readline().split()
         self.witness = cosignature.parse_vkey(vkey, "x")
         self.port = self.address.rstrip("/").rpartition(":")[2]
 
     def kill(self) -> None:
-        self.running.send_signal(signal.SIGKILL)
-        self.running.wait()
-        self.running.stdout.close()
+        self.running.kill()
 
 
 def asking(old: int, size: int, which: int) -> tuple[bytes, bytes]:

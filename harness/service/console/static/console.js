@@ -32,6 +32,15 @@ const make = async (part) => {
   return { client_data_json: made.response.clientDataJSON, attestation_object: made.response.attestationObject };
 };
 
+// Browsers say the same of a passkey that is not here, of a person who turned back, and of one who took too long.
+const words = (error) => {
+  if (!window.isSecureContext) return "Passkeys need an https:// address, or localhost.";
+  if (error.name === "NotAllowedError")
+    return "No passkey that may sign here was used: it is on another device, you turned back, or it took too long. Press the button again.";
+  if (error.name === "SecurityError") return "Passkeys do not count at this address: open the console's own.";
+  return error.message;
+};
+
 for (const form of document.querySelectorAll("form[data-ceremony]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -46,7 +55,7 @@ for (const form of document.querySelectorAll("form[data-ceremony]")) {
       form.submit();
     } catch (error) {
       button.disabled = false;
-      trouble.textContent = `Nothing was sent. ${error.message}`;
+      trouble.textContent = `Nothing was sent. ${words(error)}`;
       button.focus();
     }
   });
