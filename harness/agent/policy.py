@@ -14,6 +14,7 @@ from harness.catalog.toml_file import Part
 from harness.errors import BadInput
 from harness.files import write_text
 from harness.fleet.node_rules import refuse_unknown
+from harness.registry.intake.asked import SUITE
 from harness.state_files import made
 from runtimes.releases import split
 from runtimes.table import find
@@ -136,6 +137,9 @@ def _refuse_unusable(policy: Policy, where: str) -> None:
     unknown = next((name for name in policy.files if name not in policy.models), None)
     if unknown is not None:
         raise BadInput("must be one of models", where=f"{where}: files.{unknown}", fix="add it there, or drop it here")
+    if SUITE not in policy.suites:
+        what = f"must have {SUITE!r}: every request means that suite, so that nothing would ever be measured"
+        raise BadInput(what, where=f"{where}: suites", fix="add it, or leave suites out")
     refuse_unknown(policy.tolerate, f"{where}: tolerate")
     try:
         for name in policy.models:

@@ -48,7 +48,7 @@ def list_requests(target: str | None, as_json: bool) -> None:
 def new(model: str, hardware: str, runtime: str, reason: str, target: str | None) -> None:
     """Ask for a model to be measured on some hardware.
 
-    Signed with your operator key.
+    It means the default suite: a request names no other, and no option. Signed with your operator key.
     """
     from harness.registry.actions.requests import open_request
     from harness.terminal.console import out

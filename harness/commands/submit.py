@@ -41,7 +41,7 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     from harness.terminal.console import err, print_json
     from harness.terminal.keys import introduced
     from harness.terminal.registry_option import as_operator, open_for_writing
-    from harness.terminal.submissions import leaving, print_sent
+    from harness.terminal.submissions import leaving, print_sent, tell_suite
 
     if read(record).record.failure is not None:
         return _submit_failure(record, target, reproduces, request, idempotency, dry_run=dry_run)
@@ -52,9 +52,9 @@ def submit(record: Path, target: str | None, reproduces: str, request: str, idem
     if dry_run:
         return print_json(leaving(folder, found, device_ids))
     actor, registry = as_operator(), open_for_writing(target)
-    known = already(registry, actor, found, note)
-    if known is not None:
+    if (known := already(registry, actor, found, note)) is not None:
         return err().print(f"the registry has it already, {known.words}; nothing was sent", markup=False)
+    tell_suite(request, folder)
     wish = Wish(row=reproduces, idempotency=idempotency, request=request)
     return print_sent(registry, found, send(registry, actor, found, note, wish, introduced(registry, actor)), folder)
 

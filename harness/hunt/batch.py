@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from harness.compare.records import failings
 from harness.measure.plural import count
@@ -15,7 +17,8 @@ _SAME_WORK = ("mode", "prompt_tokens", "output_tokens", "concurrency", "depth", 
 class Batch:
     """Process medians of the metric in the record's unit, shapes (n,), in the order of their rounds.
 
-    `weights`: digest of what was measured. `dropped`: why the numbers are not to be used; the batch is measured again.
+    `weights`, `machine` and `engines` (of both sides): digests of what was measured, where, and by which builds.
+    `dropped`: why the numbers are not to be used; the batch is measured again.
     `unfit`: why the two can't be compared at all, however often they are measured.
     """
 
@@ -24,6 +27,18 @@ class Batch:
     dropped: str = ""
     unfit: str = ""
     weights: str = ""
+    machine: str = ""
+    engines: tuple[str, str] = ("", "")
+
+    def unlike(self, first: Batch) -> str:
+        """Why its pairs are not put together with those of another batch of the same two; "" where they are."""
+        if self.weights != first.weights:
+            return "the model's file is another one than that of the first pairs"
+        if self.machine != first.machine:
+            return "it ran on another machine, or with another rig key, than the first pairs"
+        if self.engines != first.engines:
+            return "an engine is another build than that of the first pairs"
+        return ""
 
 
 def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch:
@@ -53,7 +68,28 @@ def read_batch(good: Record, other: Record, workload: str, metric: str) -> Batch
     weights, others = (str(record.model.get("sha256") or "") for record in (good, other))
     if weights != others:  # the file was replaced between the two
         said.append("the sides measured other weights")
-    return Batch(ours, theirs, "; ".join(said), weights=weights)
+    machine, another = _machine(good), _machine(other)
+    if machine != another:  # a hunt that was cut off, and went on elsewhere
+        said.append("the sides ran on two machines")
+    engines = (_engine(good), _engine(other))
+    return Batch(ours, theirs, "; ".join(said), weights=weights, machine=machine, engines=engines)
+
+
+def _machine(record: Record) -> str:
+    """By its processor, as far as it is told, and by its key where it signs: a home may be shared by several machines."""
+    cpu = record.environment.get("cpu") or {}
+    cores = (cpu.get("topology") or {}).get("logical_cores")
+    told = [cpu.get(name) for name in ("vendor", "model", "family", "model_number")]
+    return _digest([told, cores, None if record.operator is None else record.operator.rig_key])
+
+
+def _engine(record: Record) -> str:
+    ran = record.runtime
+    return _digest([ran.name, ran.version, ran.commit, ran.build, ran.packages])
+
+
+def _digest(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _medians(record: Record, workload: str, metric: str) -> tuple[int, ...]:

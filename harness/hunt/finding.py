@@ -71,12 +71,12 @@ def step_of(question: Question, place: int, batches: Sequence[Batch], skipped: s
     other: list[float] = []
     dropped: list[str] = []
     seen: Look | None = None
-    weights = next((one.weights for one in batches if not one.dropped), "")
+    first = next((one for one in batches if not one.dropped and not one.unfit), None)
     for batch in batches:
         if batch.unfit:
             return Step(place, name, Verdict.SKIPPED, reason=batch.unfit)
-        if batch.dropped or batch.weights != weights:
-            dropped.append(batch.dropped or "the model's file is another one than that of the first pairs")
+        if why := batch.dropped or ("" if first is None else batch.unlike(first)):
+            dropped.append(why)
             continue
         good += [value**power for value in batch.good]
         other += [value**power for value in batch.other]

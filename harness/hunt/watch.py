@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.errors import BadInput, Conflict, Interrupted, NotEnoughSpace, RunFailed, Unavailable
 from harness.files import locked
 from harness.hunt import beside, releases
-from harness.hunt.batch import read_batch
+from harness.hunt.batch import Batch, read_batch
 from harness.hunt.beside import Begin, SideFailed, side
 from harness.hunt.points import PAIRS, SUCCESSIVE, Judged, Point, Standing, judge, point
 from harness.hunt.question import Candidate, Question, slug
@@ -125,6 +125,13 @@ def _apart(question: Question) -> str:
     return f"-{sha256(told.encode()).hexdigest()[:8]}"
 
 
+def _apart_from(newest: Batch | None, batch: Batch) -> str:
+    """Why a night is not held against the newest one that counts; an engine may have been built again."""
+    if newest is None or batch.weights != newest.weights:
+        return "the model's file was another one then"
+    return "it was another machine, or another rig key, then" if batch.machine != newest.machine else ""
+
+
 def _ran(step: Path) -> bool:
     """Whether its newest release was measured; the record of a failure is none."""
     return any(beside.done(point / SIDES[0]) is not None for point in step.glob("point-*"))
@@ -194,16 +201,18 @@ class Watch:
         return [(newest, last) for newest, last in found if newest is not None and last is not None]
 
     def _nights(self, kept: Sequence[tuple[Stored, Stored]]) -> _Nights:
-        """Which of them count: those whose records' own checks held, and that did the same work, on the newest one's weights."""
+        """Which of them count: those whose records' own checks held, and that did the same work, on the newest one's weights and
+        machine.
+        """
         power, found, unfit = self._question.orientation, _Nights(), 0
         asked = self._question
         read = [read_batch(last.record, newest.record, asked.workload, asked.metric) for newest, last in kept]
-        weights = next((one.weights for one in reversed(read) if not one.unfit and not one.dropped), "")
+        newest_one = next((one for one in reversed(read) if not one.unfit and not one.dropped), None)
         for (newest, last), batch in zip(kept, read, strict=True):
             unfit = unfit + 1 if batch.unfit else 0
             found.unfit = batch.unfit if unfit >= SUCCESSIVE else ""
-            if batch.unfit or batch.dropped or batch.weights != weights:
-                found.dropped.append(batch.unfit or batch.dropped or "the model's file was another one then")
+            if why := batch.unfit or batch.dropped or _apart_from(newest_one, batch):
+                found.dropped.append(why)
             else:
                 told = point([v**power for v in batch.other], [v**power for v in batch.good])
                 found.usable.append((told, (newest, last)))

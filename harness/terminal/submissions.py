@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from harness.catalog.suites import by_digest
 from harness.record.outcome import WORDS
-from harness.terminal.console import escape, out
+from harness.record.store import read
+from harness.registry.intake.asked import SUITE as ASKED
+from harness.terminal.console import err, escape, out
 from harness.terminal.preview import print_fall
 from harness.terminal.remote import tell_receipt
 from harness.terminal.withheld import withheld
@@ -44,6 +47,21 @@ def print_submissions(
         says = f"does not run here: {WORDS[fact.reason]}; {fact.status}{f': {fact.why}' if fact.why else ''}"
         table.add_row(name[:12], "none", str(fact.index), fact.submitted[:10], escape(says))
     console.print(table)
+
+
+def tell_suite(request: str, folder: Path) -> None:
+    """Who sends a record for a request, and of another suite than it means, should know."""
+    if request and (told := of_another_suite(folder)):
+        err().print(told, markup=False, soft_wrap=True)
+
+
+def of_another_suite(folder: Path) -> str:
+    """What to say of a record that is sent for a request, which means the default suite; "" where it is of that one."""
+    suite = read(folder).record.suite
+    known = by_digest(suite.sha256)
+    if known is not None and known.name == ASKED:
+        return ""
+    return f"the request means the suite {ASKED!r}, the record is of {suite.name!r:.60}: an editor decides whether it answers"
 
 
 def print_sent(registry: Registry, found: Submission, sent: Sent, folder: Path) -> None:

@@ -6,6 +6,7 @@ import re
 
 from harness.catalog.devices import candidates
 
+SUITE = "default"  # what every request means: it names none (docs/decisions/0094)
 _COUNT = re.compile(r"(?:(?P<before>[1-9]\d?)\s*[x×]\s*(?=\S))?(?P<name>.*?)(?:\s*[x×]\s*(?P<after>[1-9]\d?))?")
 _SKU = re.compile(r"(?P<part>[^×]+) ×(?P<count>\d+)")  # of one kind of GPU, which computed alone
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from harness.registry.db import leases
 from harness.registry.db.reader import Reader
 from harness.registry.facts import PolicyFact, RequestFact, RequestStatus
+from harness.registry.intake.asked import SUITE
 from harness.registry.rules.base import known
 
 MOST = 200  # that one answer lists, the oldest first
-SUITE = "default"  # a request names none
 
 
 @dataclass(frozen=True, slots=True)

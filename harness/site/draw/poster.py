@@ -11,6 +11,7 @@ from harness.site.draw.charts.chart import EDGE, WIDTH
 from harness.site.draw.charts.text_width import SIZE, breadth, shorten
 
 _LINE = 20.0
+BOLD = 1.12  # how much broader than plain
 _SIZE = re.compile(r'viewBox="0 0 [0-9.]+ ([0-9.]+)"')
 _MOST_LINES = 6  # of one text
 
@@ -29,8 +30,10 @@ def poster(heading: str, warnings: Sequence[str], lines: Sequence[str], drawn: S
             body += svg.text(part, EDGE, y, class_=f"f-{token}", font_weight=weight)
         y += 4
     for chart in drawn:
-        y += _LINE + 8
-        body += svg.text(shorten(chart.title, WIDTH - 2 * EDGE), EDGE, y, font_weight="600")
+        y += 8
+        for part in _wrapped(chart.title):
+            y += _LINE
+            body += svg.text(part, EDGE, y, font_weight="600")
         y += 8
         found = _SIZE.search(chart.svg)
         body += chart.svg.replace("<svg ", f'<svg x="0" y="{svg.number(y)}" ', 1)
@@ -43,7 +46,7 @@ def poster(heading: str, warnings: Sequence[str], lines: Sequence[str], drawn: S
 def _wrapped(text: str) -> Iterator[str]:
     """Lines that fit the width, at words; a word that is too long is shortened, and so is a text of too many lines."""
     line, made = "", 0
-    room = (WIDTH - 2 * EDGE) / 1.06  # bold is broader
+    room = (WIDTH - 2 * EDGE) / BOLD
     for word in text.split():
         longer = f"{line} {word}".strip()
         if line and breadth(longer) > room:

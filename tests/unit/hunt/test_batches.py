@@ -35,3 +35,32 @@ def test_where_a_process_failed_the_others_are_not_taken_for_pairs(record, both)
     other = failing(record)
     found = read_batch(other if both else record, other, record.suite.headline, "decode_rate")
     assert "the other: a process failed" in found.dropped
+
+
+def on(record, **cpu):
+    """The same on a machine that says so."""
+    told = record.environment["cpu"] | {name: {"value": value} for name, value in cpu.items()}
+    return record.model_copy(update={"environment": record.environment | {"cpu": told}})
+
+
+def built(record, version):
+    return record.model_copy(update={"runtime": record.runtime.model_copy(update={"version": version})})
+
+
+def test_a_batch_that_went_on_on_another_machine_makes_no_pairs(record):
+    found = read_batch(record, on(record, model="another"), record.suite.headline, "decode_rate")
+    assert found.dropped == "the sides ran on two machines"
+
+
+def test_pairs_of_two_machines_or_two_builds_are_not_put_together(record):
+    """A list of interpreters names folders: what is in them may be built again between two batches."""
+
+    def read(good, other):
+        return read_batch(good, other, record.suite.headline, "decode_rate")
+
+    first, elsewhere = read(record, record), on(record, model="another")
+    assert first.unlike(read(record, record)) == ""
+    assert "another machine" in read(elsewhere, elsewhere).unlike(first)
+    for good, other in ((built(record, "2"), record), (record, built(record, "2"))):
+        assert read(good, other).dropped == ""  # releases differ: that is what is hunted for
+        assert read(good, other).unlike(first) == "an engine is another build than that of the first pairs"

@@ -58,6 +58,13 @@ def test_nights_of_a_model_that_was_replaced_meanwhile_are_not_put_together(watc
     assert found.dropped == ["the model's file was another one then", "the clock was not steady"]
 
 
+def test_nights_of_another_machine_are_not_put_together(watched, monkeypatch):
+    monkeypatch.setitem(NIGHTS, 1, replace(SLOW, machine="another"))
+    (step,) = watched._folder.iterdir()
+    found = watched._nights(watched._kept(step))
+    assert found.dropped == ["it was another machine, or another rig key, then", "the clock was not steady"]
+
+
 def test_two_that_do_other_work_are_told_and_measured_no_more(watched, monkeypatch):
     other = Batch((), (), unfit="it did other work: prompt_tokens")
     monkeypatch.setattr(watch, "read_batch", lambda *_: other)
