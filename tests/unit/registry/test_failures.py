@@ -132,9 +132,10 @@ def test_a_flood_in_the_queue_displaces_nobody_elses(small: World) -> None:
         submitted(small, "eve", {"evidence": {"attempts": number}})
     own = submitted(small, "ann")
     with small.registry.reading() as reader:
-        told, unreadable, more = asked.listed(reader, most=2)
-    assert own in [one.record for one in told]
-    assert (len(told), unreadable, more) == (2, [], 3)
+        found = asked.listed(reader, most=2)
+    assert own in [one.record for one in found.told]
+    assert (len(found.told), found.unreadable, len(found.unread)) == (2, (), 3)
+    assert {one.operator for one in found.unread} == {"eve"}
 
 
 def test_two_handles_of_one_machine_are_one_head(small: World) -> None:
