@@ -11,9 +11,8 @@ from harness.errors import BadInput, Unavailable, one_line
 from harness.fleet.plan import Node
 
 _LIMIT_S = 60
-_SUBMITS = (
-    "sbatch"  # tries again by itself where the queue is full: what it said before does not count once it has a job
-)
+# It tries again by itself where the queue is full: what it said before does not count once it has a job.
+_SUBMITS = "sbatch"
 # What a controller that is away, or busy, lets its commands say.
 _AWAY = re.compile(
     r"Unable to contact slurm|Connection refused|Socket timed out|timed out on send/recv|Zero Bytes were transmitted|"
@@ -42,9 +41,8 @@ def ask(program: str, *arguments: str, given: Mapping[str, str] | None = None) -
             stdin=subprocess.DEVNULL, env=None if given is None else dict(given),
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:
-        said = (
-            one_line(f": {' '.join(_text(late.stderr).split())}") if late.stderr else ""
-        )  # it may wait for a full queue
+        # It may wait for a full queue, and say so.
+        said = one_line(f": {' '.join(_text(late.stderr).split())}") if late.stderr else ""
         raise Unavailable(
             f"{program} did not end in {_LIMIT_S} s{said}", where="SLURM", fix="try again later"
         ) from None
