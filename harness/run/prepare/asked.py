@@ -43,6 +43,7 @@ from harness.run.request import Request
 from runtimes.interface import Reaching, Runtime, Scalar
 from runtimes.table import find
 
+Read = tuple[str, Header]  # a model's file, or its title, and header
 RESULT_ROOM_BYTES = 64 << 20  # a long run's samples, its journal beside them, and some to spare
 
 
@@ -114,8 +115,10 @@ def refuse_early(request: Request, cache: Path, *, recorded: bool = True) -> Non
     refuse_by_header(asked, cache)
 
 
-def refuse_by_header(asked: Asked, cache: Path) -> None:
-    """Raises `BadInput` for a model that is not there, or that runtime or suite can't take, before its weights are fetched."""
+def refuse_by_header(asked: Asked, cache: Path) -> list[Read | None]:
+    """What was read of the model, and of those beside it, where it could be read now. Raises `BadInput` for a model that is not
+    there, or that runtime or suite can't take, before its weights are fetched.
+    """
     if isinstance(asked.reference, models.Model):
         refuse_format(asked.adapter, asked.reference.format, asked.reference.id)
     found = _header_there(asked.reference, cache)
@@ -124,8 +127,7 @@ def refuse_by_header(asked: Asked, cache: Path) -> None:
         refuse_format(asked.adapter, "gguf" if header.version else "safetensors", title)
         if not depths.has_depths(asked.suite.suite):
             refuse_untrained(asked, header.number(f"{header.text('general.architecture')}.context_length"), title)
-    for reference in asked.beside.values():
-        _header_there(reference, cache)
+    return [found, *(_header_there(reference, cache) for reference in asked.beside.values())]
 
 
 def filled_in(
@@ -176,8 +178,8 @@ def _refuse_unknown_release(request: Request, asked: Asked, cache: Path) -> None
         resolving.offered(named, package_index.ask(recipe, backend))
 
 
-def _header_there(reference: models.Reference, cache: Path) -> tuple[str, Header] | None:
-    """File and header of a model, where it can be read now. Raises `BadInput` where nothing will be found under its name."""
+def _header_there(reference: models.Reference, cache: Path) -> Read | None:
+    """Those of a model, where it can be read now. Raises `BadInput` where nothing will be found under its name."""
     match reference:
         case HuggingFaceReference():
             huggingface.look(reference, cache)

@@ -25,6 +25,7 @@ from harness.run.prepare import (
 )
 from harness.run.prepare.asked import (
     Asked,
+    Read,
     checked,
     filled_in,
     refuse_by_header,
@@ -49,8 +50,8 @@ def prepare(request: Request, cache: Path, progress: Progress, *, recorded: bool
     cores = snapshot.cores()
     asked = _without_deep(asked, cores, cache)
     filled = _least_filled(asked, cores)
-    refuse_by_header(asked, cache)
-    early = _memory_asked(asked, filled, cache, progress)
+    read = refuse_by_header(asked, cache)
+    early = _memory_asked(asked, filled, read, cache, progress)
     model = fetched(asked.reference, cache, progress)
     asked = _within_training(asked, model.identity)
     filled = _least_filled(asked, cores)
@@ -151,19 +152,24 @@ def _refuse_unfit(request: Request, asked: Asked, model: ModelHere, cache: Path)
     refuse_untrained(asked, identity.context_trained, identity.file)
 
 
-def _memory_asked(asked: Asked, filled: Mapping[str, Scalar], cache: Path, progress: Progress) -> bool:
+def _memory_asked(
+    asked: Asked, filled: Mapping[str, Scalar], read: Sequence[Read | None], cache: Path, progress: Progress
+) -> bool:
     """Refuse what the memory can't hold before its weights are fetched and hashed; false where its header can't be read yet."""
     if not asked.adapter.capabilities.holds_model:
         return True
     try:
-        title, header = headers.read(asked.reference, cache)
-        drafts = [headers.read(reference, cache)[1] for reference in asked.beside.values()]
+        # What lies elsewhere was read a moment ago; of a folder all files count.
+        (title, header), *drafts = (
+            headers.read(reference, cache) if found is None or isinstance(reference, Path) else found
+            for reference, found in zip((asked.reference, *asked.beside.values()), read, strict=True)
+        )
     except BadInput:
         return False  # said when it is fetched, if it is anything to say
     trained = header.number(f"{header.text('general.architecture')}.context_length")
     if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
         return False  # too long for the model: that is said of it
-    memory_need.refuse_if_short(_load(asked, filled, header, title, drafts), progress)
+    memory_need.refuse_if_short(_load(asked, filled, header, title, [one for _, one in drafts]), progress)
     return True
 
 
