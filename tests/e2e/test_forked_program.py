@@ -79,3 +79,12 @@ def running(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_warm_program_that_has_ended_before_it_is_killed_says_how(everything):
+    one = Warm("tests.support.warm_example", "end", 3, environment={"PATH": "", "OWN": "mine"}, apart=True)
+    one.stdout.read()
+    until(lambda: not running(one.pid), "its end")
+    one.kill(everything)
+    assert one.wait() == 3

@@ -67,9 +67,16 @@ class Warm:
         return self.returncode
 
     def kill(self, everything: bool = False) -> None:
-        """It alone, or its whole group at once."""
-        if self.returncode is None:  # else its number may be another's
-            (os.killpg if everything else os.kill)(self.pid, signal.SIGKILL)
+        """It alone, or its whole group at once; it may have ended by itself: then its number may be another's, but not its
+        group's, as long as anybody is left in it.
+        """
+        if self.returncode is None:
+            over = bool(select.select([self._status], [], [], 0)[0])
+            with suppress(ProcessLookupError):
+                if everything:
+                    os.killpg(self.pid, signal.SIGKILL)
+                elif not over:
+                    os.kill(self.pid, signal.SIGKILL)
         self.wait()
 
 
