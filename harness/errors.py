@@ -189,6 +189,7 @@ _STATUSES: dict[type[ReproError], Statuses] = {
     Unsigned: Statuses(2, 401),
     Conflict: Statuses(2, 409),
     NotEnoughSpace: Statuses(2, 507),
+    DiskFull: Statuses(2, 507),
     TooLarge: Statuses(2, 413),
     TooSlow: Statuses(2, 400),
     WrongType: Statuses(2, 415),

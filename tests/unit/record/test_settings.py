@@ -131,7 +131,9 @@ def test_every_setting_that_an_adapter_of_ours_records_is_declared():
     """A new setting must be placed in the table, or every record that has it falls out of its row."""
     for name, target in table.BUILT_IN.items():
         module = target.partition(":")[0].replace("runtimes.", "")
-        tree = ast.parse((Path(runtimes.__file__).parent / f"{module}.py").read_text())
+        folder = Path(runtimes.__file__).parent
+        files = [folder / f"{module}.py", *(folder / "support").glob(f"{module}_facts.py")]
+        tree = ast.parse("".join(file.read_text() for file in files))
         recorded = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "settings":
