@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +19,7 @@ from harness.device_kinds import DeviceKind
 from harness.errors import BadInput, ReproError, RunFailed, RuntimeUnavailable, one_line
 from runtimes.interface import Capabilities, Device, ModelFiles, Option, RuntimeFacts, Scalar, with_defaults
 from runtimes.support import failure_signs
-from runtimes.support.hf_folder import convert_gguf, trained_context
+from runtimes.support.hf_folder import Tokenizer, convert_gguf, trained_context
 from runtimes.support.managed_runtime import ManagedRuntime
 from runtimes.support.managed_server import HOST, ManagedServer
 from runtimes.support.torch_devices import kv_type
@@ -66,7 +66,26 @@ class VLLMServer:
             signs=failure_signs.VLLM,
         )
         asked = {"served_model": _SERVED, "engine": "vllm", "context": options["context"]}
-        return ManagedRuntime(server, model, asked, lambda facts: _facts(facts, server.log(), options, cpu))
+        return _Served(server, model, asked, lambda facts: _facts(facts, server.log(), options, cpu))
+
+
+class _Served(ManagedRuntime):
+    """A folder made from a GGUF may have lost the tokenizer's rule of the first token: it is put there as in `vllm`."""
+
+    def __init__(
+        self,
+        server: ManagedServer,
+        model: ModelFiles,
+        options: Mapping[str, Any],
+        facts_of: Callable[[RuntimeFacts], RuntimeFacts],
+    ) -> None:
+        super().__init__(server, model, options, facts_of)
+        self._tokenizer = Tokenizer.of(model.path)
+
+    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
+        """Ids of `text`, by the server; its beginning by the folder."""
+        made, first = super().tokenize(text, add_bos=False), self._tokenizer.bos_id
+        return [first, *made] if add_bos and self._tokenizer.add_bos and first is not None else made
 
 
 def _on_cpu() -> bool:
