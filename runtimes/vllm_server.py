@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -56,6 +56,7 @@ class VLLMServer:
             raise BadInput("there is no such model", where=str(model.path), fix="check the path")
         options = with_defaults(self.options, options)
         cpu = _on_cpu()
+        first = first_ids(model.path)
         server = ManagedServer(
             "vllm serve",
             lambda port: command(model.path, options, cpu, port),
@@ -66,26 +67,13 @@ class VLLMServer:
             signs=failure_signs.VLLM,
         )
         asked = {"served_model": _SERVED, "engine": "vllm", "context": options["context"]}
-        return _Served(server, model, asked, lambda facts: _facts(facts, server.log(), options, cpu))
+        return ManagedRuntime(server, model, asked, lambda facts: _facts(facts, server.log(), options, cpu), first)
 
 
-class _Served(ManagedRuntime):
-    """A folder made from a GGUF may have lost the tokenizer's rule of the first token: it is put there as in `vllm`."""
-
-    def __init__(
-        self,
-        server: ManagedServer,
-        model: ModelFiles,
-        options: Mapping[str, Any],
-        facts_of: Callable[[RuntimeFacts], RuntimeFacts],
-    ) -> None:
-        super().__init__(server, model, options, facts_of)
-        self._tokenizer = Tokenizer.of(model.path)
-
-    def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
-        """Ids of `text`, by the server; its beginning by the folder."""
-        made, first = super().tokenize(text, add_bos=False), self._tokenizer.bos_id
-        return [first, *made] if add_bos and self._tokenizer.add_bos and first is not None else made
+def first_ids(model: Path) -> tuple[int, ...]:
+    """What begins a text: a folder made from a GGUF may have lost the tokenizer's rule, and says it beside the weights."""
+    tokenizer = Tokenizer.of(model)
+    return (tokenizer.bos_id,) if tokenizer.add_bos and tokenizer.bos_id is not None else ()
 
 
 def _on_cpu() -> bool:

@@ -12,7 +12,10 @@ from runtimes.support.managed_server import ManagedServer
 
 
 class ManagedRuntime:
-    """`facts_of` makes the facts of this server from those that any server has. Stops the server where it can't be measured."""
+    """`facts_of` makes the facts of this server from those that any server has. Stops the server where it can't be measured.
+
+    `first`: the ids that begin a text where that is asked for; None: the server puts them there itself.
+    """
 
     def __init__(
         self,
@@ -20,8 +23,9 @@ class ManagedRuntime:
         model: ModelFiles,
         options: Mapping[str, Any],
         facts_of: Callable[[RuntimeFacts], RuntimeFacts],
+        first: Sequence[int] | None = None,
     ) -> None:
-        self._server = server
+        self._server, self._first = server, first
         try:
             self._client: LoadedRuntime = OpenAIHTTP().load(model, {**options, "url": server.url})
             self.facts = facts_of(self._client.facts)
@@ -31,7 +35,9 @@ class ManagedRuntime:
 
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of `text`, by the server."""
-        return self._client.tokenize(text, add_bos=add_bos)
+        if self._first is None:
+            return self._client.tokenize(text, add_bos=add_bos)
+        return [*(self._first if add_bos else ()), *self._client.tokenize(text, add_bos=False)]
 
     def generate(
         self, prompt: Sequence[int], output_tokens: int, watch: Watch, *, forced: Sequence[int] | None = None
