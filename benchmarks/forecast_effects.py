@@ -17,15 +17,7 @@ from harness.forecast.effects import EFFECTS
 from harness.forecast.pooling import Effect, Floats
 from harness.forecast.values import Kind, Point
 
-LENGTHS = {
-    "": 0.0,
-    "log_bits": 0.5,
-    "log_ideal": 1.5,
-    "log_fixed": 1.0,
-    "log_tokens": 1.5,
-    "log_depth": 0.0,
-    "cache_share": 0.0,
-}
+LENGTHS = {"": 0.0} | {effect.feature: effect.length for own in EFFECTS.values() for effect in own}
 MACHINES_OWN = ("lab", "cell")  # tell of one machine, and nothing of others
 
 

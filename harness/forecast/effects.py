@@ -98,7 +98,9 @@ def features(asked: Sequence[tuple[Hardware, Work, Task]], labs: Sequence[str], 
             "log_depth": np.array([log_depth(task) for task in tasks.values()])[step],
             "layers": layers,
             "log_fixed": np.log(fixed / (ideal + fixed)),
-            "cache_share": np.array([cache_share(*one) for one in asked]),
+            "cache_share": np.array(
+                [cache_share(*one, seconds) for one, seconds in zip(asked, ideal.tolist(), strict=True)]
+            ),
             "log_tokens": np.array([math.log(task.tokens) for task in tasks.values()])[step],
         },
         ideal=ideal,

@@ -196,7 +196,7 @@ def rates_of(
     device's memory and arithmetic allow.
     """
     outside = [part.limits.wider(*question) for question in questions]
-    found: list[tuple[Interval, tuple[str, ...]]] = [_NOTHING] * len(questions)
+    found: dict[int, tuple[Interval, tuple[str, ...]]] = {}
     alike: dict[Task, list[int]] = {}
     for place, (_, _, task) in enumerate(questions):
         alike.setdefault(task, []).append(place)
@@ -210,10 +210,7 @@ def rates_of(
             ends = _ends(part, steps, own, variance, when or part.when)
             for place, log_rates in zip(chosen, ends.tolist(), strict=True):
                 found[place] = Interval(*map(math.exp, log_rates)), outside[place][1]
-    return found
-
-
-_NOTHING = (Interval(*[math.nan] * 5), ())
+    return [found[place] for place in range(len(questions))]
 
 
 def _ends(

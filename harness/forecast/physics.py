@@ -28,10 +28,11 @@ def ideal_seconds(hardware: Hardware, work: Work, task: Task) -> float:
     return operations / arithmetic(hardware) + reading
 
 
-def cache_share(hardware: Hardware, work: Work, task: Task) -> float:
-    """Of the physical time of a token, 0 to 1: what reading the KV cache for it is or, in a prompt, would be."""
+def cache_share(hardware: Hardware, work: Work, task: Task, ideal: float) -> float:
+    """Of the physical time of a token, 0 to 1: what reading the KV cache for it is or, in a prompt, would be. `ideal`: its
+    `ideal_seconds`.
+    """
     cache = (work.cache_bytes or 0.0) * (task.depth + task.tokens / 2) / hardware.bandwidth_bytes_per_s
-    ideal = ideal_seconds(hardware, work, task)
     return cache / (ideal if task.kind is Kind.DECODE else cache + ideal)
 
 

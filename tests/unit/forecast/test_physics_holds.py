@@ -17,7 +17,7 @@ from harness.forecast.conformal import Reach
 from harness.forecast.evidence import hardware_of
 from harness.forecast.forecaster import forecast, rate_of
 from harness.forecast.limits import MOST
-from harness.forecast.physics import cache_share, most_per_s
+from harness.forecast.physics import cache_share, ideal_seconds, most_per_s
 from harness.forecast.values import Hardware, Interval, Kind, Task, Work
 
 PARTS = [
@@ -161,7 +161,11 @@ def test_a_processor_is_never_refused_for_its_memory_and_says_so_by_its_width() 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_caches_share_grows_with_the_context_and_stays_a_share(kind):
     for hardware, work in itertools.product(PARTS[::7], WORKS[::5]):
-        shares = [cache_share(hardware, work, Task(kind, 128, depth)) for depth in (0, 512, 8192, 1 << 20)]
+        shares = [share(hardware, work, Task(kind, 128, depth)) for depth in (0, 512, 8192, 1 << 20)]
         assert shares == sorted(shares)
         assert (shares[0] > 0, shares[-1] < 1) == (True, True)
-    assert cache_share(PARTS[0], replace(WORKS[0], cache_bytes=None), Task(kind, 128)) == 0
+    assert share(PARTS[0], replace(WORKS[0], cache_bytes=None), Task(kind, 128)) == 0
+
+
+def share(hardware: Hardware, work: Work, task: Task) -> float:
+    return cache_share(hardware, work, task, ideal_seconds(hardware, work, task))
