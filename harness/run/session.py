@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import paths
-from harness.errors import Conflict, Interrupted
-from harness.files import locked
+from harness.errors import Interrupted
 from harness.progress import Progress
 from harness.run.attempt import Unmeasured, begun
 from harness.run.conclude.failed import recorded
@@ -18,6 +17,7 @@ from harness.run.execute.measure import Measurement
 from harness.run.execute.worker_failed import WorkerFailed
 from harness.run.prepare import asked
 from harness.run.prepare.inputs import prepare
+from harness.run.prepare.machine import held
 from harness.run.prepare.tokenise import tokenise
 from harness.run.request import Request
 from harness.run.scores import Rates, rates_of
@@ -101,13 +101,8 @@ def alone(progress: Progress, wanted: Iterable[Request] = ()) -> Iterator[None]:
     """Nobody else measures on this machine meanwhile. Raises `Conflict` where somebody does; what can be refused of the `wanted`
     runs without the machine is refused then: nobody should wait for its end to hear that.
     """
-    with ExitStack() as stack:
-        try:
-            held = stack.enter_context(locked(paths.cache() / "measuring.lock", BUSY))
-        except Conflict:
-            refuse_early(wanted)
-            raise
-        if not held:
+    with held(BUSY, lambda: refuse_early(wanted)) as lock:
+        if not lock:
             progress.remark("no lock can be held on this system: see to it that nothing else measures here")
         yield
 

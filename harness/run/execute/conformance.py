@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from harness import paths
-from harness.errors import Conflict, RunFailed, RuntimeUnavailable
-from harness.files import locked
+from harness.errors import RunFailed, RuntimeUnavailable
 from harness.progress import Progress
 from harness.run.evidence import Prepared
 from harness.run.execute.launcher import run_worker
 from harness.run.prepare import reference, tokens
 from harness.run.prepare.asked import refuse_early
 from harness.run.prepare.inputs import prepare
+from harness.run.prepare.machine import held
 from harness.run.request import Request
 from harness.worker.conformance import HARD, TEXT
 from harness.worker.frames import Frame
@@ -29,12 +28,7 @@ CONTEXT = 256  # tokens that the checks fit into
 def conform(request: Request, progress: Progress) -> list[Result]:
     """Every check's result. Raises the adapter's own error where it can't load the model at all."""
     cache = paths.cache()
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(cache / "measuring.lock", "a measurement is running on this machine"))
-        except Conflict:
-            refuse_early(request, cache, recorded=False)
-            raise
+    with held("a measurement is running on this machine", lambda: refuse_early(request, cache, recorded=False)):
         prepared = prepare(request, cache, progress, recorded=False)
         found: list[Result] = []
 
