@@ -90,6 +90,11 @@ class Header:
         value = self.metadata.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
+    @property
+    def context_trained(self) -> int | None:
+        """Tokens that the model was trained for; None where the header does not say."""
+        return self.number(f"{self.text('general.architecture')}.context_length")
+
 
 def is_one(path: Path) -> bool:
     """Whether a file begins as a GGUF does, whatever its name."""

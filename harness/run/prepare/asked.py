@@ -126,7 +126,7 @@ def refuse_by_header(asked: Asked, cache: Path) -> list[Read | None]:
         title, header = found
         refuse_format(asked.adapter, "gguf" if header.version else "safetensors", title)
         if not depths.has_depths(asked.suite.suite):
-            refuse_untrained(asked, header.number(f"{header.text('general.architecture')}.context_length"), title)
+            refuse_untrained(asked, header.context_trained, title)
     return [found, *(_header_there(reference, cache) for reference in asked.beside.values())]
 
 

@@ -201,7 +201,7 @@ def _backend(question: Question, part: Device | None, given: Mapping[str, Scalar
 
 
 def _context(question: Question, header: Header) -> int:
-    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    trained = header.context_trained
     if question.context is None:
         return min(USUAL_CONTEXT, trained or USUAL_CONTEXT)
     if trained is not None and question.context > trained:

@@ -126,7 +126,7 @@ def _room_for_depths(asked: Asked, cores: int, cache: Path) -> list[depths.Limit
         title, header = headers.read(asked.reference, cache)
     except BadInput:
         return found  # said when it is fetched, if it is anything to say
-    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    trained = header.context_trained
     if trained is not None:
         found.append(_trained_limit(trained))
     smallest, _ = depths.fitting(asked.suite.suite, [*found, depths.Limit(0, "")])
@@ -166,7 +166,7 @@ def _memory_asked(
         )
     except BadInput:
         return False  # said when it is fetched, if it is anything to say
-    trained = header.number(f"{header.text('general.architecture')}.context_length")
+    trained = header.context_trained
     if trained is not None and int(filled.get("context") or 0) > trained + CONTEXT_STEP:
         return False  # too long for the model: that is said of it
     memory_need.refuse_if_short(_load(asked, filled, header, title, [one for _, one in drafts]), progress)
