@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness import units
 from harness.compare.sweep import Axis, Cell, Point, Series, Standing, SweepTable, of_records
 from harness.errors import BadInput
+from harness.measure.plural import first
 from harness.record.store import Stored
 from harness.site.draw import charts
 from harness.site.draw.charts import Chart
@@ -66,18 +67,15 @@ def _view(table: SweepTable, series: Series, key: str) -> SeriesView:
 
 def _said(table: SweepTable, series: Series) -> str:
     """What the drawing shows, and which cells it does not: who sees it alone must know that they were tried."""
+    said = _compared(table, series)
+    if series.best is None or series.alone:
+        return said
     apart = [
         f"{_named(table.axes, cell)} ({'no number' if point is None else point.standing})"
         for cell, point in zip(table.cells, series.points, strict=True)
         if point is None or point.standing is Standing.UNUSABLE
     ]
-    more = f" and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
-    said = _compared(table, series)
-    return (
-        said
-        if not apart or series.best is None or series.alone
-        else f"{said} Not drawn: {'; '.join(apart[:_NAMED])}{more}."
-    )
+    return f"{said} Not drawn: {first(apart, _NAMED, '; ')}." if apart else said
 
 
 def _compared(table: SweepTable, series: Series) -> str:

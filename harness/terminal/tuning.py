@@ -168,9 +168,8 @@ def _state(found: Tuned, place: int) -> str:
 
 def _claim(found: Tuned, search: Search) -> list[str]:
     """What is sure, what is tied, and the line to paste."""
-    sure = found.gain is not None and (
-        found.gain.sure or found.gain.high < 1
-    )  # of the default the second measurement tells
+    # Of the default the second measurement tells.
+    sure = found.gain is not None and (found.gain.sure or found.gain.high < 1)
     ties = ", ".join(_name(found, place) for place in found.tied if place or not sure)
     lines = [f"not told from the winner: {ties}"] if ties else []
     if found.winner == 0 and all(one.error for one in found.candidates[1:]):

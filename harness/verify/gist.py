@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.measure.findings import CODES
-from harness.measure.plural import count
+from harness.measure.plural import count, first
 from harness.record.schema import Finding, Record
 from harness.record.words import rates, subject
 from harness.units import half_width
@@ -105,9 +105,7 @@ def _precision(record: Record) -> str:
 
 
 def _some(codes: Sequence[str]) -> str:
-    own = list(dict.fromkeys(codes))
-    more = f" and {len(own) - _UNTIL} more" if len(own) > _UNTIL else ""
-    return ", ".join(own[:_UNTIL]) + more
+    return first(list(dict.fromkeys(codes)), _UNTIL)
 
 
 def _next(checked: Checked, trust: Trust, folder: str) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from harness.measure.logs import logs_of
+from harness.measure.plural import first
 from harness.record.schema import Record
 from harness.registry.db import rows as rows_table
 from harness.registry.db import stored_facts
@@ -105,8 +106,7 @@ def _alike(reader: Reader, handle: str) -> Iterator[Caution]:
     names = stored_facts.names(reader, OperatorFact)
     others = tuple(sorted(other for other in names if nearly_equal(handle, other)))
     if others:
-        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-        text = f"{handle} is nearly {', '.join(others[:MOST_NAMED])}{more}"
+        text = f"{handle} is nearly {first(others, MOST_NAMED)}"
         yield Caution("nearly-equal-handles", text, (handle, *others))
 
 
