@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from harness.record import envelope
 from harness.record.envelope import key_id
 from harness.registry.remote.address import address
 from harness.registry.remote.client import Client
+from harness.registry.remote.receipts import bytes_of
 from harness.tlog import entry, proof
 from harness.tlog import event as events
 from harness.tlog.checkpoint import Checkpoint, parse_vkey
@@ -71,7 +71,7 @@ def _announced(change: Mapping[str, Any]) -> Checkpoint:
     """The tree in which the announcement lies. Raises `BadInput`, `KeyError`, `ValueError` for what does not show it."""
     where = "registry key"
     (before, key), (after, following) = (parse_vkey(str(change[name]), where) for name in ("before", "after"))
-    leaf, data = (base64.b64decode(str(change[name]), validate=True) for name in ("leaf", "event"))
+    leaf, data = (bytes_of(change[name]) for name in ("leaf", "event"))
     tree = proof.check(proof.read(str(change["proof"]).encode(), where), leaf, {before: key}, where)
     line, payload = entry.read(leaf, where), envelope.read(data, where).payload
     event = events.read(payload, where)

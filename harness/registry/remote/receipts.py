@@ -41,8 +41,8 @@ def held(answer: Mapping[str, Any], where: str, key: str | None = None) -> Held:
     """
     try:
         told = answer["receipt"]
-        vkey, leaf, text = str(told["registry_key"]), _bytes(told["leaf"]), str(told["proof"]).encode()
-        data = _bytes(answer["event"])
+        vkey, leaf, text = str(told["registry_key"]), bytes_of(told["leaf"]), str(told["proof"]).encode()
+        data = bytes_of(answer["event"])
         origin, new = str(told["registry"]), bool(answer["new"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordInvalid(f"is not a receipt ({type(error).__name__}: {error})", where=where) from None
@@ -114,7 +114,8 @@ def of_record(found: Held, record: str, data: bytes, where: str) -> None:
         )
 
 
-def _bytes(text: Any) -> bytes:
+def bytes_of(text: Any) -> bytes:
+    """What an answer carries in base64, as an encoder writes it: it has one form only. Raises `ValueError`."""
     found = decoded(str(text))
     if found is None:
         raise ValueError("its bytes must be in base64")
