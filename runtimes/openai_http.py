@@ -274,6 +274,13 @@ class LoadedServer:
 
         With ids, the first of more than were asked for are known, and are what was asked for.
         """
+        if chunks.contradicted:
+            raise RunFailed(
+                f"the server's events hold more tokens, by their ids or counts, than the {chunks.made} that it says it made",
+                where="openai-http",
+                fix="when each token came can't be known: take a server whose counts agree",
+                code="counts contradict",
+            )
         came = (chunks.made if chunks.counted else chunks.count) if chunks.count else 0
         if came == count or (came > count and len(chunks.ids) == came):
             return
