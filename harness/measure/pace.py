@@ -30,9 +30,10 @@ Gaps = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`steps` tokens came in `span_ns` after the first moment; `first` came with it, 0: nobody knows how many. `reason`: why no pace can be read, or "".
+    """`steps` tokens came in `span_ns` after the first moment; `first` came with it, 0: nobody knows how many.
 
-    `itl` holds the times between successive tokens, ns, of those that came alone; None where too many came together.
+    `reason`: why no pace can be read, or "". `itl` holds the times between successive tokens, ns, of those that came alone;
+    None where too many came together.
     """
 
     first: int

@@ -180,8 +180,8 @@ class Chunks:
 
         Their text may have come with another's, or they have none (a call of a tool, half a letter) and came after it.
         """
-        for number in range(self._limit - self._stamped):
-            self._watch.again() if number else self._watch.at(self._ended_ns)
+        for _ in range(self._limit - self._stamped):
+            self._watch.at(self._ended_ns)
 
 
 def texts_of(choice: dict[str, Any]) -> tuple[Any, Any]:

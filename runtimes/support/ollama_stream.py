@@ -94,9 +94,9 @@ class Lines:
         return max(min(self.made, self._limit) - unknown, 0)
 
     def fill(self) -> None:
-        """Stamp the tokens whose text came together with another's, or that have none, as of the end: nobody knows when they came."""
-        for number in range(self._limit - self.count):
-            self._watch.again() if number else self._watch.at(self._ended_ns)
+        """Stamp the tokens whose text came together with another's, or that have none, as of the end: nobody knows when."""
+        for _ in range(self._limit - self.count):
+            self._watch.at(self._ended_ns)
 
     def refuse_other_model(self, name: str) -> None:
         """Raises `RunFailed` where an answer says that another model made it."""

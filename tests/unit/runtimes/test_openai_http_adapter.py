@@ -30,6 +30,22 @@ def test_of_several_models_one_must_be_named(model):
         assert {body["model"] for body in double.completed()} == {"large"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            b"<html><title>Welcome</title></html>",
+            "its list of models can't be read: Welcome; give the address of its API",
+        ),
+        (b"", "its list of models can't be read: nothing came"),
+    ],
+)
+def test_what_is_no_list_is_not_said_to_be_an_empty_one(model, answer, words):
+    with serving(models=[], pages={"/portal/models": answer}) as (url, _), pytest.raises(BadInput) as error:
+        load(model, url.replace("/v1", "/portal"))
+    assert words in line(error)
+
+
 def test_a_model_listed_twice_is_one(model):
     with serving(models=[{"id": "tiny"}, {"id": "tiny"}]) as (url, _):
         assert load(model, url).facts.engine == "unknown"
