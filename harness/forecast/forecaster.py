@@ -218,6 +218,7 @@ def _ends(
 ) -> Floats:
     """log tokens/s of the task of `steps`: (asked, the middle and four ends). `variance`: what is added to that of each."""
     tasks = steps.tasks()
+    added = variance[:, None, None] + np.array([part.limits.of_context(task) for task in tasks])[:, None]
     each = [(hardware, work, step) for hardware, work in asked for step in tasks]
     shape = len(asked), len(tasks), 1
     log_seconds, deviation = part.pool.predict(features(each, [""] * len(each), [when] * len(each)))
@@ -227,7 +228,7 @@ def _ends(
     is_new = [unseen(part.seen, *one) in (Unseen.DEVICE, Unseen.BOTH) for one in asked]
     reaches = (reach_elsewhere(part) if new else part.reach for new in is_new)
     far = np.array([[0.0, -r.of_80, r.of_80, -r.of_95, r.of_95] for r in reaches])[:, None]
-    ends = middle + far * np.sqrt(deviation.reshape(shape) ** 2 + variance[:, None, None])
+    ends = middle + far * np.sqrt(deviation.reshape(shape) ** 2 + added)
     return steps.at_task(np.minimum(ends, bound))
 
 
