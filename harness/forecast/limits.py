@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput
-from harness.forecast.values import Hardware, Point, Task, Work, architecture_of
+from harness.forecast.values import Hardware, Point, Task, Work, architecture_of, figure
 
 MOST = 4.0  # times beyond the smallest or largest that was measured: farther out nothing is told
 SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the deviation grows by so much

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.forecast.evidence import PROCESSOR
 from harness.forecast.forecaster import Forecaster, forecast
 from harness.forecast.physics import BATCH
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Task, Work
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Task, Work, figure
 from harness.tiers.anchor import Anchor
 
 # Main memory of a machine of which nothing is known: two channels of DDR4 to eight of DDR5; half of all such lie further in.
@@ -41,13 +41,13 @@ class Host:
 
         Of a machine that is not here nobody has looked whether its main memory holds them.
         """
-        told = (
-            f"main memory, which must hold {self.share * held_bytes / 1e9:,.3g} GB of it and of which "
+        memory = (
+            f"main memory, which must hold {figure(self.share * held_bytes / 1e9)} GB of it and of which "
             f"{UNKNOWN_BYTES_PER_S / 1e9:.0f} GB/s are taken, twice as many or half"
             if self.bandwidth_bytes_per_s is None
             else f"main memory at {self.bandwidth_bytes_per_s / 1e9:,.0f} GB/s"
         )
-        return f"{self.layers} of {self.all_layers} layers compute on the processor, from {told}"
+        return f"{self.layers} of {self.all_layers} layers compute on the processor, from {memory}"
 
 
 def offloaded(forecaster: Forecaster, hardware: Hardware, host: Host, work: Work, task: Task) -> Forecast:

@@ -53,6 +53,11 @@ class Work:
     layers: int | None = None  # each starts its kernels anew for each token; None: not known
 
 
+def figure(value: float) -> str:
+    """A figure in words, with three digits or all before the point: "8,000", never "8e+03"."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def architecture_of(work: Work) -> str:
     """The first word of its name: "llama 8B" is a llama."""
     return work.model.partition(" ")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point
+from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point, figure
 from harness.terminal.fit import SAID
 from harness.tiers.anchor import WORDS
 
@@ -59,13 +59,9 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
 
 
 def _line(title: str, rate: Interval, forecast: Forecast) -> str:
-    inner = f"{_number(rate.low_80)} to {_number(rate.high_80)}"
-    outer = f"{_number(rate.low_95)} to {_number(rate.high_95)}"
-    return f"{title:26} {_number(rate.middle):>12} {inner:>21} {outer:>21}  {forecast.anchor.value}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    inner = f"{figure(rate.low_80)} to {figure(rate.high_80)}"
+    outer = f"{figure(rate.low_95)} to {figure(rate.high_95)}"
+    return f"{title:26} {figure(rate.middle):>12} {inner:>21} {outer:>21}  {forecast.anchor.value}"
 
 
 def _named(hardware: Hardware) -> str:
@@ -78,7 +74,7 @@ def _point(point: Point) -> str:
     whence = "imported" if point.origin is Origin.IMPORTED else "record"
     kind = f" {work.quantisation}" if work.quantisation else ""
     what = f"{work.model}{kind}, {hardware.family}, {task.tokens:,} tokens{depth}"
-    return f"{_named(hardware)}: {what}: {_number(point.tokens_per_s)} tok/s ({whence}: {point.source})"
+    return f"{_named(hardware)}: {what}: {figure(point.tokens_per_s)} tok/s ({whence}: {point.source})"
 
 
 def to_json(outlook: Outlook) -> dict[str, Any]:

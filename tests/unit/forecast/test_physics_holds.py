@@ -151,6 +151,7 @@ def test_what_lies_a_little_outside_is_wider_and_says_why(hardware, task, told) 
     found = forecast(evidence.forecaster(), hardware, USUAL, task)
     near = forecast(evidence.forecaster(), CARD, USUAL, replace(task, depth=min(task.depth, 32_768)))
     assert any(reason.startswith(told) for reason in found.wider)
+    assert not any("e+" in reason for reason in found.wider)  # figures, not exponents
     assert not near.wider
     assert found.rate.width > near.rate.width
 
