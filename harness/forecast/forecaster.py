@@ -135,6 +135,7 @@ class Seen:
     pairs: frozenset[tuple[str, str, str]]
     devices: frozenset[tuple[str, str]]
     models: frozenset[str]
+    counts: frozenset[tuple[str, str, str, int]]  # of a pair: so many of the device
 
 
 def seen(points: Sequence[Point]) -> Seen:
@@ -143,6 +144,7 @@ def seen(points: Sequence[Point]) -> Seen:
         frozenset((p.hardware.name, p.hardware.family, p.work.model) for p in points),
         frozenset((p.hardware.name, p.hardware.family) for p in points),
         frozenset(p.work.model for p in points),
+        frozenset((p.hardware.name, p.hardware.family, p.work.model, p.hardware.count) for p in points),
     )
 
 
@@ -155,6 +157,13 @@ def unseen(known: Seen, hardware: Hardware, work: Work) -> Unseen:
     return Unseen.DEVICE if work.model in known.models else Unseen.BOTH
 
 
+def anchor(known: Seen, hardware: Hardware, work: Work) -> Anchor:
+    """Its class: so many of a device that were never measured with this model are no measurement nearby."""
+    found = ANCHORS[unseen(known, hardware, work)]
+    counted = (hardware.name, hardware.family, work.model, hardware.count) in known.counts
+    return Anchor.EXTRAPOLATED if found is Anchor.NEARBY and not counted else found
+
+
 def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task) -> Forecast:
     """Tokens/s of the task. Raises `BadInput` for a family of kernels that nothing was measured of."""
     if hardware.family not in forecaster.families():
@@ -163,7 +172,6 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
             "nothing was measured with this backend", where=f"--backend {hardware.family}", fix=f"use one of {known}"
         )
     part = forecaster.learned[task.kind]
-    lacking = unseen(part.seen, hardware, work)
     rate, wider = rate_of(part, (hardware, work, task))
     asked = features([(hardware, work, task)], [""], [part.when])
     _, deviation = part.pool.predict(asked)
@@ -172,7 +180,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
     return Forecast(
         task=task,
         rate=rate,
-        anchor=ANCHORS[lacking],
+        anchor=anchor(part.seen, hardware, work),
         basis=tuple(part.points[i] for i in order),
         narrows=narrows(part, asked, float(deviation[0]), (hardware, work, task)),
         wider=wider,

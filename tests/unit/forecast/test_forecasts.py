@@ -59,6 +59,14 @@ def test_the_class_says_how_near_the_measurements_are(name, family, work, anchor
     assert rate.low_95 < rate.low_80 < rate.middle < rate.high_80 <= rate.high_95
 
 
+@pytest.mark.parametrize(("count", "anchor"), [(1, Anchor.NEARBY), (2, Anchor.NEARBY), (5, Anchor.EXTRAPOLATED)])
+def test_so_many_of_a_device_that_nobody_measured_with_the_model_are_no_measurement_nearby(count, anchor):
+    own = replace(part("GeForce RTX 3090", "cuda"), count=count)
+    llama = next(p.work for p in evidence.shipped().points if p.work.model == "llama 8B")
+    for task in (DECODE, Task(Kind.PREFILL, 512)):
+        assert forecast(evidence.forecaster(), own, llama, task).anchor is anchor
+
+
 def test_prefill_reaches_farther_on_a_device_that_nobody_measured_and_there_alone():
     known = evidence.forecaster().learned[Kind.PREFILL]
     plain = replace(known, pool=replace(known.pool, spread=replace(known.pool.spread, elsewhere=(0.0, 0.0))))
