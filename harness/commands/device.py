@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.terminal.finite_range import FiniteRange
+
 if TYPE_CHECKING:
     from harness.catalog.devices import Device
     from harness.catalog.platforms import Platform
@@ -67,7 +69,7 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
 @click.option(
     "--memory",
     "memory_gib",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     help="GiB: as the driver reports it, of a Mac the machine's.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of every part that NAME may mean.")
