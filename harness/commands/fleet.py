@@ -202,9 +202,7 @@ def submit(matrix: Path, results: Path, target: str | None, as_json: bool) -> in
 @fleet.command()
 @_options(
     RESULTS,
-    click.option(
-        "--band", type=FiniteRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."
-    ),
+    click.option("--band", type=FiniteRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."),
     click.option(
         "--markdown", "page", type=click.Path(path_type=Path), metavar="FILE.md", help="Also write it as Markdown."
     ),

@@ -22,7 +22,8 @@ UNKNOWN_BYTES_PER_S, UNKNOWN_FACTOR_80, UNKNOWN_FACTOR_95 = 60e9, 1.6, 2.0
 # Bytes/s across the bus: PCIe 4.0 with 16 lanes in use halfway; from 3.0 with 8 lanes, or 4, to 5.0 with 16.
 BUS, BUS_80, BUS_95 = 17e9, (6e9, 35e9), (3e9, 50e9)
 
-# A run with its layers apart tells a forecast nothing (`harness.registry.queries.rates`); of decode most of the width is the processor's.
+# A run with its layers apart tells a forecast nothing (`harness.registry.queries.rates`).
+# Of decode most of the width is the processor's.
 NARROWS = "a record of this model on a processor alone"
 
 
