@@ -60,7 +60,7 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
         err().print(f"no part of {vendor} is of the kind {kind}", markup=False)
     wide = max((len(found.sku) for found in chosen), default=0)
     for found in chosen:
-        line = f"{found.vendor:8} {found.sku:{wide}}  {found.form:11} {_memory(found):>8}  {_bandwidth(found):>11}"
+        line = f"{found.vendor:8} {found.sku:{wide}}  {found.form:11} {_memory(found):>8}  {_bandwidth(found):>15}"
         out().print(f"{line}  {found.generation}", markup=False, soft_wrap=True)
 
 
@@ -218,7 +218,8 @@ def _memory(part: Device) -> str:
 
 
 def _bandwidth(part: Device) -> str:
-    return _rate(part.bandwidth_bytes_per_s)
+    slower = "" if part.slower_bytes_per_s is None else f"{part.slower_bytes_per_s / 1e9:.10g} or "
+    return slower + _rate(part.bandwidth_bytes_per_s)
 
 
 def _as_json(part: Device) -> dict[str, Any]:
@@ -230,6 +231,7 @@ def _as_json(part: Device) -> dict[str, Any]:
         "kind": part.form,
         "memory_gib": part.memory_gib,
         "bandwidth_bytes_per_s": part.bandwidth_bytes_per_s,
+        "slower_bytes_per_s": part.slower_bytes_per_s,
         "bound_bytes_per_s": part.bound_bytes_per_s,
         "peak_operations_per_s": dict(part.peak_flops),
         "source": part.source,

@@ -17,7 +17,7 @@ from harness.forecast.ladder import Ladder, ladder
 from harness.forecast.limits import Limits, limits
 from harness.forecast.physics import most_per_s
 from harness.forecast.pooling import AT_ONCE, Features, Floats, Pool, Spread, fit, groups_of, kernel
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work, figure
 from harness.tiers.anchor import Anchor
 
 BASIS = 5  # measurements that are named
@@ -201,8 +201,22 @@ def rates_of(
     """`rate_of` each, at once.
 
     More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
-    device's memory and arithmetic allow.
+    device's memory and arithmetic allow. Of a part that is sold with two speeds of memory it may be either.
     """
+    found = _rates(part, questions, when)
+    slower = {
+        place: one for place, (own, _, _) in enumerate(questions) if (one := own.with_slower_memory()) is not None
+    }
+    other = _rates(part, [(one, *questions[place][1:]) for place, one in slower.items()], when)
+    for (place, one), (rate, _) in zip(slower.items(), other, strict=True):
+        speeds = (hardware.bandwidth_bytes_per_s / 1e9 for hardware in (one, questions[place][0]))
+        reason = f"parts of this name have memory of {' or of '.join(map(figure, speeds))} GB/s"
+        found[place] = found[place][0].from_slower(rate), (reason, *found[place][1])
+    return found
+
+
+def _rates(part: Learned, questions: Sequence[Question], when: float | None) -> list[tuple[Interval, tuple[str, ...]]]:
+    """Each at the bandwidth that it has."""
     outside = [part.limits.wider(*question) for question in questions]
     found: dict[int, tuple[Interval, tuple[str, ...]]] = {}
     alike: dict[Task, list[int]] = {}

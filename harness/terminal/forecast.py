@@ -25,7 +25,8 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     context = found.answer.need.context
     told = "measured here" if hardware.measured else "by the device table"
     say(f"{found.title}: {outlook.work.model}, {outlook.work.quantisation or 'unknown quantisation'}")
-    rate = f"{hardware.bandwidth_bytes_per_s / 1e9:,.0f} GB/s {told}"
+    slower = "" if hardware.slower_bytes_per_s is None else f"{hardware.slower_bytes_per_s / 1e9:,.0f} or "
+    rate = f"{slower}{hardware.bandwidth_bytes_per_s / 1e9:,.0f} GB/s {told}"
     say(f"{found.load.adapter.name} ({hardware.family}) on {_named(hardware)}, {rate}, context {context:,}")
     say("")
     say(f"{'fits':26} {SAID[found.answer.verdict]}")
@@ -46,6 +47,8 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     for reason in dict.fromkeys(reason for one in told_of.values() for reason in one.wider):
         of = [title for title, one in told_of.items() if reason in one.wider]
         say(f"      {f'{of[0]} ' if len(of) < len(told_of) else ''}wide: {reason}")
+    if hardware.form == "integrated" and not hardware.bounded:
+        say(f"      {rate} are those of the fastest memory that its vendor names: slower modules decode slower")
     if hardware.family == "cpu":
         say(
             "      few processors are among the evidence: one with few cores, or that others use at the same time, is slower"

@@ -149,6 +149,15 @@ def test_a_file_of_llama_cpps_own_type_of_experts_is_of_the_published_class(repr
     assert "wide: " not in done.out
 
 
+def test_what_is_not_known_of_its_memory_is_said(repro, llama):
+    done = repro("forecast", llama, "--device", "Radeon 780M", "--memory", "32")
+    assert "GB/s by the device table are those of the fastest memory that its vendor names" in done.out
+    done = repro("forecast", llama, "--device", "3060 Ti")
+    assert "448 or 608 GB/s by the device table" in done.out
+    assert "wide: parts of this name have memory of 448 or of 608 GB/s" in done.out
+    assert "fastest memory" not in done.out
+
+
 def test_a_reason_of_one_rate_alone_names_it(repro, llama):
     done = repro("forecast", llama, "--device", "RTX 4090", "--backend", "opencl")
     assert "      wide: the generation NVIDIA Ada Lovelace was never measured with opencl" in done.out

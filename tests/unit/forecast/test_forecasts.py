@@ -178,6 +178,20 @@ def test_a_record_on_the_device_narrows_its_forecast_and_is_named():
     assert after.basis[0].source == "f" * 64
 
 
+@pytest.mark.parametrize("task", [DECODE, Task(Kind.PREFILL, 512)])
+def test_a_part_that_is_sold_with_two_speeds_of_memory_may_be_either(task):
+    own = part("GeForce RTX 3060 Ti", "cuda")
+    fast, slow = (
+        replace(own, slower_bytes_per_s=None),
+        replace(own, slower_bytes_per_s=None, bandwidth_bytes_per_s=448e9),
+    )
+    found, above, below = (forecast(evidence.forecaster(), one, QWEN, task) for one in (own, fast, slow))
+    assert "parts of this name have memory of 448 or of 608 GB/s" in found.wider
+    assert below.rate.middle < found.rate.middle < above.rate.middle
+    assert (found.rate.low_80, found.rate.low_95) == (below.rate.low_80, below.rate.low_95)
+    assert (found.rate.high_80, found.rate.high_95) == (above.rate.high_80, above.rate.high_95)
+
+
 def test_what_was_not_seen_is_told_by_device_and_model_with_one_family():
     points = [p for p in evidence.shipped().points if p.hardware.family == "cuda"]
     assert unseen(seen(points), part("GeForce RTX 4090", "vulkan"), QWEN) is Unseen.DEVICE

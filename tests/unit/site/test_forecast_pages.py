@@ -100,6 +100,8 @@ def test_the_second_ratio_is_what_the_bandwidths_make_of_the_hub() -> None:
     assert (
         forecasts.memory_ratio(0.5, "GeForce RTX 4070 ×2", "GeForce RTX 4090 ×1") is None
     )  # whether it was split is not known
+    # Sold with 448 and with 608 GB/s.
+    assert forecasts.memory_ratio(0.5, "GeForce RTX 3060 Ti ×1", "GeForce RTX 4090 ×1") is None
 
 
 def test_what_was_measured_near_a_row_is_of_its_device_and_its_model_first() -> None:
