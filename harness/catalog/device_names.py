@@ -54,3 +54,8 @@ def read_name(name: str) -> Name:
     key = "".join(word for word in words if word not in _VENDORS and word not in _EMPTY)
     chip = None if key else _CHIP.search(said)
     return Name(chip[0] if chip else key, vendors, sizes)
+
+
+def without_size(name: str) -> str:
+    """A name without the memory that stands in it: "RTX 4090 48GB" → "RTX 4090"."""
+    return " ".join(re.sub(_MEMORY.pattern, " ", name, flags=re.IGNORECASE).split())
