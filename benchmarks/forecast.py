@@ -86,11 +86,10 @@ LEFT_OUT: Mapping[str, Callable[[Point], str]] = {
     "pair": lambda point: f"{point.hardware.name}|{point.work.model}",
     "context": lambda point: _cell(point),
 }
-AT_ONCE = ("pair", "context")
 
 
 def folds(kind: Kind, name: str, all_of: Sequence[Held], part_of: tuple[int, int] = (0, 1)) -> Iterator[Judged]:
-    """Leave out each device or model in turn, or each tenth of the pairs of both, or of the measurements, at once."""
+    """Leave out each device, model, pair of both or measurement in turn."""
     points, odd = [point for point, _, _ in all_of], [doubted for _, _, doubted in all_of]
     keys = np.array([LEFT_OUT[name](point) for point in points])
     search = Search(kind, points)
@@ -100,8 +99,8 @@ def folds(kind: Kind, name: str, all_of: Sequence[Held], part_of: tuple[int, int
         spread = search.estimate(np.flatnonzero(~out))
         if kind in REACH_ELSEWHERE and name == "device":
             spread = replace(spread, elsewhere=reach_elsewhere(search, devices_in_tenths(points), odd, group))
-        for values in [group] if name in AT_ONCE else [{value} for value in sorted(group)]:
-            own = np.isin(keys, sorted(values))
+        for value in sorted(group):
+            own = keys == value
             part = learned(kind, [points[i] for i in np.flatnonzero(~own)], spread)
             yield from judge(kind, name, part, [all_of[i] for i in np.flatnonzero(own)])
         print(time.strftime("%H:%M:%S"), kind, name, *sorted(group), sep="; ", flush=True)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from forecast import AT_ONCE, LEFT_OUT, chosen_of, shipped, tenths
+from forecast import LEFT_OUT, chosen_of, shipped, tenths
 from forecast_page import BARS
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -260,12 +260,12 @@ def judge(data: Data, names: Sequence[str], part_of: tuple[int, int], *, afresh:
             held = np.isin(key, sorted(group))
             kept = data.kept(np.flatnonzero(~held))
             priors = {name: model.prior(model.estimate(kept, begin, steps)) for name, model, begin in models}
-            for values in [group] if left_out in AT_ONCE else [{value} for value in sorted(group)]:
-                out = np.isin(key, sorted(values))
+            for value in sorted(group):
+                out = key == value
                 seen = np.union1d(kept, everything[(held & ~out)[everything]])
                 asked = np.flatnonzero(out & ~data.odd)
                 if left_out == "pair":  # of a device on which nothing else was measured: that is a device left out
-                    asked = asked[np.isin(data.device[asked], data.device[kept])]
+                    asked = asked[np.isin(data.device[asked], data.device[seen])]
                 told = {name: prior.foretell(seen, data.log_seconds, asked) for name, prior in priors.items()}
                 for place, i in enumerate(asked):
                     foretold = {name: (-float(time[place]), float(far[place])) for name, (time, far) in told.items()}

@@ -112,7 +112,7 @@ class LoadedServer:
         self._left_out, answer = refused_fields(self._server, self._tried)
         if chooses_nothing(answer):
             raise BadInput(
-                f"what answers at {self._path} is no API of OpenAI's kind: its answers hold no choices",
+                f"what answers at {self._path} is not an API of OpenAI's kind: its answers hold no choices",
                 where="-o url",
                 fix="give the address of that API: of most servers it ends in /v1",
                 code="no choices",

@@ -10,7 +10,7 @@ import click
 
 from harness.errors import BadInput
 from harness.terminal.allow_option import allow_option
-from harness.terminal.finite import Finite
+from harness.terminal.finite_range import FiniteRange
 from harness.terminal.registry_option import registry_option
 
 MATRIX = click.argument("matrix", type=click.Path(path_type=Path))
@@ -202,7 +202,7 @@ def submit(matrix: Path, results: Path, target: str | None, as_json: bool) -> in
 @fleet.command()
 @_options(
     RESULTS,
-    click.option("--band", type=Finite(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."),
+    click.option("--band", type=FiniteRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."),
     click.option(
         "--markdown", "page", type=click.Path(path_type=Path), metavar="FILE.md", help="Also write it as Markdown."
     ),

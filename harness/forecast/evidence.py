@@ -106,6 +106,7 @@ def hardware_of(part: Device, family: str, count: int = 1) -> Hardware | None:
     return Hardware(
         part.sku, family, generation, part.form, float(part.bandwidth_bytes_per_s), peak, count,
         bounded=part.bound_bytes_per_s is not None,
+        slower_bytes_per_s=None if part.slower_bytes_per_s is None else float(part.slower_bytes_per_s),
     )  # fmt: skip
 
 

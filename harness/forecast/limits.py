@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput
-from harness.forecast.values import Hardware, Point, Task, Work, architecture_of
+from harness.forecast.values import Hardware, Point, Task, Work, architecture_of, figure
 
 MOST = 4.0  # times beyond the smallest or largest that was measured: farther out nothing is told
 SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the deviation grows by so much
@@ -44,7 +44,10 @@ class Limits:
     ]  # architectures, file types, generations, each with a family of kernels
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
-        """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside."""
+        """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside.
+
+        What the context adds (`of_context`) is not in it.
+        """
         variance, reasons = 0.0, self._unmeasured(hardware, work)
         for measure, span in self.spans:
             slope, most = SLOPE, MOST
@@ -57,9 +60,14 @@ class Limits:
                     f"{span.title} is too far from all that was measured", where=_told(value, span), fix=span.fix
                 )
             if times > 1:
-                variance += (slope * math.log(times)) ** 2
+                variance += 0.0 if measure is _tokens else (slope * math.log(times)) ** 2
                 reasons.append(f"{span.title} lies outside of what was measured: {_told(value, span)}")
         return variance, tuple(reasons)
+
+    def of_context(self, task: Task) -> float:
+        """The variance that is added for this context: of each step to a task its own, or the longer would reach higher."""
+        held = (span.beyond(float(task.depth + task.tokens)) for measure, span in self.spans if measure is _tokens)
+        return sum((SLOPE * math.log(times)) ** 2 for times in held)
 
     def _unmeasured(self, hardware: Hardware, work: Work) -> list[str]:
         """In words, what nobody measured with these kernels: its effects' whole variances are in the width already."""
@@ -101,7 +109,7 @@ def limits(points: Sequence[Point]) -> Limits:
 
 
 def _told(value: float, span: Span) -> str:
-    return f"{value:,.3g}, measured were {span.least:,.3g} to {span.most:,.3g}"
+    return f"{figure(value)}, measured were {figure(span.least)} to {figure(span.most)}"
 
 
 def _bandwidth(hardware: Hardware, _work: Work, _task: Task) -> float:
