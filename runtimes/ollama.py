@@ -247,6 +247,7 @@ class LoadedOllama:
         ended = self._server.stream(path, self._body(text, count), lines.take, lines.begin, lines=True)
         self._counters = dict(lines.counters)
         lines.refuse_incomplete(ended)
+        lines.refuse_other_model(self._shown.name)
         self._refuse_other_count(prompt, lines)
         self._refuse_loaded_again(lines)
         lines.fill()

@@ -226,7 +226,7 @@ def report(matrix: Path, results: Path, band: float, page: Path | None, html: Pa
     from harness.terminal.console import print_json
     from harness.terminal.fleet import print_report, refuse_report, report_of
 
-    refuse_report(band, page, html)
+    refuse_report(page, html)
     made = report_of(need_state(results, matrices.read(matrix)), results, band)
     if as_json:
         print_json(asdict(made))

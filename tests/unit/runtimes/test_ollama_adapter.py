@@ -390,6 +390,7 @@ def test_an_answer_that_repeats_itself_ends_without_a_word_and_is_told(model, se
             {"error_after": 5},
             "the server reports an error: an error was encountered while running the model: CUDA error",
         ),
+        ({"answers_as": "another:7b"}, "the server answers as 'another:7b', asked for was 'tiny:latest'"),
     ],
 )
 def test_a_server_that_fails_in_the_middle_is_told(model, serve, prompt, facts, said):
