@@ -96,7 +96,14 @@ def learned(kind: Kind, points: Sequence[Point], spread: Spread) -> Learned:
     if slow:
         pool = pool_of(kind, own, spread)
     return Learned(
-        pool, own, reach_of(pool, own), tuple(points), found, limits(own), seen(own), max(point.when for point in own)
+        pool,
+        own,
+        reach_of(pool, own),
+        tuple(points),
+        found,
+        limits(own, points),
+        seen(own),
+        max(point.when for point in own),
     )
 
 

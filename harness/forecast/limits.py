@@ -42,6 +42,7 @@ class Limits:
     measured: Mapping[
         str, frozenset[tuple[str, str]]
     ]  # architectures, file types, generations, each with a family of kernels
+    odd: Mapping[str, frozenset[tuple[str, str]]]  # the same, of what was measured and left out as odd, too
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
         """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside.
@@ -77,7 +78,10 @@ class Limits:
             if not name or (name, hardware.family) in known:
                 continue
             ever = name in {one for one, _ in known}
-            reasons.append(f"{what} {name} was never measured" + (f" with {hardware.family}" if ever else ""))
+            if (name, hardware.family) in self.odd[what]:
+                reasons.append(f"{what} {name} was measured with {hardware.family} in odd runs alone")
+            else:
+                reasons.append(f"{what} {name} was never measured" + (f" with {hardware.family}" if ever else ""))
         if not work.quantisation:
             reasons.append("the file type is not known")
         return reasons
@@ -93,8 +97,8 @@ def _names(hardware: Hardware, work: Work) -> dict[str, str]:
     }
 
 
-def limits(points: Sequence[Point]) -> Limits:
-    """Of these points, all of one kind of rate."""
+def limits(points: Sequence[Point], everything: Sequence[Point] = ()) -> Limits:
+    """Of these points, all of one kind of rate; `everything`: with those that were left out as odd."""
     asked = [(p.hardware, p.work, p.task) for p in points]
     spans = []
     for measure, title, fix in _MEASURES:
@@ -103,9 +107,12 @@ def limits(points: Sequence[Point]) -> Limits:
         spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
     own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
     processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
+    return Limits(tuple(spans), processors, _measured(points), _measured(everything))
+
+
+def _measured(points: Sequence[Point]) -> dict[str, frozenset[tuple[str, str]]]:
     named = [(p.hardware.family, _names(p.hardware, p.work)) for p in points]
-    measured = {what: frozenset((own[what], family) for family, own in named) for what in _WHAT}
-    return Limits(tuple(spans), processors, measured)
+    return {what: frozenset((own[what], family) for family, own in named) for what in _WHAT}
 
 
 def _told(value: float, span: Span) -> str:

@@ -127,6 +127,12 @@ def test_a_file_type_and_a_generation_that_nobody_measured_with_these_kernels_ar
     assert told in found.wider
 
 
+def test_what_was_measured_in_odd_runs_alone_is_not_said_to_be_never_measured():
+    found = forecast(evidence.forecaster(), part("Arc A770 16 GB", "sycl"), QWEN, DECODE)
+    assert "the generation Intel Xe-HPG was measured with sycl in odd runs alone" in found.wider
+    assert not any("Xe-HPG was never" in reason for reason in found.wider)
+
+
 def test_no_forecast_is_a_measured_class():
     assert {Anchor.MEASURED, Anchor.COMMUNITY}.isdisjoint({Anchor.NEARBY, Anchor.EXTRAPOLATED, Anchor.ESTIMATED})
 
