@@ -85,7 +85,7 @@ class Lines:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self._placed}
         told = {ours: self._told(theirs) for theirs, ours in _TIMES.items()}
-        known = {name: value for name, value in told.items() if value is not None}
+        known = {name: value for name, value in told.items() if value}  # a nought is no time
         return found | self._reasoning.counters | known | digest_of(self._texts)
 
     @property
@@ -114,6 +114,14 @@ class Lines:
         if self.end is not None and self.made >= self._limit and self.count:
             return
         sent = f"{self.made} of {self._limit} tokens had come"
+        reason = (self.end or {}).get("done_reason")
+        if isinstance(reason, str) and reason not in ("", "stop"):
+            raise RunFailed(
+                f"the server ended the answer by itself (done_reason: {one_line(reason, 40)}): {sent}",
+                where=WHERE,
+                fix="it has a limit of its own, or gave the model up: see its log, and measure it alone",
+                code="fewer tokens",
+            )
         if self.end is not None:
             raise RunFailed(
                 f"the model ended its text: {sent}",

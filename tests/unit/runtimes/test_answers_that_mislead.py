@@ -127,3 +127,28 @@ def test_an_answer_of_ollama_lasts_until_its_end_where_its_last_tokens_have_no_t
 def test_lines_of_ollama_that_are_not_as_many_as_its_tokens_are_not_placed(texts, eval_count, placed):
     lines, _ = lines_of(["x"] * texts, eval_count)
     assert lines.counters["placed_tokens"] == placed
+
+
+def test_a_time_of_nought_is_no_account_of_ollama():
+    lines, _ = lines_of(["x"] * 16, 16)
+    lines.take(
+        json.dumps({"response": "", "done": True, "eval_count": 16, "eval_duration": 0, "load_duration": 5}).encode()
+    )
+    assert "decode_ns" not in lines.counters
+    assert lines.counters["load_ns"] == 5
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("length", "the server ended the answer by itself (done_reason: length): 3 of 16 tokens had come"),
+        ("unload", "done_reason: unload"),
+        ("stop", "the model ended its text: 3 of 16 tokens had come"),
+    ],
+)
+def test_why_ollama_ended_an_answer_is_said_as_it_says_it(reason, said):
+    lines, _ = lines_of(["x"] * 3, 3)
+    lines.take(json.dumps({"response": "", "done": True, "eval_count": 3, "done_reason": reason}).encode())
+    with pytest.raises(RunFailed) as error:
+        lines.refuse_incomplete("")
+    assert said in line(error)

@@ -415,6 +415,15 @@ def test_a_model_that_was_loaded_within_a_trial_makes_it_none(model, serve, prom
             timed(loaded, 4, prompt)
 
 
+def test_a_small_model_that_was_loaded_again_in_less_than_half_a_second_is_seen_too(model, serve, prompt):
+    with serve(load_s=0.32, loads_within=300_000_000) as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed, match=r"took 0\.3 s to have the model ready within a trial"):
+            timed(loaded, 4, prompt)
+    with serve(load_s=2.0, loads_within=300_000_000) as (url, _):
+        assert timed(load(model, url), 4, prompt).engine["load_ns"] == 300_000_000
+
+
 def test_a_context_that_is_too_small_is_refused_before_anything_is_sent(model, serve, prompt):
     with serve(context_limit=64) as (url, _), pytest.raises(BadInput, match="gives a request 64 tokens of context"):
         load(model, url, context=256)
