@@ -92,6 +92,7 @@ class Point:
     when: float  # of the build or of the day, in years: 2025.5 is July 2025
     origin: Origin
     source: str  # of imported evidence its public place; of a record its id
+    runs: int = 1  # of decodes of several lengths: `tokens_per_s` is their geometric mean, the tokens are their mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,9 @@ def _point(point: Point) -> str:
     depth = f" after {task.depth:,}" if task.depth else ""
     whence = "imported" if point.origin is Origin.IMPORTED else "record"
     kind = f" {work.quantisation}" if work.quantisation else ""
-    what = f"{work.model}{kind}, {hardware.family}, {task.tokens:,} tokens{depth}"
+    tokens = f"{task.tokens:,} tokens"
+    length = tokens if point.runs == 1 else f"{point.runs} runs of {tokens} on average"
+    what = f"{work.model}{kind}, {hardware.family}, {length}{depth}"
     return f"{_named(hardware)}: {what}: {figure(point.tokens_per_s)} tok/s ({whence}: {point.source})"
 
 
@@ -119,6 +121,7 @@ def _as_json(forecast: Forecast | None) -> dict[str, Any] | None:
                 "quantisation": point.work.quantisation,
                 "tokens": point.task.tokens,
                 "depth": point.task.depth,
+                "runs": point.runs,
                 "tokens_per_s": point.tokens_per_s,
                 "origin": point.origin.value,
                 "source": point.source,

@@ -133,6 +133,22 @@ def test_what_was_measured_in_odd_runs_alone_is_not_said_to_be_never_measured():
     assert not any("Xe-HPG was never" in reason for reason in found.wider)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("GeForce RTX 4090 D", True),
+        ("Radeon RX 9070 GRE", True),
+        ("GeForce RTX 4090", False),
+        ("GeForce RTX 3060 12 GB", False),
+    ],
+)
+def test_a_prompt_on_a_part_without_published_arithmetic_says_why_it_is_wide(name, said):
+    own = part(name, "rocm" if name.startswith("Radeon") else "cuda")
+    prompt, decode = (forecast(evidence.forecaster(), own, QWEN, task) for task in (Task(Kind.PREFILL, 512), DECODE))
+    assert any(reason.startswith("no document has its arithmetic") for reason in prompt.wider) is said
+    assert not any("arithmetic" in reason for reason in decode.wider)
+
+
 def test_no_forecast_is_a_measured_class():
     assert {Anchor.MEASURED, Anchor.COMMUNITY}.isdisjoint({Anchor.NEARBY, Anchor.EXTRAPOLATED, Anchor.ESTIMATED})
 
