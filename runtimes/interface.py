@@ -165,6 +165,9 @@ class Watch(Protocol):
     def again(self) -> None:
         """Another token came with the one stamped last: the same moment."""
 
+    def at(self, host_ns: int) -> None:
+        """The next token came when `time.perf_counter_ns` read `host_ns`, not before the one stamped last."""
+
     def device(self, events: EventPool, count: int) -> None:
         """In place of `step` and `token`, right after the trial's one synchronise: the first `count` events are the
         start (index 0) and each token in turn. Stamps the host's end, then reads the device's times.

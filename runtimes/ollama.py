@@ -34,7 +34,10 @@ _CONTEXT = 4096  # where nobody asks for another
 _KEEP_ALIVE = "15m"  # longer than a trial may take; at the end it is taken out of memory
 _WARM = 8  # tokens made of another text after each load: kernels and clocks are warm then, and no prompt is known
 _EDGE = 2  # ids at the end of a text
-_LOADED_AGAIN_NS = 500_000_000
+_LOADED_AGAIN_NS = (
+    150_000_000,
+    500_000_000,
+)  # half of what a load took, within these: to find a model that is there takes less
 # Greedy decode and nothing else, whatever the model's own file says.
 _GREEDY: Mapping[str, Any] = {
     "temperature": 0, "top_k": 1, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "repeat_penalty": 1.0, "repeat_last_n": 0,
@@ -247,6 +250,7 @@ class LoadedOllama:
         ended = self._server.stream(path, self._body(text, count), lines.take, lines.begin, lines=True)
         self._counters = dict(lines.counters)
         lines.refuse_incomplete(ended)
+        lines.refuse_other_model(self._shown.name)
         self._refuse_other_count(prompt, lines)
         self._refuse_loaded_again(lines)
         lines.fill()
@@ -317,7 +321,9 @@ class LoadedOllama:
         raise _other_tokenizer(counted)
 
     def _refuse_loaded_again(self, lines: Lines) -> None:
-        if lines.counters.get("load_ns", 0) > _LOADED_AGAIN_NS:
+        least, most = _LOADED_AGAIN_NS
+        took_ns = most if self._running.load_ns is None else self._running.load_ns // 2
+        if lines.counters.get("load_ns", 0) > min(max(took_ns, least), most):
             raise RunFailed(
                 f"the server took {lines.counters['load_ns'] / 1e9:.1f} s to have the model ready within a trial",
                 where=WHERE,

@@ -26,7 +26,7 @@ from runtimes.interface import (
 )
 from runtimes.support import chat_template, served, server_drafts, server_place
 from runtimes.support.chunks import Chunks
-from runtimes.support.request_fields import MISSING, OPTIONAL, body_of, ignored, refused_fields
+from runtimes.support.request_fields import MISSING, OPTIONAL, body_of, chooses_nothing, ignored, refused_fields
 from runtimes.support.server_text import ServerText, differs
 from runtimes.support.sse import Answer, Server
 
@@ -110,6 +110,13 @@ class LoadedServer:
         self._as_ids, self._chat = self._takes(str(options["api"]))
         self._path = f"{self._server.base}/{'chat/' if self._chat else ''}completions"
         self._left_out, answer = refused_fields(self._server, self._tried)
+        if chooses_nothing(answer):
+            raise BadInput(
+                f"what answers at {self._path} is not an API of OpenAI's kind: its answers hold no choices",
+                where="-o url",
+                fix="give the address of that API: of most servers it ends in /v1",
+                code="no choices",
+            )
         self._asked = frozenset(OPTIONAL) - self._left_out
         self._ignored = ignored(answer.body, self._asked)
         self.facts = self._facts(model)
@@ -274,6 +281,13 @@ class LoadedServer:
 
         With ids, the first of more than were asked for are known, and are what was asked for.
         """
+        if chunks.contradicted:
+            raise RunFailed(
+                f"the server's events hold more tokens, by their ids or counts, than the {chunks.made} that it says it made",
+                where="openai-http",
+                fix="when each token came can't be known: take a server whose counts agree",
+                code="counts contradict",
+            )
         came = (chunks.made if chunks.counted else chunks.count) if chunks.count else 0
         if came == count or (came > count and len(chunks.ids) == came):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 # Words that name the vendor or say nothing. "laptop", "ti", "super", "quadro" and the like stay: they name another part.
@@ -11,7 +12,9 @@ _VENDORS = {
     "intel": "Intel", "qualcomm": "Qualcomm", "arm": "Arm",
 }  # fmt: skip
 _EMPTY = {"corporation", "graphics", "gpu", "mesa"}
-_MARK = re.compile(r"\((?:tm|r|c)\)|[™®©]|(?<=gh200) (?:480|120)gb")  # a GH200 is named for its processor's memory
+_SIGN = re.compile(r"[™®©℠]")
+_WORD = re.compile(r"(?:[^\W_]|\+)+")  # of any script: "RTX 4090 笔记本" is no desktop's card
+_MARK = re.compile(r"\((?:tm|r|c)\)|(?<=gh200) (?:480|120)gb")  # a GH200 is named for its processor's memory
 # "(RADV NAVI31)", "(NVK AD102)", "(TGL GT2)", "(G13G B1)": the driver, or the chip that the name before it has said already;
 # "(dGPU)", "(iGPU)": OpenVINO's word for the kind.
 _NOTE = re.compile(
@@ -42,11 +45,17 @@ class Name:
 
 def read_name(name: str) -> Name:
     """A name without marks, vendors and a driver's notes. Every other word tells parts apart."""
-    text = _AFTER.sub("", _BEFORE.sub("", name.casefold()))
+    said = unicodedata.normalize("NFKC", _SIGN.sub(" ", name)).casefold()
+    text = _AFTER.sub("", _BEFORE.sub("", said))
     text = _CORES.sub(r" \1 core ", _NOTE.sub(" ", _MARK.sub(" ", text)))
     sizes = tuple(float(size) for size in _MEMORY.findall(text))
-    words = re.findall(r"[a-z0-9+]+", _MEMORY.sub(" ", text))
+    words = _WORD.findall(_MEMORY.sub(" ", text))
     vendors = frozenset(_VENDORS[word] for word in words if word in _VENDORS)
     key = "".join(word for word in words if word not in _VENDORS and word not in _EMPTY)
-    chip = None if key else _CHIP.search(name.casefold())
+    chip = None if key else _CHIP.search(said)
     return Name(chip[0] if chip else key, vendors, sizes)
+
+
+def without_size(name: str) -> str:
+    """A name without the memory that stands in it: "RTX 4090 48GB" → "RTX 4090"."""
+    return " ".join(re.sub(_MEMORY.pattern, " ", name, flags=re.IGNORECASE).split())

@@ -42,6 +42,7 @@ class _Device(Part):
     form: Form
     memory_gib: int | None = Field(default=None, ge=1, le=1024)
     bandwidth_gb_s: float | None = Field(default=None, ge=10, le=100_000)
+    slower_gb_s: float | None = Field(default=None, ge=10, le=100_000)
     machines_memory: bool = False
     machines_gib: list[Annotated[int, Field(ge=1, le=1024)]] = Field(default_factory=list)
     also_called: list[Text] = Field(default_factory=list)
@@ -57,6 +58,8 @@ class _Device(Part):
             raise ValueError(f"{self.sku}: memory_gib must be given; only an integrated part uses the machine's memory")
         if self.form != "integrated" and (self.machines_gib or self.also_called):
             raise ValueError(f"{self.sku}: only an integrated part is told by the memory of its machine")
+        if self.slower_gb_s is not None and self.slower_gb_s >= (self.bandwidth_gb_s or 0):
+            raise ValueError(f"{self.sku}: slower_gb_s must be less than bandwidth_gb_s")
         return self
 
 
@@ -89,6 +92,7 @@ class Device:
     source: str
     machines_gib: tuple[int, ...] = ()  # the sizes of the machines that it is sold in; (): not known
     also_called: tuple[str, ...] = ()  # names of another part that a system gives it, too
+    slower_bytes_per_s: int | None = None  # of the slower memory that is sold under this name and size, too
 
     @property
     def bound_bytes_per_s(self) -> int | None:
@@ -211,6 +215,7 @@ def _read_file(path: Path) -> list[Device]:
             form=found.form,
             memory_gib=found.memory_gib,
             bandwidth_bytes_per_s=None if found.bandwidth_gb_s is None else round(found.bandwidth_gb_s * 1e9),
+            slower_bytes_per_s=None if found.slower_gb_s is None else round(found.slower_gb_s * 1e9),
             machines_memory=found.machines_memory,
             peak_flops=MappingProxyType({dtype: peak * 1e12 for dtype, peak in found.peak_tflops.items()}),
             source=file.documents[found.source],

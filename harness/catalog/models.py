@@ -120,6 +120,10 @@ def load(identifier: str) -> Model:
 
 def resolve(text: str) -> Reference:
     """What `--model` names: an id of the catalogue, a path, or a reference with a scheme. Raises `BadInput`."""
+    # An unset variable is no wish for this folder.
+    if not text.strip() or text in (references.FILE, f"{references.FILE}//"):
+        fix = "give a path, hf:owner/name or ollama:name, or an id that `repro model list` prints"
+        raise BadInput("names no model", where=f'--model "{text}"', fix=fix)
     if text.startswith(references.HUGGING_FACE):
         return references.hugging_face(text)
     if text.startswith(references.OLLAMA):

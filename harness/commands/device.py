@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.terminal.finite_range import FiniteRange
+
 if TYPE_CHECKING:
     from harness.catalog.devices import Device
     from harness.catalog.platforms import Platform
@@ -58,7 +60,7 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
         err().print(f"no part of {vendor} is of the kind {kind}", markup=False)
     wide = max((len(found.sku) for found in chosen), default=0)
     for found in chosen:
-        line = f"{found.vendor:8} {found.sku:{wide}}  {found.form:11} {_memory(found):>8}  {_bandwidth(found):>11}"
+        line = f"{found.vendor:8} {found.sku:{wide}}  {found.form:11} {_memory(found):>8}  {_bandwidth(found):>15}"
         out().print(f"{line}  {found.generation}", markup=False, soft_wrap=True)
 
 
@@ -67,7 +69,7 @@ def list_(vendor: str | None, kind: str | None, as_json: bool) -> None:
 @click.option(
     "--memory",
     "memory_gib",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     help="GiB: as the driver reports it, of a Mac the machine's.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of every part that NAME may mean.")
@@ -216,7 +218,8 @@ def _memory(part: Device) -> str:
 
 
 def _bandwidth(part: Device) -> str:
-    return _rate(part.bandwidth_bytes_per_s)
+    slower = "" if part.slower_bytes_per_s is None else f"{part.slower_bytes_per_s / 1e9:.10g} or "
+    return slower + _rate(part.bandwidth_bytes_per_s)
 
 
 def _as_json(part: Device) -> dict[str, Any]:
@@ -228,6 +231,7 @@ def _as_json(part: Device) -> dict[str, Any]:
         "kind": part.form,
         "memory_gib": part.memory_gib,
         "bandwidth_bytes_per_s": part.bandwidth_bytes_per_s,
+        "slower_bytes_per_s": part.slower_bytes_per_s,
         "bound_bytes_per_s": part.bound_bytes_per_s,
         "peak_operations_per_s": dict(part.peak_flops),
         "source": part.source,

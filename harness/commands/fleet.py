@@ -10,6 +10,7 @@ import click
 
 from harness.errors import BadInput
 from harness.terminal.allow_option import allow_option
+from harness.terminal.finite_range import FiniteRange
 from harness.terminal.registry_option import registry_option
 
 MATRIX = click.argument("matrix", type=click.Path(path_type=Path))
@@ -201,9 +202,7 @@ def submit(matrix: Path, results: Path, target: str | None, as_json: bool) -> in
 @fleet.command()
 @_options(
     RESULTS,
-    click.option(
-        "--band", type=click.FloatRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."
-    ),
+    click.option("--band", type=FiniteRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."),
     click.option(
         "--markdown", "page", type=click.Path(path_type=Path), metavar="FILE.md", help="Also write it as Markdown."
     ),
@@ -227,7 +226,7 @@ def report(matrix: Path, results: Path, band: float, page: Path | None, html: Pa
     from harness.terminal.console import print_json
     from harness.terminal.fleet import print_report, refuse_report, report_of
 
-    refuse_report(band, page, html)
+    refuse_report(page, html)
     made = report_of(need_state(results, matrices.read(matrix)), results, band)
     if as_json:
         print_json(asdict(made))

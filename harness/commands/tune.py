@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.terminal.backend_option import backend_option
+from harness.terminal.finite_range import FiniteRange
 from harness.terminal.results_option import results_option
 
 
@@ -23,7 +24,7 @@ from harness.terminal.results_option import results_option
 )
 @click.option(
     "--weight",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     metavar="W",
     help="Weight of decode in a mix, from 0 to 1; the rest is prefill's; default: 0.5.",
 )

@@ -106,6 +106,7 @@ def hardware_of(part: Device, family: str, count: int = 1) -> Hardware | None:
     return Hardware(
         part.sku, family, generation, part.form, float(part.bandwidth_bytes_per_s), peak, count,
         bounded=part.bound_bytes_per_s is not None,
+        slower_bytes_per_s=None if part.slower_bytes_per_s is None else float(part.slower_bytes_per_s),
     )  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def quantisation_class(label: str) -> str:
 
 
 def merged(points: Iterable[Point]) -> tuple[tuple[Point, ...], tuple[tuple[int, ...], ...]]:
-    """Points of one machine, model and depth that differ in the number of decoded tokens as one, at their geometric mean.
+    """Points of one source, machine, model and depth that differ in the number of decoded tokens as one, at their geometric mean.
 
     And of each the places of those that it was made of. Prompts of unlike length stay apart: their rates differ.
     """
@@ -209,7 +210,16 @@ def merged(points: Iterable[Point]) -> tuple[tuple[Point, ...], tuple[tuple[int,
     held = tuple(points)
     for place, point in enumerate(held):
         tokens = 0 if point.task.kind is Kind.DECODE else point.task.tokens
-        key = (point.hardware, point.work, point.task.kind, tokens, point.task.depth, point.lab, point.when)
+        key = (
+            point.hardware,
+            point.work,
+            point.task.kind,
+            tokens,
+            point.task.depth,
+            point.lab,
+            point.when,
+            point.source,
+        )
         found.setdefault(key, []).append(place)
     return tuple(_mean([held[i] for i in places]) for places in found.values()), tuple(map(tuple, found.values()))
 
@@ -217,4 +227,5 @@ def merged(points: Iterable[Point]) -> tuple[tuple[Point, ...], tuple[tuple[int,
 def _mean(points: list[Point]) -> Point:
     tokens = round(sum(point.task.tokens for point in points) / len(points))
     rate = math.exp(sum(math.log(point.tokens_per_s) for point in points) / len(points))
-    return replace(points[0], task=replace(points[0].task, tokens=tokens), tokens_per_s=rate)
+    runs = sum(point.runs for point in points)
+    return replace(points[0], task=replace(points[0].task, tokens=tokens), tokens_per_s=rate, runs=runs)

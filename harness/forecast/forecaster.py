@@ -17,7 +17,7 @@ from harness.forecast.ladder import Ladder, ladder
 from harness.forecast.limits import Limits, limits
 from harness.forecast.physics import most_per_s
 from harness.forecast.pooling import AT_ONCE, Features, Floats, Pool, Spread, fit, groups_of, kernel
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work, figure
 from harness.tiers.anchor import Anchor
 
 BASIS = 5  # measurements that are named
@@ -96,7 +96,14 @@ def learned(kind: Kind, points: Sequence[Point], spread: Spread) -> Learned:
     if slow:
         pool = pool_of(kind, own, spread)
     return Learned(
-        pool, own, reach_of(pool, own), tuple(points), found, limits(own), seen(own), max(point.when for point in own)
+        pool,
+        own,
+        reach_of(pool, own),
+        tuple(points),
+        found,
+        limits(own, points),
+        seen(own),
+        max(point.when for point in own),
     )
 
 
@@ -135,6 +142,7 @@ class Seen:
     pairs: frozenset[tuple[str, str, str]]
     devices: frozenset[tuple[str, str]]
     models: frozenset[str]
+    counts: frozenset[tuple[str, str, str, int]]  # of a pair: so many of the device
 
 
 def seen(points: Sequence[Point]) -> Seen:
@@ -143,6 +151,7 @@ def seen(points: Sequence[Point]) -> Seen:
         frozenset((p.hardware.name, p.hardware.family, p.work.model) for p in points),
         frozenset((p.hardware.name, p.hardware.family) for p in points),
         frozenset(p.work.model for p in points),
+        frozenset((p.hardware.name, p.hardware.family, p.work.model, p.hardware.count) for p in points),
     )
 
 
@@ -155,6 +164,13 @@ def unseen(known: Seen, hardware: Hardware, work: Work) -> Unseen:
     return Unseen.DEVICE if work.model in known.models else Unseen.BOTH
 
 
+def anchor(known: Seen, hardware: Hardware, work: Work) -> Anchor:
+    """Its class: so many of a device that were never measured with this model are no measurement nearby."""
+    found = ANCHORS[unseen(known, hardware, work)]
+    counted = (hardware.name, hardware.family, work.model, hardware.count) in known.counts
+    return Anchor.EXTRAPOLATED if found is Anchor.NEARBY and not counted else found
+
+
 def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task) -> Forecast:
     """Tokens/s of the task. Raises `BadInput` for a family of kernels that nothing was measured of."""
     if hardware.family not in forecaster.families():
@@ -163,7 +179,6 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
             "nothing was measured with this backend", where=f"--backend {hardware.family}", fix=f"use one of {known}"
         )
     part = forecaster.learned[task.kind]
-    lacking = unseen(part.seen, hardware, work)
     rate, wider = rate_of(part, (hardware, work, task))
     asked = features([(hardware, work, task)], [""], [part.when])
     _, deviation = part.pool.predict(asked)
@@ -172,7 +187,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
     return Forecast(
         task=task,
         rate=rate,
-        anchor=ANCHORS[lacking],
+        anchor=anchor(part.seen, hardware, work),
         basis=tuple(part.points[i] for i in order),
         narrows=narrows(part, asked, float(deviation[0]), (hardware, work, task)),
         wider=wider,
@@ -193,8 +208,22 @@ def rates_of(
     """`rate_of` each, at once.
 
     More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
-    device's memory and arithmetic allow.
+    device's memory and arithmetic allow. Of a part that is sold with two speeds of memory it may be either.
     """
+    found = _rates(part, questions, when)
+    slower = {
+        place: one for place, (own, _, _) in enumerate(questions) if (one := own.with_slower_memory()) is not None
+    }
+    other = _rates(part, [(one, *questions[place][1:]) for place, one in slower.items()], when)
+    for (place, one), (rate, _) in zip(slower.items(), other, strict=True):
+        speeds = (hardware.bandwidth_bytes_per_s / 1e9 for hardware in (one, questions[place][0]))
+        reason = f"parts of this name have memory of {' or of '.join(map(figure, speeds))} GB/s"
+        found[place] = found[place][0].from_slower(rate), (reason, *found[place][1])
+    return found
+
+
+def _rates(part: Learned, questions: Sequence[Question], when: float | None) -> list[tuple[Interval, tuple[str, ...]]]:
+    """Each at the bandwidth that it has."""
     outside = [part.limits.wider(*question) for question in questions]
     found: dict[int, tuple[Interval, tuple[str, ...]]] = {}
     alike: dict[Task, list[int]] = {}
@@ -218,6 +247,7 @@ def _ends(
 ) -> Floats:
     """log tokens/s of the task of `steps`: (asked, the middle and four ends). `variance`: what is added to that of each."""
     tasks = steps.tasks()
+    added = variance[:, None, None] + np.array([part.limits.of_context(task) for task in tasks])[:, None]
     each = [(hardware, work, step) for hardware, work in asked for step in tasks]
     shape = len(asked), len(tasks), 1
     log_seconds, deviation = part.pool.predict(features(each, [""] * len(each), [when] * len(each)))
@@ -227,7 +257,7 @@ def _ends(
     is_new = [unseen(part.seen, *one) in (Unseen.DEVICE, Unseen.BOTH) for one in asked]
     reaches = (reach_elsewhere(part) if new else part.reach for new in is_new)
     far = np.array([[0.0, -r.of_80, r.of_80, -r.of_95, r.of_95] for r in reaches])[:, None]
-    ends = middle + far * np.sqrt(deviation.reshape(shape) ** 2 + variance[:, None, None])
+    ends = middle + far * np.sqrt(deviation.reshape(shape) ** 2 + added)
     return steps.at_task(np.minimum(ends, bound))
 
 

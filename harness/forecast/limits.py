@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput
-from harness.forecast.values import Hardware, Point, Task, Work, architecture_of
+from harness.forecast.values import Hardware, Kind, Point, Task, Work, architecture_of, figure
 
 MOST = 4.0  # times beyond the smallest or largest that was measured: farther out nothing is told
 SLOPE = 0.5  # of log rate by log distance, that nobody knows out there: the deviation grows by so much
@@ -42,10 +42,18 @@ class Limits:
     measured: Mapping[
         str, frozenset[tuple[str, str]]
     ]  # architectures, file types, generations, each with a family of kernels
+    odd: Mapping[str, frozenset[tuple[str, str]]]  # the same, of what was measured and left out as odd, too
+    arithmetic: frozenset[tuple[str, bool]]  # generations, and whether the arithmetic of their parts is published
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
-        """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside."""
+        """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside.
+
+        What the context adds (`of_context`) is not in it.
+        """
         variance, reasons = 0.0, self._unmeasured(hardware, work)
+        if task.kind is Kind.PREFILL and self._lacks_arithmetic(hardware):
+            whose = f"each part of {hardware.generation} that was measured has it published"
+            reasons.append(f"no document has its arithmetic; {whose}")
         for measure, span in self.spans:
             slope, most = SLOPE, MOST
             if measure is _bandwidth and hardware.family == "cpu":
@@ -57,9 +65,19 @@ class Limits:
                     f"{span.title} is too far from all that was measured", where=_told(value, span), fix=span.fix
                 )
             if times > 1:
-                variance += (slope * math.log(times)) ** 2
+                variance += 0.0 if measure is _tokens else (slope * math.log(times)) ** 2
                 reasons.append(f"{span.title} lies outside of what was measured: {_told(value, span)}")
         return variance, tuple(reasons)
+
+    def of_context(self, task: Task) -> float:
+        """The variance that is added for this context: of each step to a task its own, or the longer would reach higher."""
+        held = (span.beyond(float(task.depth + task.tokens)) for measure, span in self.spans if measure is _tokens)
+        return sum((SLOPE * math.log(times)) ** 2 for times in held)
+
+    def _lacks_arithmetic(self, hardware: Hardware) -> bool:
+        """Whether it stands alone in its generation: what its like reach says little of how far its prompts are."""
+        of_generation = {known for generation, known in self.arithmetic if generation == hardware.generation}
+        return hardware.peak_flops is None and of_generation == {True}
 
     def _unmeasured(self, hardware: Hardware, work: Work) -> list[str]:
         """In words, what nobody measured with these kernels: its effects' whole variances are in the width already."""
@@ -69,7 +87,10 @@ class Limits:
             if not name or (name, hardware.family) in known:
                 continue
             ever = name in {one for one, _ in known}
-            reasons.append(f"{what} {name} was never measured" + (f" with {hardware.family}" if ever else ""))
+            if (name, hardware.family) in self.odd[what]:
+                reasons.append(f"{what} {name} was measured with {hardware.family} in odd runs alone")
+            else:
+                reasons.append(f"{what} {name} was never measured" + (f" with {hardware.family}" if ever else ""))
         if not work.quantisation:
             reasons.append("the file type is not known")
         return reasons
@@ -85,8 +106,8 @@ def _names(hardware: Hardware, work: Work) -> dict[str, str]:
     }
 
 
-def limits(points: Sequence[Point]) -> Limits:
-    """Of these points, all of one kind of rate."""
+def limits(points: Sequence[Point], everything: Sequence[Point] = ()) -> Limits:
+    """Of these points, all of one kind of rate; `everything`: with those that were left out as odd."""
     asked = [(p.hardware, p.work, p.task) for p in points]
     spans = []
     for measure, title, fix in _MEASURES:
@@ -95,13 +116,17 @@ def limits(points: Sequence[Point]) -> Limits:
         spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
     own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
     processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
+    arithmetic = frozenset((p.hardware.generation, p.hardware.peak_flops is not None) for p in points)
+    return Limits(tuple(spans), processors, _measured(points), _measured(everything), arithmetic)
+
+
+def _measured(points: Sequence[Point]) -> dict[str, frozenset[tuple[str, str]]]:
     named = [(p.hardware.family, _names(p.hardware, p.work)) for p in points]
-    measured = {what: frozenset((own[what], family) for family, own in named) for what in _WHAT}
-    return Limits(tuple(spans), processors, measured)
+    return {what: frozenset((own[what], family) for family, own in named) for what in _WHAT}
 
 
 def _told(value: float, span: Span) -> str:
-    return f"{value:,.3g}, measured were {span.least:,.3g} to {span.most:,.3g}"
+    return f"{figure(value)}, measured were {figure(span.least)} to {figure(span.most)}"
 
 
 def _bandwidth(hardware: Hardware, _work: Work, _task: Task) -> float:

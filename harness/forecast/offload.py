@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from harness.forecast.evidence import PROCESSOR
 from harness.forecast.forecaster import Forecaster, forecast
 from harness.forecast.physics import BATCH
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Task, Work
+from harness.forecast.values import Forecast, Hardware, Interval, Kind, Task, Work, figure
 from harness.tiers.anchor import Anchor
 
 # Main memory of a machine of which nothing is known: two channels of DDR4 to eight of DDR5; half of all such lie further in.
 UNKNOWN_BYTES_PER_S, UNKNOWN_FACTOR_80, UNKNOWN_FACTOR_95 = 60e9, 1.6, 2.0
 # Bytes/s across the bus: PCIe 4.0 with 16 lanes in use halfway; from 3.0 with 8 lanes, or 4, to 5.0 with 16.
 BUS, BUS_80, BUS_95 = 17e9, (6e9, 35e9), (3e9, 50e9)
+
+# A run with its layers apart tells a forecast nothing (`harness.registry.queries.rates`).
+# Of decode most of the width is the processor's.
+NARROWS = "a record of this model on a processor alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,13 @@ class Host:
 
         Of a machine that is not here nobody has looked whether its main memory holds them.
         """
-        told = (
-            f"main memory, which must hold {self.share * held_bytes / 1e9:,.3g} GB of it and of which "
+        memory = (
+            f"main memory, which must hold {figure(self.share * held_bytes / 1e9)} GB of it and of which "
             f"{UNKNOWN_BYTES_PER_S / 1e9:.0f} GB/s are taken, twice as many or half"
             if self.bandwidth_bytes_per_s is None
             else f"main memory at {self.bandwidth_bytes_per_s / 1e9:,.0f} GB/s"
         )
-        return f"{self.layers} of {self.all_layers} layers compute on the processor, from {told}"
+        return f"{self.layers} of {self.all_layers} layers compute on the processor, from {memory}"
 
 
 def offloaded(forecaster: Forecaster, hardware: Hardware, host: Host, work: Work, task: Task) -> Forecast:
@@ -62,7 +66,7 @@ def offloaded(forecaster: Forecaster, hardware: Hardware, host: Host, work: Work
         rate=rate,
         anchor=Anchor.ESTIMATED,
         basis=(*device.basis[:3], *processor.basis[:2]),
-        narrows="a record of this model on this machine, with its layers as here",
+        narrows=NARROWS if task.kind is Kind.DECODE else device.narrows,
         wider=(host.reason(held), *device.wider),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.forecast.forecaster import ANCHORS, Forecaster, rates_of, unseen
+from harness.forecast.forecaster import Forecaster, anchor, rates_of
 from harness.forecast.values import Hardware, Interval, Kind, Task, Work
 from harness.tiers.anchor import Anchor
 
@@ -34,7 +34,7 @@ def pairs(
         known = part.seen
         rates = rates_of(part, [(hardware, work, task) for hardware, work in asked])
         # What was measured of one rate says nothing of the other's class.
-        anchors = [ANCHORS[unseen(known, hardware, work)] for hardware, work in asked]
+        anchors = [anchor(known, hardware, work) for hardware, work in asked]
         told.append([(rate, anchor) for (rate, _), anchor in zip(rates, anchors, strict=True)])
     return {
         (hardware.name, work.model): Pair(

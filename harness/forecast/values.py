@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.tiers.anchor import Anchor
@@ -35,6 +36,13 @@ class Hardware:
     count: int = 1
     measured: bool = False  # its bandwidth was measured on the machine itself, not taken from a table
     bounded: bool = False  # nothing exceeds its bandwidth and its arithmetic: memory of its own, by a document
+    slower_bytes_per_s: float | None = None  # of parts of the same name whose memory is slower; None: there are none
+
+    def with_slower_memory(self) -> Hardware | None:
+        """The slower part of its name; None where there is none."""
+        if self.slower_bytes_per_s is None:
+            return None
+        return replace(self, bandwidth_bytes_per_s=self.slower_bytes_per_s, slower_bytes_per_s=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,11 @@ class Work:
     cache_bytes: float | None  # of an earlier token, read again for each new one; None: not known
     attention_width: float = 0.0  # heads × their length over all layers that see the whole context
     layers: int | None = None  # each starts its kernels anew for each token; None: not known
+
+
+def figure(value: float) -> str:
+    """A figure in words, with three digits or all before the point: "8,000", never "8e+03"."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def architecture_of(work: Work) -> str:
@@ -79,6 +92,7 @@ class Point:
     when: float  # of the build or of the day, in years: 2025.5 is July 2025
     origin: Origin
     source: str  # of imported evidence its public place; of a record its id
+    runs: int = 1  # of decodes of several lengths: `tokens_per_s` is their geometric mean, the tokens are their mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,11 @@ class Interval:
     def width(self) -> float:
         """Highest over lowest of the 95 % interval."""
         return self.high_95 / self.low_95
+
+    def from_slower(self, slower: Interval) -> Interval:
+        """Of one of two parts of which the other is slower: from its ends below to these above."""
+        middle = math.sqrt(slower.middle * self.middle)
+        return Interval(middle, slower.low_80, self.high_80, slower.low_95, self.high_95)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
             step_time=None if steps is None or not pace.steps else steps[i, steps.shape[1] - pace.steps :],
             e2e=float(block.token_ns[i, -1]),
             throughput=_throughput(block, i, block.token_ns.shape[1]),
-            joined=pace.first - 1,
+            joined=max(pace.first - 1, 0),
         )
         for i, pace in enumerate(paces)
     )
@@ -186,7 +186,7 @@ def measure_block(block: Block) -> tuple[TrialMetrics, ...]:
 def _prefill_rate(block: Block, row: int) -> float | None:
     """None where a chat template put tokens of its own before and after ours: the first token had to wait for them, too.
 
-    Nor is there one where several tokens came at the first moment, which is then not the end of the prefill.
+    Nor is there one where several tokens came at the first moment, or may have: that is then not the end of the prefill.
     """
     if block.engines and Account.TEMPLATE_TOKENS in block.engines[row]:
         return None

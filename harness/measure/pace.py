@@ -30,9 +30,10 @@ Gaps = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`steps` tokens came in `span_ns` after the first moment; `first` came with it. `reason`: why no pace can be read, or "".
+    """`steps` tokens came in `span_ns` after the first moment; `first` came with it, 0: nobody knows how many.
 
-    `itl` holds the times between successive tokens, ns, of those that came alone; None where too many came together.
+    `reason`: why no pace can be read, or "". `itl` holds the times between successive tokens, ns, of those that came alone;
+    None where too many came together.
     """
 
     first: int
@@ -57,7 +58,7 @@ def pace_of(token_ns: NDArray[np.int64], engine: Mapping[str, int]) -> Pace:
     chunks, tokens = engine[Account.CHUNKS], token_ns.size
     unplaced = max(tokens - engine.get(Account.PLACED_TOKENS, chunks), 0)
     if unplaced > UNPLACED * (tokens - 1):
-        return _unreadable(1, f"{tokens} tokens came in {chunks} chunks, and which came in which is not told")
+        return _unreadable(0, f"{tokens} tokens came in {chunks} chunks, and which came in which is not told")
     # Stamped as of the end, they may have come with the first: the rate is then the lower of the two.
     return _streamed(token_ns[: tokens - unplaced])
 

@@ -65,6 +65,11 @@ class Stopwatch:
         self._view[self._tokens_made] = self._view[self._tokens_made - 1]
         self._tokens_made += 1
 
+    def at(self, host_ns: int) -> None:
+        """Stamp a token of which it is known afterwards when it came."""
+        self._view[self._tokens_made] = host_ns
+        self._tokens_made += 1
+
     def device(self, events: Events, count: int) -> None:
         """The trial ended on the device just now: stamp that, then take its own times for the tokens."""
         ended = self._clock()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import BadInput, Interrupted, ReproError
+from harness.errors import Interrupted, ReproError
 from harness.fleet import lead
 from harness.fleet.admit import refuse_unrunnable
 from harness.fleet.collect import Collected, collect
@@ -210,12 +209,10 @@ def print_report(made: FleetReport) -> None:
     out().print(words.costs(made), markup=False, soft_wrap=True)
 
 
-def refuse_report(band_percent: float, page: Path | None, html: Path | None) -> None:
-    """Raises `BadInput` for a band that is no number, which lies within any range, and for files that must not be replaced."""
+def refuse_report(page: Path | None, html: Path | None) -> None:
+    """Raises `BadInput` for files that must not be replaced."""
     from harness.reports import files
 
-    if isnan(band_percent):
-        raise BadInput("must be a number", where="--band", fix="give per cent, such as 3")
     if html is not None:
         files.refuse(html, None)
     if page is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point
+from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point, figure
 from harness.terminal.fit import SAID
 from harness.tiers.anchor import WORDS
 
@@ -25,7 +25,8 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     context = found.answer.need.context
     told = "measured here" if hardware.measured else "by the device table"
     say(f"{found.title}: {outlook.work.model}, {outlook.work.quantisation or 'unknown quantisation'}")
-    rate = f"{hardware.bandwidth_bytes_per_s / 1e9:,.0f} GB/s {told}"
+    slower = "" if hardware.slower_bytes_per_s is None else f"{hardware.slower_bytes_per_s / 1e9:,.0f} or "
+    rate = f"{slower}{hardware.bandwidth_bytes_per_s / 1e9:,.0f} GB/s {told}"
     say(f"{found.load.adapter.name} ({hardware.family}) on {_named(hardware)}, {rate}, context {context:,}")
     say("")
     say(f"{'fits':26} {SAID[found.answer.verdict]}")
@@ -46,6 +47,8 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     for reason in dict.fromkeys(reason for one in told_of.values() for reason in one.wider):
         of = [title for title, one in told_of.items() if reason in one.wider]
         say(f"      {f'{of[0]} ' if len(of) < len(told_of) else ''}wide: {reason}")
+    if hardware.form == "integrated" and not hardware.bounded:
+        say(f"      {rate} are those of the fastest memory that its vendor names: slower modules decode slower")
     if hardware.family == "cpu":
         say(
             "      few processors are among the evidence: one with few cores, or that others use at the same time, is slower"
@@ -59,13 +62,9 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
 
 
 def _line(title: str, rate: Interval, forecast: Forecast) -> str:
-    inner = f"{_number(rate.low_80)} to {_number(rate.high_80)}"
-    outer = f"{_number(rate.low_95)} to {_number(rate.high_95)}"
-    return f"{title:26} {_number(rate.middle):>12} {inner:>21} {outer:>21}  {forecast.anchor.value}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    inner = f"{figure(rate.low_80)} to {figure(rate.high_80)}"
+    outer = f"{figure(rate.low_95)} to {figure(rate.high_95)}"
+    return f"{title:26} {figure(rate.middle):>12} {inner:>21} {outer:>21}  {forecast.anchor.value}"
 
 
 def _named(hardware: Hardware) -> str:
@@ -77,8 +76,10 @@ def _point(point: Point) -> str:
     depth = f" after {task.depth:,}" if task.depth else ""
     whence = "imported" if point.origin is Origin.IMPORTED else "record"
     kind = f" {work.quantisation}" if work.quantisation else ""
-    what = f"{work.model}{kind}, {hardware.family}, {task.tokens:,} tokens{depth}"
-    return f"{_named(hardware)}: {what}: {_number(point.tokens_per_s)} tok/s ({whence}: {point.source})"
+    tokens = f"{task.tokens:,} tokens"
+    length = tokens if point.runs == 1 else f"{point.runs} runs of {tokens} on average"
+    what = f"{work.model}{kind}, {hardware.family}, {length}{depth}"
+    return f"{_named(hardware)}: {what}: {figure(point.tokens_per_s)} tok/s ({whence}: {point.source})"
 
 
 def to_json(outlook: Outlook) -> dict[str, Any]:
@@ -120,6 +121,7 @@ def _as_json(forecast: Forecast | None) -> dict[str, Any] | None:
                 "quantisation": point.work.quantisation,
                 "tokens": point.task.tokens,
                 "depth": point.task.depth,
+                "runs": point.runs,
                 "tokens_per_s": point.tokens_per_s,
                 "origin": point.origin.value,
                 "source": point.source,

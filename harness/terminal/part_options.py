@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.errors import BadInput
+from harness.terminal.finite_range import FiniteRange
 
 
 def _named(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
@@ -26,7 +27,7 @@ def device_option(says: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 memory_option = click.option(
     "--memory",
     "memory_gib",
-    type=click.FloatRange(min=0.1, max=1 << 20),
+    type=FiniteRange(min=0.1, max=1 << 20),
     metavar="GIB",
     help="Memory of --device, where the table has several sizes or none.",
 )

@@ -26,7 +26,7 @@ class Chunks:
 
     def __init__(self, watch: Watch, limit: int, key: str = "", where: str = "openai-http") -> None:
         self._watch, self._limit, self._key, self._where = watch, limit, key, where
-        self._stamped = self._events = self._began_ns = 0
+        self._stamped = self._events = self._began_ns = self._ended_ns = 0
         self._assumed = False
         self._ahead = 0  # drafted tokens that were counted with the one before them, and whose text is still to come
         self._uncounted = 0  # events that brought text while the running count stood still
@@ -52,7 +52,7 @@ class Chunks:
         except (ValueError, RecursionError):
             return False
         try:
-            choice = (event.get("choices") or [{}])[0]
+            choice = self._choice(event)
             ids = choice.get("token_ids") or []
             thought, said = texts_of(choice)
             brought = self._brought(event, bool(thought or said), ids)
@@ -60,6 +60,7 @@ class Chunks:
             self._reasoning.take(brought, thought, said, time.perf_counter_ns() - self._began_ns)
             self._texts += (thought, said)
             self._learn(event, choice, ids)
+            self._ended_ns = time.perf_counter_ns() if choice else self._ended_ns
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunFailed(
                 f"an event of the stream can't be read ({type(error).__name__})",
@@ -67,6 +68,19 @@ class Chunks:
                 code="event can't be read",
             ) from error
         return True
+
+    def _choice(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What an event adds to the answer. Raises `RunFailed` for one that belongs to another: the tokens would be of both."""
+        choices = event.get("choices") or [{}]
+        if any(one.get("index") for one in choices):
+            raise RunFailed(
+                "the server sends several answers at once (choices with an index above 0), asked for was one",
+                where=self._where,
+                fix="take a server that heeds n, or lift what sets it there",
+                code="several answers",
+            )
+        found: dict[str, Any] = choices[0]
+        return found
 
     def _brought(self, event: dict[str, Any], says: bool, ids: list[int]) -> int:
         if ids:
@@ -143,6 +157,12 @@ class Chunks:
         return bool(self.usage.get("completion_tokens")) or self._reached or not self._assumed
 
     @property
+    def contradicted(self) -> bool:
+        """Whether its events tell of more tokens, by ids or by a running count, than it says at the end."""
+        told = self.usage.get("completion_tokens")
+        return bool(told) and not self._assumed and self._stamped > (told or 0)
+
+    @property
     def _reached(self) -> bool:
         """Whether it ended for the number of tokens that was asked for. With fewer chunks it may as well be another number: one
         of the server's own, or a context that is full.
@@ -156,9 +176,12 @@ class Chunks:
         return min(self._stamped, self._limit) - extra
 
     def fill(self) -> None:
-        """Stamp the tokens that the server made and that came in some chunk, nobody knows which, as of the last moment."""
+        """Stamp the tokens that the server made and that came in some event, nobody knows which, as of the end of the answer.
+
+        Their text may have come with another's, or they have none (a call of a tool, half a letter) and came after it.
+        """
         for _ in range(self._limit - self._stamped):
-            self._watch.again()
+            self._watch.at(self._ended_ns)
 
 
 def texts_of(choice: dict[str, Any]) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Running:
     size: int | None
     on_gpu: int | None
     context: int | None
+    load_ns: int | None = None  # that the load just now took, by our clock
 
     @property
     def share(self) -> tuple[int, int] | None:
@@ -152,13 +153,15 @@ class Ollama:
     def load(self, name: str, options: Mapping[str, Any], keep_alive: str) -> Running:
         """Bring it into memory with these options. Raises `RunFailed` with the server's words where it can't."""
         body = {"model": name, "options": dict(options), "keep_alive": keep_alive, "stream": False}
+        began_ns = time.perf_counter_ns()
         self._ordered(body, "load")
+        took_ns = time.perf_counter_ns() - began_ns
         found = next((one for one in self.running() if one.name == name), None)
         if found is None:
             raise RunFailed(
                 "the server says that it loaded the model, and does not list it", where=WHERE, code="not loaded"
             )
-        return found
+        return replace(found, load_ns=took_ns)
 
     def unload(self, name: str) -> None:
         """Take it out of memory, and wait until it is. Raises `RunFailed` where it stays."""

@@ -6,10 +6,11 @@ import json
 import time
 from typing import Any
 
-from harness.errors import RunFailed
+from harness.errors import RunFailed, one_line
 from runtimes.interface import Watch
 from runtimes.support.answer_text import digest_of
 from runtimes.support.reasoning import Reasoning
+from runtimes.support.served import alike
 from runtimes.support.server_words import error_of
 
 WHERE = "ollama"
@@ -24,7 +25,7 @@ class Lines:
     def __init__(self, watch: Watch, limit: int, key: str = "") -> None:
         self._watch, self._limit, self._key = watch, limit, key
         self._last, self._alike = "", 0
-        self._began_ns = 0
+        self._began_ns = self._ended_ns = 0
         self._reasoning = Reasoning()
         self._texts: list[object] = []
         self.count = 0  # lines that brought text
@@ -65,6 +66,7 @@ class Lines:
             self.models.add(event["model"])
         if event.get("done") is True:
             self.end = event
+            self._ended_ns = time.perf_counter_ns()
         return True
 
     @property
@@ -83,24 +85,43 @@ class Lines:
         """The account of the answer, as `LoadedRuntime.counters` has it."""
         found = {"completion_tokens": self.made, "chunks": self.count, "placed_tokens": self._placed}
         told = {ours: self._told(theirs) for theirs, ours in _TIMES.items()}
-        known = {name: value for name, value in told.items() if value is not None}
+        known = {name: value for name, value in told.items() if value}  # a nought is no time
         return found | self._reasoning.counters | known | digest_of(self._texts)
 
     @property
     def _placed(self) -> int:
-        extra = max(self.count - self.made, 0)  # a token's text may be split over lines
-        return min(self.count, self._limit) - extra
+        unknown = abs(self.count - self.made)  # a token's text may be split over lines, or come with another's
+        return max(min(self.made, self._limit) - unknown, 0)
 
     def fill(self) -> None:
-        """Stamp the tokens whose text came together with another's as of the last moment: nobody knows which they are."""
+        """Stamp the tokens whose text came together with another's, or that have none, as of the end: nobody knows when."""
         for _ in range(self._limit - self.count):
-            self._watch.again()
+            self._watch.at(self._ended_ns)
+
+    def refuse_other_model(self, name: str) -> None:
+        """Raises `RunFailed` where an answer says that another model made it."""
+        others = [one for one in self.models if alike(one) != alike(name)]
+        if others:
+            raise RunFailed(
+                f"the server answers as {one_line(others[0], 80)!r}, asked for was {one_line(name, 80)!r}",
+                where=WHERE,
+                fix="something before it passes requests to another model: give the server's own address",
+                code="another model answers",
+            )
 
     def refuse_incomplete(self, ended: str) -> None:
         """Raises `RunFailed` unless all the tokens that were asked for came."""
         if self.end is not None and self.made >= self._limit and self.count:
             return
         sent = f"{self.made} of {self._limit} tokens had come"
+        reason = (self.end or {}).get("done_reason")
+        if isinstance(reason, str) and reason not in ("", "stop"):
+            raise RunFailed(
+                f"the server ended the answer by itself (done_reason: {one_line(reason, 40)}): {sent}",
+                where=WHERE,
+                fix="it has a limit of its own, or gave the model up: see its log, and measure it alone",
+                code="fewer tokens",
+            )
         if self.end is not None:
             raise RunFailed(
                 f"the model ended its text: {sent}",

@@ -8,6 +8,7 @@ from typing import Any
 
 from runtimes.support.chunks import texts_of
 from runtimes.support.server_account import tokens_so_far
+from runtimes.support.server_words import error_of
 from runtimes.support.sse import Answer, Server
 
 MISSING = (404, 405, 501)  # what servers answer where they have no such address
@@ -63,6 +64,12 @@ def refused_fields(server: Server, ask: Callable[[frozenset[str]], Answer]) -> t
             if (again := ask(out - {name})).status == 200:
                 out, answer = out - {name}, again
     return out, answer
+
+
+def chooses_nothing(answer: Answer) -> bool:
+    """Whether it is an answer of another API: llama-server's own stands at /completions, where OpenAI's is at /v1/completions."""
+    events = list(_events(answer.body)) or ([answer.value] if isinstance(answer.value, dict) else [])
+    return bool(events) and not any("choices" in event or error_of(event, "") for event in events)
 
 
 def ignored(body: bytes, asked: frozenset[str]) -> frozenset[str]:

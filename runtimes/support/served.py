@@ -11,7 +11,7 @@ from urllib.parse import quote
 from harness.errors import BadInput, RunFailed, one_line
 from runtimes.interface import Scalar
 from runtimes.support import server_drafts
-from runtimes.support.server_words import error_of, told
+from runtimes.support.server_words import error_of, said, told
 from runtimes.support.sse import Server
 
 NAMES_SHOWN = 10
@@ -100,6 +100,12 @@ def _entries(server: Server, wanted: str) -> list[dict[str, Any]]:
     if answer.status != 200:
         raise server.refused(answer.status, answer.body)
     value = answer.value
+    if value is None:
+        raise BadInput(
+            f"its list of models can't be read: {said(answer.body, server.key) or 'nothing came'}",
+            where=f"-o url ({server.base}/models)",
+            fix="give the address of its API (most end in /v1), and of itself: a proxy may have answered, or compressed it",
+        )
     if words := error_of(value, server.key):
         raise BadInput(f"the server reports an error: {words}", where="-o url", fix="see the server's log")
     listed = value.get("data", value.get("models")) if isinstance(value, dict) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import time
@@ -64,7 +65,7 @@ class Server:
             host.encode("idna")
             parts.path.encode("ascii")
         except ValueError as error:
-            shown = "-o url" if "@" in url else f"-o url={url}"  # a key may stand before it
+            shown = "-o url" if {"@", "?", "#"} & set(url) else f"-o url={url}"  # a key may stand before it
             raise BadInput(
                 f"must be an address ({error})", where=shown, fix="write http://127.0.0.1:8080/v1"
             ) from error
@@ -73,7 +74,7 @@ class Server:
         if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
             raise BadInput(
                 "is not a plain http:// or https:// address",
-                where=f"-o url={url}",
+                where=f"-o url={re.split('[?#]', url)[0]}",  # what stands behind may be a key
                 fix="write http://127.0.0.1:8080/v1",
             )
         if not remote and not _loopback(host):

@@ -303,6 +303,18 @@ def test_a_chosen_device_and_model_say_what_their_page_says(kinds, site, with_sc
     line = table[table.index(">llama 8B<") :].split("</tr>")[0]
     decode, prefill = re.findall(r'<span class="forecast">([\d.,]+)</span>', line)
     of_decode, of_prefill = re.findall(r'<span class="forecast">(M~|~|E)</span>', line)
-    assert f"Decode, class {of_decode}: {decode.rstrip('0').rstrip('.') if '.' in decode else decode} tok/s" in told
+    assert "by llama.cpp (cuda)" in told
+    assert f"Decode, class {of_decode}: {decode} tok/s" in told
     assert f"prefill, class {of_prefill}: {prefill} tok/s" in told
+    ends = re.findall(r"(?:80|95) %: ([\d.,]+) to ([\d.,]+)", re.sub(r"<[^>]+>", " ", line))
+    assert re.findall(r"(?:80|95) %: ([\d.,]+) to ([\d.,]+)", told) == ends  # "50.0" in both
+    assert len(ends) == 4
     assert not with_script.troubles
+
+
+def test_the_kernels_of_a_forecast_are_said_where_they_are_not_the_vendors_usual_ones(kinds, site, with_script):
+    page = with_script.visit((site / kinds["forecast"]).as_uri(), "light", 1440)
+    page.locator("#forecast-device").select_option(label="Radeon RX 9070 XT")
+    page.locator("#forecast-model").select_option(label="llama 8B, Q4_K")
+    page.wait_for_function("document.getElementById('forecast-told').textContent")
+    assert "by llama.cpp (vulkan)" in page.locator("#forecast-told").text_content()

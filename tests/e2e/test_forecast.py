@@ -33,6 +33,7 @@ def test_a_part_of_the_table_gets_three_intervals_their_class_and_what_they_rest
     ):
         assert words in done.out
     assert "(imported: " in done.out
+    assert "4 runs of 3,456 tokens on average: 122 tok/s" in done.out  # no run had so many
     assert "narrower with " in done.out
     told = json.loads(repro("forecast", llama, "--device", "RTX 4070", "--context", "8192", "--json").out)
     assert told["model_name"] == "llama 8B"
@@ -62,6 +63,15 @@ def test_a_prompt_shorter_than_all_that_were_measured_gets_no_rate_of_another_on
 def test_the_memory_of_the_machine_tells_which_chip_it_has(repro, llama, memory, bandwidth):
     told = json.loads(repro("forecast", llama, "--device", "Apple M4 Max", "--memory", memory, "--json").out)
     assert told["bandwidth_bytes_per_s"] == bandwidth * 10**9
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "bandwidth"),
+    [("M4 Max 64GB", "Apple M4 Max", 546), ("MacBook Pro M3 Max 36 GB", "Apple M3 Max 30-core GPU", 300), ("AI Max+ 395 128GB", "Radeon 8060S", 256)],
+)  # fmt: skip
+def test_the_memory_of_the_machine_may_stand_in_the_name(repro, llama, name, device, bandwidth):
+    told = json.loads(repro("forecast", llama, "--device", name, "--json").out)
+    assert (told["device"], told["bandwidth_bytes_per_s"]) == (device, bandwidth * 10**9)
 
 
 def test_this_machine_is_forecast_by_its_own_bandwidth_and_the_interval_is_wide(repro, llama, monkeypatch):
@@ -115,6 +125,10 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "Arc B580", "--backend", "cuda"), "take one of sycl, vulkan, opencl"),
         (("--device", "Apple M4 Max", "--memory", "64", "--backend", "sycl"), "take one of metal, vulkan"),
         (("--device", "Apple M4 Max", "--memory", "40"), "choose one of: 36, 48, 64, 128"),
+        (("--device", "M4 Max 64GB", "--memory", "36"), "two sizes of one memory"),
+        (("--device", "M4 Max 40GB"), "choose one of: 36, 48, 64, 128"),
+        (("--device", "RTX 4090 48GB"), "no part of this name is sold with so much memory; choose one of: 24"),
+        (("--device", "RTX 3080 20GB"), "choose one of: 10, 12"),
         (("--device", "Apple M4 Max"), "say how much the machine has"),
         (("--device", "H100", "--memory", "80"), "choose one of: 64, 94; or by its name: H100 SXM"),
         (("--device", "A100 80GB"), "the nearest are: A100 SXM 80 GB, A100 PCIe 80 GB"),
@@ -149,10 +163,19 @@ def test_a_file_of_llama_cpps_own_type_of_experts_is_of_the_published_class(repr
     assert "wide: " not in done.out
 
 
+def test_what_is_not_known_of_its_memory_is_said(repro, llama):
+    done = repro("forecast", llama, "--device", "Radeon 780M", "--memory", "32")
+    assert "GB/s by the device table are those of the fastest memory that its vendor names" in done.out
+    done = repro("forecast", llama, "--device", "3060 Ti")
+    assert "448 or 608 GB/s by the device table" in done.out
+    assert "wide: parts of this name have memory of 448 or of 608 GB/s" in done.out
+    assert "fastest memory" not in done.out
+
+
 def test_a_reason_of_one_rate_alone_names_it(repro, llama):
     done = repro("forecast", llama, "--device", "RTX 4090", "--backend", "opencl")
     assert "      wide: the generation NVIDIA Ada Lovelace was never measured with opencl" in done.out
-    assert "      prefill wide: the architecture llama was never measured with opencl" in done.out
+    assert "      prefill wide: the architecture llama was measured with opencl in odd runs alone" in done.out
 
 
 def test_a_file_that_is_no_model_is_refused(repro, tmp_path):

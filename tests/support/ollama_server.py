@@ -33,6 +33,7 @@ class Behaviour:
     tells_cached: bool = False  # as servers before 0.4 did: the count is of what it computed
     context: bool = True  # gives back the ids of an answer
     shuffles_ids: bool = False  # has another tokenizer that makes as many
+    answers_as: str = ""  # the name of another model
     ends_after: int | None = None  # tokens of the text after which the model ends it
     repeats: bool = False  # says the same again and again
     dies_after: int | None = None  # lines
@@ -194,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _line(self, **values):
         return {
-            "model": self.double.asked[-1][1]["model"],
+            "model": self.does.answers_as or self.double.asked[-1][1]["model"],
             "created_at": "2023-08-04T08:52:19.385406455-07:00",
             **values,
         }

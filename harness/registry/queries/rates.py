@@ -113,6 +113,7 @@ def _work(record: Record) -> Work | None:
         token_bytes=read if experts and passed is None else size * (passed or parameters) / parameters,
         file_bytes=size,
         parameters=parameters,
-        active_parameters=passed or operations / 2,
+        # Of a dense model all, as published rows and headers count them: a table that is looked up counts, too.
+        active_parameters=passed or (operations / 2 if experts else parameters),
         cache_bytes=None,
     )

@@ -13,6 +13,7 @@ from harness.capture.facts import whole
 from harness.capture.rooms import GpuRoom, Rooms, read_rooms
 from harness.capture.source import this_machine
 from harness.catalog import devices, models, platforms
+from harness.catalog.device_names import read_name, without_size
 from harness.catalog.devices import Device
 from harness.catalog.gguf import Header
 from harness.catalog.spoken_names import plain, several, suggestions
@@ -59,9 +60,24 @@ class Found:
     others: tuple[Answer, ...]
 
 
+def spoken(question: Question) -> Question:
+    """With the name by which the table knows the part, and the memory in it where that is the machine's ("M4 Max 64GB").
+
+    Raises `BadInput` where that is another one than the memory beside it.
+    """
+    name, bare = plain(question.device), plain(without_size(question.device))
+    sizes, found = read_name(name).sizes_gib, devices.of_machine(bare)
+    if len(sizes) != 1 or not found or not all(map(_shares, found)):
+        return replace(question, device=name)
+    if question.memory_gib not in (None, sizes[0]):
+        where = f"--device {question.device} --memory {question.memory_gib:g}"
+        raise BadInput("two sizes of one memory", where=where, fix="leave one of them out")
+    return replace(question, device=bare, memory_gib=sizes[0])
+
+
 def ask(question: Question, cache: Path) -> Found:
     """Raises `BadInput` for what can't be estimated at all; what is not known of the rest is unknown in the answer."""
-    question = replace(question, device=plain(question.device))
+    question = spoken(question)
     named = split(question.runtime)
     adapter = find(named.name)
     if not adapter.capabilities.holds_model:
@@ -112,9 +128,12 @@ def _part(question: Question) -> Device | None:
         return None
     size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
     found, named = devices.of_machine(question.device, size), devices.of_machine(question.device)
+    named = named or devices.of_machine(plain(without_size(question.device)))
     if not found and named:
         told = ", ".join(str(one) for one in sorted({gib for part in named for gib in _sizes(part)}))
-        where = f"--device {question.device} --memory {question.memory_gib:g}"
+        where = f"--device {question.device}" + (
+            "" if question.memory_gib is None else f" --memory {question.memory_gib:g}"
+        )
         fix = f"choose one of: {told}{_also(question.device, named)}"
         raise BadInput("no part of this name is sold with so much memory", where=where, fix=fix)
     if not found:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import evidence
 from harness.capture import bandwidth, snapshot
 from harness.capture.cpu import read_cpu
 from harness.capture.source import this_machine
-from harness.catalog.spoken_names import plain
 from harness.catalog.weights import KV_BITS
 from harness.errors import BadInput
 from harness.fit.answer import Verdict, judge
@@ -54,7 +53,7 @@ def ask(
     if runtime not in RUNTIMES:
         fix = f"take one of {', '.join(RUNTIMES)}, or measure it: repro bench"
         raise BadInput(f"nothing was published of {runtime} to forecast from", where="--runtime", fix=fix)
-    question = replace(question, device=plain(question.device))
+    question = fit.spoken(question)
     found = fit.ask(question, cache)
     options = found.load.options
     kinds = tuple(KV_BITS[str(options.get(name) or "f16")] for name in ("type_k", "type_v"))

@@ -135,4 +135,6 @@ def memory_ratio(ratio: float | None, sku: str, hub_sku: str) -> float | None:
     own, hub = part_of(sku), part_of(hub_sku)
     if ratio is None or own is None or hub is None:
         return None
+    if own is not hub and any(part.device.slower_bytes_per_s is not None for part in (own, hub)):
+        return None  # which of two speeds of memory it has is not known
     return ratio / bandwidth_ratio(own.hardware.bandwidth_bytes_per_s, hub.hardware.bandwidth_bytes_per_s)

@@ -44,7 +44,15 @@ def files(site: Site) -> Iterator[File]:
         yield (
             path,
             page(
-                "forecast_table.html", path, site, title=title, of="Device", lines=_fitting(lines), part=None, **shown
+                "forecast_table.html",
+                path,
+                site,
+                title=title,
+                of="Device",
+                lines=_fitting(lines),
+                part=None,
+                work=work,
+                **shown,
             ),
         )
     yield "assets/forecasts.js", f"window.REPRO_FORECASTS={_data(found)};\n".encode()
@@ -64,11 +72,14 @@ def _fitting(lines: list[Line]) -> list[Line]:
 
 
 def _data(found: Listed) -> str:
-    """For the script: names; of each pair both classes, what it holds in GiB, whether that fits, five numbers of each rate."""
+    """For the script: names; of each device its kernels; of each pair both classes, GiB that it holds, whether that fits, five
+    numbers of each rate.
+    """
     cells = [[_cell(found, part, work.model) for work in found.works] for part in found.parts]
     told = {
         "context": CONTEXT,
         "devices": [part.device.sku for part in found.parts],
+        "kernels": [part.hardware.family for part in found.parts],
         "models": [f"{work.model}, {work.quantisation}" for work in found.works],
         "cells": cells,
     }

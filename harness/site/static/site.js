@@ -122,7 +122,7 @@
   if (foretold) {
     const device = document.getElementById("forecast-device"), model = document.getElementById("forecast-model");
     const words = document.getElementById("forecast-told");
-    const three = (value) => value.toLocaleString("en-GB", { maximumSignificantDigits: 3 });
+    const three = (value) => value.toLocaleString("en-GB", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
     const of = (title, kind, [middle, low80, high80, low95, high95]) =>
       `${title}, class ${kind}: ${three(middle)} tok/s (80 %: ${three(low80)} to ${three(high80)}; 95 %: ${three(low95)} to ${three(high95)})`;
     const show = () => {
@@ -130,7 +130,7 @@
       if (!device.value || !model.value || !window.REPRO_FORECASTS) return;
       const [decode, prefill, gib, held, ...rates] = window.REPRO_FORECASTS.cells[device.value][model.value];
       words.textContent = held
-        ? `Forecast. ${of("Decode", decode, rates.slice(0, 5))}; ${of("prefill", prefill, rates.slice(5))}. Weights and cache: ${gib} GiB.`
+        ? `Forecast, by llama.cpp (${window.REPRO_FORECASTS.kernels[device.value]}). ${of("Decode", decode, rates.slice(0, 5))}; ${of("prefill", prefill, rates.slice(5))}. Weights and cache: ${gib} GiB.`
         : `${gib} GiB of weights and cache are more than its memory.`;
     };
     let asked = null;

@@ -492,6 +492,7 @@ def test_one_name_may_mean_two_parts_of_different_memory(folder):
         ("peak_tflops = { int8 = 229 }", "peak_tflops = { fp16 = 114 }", "peaks without int8 bound nothing"),
         ("peak_tflops = { int8 = 229 }", "peak_tflops = { int8 = -1 }", "int8"),
         ("bandwidth_gb_s = 124", "bandwidth_gb_s = 124e9", "bandwidth_gb_s"),
+        ("bandwidth_gb_s = 124", "bandwidth_gb_s = 124\nslower_gb_s = 124", "slower_gb_s must be less"),
         ("memory_gib = 4", "memory_gib = 3.5", "memory_gib"),
         ("memory_gib = 4\n", "", "memory_gib must be given"),
         ("memory_gib = 4", "memory_gib = 4\nmachines_memory = true", "only an integrated part"),

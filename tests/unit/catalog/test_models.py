@@ -25,6 +25,9 @@ def test_a_registry_reference_is_taken_apart():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("", "names no model"),
+        (" ", "names no model"),
+        ("file:", "names no model"),
         ("gemma-3-270m-q4", "did you mean gemma-3-270m-q4_k_m"),
         ("hf:owner", "write hf:owner/name"),
         ("hf:owner/name@", "write hf:owner/name"),

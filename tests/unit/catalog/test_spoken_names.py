@@ -18,6 +18,7 @@ from harness.catalog.spoken_names import plain, several, suggestions
         ("RTX 4070 mobile", "GeForce RTX 4070 Laptop GPU"), ("RTX 4090M", "GeForce RTX 4090 Laptop GPU"),
         ("laptop 4090", "GeForce RTX 4090 Laptop GPU"), ("RX 6800M", "Radeon RX 6800M"),
         ("Ryzen AI Max+ 395", "Radeon 8060S"), ("AI Max 395", "Radeon 8060S"),
+        ("ＲＴＸ ４０７０ Ｔｉ ＳＵＰＥＲ", "GeForce RTX 4070 Ti SUPER"), ("GeForce® RTX™ 4090", "GeForce RTX 4090"),
     ],
 )  # fmt: skip
 def test_a_natural_spelling_is_the_part_that_it_means(said, sku):
@@ -35,7 +36,8 @@ def test_a_macs_chip_of_two_widths_is_told_by_its_memory():
     [
         ("Strix Halo", "Radeon 8060S"), ("Framework Desktop", "Radeon 8060S"), ("Steam Deck", "Steam Deck (LCD)"),
         ("AMD 4090", None), ("770", None), ("580", None), ("A100", "A100 SXM 40 GB"), ("6000 Ada", "RTX 6000 Ada Generation"),
-        ("GPU", None), ("NVIDIA", None), ("MacBook Pro", None), ("cpu", None), ("", None), ("RTX 4070 Ti mobile", None),
+        ("RTX 4090 笔记本", "GeForce RTX 4090"), ("RTX 4090 ноутбук", "GeForce RTX 4090"), ("ЖЖ4090", None),
+        ("RTX 4090²", None), ("М4 Мах", None), ("GPU", None), ("NVIDIA", None), ("MacBook Pro", None), ("cpu", None), ("", None), ("RTX 4070 Ti mobile", None),
     ],
 )  # fmt: skip
 def test_what_may_be_several_parts_or_none_is_no_part_and_has_suggestions(said, first):

@@ -1,5 +1,7 @@
 """What published rows mean, and which say nothing that can be used."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness import evidence
@@ -97,3 +99,13 @@ def test_lengths_of_one_decode_are_one_point_and_prompts_stay_apart():
         for point, own in zip(points, places, strict=True)
         if len({evidence.shipped().points[i].task for i in own}) > 1
     } == {Kind.DECODE}
+
+
+def test_a_mean_says_of_how_many_runs_it_is_and_records_stay_apart():
+    points, places = merged(evidence.shipped().points)
+    assert [point.runs for point in points] == [len(own) for own in places]
+    decode = next(point for point in evidence.shipped().points if point.task.kind is Kind.DECODE)
+    records = [replace(decode, origin=Origin.RECORD, source=name) for name in ("a" * 64, "b" * 64)]
+    assert [one.source for one in merged(records)[0]] == ["a" * 64, "b" * 64]
+    (mean,) = merged([decode, replace(decode, task=replace(decode.task, tokens=decode.task.tokens + 128))])[0]
+    assert mean.runs == 2

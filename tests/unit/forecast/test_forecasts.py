@@ -59,6 +59,14 @@ def test_the_class_says_how_near_the_measurements_are(name, family, work, anchor
     assert rate.low_95 < rate.low_80 < rate.middle < rate.high_80 <= rate.high_95
 
 
+@pytest.mark.parametrize(("count", "anchor"), [(1, Anchor.NEARBY), (2, Anchor.NEARBY), (5, Anchor.EXTRAPOLATED)])
+def test_so_many_of_a_device_that_nobody_measured_with_the_model_are_no_measurement_nearby(count, anchor):
+    own = replace(part("GeForce RTX 3090", "cuda"), count=count)
+    llama = next(p.work for p in evidence.shipped().points if p.work.model == "llama 8B")
+    for task in (DECODE, Task(Kind.PREFILL, 512)):
+        assert forecast(evidence.forecaster(), own, llama, task).anchor is anchor
+
+
 def test_prefill_reaches_farther_on_a_device_that_nobody_measured_and_there_alone():
     known = evidence.forecaster().learned[Kind.PREFILL]
     plain = replace(known, pool=replace(known.pool, spread=replace(known.pool.spread, elsewhere=(0.0, 0.0))))
@@ -119,6 +127,28 @@ def test_a_file_type_and_a_generation_that_nobody_measured_with_these_kernels_ar
     assert told in found.wider
 
 
+def test_what_was_measured_in_odd_runs_alone_is_not_said_to_be_never_measured():
+    found = forecast(evidence.forecaster(), part("Arc A770 16 GB", "sycl"), QWEN, DECODE)
+    assert "the generation Intel Xe-HPG was measured with sycl in odd runs alone" in found.wider
+    assert not any("Xe-HPG was never" in reason for reason in found.wider)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("GeForce RTX 4090 D", True),
+        ("Radeon RX 9070 GRE", True),
+        ("GeForce RTX 4090", False),
+        ("GeForce RTX 3060 12 GB", False),
+    ],
+)
+def test_a_prompt_on_a_part_without_published_arithmetic_says_why_it_is_wide(name, said):
+    own = part(name, "rocm" if name.startswith("Radeon") else "cuda")
+    prompt, decode = (forecast(evidence.forecaster(), own, QWEN, task) for task in (Task(Kind.PREFILL, 512), DECODE))
+    assert any(reason.startswith("no document has its arithmetic") for reason in prompt.wider) is said
+    assert not any("arithmetic" in reason for reason in decode.wider)
+
+
 def test_no_forecast_is_a_measured_class():
     assert {Anchor.MEASURED, Anchor.COMMUNITY}.isdisjoint({Anchor.NEARBY, Anchor.EXTRAPOLATED, Anchor.ESTIMATED})
 
@@ -168,6 +198,20 @@ def test_a_record_on_the_device_narrows_its_forecast_and_is_named():
     assert after.rate.width < before.rate.width
     assert abs(after.rate.middle - 75) < abs(before.rate.middle - 75)
     assert after.basis[0].source == "f" * 64
+
+
+@pytest.mark.parametrize("task", [DECODE, Task(Kind.PREFILL, 512)])
+def test_a_part_that_is_sold_with_two_speeds_of_memory_may_be_either(task):
+    own = part("GeForce RTX 3060 Ti", "cuda")
+    fast, slow = (
+        replace(own, slower_bytes_per_s=None),
+        replace(own, slower_bytes_per_s=None, bandwidth_bytes_per_s=448e9),
+    )
+    found, above, below = (forecast(evidence.forecaster(), one, QWEN, task) for one in (own, fast, slow))
+    assert "parts of this name have memory of 448 or of 608 GB/s" in found.wider
+    assert below.rate.middle < found.rate.middle < above.rate.middle
+    assert (found.rate.low_80, found.rate.low_95) == (below.rate.low_80, below.rate.low_95)
+    assert (found.rate.high_80, found.rate.high_95) == (above.rate.high_80, above.rate.high_95)
 
 
 def test_what_was_not_seen_is_told_by_device_and_model_with_one_family():

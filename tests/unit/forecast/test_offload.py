@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness import evidence
@@ -9,7 +11,7 @@ from harness.catalog import devices
 from harness.forecast.evidence import hardware_of
 from harness.forecast.forecaster import forecast
 from harness.forecast.offload import Host, offloaded
-from harness.forecast.values import Kind, Task, Work
+from harness.forecast.values import Hardware, Kind, Origin, Point, Task, Work
 from harness.tiers.anchor import Anchor
 
 CARD = hardware_of(devices.find("GeForce RTX 4090"), "cuda")
@@ -60,3 +62,17 @@ def test_the_width_and_the_words_say_what_is_not_known() -> None:
 def test_the_80_lies_in_the_95(task) -> None:
     rate = on(30, None, task).rate
     assert rate.low_95 < rate.low_80 < rate.middle < rate.high_80 < rate.high_95
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_record_such_as_it_names_narrows_it_and_is_one_that_is_learned_from(kind) -> None:
+    task = Task(kind, 512)
+    before = on(20, task=task)
+    own = Hardware("AMD Ryzen 9 7950X", "cpu", "AMD Zen 4", "processor", 80e9, None, measured=True)
+    hardware = own if kind is Kind.DECODE else CARD
+    assert ("processor" in before.narrows) == (hardware is own)
+    middle = forecast(evidence.forecaster(), hardware, WORK, task).rate.middle
+    record = Point(hardware, replace(WORK, cache_bytes=None), task, middle, "a lab", 2026.9, Origin.RECORD, "f" * 64)
+    after = offloaded(evidence.forecaster_of([record]), CARD, Host(80e9, 20, 65), WORK, task)
+    assert after.rate.width < 0.97 * before.rate.width
+    assert record in after.basis

@@ -66,8 +66,13 @@ def test_an_interval_above_what_memory_allows_is_moved_below_it_and_keeps_its_wi
     assert found.low_95 < found.low_80 < most * 0.999
 
 
+# Behind twice the longest context that was measured nobody knows more: the ends reached higher there than before it.
+@example(
+    next(part for part in PARTS if part.name == "A100 SXM 80 GB"),
+    next(work for work in WORKS if work.model == "gpt-oss 20B"), [32_768, 65_536, 70_000, 100_000, 131_072],
+)  # fmt: skip
 @settings(max_examples=15, deadline=None)
-@given(st.sampled_from(PARTS), st.sampled_from(WORKS), st.lists(st.integers(0, 60_000), min_size=2, max_size=5))
+@given(st.sampled_from(PARTS), st.sampled_from(WORKS), st.lists(st.integers(0, 200_000), min_size=2, max_size=5))
 def test_a_longer_context_is_never_faster(hardware, work, depths) -> None:
     found = [rate(hardware, work, Task(Kind.DECODE, 128, depth)) for depth in sorted(depths)]
     for end in ("middle", "low_80", "high_80", "low_95", "high_95"):
@@ -146,6 +151,7 @@ def test_what_lies_a_little_outside_is_wider_and_says_why(hardware, task, told) 
     found = forecast(evidence.forecaster(), hardware, USUAL, task)
     near = forecast(evidence.forecaster(), CARD, USUAL, replace(task, depth=min(task.depth, 32_768)))
     assert any(reason.startswith(told) for reason in found.wider)
+    assert not any("e+" in reason for reason in found.wider)  # figures, not exponents
     assert not near.wider
     assert found.rate.width > near.rate.width
 

@@ -116,3 +116,27 @@ def test_the_command_rests_on_the_records_of_a_registry(
     told = json.loads(done.out)
     assert told["decode"]["class"] == "M~"
     assert row in {one["source"] for one in told["decode"]["rests_on"] if one["origin"] == "record"}
+
+
+@pytest.mark.parametrize(
+    "name", ["llama-3.1-8b", "qwen2-7b", "qwen3-30b-a3b", "gpt-oss-20b", "gemma-2-9b", "falcon-h1-1.5b"]
+)
+def test_a_record_of_a_file_tells_of_the_same_work_as_its_header(name: str, tmp_path: Path) -> None:
+    from harness.catalog import weights
+    from harness.catalog.identity import header_of
+    from harness.fit.reading import shape_of
+    from harness.forecast.models import work_of
+    from tests.support import real_shapes
+
+    header = header_of(real_shapes.write(tmp_path / "model.gguf", real_shapes.SHAPES[name]()))
+    asked = work_of(header, name, (16.0, 16.0), {point.work for point in evidence.shipped().points})
+    model = {
+        "architecture": shape_of(header).architecture, "size": sum(tensor.n_bytes for tensor in header.tensors),
+        "quantisation": weights.quantisation(header), "parameters": weights.parameters(header.tensors),
+        "bytes_per_token": weights.bytes_per_token(header), "operations_per_token": weights.operations_per_token(header),
+    }  # fmt: skip
+    record = next(iter(find([MEASURED]))).record.model_copy(update={"model": model})
+    work = next(rates.points_of(record, "f" * 64, "ann rig", 2026)).work
+    assert (work.model, work.quantisation, work.experts) == (asked.model, asked.quantisation, asked.experts)
+    for told in ("token_bytes", "file_bytes", "parameters", "active_parameters"):
+        assert getattr(work, told) == pytest.approx(getattr(asked, told), rel=0.01), told

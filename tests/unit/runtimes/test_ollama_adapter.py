@@ -390,6 +390,7 @@ def test_an_answer_that_repeats_itself_ends_without_a_word_and_is_told(model, se
             {"error_after": 5},
             "the server reports an error: an error was encountered while running the model: CUDA error",
         ),
+        ({"answers_as": "another:7b"}, "the server answers as 'another:7b', asked for was 'tiny:latest'"),
     ],
 )
 def test_a_server_that_fails_in_the_middle_is_told(model, serve, prompt, facts, said):
@@ -412,6 +413,15 @@ def test_a_model_that_was_loaded_within_a_trial_makes_it_none(model, serve, prom
         loaded = load(model, url)
         with pytest.raises(RunFailed, match=r"took 2\.4 s to have the model ready within a trial"):
             timed(loaded, 4, prompt)
+
+
+def test_a_small_model_that_was_loaded_again_in_less_than_half_a_second_is_seen_too(model, serve, prompt):
+    with serve(load_s=0.32, loads_within=300_000_000) as (url, _):
+        loaded = load(model, url)
+        with pytest.raises(RunFailed, match=r"took 0\.3 s to have the model ready within a trial"):
+            timed(loaded, 4, prompt)
+    with serve(load_s=2.0, loads_within=300_000_000) as (url, _):
+        assert timed(load(model, url), 4, prompt).engine["load_ns"] == 300_000_000
 
 
 def test_a_context_that_is_too_small_is_refused_before_anything_is_sent(model, serve, prompt):

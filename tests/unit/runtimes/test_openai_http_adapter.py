@@ -30,6 +30,22 @@ def test_of_several_models_one_must_be_named(model):
         assert {body["model"] for body in double.completed()} == {"large"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            b"<html><title>Welcome</title></html>",
+            "its list of models can't be read: Welcome; give the address of its API",
+        ),
+        (b"", "its list of models can't be read: nothing came"),
+    ],
+)
+def test_what_is_no_list_is_not_said_to_be_an_empty_one(model, answer, words):
+    with serving(models=[], pages={"/portal/models": answer}) as (url, _), pytest.raises(BadInput) as error:
+        load(model, url.replace("/v1", "/portal"))
+    assert words in line(error)
+
+
 def test_a_model_listed_twice_is_one(model):
     with serving(models=[{"id": "tiny"}, {"id": "tiny"}]) as (url, _):
         assert load(model, url).facts.engine == "unknown"
@@ -138,6 +154,8 @@ def test_the_engine_is_what_the_server_says(model):
         ("http://user:sk-canary@127.0.0.1/v1", "holds a user or a key"),
         ("http://127.0.0.1:0/v1", "no server answers at 127.0.0.1:0"),
         ("http://127.0.0.1:9/v1#models", "is not a plain http:// or https:// address"),
+        ("http://127.0.0.1:9/v1?key=sk-canary", "-o url=http://127.0.0.1:9/v1: is not a plain"),
+        ("http://127.0.0.1:99999/v1?key=sk-canary", "must be an address"),
     ],
 )
 def test_what_is_no_address_is_one_line(model, url, words):
@@ -145,6 +163,15 @@ def test_what_is_no_address_is_one_line(model, url, words):
         load(model, url, remote=True)
     assert words in line(error)
     assert "canary" not in line(error)
+
+
+def test_an_address_of_another_api_is_named_before_anything_is_timed(model):
+    """llama-server's own API stands at /completions, where OpenAI's is at /v1/completions."""
+    own = b'data: {"index": 0, "content": "x", "tokens": [], "stop": false, "tokens_evaluated": 3}\n\n'
+    answers = {"/models": {"data": [{"id": "tiny"}]}, "/completions": own}
+    with serving(pages=answers) as (url, _), pytest.raises(BadInput) as error:
+        load(model, url.removesuffix("/v1"))
+    assert "its answers hold no choices; give the address of that API: of most servers it ends in /v1" in line(error)
 
 
 # What it takes

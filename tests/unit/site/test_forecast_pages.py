@@ -92,6 +92,19 @@ def test_each_rate_has_its_own_class(site: Path) -> None:
     assert (decode, prefill) == (pair.decode_anchor.value, pair.prefill_anchor.value)
 
 
+def test_each_device_of_a_model_has_its_kernels_and_the_page_says_of_which_file(site: Path) -> None:
+    work = next(one for one in forecasts.listed().works if one.model == "qwen2 7B")
+    text = (site / addresses.listed("forecast/models", work.model)).read_text()
+    assert f"of a file of {work.quantisation}, by llama.cpp (with the kernels beside each device" in text
+    for name, kernels in (
+        ("Radeon RX 9070 XT", "vulkan"),
+        ("Radeon RX 7900 XTX", "rocm"),
+        ("GeForce RTX 4090", "cuda"),
+    ):
+        line = text[text.index(f"<bdi>{name}</bdi>") :].split("</tr>")[0]
+        assert f'<span class="muted">{kernels}</span>' in line
+
+
 def test_the_second_ratio_is_what_the_bandwidths_make_of_the_hub() -> None:
     ratio = forecasts.memory_ratio(0.5, "GeForce RTX 4070 ×1", "GeForce RTX 4090 ×1")
     assert ratio == pytest.approx(0.5 / (504.2 / 1008), rel=0.01)
@@ -100,6 +113,8 @@ def test_the_second_ratio_is_what_the_bandwidths_make_of_the_hub() -> None:
     assert (
         forecasts.memory_ratio(0.5, "GeForce RTX 4070 ×2", "GeForce RTX 4090 ×1") is None
     )  # whether it was split is not known
+    # Sold with 448 and with 608 GB/s.
+    assert forecasts.memory_ratio(0.5, "GeForce RTX 3060 Ti ×1", "GeForce RTX 4090 ×1") is None
 
 
 def test_what_was_measured_near_a_row_is_of_its_device_and_its_model_first() -> None:
