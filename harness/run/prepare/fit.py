@@ -124,6 +124,9 @@ def _part(question: Question) -> Device | None:
 
     Raises `BadInput` where the name means none, or several of different memory.
     """
+    if not question.device and question.memory_gib is not None:
+        where, fix = f"--memory {question.memory_gib:g}", "name it: --device NAME"
+        raise BadInput("must be that of a part of the table", where=where, fix=fix)
     if not question.device:
         return None
     size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
