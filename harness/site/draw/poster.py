@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from harness.errors import visible
 from harness.site.draw import svg
 from harness.site.draw.charts import Chart
 from harness.site.draw.charts.chart import EDGE, WIDTH
@@ -40,7 +41,8 @@ def poster(heading: str, warnings: Sequence[str], lines: Sequence[str], drawn: S
         y += float(found[1]) if found else 0.0
     panel = svg.element("rect", width=WIDTH, height=y + 12, class_="f-panel")
     whole = svg.element("g", body, font_size=SIZE)
-    return svg.alone(svg.drawing(panel + whole, WIDTH, y + 12, heading, " ".join((*warnings, *lines)), "poster"))
+    drawing = svg.drawing(panel + whole, WIDTH, y + 12, heading, " ".join((*warnings, *lines)), "poster")
+    return visible(svg.alone(drawing), keep="\n\t")  # what turns a line round stands in no picture
 
 
 def _wrapped(text: str) -> Iterator[str]:

@@ -193,6 +193,9 @@ def test_a_hostile_record_says_its_texts_and_no_more(tmp_path):
             assert "<script" not in document
             assert "<img" not in document
             assert "onload=alert(1)>" not in document
+            assert not re.search(
+                "[\u200f\u202a-\u202e\u2066-\u2069]", document
+            )  # behind them "12 tok/s" reads "s/kot 21"
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made_of.html.decode()
 
 
