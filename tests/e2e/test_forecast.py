@@ -98,8 +98,9 @@ def test_what_does_not_fit_whole_has_its_other_layers_on_the_processor_and_says_
     assert whole["decode"]["tokens_per_s"]["middle"] > rate["middle"]
 
 
-def test_what_shared_memory_can_not_hold_gets_no_rate(repro, llama):
-    told = json.loads(repro("forecast", llama, "--device", "Apple M3", "--memory", "4", "--json").out)
+@pytest.mark.parametrize(("device", "memory"), [("Apple M3", "4"), ("Jetson Orin Nano", "4")])
+def test_what_shared_memory_can_not_hold_gets_no_rate(repro, llama, device, memory):
+    told = json.loads(repro("forecast", llama, "--device", device, "--memory", memory, "--json").out)
     assert told["decode"] is told["prefill"] is told["ttft_s"] is None
     assert "does not fit" in told["refused"]
 
@@ -118,6 +119,8 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "Adreno 750", "--memory", "16"), "no document has its bandwidth"),
         (("--device", "RTX 4070", "--context", "9999999"), "trained for 131,072"),
         (("--count", "2"), "must be asked of a part of the table"),
+        (("--memory", "8"), "must be that of a part of the table"),
+        (("--device", "Jetson Orin NX 16GB", "--count", "2"), "is built into one machine"),
         (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
         (("--device", "RTX 4070", "--backend", "metal"), "take one of cuda, vulkan, opencl"),
         (("--device", "RTX 4070", "--backend", "rocm"), "can't run these kernels"),
