@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from harness.tiers.anchor import Anchor
 
+SAME = 0.03  # of log parameters, of one model: finetunes add a few tokens to a vocabulary
+
 
 class Kind(StrEnum):
     """Which rate."""
