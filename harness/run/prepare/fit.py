@@ -88,7 +88,7 @@ def ask(question: Question, cache: Path) -> Found:
     part = _part(question)
     _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)
-    form = "gguf" if header.version else "safetensors"
+    form = header.format
     converted = form not in adapter.formats
     if converted and not (form == "gguf" and adapter.capabilities.converts):
         fix = "take another runtime or another file"
