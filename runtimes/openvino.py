@@ -26,8 +26,7 @@ from runtimes.interface import (
     Watch,
     with_defaults,
 )
-from runtimes.support import failure_signs, openvino_account
-from runtimes.support.gguf_header import GgufHeader
+from runtimes.support import failure_signs, openvino_account, openvino_source
 
 UNLIMITED = 2**64 - 1  # tokens of a step: what LLMPipeline sets
 LONGEST_TEXT = 8192  # ids, to which the tokenizer that is made from a GGUF cuts without a word
@@ -38,7 +37,7 @@ class OpenVINO:
     """The adapter. On the processor by default, as OpenVINO GenAI is; nothing is left to AUTO."""
 
     name = "openvino"
-    formats = ("gguf",)
+    formats = ("gguf", "openvino")
     capabilities = Capabilities(forces=False, batches=True, describes=True)
     failure_signs = failure_signs.OPENVINO
     options: Mapping[str, Option] = {
@@ -56,7 +55,7 @@ class OpenVINO:
     }  # fmt: skip
 
     def load(self, model: ModelFiles, options: Mapping[str, Any]) -> LoadedOpenVINO:
-        """Open the GGUF and compile it for the device."""
+        """Open the GGUF or the folder and compile it for the device."""
         openvino, genai = _engine()
         return LoadedOpenVINO(openvino, genai, model, with_defaults(self.options, options))
 
@@ -104,7 +103,7 @@ class LoadedOpenVINO:
         self._tensor, self._genai = openvino.Tensor, genai
         core = openvino.Core()
         device = _device(core, options["device"])
-        self._header = GgufHeader.of(model.path)
+        self._source = openvino_source.of(core, model.path)
         self._requests, self._context = 0, int(options["context"])
         self._counters: dict[str, int] = {}
         with _told(model.path.name), openvino_account.printed() as said:
@@ -117,7 +116,7 @@ class LoadedOpenVINO:
     def _facts(
         self, openvino: Any, core: Any, device: str, told: Mapping[str, str], options: Mapping[str, Any]
     ) -> RuntimeFacts:
-        header = self._header
+        source = self._source
         on = told.get("EXECUTION_DEVICES", "a device that it does not tell")
         if _first(on) != _first(device):
             raise RunFailed(f"asked for {device}, it computes on {on}", where="openvino")
@@ -127,7 +126,7 @@ class LoadedOpenVINO:
             **openvino_account.settings(told),
             "context": self._context,
             "device": device,
-            "weights": openvino_account.weights(header),
+            "weights": source.weights,
             "kv_space_gib": options["kv_space_gib"],
             "attention_backend": "PA",
             "prefix_caching": False,
@@ -141,23 +140,23 @@ class LoadedOpenVINO:
             build=_build(openvino) | {"isa": told.get("RUNTIME_REQUIREMENTS", "").partition("isa=")[2] or None},
             settings=settings,
             devices=(openvino_account.device(core, device),),
-            vocab_size=header.tokens,
+            vocab_size=source.vocabulary,
             context_tokens=self._context,
-            bos_id=header.number("tokenizer.ggml.bos_token_id"),
-            add_bos=header.add_bos,
+            bos_id=source.bos_id,
+            add_bos=source.add_bos,
             clock="host, after each step of the pipeline, its id on the host",
             device_places=openvino_account.places(core, [device]),
-            model={
-                "description": str(header.metadata.get("general.architecture")),
-                "layers": header.of_model("block_count"),
-                "context_trained": header.of_model("context_length"),
-            },
+            model=source.model,
         )
 
     def tokenize(self, text: str, *, add_bos: bool) -> list[int]:
-        """Ids of `text`. Raises `BadInput` where this tokenizer would read it otherwise than as plain text, or cut it."""
+        """Ids of `text`: of a folder by its tokenizer.json. Raises `BadInput` where the engine's own tokenizer, which a GGUF has
+        alone, would read it otherwise than as plain text, or cut it.
+        """
+        if self._source.tokenizer is not None:
+            return self._source.tokenizer.ids(text, add_bos=add_bos)
         # Its tokenizer splits special tokens out wherever they stand, and can't be told not to.
-        special = next((one for one in self._header.special if one and one in text), "")
+        special = next((one for one in self._source.special if one and one in text), "")
         if special:
             raise BadInput(
                 f"holds {special!r}, which OpenVINO's tokenizer takes for a special token",

@@ -50,7 +50,7 @@ def of(who: Identity, path: Path, identifier: str = "") -> Model:
         name=who.name,
         family=who.family,
         variant="instruct" if who.variant == "instruct" else "base",
-        format="gguf" if who.format == "gguf" else "safetensors",
+        format=who.format,
         quantisation=who.quantisation,
         licence=Licence(name=who.licence, url=f"https://huggingface.co/{place.repo}"),
         files=tuple(files),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import plain_file
+from harness.catalog.formats import Format
 from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
 
@@ -69,7 +70,7 @@ class Tensor:
 class Header:
     """What the header says; arrays in `metadata` are kept up to 4096 scalars, as tuples, and otherwise only digested.
 
-    `scheme` is what a folder's configuration says of its quantisation; a GGUF has none.
+    `scheme` is what a folder's configuration, or its graph, says of its quantisation; a GGUF has none.
     """
 
     version: int
@@ -79,6 +80,7 @@ class Header:
     metadata_sha256: str
     tokenizer_sha256: str | None
     scheme: Scheme | None = None
+    format: Format = "gguf"  # or safetensors, openvino
 
     def text(self, key: str) -> str | None:
         """A string of the metadata."""

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import digest, huggingface_files, huggingface_listing, huggingface_user, safetensors, tasks
+from harness.catalog import (
+    digest,
+    huggingface_files,
+    huggingface_listing,
+    huggingface_user,
+    openvino_ir,
+    safetensors,
+    tasks,
+)
 from harness.catalog.huggingface_cache import COMMIT, folder_name
 from harness.catalog.huggingface_listing import Listed, RemoteFile, Source
 from harness.catalog.huggingface_stream import TIMEOUT_S, TooLong, read_piece, stream
@@ -122,7 +130,10 @@ def _described(
     mapped = safetensors.INDEX in described
     weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
     _bring(reference, folder, described, listed, expected, progress)
-    safetensors.refuse_code(folder, to_run=to_run)
+    if huggingface_files.is_openvino(there):
+        safetensors.refuse_code(folder, to_run=False, weights=openvino_ir.BINARIES)
+    else:
+        safetensors.refuse_code(folder, to_run=to_run)
     if to_run:
         tasks.refuse_folder(read_json(folder / "config.json"), str(reference))
     if mapped:

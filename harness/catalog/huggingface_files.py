@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from harness.catalog import shards
+from harness.catalog import openvino_ir, shards
 from harness.catalog.references import HuggingFaceReference
 from harness.catalog.safetensors import INDEX
 from harness.errors import BadInput
@@ -86,12 +86,21 @@ def _label(name: str) -> str:
 
 
 def descriptions_of(names: Collection[str]) -> list[str]:
-    """Configuration, tokenizer and index, as far as they are there."""
-    return [name for name in DESCRIPTIONS if name in names]
+    """Configuration, tokenizer and index, as far as they are there; of OpenVINO's format the graph, too."""
+    own = (openvino_ir.GRAPH, *openvino_ir.DESCRIBED, *openvino_ir.TOKENIZERS) if is_openvino(names) else ()
+    return [name for name in (*DESCRIPTIONS, *own) if name in names]
+
+
+def is_openvino(names: Collection[str]) -> bool:
+    """Whether the repository's top folder holds a model in OpenVINO's format, whole, and no safetensors."""
+    top = [name for name in names if "/" not in name]
+    return openvino_ir.is_one(top) and openvino_ir.WEIGHTS in top
 
 
 def weights_of(reference: HuggingFaceReference, names: Collection[str], mapped: Collection[str] | None) -> list[str]:
     """The weights in the repository's top folder: `mapped` are those that its index names. Raises `BadInput`."""
+    if is_openvino(names):
+        return [openvino_ir.WEIGHTS]
     there = sorted(name for name in names if "/" not in name and name.endswith(".safetensors"))
     if mapped is not None:
         missing = sorted(set(mapped) - set(there))
@@ -110,8 +119,8 @@ def weights_of(reference: HuggingFaceReference, names: Collection[str], mapped: 
 
 
 def refuse_without_weights(reference: HuggingFaceReference, names: Collection[str]) -> None:
-    """Raises `BadInput` where the repository holds no safetensors: before anything is fetched."""
-    if not any("/" not in name and name.endswith(".safetensors") for name in names):
+    """Raises `BadInput` where the repository holds no weights that are read: before anything is fetched."""
+    if not is_openvino(names) and not any("/" not in name and name.endswith(".safetensors") for name in names):
         raise _refused(reference, names, [])
 
 

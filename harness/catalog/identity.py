@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from harness.catalog import digest, gguf, huggingface_cache, labels, model_folder, plain_file, shards, weights
+from harness.catalog import (
+    digest,
+    gguf,
+    huggingface_cache,
+    labels,
+    model_folder,
+    openvino_ir,
+    plain_file,
+    shards,
+    weights,
+)
+from harness.catalog.formats import Format
 from harness.catalog.models import Model, PyPIParts, Reference
 from harness.catalog.references import OllamaReference
 from harness.errors import BadInput
@@ -25,7 +36,7 @@ class Identity:
     name: str
     family: str
     variant: str
-    format: str
+    format: Format
     architecture: str
     quantisation: str
     licence: str
@@ -57,8 +68,10 @@ class Identity:
 def header_of(path: Path) -> gguf.Header:
     """The header of the model in a file or folder. Raises `BadInput` for anything else, none of whose content is told."""
     if plain_file.kind(path) != "a folder" and path.suffix.lower() != ".gguf" and not gguf.is_one(path):
-        fix = f"name its folder: {path.parent}" if path.suffix.lower() == ".safetensors" else "name one of these"
-        raise BadInput("is neither a .gguf file nor a folder of safetensors", where=str(path), fix=fix)
+        inside = path.suffix.lower() == ".safetensors" or path.name in (openvino_ir.GRAPH, openvino_ir.WEIGHTS)
+        fix = f"name its folder: {path.parent}" if inside else "name one of these"
+        what = "is neither a .gguf file nor a folder of safetensors or of OpenVINO's format"
+        raise BadInput(what, where=str(path), fix=fix)
     header = model_folder.header(path)
     kind = header.text("general.type") or "model"
     if kind != "model":
@@ -69,7 +82,8 @@ def header_of(path: Path) -> gguf.Header:
 def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
 
-    `path` is a GGUF (of several shards the first), or a folder of safetensors; one that `repro model prepare` made says what it
+    `path` is a GGUF (of several shards the first), or a folder of safetensors or OpenVINO's; one that
+    `repro model prepare` made says what it
     was made from.
     """
     header = header_of(path)
@@ -89,14 +103,14 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         name=origin.get("name", entry.id if entry and known else own),
         family=entry.family if entry else (header.text("general.basename") or title),
         variant=entry.variant if entry else weights.variant(header, own),
-        format="safetensors" if path.is_dir() else "gguf",
+        format=header.format,
         architecture=header.text("general.architecture") or "unknown",
         quantisation=f"{quantisation} from {origin['quantisation']}" if origin else quantisation,
         licence=licence,
         file=own.rpartition("/")[2] if path.is_dir() else path.name,
         size=sum(tensor.n_bytes for tensor in header.tensors)
-        if path.is_dir()
-        else sum(f.stat().st_size for f in files),
+        if header.format == "safetensors"
+        else sum(file.stat().st_size for file in model_folder.weights(path, files)),
         sha256=found[path.name] if len(found) == 1 and not path.is_dir() else model_folder.manifest_sha256(found),
         metadata_sha256=header.metadata_sha256,
         tokenizer_sha256=header.tokenizer_sha256 or found.get("tokenizer.json"),

@@ -1,4 +1,5 @@
-"""A folder of safetensors as the same header that a GGUF gives, so that bytes and operations are counted in one place.
+"""A folder of safetensors, or of OpenVINO's format, as the same header that a GGUF gives: bytes and operations are counted in
+one place.
 
 Names of the configuration are brought to GGUF's; nothing here opens more than headers and JSON.
 """
@@ -15,13 +16,16 @@ from harness.catalog import (
     folder_layers,
     gguf,
     huggingface_cache,
+    openvino_ir,
     packing,
+    plain_file,
     quantised,
     roles,
     safetensors,
     shards,
     tasks,
 )
+from harness.catalog.formats import Format
 from harness.catalog.roles import Role
 from harness.catalog.scheme import Scheme
 from harness.errors import BadInput
@@ -88,10 +92,23 @@ def header(path: Path, *, to_run: bool = True) -> gguf.Header:
 
 
 def _folder_header(folder: Path, to_run: bool) -> gguf.Header:
-    parts = safetensors.check_folder(folder, to_run=to_run)  # first of all
+    openvino = is_openvino(folder)
+    parts = (
+        openvino_ir.check_folder(folder) if openvino else safetensors.check_folder(folder, to_run=to_run)
+    )  # first of all
     if to_run:
         tasks.refuse_folder(read_json(folder / "config.json"), str(folder))
+    if openvino:
+        if to_run and not (folder / safetensors.TOKENIZER).exists():
+            fix = "add the tokenizer.json of the model that it was made from"
+            raise BadInput("has no tokenizer.json", where=str(folder), fix=fix)
+        return described_by_graph(folder, plain_file.need_file(folder / openvino_ir.WEIGHTS))
     return described(folder, [safetensors.read(path) for path in parts])
+
+
+def is_openvino(folder: Path) -> bool:
+    """Whether a folder holds a model in OpenVINO's format."""
+    return openvino_ir.is_one([path.name for path in folder.iterdir()])
 
 
 def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
@@ -99,6 +116,29 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
 
     Raises `BadInput`.
     """
+    config, inner, metadata = _configured(folder)
+    scheme = _scheme(folder, inner)
+    found = [gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for head in heads for t in head.tensors]
+    try:
+        tensors = packing.counted(_once(found, inner), scheme)
+    except packing.Contradiction as error:
+        fix = "fetch the folder again, or take another model"
+        raise BadInput(str(error), where=str(folder), fix=fix) from error
+    return _header(config, metadata, tensors, scheme, "safetensors")
+
+
+def described_by_graph(folder: Path, room: int) -> gguf.Header:
+    """The header of a model in OpenVINO's format, whose weights of `room` bytes may be elsewhere. Raises `BadInput`."""
+    config, inner, metadata = _configured(folder)
+    numbers = _numbers(inner)
+    heads, width = numbers.get("attention.head_count"), numbers.get("embedding_length")
+    length = numbers.get("attention.key_length") or (width // heads if heads and width else 1)
+    told = openvino_ir.read(folder / openvino_ir.GRAPH, room, length)
+    return _header(config, metadata, told.tensors, told.scheme, "openvino")
+
+
+def _configured(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The configuration, its part for text, and what both say by GGUF's names. Raises `BadInput`."""
     config = read_json(folder / "config.json")
     if not config:
         raise BadInput("has no config.json", where=str(folder), fix="name the folder that holds config and weights")
@@ -111,13 +151,16 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
     jinja = folder / "chat_template.jinja"
     if isinstance(template, str) or jinja.exists():
         metadata["tokenizer.chat_template"] = template if isinstance(template, str) else _text(jinja)
-    scheme = _scheme(folder, inner)
-    found = [gguf.Tensor(t.name, t.shape, t.type, t.n_bytes, 0) for head in heads for t in head.tensors]
-    try:
-        tensors = packing.counted(_once(found, inner), scheme)
-    except packing.Contradiction as error:
-        fix = "fetch the folder again, or take another model"
-        raise BadInput(str(error), where=str(folder), fix=fix) from error
+    return config, inner, metadata
+
+
+def _header(
+    config: dict[str, Any],
+    metadata: dict[str, Any],
+    tensors: tuple[gguf.Tensor, ...],
+    scheme: Scheme | None,
+    form: Format,
+) -> gguf.Header:
     return gguf.Header(
         version=0,
         metadata=metadata,
@@ -126,6 +169,7 @@ def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:
         metadata_sha256=sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         tokenizer_sha256=None,  # 30 MB of JSON: `manifest` has it, from the cache
         scheme=scheme,
+        format=form,
     )
 
 
@@ -209,8 +253,13 @@ def origin(folder: Path, cache: Path) -> dict[str, str]:
 
 def files(folder: Path) -> list[Path]:
     """The files that make the model what it is: weights, configuration, tokenizer; sorted by name."""
-    weights = safetensors.check_folder(folder)
-    return sorted([*weights, *(folder / name for name in _COUNTED if (folder / name).exists())])
+    found = openvino_ir.check_folder(folder) if is_openvino(folder) else safetensors.check_folder(folder)
+    return sorted([*found, *(folder / name for name in _COUNTED if (folder / name).exists())])
+
+
+def weights(path: Path, found: Sequence[Path]) -> list[Path]:
+    """Of the files of a model those that hold weights: all of a GGUF's."""
+    return [path / openvino_ir.WEIGHTS] if path.is_dir() and is_openvino(path) else list(found)
 
 
 def manifest_sha256(found: dict[str, str]) -> str:

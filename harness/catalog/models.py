@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.catalog import huggingface_cache, plain_file, references, shards, toml_file
+from harness.catalog.formats import Format
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
@@ -74,7 +75,7 @@ class Model(_Part):
     name: str
     family: str
     variant: Literal["base", "instruct"]
-    format: Literal["gguf", "safetensors"]
+    format: Format
     quantisation: str
     base_model: str = ""
     licence: Licence

@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-from harness.catalog import gguf, huggingface, model_folder, safetensors, shards
+from harness.catalog import gguf, huggingface, model_folder, openvino_ir, safetensors, shards
 from harness.catalog.huggingface import Remote
 from harness.catalog.references import HuggingFaceReference
 from harness.errors import BadInput
@@ -15,10 +15,12 @@ FIRST, MOST = 1 << 20, 128 << 20  # a vocabulary of 262,000 words makes a header
 
 
 def read(reference: HuggingFaceReference, found: Remote) -> gguf.Header:
-    """Of a GGUF, its shards or a folder of safetensors, as `huggingface.look` found it. Raises `BadInput`."""
+    """Of a GGUF, its shards, or a folder of safetensors or OpenVINO's, as `huggingface.look` found it. Raises `BadInput`."""
     if reference.file or reference.quantisation:
         parts = [Path(name) for name in found.weights]
         return shards.joined(parts[0], parts, [_gguf(found, name) for name in found.weights])
+    if openvino_ir.WEIGHTS in found.weights:
+        return model_folder.described_by_graph(found.folder, found.weights[openvino_ir.WEIGHTS])
     return model_folder.described(found.folder, [_safetensors(found, name) for name in found.weights])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -112,8 +113,11 @@ def check_folder(folder: Path, *, to_run: bool = True) -> list[Path]:
     return weights
 
 
-def refuse_code(folder: Path, *, to_run: bool = True) -> None:
-    """Raises `BadInput` for anything below the folder that could run code when a model is loaded; see `check_folder`."""
+def refuse_code(folder: Path, *, to_run: bool = True, weights: Collection[str] = ()) -> None:
+    """Raises `BadInput` for anything below the folder that could run code when a model is loaded; see `check_folder`.
+
+    `weights`: files of another format that are called as a pickle is, and are none.
+    """
     for path in _entries(folder):
         what, suffix = plain_file.kind(path), path.suffix.lower()
         if what == "a folder" and not path.is_symlink():
@@ -121,11 +125,10 @@ def refuse_code(folder: Path, *, to_run: bool = True) -> None:
         if what != "a file":
             what = "a link to a folder" if what == "a folder" else what
             raise BadInput(f"must be a file, this is {what}", where=str(path), fix="use a copy without it")
-        if suffix in PICKLES or (suffix == ".py" and to_run):
+        if (suffix in PICKLES and path.relative_to(folder).as_posix() not in weights) or (suffix == ".py" and to_run):
             kind = "Python" if suffix == ".py" else "a pickle or array file"
-            raise BadInput(
-                f"the folder holds {kind}: {path.name}", where=str(folder), fix="use a safetensors-only copy"
-            )
+            fix = "use a copy without it" if weights else "use a safetensors-only copy"
+            raise BadInput(f"the folder holds {kind}: {path.name}", where=str(folder), fix=fix)
         plain_file.need_file(path, _limit(path))
         # tokenizer.json is data of the tokenizers library alone, and large.
         if suffix == ".json" and path.name != TOKENIZER and "auto_map" in _keys(path) and to_run:

@@ -106,7 +106,7 @@ def prepare(reference: str, runtime: str) -> None:
         path = _fetched(found, progress)
         who = identity.identify(found, path, paths.cache())
         if who.format != "gguf":
-            raise BadInput("is in safetensors already", where=reference, fix="measure it as it is")
+            raise BadInput(f"is in {who.format} already", where=reference, fix="measure it as it is")
         convert.refuse_shards(who)
         interpreter = interpreter_for(runtime, paths.cache(), progress)
         made = convert.prepare(runtime, who, path, interpreter, paths.cache(), progress)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from harness.catalog import huggingface_cache, model_folder, models, suites
+from harness.catalog import huggingface_cache, model_folder, models, openvino_ir, suites
 from harness.catalog.models import Model
 from harness.catalog.references import HuggingFaceReference, OllamaReference
 from harness.catalog.triples import Triple
@@ -102,7 +102,9 @@ def _of_model(text: str, folder: Path, record: Record) -> bool:
 
 def is_of(wanted: Model, record: Record) -> bool:
     """Whether a record is of this model of the catalogue, by the digests of its files."""
-    digests = {one.sha256 for one in wanted.files if one.name.lower().endswith((".gguf", ".safetensors"))}
+    digests = {
+        one.sha256 for one in wanted.files if one.name.lower().endswith((".gguf", ".safetensors", openvino_ir.WEIGHTS))
+    }
     said = record.model
     return not digests.isdisjoint({said.get("sha256"), said.get("derived_from"), *_values(said.get("files"))})
 

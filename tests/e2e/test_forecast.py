@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.run.prepare import forecast as asking
-from tests.support import real_shapes
+from tests.support import model_headers, real_shapes
 from tests.support.program import Program
 
 
@@ -98,8 +98,9 @@ def test_what_does_not_fit_whole_has_its_other_layers_on_the_processor_and_says_
     assert whole["decode"]["tokens_per_s"]["middle"] > rate["middle"]
 
 
-def test_what_shared_memory_can_not_hold_gets_no_rate(repro, llama):
-    told = json.loads(repro("forecast", llama, "--device", "Apple M3", "--memory", "4", "--json").out)
+@pytest.mark.parametrize(("device", "memory"), [("Apple M3", "4"), ("Jetson Orin Nano", "4")])
+def test_what_shared_memory_can_not_hold_gets_no_rate(repro, llama, device, memory):
+    told = json.loads(repro("forecast", llama, "--device", device, "--memory", memory, "--json").out)
     assert told["decode"] is told["prefill"] is told["ttft_s"] is None
     assert "does not fit" in told["refused"]
 
@@ -118,6 +119,9 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "Adreno 750", "--memory", "16"), "no document has its bandwidth"),
         (("--device", "RTX 4070", "--context", "9999999"), "trained for 131,072"),
         (("--count", "2"), "must be asked of a part of the table"),
+        (("--backend", "sycl"), "name the part that has them: --device NAME"),
+        (("--memory", "8"), "must be that of a part of the table"),
+        (("--device", "Jetson Orin NX 16GB", "--count", "2"), "is built into one machine"),
         (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
         (("--device", "RTX 4070", "--backend", "metal"), "take one of cuda, vulkan, opencl"),
         (("--device", "RTX 4070", "--backend", "rocm"), "can't run these kernels"),
@@ -176,6 +180,15 @@ def test_a_reason_of_one_rate_alone_names_it(repro, llama):
     done = repro("forecast", llama, "--device", "RTX 4090", "--backend", "opencl")
     assert "      wide: the generation NVIDIA Ada Lovelace was never measured with opencl" in done.out
     assert "      prefill wide: the architecture llama was measured with opencl in odd runs alone" in done.out
+
+
+def test_a_folder_is_answered_with_the_file_that_there_is_a_forecast_of(repro, tmp_path):
+    tensors = {"model.embed_tokens.weight": ("BF16", (1000, 256))}
+    done = repro(
+        "forecast", model_headers.folder(tmp_path / "model", tensors, model_headers.LLAMA), "--device", "RTX 4090"
+    )
+    assert done.code == 2
+    assert "take a file that is gguf" in done.err
 
 
 def test_a_file_that_is_no_model_is_refused(repro, tmp_path):

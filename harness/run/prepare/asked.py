@@ -124,7 +124,7 @@ def refuse_by_header(asked: Asked, cache: Path) -> list[Read | None]:
     found = _header_there(asked.reference, cache)
     if found is not None:
         title, header = found
-        refuse_format(asked.adapter, "gguf" if header.version else "safetensors", title)
+        refuse_format(asked.adapter, header.format, title)
         if not depths.has_depths(asked.suite.suite):
             refuse_untrained(asked, header.context_trained, title)
     return [found, *(_header_there(reference, cache) for reference in asked.beside.values())]

@@ -67,7 +67,7 @@ def spoken(question: Question) -> Question:
     """
     name, bare = plain(question.device), plain(without_size(question.device))
     sizes, found = read_name(name).sizes_gib, devices.of_machine(bare)
-    if len(sizes) != 1 or not found or not all(map(_shares, found)):
+    if len(sizes) != 1 or not found or not all(map(_of_any_size, found)):
         return replace(question, device=name)
     if question.memory_gib not in (None, sizes[0]):
         where = f"--device {question.device} --memory {question.memory_gib:g}"
@@ -88,10 +88,10 @@ def ask(question: Question, cache: Path) -> Found:
     part = _part(question)
     _refuse_count(question, part, adapter)
     title, header = headers.read(models.resolve(question.model), cache)
-    form = "gguf" if header.version else "safetensors"
+    form = header.format
     converted = form not in adapter.formats
     if converted and not (form == "gguf" and adapter.capabilities.converts):
-        fix = "take another runtime or another file"
+        fix = f"take a file that is {' or '.join(adapter.formats)}, or another runtime"
         raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
     if part is not None:
         _refuse_part(part, adapter, given)
@@ -124,6 +124,9 @@ def _part(question: Question) -> Device | None:
 
     Raises `BadInput` where the name means none, or several of different memory.
     """
+    if not question.device and question.memory_gib is not None:
+        where, fix = f"--memory {question.memory_gib:g}", "name it: --device NAME"
+        raise BadInput("must be that of a part of the table", where=where, fix=fix)
     if not question.device:
         return None
     size = None if question.memory_gib is None else round(question.memory_gib * devices.GIB)
@@ -138,7 +141,7 @@ def _part(question: Question) -> Device | None:
         raise BadInput("no part of this name is sold with so much memory", where=where, fix=fix)
     if not found:
         raise _not_found(question.device)
-    if size is None and all(part.memory_gib is None or _shares(part) for part in found):
+    if size is None and all(map(_of_any_size, found)):
         fix = "say how much the machine has: --memory GIB"
         raise BadInput("uses the machine's memory, of any size", where=f"--device {question.device}", fix=fix)
     sizes = sorted({part.memory_gib for part in found if part.memory_gib is not None})
@@ -186,8 +189,13 @@ def _refuse_count(question: Question, part: Device | None, adapter: Runtime) -> 
 
 
 def _shares(part: Device) -> bool:
-    """Whether it computes from the machine's memory."""
-    return part.form == "integrated" or part.machines_memory
+    """Whether it computes from the machine's memory: a module (Jetson) has one for all."""
+    return part.form == "module" or _of_any_size(part)
+
+
+def _of_any_size(part: Device) -> bool:
+    """Whether its memory is as much as its machine has: the table's is the most that is sold."""
+    return part.memory_gib is None or part.form == "integrated" or part.machines_memory
 
 
 def _refuse_part(part: Device, adapter: Runtime, given: Mapping[str, Scalar]) -> None:

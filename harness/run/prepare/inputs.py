@@ -182,7 +182,7 @@ def _load(
         options=filled,
         header=header,
         file=title,
-        converted=("gguf" if header.version else "safetensors") not in asked.adapter.formats,
+        converted=header.format not in asked.adapter.formats,
         least_context=asked.least,
         drafts=tuple(drafts),
     )

@@ -25,7 +25,11 @@ from runtimes.table import BUILT_IN, find
 
 # Whose `tokenize` is the reference: the first that is installed is asked. The readers of tokenizer.json share one tokenizer
 # (runtimes/support/hf_folder.py).
-REFERENCES: Mapping[str, tuple[str, ...]] = {"gguf": ("llama.cpp",), "safetensors": ("pytorch", "mlx", "vllm")}
+REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "gguf": ("llama.cpp",),
+    "safetensors": ("pytorch", "mlx", "vllm"),
+    "openvino": ("openvino",),
+}
 _CONTEXT = 256  # the smallest: nothing is computed
 # Nothing is, so no device is taken from a server that may hold it, and no weights are copied.
 _IDLE: Mapping[str, Scalar] = {"gpu_layers": 0, "device": "cpu", "repack": False}
@@ -57,7 +61,7 @@ def held(adapter: Runtime, model_format: str, cache: Path, *, kept: bool) -> boo
 
 def tokenizer_of(identity: Identity) -> str:
     """What tells one tokenizer from another; a folder's configuration decides on BOS, too, and its whole digest stands for it."""
-    return identity.sha256 if identity.format == "safetensors" else identity.tokenizer_sha256 or identity.sha256
+    return identity.sha256 if identity.format != "gguf" else identity.tokenizer_sha256 or identity.sha256
 
 
 def key(tokenizer: str, texts: str) -> str:
