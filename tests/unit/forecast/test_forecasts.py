@@ -132,6 +132,7 @@ def test_an_architecture_that_was_measured_with_other_kernels_says_so():
         ("GeForce RTX 4090", "cuda", "TQ1_0", "the file type TQ1_0 was never measured with cuda"),
         ("GeForce RTX 4090", "cuda", "", "the file type is not known"),
         ("GeForce GTX 1080 Ti", "cuda", "Q4_K", "the generation NVIDIA Pascal was never measured"),
+        ("Apple M2", "vulkan", "Q4_K", "the generation Apple M2 was never measured with vulkan"),
     ],
 )
 def test_a_file_type_and_a_generation_that_nobody_measured_with_these_kernels_are_named(name, family, kind, told):
