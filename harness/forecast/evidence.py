@@ -102,7 +102,7 @@ def hardware_of(part: Device, family: str, count: int = 1) -> Hardware | None:
     if part.bandwidth_bytes_per_s is None:
         return None
     peak = max(part.peak_flops.values()) if part.peak_flops else None
-    generation = f"{part.vendor} {part.generation}"
+    generation = part.generation if part.generation.startswith(part.vendor) else f"{part.vendor} {part.generation}"
     return Hardware(
         part.sku, family, generation, part.form, float(part.bandwidth_bytes_per_s), peak, count,
         bounded=part.bound_bytes_per_s is not None,

@@ -17,7 +17,7 @@ from harness.forecast.ladder import Ladder, ladder
 from harness.forecast.limits import Limits, limits
 from harness.forecast.physics import most_per_s
 from harness.forecast.pooling import AT_ONCE, Features, Floats, Pool, Spread, fit, groups_of, kernel
-from harness.forecast.values import Forecast, Hardware, Interval, Kind, Point, Task, Work, figure
+from harness.forecast.values import SAME, Forecast, Hardware, Interval, Kind, Point, Task, Work, figure
 from harness.tiers.anchor import Anchor
 
 BASIS = 5  # measurements that are named
@@ -142,16 +142,23 @@ class Seen:
     pairs: frozenset[tuple[str, str, str]]
     devices: frozenset[tuple[str, str]]
     models: frozenset[str]
-    counts: frozenset[tuple[str, str, str, int]]  # of a pair: so many of the device
+    sizes: Mapping[
+        tuple[str, str, str, int], frozenset[float]
+    ]  # of a pair and so many of the device: parameters of the model
 
 
 def seen(points: Sequence[Point]) -> Seen:
     """Of these points."""
+    sizes: dict[tuple[str, str, str, int], set[float]] = {}
+    for p in points:
+        sizes.setdefault((p.hardware.name, p.hardware.family, p.work.model, p.hardware.count), set()).add(
+            p.work.parameters
+        )
     return Seen(
         frozenset((p.hardware.name, p.hardware.family, p.work.model) for p in points),
         frozenset((p.hardware.name, p.hardware.family) for p in points),
         frozenset(p.work.model for p in points),
-        frozenset((p.hardware.name, p.hardware.family, p.work.model, p.hardware.count) for p in points),
+        {pair: frozenset(found) for pair, found in sizes.items()},
     )
 
 
@@ -165,10 +172,13 @@ def unseen(known: Seen, hardware: Hardware, work: Work) -> Unseen:
 
 
 def anchor(known: Seen, hardware: Hardware, work: Work) -> Anchor:
-    """Its class: so many of a device that were never measured with this model are no measurement nearby."""
+    """Its class: so many of a device that were never measured with this model are no measurement nearby, nor is another model
+    that llama-bench calls the same (Mistral 7B and Llama 2 7B).
+    """
     found = ANCHORS[unseen(known, hardware, work)]
-    counted = (hardware.name, hardware.family, work.model, hardware.count) in known.counts
-    return Anchor.EXTRAPOLATED if found is Anchor.NEARBY and not counted else found
+    sizes = known.sizes.get((hardware.name, hardware.family, work.model, hardware.count), frozenset())
+    near = any(abs(math.log(work.parameters / size)) < SAME for size in sizes)
+    return Anchor.EXTRAPOLATED if found is Anchor.NEARBY and not near else found
 
 
 def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task) -> Forecast:

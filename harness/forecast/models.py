@@ -10,9 +10,7 @@ from harness.catalog.gguf import Header
 from harness.errors import BadInput
 from harness.fit.reading import shape_of
 from harness.forecast.evidence import quantisation_class
-from harness.forecast.values import Work, architecture_of
-
-SAME = 0.03  # of log parameters: finetunes add a few tokens to a vocabulary
+from harness.forecast.values import SAME, Work, architecture_of
 
 
 def work_of(header: Header, title: str, cache_bits: tuple[float, float], known: Iterable[Work]) -> Work:

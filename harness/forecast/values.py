@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.tiers.anchor import Anchor
+
+_FAR = 1.5  # times: llama-bench rounds sizes, and takes some for another's
+SAME = 0.03  # of log parameters, of one model: finetunes add a few tokens to a vocabulary
 
 
 class Kind(StrEnum):
@@ -69,6 +73,14 @@ def figure(value: float) -> str:
 def architecture_of(work: Work) -> str:
     """The first word of its name: "llama 8B" is a llama."""
     return work.model.partition(" ")[0]
+
+
+def model_title(work: Work) -> str:
+    """Its name for people: llama-bench's, but "qwen2 32.8B" for "qwen2 ?B", and for one of another size than the name says."""
+    told = re.search(r" (\?|\d+(?:\.\d+)?)B(?!x)", work.model)
+    if told is None or (told[1] != "?" and 1 / _FAR < work.parameters / 1e9 / float(told[1]) < _FAR):
+        return work.model
+    return f"{architecture_of(work)} {work.parameters / 1e9:.3g}B"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.catalog.matrices import Loaded
 from harness.catalog.triples import Triple
@@ -110,11 +111,29 @@ def refuse_machines(loaded: Loaded) -> None:
 
 
 def refuse_bad_sweep(loaded: Loaded) -> None:
-    """Raises `BadInput` for a value of the sweep's options that the runtime does not take, before anything is measured."""
-    if loaded.matrix.sweep is not None:
-        adapter = find(split(loaded.matrix.sweep.runtime).name)
-        for cell in loaded.matrix.sweep.cells():
-            options.parse(cell.settings, adapter.options, adapter.name)
+    """Raises `BadInput` for a value of the sweep's options that the runtime does not take, and for two combinations that it
+    takes for one (`1` and `"1"`), and for a secret with several values, before anything is measured.
+    """
+    if loaded.matrix.sweep is None:
+        return
+    adapter = find(split(loaded.matrix.sweep.runtime).name)
+    taken: list[Mapping[str, Any]] = []
+    for cell in loaded.matrix.sweep.cells():
+        meant = options.parse(cell.settings, adapter.options, adapter.name)
+        if meant in taken:
+            raise BadInput(
+                f"two combinations mean the same: {' '.join(cell.settings)}",
+                where=f"{loaded.matrix.name}: sweep",
+                fix="give each value once",
+            )
+        taken.append(meant)
+    secret = next((name for name in loaded.matrix.sweep.swept if adapter.options[name].secret), None)
+    if secret is not None:
+        raise BadInput(
+            "a secret can't be swept: no record tells it",
+            where=f"{loaded.matrix.name}: sweep: {secret}",
+            fix="give it once",
+        )
 
 
 def refuse_reaching(loaded: Loaded, allowed: Sequence[str]) -> None:

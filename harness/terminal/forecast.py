@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point, figure
+from harness.forecast.values import Forecast, Hardware, Interval, Origin, Point, figure, model_title
 from harness.terminal.fit import SAID
 from harness.tiers.anchor import WORDS
 
@@ -24,7 +24,7 @@ def print_forecast(console: Console, outlook: Outlook) -> None:
     found, hardware = outlook.found, outlook.hardware
     context = found.answer.need.context
     told = "measured here" if hardware.measured else "by the device table"
-    say(f"{found.title}: {outlook.work.model}, {outlook.work.quantisation or 'unknown quantisation'}")
+    say(f"{found.title}: {model_title(outlook.work)}, {outlook.work.quantisation or 'unknown quantisation'}")
     slower = "" if hardware.slower_bytes_per_s is None else f"{hardware.slower_bytes_per_s / 1e9:,.0f} or "
     rate = f"{slower}{hardware.bandwidth_bytes_per_s / 1e9:,.0f} GB/s {told}"
     say(f"{found.load.adapter.name} ({hardware.family}) on {_named(hardware)}, {rate}, context {context:,}")
@@ -78,7 +78,7 @@ def _point(point: Point) -> str:
     kind = f" {work.quantisation}" if work.quantisation else ""
     tokens = f"{task.tokens:,} tokens"
     length = tokens if point.runs == 1 else f"{point.runs} runs of {tokens} on average"
-    what = f"{work.model}{kind}, {hardware.family}, {length}{depth}"
+    what = f"{model_title(work)}{kind}, {hardware.family}, {length}{depth}"
     return f"{_named(hardware)}: {what}: {figure(point.tokens_per_s)} tok/s ({whence}: {point.source})"
 
 
@@ -87,7 +87,7 @@ def to_json(outlook: Outlook) -> dict[str, Any]:
     hardware, found = outlook.hardware, outlook.found
     return {
         "model": found.title,
-        "model_name": outlook.work.model,
+        "model_name": model_title(outlook.work),
         "runtime": found.load.adapter.name,
         "backend": hardware.family,
         "device": hardware.name,
@@ -117,7 +117,7 @@ def _as_json(forecast: Forecast | None) -> dict[str, Any] | None:
                 "device": point.hardware.name,
                 "device_count": point.hardware.count,
                 "backend": point.hardware.family,
-                "model": point.work.model,
+                "model": model_title(point.work),
                 "quantisation": point.work.quantisation,
                 "tokens": point.task.tokens,
                 "depth": point.task.depth,

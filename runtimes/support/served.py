@@ -44,7 +44,7 @@ def look(server: Server, wanted: str, engine: str, answers_as: str, model: Path)
     entries = _entries(server, wanted)
     name = _chosen(entries, wanted)
     entry = next((one for one in entries if one["id"] == name), {})
-    props = _object(server.call("/props"))
+    props = _object(server.call(f"{server.root}/props"))
     _refuse_another_file(server, props.get("model_path"), model)
     _refuse_another_file(server, entry.get("root"), model)
     shown = _shown(server, entry)
@@ -70,8 +70,8 @@ def _shown(server: Server, entry: Mapping[str, Any]) -> dict[str, Any]:
     """What the server says of one model beside its list: Ollama, LM Studio."""
     owner, name = _OWNERS.get(str(entry.get("owned_by")), ""), str(entry.get("id"))
     if owner == "ollama":
-        return _object(server.call("/api/show", {"model": name}))
-    return _object(server.call(f"/api/v0/models/{quote(name)}")) if owner == "lmstudio" else {}
+        return _object(server.call(f"{server.root}/api/show", {"model": name}))
+    return _object(server.call(f"{server.root}/api/v0/models/{quote(name)}")) if owner == "lmstudio" else {}
 
 
 def alike(name: str) -> str:
@@ -145,12 +145,12 @@ def _chosen(entries: list[dict[str, Any]], wanted: str) -> str:
 def _engine(server: Server, entry: Mapping[str, Any], props: Mapping[str, Any], said: str) -> tuple[str, str]:
     """The engine and its version, by what each kind of server offers; `said` is the operator's word."""
     owner = _OWNERS.get(str(entry.get("owned_by")), "")
-    version = _object(server.call("/version")).get("version")
+    version = _object(server.call(f"{server.root}/version")).get("version")
     if version is None and owner == "sglang":
         version = next((told for path in ("/server_info", "/get_server_info")
-                        if (told := _object(server.call(path)).get("version")) is not None), None)  # fmt: skip
+                        if (told := _object(server.call(f"{server.root}{path}")).get("version")) is not None), None)  # fmt: skip
     build = props.get("build_info")
-    ollama = _object(server.call("/api/version")).get("version") if not version and not build else None
+    ollama = _object(server.call(f"{server.root}/api/version")).get("version") if not version and not build else None
     if isinstance(build, str):
         found = ("llama.cpp", build)
     elif isinstance(version, str | int | float):

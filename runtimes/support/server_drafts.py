@@ -17,19 +17,19 @@ _TELLS = "llama.cpp"  # its answers tell drafts wherever there were any
 def told(server: Server, engine: str) -> bool | None:
     """By its own word: llama-server's slots, the counters that vLLM has only then, SGLang's settings. None: it does not tell."""
     if engine == _TELLS:
-        slots = server.call("/slots")
+        slots = server.call(f"{server.root}/slots")
         said = [one.get("speculative") for one in slots if isinstance(one, dict)] if isinstance(slots, list) else []
         return any(said) if said and all(isinstance(one, bool) for one in said) else None
     if engine == "vllm":
         try:
-            answer = server.ask("/metrics")
+            answer = server.ask(f"{server.root}/metrics")
         except BadInput:
             return None
         known = answer.status == 200 and b"vllm:" in answer.body
         return b"vllm:spec_decode" in answer.body if known else None
     if engine == "sglang":
         for path in ("/server_info", "/get_server_info"):
-            info: Any = server.call(path)
+            info: Any = server.call(f"{server.root}{path}")
             if isinstance(info, dict) and "speculative_algorithm" in info:
                 return str(info["speculative_algorithm"] or "NONE").upper() != "NONE"
     return None

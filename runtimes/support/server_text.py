@@ -40,7 +40,7 @@ class ServerText:
         for number, (path, body) in enumerate(calls):
             if self._flavour not in (None, number):
                 continue
-            answer = self._server.call(path, body)
+            answer = self._server.call(f"{self._server.root}{path}", body)
             found = answer.get("tokens") if isinstance(answer, dict) else None
             if isinstance(found, list) and all(isinstance(token, int) for token in found) and (found or not text):
                 self._flavour = number if text else self._flavour
@@ -91,7 +91,7 @@ class ServerText:
     def text(self, ids: Sequence[int]) -> str:
         """What the ids stand for, by the server or by the model's file."""
         for path, key, other in _DETOKENIZE:
-            answer = self._server.call(path, {"model": self._model, "tokens": list(ids)})
+            answer = self._server.call(f"{self._server.root}{path}", {"model": self._model, "tokens": list(ids)})
             if isinstance(answer, dict) and isinstance(answer.get(key, answer.get(other)), str):
                 return str(answer.get(key, answer.get(other)))
         text = None if self._vocabulary is None else self._vocabulary.text(ids)

@@ -92,6 +92,11 @@ class Server:
         """Whether it listens on this machine, or something here that passes on to another."""
         return _loopback(self.host)
 
+    @property
+    def root(self) -> str:
+        """The path beside whose `/v1` it answers: behind a proxy, or with a prefix, what stands above it is another server's."""
+        return re.sub(r"/v[0-9]+$", "", self.base)
+
     def address(self) -> str:
         """The address that a connection really goes to."""
         connection = self._connect()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.run.prepare import forecast as asking
-from tests.support import real_shapes
+from tests.support import model_headers, real_shapes
 from tests.support.program import Program
 
 
@@ -119,6 +119,7 @@ def test_the_memory_that_is_given_chooses_the_part(repro, llama):
         (("--device", "Adreno 750", "--memory", "16"), "no document has its bandwidth"),
         (("--device", "RTX 4070", "--context", "9999999"), "trained for 131,072"),
         (("--count", "2"), "must be asked of a part of the table"),
+        (("--backend", "sycl"), "name the part that has them: --device NAME"),
         (("--memory", "8"), "must be that of a part of the table"),
         (("--device", "Jetson Orin NX 16GB", "--count", "2"), "is built into one machine"),
         (("--device", "Apple M3", "--memory", "16", "--count", "2"), "is built into one machine"),
@@ -179,6 +180,15 @@ def test_a_reason_of_one_rate_alone_names_it(repro, llama):
     done = repro("forecast", llama, "--device", "RTX 4090", "--backend", "opencl")
     assert "      wide: the generation NVIDIA Ada Lovelace was never measured with opencl" in done.out
     assert "      prefill wide: the architecture llama was measured with opencl in odd runs alone" in done.out
+
+
+def test_a_folder_is_answered_with_the_file_that_there_is_a_forecast_of(repro, tmp_path):
+    tensors = {"model.embed_tokens.weight": ("BF16", (1000, 256))}
+    done = repro(
+        "forecast", model_headers.folder(tmp_path / "model", tensors, model_headers.LLAMA), "--device", "RTX 4090"
+    )
+    assert done.code == 2
+    assert "take a file that is gguf" in done.err
 
 
 def test_a_file_that_is_no_model_is_refused(repro, tmp_path):

@@ -113,6 +113,8 @@ def test_bad_sweeps_are_refused_in_one_line_before_anything_is_measured(repro, t
     matrix = repro.folder / "bad.toml"
     for text, said in (
         ("[sweep.options]\nthreads = [1, 1]\n", "twice"),
+        ("[sweep.options]\nthreads = [1, '1']\n", "two combinations mean the same: threads=1"),
+        ("[sweep.options]\nprefix_cache = [true, 'on']\n", "two combinations mean the same"),
         ("[sweep.options]\nthreads = 1\n", "several values"),
         ("[sweep.options]\nthreads = []\n", "no value"),
         ("[sweep.options]\nthreads = [1, 'x']\n", "'x' is not a whole number"),
@@ -122,6 +124,9 @@ def test_bad_sweeps_are_refused_in_one_line_before_anything_is_measured(repro, t
     ):
         matrix.write_text(head + text)
         assert said in refused(repro("matrix", "run", matrix)), said
+    secrets = "[sweep.options]\napi_key_env = ['ONE', 'TWO']\n"
+    matrix.write_text(head.replace("simulated", "openai-http") + secrets)
+    assert "a secret can't be swept" in refused(repro("matrix", "run", matrix))
     assert not repro.records()
     assert not repro.results.exists() or not any(repro.results.iterdir())
 

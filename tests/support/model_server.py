@@ -19,6 +19,8 @@ class Behaviour:
     models: list = field(default_factory=lambda: [{"id": "tiny"}])
     props: dict | None = None
     pages: dict = field(default_factory=dict)  # further answers to GET and POST, by path
+    prefix: str = ""  # before all its paths
+    above: dict = field(default_factory=dict)  # what another server answers above the prefix
     completions: bool = True
     chat: bool = False
     template: int = 10  # tokens that its chat template adds, or what it adds to a text of so many tokens
@@ -102,7 +104,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"error": {"message": self.does.refused_words, "type": "authentication_error"}}, 401)
         return False
 
+    def _below(self):
+        """Whether the request is ours; the path is then without the prefix."""
+        if self.path.startswith(f"{self.does.prefix}/"):
+            self.path = self.path.removeprefix(self.does.prefix)
+            return True
+        found = self.does.above.get(self.path)
+        self._json({"error": "not found"} if found is None else found, 404 if found is None else 200)
+        return False
+
     def do_GET(self):
+        if not self._below():
+            return None
         self.double.asked.append((self.path, None))
         if self.does.busy > 0:
             self.does.busy -= 1
@@ -126,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self._below():
+            return
         self.double.asked.append((self.path, body))
         if not self._allowed():
             return

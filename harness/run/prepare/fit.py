@@ -91,7 +91,7 @@ def ask(question: Question, cache: Path) -> Found:
     form = header.format
     converted = form not in adapter.formats
     if converted and not (form == "gguf" and adapter.capabilities.converts):
-        fix = "take another runtime or another file"
+        fix = f"take a file that is {' or '.join(adapter.formats)}, or another runtime"
         raise BadInput(f"{adapter.name} reads {' and '.join(adapter.formats)}, this is {form}", where=title, fix=fix)
     if part is not None:
         _refuse_part(part, adapter, given)

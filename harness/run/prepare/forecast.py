@@ -26,6 +26,7 @@ STEP_TOKENS = 128  # that are decoded after the context
 MOST_RECORDS = 600  # rates of a registry that are learned from beside what is shipped
 # What of the evidence a runtime may rest on: all of it ran llama.cpp's kernels.
 RUNTIMES = ("llama.cpp", "llama-server")
+NOT_BUILT = ("sycl", "opencl")  # kernels that something was published of and that `repro` makes no build with
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def ask(
         fix = f"take one of {', '.join(RUNTIMES)}, or measure it: repro bench"
         raise BadInput(f"nothing was published of {runtime} to forecast from", where="--runtime", fix=fix)
     question = fit.spoken(question)
+    if not question.device and question.backend in NOT_BUILT:
+        fix = "name the part that has them: --device NAME"
+        raise BadInput(
+            "no build of ours has these kernels on this machine", where=f"--backend {question.backend}", fix=fix
+        )
     found = fit.ask(question, cache)
     options = found.load.options
     kinds = tuple(KV_BITS[str(options.get(name) or "f16")] for name in ("type_k", "type_v"))

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from harness import units
 from harness.cells import markdown_text
 from harness.errors import visible
+from harness.forecast.values import model_title
 from harness.site import addresses
 from harness.site.draw.svg import legal
 from harness.tiers.values import TIERS
@@ -80,7 +81,9 @@ def environment(loader: BaseLoader) -> Environment:
         name: getattr(units, name) for name in ("significant", "rate", "duration", "ratio", "count")
     }
     made.filters.update(filters, drawn=Markup, markdown=markdown_text, tier=TIER_WORDS.__getitem__)
-    made.filters.update(foretold=_foretold, operator=addresses.operator, listed=addresses.listed, legal=legal)
+    made.filters.update(
+        foretold=_foretold, model_title=model_title, operator=addresses.operator, listed=addresses.listed, legal=legal
+    )
     made.globals.update(interval=units.interval, static=static_name, tier_badge=_tier_badge)
     made.globals.update(row_line=_row_line, chips=_chips)
     return made

@@ -8,7 +8,7 @@ from harness import evidence
 from harness.catalog import published
 from harness.errors import BadInput
 from harness.forecast.evidence import merged, model_name, quantisation_class, task_of
-from harness.forecast.values import Kind, Origin, Task
+from harness.forecast.values import Kind, Origin, Task, model_title
 
 HEAD = ",".join(published.COLUMNS)
 ROW = "a/b#1,2026-01-02,NVIDIA GeForce RTX 4090,1,CUDA,b1,llama 8B,Q4_K - Medium,4.58,8.03,tg128,130.5,0.2,,0,0,"
@@ -109,3 +109,19 @@ def test_a_mean_says_of_how_many_runs_it_is_and_records_stay_apart():
     assert [one.source for one in merged(records)[0]] == ["a" * 64, "b" * 64]
     (mean,) = merged([decode, replace(decode, task=replace(decode.task, tokens=decode.task.tokens + 128))])[0]
     assert mean.runs == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "title"),
+    [
+        ("qwen2 ?B", 32.76e9, "qwen2 32.8B"), ("llama 1B", 3.23e9, "llama 3.23B"), ("llama 1B", 1.1e9, "llama 1B"),
+        ("qwen3moe 30B.A3B", 30.53e9, "qwen3moe 30B.A3B"), ("llama4 17Bx16E", 107.77e9, "llama4 17Bx16E"), ("phi3 3B", 3.84e9, "phi3 3B"),
+    ],
+)  # fmt: skip
+def test_a_model_is_told_by_a_name_that_has_its_size(name, parameters, title):
+    work = next(point.work for point in evidence.shipped().points)
+    assert model_title(replace(work, model=name, parameters=parameters)) == title
+
+
+def test_no_model_that_was_published_is_told_without_its_size():
+    assert not [name for point in evidence.shipped().points if "?" in (name := model_title(point.work))]

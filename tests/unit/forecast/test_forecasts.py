@@ -67,6 +67,18 @@ def test_so_many_of_a_device_that_nobody_measured_with_the_model_are_no_measurem
         assert forecast(evidence.forecaster(), own, llama, task).anchor is anchor
 
 
+@pytest.mark.parametrize(("billions", "anchor"), [(6.74, Anchor.NEARBY), (7.24, Anchor.EXTRAPOLATED)])
+def test_another_model_that_llama_bench_calls_the_same_is_no_measurement_nearby(billions, anchor):
+    # Llama 2 7B was measured on this device, Mistral 7B elsewhere.
+    model = next(
+        p.work
+        for p in evidence.shipped().points
+        if p.work.model == "llama 7B" and round(p.work.parameters / 1e9, 2) == billions
+    )
+    for task in (DECODE, Task(Kind.PREFILL, 512)):
+        assert forecast(evidence.forecaster(), part("Radeon 8060S", "vulkan"), model, task).anchor is anchor
+
+
 def test_prefill_reaches_farther_on_a_device_that_nobody_measured_and_there_alone():
     known = evidence.forecaster().learned[Kind.PREFILL]
     plain = replace(known, pool=replace(known.pool, spread=replace(known.pool.spread, elsewhere=(0.0, 0.0))))
@@ -120,6 +132,7 @@ def test_an_architecture_that_was_measured_with_other_kernels_says_so():
         ("GeForce RTX 4090", "cuda", "TQ1_0", "the file type TQ1_0 was never measured with cuda"),
         ("GeForce RTX 4090", "cuda", "", "the file type is not known"),
         ("GeForce GTX 1080 Ti", "cuda", "Q4_K", "the generation NVIDIA Pascal was never measured"),
+        ("Apple M2", "vulkan", "Q4_K", "the generation Apple M2 was never measured with vulkan"),
     ],
 )
 def test_a_file_type_and_a_generation_that_nobody_measured_with_these_kernels_are_named(name, family, kind, told):

@@ -154,6 +154,18 @@ def test_sglang_tells_its_version_and_llama_server_its_slots(model):
         assert load(model, url).facts.settings["slots"] == 4
 
 
+def test_behind_a_prefix_what_stands_above_it_is_another_servers(model):
+    """A reverse proxy gives each of its servers a folder: the version and the context at its own root are not theirs."""
+    props = {"build_info": "b10068", "default_generation_settings": {"n_ctx": 2048}, "total_slots": 4}
+    above = {"/version": {"version": "0.9.9"}, "/props": {"default_generation_settings": {"n_ctx": 9}}}
+    with serving(prefix="/one", above=above, props=props, takes_ids=False) as (url, double):
+        loaded = load(model, url.replace("/v1", "/one/v1"))
+        assert (loaded.facts.engine, loaded.facts.version) == ("llama.cpp", "b10068")
+        assert (loaded.facts.context_tokens, loaded.facts.settings["slots"]) == (2048, 4)
+        assert timed(loaded, 4).token_ns.size == 4  # its text by the tokenizer behind the prefix
+        assert "/tokenize" in double.paths()
+
+
 def test_a_key_never_stands_in_an_error_of_a_redirect(model, monkeypatch):
     monkeypatch.setenv(f"{SECRET}api_key_env", "sk-canary-123456")
     place = {"Location": "https://user:sk-canary-123456@other.example/v1"}
