@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +14,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from harness.catalog import toml_file
+from harness.catalog import device_peaks, toml_file
 from harness.catalog.device_names import read_name
+from harness.catalog.device_peaks import Like
 from harness.catalog.memory_tiers import tier_gib
 from harness.catalog.toml_file import Part
 from harness.errors import BadInput
@@ -93,6 +94,13 @@ class Device:
     machines_gib: tuple[int, ...] = ()  # the sizes of the machines that it is sold in; (): not known
     also_called: tuple[str, ...] = ()  # names of another part that a system gives it, too
     slower_bytes_per_s: int | None = None  # of the slower memory that is sold under this name and size, too
+    # Without peaks: about those of its generation, by the speed of its memory. Nothing is bounded by it.
+    like_flops: float | None = None
+
+    @property
+    def fastest_flops(self) -> float | None:
+        """Of its fastest type of number; None: no document has it."""
+        return max(self.peak_flops.values()) if self.peak_flops else None
 
     @property
     def bound_bytes_per_s(self) -> int | None:
@@ -194,7 +202,22 @@ def read(folder: Path) -> tuple[Device, ...]:
     if not devices:
         raise BadInput("holds no device", where=str(folder), fix="reinstall repro-harness")
     _by_name(devices, str(folder))
-    return devices
+    ratios = device_peaks.operations_a_byte(
+        (_like(device), device.fastest_flops, device.bandwidth_bytes_per_s)
+        for device in devices
+        if device.fastest_flops is not None and device.bandwidth_bytes_per_s is not None
+    )
+    return tuple(_with_like(device, ratios.get(_like(device))) for device in devices)
+
+
+def _like(device: Device) -> Like:
+    return Like(device.vendor, device.generation, device.form == "integrated")
+
+
+def _with_like(device: Device, operations_a_byte: float | None) -> Device:
+    if device.peak_flops or device.bandwidth_bytes_per_s is None or operations_a_byte is None:
+        return device
+    return replace(device, like_flops=operations_a_byte * device.bandwidth_bytes_per_s)
 
 
 @cache

@@ -130,7 +130,7 @@ def _keys(hardware: Hardware, work: Work, lab: str, when: float) -> dict[str, st
         "experts": str(work.experts),
         "split": str(hardware.count > 1),
         "form": hardware.form,
-        "peak": str(hardware.peak_flops is not None),
+        "peak": str(hardware.known_flops is not None),
     }
     shared = (
         ("generation", "family"), ("device", "family"), ("quantisation", "family"), ("quantisation", "generation"),

@@ -101,12 +101,12 @@ def hardware_of(part: Device, family: str, count: int = 1) -> Hardware | None:
     """A part of the device table; None where its bandwidth is not known."""
     if part.bandwidth_bytes_per_s is None:
         return None
-    peak = max(part.peak_flops.values()) if part.peak_flops else None
     generation = part.generation if part.generation.startswith(part.vendor) else f"{part.vendor} {part.generation}"
     return Hardware(
-        part.sku, family, generation, part.form, float(part.bandwidth_bytes_per_s), peak, count,
+        part.sku, family, generation, part.form, float(part.bandwidth_bytes_per_s), part.fastest_flops, count,
         bounded=part.bound_bytes_per_s is not None,
         slower_bytes_per_s=None if part.slower_bytes_per_s is None else float(part.slower_bytes_per_s),
+        like_flops=part.like_flops,
     )  # fmt: skip
 
 

@@ -56,8 +56,8 @@ def most_per_s(hardware: Hardware, work: Work, task: Task) -> float:
 
 
 def arithmetic(hardware: Hardware) -> float:
-    """Operations a second of the fastest type, or what stands for them."""
-    return hardware.peak_flops or hardware.bandwidth_bytes_per_s * OPERATIONS_A_BYTE
+    """Operations a second of the fastest type, or what stands for them: as its like have, by bandwidth, or as nobody has."""
+    return hardware.known_flops or hardware.bandwidth_bytes_per_s * OPERATIONS_A_BYTE
 
 
 def bandwidth_ratio(this_bytes_per_s: float, hub_bytes_per_s: float) -> float:

@@ -1,5 +1,6 @@
 """What is foretold of what was not measured: its class, its width, what it rests on."""
 
+import math
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from harness.forecast.forecaster import (
     seen,
     unseen,
 )
-from harness.forecast.physics import bandwidth_ratio, ideal_seconds
+from harness.forecast.physics import bandwidth_ratio, ideal_seconds, most_per_s
 from harness.forecast.pooling import groups_of
 from harness.forecast.values import Hardware, Kind, Origin, Task
 from harness.tiers.anchor import Anchor
@@ -153,6 +154,7 @@ def test_what_was_measured_in_odd_runs_alone_is_not_said_to_be_never_measured():
         ("Radeon RX 9070 GRE", True),
         ("GeForce RTX 4090", False),
         ("GeForce RTX 3060 12 GB", False),
+        ("GeForce RTX 3050 8 GB", True),
     ],
 )
 def test_a_prompt_on_a_part_without_published_arithmetic_says_why_it_is_wide(name, said):
@@ -160,6 +162,22 @@ def test_a_prompt_on_a_part_without_published_arithmetic_says_why_it_is_wide(nam
     prompt, decode = (forecast(evidence.forecaster(), own, QWEN, task) for task in (Task(Kind.PREFILL, 512), DECODE))
     assert any(reason.startswith("no document has its arithmetic") for reason in prompt.wider) is said
     assert not any("arithmetic" in reason for reason in decode.wider)
+
+
+def test_prompts_on_a_part_without_published_arithmetic_are_told_as_those_of_its_like():
+    # The RTX 4090 D has the 4090's memory and nine tenths of its arithmetic.
+    ours, theirs = (
+        forecast(evidence.forecaster(), part(name, "cuda"), QWEN, Task(Kind.PREFILL, 512)).rate
+        for name in ("GeForce RTX 4090 D", "GeForce RTX 4090")
+    )
+    assert 0.6 < ours.middle / theirs.middle < 1.2
+    assert ours.high_95 / ours.low_95 > theirs.high_95 / theirs.low_95
+
+
+def test_what_is_taken_from_its_like_bounds_nothing():
+    own = part("GeForce RTX 4090 D", "cuda")
+    assert (own.peak_flops, own.like_flops is not None) == (None, True)
+    assert most_per_s(own, QWEN, Task(Kind.PREFILL, 512)) == math.inf
 
 
 def test_no_forecast_is_a_measured_class():
