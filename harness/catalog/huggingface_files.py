@@ -120,6 +120,7 @@ def weights_of(reference: HuggingFaceReference, names: Collection[str], mapped: 
 
 def refuse_without_weights(reference: HuggingFaceReference, names: Collection[str]) -> None:
     """Raises `BadInput` where the repository holds no weights that are read: before anything is fetched."""
+    openvino_ir.refuse_parts(names, str(reference))
     if not is_openvino(names) and not any("/" not in name and name.endswith(".safetensors") for name in names):
         raise _refused(reference, names, [])
 

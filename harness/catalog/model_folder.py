@@ -107,8 +107,10 @@ def _folder_header(folder: Path, to_run: bool) -> gguf.Header:
 
 
 def is_openvino(folder: Path) -> bool:
-    """Whether a folder holds a model in OpenVINO's format."""
-    return openvino_ir.is_one([path.name for path in folder.iterdir()])
+    """Whether a folder holds a model in OpenVINO's format. Raises `BadInput` for one in several graphs."""
+    names = [path.name for path in folder.iterdir()]
+    openvino_ir.refuse_parts(names, str(folder))
+    return openvino_ir.is_one(names)
 
 
 def described(folder: Path, heads: Sequence[safetensors.Header]) -> gguf.Header:

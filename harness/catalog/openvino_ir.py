@@ -19,6 +19,7 @@ from harness.catalog.scheme import Scalar, Scheme, group_word
 from harness.errors import BadInput
 
 GRAPH, WEIGHTS = "openvino_model.xml", "openvino_model.bin"
+_OF_IMAGES = "openvino_language_model.xml"  # beside graphs for what it sees
 # What an engine reads of such a folder beside these; nothing in it can be executed.
 TOKENIZERS = tuple(f"openvino_{name}.{end}" for name in ("tokenizer", "detokenizer") for end in ("bin", "xml"))
 DESCRIBED = ("openvino_config.json",)
@@ -64,6 +65,13 @@ class Told:
 def is_one(names: Collection[str]) -> bool:
     """Whether a folder of these files holds such a model: safetensors beside it are what it was made from, and count."""
     return GRAPH in names and not any(name.endswith(".safetensors") for name in names)
+
+
+def refuse_parts(names: Collection[str], where: str) -> None:
+    """Raises `BadInput` for a model in several graphs, whose language model is one of them."""
+    if _OF_IMAGES in names and not any(name.endswith(".safetensors") for name in names):
+        what = "holds a model for images in OpenVINO's format, which is not read"
+        raise BadInput(what, where=where, fix="take a language model")
 
 
 def check_folder(folder: Path) -> list[Path]:

@@ -99,6 +99,12 @@ def test_it_is_fetched_by_reference_and_what_lies_beside_it_is_not(tmp_path):
         done = repro("model", "fetch", "hf:owner/model@main", **own)
         assert done.returncode == 0, done.stderr
         shown = repro("model", "show", "hf:owner/model@main", **own)
+        own["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+        added = repro("model", "add", "hf:owner/model@main", "--id", "tiny-ir", **own)
+        assert added.returncode == 0, added.stderr
+        assert 'format = "openvino"' in (tmp_path / "config/repro-harness/models/tiny-ir.toml").read_text("utf-8")
+        again = repro("model", "fetch", "tiny-ir", **own)
+        assert again.stdout == done.stdout, again.stderr
     place = Path(done.stdout.replace("\n", "").strip())
     assert {path.name for path in place.iterdir()} == there.keys()
     assert "OpenVINO-int4-asym-g16" in shown.stdout

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.catalog import identity, model_folder, openvino_graph, weights
+from harness.catalog import huggingface_files, identity, model_folder, openvino_graph, references, weights
 from harness.errors import BadInput
 from tests.support import openvino_folder as made
 
@@ -145,6 +145,17 @@ def test_a_folder_that_is_not_whole_or_holds_more_is_one_line(tmp_path, change, 
     change(folder)
     with pytest.raises(BadInput, match=told):
         model_folder.header(folder)
+
+
+def test_a_model_in_several_graphs_is_refused_as_what_it_is(tmp_path):
+    (tmp_path / "openvino_language_model.xml").write_bytes(made.model().xml())
+    (tmp_path / "openvino_language_model.bin").write_bytes(b"x")
+    with pytest.raises(BadInput, match="a model for images in OpenVINO's format"):
+        identity.header_of(tmp_path)
+    with pytest.raises(BadInput, match="a model for images in OpenVINO's format"):
+        huggingface_files.refuse_without_weights(
+            references.hugging_face("hf:a/b"), ["config.json", "openvino_language_model.xml"]
+        )
 
 
 def test_python_beside_it_is_nobodys_to_run(tmp_path):
