@@ -14,6 +14,7 @@ from harness.files import read_limited
 
 LIMIT = 4 << 20  # bytes; the prompt texts of a suite are the largest
 P = TypeVar("P", bound="Part")
+_KINDS = {"str": "text", "int": "a whole number", "bool": "true or false"}
 
 
 class Part(BaseModel):
@@ -35,7 +36,14 @@ def read(path: Path, kind: type[P], see: str) -> tuple[P, str]:
 
 def _first_problem(error: ValidationError) -> str:
     """The first thing that pydantic found, in one line."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    found = error.errors()
+    first = found[0]
+    path, message = first["loc"], first["msg"].removeprefix("Value error, ")
+    if path and path[-1] in _KINDS:  # of a value that may be of several kinds, it names each in turn
+        path = path[:-1]
+        beside = [one["loc"][len(path)] for one in found if one["loc"][: len(path)] == path]
+        kinds = [words for kind, words in _KINDS.items() if kind in beside]
+        listed = ", or a list of these" if any(str(kind).startswith("list[") for kind in beside) else ", not a list"
+        message = f"must be {', '.join(kinds)}{listed}"
+    place = ".".join(str(part) for part in path)
     return f"{place}: {message}" if place else message
