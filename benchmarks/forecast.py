@@ -139,7 +139,7 @@ def line(one: Judged) -> dict[str, object]:
         "experts": point.work.experts, "depth": point.task.depth, "tokens_per_s": point.tokens_per_s,
         "ideal_seconds": ideal_seconds(replace(point.hardware), point.work, point.task), "rows": one.rows, "odd": one.odd,
         "log_error": one.log_error, "inside_80": one.inside_80, "inside_95": one.inside_95, "width": one.width,
-        "backend_seen": one.backend_seen, "refused": one.refused, "peak": point.hardware.known_flops is not None,
+        "backend_seen": one.backend_seen, "refused": one.refused, "peak": point.hardware.peak_flops is not None,
         "lab": point.lab,
     }  # fmt: skip
 

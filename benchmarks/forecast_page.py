@@ -65,7 +65,7 @@ def page(judged: Sequence[Line], found: Evidence, command: str) -> list[str]:
         *WHY, "", *_against_bars(fair), "",
         "## Where the error of decode comes from", "", *_sources(fair), "",
         "## What nobody can foretell", "", *_floor(found), "",
-        "## Prefill and the arithmetic", "", *_arithmetic(fair), "",
+        "## Prefill and the published arithmetic", "", *_arithmetic(fair), "",
         "## Width", "", *_width(fair), "",
         "## Odd rows", "", *_odd(found), "",
         "## Records of our own", "", *_own(), "",
@@ -230,9 +230,9 @@ def _floor(found: Evidence) -> list[str]:
 
 
 def _arithmetic(fair: Sequence[Line]) -> list[str]:
-    """Errors, widths and coverage of prefill, the device left out. Arithmetic: published, or that of its generation."""
+    """Errors, widths and coverage of prefill with and without a published peak, the device left out."""
     text = [
-        "| arithmetic known | measurements | median error | width of the 95 % interval (median) | inside 95 % | inside 80 % |",
+        "| published peak | measurements | median error | width of the 95 % interval (median) | inside 95 % | inside 80 % |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     own = [

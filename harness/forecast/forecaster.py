@@ -189,6 +189,7 @@ def forecast(forecaster: Forecaster, hardware: Hardware, work: Work, task: Task)
             "nothing was measured with this backend", where=f"--backend {hardware.family}", fix=f"use one of {known}"
         )
     part = forecaster.learned[task.kind]
+    hardware = part.limits.with_arithmetic(hardware)
     rate, wider = rate_of(part, (hardware, work, task))
     asked = features([(hardware, work, task)], [""], [part.when])
     _, deviation = part.pool.predict(asked)
@@ -220,6 +221,7 @@ def rates_of(
     More tokens before never make it faster, and a longer prompt never takes less time (`ladder`). Nothing exceeds what the
     device's memory and arithmetic allow. Of a part that is sold with two speeds of memory it may be either.
     """
+    questions = [(part.limits.with_arithmetic(hardware), work, task) for hardware, work, task in questions]
     found = _rates(part, questions, when)
     slower = {
         place: one for place, (own, _, _) in enumerate(questions) if (one := own.with_slower_memory()) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import BadInput
 from harness.forecast.values import Hardware, Kind, Point, Task, Work, architecture_of, figure
@@ -45,8 +45,7 @@ class Limits:
         str, frozenset[tuple[str, str]]
     ]  # architectures, file types, generations, each with a family of kernels
     odd: Mapping[str, frozenset[tuple[str, str]]]  # the same, of what was measured and left out as odd, too
-    devices: frozenset[str]  # that were measured
-    arithmetic: frozenset[tuple[str, bool]]  # generations, and whether the arithmetic of their parts is known
+    arithmetic: frozenset[tuple[str, bool]]  # generations, and whether the arithmetic of their parts is published
 
     def wider(self, hardware: Hardware, work: Work, task: Task) -> tuple[float, tuple[str, ...]]:
         """The variance (of a log rate) that is added, and why. Raises `BadInput` for a question far outside.
@@ -54,11 +53,10 @@ class Limits:
         What the context adds (`of_context`) is not in it.
         """
         variance, reasons = 0.0, self._unmeasured(hardware, work)
-        if task.kind is Kind.PREFILL and self._takes_its_likes(hardware):
-            variance += LIKE**2
-            reasons.append(f"no document has its arithmetic: that of other parts of {hardware.generation} was taken")
-        elif task.kind is Kind.PREFILL and self._lacks_arithmetic(hardware):
-            whose = f"each part of {hardware.generation} that was measured has it"
+        if task.kind is Kind.PREFILL and self._lacks_arithmetic(hardware):
+            whose = f"each part of {hardware.generation} that was measured has it published"
+            if hardware.like_flops:
+                whose, variance = f"that of other parts of {hardware.generation} was taken", LIKE**2
             reasons.append(f"no document has its arithmetic; {whose}")
         for measure, span in self.spans:
             slope, most = SLOPE, MOST
@@ -80,14 +78,15 @@ class Limits:
         held = (span.beyond(float(task.depth + task.tokens)) for measure, span in self.spans if measure is _tokens)
         return sum((SLOPE * math.log(times)) ** 2 for times in held)
 
-    def _takes_its_likes(self, hardware: Hardware) -> bool:
-        """Whether its arithmetic is that of other parts. What was measured on a part itself says more."""
-        return hardware.peak_flops is None and hardware.like_flops is not None and hardware.name not in self.devices
+    def with_arithmetic(self, hardware: Hardware) -> Hardware:
+        """With that of its like where it stands alone without."""
+        lent = hardware.like_flops is not None and self._lacks_arithmetic(hardware)
+        return replace(hardware, takes_likes=True) if lent else hardware
 
     def _lacks_arithmetic(self, hardware: Hardware) -> bool:
         """Whether it stands alone in its generation: what its like reach says little of how far its prompts are."""
         of_generation = {known for generation, known in self.arithmetic if generation == hardware.generation}
-        return hardware.known_flops is None and of_generation == {True}
+        return hardware.peak_flops is None and of_generation == {True}
 
     def _unmeasured(self, hardware: Hardware, work: Work) -> list[str]:
         """In words, what nobody measured with these kernels: its effects' whole variances are in the width already."""
@@ -126,9 +125,8 @@ def limits(points: Sequence[Point], everything: Sequence[Point] = ()) -> Limits:
         spans.append((measure, Span(title, least, max(values, default=1.0), fix)))
     own = [p.hardware.bandwidth_bytes_per_s / 1e9 for p in points if p.hardware.family == "cpu"]
     processors = Span("the bandwidth of this processor, GB/s,", min(own, default=1.0), max(own, default=1.0), _MEASURE)
-    devices = frozenset(p.hardware.name for p in points)
-    arithmetic = frozenset((p.hardware.generation, p.hardware.known_flops is not None) for p in points)
-    return Limits(tuple(spans), processors, _measured(points), _measured(everything), devices, arithmetic)
+    arithmetic = frozenset((p.hardware.generation, p.hardware.peak_flops is not None) for p in points)
+    return Limits(tuple(spans), processors, _measured(points), _measured(everything), arithmetic)
 
 
 def _measured(points: Sequence[Point]) -> dict[str, frozenset[tuple[str, str]]]:

@@ -40,15 +40,14 @@ class Hardware:
     count: int = 1
     measured: bool = False  # its bandwidth was measured on the machine itself, not taken from a table
     bounded: bool = False  # nothing exceeds its bandwidth and its arithmetic: memory of its own, by a document
+    like_flops: float | None = None  # without a published peak: as its generation has it, by bandwidth
+    takes_likes: bool = False  # it is computed with that, which bounds nothing
     slower_bytes_per_s: float | None = None  # of parts of the same name whose memory is slower; None: there are none
-    like_flops: float | None = (
-        None  # without a published peak: as its generation has it by bandwidth, which bounds nothing
-    )
 
     @property
     def known_flops(self) -> float | None:
-        """Its published peak, else what its like have; None: neither is known."""
-        return self.peak_flops or self.like_flops
+        """What is computed with: its published peak, or what its like have; None: a part without either."""
+        return self.peak_flops or (self.like_flops if self.takes_likes else None)
 
     def with_slower_memory(self) -> Hardware | None:
         """The slower part of its name; None where there is none."""

@@ -154,7 +154,6 @@ def test_what_was_measured_in_odd_runs_alone_is_not_said_to_be_never_measured():
         ("Radeon RX 9070 GRE", True),
         ("GeForce RTX 4090", False),
         ("GeForce RTX 3060 12 GB", False),
-        ("GeForce RTX 3050 8 GB", True),
     ],
 )
 def test_a_prompt_on_a_part_without_published_arithmetic_says_why_it_is_wide(name, said):
