@@ -15,13 +15,6 @@ from tests.support.server_trials import PROMPT, line, load, timed
 STEP_S = 0.005
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 class Paced(list):
     """Lines that a server sends one step after the other."""
 

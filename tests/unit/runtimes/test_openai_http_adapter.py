@@ -10,14 +10,6 @@ from runtimes.openai_http import OpenAIHTTP
 from tests.support.model_server import serving
 from tests.support.server_trials import TOKENS, line, load, timed
 
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 # Who it is
 
 

@@ -13,14 +13,6 @@ from runtimes.openai_http import OpenAIHTTP
 from tests.support.model_server import ids_of, serving
 from tests.support.server_trials import PROMPT, TOKENS, line, load, timed
 
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 # How its answers are counted
 
 

@@ -10,13 +10,6 @@ from tests.support.model_server import ids_of, serving
 from tests.support.server_trials import PROMPT, line, load, timed
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 def events(*deltas, usage=None, finish="length"):
     """A stream of these deltas, as it comes over the wire."""
     import json

@@ -11,14 +11,6 @@ from tests.support import certificates
 from tests.support.model_server import serving
 from tests.support.server_trials import line, load, timed
 
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 # TLS
 
 

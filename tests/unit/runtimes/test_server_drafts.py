@@ -14,13 +14,6 @@ LLAMA = {"props": {"build_info": "b1", "total_slots": 1}}
 DRAFTED = {"draft_n": 6, "draft_n_accepted": 4}
 
 
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "tiny.gguf"
-    path.write_bytes(b"GGUF")
-    return path
-
-
 def slots(*told):
     return {"pages": {"/slots": [{"id": 0, "speculative": one} for one in told]}}
 
