@@ -131,7 +131,7 @@ def _described(
     weights = [] if mapped else huggingface_files.weights_of(reference, there, None)
     _bring(reference, folder, described, listed, expected, progress)
     if huggingface_files.is_openvino(there):
-        safetensors.refuse_code(folder, to_run=False, weights=openvino_ir.BINARIES)
+        openvino_ir.refuse_code(folder)
     else:
         safetensors.refuse_code(folder, to_run=to_run)
     if to_run:

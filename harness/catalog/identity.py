@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -82,9 +83,8 @@ def header_of(path: Path) -> gguf.Header:
 def identify(reference: Reference, path: Path, cache: Path, progress: Progress = SILENT) -> Identity:
     """Check the header, hash the file (from the cache where it is known), say what it is. Raises `BadInput`.
 
-    `path` is a GGUF (of several shards the first), or a folder of safetensors or OpenVINO's; one that
-    `repro model prepare` made says what it
-    was made from.
+    `path` is a GGUF (of several shards the first), or a folder of safetensors or OpenVINO's; one that `repro model prepare` made
+    says what it was made from.
     """
     header = header_of(path)
     origin = model_folder.origin(path, cache)
@@ -108,9 +108,7 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         quantisation=f"{quantisation} from {origin['quantisation']}" if origin else quantisation,
         licence=licence,
         file=own.rpartition("/")[2] if path.is_dir() else path.name,
-        size=sum(tensor.n_bytes for tensor in header.tensors)
-        if header.format == "safetensors"
-        else sum(file.stat().st_size for file in model_folder.weights(path, files)),
+        size=_size(header, files),
         sha256=found[path.name] if len(found) == 1 and not path.is_dir() else model_folder.manifest_sha256(found),
         metadata_sha256=header.metadata_sha256,
         tokenizer_sha256=header.tokenizer_sha256 or found.get("tokenizer.json"),
@@ -127,6 +125,14 @@ def identify(reference: Reference, path: Path, cache: Path, progress: Progress =
         quantisation_details=dict(header.scheme.details) if header.scheme else {},
         remarks=labels.remarks(header, named),
     )
+
+
+def _size(header: gguf.Header, files: Sequence[Path]) -> int:
+    """Bytes of the weights; of a GGUF those of its files."""
+    if header.format == "safetensors":
+        return sum(tensor.n_bytes for tensor in header.tensors)
+    held = [file for file in files if header.format == "gguf" or file.name == openvino_ir.WEIGHTS]
+    return sum(file.stat().st_size for file in held)
 
 
 def _reference(reference: Reference, path: Path) -> str:

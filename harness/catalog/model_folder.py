@@ -93,9 +93,8 @@ def header(path: Path, *, to_run: bool = True) -> gguf.Header:
 
 def _folder_header(folder: Path, to_run: bool) -> gguf.Header:
     openvino = is_openvino(folder)
-    parts = (
-        openvino_ir.check_folder(folder) if openvino else safetensors.check_folder(folder, to_run=to_run)
-    )  # first of all
+    # First of all.
+    parts = openvino_ir.check_folder(folder) if openvino else safetensors.check_folder(folder, to_run=to_run)
     if to_run:
         tasks.refuse_folder(read_json(folder / "config.json"), str(folder))
     if openvino:
@@ -257,11 +256,6 @@ def files(folder: Path) -> list[Path]:
     """The files that make the model what it is: weights, configuration, tokenizer; sorted by name."""
     found = openvino_ir.check_folder(folder) if is_openvino(folder) else safetensors.check_folder(folder)
     return sorted([*found, *(folder / name for name in _COUNTED if (folder / name).exists())])
-
-
-def weights(path: Path, found: Sequence[Path]) -> list[Path]:
-    """Of the files of a model those that hold weights: all of a GGUF's."""
-    return [path / openvino_ir.WEIGHTS] if path.is_dir() and is_openvino(path) else list(found)
 
 
 def manifest_sha256(found: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ Format: https://docs.openvino.ai, "OpenVINO IR format"; the data of the constant
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -37,10 +38,7 @@ class Constant:
     @property
     def elements(self) -> int:
         """The product of the shape."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return math.prod(self.shape)
 
 
 @dataclass(slots=True)

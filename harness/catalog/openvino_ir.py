@@ -17,6 +17,7 @@ from harness.catalog.gguf import Tensor
 from harness.catalog.openvino_graph import Constant, Graph
 from harness.catalog.scheme import Scalar, Scheme, group_word
 from harness.errors import BadInput
+from harness.files import read_limited
 
 GRAPH, WEIGHTS = "openvino_model.xml", "openvino_model.bin"
 _OF_IMAGES = "openvino_language_model.xml"  # beside graphs for what it sees
@@ -64,21 +65,30 @@ class Told:
 
 def is_one(names: Collection[str]) -> bool:
     """Whether a folder of these files holds such a model: safetensors beside it are what it was made from, and count."""
-    return GRAPH in names and not any(name.endswith(".safetensors") for name in names)
+    return GRAPH in names and not _has_safetensors(names)
 
 
 def refuse_parts(names: Collection[str], where: str) -> None:
     """Raises `BadInput` for a model in several graphs, whose language model is one of them."""
-    if _OF_IMAGES in names and not any(name.endswith(".safetensors") for name in names):
+    if _OF_IMAGES in names and not _has_safetensors(names):
         what = "holds a model for images in OpenVINO's format, which is not read"
         raise BadInput(what, where=where, fix="take a language model")
 
 
-def check_folder(folder: Path) -> list[Path]:
-    """Graph, weights and, where they are there, OpenVINO's tokenizers. Raises `BadInput` for files that could run code, and where
-    one of the first two is missing. Python beside them is read by nobody: the engine has none.
-    """
+def _has_safetensors(names: Collection[str]) -> bool:
+    return any(name.endswith(".safetensors") for name in names)
+
+
+def refuse_code(folder: Path) -> None:
+    """Raises `BadInput` for files that could run code. Python beside the graph is read by nobody: the engine has none."""
     safetensors.refuse_code(folder, to_run=False, weights=BINARIES)
+
+
+def check_folder(folder: Path) -> list[Path]:
+    """Graph, weights and, where they are there, OpenVINO's tokenizers. Raises `BadInput` as `refuse_code` does, and where one of
+    the first two is missing.
+    """
+    refuse_code(folder)
     for name in (GRAPH, WEIGHTS):
         plain_file.need_file(folder / name)
     return [folder / name for name in (WEIGHTS, GRAPH, *TOKENIZERS, *DESCRIBED) if (folder / name).exists()]
@@ -86,12 +96,7 @@ def check_folder(folder: Path) -> list[Path]:
 
 def read(graph: Path, room: int, head_length: int) -> Told:
     """Of a graph whose file of weights has `room` bytes. Raises `BadInput`."""
-    plain_file.need_file(graph, openvino_graph.MAX_XML)
-    try:
-        text = graph.read_bytes()
-    except OSError as error:
-        fix = "check its permissions"
-        raise BadInput(f"can't be read ({error.strerror})", where=str(graph), fix=fix) from error
+    text = read_limited(graph, openvino_graph.MAX_XML, "the graph")
     return told(openvino_graph.parse(text, room, str(graph)), head_length)
 
 
