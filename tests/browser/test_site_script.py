@@ -297,7 +297,7 @@ def test_a_chosen_device_and_model_say_what_their_page_says(kinds, site, with_sc
     page = with_script.visit((site / kinds["forecast"]).as_uri(), "light", 1440)
     page.locator("#forecast-device").select_option(label="GeForce RTX 4090")
     page.locator("#forecast-model").select_option(label="llama 8B, Q4_K")
-    page.wait_for_function("document.getElementById('forecast-told').textContent")
+    until(page, "document.getElementById('forecast-told').textContent")
     told = page.locator("#forecast-told").text_content()
     table = (site / kinds["what runs on a device"]).read_text("utf-8")
     line = table[table.index(">llama 8B<") :].split("</tr>")[0]
@@ -316,5 +316,5 @@ def test_the_kernels_of_a_forecast_are_said_where_they_are_not_the_vendors_usual
     page = with_script.visit((site / kinds["forecast"]).as_uri(), "light", 1440)
     page.locator("#forecast-device").select_option(label="Radeon RX 9070 XT")
     page.locator("#forecast-model").select_option(label="llama 8B, Q4_K")
-    page.wait_for_function("document.getElementById('forecast-told').textContent")
+    until(page, "document.getElementById('forecast-told').textContent")
     assert "by llama.cpp (vulkan)" in page.locator("#forecast-told").text_content()
