@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from email import message_from_string
 from hashlib import sha256
 from importlib.metadata import Distribution, distributions
 
@@ -18,9 +19,10 @@ def packages() -> dict[str, str]:
     """Every distribution that this interpreter sees: name → version and, of what an index shipped, `sha256:` of its files."""
     found = {}
     for item in distributions():
-        name = item.metadata["Name"]
-        if name:
-            found[name.lower()] = f"{item.version}{_shipped(item)}"
+        told = item.read_text("METADATA") or item.read_text("PKG-INFO") or ""
+        head = message_from_string(told.partition("\n\n")[0])  # what follows it is the package's long description
+        if head["Name"]:
+            found[head["Name"].lower()] = f"{head['Version']}{_shipped(item)}"
     return dict(sorted(found.items()))
 
 
@@ -39,7 +41,9 @@ def built_here(wheel: Iterable[str]) -> bool:
 
 def file_list(record: str) -> str:
     """The lines of a RECORD that came with the wheel, in order: no script, no bytecode, nothing that the installer added."""
-    lines = [line for line in csv.reader(record.splitlines()) if len(line) == 3]
+    # Half of them are bytecode that was made here: no need to take them apart.
+    own = (line for line in record.splitlines() if not line.endswith(".pyc,,"))
+    lines = [line for line in csv.reader(own) if len(line) == 3]
     kept = [
         ",".join(line)
         for line in lines
