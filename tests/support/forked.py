@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,9 +40,13 @@ READ_AT_THE_START = (
 # What commands import when they run. huggingface_hub isn't here: it reads its variables when it is imported.
 HEAVY = (
     "harness.api", "harness.run.bench", "harness.registry.opening", "harness.registry.queries.scores",
-    "harness.registry.exchange.audit", "harness.site.build", "alembic.command", "jinja2", "pandas", "psutil", "pyarrow.parquet",
-    "rich.console", "rich.table", "sqlalchemy.dialects.sqlite",
+    "harness.registry.exchange.audit", "harness.registry.remote.mirror", "harness.registry.remote.registry",
+    "harness.service.server", "harness.site.build", "alembic.command", "httpcore2", "httpx2", "jinja2", "pandas", "psutil", "pyarrow.parquet",
+    "encodings.idna", "http_message_signatures", "pynvml", "rfc8785", "rich.console", "rich.table", "runtimes.llama_cpp",
+    "runtimes.simulated", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
+# All that is in these.
+FOLDERS = ("compare", "fleet", "registry/actions", "registry/remote", "run", "terminal", "verify")
 
 
 def run(
@@ -126,6 +130,14 @@ def exactly(connection: socket.socket, size: int) -> bytes:
     return found
 
 
+def _within(*folders: str) -> Iterator[str]:
+    """The names of the modules in these folders of the program, none of which are run as programs."""
+    for folder in folders:
+        for path in sorted((ROOT / "harness" / folder).rglob("*.py")):
+            if not path.name.startswith("__"):
+                yield ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def _serve(number: int) -> None:
     """In the process that forks: until whoever asks is gone."""
     import gc
@@ -133,7 +145,7 @@ def _serve(number: int) -> None:
 
     from harness.cli import COMMANDS
 
-    for name in (*(where.partition(":")[0] for where, _ in COMMANDS.values()), *HEAVY):
+    for name in (*(where.partition(":")[0] for where, _ in COMMANDS.values()), *HEAVY, *_within(*FOLDERS)):
         import_module(name)
     import_module("harness.run.prepare.gate").words_of_the_program()  # the same in every child, a second of work
     if "huggingface_hub" in sys.modules:
