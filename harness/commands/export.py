@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.terminal.new_file import OUTPUT, NewFile
+
 if TYPE_CHECKING:
     import pandas
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Format of the table.",
 )
-@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
+@click.option("--out", "target", type=NewFile(or_output=True), help="File to write; default: standard output.")
 def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     """One row for each record, workload and metric. Invalid records are included; the column `verified` says so. What a folder
     holds and can't be read is named on standard error and left out.
@@ -36,6 +38,7 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     from harness.files import write_bytes
     from harness.terminal.progress import shown
 
+    target = None if target == OUTPUT else target
     if form == "parquet" and target is None:
         raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
     unread: list[BadInput] = []

@@ -11,6 +11,7 @@ import click
 from harness.errors import BadInput
 from harness.terminal.allow_option import allow_option
 from harness.terminal.finite_range import FiniteRange
+from harness.terminal.new_file import NewFile
 from harness.terminal.registry_option import registry_option
 
 MATRIX = click.argument("matrix", type=click.Path(path_type=Path))
@@ -203,12 +204,8 @@ def submit(matrix: Path, results: Path, target: str | None, as_json: bool) -> in
 @_options(
     RESULTS,
     click.option("--band", type=FiniteRange(0.1, 50), default=3.0, show_default=True, help="Percent, to either side."),
-    click.option(
-        "--markdown", "page", type=click.Path(path_type=Path), metavar="FILE.md", help="Also write it as Markdown."
-    ),
-    click.option(
-        "--html", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write it as one HTML file."
-    ),
+    click.option("--markdown", "page", type=NewFile(), metavar="FILE.md", help="Also write it as Markdown."),
+    click.option("--html", type=NewFile(), metavar="FILE.html", help="Also write it as one HTML file."),
     JSON,
 )
 def report(matrix: Path, results: Path, band: float, page: Path | None, html: Path | None, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from harness.paths import keys_folder
 from harness.terminal.keys import VARIABLE, secret
+from harness.terminal.new_file import NewFile
 from harness.terminal.registry_option import registry_option
 
 
@@ -92,7 +93,7 @@ def show(role: str | None) -> None:
 @click.option(
     "--out",
     "file",
-    type=click.Path(path_type=Path),
+    type=NewFile(),
     help="Write the change of the list of editors to this file, for other editors to sign.",
 )
 @registry_option

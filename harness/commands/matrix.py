@@ -9,6 +9,7 @@ import click
 
 from harness.files import append_text, appendable
 from harness.terminal.allow_option import allow_option
+from harness.terminal.new_file import NewFile
 from harness.terminal.results_option import results_option
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def matrix() -> None:
 @click.option("--resume", is_flag=True, help="Continue a matrix that was interrupted; retry what failed.")
 @results_option
 @allow_option
-@click.option("--summary", type=click.Path(path_type=Path), help="Append the table to this file as Markdown.")
+@click.option("--summary", type=NewFile(), help="Append the table to this file as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(file: Path, resume: bool, results: Path, allowed: tuple[str, ...], summary: Path | None, as_json: bool) -> int:
     """Measure every configuration of FILE, one record each.

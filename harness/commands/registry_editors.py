@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.terminal.new_file import NewFile
 from harness.terminal.proposal_option import proposal_option
 from harness.terminal.registry_option import registry_option
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--expires", metavar="YYYY-MM-DD", help="Day when the new list expires; default: in a year.")
 @click.option("--reason", default="", help="Why; public in the log. A proposal needs it.")
-@click.option("--out", "target_file", type=click.Path(path_type=Path), help="Write the proposal to this file.")
+@click.option("--out", "target_file", type=NewFile(), help="Write the proposal to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @registry_option
 def editors(

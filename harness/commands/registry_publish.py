@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.terminal.new_file import OUTPUT, NewFile
 from harness.terminal.registry_option import registry_option
 from harness.terminal.site_options import base_url_option, told_of, wish_of
 
@@ -42,7 +43,7 @@ def publish(target: str | None, site: Path, base_url: str | None, as_json: bool)
 
 @click.command()
 @click.argument("record")
-@click.option("--out", "file", type=click.Path(path_type=Path), help="Write the proof to this file.")
+@click.option("--out", "file", type=NewFile(or_output=True), help="Write the proof to this file.")
 @registry_option
 def prove(record: str, file: Path | None, target: str | None) -> None:
     """Print the proof that a record is in the log.
@@ -55,7 +56,7 @@ def prove(record: str, file: Path | None, target: str | None) -> None:
     from harness.terminal.receipt import proof
 
     found = proof(target, record)
-    if file is None:
+    if file is None or file == OUTPUT:
         click.echo(found.decode(), nl=False)
         return
     write_bytes(file, found)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from harness.terminal.new_file import OUTPUT, NewFile
+
 
 @click.command()
 @click.argument("name", default="record")
-@click.option("--out", "target", type=click.Path(path_type=Path), help="File to write; default: standard output.")
+@click.option("--out", "target", type=NewFile(or_output=True), help="File to write; default: standard output.")
 @click.option(
     "--all", "folder", type=click.Path(path_type=Path), help="Folder to write every schema to, as NAME-v1.json."
 )
@@ -24,6 +26,7 @@ def schema(name: str, target: Path | None, folder: Path | None, listed: bool) ->
     from harness.terminal.outputs import every_schema
 
     known = every_schema()
+    target = None if target == OUTPUT else target
     if listed:
         click.echo("\n".join(sorted(known)))
         return

@@ -8,6 +8,7 @@ import click
 
 from harness.terminal.backend_option import backend_option
 from harness.terminal.counted_options import metric_option, workload_option
+from harness.terminal.new_file import NewFile
 from harness.terminal.registry_option import registry_option
 from harness.terminal.results_option import results_option
 
@@ -21,7 +22,7 @@ from harness.terminal.results_option import results_option
 @click.option("-o", "--option", "settings", multiple=True, metavar="NAME=VALUE", help="Set an option; repeatable.")
 @backend_option
 @results_option
-@click.option("--summary", type=click.Path(path_type=Path), help="Append the table to this file as Markdown.")
+@click.option("--summary", type=NewFile(), help="Append the table to this file as Markdown.")
 @registry_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def watch(

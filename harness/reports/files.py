@@ -40,13 +40,14 @@ def target(checked: Sequence[Checked], out: Path | None) -> Path:
     return checked[0].stored.path.parent / "report.html" if len(checked) == 1 else Path("repro-report.html")
 
 
-def refuse(page: Path, picture: Path | None) -> None:
+def refuse(page: Path | None, picture: Path | None) -> None:
     """Raises `BadInput` for what can't or must not be written, before any work: nothing but an earlier report is replaced."""
-    _refuse(page, "report", "--out")
+    if page is not None:
+        _refuse(page, "report", "--out")
     if picture is not None:
         needs("png", "--png")
         _refuse(picture, "picture", "--png")
-        if picture.absolute() == page.absolute():
+        if page is not None and picture.absolute() == page.absolute():
             raise BadInput("must be another file than the report", where="--png", fix="name a file that ends in .png")
 
 
@@ -64,15 +65,16 @@ def _refuse(path: Path, what: str, where: str) -> None:
         )
 
 
-def write(made: Report, page: Path, picture: Path | None) -> None:
-    """Both files. Raises `BadInput` where a folder is missing or closed, or a letter can't be drawn."""
+def write(made: Report, page: Path | None, picture: Path | None) -> None:
+    """The files that are asked for. Raises `BadInput` where a folder is missing or closed, or a letter can't be drawn."""
     if picture is not None:
         from harness.site.draw.png import png
 
         write_bytes(picture, png(made.picture))
         let_all_read(picture)
-    write_bytes(page, made.html)
-    let_all_read(page)
+    if page is not None:
+        write_bytes(page, made.html)
+        let_all_read(page)
 
 
 def opened(page: Path) -> bool:

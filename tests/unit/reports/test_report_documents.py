@@ -245,3 +245,18 @@ def test_bad_input_is_one_line(records, repro, tmp_path, monkeypatch):
     said = repro("report", records["whole"], "--png", tmp_path / "a.png").refusal
     assert "needs the package resvg_py" in said
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_dash_is_standard_output_and_no_file(records, repro, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = repro("report", records["whole"], "--out", "-", "--png", tmp_path / "a.png")
+    assert told.code == 0
+    assert told.out.startswith("<!doctype html>")
+    assert told.out.rstrip().endswith("</html>")
+    assert "a.png" in told.err
+    assert "opened" in repro("report", records["whole"], "--out", "-", "--open").refusal
+    assert "must be the name of a file" in repro("report", records["whole"], "--png", "-").refusal
+    assert repro("export", records["whole"], "--out", "-").out == repro("export", records["whole"]).out
+    assert "Parquet must go to a file" in repro("export", records["whole"], "--format", "parquet", "--out", "-").refusal
+    assert repro("schema", "--out", "-").out == repro("schema").out
+    assert not (tmp_path / "-").exists()
