@@ -86,7 +86,7 @@ def _counted(path: str) -> int:
 
 
 def _wait(began: int, ns: float) -> None:
-    """Returns `ns` after `began`. Asleep but for the last part: who spins takes a core, and is made to wait where others want it."""
+    """Returns `ns` after `began`. Asleep but for the last part: who spins takes a core, and waits where others want it."""
     left = ns - (time.perf_counter_ns() - began)
     if left > WAKES_NS:
         time.sleep((left - WAKES_NS) / 1e9)
