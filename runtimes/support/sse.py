@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import BadInput, RunFailed
+from runtimes.support.deadline import cut_after
 from runtimes.support.server_words import error_of, said, status_line, told
 
 TIMEOUT_S = 600.0
 ASK_S = 60.0  # of what is only looked up: a port that takes a call and says nothing is no server
+WHOLE = 2  # times that: within which an answer must have come, however it drips
 ANSWER_LIMIT = 16 << 20  # bytes of one JSON answer
 LINE_LIMIT = 1 << 20  # bytes of one line of a stream
 OTHER_LIMIT = 1 << 16  # bytes kept of an answer that is no stream, to say what it was
@@ -124,18 +127,28 @@ class Server:
 
     def _asked(self, path: str, body: Any) -> tuple[Answer, int | None]:
         """The answer, and the seconds after which the server wishes to be asked again."""
-        connection = self._connect(TIMEOUT_S if body is not None else ASK_S)
+        limit_s = TIMEOUT_S if body is not None else ASK_S
+        connection, late = self._connect(limit_s), threading.Event()
         try:
-            if body is None:
-                connection.request("GET", path, headers=self._headers())
-            else:
-                connection.request("POST", path, json.dumps(body), self._headers("application/json"))
-            with connection.getresponse() as answer:
-                text = answer.read(ANSWER_LIMIT + 1)
+            connection.connect()
+            with cut_after(connection.sock, WHOLE * limit_s) as late:
+                if body is None:
+                    connection.request("GET", path, headers=self._headers())
+                else:
+                    connection.request("POST", path, json.dumps(body), self._headers("application/json"))
+                with connection.getresponse() as answer:
+                    text = answer.read(ANSWER_LIMIT + 1)
         except (OSError, http.client.HTTPException) as error:
-            raise self._silent(error) from error
+            if not late.is_set():
+                raise self._silent(error) from error
         finally:
             connection.close()
+        if late.is_set():
+            raise BadInput(
+                f"the server's answer to {path} is not whole after {WHOLE * limit_s:.0f} s",
+                where=f"{self.host}:{self.port}",
+                fix="check that a model server answers there",
+            )
         if answer.status in (401, 403):
             raise self.refused(answer.status, text)
         if answer.status in REDIRECTING:

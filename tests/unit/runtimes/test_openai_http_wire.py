@@ -1,6 +1,9 @@
 """What lies between client and server: certificates, redirects, proxies, limits, and what a server was asked and did not heed."""
 
 import socket
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -64,6 +67,29 @@ def test_a_port_that_takes_a_call_and_says_nothing_is_left_in_time(model, monkey
         load(model, f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
     assert "no server answers at 127.0.0.1:" in line(error)
     assert "timed out" in line(error)
+
+
+@pytest.mark.parametrize(
+    "head", ["", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_a_server_that_drips_its_answer_is_left_in_time(model, monkeypatch, head):
+    monkeypatch.setattr(sse, "ASK_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            taken, _ = server.accept()
+            with taken, suppress(OSError):
+                taken.sendall(head.encode())
+                for _ in range(600):
+                    taken.sendall(b"H")
+                    time.sleep(0.1)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        with pytest.raises(BadInput) as error:
+            load(model, f"http://127.0.0.1:{server.getsockname()[1]}/v1")
+        dripping.join()
+    assert "the server's answer to /v1/models is not whole after 1 s" in line(error)
 
 
 def test_a_stream_that_is_compressed_is_named_and_not_timed(model):
