@@ -6,27 +6,59 @@ Run as a file, in a session of its own; it needs nothing but the standard librar
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+
+BURY_S = 2.0  # how long what a program left behind may take to its end
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 
 
 def main() -> int:
     """The program's exit status; where a signal ended it, the same ends us."""
+    _adopt()
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        child.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     end_with(0)
     status = child.wait()
+    if asked:  # who dies by itself is told of at once
+        _bury()
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if -status not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     return status
+
+
+def _adopt() -> None:
+    """On Linux what a process of the program leaves behind becomes our child: else its time would be a stranger's."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def _bury() -> None:
+    """Wait for what is left behind; not for what stays."""
+    end = time.monotonic() + BURY_S
+    with suppress(ChildProcessError):  # nobody is left
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.02)
 
 
 def command(program: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """A server of our own: started, waited for, stopped; and gone when we are, whenever and however that is."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from harness.errors import BadInput, RunFailed
 from runtimes.interface import FailureSign
-from runtimes.support import listening
+from runtimes.support import keeper, listening
 from runtimes.support.managed_server import HOST, ManagedServer, free_port
 from tests.support.patience import PATIENCE_S, until
 
@@ -166,3 +167,33 @@ def test_nothing_is_left_when_its_owner_is_killed_at_any_moment(delay, after, si
         owner.kill()
         owner.wait()
         owner.stdout.close()
+
+
+WORKING = r"""
+import os, signal, subprocess, sys, time
+busy = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass\nprint(1, flush=True); time.sleep(0.5)"
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # without a look at its child
+subprocess.Popen([sys.executable, "-S", "-c", busy])
+time.sleep(60)
+"""
+
+
+def used_by_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a call of Linux")
+def test_the_time_of_what_a_stopped_server_leaves_behind_is_ours():
+    """vLLM's engine leaves its worker behind; that was told as the load of other programs."""
+    before = used_by_children()
+    running = subprocess.Popen(
+        keeper.command([sys.executable, "-S", "-c", WORKING]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.terminate()
+    assert running.wait(PATIENCE_S) == 0
+    running.communicate()
+    assert used_by_children() - before > 0.45
