@@ -19,7 +19,7 @@ def packages() -> dict[str, str]:
     """Every distribution that this interpreter sees: name → version and, of what an index shipped, `sha256:` of its files."""
     found = {}
     for item in distributions():
-        told = item.read_text("METADATA") or item.read_text("PKG-INFO") or ""
+        told = item.read_text("METADATA") or item.read_text("PKG-INFO") or item.read_text("") or ""  # an old egg is a file
         head = message_from_string(told.partition("\n\n")[0])  # what follows it is the package's long description
         if head["Name"]:
             found[head["Name"].lower()] = f"{head['Version']}{_shipped(item)}"
