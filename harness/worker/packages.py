@@ -14,12 +14,14 @@ from importlib.metadata import Distribution, distributions
 
 _MADE_HERE = ("/INSTALLER", "/REQUESTED", "/RECORD", "/direct_url.json", "/RECORD.jws", "/RECORD.p7s", "/uv_cache.json")
 
+_HEADS = ("METADATA", "PKG-INFO", "")  # of a wheel, of an egg, of an egg that is one file
+
 
 def packages() -> dict[str, str]:
     """Every distribution that this interpreter sees: name → version and, of what an index shipped, `sha256:` of its files."""
     found = {}
     for item in distributions():
-        told = item.read_text("METADATA") or item.read_text("PKG-INFO") or item.read_text("") or ""  # an old egg is a file
+        told = next(filter(None, map(item.read_text, _HEADS)), "")
         head = message_from_string(told.partition("\n\n")[0])  # what follows it is the package's long description
         if head["Name"]:
             found[head["Name"].lower()] = f"{head['Version']}{_shipped(item)}"
