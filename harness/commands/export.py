@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="Format of the table.",
 )
-@click.option("--out", "target", type=NewFile(or_output=True), help="File to write; default: standard output.")
-def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
+@click.option(
+    "--out", "target", type=NewFile(or_output=True), default=OUTPUT, help="File to write; default: standard output."
+)
+def export(records: tuple[Path, ...], form: str, target: Path) -> None:
     """One row for each record, workload and metric. Invalid records are included; the column `verified` says so. What a folder
     holds and can't be read is named on standard error and left out.
     """
@@ -38,15 +40,14 @@ def export(records: tuple[Path, ...], form: str, target: Path | None) -> None:
     from harness.files import write_bytes
     from harness.terminal.progress import shown
 
-    target = None if target == OUTPUT else target
-    if form == "parquet" and target is None:
+    if form == "parquet" and target == OUTPUT:
         raise BadInput("Parquet must go to a file", where="--format parquet", fix="add --out FILE")
     unread: list[BadInput] = []
     with shown(lines=False) as progress:
         frame = harness.load_records(*records, progress=progress, unread=unread)
     _say_what_lacks(frame, records, unread)
     data = _encoded(frame, form)
-    if target is None:
+    if target == OUTPUT:
         sys.stdout.write(data.decode())
     else:
         write_bytes(target, data)

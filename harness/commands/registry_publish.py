@@ -43,9 +43,9 @@ def publish(target: str | None, site: Path, base_url: str | None, as_json: bool)
 
 @click.command()
 @click.argument("record")
-@click.option("--out", "file", type=NewFile(or_output=True), help="Write the proof to this file.")
+@click.option("--out", "file", type=NewFile(or_output=True), default=OUTPUT, help="Write the proof to this file.")
 @registry_option
-def prove(record: str, file: Path | None, target: str | None) -> None:
+def prove(record: str, file: Path, target: str | None) -> None:
     """Print the proof that a record is in the log.
 
     RECORD is a record's folder, or the beginning of its id. The proof is a receipt: repro verify RECORD --proof FILE checks it
@@ -56,7 +56,7 @@ def prove(record: str, file: Path | None, target: str | None) -> None:
     from harness.terminal.receipt import proof
 
     found = proof(target, record)
-    if file is None or file == OUTPUT:
+    if file == OUTPUT:
         click.echo(found.decode(), nl=False)
         return
     write_bytes(file, found)
