@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
+class Late(Exception):
+    """The time was up."""
+
+
 @contextmanager
-def cut_after(connected: socket.socket, seconds: float) -> Iterator[threading.Event]:
-    """Whatever is read from this socket ends after so long; the event is set then."""
+def cut_after(connected: socket.socket, seconds: float) -> Iterator[None]:
+    """Whatever is read from this socket ends after so long. Raises `Late` then, whatever came of it."""
     late = threading.Event()
     with socket.socket(fileno=os.dup(connected.fileno())) as plain:  # beneath TLS, which one thread alone may use
 
@@ -24,7 +28,9 @@ def cut_after(connected: socket.socket, seconds: float) -> Iterator[threading.Ev
         timer.daemon = True
         timer.start()
         try:
-            yield late
+            yield
         finally:
             timer.cancel()
             timer.join()
+            if late.is_set():
+                raise Late

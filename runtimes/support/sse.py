@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import BadInput, RunFailed
-from runtimes.support.deadline import cut_after
+from runtimes.support.deadline import Late, cut_after
 from runtimes.support.server_words import error_of, said, status_line, told
 
 TIMEOUT_S = 600.0
@@ -128,27 +127,26 @@ class Server:
     def _asked(self, path: str, body: Any) -> tuple[Answer, int | None]:
         """The answer, and the seconds after which the server wishes to be asked again."""
         limit_s = TIMEOUT_S if body is not None else ASK_S
-        connection, late = self._connect(limit_s), threading.Event()
+        connection = self._connect(limit_s)
         try:
             connection.connect()
-            with cut_after(connection.sock, WHOLE * limit_s) as late:
+            with cut_after(connection.sock, WHOLE * limit_s):
                 if body is None:
                     connection.request("GET", path, headers=self._headers())
                 else:
                     connection.request("POST", path, json.dumps(body), self._headers("application/json"))
                 with connection.getresponse() as answer:
                     text = answer.read(ANSWER_LIMIT + 1)
-        except (OSError, http.client.HTTPException) as error:
-            if not late.is_set():
-                raise self._silent(error) from error
-        finally:
-            connection.close()
-        if late.is_set():
+        except Late as error:
             raise BadInput(
                 f"the server's answer to {path} is not whole after {WHOLE * limit_s:.0f} s",
                 where=f"{self.host}:{self.port}",
                 fix="check that a model server answers there",
-            )
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._silent(error) from error
+        finally:
+            connection.close()
         if answer.status in (401, 403):
             raise self.refused(answer.status, text)
         if answer.status in REDIRECTING:
